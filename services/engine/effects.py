@@ -1,0 +1,65 @@
+"""What a graph wants done outside itself. Nodes only say it; the worker does it once the step is over.
+
+Every effect is plain data that tells what caused it, so that doing it again after a crash can be told from doing it anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.engine.column import Column, IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class Alerts:
+    """Alert events of one node in one step, as columns; n events in order.
+
+    ids, messages, series: distinct values; *_of: int32[n] index into them. level: int8[n] (0 OK … 3 CRITICAL).
+    time, duration: int64[n] ns. seq, row, ordinal: int64[n], what identifies each event (see Step).
+    recoverable: bool for all. details: rendered text per event, or None where it is the default (the event as JSON).
+    """
+
+    task: str
+    node: str
+    topics: tuple[str, ...]
+    ids: list[str]
+    id_of: NDArray[np.int32]
+    messages: list[str]
+    message_of: NDArray[np.int32]
+    details: list[str] | None
+    level: NDArray[np.int8]
+    time: IntArray
+    duration: IntArray
+    seq: IntArray
+    row: IntArray
+    ordinal: IntArray
+    recoverable: bool
+    series: list[dict[str, Any]]  # {"name": …, "tags": {…}} as in a result
+    series_of: NDArray[np.int32]
+    columns: dict[str, Column] = field(default_factory=dict)  # a stream's fields, one row an event
+    data: list[dict[str, Any]] | None = None  # a batch's: the whole result series for each event
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Line protocol to be written back to the bus: kapacitorLoopback."""
+
+    database: str
+    retention_policy: str
+    lines: bytes
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Something for a node's own sender to take, outside the data path: `sender` names it (httpPost, influxDBOut, log)."""
+
+    node: str
+    payload: Any
+
+
+Effect = Alerts | Write | Output

@@ -1,0 +1,170 @@
+"""What every node of a running graph is: it takes messages, gives messages, and can be saved between any two."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+import numpy as np
+
+from services.engine.column import IntArray
+from services.engine.frame import Barriers, Batches, Frame, Message, Step
+from services.engine.series import Group, GroupArray, SeriesTable
+from services.pipeline.spec import NodeSpec, Properties
+
+if TYPE_CHECKING:
+    from services.engine.effects import Effect
+
+State = dict[str, Any]
+"""A node's state as plain data: None, bool, int, float, str, bytes, list, tuple, dict, numpy arrays."""
+
+
+class TaskFailed(Exception):
+    """Ends the task: executing false, and str() is its error."""
+
+
+class Context(Protocol):
+    """What a node may know of its surroundings."""
+
+    task: str
+    node: str  # its name in the graph, "window2"
+    table: SeriesTable
+    step: Step  # the one under way
+
+    def error(self, reason: str, count: int = 1, group: int | None = None) -> None:
+        """Count errors on this node, and log the reason (rate-limited) with task, node and group."""
+
+    def effect(self, effect: Effect) -> None:
+        """Have something done outside the graph (an alert published, a post sent) once this step is over."""
+
+
+class Node:
+    """A node of a running graph. One subclass a node, in services/engine/nodes.
+
+    How the input was cut into frames must not show in the output: one row at a time or a hundred thousand, same result.
+    """
+
+    spec: ClassVar[NodeSpec]
+
+    def __init__(self, properties: Any, context: Context) -> None:
+        """`properties`: the node's own Properties, filled from the script. Raises TaskFailed where it cannot start."""
+        self.properties = properties
+        self.context = context
+
+    def run(self, inputs: Sequence[Sequence[Message]]) -> list[Message]:
+        """One step: what each parent emitted in it, in order; gives what this node emits.
+
+        Called once a step, if any parent emitted. Nodes with one parent need not override this.
+        """
+        out: list[Message] = []
+        for messages in inputs:
+            for message in messages:
+                if isinstance(message, Frame):
+                    out.extend(self.frame(message))
+                elif isinstance(message, Batches):
+                    out.extend(self.batches(message))
+                else:
+                    out.extend(self.barriers(message))
+        return [m for m in out if not isinstance(m, Frame | Batches) or len(m)]
+
+    def frame(self, frame: Frame) -> Sequence[Message]:
+        """Points came. Never called with none."""
+        raise NotImplementedError(f"{self.spec.name} takes no stream")
+
+    def batches(self, batches: Batches) -> Sequence[Message]:
+        """Batches came. Never called with none."""
+        raise NotImplementedError(f"{self.spec.name} takes no batches")
+
+    def barriers(self, barriers: Barriers) -> Sequence[Message]:
+        """Barriers came. Passed on unless the node holds something back that they set free."""
+        return [barriers]
+
+    def next_tick(self) -> int | None:
+        """When (ns) this node wants `tick` called next; None: never. Asked after every step and tick."""
+        return None
+
+    def tick(self, now: int) -> Sequence[Message]:
+        """The run's clock has reached what `next_tick` asked for."""
+        return []
+
+    def finish(self) -> Sequence[Message]:
+        """The task is being disabled or a replay has ended: give what is to be flushed then."""
+        return []
+
+    def close(self) -> None:
+        """Let go of files, processes and the like."""
+
+    def groups_alive(self) -> int:
+        """How many groups this node keeps state for: `working_cardinality` in its statistics."""
+        return 0
+
+    def state(self) -> State:
+        """Everything that later output depends on. Group and series numbers do not belong here: names do."""
+        return {}
+
+    def restore(self, state: State) -> None:
+        """Take up a state that `state` gave, perhaps in another process. Called before any run."""
+
+
+class Groups:
+    """A node's own dense numbering of the groups it has seen, so that its state can be arrays indexed by it.
+
+    Local numbers are given by first appearance (ascending by the row that brought the group), and are kept by snapshots.
+    """
+
+    def __init__(self, table: SeriesTable) -> None:
+        self._table = table
+        self._local: IntArray = np.full(64, -1, dtype=np.int64)
+        self.numbers: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def local(self, group: GroupArray) -> IntArray:
+        """Local numbers for rows' (or batches') group numbers: int64[n]. New groups are appended."""
+        if len(group) == 0:
+            return np.empty(0, dtype=np.int64)
+        top = int(group.max())
+        if top >= len(self._local):
+            grown = np.full(max(2 * len(self._local), top + 1), -1, dtype=np.int64)
+            grown[: len(self._local)] = self._local
+            self._local = grown
+        local = self._local[group]
+        fresh = np.flatnonzero(local < 0)
+        if len(fresh):
+            found, first = np.unique(group[fresh], return_index=True)
+            for number in found[np.argsort(first, kind="stable")].tolist():
+                self._local[number] = len(self.numbers)
+                self.numbers.append(number)
+            local = self._local[group]
+        return local
+
+    def group(self, local: int) -> Group:
+        """The group of a local number."""
+        return self._table.group(self.numbers[local])
+
+    def keep(self, locals_: Sequence[int]) -> None:
+        """Forget all groups but these (ascending local numbers); they are renumbered 0… in that order."""
+        kept = [self.numbers[i] for i in locals_]
+        self._local.fill(-1)
+        self.numbers = kept
+        self._local[kept] = np.arange(len(kept))
+
+    def state(self) -> list[Any]:
+        """The groups by name, in local order."""
+        return [[list(map(list, g.tags)), g.name, g.by_name] for g in (self._table.group(n) for n in self.numbers)]
+
+    def restore(self, state: Sequence[Any]) -> None:
+        """Take up what `state` gave."""
+        numbers = [
+            self._table.group_number(Group(tuple((str(k), str(v)) for k, v in tags), name, by_name))
+            for tags, name, by_name in state
+        ]
+        self.numbers = []
+        if numbers:
+            self.local(np.array(numbers, dtype=np.int32))
+
+
+NodeClasses = Mapping[str, type[Node]]
+
+__all__ = ["Context", "Groups", "Node", "NodeClasses", "Properties", "State", "TaskFailed"]

@@ -1,0 +1,184 @@
+"""What a node is to a script: its name, its arguments and properties with their types, what it takes and gives.
+
+A node file declares a `Properties` dataclass, whose fields are made by `argument`, `prop`, `flag` and `part`, and a
+`NodeSpec` that points at it. Everything else (checking a script, filling the properties, docs, DOT) reads these.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from grammar.tickscript.ast import Expression, Lambda
+
+
+class Edge(enum.Enum):
+    """What runs along an edge. The values are the reference's words."""
+
+    NONE = "noedge"
+    STREAM = "stream"
+    BATCH = "batch"
+
+
+class Type(enum.Enum):
+    """The type of one argument, as a script's author knows it."""
+
+    STRING = "string"
+    INT = "int"
+    FLOAT = "float"
+    BOOL = "bool"
+    DURATION = "duration"  # filled in as int ns
+    LAMBDA = "lambda"  # filled in as LambdaValue
+    REGEX = "regex"
+    STRING_OR_REGEX = "string or regex"
+    STRING_OR_STAR = "string or star"  # a dimension; filled in as str, or STAR
+    NODE = "node"  # filled in as GraphNode: another node of the graph, as in join
+    ANY = "any"  # a literal of any of the plain types: as `default`'s second argument
+    NUMBER = "int or float"
+
+
+STAR = "*"
+"""What stands in properties for a star among dimensions. A tag of that name cannot be told from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LambdaValue:
+    """A lambda as a property holds it: its expression with the script's vars folded in."""
+
+    expression: Expression
+    source: Lambda | None = field(default=None, compare=False)
+
+
+class Mode(enum.Enum):
+    """What a property call does to the field."""
+
+    SET = "set"  # the last call wins
+    FLAG = "flag"  # no argument: sets True
+    LIST = "list"  # one variadic call gives the whole list: the last call wins
+    APPEND = "append"  # every call adds one entry (a tuple where it has several arguments)
+    PUT = "put"  # two arguments, key and value: a dict
+    PART = "part"  # begins a part with properties of its own: alert().post('…').header(…)
+
+
+@dataclass(frozen=True, slots=True)
+class PropertySpec:
+    """One argument or property of a node."""
+
+    attribute: str  # the field of the Properties dataclass
+    name: str  # as scripts write it; "" for an argument of the node itself
+    types: tuple[Type, ...]
+    doc: str
+    mode: Mode = Mode.SET
+    variadic: bool = False  # the last type may come any number of times, none included
+    optional: bool = False  # arguments may be left out
+    least: int = 0  # of a variadic one
+    part: type[Properties] | None = None
+
+
+@dataclass
+class Properties:
+    """Base of all nodes' properties. `check` is called once the script has set everything."""
+
+    def check(self) -> None:
+        """Raise ValueError, in the reference's words, where the properties do not go together."""
+
+    @classmethod
+    def specs(cls) -> tuple[PropertySpec, ...]:
+        """The declared arguments (name "") and properties, in order of declaration."""
+        return tuple(_spec(f) for f in dataclasses.fields(cls) if "property" in f.metadata)
+
+
+def _spec(f: dataclasses.Field[Any]) -> PropertySpec:
+    spec: PropertySpec = f.metadata["property"]
+    is_argument = spec.name == _ARGUMENT
+    name = "" if is_argument else spec.name or _camel(f.name.rstrip("_"))
+    return dataclasses.replace(spec, attribute=f.name, name=name)
+
+
+_ARGUMENT = "<argument>"
+
+
+def _camel(snake: str) -> str:
+    return re.sub(r"_(\w)", lambda m: m[1].upper(), snake)
+
+
+def _field(spec: PropertySpec, default: Any, factory: Callable[[], Any] | None = None) -> Any:
+    if factory is not None:
+        return field(default_factory=factory, metadata={"property": spec})
+    return field(default=default, metadata={"property": spec})
+
+
+def argument(type_: Type, *, doc: str, variadic: bool = False, least: int = 0, default: Any = None) -> Any:
+    """An argument of the node itself: `|mean('v')`. Variadic ones are lists. A `default` makes it optional."""
+    spec = PropertySpec("", _ARGUMENT, (type_,), doc, Mode.SET, variadic, default is not None, least)
+    return _field(spec, default, list if variadic else None)
+
+
+def prop(*types: Type, doc: str, default: Any = None, name: str = "", optional: bool = False) -> Any:
+    """A property with one value, or a tuple of several: `.period(10s)`. Scripts see the field's name in camelCase."""
+    return _field(PropertySpec("", name, types, doc, Mode.SET, optional=optional), default)
+
+
+def flag(*, doc: str, name: str = "") -> Any:
+    """A property without arguments: `.align()`."""
+    return _field(PropertySpec("", name, (), doc, Mode.FLAG), False)
+
+
+def several(type_: Type, *, doc: str, name: str = "", least: int = 0) -> Any:
+    """A property with any number of arguments of one type: `.groupBy('a', 'b')`."""
+    return _field(PropertySpec("", name, (type_,), doc, Mode.LIST, True, least=least), None, list)
+
+
+def appending(*types: Type, doc: str, name: str = "", variadic: bool = False) -> Any:
+    """A property that may be called again and again, each call adding an entry."""
+    return _field(PropertySpec("", name, types, doc, Mode.APPEND, variadic), None, list)
+
+
+def putting(value: Type, *, doc: str, name: str = "") -> Any:
+    """A property of key and value, called once for each: `.tag('k', 'v')`."""
+    return _field(PropertySpec("", name, (Type.STRING, value), doc, Mode.PUT), None, dict)
+
+
+def part(properties: type[Properties], *types: Type, doc: str, name: str = "", variadic: bool = False) -> Any:
+    """A property that begins a part with arguments and properties of its own; each call adds one.
+
+    After it the chain takes both the part's properties and the node's: `alert().post('u').header('k','v').crit(…)`.
+    """
+    return _field(PropertySpec("", name, types, doc, Mode.PART, variadic, part=properties), None, list)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSpec:
+    """What a node is. `wants`/`provides`: STREAM, BATCH; provides None means the same as what came in."""
+
+    name: str  # as scripts write it: `window`
+    type_name: str  # the reference's type, for its error texts: `WindowNode`
+    properties: type[Properties]
+    wants: tuple[Edge, ...]
+    provides: Edge | None
+    doc: str
+    prefix: str = ""  # what its names in the graph begin with, where that is not `name`: http_out1
+    sources: tuple[str, ...] = ()  # names of the only nodes it may hang on: `from` on stream (and on from)
+    leaf: bool = False  # nothing can be chained to it
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerSpec:
+    """What an alert handler is to a script: `alert().slack()` with properties of its own."""
+
+    kind: str  # as scripts write it: `post`, `slack`
+    type_name: str  # the reference's type, for its error texts: `AlertHTTPPostHandler`
+    properties: type[Properties]
+    doc: str
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """All nodes and handlers that scripts may use: plain maps by name. Tests make their own."""
+
+    nodes: Mapping[str, NodeSpec]
+    handlers: Mapping[str, HandlerSpec]
