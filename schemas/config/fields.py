@@ -1,0 +1,105 @@
+"""The kinds of value that a configuration file may hold.
+
+They are strict: TOML has types, so a number where a string belongs is a mistake in the file and is said to be one.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from marshmallow import ValidationError, fields
+
+from schemas.duration import format_go_duration, parse_go_duration
+
+_SIZE = re.compile(r"(\d+)\s*(?:([kmgt])(?:i?b)?|b)?", re.IGNORECASE)
+_SCALE = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+
+
+class Text(fields.String):
+    """A string."""
+
+    default_error_messages = {"invalid": "must be a string"}  # noqa: RUF012
+
+
+class Flag(fields.Boolean):
+    """true or false, and nothing that only looks like it."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise ValidationError("must be true or false")
+        return value
+
+
+class Whole(fields.Integer):
+    """An integer."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise ValidationError("must be an integer")
+        return value
+
+
+class Duration(fields.Field[float]):
+    """A Go duration ("10s", "1h30m") or an integer of nanoseconds; in Python a float of seconds."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> float:
+        if isinstance(value, int) and not isinstance(value, bool):
+            nanoseconds = value
+        elif isinstance(value, str):
+            try:
+                nanoseconds = parse_go_duration(value)
+            except ValueError as error:
+                raise ValidationError(str(error)) from None
+        else:
+            raise ValidationError('must be a duration such as "10s" or "1h30m"')
+        if nanoseconds < 0:
+            raise ValidationError("must not be negative")
+        return nanoseconds / 1e9
+
+    def _serialize(self, value: float | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else format_go_duration(round(value * 1e9))
+
+
+class Size(fields.Field[int]):
+    """A number of bytes: an integer, or a string with k, m, g or t for powers of 1024 ("64m", "8MB")."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if isinstance(value, int) and not isinstance(value, bool):
+            size = value
+        elif isinstance(value, str) and (match := _SIZE.fullmatch(value.strip())):
+            size = int(match[1]) * _SCALE[(match[2] or "").lower()]
+        else:
+            raise ValidationError('must be a number of bytes such as 65536, "64m" or "2g"')
+        if size < 0:
+            raise ValidationError("must not be negative")
+        return size
+
+    def _serialize(self, value: int | None, attr: str | None, obj: Any, **kwargs: Any) -> int | str | None:
+        for unit in "tgmk":
+            if value and value % _SCALE[unit] == 0:
+                return f"{value // _SCALE[unit]}{unit}"
+        return value
+
+
+class Address(fields.Field[str]):
+    """HOST:PORT; an empty host (":9092") means every interface."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        if not isinstance(value, str):
+            raise ValidationError("must be a string")
+        _, colon, port = value.rpartition(":")
+        if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
+            raise ValidationError(f'must be "HOST:PORT" or ":PORT" with a port up to 65535, not "{value}"')
+        return value
+
+
+class Directory(fields.Field[Path]):
+    """A directory; a leading ~ is the user's home, a relative path counts from where the program is started."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Path:
+        if not isinstance(value, str) or not value:
+            raise ValidationError("must be a path")
+        return Path(value).expanduser().absolute()
+
+    def _serialize(self, value: Path | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else str(value)

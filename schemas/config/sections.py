@@ -1,0 +1,197 @@
+"""The settings of tickbus: every section that the program itself knows.
+
+Alert handlers bring sections of their own, which the loader is given. Keys and meanings are Kapacitor's where
+Kapacitor has them; ``tickbus config`` prints all of them with their documentation.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from marshmallow.validate import OneOf, Range
+
+from schemas.config.fields import Address, Directory, Duration, Flag, Size, Text, Whole
+from schemas.config.section import only, setting
+
+LEVELS = ("DEBUG", "INFO", "WARN", "ERROR")
+
+_POSITIVE = Range(min=0, min_inclusive=False, error="must be more than 0")
+_AT_LEAST_1 = Range(min=1, error="must be at least 1")
+_NOT_YET = "is not supported"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Http:
+    """[http]: the gateway's HTTP server."""
+
+    bind_address: str = setting(
+        "127.0.0.1:9092", Address, 'Where the HTTP API listens, "HOST:PORT"; ":9092" is every interface.'
+    )
+    log_enabled: bool = setting(True, Flag, "Whether each HTTP request is logged, at level INFO.")
+    write_tracing: bool = setting(False, Flag, "Whether the body of each write is logged, at level DEBUG.")
+    max_body_size: int = setting(
+        64 << 20,
+        Size,
+        "The largest body of a request, after it is ungzipped; above it the answer is 413.",
+        check=_POSITIVE,
+    )
+    shutdown_timeout: float = setting(3.0, Duration, "How long a stopping gateway waits for requests under way.")
+    auth_enabled: bool = setting(
+        False, Flag, "Whether requests need a user's credentials. Only false so far.", check=only(False, _NOT_YET)
+    )
+    shared_secret: str = setting(
+        "", Text, "The key that JWT tokens are signed with. Only empty so far.", check=only("", _NOT_YET), secret=True
+    )
+    https_enabled: bool = setting(
+        False, Flag, "Whether the API speaks HTTPS. Only false so far.", check=only(False, _NOT_YET)
+    )
+    https_certificate: str = setting("/etc/ssl/kapacitor.pem", Text, "The certificate file; read when HTTPS is on.")
+    https_private_key: str = setting("", Text, "The private key file; empty where the certificate file holds it.")
+    pprof_enabled: bool = setting(
+        False, Flag, "Whether /debug/pprof is served. Only false so far.", check=only(False, _NOT_YET)
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Logging:
+    """[logging]: structured logs, one logfmt line each."""
+
+    file: str = setting("STDERR", Text, "Where logs go: STDERR, STDOUT or a file that is appended to.")
+    level: str = setting(
+        "INFO",
+        Text,
+        "The least level that is logged: DEBUG, INFO, WARN or ERROR.",
+        check=OneOf(LEVELS, error="must be one of DEBUG, INFO, WARN, ERROR"),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Storage:
+    """[storage]: the folds and snapshots that each service keeps under data_dir."""
+
+    boltdb: str = setting(
+        "", Text, "Kapacitor's database file. Accepted and not used: tickbus keeps its state in data_dir."
+    )
+    map_size: int = setting(
+        16 << 30,
+        Size,
+        "The most that one service's LMDB file may grow to. Disk is used as data is written, not up front.",
+        check=Range(min=1 << 20, error="must be at least 1m"),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nats:
+    """[nats]: the bus, and the limits of what it keeps."""
+
+    url: str = setting(
+        "", Text, "The NATS server, several separated by commas. Empty: `tickbus serve` starts its own on loopback."
+    )
+    username: str = setting("", Text, "The user to log in to the given NATS with, where the URL names none.")
+    password: str = setting("", Text, "That user's password.", secret=True)
+    port: int = setting(
+        0,
+        Whole,
+        "The port of the NATS that serve starts; 0 picks a free one.",
+        check=Range(min=0, max=65535, error="must be a port"),
+    )
+    store_dir: str = setting(
+        "", Text, "Where the NATS that serve starts keeps its streams. Empty: nats, under data_dir."
+    )
+    replicas: int = setting(
+        1,
+        Whole,
+        "On how many servers of a NATS cluster each stream is kept.",
+        check=Range(min=1, max=5, error="must be 1 to 5"),
+    )
+    max_payload: int = setting(
+        8 << 20,
+        Size,
+        "The largest message that the started NATS takes; a longer write is cut at line ends.",
+        check=Range(min=64 << 10, max=64 << 20, error="must be from 64k to 64m"),
+    )
+    write_max_age: float = setting(
+        24 * 3600.0, Duration, "How long a write stays in the log; 0s keeps it until bytes run out."
+    )
+    write_max_bytes: int = setting(
+        4 << 30, Size, "How many bytes of writes the log keeps; the oldest go first.", check=_POSITIVE
+    )
+    alert_max_age: float = setting(0.0, Duration, "How long an alert event stays in the log; 0s keeps it.")
+    alert_max_bytes: int = setting(1 << 30, Size, "How many bytes of alert events the log keeps.", check=_POSITIVE)
+    duplicate_window: float = setting(
+        120.0, Duration, "How long a write's Idempotency-Key is remembered.", check=_POSITIVE
+    )
+    ack_timeout: float = setting(
+        5.0,
+        Duration,
+        "How long to wait for JetStream's acknowledgement before a write is answered 503.",
+        check=_POSITIVE,
+    )
+    max_in_flight: int = setting(
+        256, Whole, "How many messages may wait for JetStream's acknowledgement at once.", check=_AT_LEAST_1
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """[engine]: the workers that run tasks."""
+
+    id: str = setting(
+        "",
+        Text,
+        "The worker's name; it names its directory and its leases. Empty: from host and process; serve names its own.",
+    )
+    workers: int = setting(
+        0,
+        Whole,
+        "How many workers serve starts. 0: one for every two processors, 4 at most.",
+        check=Range(min=0, max=256, error="must be 0 to 256"),
+    )
+    shards: int = setting(
+        64,
+        Whole,
+        "Over how many shards tasks are spread. The same on every worker.",
+        check=Range(min=1, max=4096, error="must be 1 to 4096"),
+    )
+    lease_ttl: float = setting(
+        5.0, Duration, "How long a worker holds a shard after its last sign of life.", check=_POSITIVE
+    )
+    heartbeat: float = setting(1.0, Duration, "How often a worker renews its leases.", check=_POSITIVE)
+    snapshot_interval: float = setting(
+        10.0,
+        Duration,
+        "How often a worker saves the state of its tasks; less is replayed after a crash.",
+        check=_POSITIVE,
+    )
+    max_batch_messages: int = setting(
+        5000, Whole, "How many messages at most are decoded as one frame.", check=_AT_LEAST_1
+    )
+    max_batch_bytes: int = setting(8 << 20, Size, "How many bytes at most are decoded as one frame.", check=_POSITIVE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """The whole configuration, checked: what every service is given.
+
+    ``sections`` holds what the handlers' sections loaded to, by name; a list for a section that may stand repeatedly.
+    """
+
+    hostname: str = setting("localhost", Text, "This host's name, as other systems are told it.")
+    data_dir: Path = setting(  # noqa: RUF009 - a Path cannot be changed
+        Path("~/.tickbus").expanduser(),
+        Directory,
+        "Everything that is kept: the log, folds, snapshots.",
+        key="data_dir",
+    )
+    default_retention_policy: str = setting("", Text, "The retention policy of a write that names none.")
+    skip_config_overrides: bool = setting(
+        False, Flag, "Whether overrides made over the HTTP API are left out. None can be made so far."
+    )
+    http: Http = field(default_factory=Http)
+    logging: Logging = field(default_factory=Logging)
+    storage: Storage = field(default_factory=Storage)
+    nats: Nats = field(default_factory=Nats)
+    engine: Engine = field(default_factory=Engine)
+    sections: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))

@@ -1,0 +1,151 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+from marshmallow import Schema, fields
+
+from schemas.config import Config, ConfigError, load_config
+from schemas.config.section import schema_of
+
+SAMPLE = """
+hostname = "edge"
+data_dir = "/var/lib/tickbus"
+
+[http]
+  bind-address = ":9999"
+  log-enabled = false
+  max-body-size = "25m"
+
+[storage]
+  boltdb = "/var/lib/kapacitor/kapacitor.db"
+
+[nats]
+  write-max-age = "1h30m"
+  alert-max-age = 2000000000
+
+[engine]
+  workers = 3
+"""
+
+
+class Slack(Schema):
+    url = fields.String(load_default="", metadata={"doc": "Where to post."})
+    enabled = fields.Boolean(load_default=False, metadata={"doc": "Whether it may be used."})
+
+
+class Mail(Schema):
+    to = fields.List(fields.String(), load_default=list, metadata={"doc": "Who gets it."})
+
+
+EXTRA = {"slack": Slack(many=True), "smtp": Mail()}
+
+
+def load(tmp_path: Path, text: str, **given: Any) -> Config:
+    file = tmp_path / "tickbus.toml"
+    file.write_text(text)
+    return load_config(file, **given)
+
+
+def test_file_over_defaults(tmp_path: Path) -> None:
+    config = load(tmp_path, SAMPLE)
+    assert (config.hostname, config.data_dir) == ("edge", Path("/var/lib/tickbus"))
+    assert (config.http.bind_address, config.http.log_enabled, config.http.max_body_size) == (":9999", False, 25 << 20)
+    assert (config.nats.write_max_age, config.nats.alert_max_age) == (5400.0, 2.0)
+    assert (config.engine.workers, config.engine.shards) == (3, 64)
+    assert config.logging == Config().logging
+
+
+def test_environment_over_file_and_command_line_over_both(tmp_path: Path) -> None:
+    environment = {
+        "KAPACITOR_HOSTNAME": "env",
+        "KAPACITOR_HTTP_BIND_ADDRESS": ":1",
+        "KAPACITOR_HTTP_LOG_ENABLED": "t",
+        "KAPACITOR_NATS_WRITE_MAX_AGE": "2s",
+        "KAPACITOR_ENGINE_WORKERS": "5",
+        "KAPACITOR_URL": "not a setting",
+    }
+    config = load(tmp_path, SAMPLE, environment=environment, overrides={"http": {"bind-address": ":2"}})
+    assert (config.hostname, config.http.bind_address, config.http.log_enabled) == ("env", ":2", True)
+    assert (config.nats.write_max_age, config.engine.workers) == (2.0, 5)
+
+
+def test_sections_of_handlers(tmp_path: Path) -> None:
+    text = '[[slack]]\nurl = "a"\n[[slack]]\nurl = "b"\n[smtp]\nto = ["x"]\n'
+    environment = {"KAPACITOR_SLACK_1_URL": "B", "KAPACITOR_SLACK_2_ENABLED": "true", "KAPACITOR_SMTP_TO": '["y"]'}
+    sections = load(tmp_path, text, extra=EXTRA, environment=environment).sections
+    assert sections["slack"] == (
+        {"url": "a", "enabled": False},
+        {"url": "B", "enabled": False},
+        {"url": "", "enabled": True},
+    )
+    assert sections["smtp"] == {"to": ["y"]}
+
+
+def test_a_list_section_may_stand_once_and_may_be_left_out(tmp_path: Path) -> None:
+    assert load(tmp_path, '[slack]\nurl = "a"', extra=EXTRA).sections["slack"] == ({"url": "a", "enabled": False},)
+    assert load(tmp_path, "", extra=EXTRA).sections["slack"] == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[http]\nbind-adress = ':1'", "config: [http] bind-adress: unknown option (did you mean bind-address?)"),
+        ("hostnam = 'x'", "config: hostnam: unknown option (did you mean hostname?)"),
+        ("[graphite]\na = 1", "config: [graphite]: unknown section"),
+        ("[[graphite]]\na = 1", "config: [graphite]: unknown section"),
+        ("[http]\nbind-address = 9092", "config: [http] bind-address: must be a string"),
+        ("[http]\nbind-address = 'x'", 'config: [http] bind-address: must be "HOST:PORT"'),
+        ("[http]\nlog-enabled = 'true'", "config: [http] log-enabled: must be true or false"),
+        ("[http]\nauth-enabled = true", "config: [http] auth-enabled: is not supported"),
+        ("[engine]\nworkers = 1.5", "config: [engine] workers: must be an integer"),
+        ("[engine]\nheartbeat = '1 s'", "config: [engine] heartbeat: invalid duration '1 s'"),
+        ("[engine]\nshards = 0", "config: [engine] shards: must be 1 to 4096"),
+        ("[nats]\nmax-payload = 'big'", "config: [nats] max-payload: must be a number of bytes"),
+        ("[logging]\nlevel = 'LOUD'", "config: [logging] level: must be one of DEBUG, INFO, WARN, ERROR"),
+        ("http = 3", "config: [http]: must be a section"),
+        ("slack = [1]", "config: [[slack]]: must be a list of sections"),
+        ("[[slack]]\n[[slack]]\nurll = ''", "config: [[slack]] 1: urll: unknown option (did you mean url?)"),
+        ("[smtp]\nto = [1]", "config: [smtp] to[0]: Not a valid string"),
+        ("[http", "config: "),
+    ],
+)
+def test_a_mistake_is_named(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text, extra=EXTRA)
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("KAPACITOR_HTTP_BIND_ADRESS", ":1", "config: KAPACITOR_HTTP_BIND_ADRESS: [http] has no such option"),
+        ("KAPACITOR_HTTP_LOG_ENABLED", "maybe", "config: KAPACITOR_HTTP_LOG_ENABLED: must be true or false"),
+        ("KAPACITOR_SLACK_1_URL", "x", "config: KAPACITOR_SLACK_1_URL: [[slack]] has only 0 elements"),
+        ("KAPACITOR_SLACK_URL", "x", "config: KAPACITOR_SLACK_URL: [[slack]] needs a number"),
+    ],
+)
+def test_a_mistaken_variable_is_named(variable: str, value: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(environment={variable: value}, extra=EXTRA)
+    assert str(caught.value).startswith(message)
+
+
+def test_every_mistake_is_named_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, "[http]\na = 1\nlog-enabled = 1\n[engine]\nworkers = 'x'")
+    assert len(str(caught.value).splitlines()) == 3
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"config: .*nowhere: No such file"):
+        load_config(tmp_path / "nowhere")
+
+
+def test_defaults_of_the_dataclasses_are_what_an_empty_file_gives() -> None:
+    assert load_config() == Config()
+    assert set(schema_of(Config)().fields) == {
+        "hostname",
+        "data_dir",
+        "default_retention_policy",
+        "skip_config_overrides",
+    }
