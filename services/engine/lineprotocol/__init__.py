@@ -1,0 +1,1 @@
+"""Line protocol: whole bodies checked, decoded to columns, and written."""

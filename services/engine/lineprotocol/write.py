@@ -1,0 +1,142 @@
+"""Points to line protocol."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from services.engine.column import Column, Duration, Time, Value
+
+_NAME = re.compile(r"[, ]")
+_TAG = re.compile(r"[, =]")
+_FIELD = re.compile(r'[," =]')
+_STRING = re.compile(r'["\\]')
+_UNITS = (("h", 3600 * 10**9), ("m", 60 * 10**9))
+
+Tags = Iterable[tuple[str, str]]
+
+
+def encode(name: str, tags: Tags, fields: Mapping[str, Value], time_ns: int | None) -> bytes:
+    """One point as a line, without a line break. No fields: b"" (such a point cannot be written).
+
+    As the reference writes it: tags and fields sorted by name, tags with empty values left out, floats in their
+    shortest form without exponent. NaN and infinities are written as "NaN" and "+Inf", which no server takes; see
+    `encode_columns` for leaving them out. Durations and times, for which line protocol has no type, are strings.
+    Names and tag values cannot hold a line break (written as backslash n) or end in a backslash (dropped).
+    """
+    written = [field_key(k) + value(v) for k, v in sorted(fields.items())]
+    return _line(series_key(name, tags), written, time_ns)
+
+
+def encode_columns(
+    keys: Sequence[str], columns: Mapping[str, Column], times_ns: Sequence[int], *, finite: bool = False
+) -> bytes:
+    """Many points as a body, each line ended by a newline; points without any field are left out.
+
+    keys: `series_key` of each point. columns: fields, each of the same length as keys. finite: leave out fields
+    that are NaN or infinite, which a server would refuse the whole body for.
+    """
+    parts: list[list[str]] = [[] for _ in keys]
+    for name, column in sorted(columns.items()):
+        key = field_key(name)
+        for part, v in zip(parts, column.tolist(), strict=True):
+            if v is not None and not (finite and isinstance(v, float) and not math.isfinite(v)):
+                part.append(key + value(v))
+    lines = (_line(k, part, t) for k, part, t in zip(keys, parts, times_ns, strict=True) if part)
+    return b"".join(line + b"\n" for line in lines)
+
+
+def series_key(name: str, tags: Tags) -> str:
+    """Measurement and tags as written in a line, tags sorted by key."""
+    escaped = _name(_NAME, name)
+    return "".join([escaped, *(f",{_name(_TAG, k)}={_name(_TAG, v)}" for k, v in sorted(tags) if v)])
+
+
+def field_key(name: str) -> str:
+    """A field's name as written in a line, with the `=` after it."""
+    return _name(_FIELD, name) + "="
+
+
+def value(v: Value) -> str:
+    """A field's value as written in a line."""
+    if isinstance(v, bool):
+        return "true" if v else "false"
+    if isinstance(v, float):
+        return _float(v)
+    if isinstance(v, Duration):
+        v = _duration(v)
+    elif isinstance(v, Time):
+        v = _time(v)
+    elif isinstance(v, int):
+        return f"{v}i"
+    return '"' + _escape(_STRING, v) + '"'
+
+
+def _line(key: str, fields: list[str], time_ns: int | None) -> bytes:
+    if not fields:
+        return b""
+    end = "" if time_ns is None else f" {time_ns}"
+    return f"{key} {','.join(fields)}{end}".encode(errors="replace")
+
+
+def _escape(special: re.Pattern[str], text: str) -> str:
+    return special.sub(r"\\\g<0>", text)
+
+
+def _name(special: re.Pattern[str], text: str) -> str:
+    # A line break would end the line, a last backslash would escape what follows: neither can be written.
+    return _escape(special, text.replace("\n", "\\n").rstrip("\\"))
+
+
+def _float(v: float) -> str:
+    text = repr(v)
+    if text.endswith(".0"):
+        return text[:-2]
+    if "e" in text:
+        return _plain(text)
+    return {"nan": "NaN", "inf": "+Inf", "-inf": "-Inf"}.get(text, text)
+
+
+def _plain(text: str) -> str:
+    """A float's digits without exponent."""
+    digits, exponent = text.split("e")
+    sign = "-" if digits.startswith("-") else ""
+    whole, _, part = digits.lstrip("-").partition(".")
+    point = len(whole) + int(exponent)
+    both = whole + part
+    if point <= 0:
+        return f"{sign}0.{'0' * -point}{both}"
+    return sign + both.ljust(point, "0")
+
+
+def _duration(ns: int) -> str:
+    """As Go prints a duration: 1h0m0.5s, 1.5ms, 0s."""
+    if ns == 0:
+        return "0s"
+    sign, ns = ("-", -ns) if ns < 0 else ("", ns)
+    if ns < 10**9:
+        unit, size = ("ns", 1) if ns < 10**3 else ("µs", 10**3) if ns < 10**6 else ("ms", 10**6)
+        return f"{sign}{_decimal(ns, size)}{unit}"
+    out = sign
+    for unit, size in _UNITS:
+        if ns >= size or out != sign:
+            out += f"{ns // size}{unit}" if ns >= size or out != sign else ""
+        ns %= size
+    return f"{out}{_decimal(ns, 10**9)}s"
+
+
+def _decimal(count: int, size: int) -> str:
+    whole, part = divmod(count, size)
+    if not part:
+        return str(whole)
+    return f"{whole}." + str(part).zfill(len(str(size)) - 1).rstrip("0")
+
+
+def _time(ns: int) -> str:
+    """As Go prints a time in UTC: 2023-11-14 22:13:20.5 +0000 UTC."""
+    seconds, part = divmod(ns, 10**9)
+    date = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    fraction = "." + str(part).zfill(9).rstrip("0") if part else ""
+    return f"{date}{fraction} +0000 UTC"
