@@ -1,0 +1,112 @@
+"""Structured logs: one logfmt line each, on stderr unless the configuration names a file.
+
+    log = services.log.get("engine")
+    log.info("task started", task="cpu_alert", shard=7)
+
+prints ``ts=2026-01-02T03:04:05.678Z lvl=info msg="task started" service=engine task=cpu_alert shard=7``. Standard
+logging is underneath, so what libraries log comes out in the same form, from level WARN up.
+"""
+
+import logging
+import re
+import sys
+import time
+import traceback
+from typing import Any
+
+_ROOT = "tickbus"
+_LEVELS = {"DEBUG": logging.DEBUG, "INFO": logging.INFO, "WARN": logging.WARNING, "ERROR": logging.ERROR}
+_SHORT = {logging.DEBUG: "debug", logging.INFO: "info", logging.WARNING: "warn", logging.ERROR: "error"}
+_BARE = re.compile(r"[^\s\"=\\\x00-\x1f\x7f]+")
+_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_TO_ESCAPE = re.compile(r'["\\\x00-\x1f\x7f]')
+
+
+class Log:
+    """A service's log; ``bind`` gives one whose lines carry further keys."""
+
+    __slots__ = ("_keys", "_logger")
+
+    def __init__(self, service: str, keys: dict[str, Any] | None = None) -> None:
+        self._logger = logging.getLogger(f"{_ROOT}.{service}")
+        self._keys = keys or {"service": service}
+
+    def bind(self, **keys: Any) -> "Log":
+        bound = Log.__new__(Log)
+        bound._logger, bound._keys = self._logger, {**self._keys, **keys}
+        return bound
+
+    def enabled(self, level: str) -> bool:
+        """Whether lines of this level (DEBUG, INFO, WARN, ERROR) are written at present."""
+        return self._logger.isEnabledFor(_LEVELS[level])
+
+    def debug(self, msg: str, **keys: Any) -> None:
+        self._write(logging.DEBUG, msg, keys)
+
+    def info(self, msg: str, **keys: Any) -> None:
+        self._write(logging.INFO, msg, keys)
+
+    def warn(self, msg: str, **keys: Any) -> None:
+        self._write(logging.WARNING, msg, keys)
+
+    def error(self, msg: str, **keys: Any) -> None:
+        self._write(logging.ERROR, msg, keys)
+
+    def exception(self, msg: str, error: BaseException, **keys: Any) -> None:
+        """An error with the exception behind it, its stack included."""
+        stack = "".join(traceback.format_exception(error))
+        self._write(logging.ERROR, msg, {**keys, "err": repr(error), "stack": stack})
+
+    def _write(self, level: int, msg: str, keys: dict[str, Any]) -> None:
+        if self._logger.isEnabledFor(level):
+            self._logger.log(level, "%s", msg, extra={"tickbus_keys": {**self._keys, **keys}})
+
+
+def get(service: str) -> Log:
+    """The log of a service."""
+    return Log(service)
+
+
+def setup(file: str = "STDERR", level: str = "INFO") -> None:
+    """Send this process's logs to ``file`` (STDERR, STDOUT or a path, appended to) from ``level`` up.
+
+    Raises OSError where the file cannot be opened. May be called again.
+    """
+    stream = {"STDERR": sys.stderr, "STDOUT": sys.stdout}.get(file)
+    handler = logging.StreamHandler(stream) if stream else logging.FileHandler(file, encoding="utf-8")
+    handler.setFormatter(_Logfmt())
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    set_level(level)
+
+
+def set_level(level: str) -> None:
+    """Change the level while running: DEBUG, INFO, WARN or ERROR in any case, else ValueError."""
+    number = _LEVELS.get(level.upper())
+    if number is None:
+        raise ValueError("invalid log level")
+    logging.getLogger(_ROOT).setLevel(number)
+
+
+class _Logfmt(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        seconds, milliseconds = int(record.created), int(record.msecs)
+        pairs: dict[str, Any] = {
+            "ts": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{milliseconds:03d}Z",
+            "lvl": _SHORT.get(record.levelno, record.levelname.lower()),
+            "msg": record.getMessage(),
+        }
+        pairs |= getattr(record, "tickbus_keys", {"service": record.name})
+        if record.exc_info and record.exc_info[1]:
+            pairs |= {"err": repr(record.exc_info[1]), "stack": self.formatException(record.exc_info)}
+        return " ".join(f"{key}={_value(value)}" for key, value in pairs.items())
+
+
+def _value(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    text = str(value)
+    return text if _BARE.fullmatch(text) else '"' + _TO_ESCAPE.sub(_escape, text) + '"'
+
+
+def _escape(match: re.Match[str]) -> str:
+    return _ESCAPES.get(match[0]) or f"\\u{ord(match[0]):04x}"

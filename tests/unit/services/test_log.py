@@ -1,0 +1,62 @@
+import logging
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from services import log
+
+
+@pytest.fixture(autouse=True)
+def restored() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    logging.basicConfig(handlers=handlers, level=level, force=True)
+
+
+def test_a_line_is_logfmt(tmp_path: Path) -> None:
+    file = tmp_path / "log"
+    log.setup(str(file), "INFO")
+    log.get("engine").bind(task="a b").info('said "hi"\n', points=3, rate=0.5, late=True, path="/x", none=None)
+    line = file.read_text()
+    assert re.fullmatch(r"ts=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z lvl=info .*\n", line)
+    assert line.endswith(
+        'msg="said \\"hi\\"\\n" service=engine task="a b" points=3 rate=0.5 late=true path=/x none=null\n'
+    )
+
+
+def test_the_level_can_change_while_running(tmp_path: Path) -> None:
+    file = tmp_path / "log"
+    log.setup(str(file), "ERROR")
+    engine = log.get("engine")
+    engine.warn("one")
+    log.set_level("debug")
+    assert engine.enabled("DEBUG")
+    engine.debug("two")
+    assert "msg=one" not in file.read_text()
+    assert "msg=two" in file.read_text()
+    with pytest.raises(ValueError, match="invalid log level"):
+        log.set_level("loud")
+
+
+def test_libraries_are_heard_from_warn_up_in_the_same_form(tmp_path: Path) -> None:
+    file = tmp_path / "log"
+    log.setup(str(file), "DEBUG")
+    logging.getLogger("some.library").info("chatter")
+    logging.getLogger("some.library").warning("trouble %d", 7)
+    (line,) = file.read_text().splitlines()
+    assert line.endswith('lvl=warn msg="trouble 7" service=some.library')
+
+
+def test_an_exception_stays_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "log"
+    log.setup(str(file))
+    try:
+        raise KeyError("x")
+    except KeyError as error:
+        log.get("gateway").exception("failed", error, path="/write")
+    (line,) = file.read_text().splitlines()
+    assert "err=KeyError('x')" in line
+    assert "test_log.py" in line
