@@ -1,0 +1,55 @@
+"""What can go wrong on the bus, as exceptions that callers can tell apart."""
+
+from __future__ import annotations
+
+
+class BusError(Exception):
+    """Anything the bus refuses or fails at."""
+
+
+class BusUnavailable(BusError):
+    """NATS is not connected, JetStream did not acknowledge in time, or it has no room. A retry may succeed.
+
+    A publish that fails so may still have been stored: use a message id where a repeat must not count twice.
+    """
+
+
+class BusTimeout(BusError):
+    """Someone took the request but did not answer within the time given."""
+
+
+class NobodyThere(BusError):
+    """No service listens on the subject that was asked."""
+
+
+class AskFailed(BusError):
+    """The handler that was asked raised an error; the text is what it said."""
+
+
+class WrongSequence(BusError):
+    """The subject's last sequence is not the one expected: someone else was first.
+
+    last: the subject's true last sequence, None where the server did not tell.
+    """
+
+    def __init__(self, text: str, last: int | None = None) -> None:
+        super().__init__(text)
+        self.last = last
+
+
+class PayloadTooLarge(BusError):
+    """The message with its headers is over the server's max_payload."""
+
+
+class ApiError(BusError):
+    """JetStream's API refused a request. code is HTTP-like, err_code is JetStream's own number."""
+
+    def __init__(self, code: int, err_code: int, description: str) -> None:
+        super().__init__(f"{description} ({err_code})")
+        self.code = code
+        self.err_code = err_code
+        self.description = description
+
+
+class KeyNotFound(BusError):
+    """The key or the object does not exist, or was deleted."""

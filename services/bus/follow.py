@@ -1,0 +1,336 @@
+"""Following a stream: all messages in order, without gap or repeat, whatever happens to connection or server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Any, NamedTuple
+
+import orjson
+from nats import errors as nats_errors
+
+from services.bus import headers as wire
+from services.bus.errors import BusError, BusUnavailable
+from services.bus.link import Link
+
+log = logging.getLogger("tickbus.bus")
+
+MAX_MESSAGES = 20_000
+MAX_BYTES = 16 << 20
+
+_EXPIRES_SECONDS = 30
+_HEARTBEAT_SECONDS = 5
+_SILENCE_SECONDS = 2.5 * _HEARTBEAT_SECONDS
+_INACTIVE_SECONDS = 60
+_PULL_MESSAGES = 1_000_000
+_ROOM_FOR_HEADERS = 64 << 10
+_RETRY_FIRST, _RETRY_LAST = 0.05, 2.0
+
+
+class Message(NamedTuple):
+    """One message of a stream. time_ns: when JetStream stored it, ns since 1970."""
+
+    seq: int
+    subject: str
+    data: bytes
+    headers: dict[str, str] | None
+    time_ns: int
+
+
+class Follower:
+    """Reads a stream from a position on. Made by Bus.follow; use it as an async context manager.
+
+    Underneath is an ephemeral pull consumer without acknowledgements. Requests to it ask for bytes, and a new one is
+    sent when half of what was asked has come, so that data always waits here while memory stays bounded. Whatever
+    breaks (connection, server, consumer), a new consumer starts at the message after the last one handed out.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        stream: str,
+        subjects: Iterable[str],
+        after: int,
+        max_messages: int,
+        max_bytes: int,
+        last_per_subject: bool = False,
+    ) -> None:
+        self._link = link
+        self._stream = stream
+        self._subjects = _without_covered(subjects)
+        self._max_messages = max_messages
+        self._max_bytes = max_bytes
+        self._last_per_subject = last_per_subject and after == 0
+        self._position = after
+        self._pending = 0
+        self._arrived = asyncio.Event()
+        self._broken = asyncio.Event()
+        self._restored = asyncio.Event()
+        self._ready = False
+        self._closed = False
+        self._keeper: asyncio.Task[None] | None = None
+        self._names: dict[bytes, str] = {}
+        self._loop = asyncio.get_running_loop()
+        self._buffer: list[tuple[bytes, bytes, bytes | None, bytes]] = []
+        self._pulls: dict[bytes, int] = {}
+        self._buffered = self._asked = self._delivered = self._pull_number = self._sid = 0
+        self._consumer = self._inbox = ""
+        self._too_small = False
+        self._last_sign = 0.0
+
+    @property
+    def stream(self) -> str:
+        """The stream's name."""
+        return self._stream
+
+    @property
+    def position(self) -> int:
+        """Sequence of the last message handed out, or where it started."""
+        return self._position
+
+    @property
+    def pending(self) -> int:
+        """How many messages of these subjects the stream held after the last one handed out: the lag."""
+        return self._pending
+
+    async def __aenter__(self) -> Follower:
+        self._link.on_lost.append(self._on_lost)
+        self._link.on_restored.append(self._on_restored)
+        if self._subjects:
+            self._keeper = self._link.spawn(self._keep())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closed = True
+        self._arrived.set()
+        self._link.on_lost.remove(self._on_lost)
+        self._link.on_restored.remove(self._on_restored)
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.wait([self._keeper])
+        self._drop_consumer()
+
+    async def batch(self) -> list[Message]:
+        """Everything that has come, at least one message, in stream order; waits where there is nothing.
+
+        Raises BusError only after the follower or its bus was closed.
+        """
+        while True:
+            while not self._buffer:
+                if self._closed or self._link.closing:
+                    raise BusUnavailable("the follower is closed")
+                self._arrived.clear()
+                await self._arrived.wait()
+            messages = self._take()
+            if messages:
+                return messages
+
+    def _take(self) -> list[Message]:
+        """Make messages of what lies in the buffer, as far as its sequences are whole, and ask for more."""
+        raw = self._buffer
+        if len(raw) > self._max_messages:
+            raw = self._buffer[: self._max_messages]
+            del self._buffer[: self._max_messages]
+        else:
+            self._buffer = []
+        messages: list[Message] = []
+        position, delivered, pending, size = self._position, self._delivered, self._pending, 0
+        names = self._names
+        for subject, reply, headers, data in raw:
+            size += len(subject) + len(reply) + len(data) + (len(headers) if headers else 0)
+            # $JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<deliveries>.<seq>.<consumer seq>.<time>.<pending>[.<id>]
+            words = reply.split(b".")
+            at = 4 if len(words) == 9 else 6
+            seq, consumer_seq = int(words[at + 1]), int(words[at + 2])
+            if consumer_seq != delivered + 1 or seq <= position:
+                log.warning("%s: %s: a message was lost on the way; asking again", self._link.name, self._stream)
+                self._broken.set()
+                break
+            delivered, position, pending = consumer_seq, seq, int(words[at + 4])
+            name = names.get(subject)
+            if name is None:
+                name = self._name(subject)
+            messages.append(
+                Message(seq, name, data, None if headers is None else wire.decode(headers), int(words[at + 3]))
+            )
+        self._position, self._delivered, self._pending = position, delivered, pending
+        self._buffered -= size
+        self._pull()
+        return messages
+
+    def _name(self, subject: bytes) -> str:
+        if len(self._names) > 10_000:
+            self._names.clear()
+        name = self._names[subject] = subject.decode("utf-8", "replace")
+        return name
+
+    def _on_message(self, subject: bytes, reply: bytes, headers: bytes | None, data: bytes) -> None:
+        self._last_sign = self._loop.time()
+        if not reply.startswith(b"$JS.ACK."):
+            self._on_status(subject, headers)
+            return
+        size = len(subject) + len(reply) + len(data) + (len(headers) if headers else 0)
+        self._buffer.append((subject, reply, headers, data))
+        self._buffered += size
+        self._asked -= size
+        self._arrived.set()
+
+    def _on_status(self, subject: bytes, headers: bytes | None) -> None:
+        status = wire.status(headers)
+        if status == 100:
+            return
+        text = wire.status_text(headers).lower()
+        left = int((wire.decode(headers) or {}).get("Nats-Pending-Bytes", 0))
+        size = self._pulls.pop(subject, 0)
+        if status == 408 or (status == 409 and "maxbytes" in text.replace(" ", "")):
+            self._asked = max(0, self._asked - left) if self._pulls else 0
+            if left >= size > 0 and status == 409:
+                self._too_small = True
+            self._pull()
+        else:
+            # 503 no such consumer, 409 consumer deleted, leadership change, server shutdown …
+            self._broken.set()
+
+    def _pull(self) -> None:
+        """Ask for as much as there is room for, once that is at least half of everything."""
+        if not self._ready or self._broken.is_set():
+            return
+        least = self._link.max_payload + _ROOM_FOR_HEADERS
+        room = max(self._max_bytes, 2 * least) - self._buffered - max(0, self._asked)
+        if room < max(self._max_bytes // 2, least):
+            return
+        request: dict[str, Any] = {
+            "batch": _PULL_MESSAGES,
+            "max_bytes": room,
+            "expires": _EXPIRES_SECONDS * 10**9,
+            "idle_heartbeat": _HEARTBEAT_SECONDS * 10**9,
+        }
+        if self._too_small:
+            # The next message is larger than what this server takes today; it can only come by itself.
+            if self._buffered:
+                return
+            del request["max_bytes"]
+            request["batch"] = 1
+            self._too_small = False
+        self._pull_number += 1
+        inbox = f"{self._inbox}.{self._pull_number}"
+        try:
+            self._link.client.send(
+                f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._consumer}", orjson.dumps(request), inbox
+            )
+        except nats_errors.Error:
+            self._broken.set()
+            return
+        self._pulls[inbox.encode()] = room
+        self._asked = max(0, self._asked) + room
+
+    async def _keep(self) -> None:
+        """Make the consumer, watch that it lives, make another when it does not."""
+        wait, complained = _RETRY_FIRST, False
+        while True:
+            try:
+                await self._make_consumer()
+            except (BusError, ValueError) as error:
+                if not complained and self._link.connected:
+                    log.warning("%s: cannot follow %s, trying on: %s", self._link.name, self._stream, error)
+                    complained = True
+                self._restored.clear()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._restored.wait(), wait)
+                wait = min(2 * wait, _RETRY_LAST)
+                continue
+            wait, complained = _RETRY_FIRST, False
+            await self._watch()
+
+    async def _watch(self) -> None:
+        """Return when the consumer has to be made anew."""
+        while not self._broken.is_set():
+            try:
+                await asyncio.wait_for(self._broken.wait(), _HEARTBEAT_SECONDS)
+            except TimeoutError:
+                if self._asked > 0 and self._loop.time() - self._last_sign > _SILENCE_SECONDS:
+                    log.warning("%s: %s: JetStream has gone silent; asking again", self._link.name, self._stream)
+                    return
+
+    async def _make_consumer(self) -> None:
+        self._drop_consumer()
+        self._clear()
+        name = f"tickbus-{secrets.token_hex(8)}"
+        config: dict[str, Any] = {
+            "name": name,
+            "description": self._link.name,
+            "ack_policy": "none",
+            "inactive_threshold": _INACTIVE_SECONDS * 10**9,
+            "mem_storage": True,
+            "num_replicas": 1,
+            "filter_subjects": self._subjects,
+        }
+        if self._last_per_subject and self._position == 0:
+            config["deliver_policy"] = "last_per_subject"
+        else:
+            config |= {"deliver_policy": "by_start_sequence", "opt_start_seq": self._position + 1}
+        self._inbox = self._link.client.new_inbox()
+        self._sid = self._link.client.listen(self._inbox + ".*", self._on_message)
+        answer = await self._link.api(
+            f"CONSUMER.CREATE.{self._stream}.{name}",
+            {"stream_name": self._stream, "config": config, "action": "create"},
+        )
+        self._consumer = name
+        self._pending = answer.get("num_pending", 0)
+        self._ready = True
+        self._pull()
+
+    def _drop_consumer(self) -> None:
+        if self._sid:
+            self._link.client.forget(self._sid)
+        if self._consumer and self._link.connected:
+            try:
+                gone = self._link.start(f"$JS.API.CONSUMER.DELETE.{self._stream}.{self._consumer}", b"", 5.0)
+            except BusError:
+                return
+            gone.add_done_callback(lambda future: future.cancelled() or future.exception())
+        self._sid, self._consumer, self._ready = 0, "", False
+
+    def _clear(self) -> None:
+        """Forget everything about the consumer that was."""
+        self._buffer = []
+        self._pulls = {}
+        self._buffered = self._asked = self._delivered = self._pull_number = self._sid = 0
+        self._consumer = self._inbox = ""
+        self._too_small = self._ready = False
+        self._last_sign = self._loop.time()
+        self._broken.clear()
+
+    def _on_lost(self) -> None:
+        self._broken.set()
+        if self._link.closing:
+            self._arrived.set()
+
+    def _on_restored(self) -> None:
+        self._broken.set()
+        self._restored.set()
+
+
+def _without_covered(subjects: Iterable[str]) -> list[str]:
+    """The subjects without those that a wildcard among them covers: JetStream refuses filters that overlap."""
+    every = sorted(set(subjects))
+    return [one for one in every if not any(one != other and covers(other, one) for other in every)]
+
+
+def covers(wide: str, narrow: str) -> bool:
+    """Whether every subject that `narrow` matches is also matched by `wide`."""
+    wide_tokens, narrow_tokens = wide.split("."), narrow.split(".")
+    for at, token in enumerate(wide_tokens):
+        if at >= len(narrow_tokens):
+            return False
+        if token == ">":
+            return True
+        if token != narrow_tokens[at] and (token != "*" or narrow_tokens[at] == ">"):
+            return False
+    return len(wide_tokens) == len(narrow_tokens)
