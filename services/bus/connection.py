@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from services.bus import ask as asking
 from services.bus import streams
+from services.bus.ask import ASK_TIMEOUT, Answering, Handler
 from services.bus.follow import MAX_BYTES, MAX_MESSAGES, Follower, Message
+from services.bus.kv import Bucket
 from services.bus.link import Credentials, Link
+from services.bus.objects import Objects
 from services.bus.publish import PUBLISH_TIMEOUT, PubAck, Publisher
 from services.bus.streams import StreamLimits, StreamState
 
@@ -133,3 +137,41 @@ class Bus:
     async def get_message(self, stream: str, seq: int) -> Message | None:
         """One message by its sequence, None where the stream has it not (any more)."""
         return await streams.get_message(self._link, stream, seq)
+
+    def answer(self, subject: str, handler: Handler, queue: str | None = None) -> Answering:
+        """Answer what is asked on a subject with `await handler(data, headers)`; goes on over reconnects.
+
+        queue: of all who answer the subject under one queue name, one gets each question. Questions are answered side
+        by side. A handler that raises is logged, and the asker gets AskFailed. End it with `.stop()`.
+        """
+        return Answering(self._link, subject, handler, queue or "")
+
+    async def ask(
+        self, subject: str, data: bytes, timeout: float = ASK_TIMEOUT, headers: Mapping[str, str] | None = None
+    ) -> bytes:
+        """One answer, of any size.
+
+        Raises NobodyThere at once where nobody answers this subject, BusTimeout after `timeout` seconds, AskFailed
+        where the handler failed, BusUnavailable without connection.
+        """
+        return await asking.ask(self._link, subject, data, timeout, headers)
+
+    async def ask_all(
+        self,
+        subject: str,
+        data: bytes,
+        expected: int | None = None,
+        timeout: float = ASK_TIMEOUT,
+        headers: Mapping[str, str] | None = None,
+    ) -> list[bytes]:
+        """The answers of all who listen, in the order they come: until `expected` have answered (failures count, but
+        are only logged) or `timeout` seconds have passed. Empty at once where nobody listens."""
+        return await asking.ask_all(self._link, subject, data, expected, timeout, headers)
+
+    async def bucket(self, name: str, ttl: float = 0.0, history: int = 1, replicas: int = 1) -> Bucket:
+        """A key-value bucket, created where it is not there. ttl: seconds after which a key expires, 0 for never."""
+        return await Bucket.open(self._link, self._publisher, name, ttl, history, replicas)
+
+    async def objects(self, name: str, replicas: int = 1) -> Objects:
+        """An object store, created where it is not there."""
+        return await Objects.open(self._link, self._publisher, name, replicas)

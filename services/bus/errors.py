@@ -49,7 +49,3 @@ class ApiError(BusError):
         self.code = code
         self.err_code = err_code
         self.description = description
-
-
-class KeyNotFound(BusError):
-    """The key or the object does not exist, or was deleted."""

@@ -70,6 +70,7 @@ class Follower:
         self._arrived = asyncio.Event()
         self._broken = asyncio.Event()
         self._restored = asyncio.Event()
+        self._begun = asyncio.Event()
         self._ready = False
         self._closed = False
         self._keeper: asyncio.Task[None] | None = None
@@ -108,7 +109,7 @@ class Follower:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._closed = True
-        self._arrived.set()
+        self._wake()
         self._link.on_lost.remove(self._on_lost)
         self._link.on_restored.remove(self._on_restored)
         if self._keeper is not None:
@@ -130,6 +131,15 @@ class Follower:
             messages = self._take()
             if messages:
                 return messages
+
+    async def lag(self) -> int:
+        """`pending` as soon as JetStream has told it; waits until following has begun."""
+        while not self._ready:
+            if self._closed or self._link.closing:
+                raise BusUnavailable("the follower is closed")
+            self._begun.clear()
+            await self._begun.wait()
+        return self._pending
 
     def _take(self) -> list[Message]:
         """Make messages of what lies in the buffer, as far as its sequences are whole, and ask for more."""
@@ -284,6 +294,7 @@ class Follower:
         self._consumer = name
         self._pending = answer.get("num_pending", 0)
         self._ready = True
+        self._begun.set()
         self._pull()
 
     def _drop_consumer(self) -> None:
@@ -310,7 +321,11 @@ class Follower:
     def _on_lost(self) -> None:
         self._broken.set()
         if self._link.closing:
-            self._arrived.set()
+            self._wake()
+
+    def _wake(self) -> None:
+        self._arrived.set()
+        self._begun.set()
 
     def _on_restored(self) -> None:
         self._broken.set()

@@ -1,0 +1,173 @@
+"""Questions between services: answer, ask one, ask all.
+
+A reply that is over the server's max_payload is compressed, and if that is not enough cut in parts; the asker puts
+it together again. A handler that raises answers with an error, which the asker sees as AskFailed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import zlib
+from collections.abc import Awaitable, Callable, Mapping
+
+from nats import errors as nats_errors
+
+from services.bus import headers as wire
+from services.bus.errors import AskFailed, BusError, BusTimeout, NobodyThere, PayloadTooLarge
+from services.bus.link import Link
+from services.bus.requests import Reply
+
+log = logging.getLogger("tickbus.bus")
+
+Handler = Callable[[bytes, Mapping[str, str]], Awaitable[bytes]]
+"""Takes a question's data and headers, returns the answer."""
+
+ASK_TIMEOUT = 5.0
+
+_ERROR = "Tickbus-Error"
+_PART = "Tickbus-Part"
+_ENCODING = "Content-Encoding"
+_ROOM_FOR_HEADERS = 1024
+
+
+class Answering:
+    """A subject that is being answered; `stop` ends it."""
+
+    def __init__(self, link: Link, subject: str, handler: Handler, queue: str) -> None:
+        self._link = link
+        self._handler = handler
+        self._subject = subject
+        self._sid = link.client.listen(subject, self._asked, queue)
+
+    def stop(self) -> None:
+        """Take no more questions; those already taken are still answered."""
+        self._link.client.forget(self._sid)
+
+    def _asked(self, subject: bytes, reply: bytes, headers: bytes | None, data: bytes) -> None:
+        self._link.spawn(self._answer(reply.decode(), wire.decode(headers) or {}, data))
+
+    async def _answer(self, inbox: str, headers: dict[str, str], data: bytes) -> None:
+        try:
+            if headers.pop(_ENCODING, None) == "deflate":
+                data = zlib.decompress(data)
+            answer = await self._handler(data, headers)
+        except Exception as error:
+            log.exception("%s: %s: the handler failed", self._link.name, self._subject)
+            self._send(inbox, b"", {_ERROR: _one_line(f"{type(error).__name__}: {error}")})
+            return
+        if not inbox:
+            return
+        limit = self._link.max_payload - _ROOM_FOR_HEADERS
+        reply_headers: dict[str, str] = {}
+        if len(answer) > limit:
+            answer = zlib.compress(answer, 1)
+            reply_headers[_ENCODING] = "deflate"
+        if len(answer) <= limit:
+            self._send(inbox, answer, reply_headers)
+            return
+        parts = -(-len(answer) // limit)
+        sender = secrets.token_hex(8)
+        for part in range(parts):
+            piece = answer[part * limit : (part + 1) * limit]
+            self._send(inbox, piece, reply_headers | {_PART: f"{sender} {part + 1}/{parts}"})
+            await asyncio.sleep(0)
+
+    def _send(self, inbox: str, data: bytes, headers: dict[str, str]) -> None:
+        if not inbox:
+            return
+        try:
+            self._link.client.send(inbox, data, headers=wire.encode(headers))
+        except nats_errors.Error as error:
+            log.warning("%s: %s: the answer cannot be sent: %s", self._link.name, self._subject, error)
+
+
+async def ask(
+    link: Link, subject: str, data: bytes, timeout: float = ASK_TIMEOUT, headers: Mapping[str, str] | None = None
+) -> bytes:
+    """One answer. See Bus.ask."""
+    answer = _Answer()
+    try:
+        await _start(link, subject, data, timeout, headers, answer.take)
+    except NobodyThere as error:
+        raise NobodyThere(f"nobody answers {subject}") from error
+    except BusTimeout as error:
+        raise BusTimeout(f"{subject} was not answered within {timeout:g} s") from error
+    return answer.result()
+
+
+async def ask_all(
+    link: Link,
+    subject: str,
+    data: bytes,
+    expected: int | None = None,
+    timeout: float = ASK_TIMEOUT,
+    headers: Mapping[str, str] | None = None,
+) -> list[bytes]:
+    """Everyone's answers. See Bus.ask_all."""
+    answers: dict[str, _Answer] = {}
+    done: list[bytes] = []
+    failed: list[BusError] = []
+
+    def take(reply: Reply) -> bool:
+        decoded = wire.decode(reply.headers) or {}
+        sender = decoded.get(_PART, "").rpartition(" ")[0] or str(len(answers))
+        answer = answers.setdefault(sender, _Answer())
+        if not answer.take(reply):
+            try:
+                done.append(answer.result())
+            except BusError as error:
+                log.warning("%s: %s: one of those asked failed: %s", link.name, subject, error)
+                failed.append(error)
+        return expected is None or len(done) + len(failed) < expected
+
+    with contextlib.suppress(NobodyThere, BusTimeout):
+        await _start(link, subject, data, timeout, headers, take)
+    return done
+
+
+def _start(
+    link: Link,
+    subject: str,
+    data: bytes,
+    timeout: float,
+    headers: Mapping[str, str] | None,
+    more: Callable[[Reply], bool],
+) -> asyncio.Future[Reply]:
+    every = dict(headers or {})
+    if len(data) > link.max_payload - _ROOM_FOR_HEADERS:
+        data = zlib.compress(data, 1)
+        every[_ENCODING] = "deflate"
+    raw = wire.encode(every)
+    if len(data) + len(raw) > link.max_payload:
+        raise PayloadTooLarge(f"{subject}: the question is too large for the bus even when compressed")
+    return link.requests.start(subject, data, timeout, raw, more)
+
+
+class _Answer:
+    """One answer in the making."""
+
+    def __init__(self) -> None:
+        self._parts: dict[int, bytes] = {}
+        self._headers: dict[str, str] = {}
+
+    def take(self, reply: Reply) -> bool:
+        """Add a reply; true while parts are missing."""
+        self._headers = wire.decode(reply.headers) or {}
+        number, _, count = self._headers.get(_PART, "1/1").rpartition(" ")[2].partition("/")
+        self._parts[int(number)] = reply.data
+        return len(self._parts) < int(count)
+
+    def result(self) -> bytes:
+        """The whole answer. AskFailed where it is an error."""
+        failure = self._headers.get(_ERROR)
+        if failure is not None:
+            raise AskFailed(failure)
+        data = b"".join(self._parts[number] for number in sorted(self._parts))
+        return zlib.decompress(data) if self._headers.get(_ENCODING) == "deflate" else data
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:4000]
