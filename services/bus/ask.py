@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import secrets
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
 
 from nats import errors as nats_errors
 
+from services import log
 from services.bus import headers as wire
 from services.bus.errors import AskFailed, BusError, BusTimeout, NobodyThere, PayloadTooLarge
 from services.bus.link import Link
 from services.bus.requests import Reply
 
-log = logging.getLogger("tickbus.bus")
+_log = log.get("bus")
 
 Handler = Callable[[bytes, Mapping[str, str]], Awaitable[bytes]]
 """Takes a question's data and headers, returns the answer."""
@@ -55,7 +55,7 @@ class Answering:
                 data = zlib.decompress(data)
             answer = await self._handler(data, headers)
         except Exception as error:
-            log.exception("%s: %s: the handler failed", self._link.name, self._subject)
+            _log.exception("a question's handler failed", error, client=self._link.name, subject=self._subject)
             self._send(inbox, b"", {_ERROR: _one_line(f"{type(error).__name__}: {error}")})
             return
         if not inbox:
@@ -81,7 +81,7 @@ class Answering:
         try:
             self._link.client.send(inbox, data, headers=wire.encode(headers))
         except nats_errors.Error as error:
-            log.warning("%s: %s: the answer cannot be sent: %s", self._link.name, self._subject, error)
+            _log.warn("an answer cannot be sent", client=self._link.name, subject=self._subject, err=error)
 
 
 async def ask(
@@ -119,7 +119,7 @@ async def ask_all(
             try:
                 done.append(answer.result())
             except BusError as error:
-                log.warning("%s: %s: one of those asked failed: %s", link.name, subject, error)
+                _log.warn("one of those asked failed", client=link.name, subject=subject, err=error)
                 failed.append(error)
         return expected is None or len(done) + len(failed) < expected
 

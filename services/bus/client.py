@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import ParseResult
@@ -21,7 +20,9 @@ from nats.aio.subscription import Subscription
 from nats.aio.transport import TcpTransport
 from nats.protocol.parser import PERMISSIONS_ERR, Parser
 
-log = logging.getLogger("tickbus.bus")
+from services import log
+
+_log = log.get("bus")
 
 Sink = Callable[[bytes, bytes, bytes | None, bytes], None]
 """Takes one message as (subject, reply subject, raw headers or None, data). It must not block."""
@@ -174,9 +175,9 @@ class _BulkParser(Parser):
                 continue
             try:
                 sink(subject, reply, headers, payload)
-            except Exception:
+            except Exception as error:
                 # An error here would end nats-py's read loop and leave the connection deaf.
-                log.exception("cannot take a message on %s", subject.decode("utf-8", "replace"))
+                _log.exception("a message cannot be taken", error, subject=subject.decode("utf-8", "replace"))
         self._head = head
         del buf[:at]
         stats: dict[str, Any] = self._client.stats

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import secrets
 from collections.abc import Iterable
 from types import TracebackType
@@ -13,11 +12,12 @@ from typing import Any, NamedTuple
 import orjson
 from nats import errors as nats_errors
 
+from services import log
 from services.bus import headers as wire
 from services.bus.errors import BusError, BusUnavailable
 from services.bus.link import Link
 
-log = logging.getLogger("tickbus.bus")
+_log = log.get("bus")
 
 MAX_MESSAGES = 20_000
 MAX_BYTES = 16 << 20
@@ -159,7 +159,7 @@ class Follower:
             at = 4 if len(words) == 9 else 6
             seq, consumer_seq = int(words[at + 1]), int(words[at + 2])
             if consumer_seq != delivered + 1 or seq <= position:
-                log.warning("%s: %s: a message was lost on the way; asking again", self._link.name, self._stream)
+                self._warn("a message was lost on the way, asking again")
                 self._broken.set()
                 break
             delivered, position, pending = consumer_seq, seq, int(words[at + 4])
@@ -248,7 +248,7 @@ class Follower:
                 await self._make_consumer()
             except (BusError, ValueError) as error:
                 if not complained and self._link.connected:
-                    log.warning("%s: cannot follow %s, trying on: %s", self._link.name, self._stream, error)
+                    self._warn("cannot follow the stream, trying on", err=error)
                     complained = True
                 self._restored.clear()
                 with contextlib.suppress(TimeoutError):
@@ -265,7 +265,7 @@ class Follower:
                 await asyncio.wait_for(self._broken.wait(), _HEARTBEAT_SECONDS)
             except TimeoutError:
                 if self._asked > 0 and self._loop.time() - self._last_sign > _SILENCE_SECONDS:
-                    log.warning("%s: %s: JetStream has gone silent; asking again", self._link.name, self._stream)
+                    self._warn("JetStream has gone silent, asking again")
                     return
 
     async def _make_consumer(self) -> None:
@@ -322,6 +322,9 @@ class Follower:
         self._broken.set()
         if self._link.closing:
             self._wake()
+
+    def _warn(self, text: str, **keys: object) -> None:
+        _log.warn(text, client=self._link.name, stream=self._stream, after=self._position, **keys)
 
     def _wake(self) -> None:
         self._arrived.set()

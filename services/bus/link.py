@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 from nats import errors as nats_errors
 
+from services import log
 from services.bus.client import Client
 from services.bus.errors import ApiError, BusTimeout, BusUnavailable, NobodyThere, PayloadTooLarge
 from services.bus.requests import Reply, Requests
-
-log = logging.getLogger("tickbus.bus")
 
 API_TIMEOUT = 5.0
 _RETRY_SECONDS = 0.1
@@ -42,6 +41,7 @@ class Link:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self._log = log.get("bus").bind(client=name)
         self.client = Client()
         self.requests: Requests
         self.on_lost: list[Callable[[], None]] = []
@@ -65,7 +65,7 @@ class Link:
 
     async def open(self, url: str, credentials: Credentials, timeout: float) -> None:
         """Connect. BusUnavailable where no server can be reached within `timeout` s, or it refuses the credentials."""
-        servers = [part.strip() for part in url.split(",") if part.strip()]
+        servers, credentials = _parse(url, credentials)
         attempt = asyncio.ensure_future(
             self.client.connect(
                 servers=servers,
@@ -93,10 +93,10 @@ class Link:
             with contextlib.suppress(Exception):
                 await self.client.close()
             reason = self._last_error or (attempt.exception() if not attempt.cancelled() else None) or "no answer"
-            raise BusUnavailable(f"cannot connect to NATS at {_without_secrets(servers)}: {reason}")
+            raise BusUnavailable(f"cannot connect to NATS at {', '.join(servers)}: {reason}")
         self._connected_once = True
         self.requests = Requests(self.client)
-        log.info("%s: connected to NATS at %s", self.name, self.client.server_name)
+        self._log.info("connected to NATS", server=self.client.server_name)
 
     async def close(self) -> None:
         """Send what is still to be sent and end the connection."""
@@ -112,7 +112,7 @@ class Link:
             task.cancel()
         with contextlib.suppress(Exception):
             await self.client.close()
-        log.info("%s: connection to NATS closed", self.name)
+        self._log.info("connection to NATS closed")
 
     def spawn(self, work: Any) -> asyncio.Task[Any]:
         """Run a coroutine in the background; an error it ends with is logged."""
@@ -146,8 +146,9 @@ class Link:
 
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None and not self.closing:
-            log.error("%s: a background task failed", self.name, exc_info=task.exception())
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not self.closing:
+            self._log.exception("a background task failed", error)
 
     async def _on_error(self, error: Exception) -> None:
         self._last_error = error
@@ -159,26 +160,41 @@ class Link:
         now = time.monotonic()
         if now - self._logged >= _LOG_EVERY_SECONDS:
             self._logged = now
-            log.warning("%s: NATS: %s", self.name, error)
+            self._log.warn("NATS reports an error", err=error)
 
     async def _on_disconnected(self) -> None:
         if self.closing:
             return
-        log.warning("%s: lost the connection to NATS at %s; reconnecting", self.name, self.client.server_name)
+        self._log.warn("lost the connection to NATS, reconnecting", server=self.client.server_name)
         self.requests.fail_all("the connection to NATS was lost")
         self._tell(self.on_lost)
 
     async def _on_reconnected(self) -> None:
-        log.warning("%s: connected to NATS again, at %s", self.name, self.client.server_name)
+        self._log.warn("connected to NATS again", server=self.client.server_name)
         self._tell(self.on_restored)
 
     def _tell(self, callbacks: list[Callable[[], None]]) -> None:
         for callback in list(callbacks):
             try:
                 callback()
-            except Exception:
-                log.exception("%s: a connection callback failed", self.name)
+            except Exception as error:
+                self._log.exception("a connection callback failed", error)
 
 
-def _without_secrets(servers: list[str]) -> str:
-    return ", ".join(server.rpartition("@")[2].removeprefix("nats://") for server in servers)
+def _parse(url: str, credentials: Credentials) -> tuple[list[str], Credentials]:
+    """Server URLs without what is secret in them, and the credentials, from the URLs where none were given.
+
+    nats-py would send a percent-encoded password as it stands.
+    """
+    servers = []
+    for part in filter(None, map(str.strip, url.split(","))):
+        scheme, slashes, rest = part.rpartition("://")
+        secret, _, host = rest.rpartition("@")
+        servers.append(f"{scheme}{slashes}{host}")
+        if secret and credentials == Credentials():
+            user, colon, password = secret.partition(":")
+            if colon:
+                credentials = Credentials(user=unquote(user), password=unquote(password))
+            else:
+                credentials = Credentials(token=unquote(user))
+    return servers, credentials
