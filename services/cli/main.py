@@ -1,0 +1,107 @@
+"""The ``tickbus`` command."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from schemas.config import Config, ConfigError, load_config
+from services.cli.sections import handler_sections
+
+# Which setting each option of the command line gives.
+_OPTIONS = {
+    "http": ("http", "bind-address"),
+    "data_dir": ("", "data_dir"),
+    "workers": ("engine", "workers"),
+    "nats": ("nats", "url"),
+    "id": ("engine", "id"),
+    "log_level": ("logging", "level"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; the exit code is 0 after a clean end, 1 after a failure, 2 when the call is mistaken."""
+    options = _parser().parse_args(arguments)
+    try:
+        return _run(options, _config(options))
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def _run(options: argparse.Namespace, config: Config) -> int:
+    if options.command == "config":
+        from schemas.config.render import render_config
+
+        print(render_config(config, handler_sections(), reveal=options.reveal), end="")
+        return 0
+    if options.command == "serve":
+        from services.cli.serve import serve
+        from services.launcher.launcher import service_programs
+
+        return serve(config, service_programs(options.config))
+    if options.command == "demo":
+        from services.cli.demo import demo
+
+        return demo(config, options.config, temporary=options.data_dir is None, seconds=options.seconds)
+    from services.cli.service import run_service
+
+    if not config.nats.url:
+        raise ConfigError(f"tickbus {options.command}: needs a NATS: --nats URL, or url in [nats] of the configuration")
+    return run_service(options.command, config)
+
+
+def _config(options: argparse.Namespace) -> Config:
+    if options.config is None and "KAPACITOR_CONFIG_PATH" in os.environ:
+        options.config = Path(os.environ["KAPACITOR_CONFIG_PATH"])
+    overrides: dict[str, dict[str, Any]] = {}
+    for option, (section, key) in _OPTIONS.items():
+        value = getattr(options, option, None)
+        if value is not None:
+            overrides.setdefault(section, {})[key] = value
+    return load_config(options.config, environment=os.environ, overrides=overrides, extra=handler_sections())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="tickbus", description="Kapacitor's API and TICKscript on NATS.")
+    parser.add_argument("--version", action="version", version=f"tickbus {version('tickbus')}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    serve = _command(commands, "serve", "start NATS and every service on this machine")
+    _add(serve, "http", "data-dir", "workers", "nats")
+    demo = _command(commands, "demo", "serve this host's own figures to a sample task and show its alerts")
+    _add(demo, "http", "data-dir", "workers", "nats")
+    demo.add_argument("--seconds", type=float, metavar="N", help="end after N seconds")
+
+    gateway = _command(commands, "gateway", "start the HTTP API against a given NATS")
+    _add(gateway, "http", "data-dir", "nats")
+    engine = _command(commands, "engine", "start one engine worker against a given NATS")
+    _add(engine, "data-dir", "nats")
+    engine.add_argument("--id", metavar="NAME", help="the worker's name")
+    _add(_command(commands, "alerting", "start the alerting service against a given NATS"), "data-dir", "nats")
+
+    config = _command(commands, "config", "print the effective configuration, each setting with its documentation")
+    _add(config, "http", "data-dir", "workers", "nats")
+    config.add_argument("--reveal", action="store_true", help="print secrets too")
+    return parser
+
+
+def _command(commands: Any, name: str, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="the configuration file (TOML)")
+    parser.add_argument("--log-level", metavar="LEVEL", help="DEBUG, INFO, WARN or ERROR")
+    return parser
+
+
+def _add(parser: argparse.ArgumentParser, *options: str) -> None:
+    known: dict[str, dict[str, Any]] = {
+        "http": {"metavar": "HOST:PORT", "help": "where the HTTP API listens"},
+        "data-dir": {"metavar": "DIR", "help": "where everything is kept"},
+        "workers": {"metavar": "N", "type": int, "help": "how many engine workers to start"},
+        "nats": {"metavar": "URL", "help": "the NATS to use"},
+    }
+    for option in options:
+        parser.add_argument(f"--{option}", **known[option])

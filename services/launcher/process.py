@@ -1,0 +1,155 @@
+"""One supervised process: started, waited for until it is ready, started again when it dies, stopped."""
+
+import asyncio
+import contextlib
+import os
+import re
+import signal
+import time
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from services import log
+from services.launcher.errors import CannotStart
+from services.launcher.leash import LEASH, bound_command
+
+_FIRST_DELAY = 0.1
+_LONGEST_DELAY = 5.0
+_SETTLED = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """What to run and how to know that it is ready.
+
+    ``ready`` is searched in each line that the program prints. ``ours`` marks a tickbus service, which holds the
+    leash itself and logs to the launcher's own stderr; of another program both outputs are read, and each line is
+    given to ``on_line``. ``stop_within`` is how many seconds it may take to stop before it is killed.
+    """
+
+    name: str
+    command: list[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    ready: re.Pattern[str]
+    ours: bool = True
+    on_line: Callable[[str], None] | None = None
+    stop_within: float = 3.0
+
+
+class Supervised:
+    """A program that is kept running.
+
+    ``start`` returns when it is ready for the first time, or raises CannotStart when it ended with an error of its
+    own before; a program that is killed from outside, or that ends after it was ready, is started again: at once the
+    first time, then after a delay that doubles up to five seconds. ``changed`` is called whenever pid changes.
+    """
+
+    def __init__(self, program: Program, changed: Callable[[], None] = lambda: None) -> None:
+        self.program = program
+        self.pid: int | None = None
+        self.restarts = 0
+        self._changed = changed
+        self._process: Process | None = None
+        self._ready = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._log = log.get("launcher").bind(name=program.name)
+
+    async def start(self) -> None:
+        self._task = asyncio.create_task(self._keep_running(), name=f"keep {self.program.name}")
+        waiting = asyncio.create_task(self._ready.wait())
+        try:
+            await asyncio.wait([self._task, waiting], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+        if self._task.done() and not self._ready.is_set():
+            self._task.result()
+
+    async def stop(self) -> None:
+        """Ask the program to end, kill it when it does not, and wait until it is gone."""
+        self._stopping.set()
+        if self._task is None:
+            return
+        self._signal(signal.SIGTERM)
+        done, _ = await asyncio.wait([self._task], timeout=self.program.stop_within)
+        if not done:
+            self._log.warn("does not stop, killing it", after=self.program.stop_within)
+            self._signal(signal.SIGKILL)
+        with contextlib.suppress(CannotStart):
+            await self._task
+
+    async def _keep_running(self) -> None:
+        delay = 0.0
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            code = await self._run_once()
+            if self._stopping.is_set():
+                return
+            if not self._ready.is_set() and code > 0:
+                raise CannotStart(f"{self.program.name} did not start: it ended with exit code {code}")
+            if time.monotonic() - began > _SETTLED:
+                delay = 0.0
+            self.restarts += 1
+            self._log.warn("service died, starting it again", ended=_how_it_ended(code), delay=f"{delay}s")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), delay)
+            delay = min(max(_FIRST_DELAY, delay * 2), _LONGEST_DELAY)
+
+    async def _run_once(self) -> int:
+        program = self.program
+        process = await asyncio.create_subprocess_exec(
+            *(program.command if program.ours else bound_command(program.command)),
+            stdin=PIPE if program.ours else DEVNULL,
+            stdout=PIPE,
+            stderr=None if program.ours else STDOUT,
+            env={**os.environ, **program.environment, **({LEASH: "1"} if program.ours else {})},
+            # A signal from the terminal is for the launcher, which stops its services in order.
+            start_new_session=True,
+        )
+        self._process, self.pid = process, process.pid
+        if self._stopping.is_set():
+            self._signal(signal.SIGTERM)
+        self._changed()
+        self._log.debug("started", pid=process.pid)
+        try:
+            await self._read_lines(process)
+            return await process.wait()
+        finally:
+            self._process = self.pid = None
+            self._changed()
+
+    async def _read_lines(self, process: Process) -> None:
+        assert process.stdout is not None
+        while raw := await _line(process.stdout):
+            line = raw.decode("utf-8", "replace").rstrip()
+            if self.program.ready.search(line):
+                self._ready.set()
+            elif self.program.ours:
+                self._log.info(line)
+            if self.program.on_line is not None:
+                self.program.on_line(line)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(number)
+
+
+async def _line(stream: asyncio.StreamReader) -> bytes:
+    """The next line, or what fits of one that is longer than the reader's buffer; empty at the end."""
+    try:
+        return await stream.readuntil()
+    except asyncio.IncompleteReadError as end:
+        return end.partial
+    except asyncio.LimitOverrunError as over:
+        return await stream.readexactly(over.consumed)
+
+
+def _how_it_ended(code: int) -> str:
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return signal.Signals(-code).name
+    except ValueError:
+        return f"signal {-code}"

@@ -1,0 +1,58 @@
+"""Small stand-ins for the services, so that the launcher is tested by itself.
+
+``standin.py serve DIR HOST:PORT NAME…`` is `tickbus serve` with stand-ins for services; ``standin.py NAME`` is one of
+them, run as every service is. What a stand-in does follows from its name: those that start with "broken" fail at the
+start, "stuck" ones do not stop when asked. Each writes a line to DIR/events when it has stopped.
+"""
+
+import asyncio
+import os
+import re
+import sys
+from collections.abc import Callable
+
+from schemas.config import Config, load_config
+from services.cli.serve import serve
+from services.cli.service import run_service
+from services.launcher.launcher import Programs
+from services.launcher.process import Program
+
+
+async def standin(config: Config, ready: Callable[[], None], stop: asyncio.Event) -> None:
+    name = os.environ["STANDIN"]
+    if "broken" in name:
+        raise ValueError("broken")
+    ready()
+    await stop.wait()
+    if "stuck" in name:
+        await asyncio.sleep(60)
+    with (config.data_dir / "events").open("a") as events:
+        events.write(f"{name} stopped\n")
+
+
+def programs(names: list[str]) -> Programs:
+    def make(config: Config, environment: dict[str, str]) -> list[Program]:
+        return [
+            Program(
+                name=name,
+                command=[sys.executable, __file__, name],
+                environment={**environment, "STANDIN": name},
+                ready=re.compile("ready"),
+                stop_within=0.5 if "stuck" in name else 3.0,
+            )
+            for name in names
+        ]
+
+    return make
+
+
+def main() -> int:
+    if sys.argv[1] == "serve":
+        directory, address, *names = sys.argv[2:]
+        overrides = {"": {"data_dir": directory}, "http": {"bind-address": address}}
+        return serve(load_config(overrides=overrides), programs(names))
+    return run_service("standin", load_config(environment=os.environ), standin)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,190 @@
+"""The launcher with real processes and the real NATS, stand-ins being the services."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+
+STANDIN = Path(__file__).with_name("standin.py")
+SERVICES = ("gateway", "engine-0", "engine-1", "alerting")
+
+Serve = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*names: str, address: str = "127.0.0.1:0") -> "subprocess.Popen[str]":
+        command = [sys.executable, str(STANDIN), "serve", str(tmp_path), address, *names]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def until(condition: Callable[[], Any], seconds: float = 10.0) -> Any:
+    """What the condition gives as soon as it gives something true; waits for other processes to get there."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
+    return value
+
+
+def read_ready(process: "subprocess.Popen[str]") -> str:
+    assert process.stdout is not None
+    return process.stdout.readline()
+
+
+def state(directory: Path) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((directory / "state.json").read_text())
+    return loaded
+
+
+def pids(directory: Path) -> dict[str, int]:
+    return {name: service["pid"] for name, service in state(directory)["services"].items()}
+
+
+def alive(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def log_in(url: str) -> bool:
+    """Whether NATS takes the credentials of this URL."""
+    parts = urlsplit(url)
+    login = json.dumps({"user": parts.username, "pass": parts.password, "verbose": False})
+    try:
+        with socket.create_connection((parts.hostname, parts.port), 2) as connection:
+            connection.sendall(f"CONNECT {login}\r\nPING\r\n".encode())
+            answer = b""
+            while b"PONG" not in answer and b"-ERR" not in answer:
+                answer += connection.recv(4096)
+            return b'"jetstream":true' in answer and b"PONG" in answer
+    except OSError:
+        return False
+
+
+def test_starts_everything_and_stops_it_in_order(serve: Serve, tmp_path: Path) -> None:
+    process = serve(*SERVICES)
+    line = read_ready(process)
+    running = state(tmp_path)
+    assert line.startswith(f"tickbus ready on {running['http']} ")
+    assert set(running["services"]) == {"nats", *SERVICES}
+    assert running["pid"] == process.pid
+    assert all(alive(pid) for pid in pids(tmp_path).values())
+    assert log_in(running["nats"])
+    assert not log_in(running["nats"].replace("tickbus:", "tickbus:x"))
+    assert (tmp_path / "state.json").stat().st_mode & 0o777 == 0o600
+
+    process.terminate()
+    assert process.wait(10) == 0
+    stopped = [line.split()[0] for line in (tmp_path / "events").read_text().splitlines()]
+    assert (stopped[0], sorted(stopped[1:3]), stopped[3]) == ("gateway", ["engine-0", "engine-1"], "alerting")
+    assert not any(alive(service["pid"]) for service in running["services"].values())
+
+
+def test_starts_again_what_dies(serve: Serve, tmp_path: Path) -> None:
+    process = serve("gateway", "engine-0")
+    read_ready(process)
+    before = state(tmp_path)
+    for name in ("engine-0", "nats"):
+        os.kill(before["services"][name]["pid"], signal.SIGKILL)
+    until(
+        lambda: all(
+            pid and pid != before["services"][name]["pid"] for name, pid in pids(tmp_path).items() if name != "gateway"
+        )
+    )
+    until(lambda: log_in(before["nats"]))
+    after = state(tmp_path)
+    assert after["nats"] == before["nats"]
+    assert after["services"]["gateway"] == before["services"]["gateway"]
+    assert after["services"]["engine-0"]["restarts"] == 1
+    process.terminate()
+    assert process.wait(10) == 0
+    assert process.stderr is not None
+    died = [line for line in process.stderr.read().splitlines() if "service died" in line]
+    assert len(died) == 2
+    assert all("ended=SIGKILL" in line and "lvl=warn" in line for line in died)
+
+
+def test_nothing_outlives_a_killed_launcher(serve: Serve, tmp_path: Path) -> None:
+    process = serve("gateway", "engine-0")
+    read_ready(process)
+    left = list(pids(tmp_path).values())
+    process.kill()
+    until(lambda: not any(alive(pid) for pid in left), 3)
+
+    again = serve("gateway")
+    assert read_ready(again).startswith("tickbus ready")
+    again.send_signal(signal.SIGINT)
+    assert again.wait(10) == 0
+
+
+def test_a_process_left_by_a_killed_launcher_is_stopped_by_the_next(serve: Serve, tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE) as left:
+        services = {"nats": {"pid": left.pid, "started": psutil.Process(left.pid).create_time()}}
+        services["engine-0"] = {"pid": os.getpid(), "started": 0.0}
+        (tmp_path / "state.json").write_text(json.dumps({"services": services}))
+        # The launcher waits until it is gone, which it is only when its parent has seen it end.
+        with ThreadPoolExecutor() as parent:
+            ended = parent.submit(left.wait)
+            read_ready(serve("gateway"))
+            assert ended.result(5) == -signal.SIGKILL
+
+
+def test_a_second_one_on_the_same_directory_is_refused(serve: Serve, tmp_path: Path) -> None:
+    first = serve("gateway")
+    read_ready(first)
+    second = serve("gateway")
+    _, errors = second.communicate(timeout=10)
+    assert second.returncode == 1
+    assert errors == f"tickbus: another tickbus runs on {tmp_path} (process {first.pid})\n"
+    assert log_in(state(tmp_path)["nats"])
+
+
+def test_a_port_in_use_is_named(serve: Serve) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        process = serve("gateway", address=address)
+        _, errors = process.communicate(timeout=10)
+    assert process.returncode == 1
+    assert f"tickbus: {address} is in use" in errors
+
+
+def test_a_service_that_cannot_start_ends_the_whole(serve: Serve, tmp_path: Path) -> None:
+    process = serve("gateway", "engine-broken")
+    output, errors = process.communicate(timeout=10)
+    assert (process.returncode, output) == (1, "")
+    assert "tickbus: engine-broken did not start: it ended with exit code 1" in errors
+    assert "err=ValueError('broken')" in errors
+    assert not (tmp_path / "state.json").exists()
+
+
+def test_a_service_that_does_not_stop_is_killed(serve: Serve, tmp_path: Path) -> None:
+    process = serve("gateway", "engine-stuck")
+    read_ready(process)
+    pid = pids(tmp_path)["engine-stuck"]
+    process.terminate()
+    assert process.wait(10) == 0
+    assert not alive(pid)
+    assert process.stderr is not None
+    assert 'msg="does not stop, killing it" service=launcher name=engine-stuck' in process.stderr.read()
