@@ -120,17 +120,11 @@ class Nats:
     )
     alert_max_age: float = setting(0.0, Duration, "How long an alert event stays in the log; 0s keeps it.")
     alert_max_bytes: int = setting(1 << 30, Size, "How many bytes of alert events the log keeps.", check=_POSITIVE)
-    duplicate_window: float = setting(
-        120.0, Duration, "How long a write's Idempotency-Key is remembered.", check=_POSITIVE
-    )
     ack_timeout: float = setting(
         5.0,
         Duration,
         "How long to wait for JetStream's acknowledgement before a write is answered 503.",
         check=_POSITIVE,
-    )
-    max_in_flight: int = setting(
-        256, Whole, "How many messages may wait for JetStream's acknowledgement at once.", check=_AT_LEAST_1
     )
 
 

@@ -1,0 +1,208 @@
+"""``tickbus demo``: the whole service on this host's own figures, its alerts printed as they fire."""
+
+import asyncio
+import contextlib
+import dataclasses
+import hashlib
+import json
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+import psutil
+
+from schemas.config import Config
+from services import log
+from services.cli.serve import serve
+from services.launcher.errors import CannotStart
+from services.launcher.launcher import Launcher, service_programs
+from services.launcher.nats import is_free
+
+_DATABASE, _POLICY = "telegraf", "autogen"
+_TASK = "demo"
+_CALM, _BUSY = 16.0, 5.0
+_FIRST_CALM = 4.0
+
+_SCRIPT = """\
+// How much of one core each process takes, averaged over three seconds.
+var process = stream
+    |from()
+        .measurement('procstat')
+        .groupBy('process')
+    |window()
+        .period(3s)
+        .every(1s)
+    |mean('cpu_usage')
+        .as('busy')
+
+process
+    |alert()
+        .id('{{ index .Tags "process" }}')
+        .message('{{ .ID }} takes {{ index .Fields "busy" | printf "%.0f" }} % of a core')
+        .warn(lambda: "busy" > 25.0)
+        .crit(lambda: "busy" > 60.0)
+        .stateChangesOnly()
+        .post('@sink@')
+
+process
+    |httpOut('process')
+
+// How much of the whole host is in use.
+var host = stream
+    |from()
+        .measurement('cpu')
+        .groupBy('host')
+    |eval(lambda: 100.0 - "usage_idle")
+        .as('used')
+
+host
+    |alert()
+        .id('{{ index .Tags "host" }}')
+        .message('{{ .ID }} uses {{ index .Fields "used" | printf "%.0f" }} % of its processors')
+        .warn(lambda: "used" > 80.0)
+        .crit(lambda: "used" > 95.0)
+        .stateChangesOnly()
+        .post('@sink@')
+
+host
+    |httpOut('host')
+"""
+
+
+def demo(config: Config, config_file: Path | None, *, temporary: bool, seconds: float | None) -> int:
+    """Serve, feed and show until a signal or for so many seconds; the exit code.
+
+    ``temporary`` keeps the data in a directory that is removed at the end. Where the port is taken, the next free
+    one serves.
+    """
+    with tempfile.TemporaryDirectory(prefix="tickbus-demo-") if temporary else contextlib.nullcontext() as directory:
+        data_dir = Path(directory) if directory else config.data_dir
+        http = dataclasses.replace(config.http, bind_address=_next_free(config.http.bind_address), log_enabled=False)
+        config = dataclasses.replace(config, data_dir=data_dir, http=http)
+
+        async def show(launcher: Launcher, stop: asyncio.Event) -> None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await _show(launcher.http_url, data_dir, stop)
+            print("demo ends", flush=True)
+
+        return serve(config, service_programs(config_file), show)
+
+
+async def _show(url: str, data_dir: Path, stop: asyncio.Event) -> None:
+    with _alert_sink() as sink, _bursts():
+        async with httpx.AsyncClient(base_url=url, timeout=5.0) as client:
+            await _define_task(client, _SCRIPT.replace("@sink@", sink))
+            print(
+                f"tickbus demo on {url}, data in {data_dir}; Ctrl-C ends it\n"
+                f"  this host's CPU and memory are written every second; a task watches them:\n"
+                f"    {url}/kapacitor/v1/tasks/{_TASK}          the task, its script and statistics\n"
+                f"    {url}/kapacitor/v1/tasks/{_TASK}/host     what it says of this host now\n"
+                f"    {url}/kapacitor/v1/tasks/{_TASK}/process  and of this process\n"
+                f"  now and then the demo keeps one core busy for {_BUSY:.0f} seconds, to have something to alert on:",
+                flush=True,
+            )
+            await _feed(client, stop)
+
+
+async def _define_task(client: httpx.AsyncClient, script: str) -> None:
+    await client.delete(f"/kapacitor/v1/tasks/{_TASK}")
+    task = {
+        "id": _TASK,
+        "type": "stream",
+        "dbrps": [{"db": _DATABASE, "rp": _POLICY}],
+        "script": script,
+        "status": "enabled",
+    }
+    answer = await client.post("/kapacitor/v1/tasks", json=task)
+    if answer.status_code != 200:
+        raise CannotStart(f"the demo's task was refused: {answer.status_code} {answer.text.strip()}")
+
+
+async def _feed(client: httpx.AsyncClient, stop: asyncio.Event) -> None:
+    """Write this host's figures every second until ``stop`` is set."""
+    host = socket.gethostname().replace(",", "\\,").replace(" ", "\\ ").replace("=", "\\=") or "localhost"
+    this = psutil.Process()
+    parameters = {"db": _DATABASE, "rp": _POLICY, "precision": "ns"}
+    # The first figures since the last call are without meaning.
+    _lines(host, this)
+    while not stop.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), 1.0)
+            return
+        try:
+            answer = await client.post("/kapacitor/v1/write", params=parameters, content=_lines(host, this))
+            problem = "" if answer.status_code == 204 else f"{answer.status_code} {answer.text.strip()}"
+        except httpx.HTTPError as error:
+            problem = repr(error)
+        if problem:
+            log.get("demo").warn("figures were not written", err=problem)
+
+
+def _lines(host: str, this: psutil.Process) -> str:
+    now = time.time_ns()
+    cpu, memory = psutil.cpu_times_percent(), psutil.virtual_memory()
+    return (
+        f"cpu,cpu=cpu-total,host={host} usage_user={cpu.user},usage_system={cpu.system},usage_idle={cpu.idle} {now}\n"
+        f"mem,host={host} used_percent={memory.percent},available={memory.available}i,total={memory.total}i {now}\n"
+        f"procstat,host={host},process=tickbus-demo cpu_usage={this.cpu_percent()} {now}\n"
+    )
+
+
+@contextlib.contextmanager
+def _bursts() -> Iterator[None]:
+    """Meanwhile keep one core busy for a few seconds now and then."""
+    ended = threading.Event()
+    block = bytes(1 << 20)
+
+    def burst() -> None:
+        calm = _FIRST_CALM
+        while not ended.wait(calm):
+            until, calm = time.monotonic() + _BUSY, _CALM
+            # Hashing lets go of the interpreter's lock, so that the feeding goes on beside it.
+            while time.monotonic() < until and not ended.is_set():
+                hashlib.sha256(block)
+
+    thread = threading.Thread(target=burst, name="bursts", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+class _Sink(BaseHTTPRequestHandler):
+    """Prints every alert that is posted to it."""
+
+    def do_POST(self) -> None:
+        alert = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+        print(f"{time.strftime('%H:%M:%S')}  {alert['level']:<8}  {alert['message']}", flush=True)
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """The alert is what is printed; the request is not."""
+
+
+@contextlib.contextmanager
+def _alert_sink() -> Iterator[str]:
+    """A listener on loopback for the task's alerts; gives its URL."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Sink)
+    thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="alerts", daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def _next_free(address: str) -> str:
+    host, _, port = address.rpartition(":")
+    return next(f"{host}:{one}" for one in range(int(port), 65536) if one == 0 or is_free(host.strip("[]"), one))
