@@ -1,0 +1,35 @@
+"""The gateway's process: the HTTP API on one side, the bus on the other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from schemas.config import Config
+from services.bus.connection import Bus
+from services.bus.link import Credentials
+from services.bus.streams import StreamLimits
+from services.gateway.app import make_app
+from services.gateway.entry import Entry
+from services.gateway.resources import ping
+from services.gateway.server import listen, serve
+from services.gateway.writes import Writes
+
+
+async def main(config: Config, ready: Callable[[], None], stop: asyncio.Event) -> None:
+    """Serve the HTTP API until `stop` is set; `ready` is called once it answers.
+
+    Raises OSError where the address cannot be had, BusUnavailable where NATS cannot be reached.
+    """
+    listener = listen(config.http.bind_address)
+    nats = config.nats
+    credentials = Credentials(nats.username or None, nats.password or None)
+    async with await Bus.connect(nats.url, "gateway", credentials) as bus:
+        await bus.ensure_streams(
+            StreamLimits(nats.write_max_age, nats.write_max_bytes, nats.replicas),
+            StreamLimits(replicas=nats.replicas),
+            StreamLimits(nats.alert_max_age, nats.alert_max_bytes, nats.replicas),
+        )
+        app = make_app([ping.blueprint()], config.http.max_body_size)
+        entry = Entry(app, Writes(config, bus), config.http.log_enabled)
+        await serve(entry, listener, stop, config.http.shutdown_timeout, ready)

@@ -1,0 +1,18 @@
+"""GET and HEAD /ping: is the server there."""
+
+from __future__ import annotations
+
+from quart import Blueprint, Response
+
+from services.gateway.answers import JSON
+
+
+def blueprint() -> Blueprint:
+    """The route."""
+    routes = Blueprint("ping", __name__)
+
+    @routes.get("/ping")
+    async def ping() -> Response:
+        return Response(status=204, content_type=JSON.decode())
+
+    return routes
