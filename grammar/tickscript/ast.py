@@ -1,6 +1,10 @@
 """TICKscript's syntax tree: what the parser gives, the formatter takes, and the pipeline and expressions walk.
 
 Plain frozen data. Two trees are equal where they mean the same text; positions and comments do not count.
+
+Positions are those that Kapacitor names in its errors: a binary expression stands at its operator, a chain at the
+operator of its last link, a link at its name (at its operator where it only reads a property), anything else where it
+begins.
 """
 
 from __future__ import annotations
@@ -27,18 +31,33 @@ NOWHERE = Position(0, 0, 0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """Base of all tree nodes. `comment` holds the lines (without `//`) that stand before it."""
+    """Base of all tree nodes.
+
+    `comment` holds the lines that stand before it, without `//` and one space. Where an empty line parts two blocks the
+    tuple holds a line that is just a line break, so that joined by line breaks they give a var's description.
+    """
 
     position: Position = field(default=NOWHERE, compare=False)
     comment: tuple[str, ...] = field(default=(), compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Number(Node):
-    """An int or float literal. `value` is int for `10`, float for `10.0`; octal keeps base 8 for the formatter."""
+    """An int or float literal. `value` is int for `10`, float for `10.0`; octal keeps base 8 for the formatter.
+
+    An int never equals a float: TICKscript keeps the two apart.
+    """
 
     value: int | float
     base: int = 10
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Number):
+            return NotImplemented
+        return type(self.value) is type(other.value) and self.value == other.value
+
+    def __hash__(self) -> int:
+        return hash((type(self.value), self.value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +128,7 @@ class Binary(Node):
 
 @dataclass(frozen=True, slots=True)
 class Call(Node):
-    """A function call `name(args)` inside a lambda or a var's value."""
+    """A function call `name(args)` inside a lambda, as a var's value or at the head of a chain."""
 
     name: str
     arguments: tuple[Expression, ...]
@@ -132,17 +151,21 @@ class List(Node):
 
 @dataclass(frozen=True, slots=True)
 class Link(Node):
-    """One step of a chain: `|name(args)` (a new node), `.name(args)` (a property) or `@name(args)` (a UDF node)."""
+    """One step of a chain: `|name(args)` (a new node), `.name(args)` (a property) or `@name(args)` (a UDF node).
+
+    `called` is False for `.name` and `@name` without brackets, which read a property of what stands before.
+    """
 
     operator: str
     name: str
-    arguments: tuple[Expression, ...]
+    arguments: tuple[Expression, ...] = ()
+    called: bool = True
     multiline: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Chain(Node):
-    """`head|link.link…`; head is an Identifier."""
+    """`head|link.link…`; head is an Identifier or a Call."""
 
     head: Expression
     links: tuple[Link, ...]
