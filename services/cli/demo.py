@@ -82,7 +82,7 @@ def demo(config: Config, config_file: Path | None, *, temporary: bool, seconds: 
     """
     with tempfile.TemporaryDirectory(prefix="tickbus-demo-") if temporary else contextlib.nullcontext() as directory:
         data_dir = Path(directory) if directory else config.data_dir
-        http = dataclasses.replace(config.http, bind_address=_next_free(config.http.bind_address), log_enabled=False)
+        http = dataclasses.replace(config.http, bind_address=_next_free(config.http.bind_address))
         config = dataclasses.replace(config, data_dir=data_dir, http=http)
 
         async def show(launcher: Launcher, stop: asyncio.Event) -> None:

@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,9 @@ def _run(options: argparse.Namespace, config: Config) -> int:
     if options.command == "demo":
         from services.cli.demo import demo
 
+        if options.log_level is None:
+            # The alerts are what is to be seen.
+            config = replace(config, logging=replace(config.logging, level="WARN"))
         return demo(config, options.config, temporary=options.data_dir is None, seconds=options.seconds)
     from services.cli.service import run_service
 
