@@ -18,9 +18,11 @@ class GraphNode:
     spec: NodeSpec
     properties: Properties
     provides: Edge
-    parents: list[GraphNode] = field(default_factory=list)
-    children: list[GraphNode] = field(default_factory=list)
+    parents: list[GraphNode] = field(default_factory=list, repr=False)
+    children: list[GraphNode] = field(default_factory=list, repr=False)
     position: Position = NOWHERE
+    wants: Edge = Edge.NONE
+    quiet: bool = False  # the script said `.quiet()`: its errors are counted and not logged
 
 
 @dataclass(slots=True)
@@ -35,15 +37,34 @@ class Graph:
         return [n for n in self.nodes if not n.parents]
 
     def topological(self) -> Iterator[GraphNode]:
-        """Every node after all of its parents."""
-        seen: set[int] = set()
-        waiting = list(self.nodes)
-        while waiting:
-            rest = []
-            for node in waiting:
-                if all(p.number in seen for p in node.parents):
-                    seen.add(node.number)
-                    yield node
+        """Every node after all of its parents; of a node's branches the one that was added last comes first.
+
+        It is the order in which Kapacitor walks a graph, which shows in DOT and in which of several errors is told.
+        """
+        done: set[int] = set()
+        order: list[GraphNode] = []
+        for source in reversed(self.sources()):
+            stack = [(source, iter(source.children))]
+            done.add(source.number)
+            while stack:
+                node, children = stack[-1]
+                for child in children:
+                    if child.number not in done:
+                        done.add(child.number)
+                        stack.append((child, iter(child.children)))
+                        break
                 else:
-                    rest.append(node)
-            waiting = rest
+                    order.append(node)
+                    stack.pop()
+        return reversed(order)
+
+    def mismatch(self) -> str | None:
+        """Why no task can run this graph, where one node's parents give streams and batches; else None."""
+        for node in self.topological():
+            for child in node.children:
+                if child.wants is not node.provides:
+                    return (
+                        f"cannot add child mismatched edges: {node.name}:{node.provides.value} -> "
+                        f"{child.name}:{child.wants.value}"
+                    )
+        return None

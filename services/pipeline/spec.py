@@ -9,11 +9,14 @@ from __future__ import annotations
 import dataclasses
 import enum
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from grammar.tickscript.ast import Expression, Lambda
+
+if TYPE_CHECKING:
+    from services.pipeline.graph import GraphNode
 
 
 class Edge(enum.Enum):
@@ -33,12 +36,25 @@ class Type(enum.Enum):
     BOOL = "bool"
     DURATION = "duration"  # filled in as int ns
     LAMBDA = "lambda"  # filled in as LambdaValue
-    REGEX = "regex"
+    REGEX = "regex"  # filled in as the tree's Regex
     STRING_OR_REGEX = "string or regex"
     STRING_OR_STAR = "string or star"  # a dimension; filled in as str, or STAR
+    DIMENSION = "string, star or time(duration)"  # a dimension of a query; time(…) is filled in as TimeDimension
     NODE = "node"  # filled in as GraphNode: another node of the graph, as in join
-    ANY = "any"  # a literal of any of the plain types: as `default`'s second argument
+    ANY = "any"  # a literal of any plain type, as `default`'s second argument; durations are filled in as Duration
     NUMBER = "int or float"
+
+
+class Duration(int):
+    """A TICKscript duration: a count of nanoseconds that keeps its type."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeDimension:
+    """`time(10s, 2s)` among a query's dimensions: both in ns."""
+
+    length: int
+    offset: int = 0
 
 
 STAR = "*"
@@ -58,6 +74,7 @@ class Mode(enum.Enum):
 
     SET = "set"  # the last call wins
     FLAG = "flag"  # no argument: sets True
+    AND = "and"  # a lambda; several calls are joined by AND into one
     LIST = "list"  # one variadic call gives the whole list: the last call wins
     APPEND = "append"  # every call adds one entry (a tuple where it has several arguments)
     PUT = "put"  # two arguments, key and value: a dict
@@ -86,10 +103,50 @@ class Properties:
     def check(self) -> None:
         """Raise ValueError, in the reference's words, where the properties do not go together."""
 
+    def reads(self) -> frozenset[str] | None:
+        """The fields of incoming points (or tags) that can change what the node does or gives; None: any.
+
+        A field that is only handed on does not count: see `passes`. For lambdas see demand.references_of.
+        """
+        return None
+
+    def passes(self) -> bool:
+        """Whether fields that `reads` does not name can reach the node's children."""
+        return True
+
     @classmethod
     def specs(cls) -> tuple[PropertySpec, ...]:
         """The declared arguments (name "") and properties, in order of declaration."""
-        return tuple(_spec(f) for f in dataclasses.fields(cls) if "property" in f.metadata)
+        return _layout(cls).specs
+
+    @classmethod
+    def arguments(cls) -> tuple[PropertySpec, ...]:
+        """The declared arguments of the node itself."""
+        return _layout(cls).arguments
+
+    @classmethod
+    def by_name(cls) -> Mapping[str, PropertySpec]:
+        """The declared properties, by the name that scripts use."""
+        return _layout(cls).by_name
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    specs: tuple[PropertySpec, ...]
+    arguments: tuple[PropertySpec, ...]
+    by_name: dict[str, PropertySpec]
+
+
+_LAYOUTS: dict[type[Properties], _Layout] = {}
+
+
+def _layout(cls: type[Properties]) -> _Layout:
+    known = _LAYOUTS.get(cls)
+    if known is None:
+        specs = tuple(_spec(f) for f in dataclasses.fields(cls) if "property" in f.metadata)
+        known = _Layout(specs, tuple(s for s in specs if not s.name), {s.name: s for s in specs if s.name})
+        _LAYOUTS[cls] = known
+    return known
 
 
 def _spec(f: dataclasses.Field[Any]) -> PropertySpec:
@@ -119,13 +176,22 @@ def argument(type_: Type, *, doc: str, variadic: bool = False, least: int = 0, d
 
 
 def prop(*types: Type, doc: str, default: Any = None, name: str = "", optional: bool = False) -> Any:
-    """A property with one value, or a tuple of several: `.period(10s)`. Scripts see the field's name in camelCase."""
+    """A property with one value, or a tuple of several: `.period(10s)`. Scripts see the field's name in camelCase.
+
+    `optional`: the arguments may be left out; one left out is filled in as its type's zero (0, "", False), several
+    give a shorter tuple. So None as default tells `.stateChangesOnly()` from no call at all.
+    """
     return _field(PropertySpec("", name, types, doc, Mode.SET, optional=optional), default)
 
 
 def flag(*, doc: str, name: str = "") -> Any:
     """A property without arguments: `.align()`."""
     return _field(PropertySpec("", name, (), doc, Mode.FLAG), False)
+
+
+def condition(*, doc: str, name: str = "") -> Any:
+    """A property with a lambda, filled in as LambdaValue | None; several calls are joined by AND: `.where(…)`."""
+    return _field(PropertySpec("", name, (Type.LAMBDA,), doc, Mode.AND), None)
 
 
 def several(type_: Type, *, doc: str, name: str = "", least: int = 0) -> Any:
@@ -143,12 +209,23 @@ def putting(value: Type, *, doc: str, name: str = "") -> Any:
     return _field(PropertySpec("", name, (Type.STRING, value), doc, Mode.PUT), None, dict)
 
 
-def part(properties: type[Properties], *types: Type, doc: str, name: str = "", variadic: bool = False) -> Any:
-    """A property that begins a part with arguments and properties of its own; each call adds one.
+def part(properties: type[Properties], *, doc: str, name: str = "") -> Any:
+    """A property that begins a part with properties (and arguments) of its own; each call adds one.
 
     After it the chain takes both the part's properties and the node's: `alert().post('u').header('k','v').crit(…)`.
     """
-    return _field(PropertySpec("", name, types, doc, Mode.PART, variadic, part=properties), None, list)
+    return _field(PropertySpec("", name, (), doc, Mode.PART, part=properties), None, list)
+
+
+ANYWHERE = ("*",)
+"""As `NodeSpec.sources`: a node that hangs on every other, on `stream`, `batch` and leaves too (as `stats` does)."""
+
+
+class Builder(Protocol):
+    """What a node that is made of others builds them with."""
+
+    def add(self, name: str, parents: Sequence[GraphNode], properties: Properties) -> GraphNode:
+        """A new node of the kind `name`; without parents it is a source. Hidden kinds may be used too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +241,13 @@ class NodeSpec:
     prefix: str = ""  # what its names in the graph begin with, where that is not `name`: http_out1
     sources: tuple[str, ...] = ()  # names of the only nodes it may hang on: `from` on stream (and on from)
     leaf: bool = False  # nothing can be chained to it
+    head: bool = False  # `stream` and `batch`: only nodes that name it in their `sources` hang on it
+    hidden: bool = False  # no script can write it; other nodes are made of it: noOp
+    takes_handlers: bool = False  # its properties have `handlers: list[HandlerUse]`, to be filled by the registry's
+    own_parent_last: bool = False  # the node it hangs on comes after those given as arguments: union
+    # Makes the node, and what else it is made of, where that is more than one node: (builder, the node it hangs on, its
+    # properties with the arguments filled in) -> the node that the chain goes on with. stats and deadman have it.
+    build: Callable[[Builder, GraphNode, Any], GraphNode] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,9 +260,23 @@ class HandlerSpec:
     doc: str
 
 
+@dataclass(slots=True)
+class HandlerUse:
+    """One handler that a script has put on an alert node."""
+
+    kind: str
+    properties: Properties
+
+
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """All nodes and handlers that scripts may use: plain maps by name. Tests make their own."""
+    """All nodes and handlers that scripts may use: plain maps by name. Tests make their own.
+
+    `call` works out a function of constants that the compiler itself does not know (it knows the conversions and `if`):
+    (name, arguments as bool, int, float, str, Duration or the tree's Regex) -> the same. ValueError where it cannot, in
+    the reference's words; KeyError where there is no such function.
+    """
 
     nodes: Mapping[str, NodeSpec]
-    handlers: Mapping[str, HandlerSpec]
+    handlers: Mapping[str, HandlerSpec] = field(default_factory=dict)
+    call: Callable[[str, Sequence[Any]], Any] | None = None

@@ -1,0 +1,84 @@
+"""Documentation of a node, made from its spec."""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from collections.abc import Iterator
+
+from services.pipeline.spec import Edge, HandlerSpec, Mode, NodeSpec, Properties, PropertySpec
+
+_WIDTH = 100
+
+
+def node_docs(spec: NodeSpec) -> str:
+    """A page of plain text: how the node is written, what it takes and gives, its arguments and properties."""
+    head = f"{spec.name}" if spec.head else f"|{spec.name}({_arguments(spec.properties)})"
+    parts = [head, f"{_takes(spec)} {_gives(spec)}", *_prose(spec.doc), *_lists(spec.properties, "")]
+    return "\n\n".join(parts) + "\n"
+
+
+def handler_docs(spec: HandlerSpec) -> str:
+    """The same for an alert handler."""
+    head = f"|alert().{spec.kind}({_arguments(spec.properties)})"
+    return "\n\n".join([head, *_prose(spec.doc), *_lists(spec.properties, "")]) + "\n"
+
+
+def _takes(spec: NodeSpec) -> str:
+    words = [edge.value for edge in spec.wants if edge is not Edge.NONE]
+    return f"Takes {' or '.join(words)}." if words else "Takes nothing."
+
+
+def _gives(spec: NodeSpec) -> str:
+    if spec.leaf:
+        return "Nothing can be chained to it."
+    return "Gives the same." if spec.provides is None else f"Gives {spec.provides.value}."
+
+
+def _arguments(properties: type[Properties]) -> str:
+    return ", ".join(_argument(s) for s in properties.arguments())
+
+
+def _argument(spec: PropertySpec) -> str:
+    name = f"{spec.attribute.rstrip('_')} {spec.types[-1].value}"
+    if spec.variadic:
+        name += " …"
+    return f"[{name}]" if spec.optional else name
+
+
+def _lists(properties: type[Properties], indent: str) -> Iterator[str]:
+    if properties.arguments():
+        entries = [_entry(_argument(s), s.doc, indent) for s in properties.arguments()]
+        yield "\n".join([f"{indent}Arguments", *entries])
+    if properties.by_name():
+        entries = [_entry(_property(s), s.doc, indent) for s in properties.by_name().values()]
+        yield "\n".join([f"{indent}Properties", *entries])
+    for spec in properties.by_name().values():
+        if spec.part is not None:
+            inner = list(_lists(spec.part, indent + "  "))
+            if inner:
+                yield "\n".join([f"{indent}After .{spec.name}(…)", *inner])
+
+
+def _property(spec: PropertySpec) -> str:
+    if spec.part is not None:
+        return f".{spec.name}({_arguments(spec.part)})"
+    types = [t.value for t in spec.types]
+    if spec.variadic:
+        types[-1] += " …"
+    if spec.mode is Mode.PUT:
+        types[0] = f"name {types[0]}"
+    inside = ", ".join(types)
+    return f".{spec.name}({f'[{inside}]' if spec.optional else inside})"
+
+
+def _entry(head: str, doc: str, indent: str) -> str:
+    text = textwrap.fill(doc, _WIDTH, initial_indent=indent + "      ", subsequent_indent=indent + "      ")
+    return f"{indent}  {head}\n{text}"
+
+
+def _prose(doc: str) -> Iterator[str]:
+    """Paragraphs of a docstring, filled; those that are indented (examples) as they are."""
+    for paragraph in inspect.cleandoc(doc).split("\n\n"):
+        if paragraph.strip():
+            yield paragraph if paragraph.startswith(" ") else textwrap.fill(paragraph, _WIDTH)
