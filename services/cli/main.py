@@ -109,3 +109,7 @@ def _add(parser: argparse.ArgumentParser, *options: str) -> None:
     }
     for option in options:
         parser.add_argument(f"--{option}", **known[option])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
