@@ -1,10 +1,11 @@
 """What a graph wants done outside itself. Nodes only say it; the worker does it once the step is over.
 
-Every effect is plain data that tells what caused it, so that doing it again after a crash can be told from doing it anew.
+Alerts and writes tell what caused them, so that doing them again after a crash can be told from doing them anew.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,7 +41,7 @@ class Alerts:
     recoverable: bool
     series: list[dict[str, Any]]  # {"name": …, "tags": {…}} as in a result
     series_of: NDArray[np.int32]
-    columns: dict[str, Column] = field(default_factory=dict)  # a stream's fields, one row an event
+    columns: dict[str, Column] = field(default_factory=dict)  # a stream's fields, a row each
     data: list[dict[str, Any]] | None = None  # a batch's: the whole result series for each event
 
 
@@ -56,10 +57,12 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Something for a node's own sender to take, outside the data path: `sender` names it (httpPost, influxDBOut, log)."""
+    """Something that leaves by a way of the node's own: a post, a line in a file, points for InfluxDB.
 
-    node: str
-    payload: Any
+    `do` must not block: it hands over to a sender that works outside the data path.
+    """
+
+    do: Callable[[], None]
 
 
 Effect = Alerts | Write | Output

@@ -14,6 +14,7 @@ from services.pipeline.spec import NodeSpec, Properties
 
 if TYPE_CHECKING:
     from services.engine.effects import Effect
+    from services.engine.task import NodeStatistics, Surroundings
 
 State = dict[str, Any]
 """A node's state as plain data: None, bool, int, float, str, bytes, list, tuple, dict, numpy arrays."""
@@ -29,13 +30,25 @@ class Context(Protocol):
     task: str
     node: str  # its name in the graph, "window2"
     table: SeriesTable
-    step: Step  # the one under way
+    around: Surroundings
+    demand: frozenset[str] | None  # the fields that can matter here or below; None: all
+    statistics: NodeStatistics
+
+    @property
+    def step(self) -> Step:
+        """The one under way."""
 
     def error(self, reason: str, count: int = 1, group: int | None = None) -> None:
         """Count errors on this node, and log the reason (rate-limited) with task, node and group."""
 
+    def log(self, reason: str, group: int | None = None) -> None:
+        """Log as `error` does without counting: where the reference does not count either."""
+
     def effect(self, effect: Effect) -> None:
         """Have something done outside the graph (an alert published, a post sent) once this step is over."""
+
+    def peer(self, name: str) -> NodeStatistics:
+        """The statistics of another node of the same task."""
 
 
 class Node:
@@ -139,9 +152,21 @@ class Groups:
             local = self._local[group]
         return local
 
+    def known(self, group: GroupArray) -> IntArray:
+        """Local numbers as `local` gives them, but -1 for groups not seen yet."""
+        out = np.full(len(group), -1, dtype=np.int64)
+        inside = group < len(self._local)
+        out[inside] = self._local[group[inside]]
+        return out
+
     def group(self, local: int) -> Group:
         """The group of a local number."""
         return self._table.group(self.numbers[local])
+
+    def without(self, group: GroupArray) -> list[int]:
+        """The local numbers of all groups but these: what to `keep` when they are deleted."""
+        gone = set(self.known(group).tolist())
+        return [i for i in range(len(self.numbers)) if i not in gone]
 
     def keep(self, locals_: Sequence[int]) -> None:
         """Forget all groups but these (ascending local numbers); they are renumbered 0… in that order."""

@@ -62,6 +62,10 @@ class Group:
         return f"{self.name}\n{tags}" if self.tags else self.name
 
 
+NIL = Group()
+"""The one group of points that are not grouped: number 0 in every table."""
+
+
 class SeriesTable:
     """Series to number and back, and the group of a series under given dimensions.
 
@@ -74,6 +78,7 @@ class SeriesTable:
         self._groups: list[Group] = []
         self._group_number: dict[Group, int] = {}
         self._of: dict[Dimensions, GroupArray] = {}
+        self.group_number(NIL)
 
     def __len__(self) -> int:
         return len(self._series)

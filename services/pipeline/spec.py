@@ -199,6 +199,11 @@ def several(type_: Type, *, doc: str, name: str = "", least: int = 0) -> Any:
     return _field(PropertySpec("", name, (type_,), doc, Mode.LIST, True, least=least), None, list)
 
 
+def maybe_several(type_: Type, *, doc: str, name: str = "") -> Any:
+    """As `several`, but None tells that it was not called: `.keep()` is not the same as no keep."""
+    return _field(PropertySpec("", name, (type_,), doc, Mode.LIST, True), None)
+
+
 def appending(*types: Type, doc: str, name: str = "", variadic: bool = False) -> Any:
     """A property that may be called again and again, each call adding an entry."""
     return _field(PropertySpec("", name, types, doc, Mode.APPEND, variadic), None, list)

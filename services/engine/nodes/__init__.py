@@ -1,0 +1,27 @@
+"""The nodes: one file each, found by looking into this folder. Nothing else lists them."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import pkgutil
+from collections.abc import Mapping
+
+from services.engine.node import Node
+from services.pipeline.spec import HandlerSpec, Registry
+
+
+@functools.cache
+def classes() -> Mapping[str, type[Node]]:
+    """Every node class in this folder, by the name that scripts use."""
+    found: dict[str, type[Node]] = {}
+    for module in pkgutil.iter_modules(__path__, f"{__name__}."):
+        for value in vars(importlib.import_module(module.name)).values():
+            if isinstance(value, type) and issubclass(value, Node) and "spec" in vars(value):
+                found[value.spec.name] = value
+    return found
+
+
+def registry(handlers: Mapping[str, HandlerSpec] | None = None) -> Registry:
+    """What scripts may use: the nodes of this folder, and the alert handlers given."""
+    return Registry({name: cls.spec for name, cls in classes().items()}, dict(handlers or {}))

@@ -1,0 +1,142 @@
+"""From messages of the log to frames: decoded once for all tasks of a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.engine.column import Rows
+from services.engine.frame import Frame, Points, Step
+from services.engine.lineprotocol import Payload, decode, parse_key
+from services.engine.series import NO_DIMENSIONS, Series, SeriesTable
+
+
+class LogMessage(Protocol):
+    """A message of the stream WRITES, as far as decoding goes."""
+
+    @property
+    def seq(self) -> int: ...
+    @property
+    def data(self) -> bytes: ...
+    @property
+    def time_ns(self) -> int: ...
+    @property
+    def headers(self) -> dict[str, str] | None: ...
+
+
+class Slice:
+    """The points of some messages of one database and retention policy, with an index of their measurements."""
+
+    def __init__(self, database: str, retention_policy: str, points: Points, names: NDArray[np.int32], step: Step):
+        """`names`: for each point the number of its measurement (see Intake.measurement)."""
+        self.database = database
+        self.retention_policy = retention_policy
+        self.points = points
+        self.step = step
+        self._names = names
+        self._present: frozenset[int] | None = None
+        self._frames: dict[frozenset[int] | None, Frame] = {}
+
+    def present(self) -> frozenset[int]:
+        """The numbers of the measurements that occur."""
+        if self._present is None:
+            self._present = frozenset(np.unique(self._names).tolist())
+        return self._present
+
+    def select(self, measurements: frozenset[int] | None) -> Frame | None:
+        """The points of some measurements (None: of all), ungrouped; None where there are none.
+
+        The same frame for all that ask for the same, which is what lets tasks share the work done on it.
+        """
+        if measurements is not None:
+            measurements = measurements & self.present()
+            if not measurements:
+                return None
+            if len(measurements) == len(self.present()):
+                measurements = None
+        frame = self._frames.get(measurements)
+        if frame is None:
+            frame = self._frames[measurements] = self._frame(measurements)
+        return frame
+
+    def _frame(self, measurements: frozenset[int] | None) -> Frame:
+        if measurements is None:
+            points, cause = self.points, np.arange(len(self.points), dtype=np.int64)
+        else:
+            wanted = np.zeros(max(self.present()) + 1, dtype=np.bool_)
+            wanted[list(measurements)] = True
+            cause = np.flatnonzero(wanted[self._names])
+            points = self.points.take(cause)
+        return Frame(points, np.zeros(len(points), dtype=np.int32), NO_DIMENSIONS, cause)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A message that is not line protocol: skipped, to be counted and logged."""
+
+    seq: int
+    error: str
+
+
+@dataclass(slots=True)
+class _Source:
+    """What is known of one database and retention policy: its series by their raw keys."""
+
+    keys: dict[bytes, int] = field(default_factory=dict)
+
+
+class Intake:
+    """Decodes messages into slices. Keeps, across messages, the number of every raw series key it has seen."""
+
+    def __init__(self, table: SeriesTable) -> None:
+        self.table = table
+        self._sources: dict[tuple[str, str], _Source] = {}
+        self._measurements: dict[str, int] = {}
+        self._name_of_series: NDArray[np.int32] = np.empty(0, dtype=np.int32)
+
+    def measurement(self, name: str) -> int:
+        """The number of a measurement, a new one at first sight."""
+        return self._measurements.setdefault(name, len(self._measurements))
+
+    def decode(
+        self, database: str, retention_policy: str, messages: Sequence[LogMessage]
+    ) -> tuple[Slice | None, list[Refused]]:
+        """The points of some messages, in their order, and the messages that could not be read.
+
+        Headers: `precision` (n u ms s m h; ns where missing) and `received` (ns; else the time JetStream stored it).
+        """
+        payloads = [_payload(m) for m in messages]
+        lines, rejected = decode(payloads)
+        refused = [Refused(messages[r.index].seq, r.error) for r in rejected]
+        if lines.n == 0:
+            return None, refused
+        source = self._sources.setdefault((database, retention_policy), _Source())
+
+        def new(raw: bytes) -> int:
+            name, tags = parse_key(raw)
+            return self.table.number(Series(database, retention_policy, name, tags))
+
+        series = lines.number_keys(source.keys, new).astype(np.int32)
+        seqs = np.array([m.seq for m in messages], dtype=np.int64)[lines.payload]
+        step = Step(seqs, lines.row, messages[-1].time_ns)
+        points = Points(lines.time, series, source=lines)
+        return Slice(database, retention_policy, points, self._names(series), step), refused
+
+    def _names(self, series: Rows | NDArray[np.int32]) -> NDArray[np.int32]:
+        have = len(self._name_of_series)
+        if have < len(self.table):
+            more = [self.measurement(self.table.series(i).name) for i in range(have, len(self.table))]
+            self._name_of_series = np.concatenate([self._name_of_series, np.array(more, dtype=np.int32)])
+        return self._name_of_series[series]
+
+
+def _payload(message: LogMessage) -> Payload:
+    headers = message.headers or {}
+    received = headers.get("received", "")
+    return Payload(
+        message.data, headers.get("precision", "n"), int(received) if received.isdigit() else message.time_ns
+    )

@@ -1,0 +1,201 @@
+"""eval: compute fields (and tags) from those of each point."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.engine import passage
+from services.engine.column import BoolArray, Column, Kind
+from services.engine.expressions import Evaluator
+from services.engine.frame import Barriers, Batches, Frame, Message, Points
+from services.engine.grouping import regrouped
+from services.engine.node import Context, Groups, Node, State
+from services.engine.passage import Passage
+from services.engine.retag import with_tags
+from services.pipeline.demand import references_of
+from services.pipeline.spec import (
+    Edge,
+    LambdaValue,
+    NodeSpec,
+    Properties,
+    Type,
+    argument,
+    flag,
+    maybe_several,
+    several,
+)
+
+
+@dataclass
+class EvalProperties(Properties):
+    expressions: list[LambdaValue] = argument(Type.LAMBDA, variadic=True, doc="What to compute, in order.")
+    as_: list[str] = several(Type.STRING, doc="The name of each result; as many as there are expressions.")
+    tags: list[str] = several(Type.STRING, doc="Which results become tags; they must be strings.")
+    keep: list[str] | None = maybe_several(Type.STRING, doc="Fields that stay: all where none is named.")
+    quiet: bool = flag(doc="Say nothing of points that cannot be evaluated.")
+
+    def check(self) -> None:
+        if len(self.as_) != len(self.expressions):
+            raise ValueError(
+                "must specify same number of expressions and .as() names: "
+                f"got {len(self.as_)} as names, and {len(self.expressions)} expressions."
+            )
+        for tag in self.tags:
+            if tag not in self.as_:
+                raise ValueError(f'invalid tag name "{tag}", name is not present is .as() names')
+
+    def reads(self) -> frozenset[str]:
+        return references_of(*self.expressions) | frozenset(self.keep or ())
+
+    def passes(self) -> bool:
+        return self.keep is not None and not self.keep
+
+
+class EvalNode(Node):
+    """Evaluates its expressions one after another; a later one may use the results of those before.
+
+    A field of the point hides an earlier result of its name. A point for which an expression fails is dropped and
+    counted as an error (not with `quiet`). Without `keep` only the results remain; results that become tags are no
+    fields any more unless `keep` names them. The groups of points are told anew where a tag has changed.
+    """
+
+    spec = NodeSpec(
+        name="eval",
+        type_name="EvalNode",
+        properties=EvalProperties,
+        wants=(Edge.STREAM, Edge.BATCH),
+        provides=None,
+        doc=__doc__ or "",
+    )
+
+    properties: EvalProperties
+
+    def __init__(self, properties: EvalProperties, context: Context) -> None:
+        super().__init__(properties, context)
+        self._groups = Groups(context.table)
+        self._expressions = [Evaluator(e.expression, context.table) for e in properties.expressions]
+
+    def groups_alive(self) -> int:
+        return len(self._groups)
+
+    def frame(self, frame: Frame) -> Sequence[Message]:
+        out = self._eval(passage.stream(frame, self._groups))
+        if self.properties.tags and isinstance(out, Frame):
+            return [regrouped(out, self.context.table)]
+        return [out]
+
+    def batches(self, batches: Batches) -> Sequence[Message]:
+        return [self._eval(passage.going_on(batches, self._groups))]
+
+    def barriers(self, barriers: Barriers) -> Sequence[Message]:
+        if barriers.delete:
+            left = self._groups.without(barriers.group)
+            for expression in self._expressions:
+                expression.keep(left)
+            self._groups.keep(left)
+        return [barriers]
+
+    def state(self) -> State:
+        return {"groups": self._groups.state(), "expressions": [e.state() for e in self._expressions]}
+
+    def restore(self, state: State) -> None:
+        self._groups.restore(state["groups"])
+        for expression, saved in zip(self._expressions, state["expressions"], strict=True):
+            expression.restore(saved)
+
+    def _eval(self, through: Passage) -> Frame | Batches:
+        points, group = through.points, through.group
+        if not len(points):
+            return through.source
+        p = self.properties
+        results: dict[str, Column | None] = {}
+        alive: BoolArray | None = None
+        for expression, name in zip(self._expressions, p.as_, strict=True):
+            rows = None if alive is None else np.flatnonzero(alive)
+            result = expression.evaluate(_seen(points, results), group, rows=rows)
+            if result.failed is not None and result.failed.any():
+                alive = self._without(through, alive, result.failed, result.reasons)
+            results[name] = result.column
+        if p.tags:
+            for name in p.tags:
+                column = results[name]
+                wrong = _not_strings(column, len(points))
+                if wrong.any():
+                    reason = "result of a tag expression must be of type string"
+                    alive = self._without(through, alive, wrong, [reason])
+        fields, missing = self._kept(points, results)
+        if missing is not None and missing.any():
+            alive = self._without(through, alive, missing, ["cannot keep a field that does not exist"])
+        if p.tags:
+            fields = fields.with_series(self._tagged(points, results, alive))
+        return through.out(fields, alive)
+
+    def _without(
+        self, through: Passage, alive: BoolArray | None, failed: BoolArray, reasons: Sequence[str]
+    ) -> BoolArray:
+        fresh = failed if alive is None else failed & alive
+        if fresh.any() and not self.properties.quiet:
+            reason = reasons[0] if reasons else ""
+            self.context.error("error evaluating expression: " + reason, int(fresh.sum()))
+        return ~failed if alive is None else alive & ~failed
+
+    def _kept(self, points: Points, results: dict[str, Column | None]) -> tuple[Points, BoolArray | None]:
+        """The points with the fields that stay, and which rows lack one that `keep` names."""
+        keep = self.properties.keep
+        if keep is None:
+            fields = {name: c for name, c in results.items() if name not in self.properties.tags}
+            return Points(points.time, points.series, fields), None
+        if not keep:
+            return points.with_columns(results), None
+        missing = np.zeros(len(points), dtype=np.bool_)
+        chosen: dict[str, Column | None] = {}
+        for name in keep:
+            column = chosen[name] = results[name] if name in results else points.column(name)
+            if column is None:
+                missing[:] = True
+            elif column.valid is not None:
+                missing |= ~column.valid
+        return Points(points.time, points.series, chosen), missing
+
+    def _tagged(
+        self, points: Points, results: dict[str, Column | None], alive: BoolArray | None
+    ) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
+        values = {name: column for name in self.properties.tags if (column := results[name]) is not None}
+        return with_tags(points.series, values, self.context.table, alive)
+
+
+def _seen(points: Points, results: dict[str, Column | None]) -> Points:
+    """The points as the next expression sees them: earlier results, hidden by the point's own fields where it has them."""
+    if not results:
+        return points
+    over: dict[str, Column | None] = {}
+    for name, result in results.items():
+        own = points.column(name)
+        over[name] = result if own is None else _first_of(own, result)
+    return points.with_columns(over)
+
+
+def _first_of(own: Column, result: Column | None) -> Column:
+    if own.valid is None or result is None:
+        return own
+    values = np.where(own.valid, own.values, result.values)
+    kind = own.kind
+    if own.kind is not result.kind:
+        kind = Kind.MIXED
+        values = np.array(
+            [a if a is not None else b for a, b in zip(own.tolist(), result.tolist(), strict=True)], dtype=np.object_
+        )
+    return Column(kind, values, own.valid | result.mask())
+
+
+def _not_strings(column: Column | None, n: int) -> BoolArray:
+    if column is None:
+        return np.ones(n, dtype=np.bool_)
+    if column.kind is Kind.STRING:
+        return ~column.mask()
+    if column.kind is Kind.MIXED:
+        return np.array([not isinstance(v, str) for v in column.tolist()], dtype=np.bool_)
+    return np.ones(n, dtype=np.bool_)

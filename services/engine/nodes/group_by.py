@@ -1,0 +1,127 @@
+"""groupBy: group points anew by tags, by the measurement, or by both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.engine.buffer import points_from_state, points_state
+from services.engine.frame import Barriers, Batches, Frame, Message, Points, concat_points, group_order
+from services.engine.grouping import dimensions_of, regroup
+from services.engine.node import Context, Node, State
+from services.engine.series import Dimensions, Series, group_of
+from services.pipeline.spec import Edge, NodeSpec, Properties, Type, argument, flag, several
+
+
+@dataclass
+class GroupByProperties(Properties):
+    tags: list[str] = argument(Type.STRING_OR_STAR, variadic=True, doc="The tags to group by; * for all of them.")
+    by_measurement: bool = flag(doc="Group by the measurement as well.")
+    exclude: list[str] = several(Type.STRING, doc="Tags that are not to be grouped by, whatever `tags` says.")
+
+    def reads(self) -> frozenset[str]:
+        return frozenset()
+
+
+class GroupByNode(Node):
+    """Changes what points are grouped by. A grouping by measurement that is already there stays.
+
+    Points of batches are held until a batch of another time begins (or a barrier comes), and then go on as new batches
+    of that time, one a group, their points sorted by time.
+    """
+
+    spec = NodeSpec(
+        name="groupBy",
+        type_name="GroupByNode",
+        properties=GroupByProperties,
+        wants=(Edge.STREAM, Edge.BATCH),
+        provides=None,
+        prefix="groupby",
+        doc=__doc__ or "",
+    )
+
+    properties: GroupByProperties
+
+    def __init__(self, properties: GroupByProperties, context: Context) -> None:
+        super().__init__(properties, context)
+        self._dimensions = dimensions_of(properties.tags, properties.by_measurement, properties.exclude)
+        self._time: int | None = None
+        self._held: list[tuple[Points, list[str], bool]] = []
+
+    def groups_alive(self) -> int:
+        return len({g for points, names, by_name in self._held for g in self._groups_of(points, names, by_name)})
+
+    def frame(self, frame: Frame) -> Sequence[Message]:
+        return [regroup(frame, self._under(frame.dimensions.by_name), self.context.table)]
+
+    def batches(self, batches: Batches) -> Sequence[Message]:
+        out: list[Message] = []
+        for i in range(len(batches)):
+            time = int(batches.tmax[i])
+            out += self._emit(time, int(batches.cause[i]))
+            lo, hi = int(batches.offsets[i]), int(batches.offsets[i + 1])
+            if lo < hi:
+                points = batches.points.take(np.arange(lo, hi)).detached()
+                self._held.append((points, [batches.names[i]] * (hi - lo), batches.dimensions.by_name))
+        return out
+
+    def barriers(self, barriers: Barriers) -> Sequence[Message]:
+        out: list[Message] = []
+        for time, cause in zip(barriers.time.tolist(), barriers.cause.tolist(), strict=True):
+            out += self._emit(time, cause)
+        return [*out, barriers]
+
+    def state(self) -> State:
+        table = self.context.table
+        held = [[points_state(points, table), names, by_name] for points, names, by_name in self._held]
+        return {"time": self._time, "held": held}
+
+    def restore(self, state: State) -> None:
+        self._time = state["time"]
+        table = self.context.table
+        self._held = [(points_from_state(points, table), names, by_name) for points, names, by_name in state["held"]]
+
+    def _under(self, by_name: bool) -> Dimensions:
+        d = self._dimensions
+        return Dimensions(d.tags, d.by_name or by_name, d.star, d.exclude)
+
+    def _emit(self, time: int, cause: int) -> list[Message]:
+        """Let go of what is held, unless `time` is still the time of it."""
+        if time == self._time:
+            return []
+        emitted, self._time = self._time, time
+        if not self._held or emitted is None:
+            return []
+        points = concat_points([part for part, _, _ in self._held])
+        names = [name for _, part, _ in self._held for name in part]
+        groups = np.array([g for part in self._held for g in self._groups_of(*part)], dtype=np.int32)
+        dimensions = self._under(self._held[0][2])
+        self._held = []
+        order = group_order(groups)
+        first = np.argsort(order.order[order.starts], kind="stable")
+        rows, offsets = [], [0]
+        for g in first.tolist():
+            mine = order.order[order.starts[g] : order.ends[g]]
+            rows.append(mine[np.argsort(points.time[mine], kind="stable")])
+            offsets.append(offsets[-1] + len(mine))
+        batches = Batches(
+            points.take(np.concatenate(rows)),
+            np.array(offsets, dtype=np.intp),
+            order.groups[first],
+            [names[int(r[0])] for r in rows],
+            np.full(len(rows), emitted, dtype=np.int64),
+            dimensions,
+            np.full(len(rows), cause, dtype=np.int64),
+        )
+        return [batches]
+
+    def _groups_of(self, points: Points, names: list[str], by_name: bool) -> list[int]:
+        """The group number of each held point. A point of a batch has its batch's name, not its series'."""
+        table, dimensions = self.context.table, self._under(by_name)
+        out = []
+        for number, name in zip(points.series.tolist(), names, strict=True):
+            tags = table.series(number).tags
+            out.append(table.group_number(group_of(Series("", "", name, tags), dimensions)))
+        return out

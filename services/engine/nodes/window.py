@@ -1,0 +1,245 @@
+"""window: cut a stream into batches by time or by count."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.engine.buffer import GroupBuffer
+from services.engine.column import IntArray, Rows
+from services.engine.frame import Barriers, Batches, Frame, GroupOrder, Message
+from services.engine.node import Context, Groups, Node, State, TaskFailed
+from services.engine.segments import first_at_least, grown, rank_in_segment, running_max
+from services.engine.series import Dimensions
+from services.engine.times import truncate
+from services.pipeline.spec import Edge, NodeSpec, Properties, Type, flag, prop
+
+
+@dataclass
+class WindowProperties(Properties):
+    """Either `period` and `every`, or `periodCount` and `everyCount`."""
+
+    period: int = prop(Type.DURATION, default=0, doc="How long the window is.")
+    every: int = prop(Type.DURATION, default=0, doc="How often it is emitted. 0: with every point.")
+    align: bool = flag(doc="Put the edges on multiples of `every`.")
+    fill_period: bool = flag(doc="Emit nothing until the first whole period is over.")
+    period_count: int = prop(Type.INT, default=0, doc="How many points the window holds.")
+    every_count: int = prop(Type.INT, default=0, doc="After how many points it is emitted.")
+
+    def check(self) -> None:
+        if self.period_count and self.period:
+            raise ValueError("cannot specify both period and periodCount")
+        if self.period_count and self.align:
+            raise ValueError("can only align windows based off time, not count")
+        if self.period_count and self.every_count <= 0:
+            raise ValueError("everyCount must be greater than zero")
+
+    def reads(self) -> frozenset[str]:
+        return frozenset()
+
+
+class WindowNode(Node):
+    """Keeps each group's points and emits the last `period` of them every `every`.
+
+    A window is emitted only when a point (or a barrier) comes at or after its edge; the next edge is that point's time
+    plus `every`, so a gap gives one window and not many. Windows by time hold [edge - period, edge), with every(0s)
+    (point - period, point]. The batch's time is the edge, or the last point's time where windows go by count.
+
+    Late points stay where they arrived; points too old are let go only from the front, up to the first that is not.
+    """
+
+    spec = NodeSpec(
+        name="window",
+        type_name="WindowNode",
+        properties=WindowProperties,
+        wants=(Edge.STREAM,),
+        provides=Edge.BATCH,
+        doc=__doc__ or "",
+    )
+
+    properties: WindowProperties
+
+    def __init__(self, properties: WindowProperties, context: Context) -> None:
+        super().__init__(properties, context)
+        if properties.period == 0 and properties.period_count == 0:
+            raise TaskFailed("window node must have either a non zero period or non zero period count")
+        self._groups = Groups(context.table)
+        self._names: list[str] = []
+        self._buffer = GroupBuffer()
+        # by time: the next edge in ns; by count: after how many points in all the next window is due
+        self._next: IntArray = np.zeros(0, dtype=np.int64)
+        self._count: IntArray = np.zeros(0, dtype=np.int64)  # points seen, where windows go by count
+
+    def groups_alive(self) -> int:
+        return len(self._groups)
+
+    def frame(self, frame: Frame) -> Sequence[Message]:
+        local = self._groups.local(frame.group)
+        segments = frame.by_group()
+        members = local[segments.order[segments.starts]]
+        self._first_seen(frame, members, segments.order[segments.starts])
+        demand = self.context.demand
+        points = frame.points if demand is None else frame.points.only(sorted(demand))
+        self._buffer.add(points.detached(), local)
+        time = frame.points.time[segments.order]
+        if self.properties.period_count:
+            due = self._due_by_count(segments, members, time)
+        elif self.properties.every:
+            due = self._due_by_time(segments, members, time)
+        else:
+            due = self._due_always(segments, members, time)
+        return self._emit(frame, segments, members, due) if len(due.row) else []
+
+    def barriers(self, barriers: Barriers) -> Sequence[Message]:
+        p = self.properties
+        out: list[Message] = [] if p.period else [barriers]
+        known = self._groups.known(barriers.group)
+        passed = known[(known >= 0)]
+        time = barriers.time[known >= 0]
+        cause = barriers.cause[known >= 0]
+        if p.period and len(passed):
+            due = time >= self._next[passed]
+            group, at, cause = passed[due], time[due], cause[due]
+            self._buffer.sort()
+            self._buffer.reach(len(self._groups))
+            front, end = self._buffer.front[group], self._buffer.end[group]
+            if p.every:
+                edge = self._next[group]
+                lower = self._buffer.first_not_before(front, end, edge - p.period)
+                after = at + p.every
+                self._next[group] = truncate(after, p.every) if p.align else after
+            else:
+                edge = at
+                lower = self._buffer.first_not_before(front, end, edge - p.period, above=True)
+                self._next[group] = at
+            out += self._batches(group, lower, end, edge, cause, barriers.dimensions)
+        if barriers.delete:
+            out.append(barriers)
+            self._drop(self._groups.without(barriers.group))
+        return out
+
+    def state(self) -> State:
+        size = len(self._groups)
+        return {
+            "groups": self._groups.state(),
+            "names": self._names,
+            "next": self._next[:size],
+            "count": self._count[:size],
+            "buffer": self._buffer.state(self.context.table),
+        }
+
+    def restore(self, state: State) -> None:
+        self._groups.restore(state["groups"])
+        self._names = list(state["names"])
+        self._next = np.array(state["next"], dtype=np.int64)
+        self._count = np.array(state["count"], dtype=np.int64)
+        self._buffer.restore(state["buffer"], self.context.table)
+
+    def _first_seen(self, frame: Frame, members: IntArray, first_rows: Rows) -> None:
+        known = len(self._names)
+        total = len(self._groups)
+        if total == known:
+            return
+        self._next = grown(self._next, total)
+        self._count = grown(self._count, total)
+        fresh = members >= known
+        rows = np.empty(total - known, dtype=np.intp)
+        rows[members[fresh] - known] = first_rows[fresh]
+        table = self.context.table
+        self._names += [table.series(n).name for n in frame.points.series[rows].tolist()]
+        self._next[known:total] = self._first_edge(frame.points.time[rows])
+
+    def _first_edge(self, time: IntArray) -> IntArray:
+        p = self.properties
+        if p.period_count:
+            return np.full(len(time), p.period_count if p.fill_period else p.every_count, dtype=np.int64)
+        if not p.fill_period:
+            return truncate(time + p.every, p.every) if p.align else time + p.every
+        edge = time + p.period
+        if not p.align:
+            return edge
+        aligned = truncate(edge, p.every)
+        return np.where(aligned > edge, aligned, aligned + p.every)
+
+    def _due_by_time(self, segments: GroupOrder, members: IntArray, time: IntArray) -> _Due:
+        """Window by window, all groups at once: as many rounds as the busiest group has edges in this frame."""
+        p = self.properties
+        top = running_max(time, segments.starts)
+        at, live = segments.starts.copy(), np.arange(len(members), dtype=np.intp)
+        rounds: list[_Due] = []
+        while len(live):
+            edge = self._next[members[live]]
+            row = first_at_least(top, at[live], segments.ends[live], edge)
+            hit = row < segments.ends[live]
+            live, row, edge = live[hit], row[hit], edge[hit]
+            rounds.append(_Due(live, row, edge, edge - p.period))
+            after = time[row] + p.every
+            self._next[members[live]] = truncate(after, p.every) if p.align else after
+            at[live] = row + 1
+        return _Due(*(np.concatenate(part) for part in zip(*((d.segment, d.row, d.edge, d.oldest) for d in rounds), strict=True)))
+
+    def _due_always(self, segments: GroupOrder, members: IntArray, time: IntArray) -> _Due:
+        """every(0s): each point that is not older than the window last emitted."""
+        top = running_max(time, segments.starts)
+        segment = np.repeat(np.arange(len(members), dtype=np.intp), segments.ends - segments.starts)
+        row = np.flatnonzero((time >= top) & (time >= self._next[members[segment]]))
+        last = top[segments.ends - 1]
+        self._next[members] = np.where(last >= self._next[members], last, self._next[members])
+        return _Due(segment[row], row, time[row], time[row] - self.properties.period)
+
+    def _due_by_count(self, segments: GroupOrder, members: IntArray, time: IntArray) -> _Due:
+        lengths = segments.ends - segments.starts
+        segment = np.repeat(np.arange(len(members), dtype=np.intp), lengths)
+        past = self._count[members][segment] + rank_in_segment(segments.starts, len(time)) + 1 - self._next[members[segment]]
+        row = np.flatnonzero((past >= 0) & (past % self.properties.every_count == 0))
+        self._count[members] += lengths
+        self._next[members] += self.properties.every_count * np.bincount(segment[row], minlength=len(members))
+        return _Due(segment[row], row, time[row], time[row])
+
+    def _emit(self, frame: Frame, segments: GroupOrder, members: IntArray, due: _Due) -> Sequence[Message]:
+        p = self.properties
+        self._buffer.sort()
+        self._buffer.reach(len(self._groups))
+        by_arrival = np.argsort(segments.order[due.row], kind="stable")
+        segment, row, edge, oldest = (a[by_arrival] for a in (due.segment, due.row, due.edge, due.oldest))
+        group = members[segment]
+        # a frame's points are the last of their groups in the buffer; without every(0s) the point itself is not in
+        upper = self._buffer.end[group] - (segments.ends[segment] - row)
+        if not p.every:
+            upper += 1
+        front = self._buffer.front[group]
+        if p.period_count:
+            lower = np.maximum(front, upper - p.period_count)
+        else:
+            lower = self._buffer.first_not_before(front, upper, oldest, above=not p.every)
+        return self._batches(group, lower, upper, edge, frame.cause[segments.order[row]], frame.dimensions)
+
+    def _batches(
+        self, group: IntArray, lower: Rows, upper: Rows, edge: IntArray, cause: IntArray, dimensions: Dimensions
+    ) -> list[Message]:
+        if not len(group):
+            return []
+        points, offsets = self._buffer.points(lower, upper)
+        np.maximum.at(self._buffer.front, group, lower)
+        numbers = np.array(self._groups.numbers, dtype=np.int32)[group]
+        names = [self._names[g] for g in group.tolist()]
+        return [Batches(points, offsets, numbers, names, edge, dimensions, cause)]
+
+    def _drop(self, left: list[int]) -> None:
+        self._buffer.reach(len(self._groups))
+        self._buffer.keep(left)
+        self._groups.keep(left)
+        self._names = [self._names[i] for i in left]
+        self._next, self._count = self._next[left], self._count[left]
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """Windows to be emitted: which segment (group) of the frame, which of its sorted rows brought it, edge and bound."""
+
+    segment: Rows
+    row: Rows
+    edge: IntArray
+    oldest: IntArray

@@ -1,0 +1,292 @@
+"""A running task: its graph with live nodes, stepped through by slices of the log and by the clock."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from services.engine.effects import Effect
+from services.engine.frame import Batches, Frame, Message, Step
+from services.engine.intake import Slice
+from services.engine.node import Node, State, TaskFailed
+from services.engine.series import SeriesTable
+from services.log import Log
+from services.pipeline.demand import demands
+from services.pipeline.graph import Graph, GraphNode
+
+STATE_VERSION = 1
+_LOG_PAUSE = 10.0  # seconds in which one reason of one node is logged once
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a task's nodes are given of the world: who serves, and how alert topics stood when the task started.
+
+    levels: topic -> alert id -> (level 0…3, time ns of the event, duration ns).
+    """
+
+    hostname: str = "localhost"
+    cluster_id: str = ""
+    server_id: str = ""
+    levels: Mapping[str, Mapping[str, tuple[int, int, int]]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class NodeStatistics:
+    """What one node has done since its task started. A batch counts as 1; emitted counts once for each child."""
+
+    collected: int = 0
+    emitted: int = 0
+    errors: int = 0
+    busy_ns: int = 0
+    more: dict[str, int] = field(default_factory=dict)  # what only some nodes count: fields_defaulted …
+
+
+class NodeContext:
+    """A node's view of its task; see services.engine.node.Context."""
+
+    def __init__(self, task: TaskRun, name: str, demand: frozenset[str] | None) -> None:
+        self.task = task.id
+        self.node = name
+        self.table = task.table
+        self.around = task.around
+        self.demand = demand
+        self.statistics = NodeStatistics()
+        self._run = task
+        self._logged: dict[str, float] = {}
+
+    @property
+    def step(self) -> Step:
+        return self._run.current
+
+    def error(self, reason: str, count: int = 1, group: int | None = None) -> None:
+        if count <= 0:
+            return
+        self.statistics.errors += count
+        self.log(reason, group)
+
+    def log(self, reason: str, group: int | None = None) -> None:
+        now = time.monotonic()
+        if now - self._logged.get(reason, -_LOG_PAUSE) < _LOG_PAUSE:
+            return
+        if len(self._logged) > 100:
+            self._logged.clear()
+        self._logged[reason] = now
+        named = {} if group is None else {"group": self.table.group(group).id}
+        self._run.log.error(reason, task=self.task, node=self.node, **named)
+
+    def effect(self, effect: Effect) -> None:
+        self._run.effects.append(effect)
+
+    def peer(self, name: str) -> NodeStatistics:
+        """The statistics of another node of the same task."""
+        return self._run.context(name).statistics
+
+
+class TaskRun:
+    """One task under way. Not safe for several threads; the worker steps its tasks one after another."""
+
+    def __init__(
+        self,
+        task_id: str,
+        graph: Graph,
+        dbrps: Iterable[tuple[str, str]],
+        classes: Mapping[str, type[Node]],
+        table: SeriesTable,
+        log: Log,
+        around: Surroundings | None = None,
+    ) -> None:
+        """Raises TaskFailed where a node cannot start."""
+        self.id = task_id
+        self.graph = graph
+        self.dbrps = frozenset(dbrps)
+        self.table = table
+        self.log = log
+        self.around = around or Surroundings()
+        self.effects: list[Effect] = []
+        self.current = _NO_STEP
+        self.started_ns = time.time_ns()
+        wanted = demands(graph)
+        order = list(graph.topological())
+        place = {n.number: i for i, n in enumerate(order)}
+        self._nodes: list[Node] = []
+        self._contexts: list[NodeContext] = []
+        for n in order:
+            context = NodeContext(self, n.name, wanted.get(n.name))
+            self._contexts.append(context)
+            self._nodes.append(classes[n.spec.name](n.properties, context))
+        self._parents = [[place[p.number] for p in n.parents] for n in order]
+        self._children = [len(n.children) for n in order]
+        self._by_name = {n.name: i for i, n in enumerate(order)}
+        self.measurements = _measurements(graph)
+        self._timed_nodes = [n for n in self._nodes if type(n).next_tick is not Node.next_tick]
+
+    def context(self, name: str) -> NodeContext:
+        """The context of the node of this name."""
+        return self._contexts[self._by_name[name]]
+
+    def wants(self, database: str, retention_policy: str) -> bool:
+        """Whether the task reads this database and retention policy."""
+        return (database, retention_policy) in self.dbrps
+
+    @property
+    def timed(self) -> bool:
+        """Whether the clock can set something off in this task."""
+        return bool(self._timed_nodes)
+
+    def step(
+        self, piece: Slice, measurements: frozenset[int] | None, after: int = 0, until: int | None = None
+    ) -> list[Effect]:
+        """One slice of the log through the graph; gives what is to be done outside.
+
+        `measurements`: numbers of those in `self.measurements`. Rows of messages up to sequence `after`, and of those
+        behind `until`, are left out. Raises TaskFailed where a node ends the task.
+        """
+        frame = piece.select(measurements)
+        if frame is None:
+            return []
+        seq = piece.step.seq
+        if seq[0] <= after or (until is not None and seq[-1] > until):
+            mine = seq[frame.cause]
+            frame = frame.take(np.flatnonzero((mine > after) & (mine <= (seq[-1] if until is None else until))))
+            if not len(frame):
+                return []
+        return self._go(piece.step, {0: [frame]})
+
+    def next_tick(self) -> int | None:
+        """When (ns) the first of the nodes wants to be called by the clock."""
+        return min((t for t in (n.next_tick() for n in self._timed_nodes) if t is not None), default=None)
+
+    def tick(self, now: int) -> list[Effect]:
+        """The clock has reached `now`: nodes that waited for it are called."""
+        self.current = _tick(now)
+        given = {i: list(n.tick(now)) for i, n in enumerate(self._nodes) if (t := n.next_tick()) and t <= now}
+        return self._go(self.current, given)
+
+    def finish(self, now: int) -> list[Effect]:
+        """The task ends: what nodes hold back until then flows out, from the sources down."""
+        self.current = _tick(now)
+        effects: list[Effect] = []
+        for i, node in enumerate(self._nodes):
+            effects += self._go(self.current, {i: list(node.finish())})
+        return effects
+
+    def close(self) -> None:
+        """Let go of what nodes hold."""
+        for node in self._nodes:
+            node.close()
+
+    def nodes(self) -> list[tuple[GraphNode, Node]]:
+        """The live nodes beside their places in the graph, in topological order."""
+        return list(zip(self.graph.topological(), self._nodes, strict=True))
+
+    def endpoint(self, name: str) -> Any:
+        """What the httpOut node of this endpoint shows: a result as plain data. KeyError where there is none."""
+        for node in self._nodes:
+            if getattr(node, "endpoint", None) == name:
+                return node.result()  # type: ignore[attr-defined]
+        raise KeyError(name)
+
+    def endpoints(self) -> list[str]:
+        """The endpoints of this task's httpOut nodes."""
+        return [e for n in self._nodes if (e := getattr(n, "endpoint", None)) is not None]
+
+    def statistics(self) -> dict[str, Any]:
+        """`stats` as the API shows it."""
+        nodes = {}
+        for context, node in zip(self._contexts, self._nodes, strict=True):
+            s = context.statistics
+            mean = s.busy_ns // s.collected if s.collected else 0
+            nodes[context.node] = {
+                "avg_exec_time_ns": mean,
+                "collected": s.collected,
+                "emitted": s.emitted,
+                "errors": s.errors,
+                "working_cardinality": node.groups_alive(),
+                **s.more,
+            }
+        seconds = max((time.time_ns() - self.started_ns) / 1e9, 1e-9)
+        came = self._contexts[0].statistics.collected
+        return {"task-stats": {"throughput": came / seconds}, "node-stats": nodes}
+
+    def state(self) -> State:
+        """All that later output depends on, as plain data."""
+        return {
+            "version": STATE_VERSION,
+            "nodes": {c.node: n.state() for c, n in zip(self._contexts, self._nodes, strict=True)},
+            "counts": {
+                c.node: [c.statistics.collected, c.statistics.emitted, c.statistics.errors, c.statistics.more]
+                for c in self._contexts
+            },
+        }
+
+    def restore(self, state: State) -> None:
+        """Take up what `state` gave. ValueError where it is of another version or another graph."""
+        if state.get("version") != STATE_VERSION or set(state["nodes"]) != set(self._by_name):
+            raise ValueError(f"the saved state of task {self.id} is not one of this graph")
+        for context, node in zip(self._contexts, self._nodes, strict=True):
+            node.restore(state["nodes"][context.node])
+            s = context.statistics
+            s.collected, s.emitted, s.errors, more = state["counts"][context.node]
+            s.more = dict(more)
+
+    def _go(self, step: Step, given: Mapping[int, list[Message]]) -> list[Effect]:
+        """Messages that some nodes emit (for node 0: take in) flow down the graph, each node run once."""
+        if not any(given.values()):
+            return self._take_effects()
+        self.current = step
+        out: list[Sequence[Message]] = [()] * len(self._nodes)
+        for i, node in enumerate(self._nodes):
+            statistics = self._contexts[i].statistics
+            emitted: list[Message] = []
+            inputs = [out[p] for p in self._parents[i]]
+            if any(inputs) or (i == 0 and 0 in given):
+                if i == 0:
+                    inputs = [given[0]]
+                statistics.collected += sum(map(_count, inputs))
+                begun = time.perf_counter_ns()
+                try:
+                    emitted = node.run(inputs)
+                except TaskFailed:
+                    raise
+                except Exception as e:
+                    self.log.exception("a node broke", e, task=self.id, node=self._contexts[i].node)
+                    raise TaskFailed(f"{self._contexts[i].node}: internal error: {type(e).__name__}: {e}") from e
+                statistics.busy_ns += time.perf_counter_ns() - begun
+            if i and i in given:
+                emitted = emitted + [m for m in given[i] if not isinstance(m, Frame | Batches) or len(m)]
+            if emitted:
+                statistics.emitted += _count(emitted) * self._children[i]
+                out[i] = emitted
+        return self._take_effects()
+
+    def _take_effects(self) -> list[Effect]:
+        effects, self.effects = self.effects, []
+        return effects
+
+
+def _count(messages: Sequence[Message]) -> int:
+    return sum(len(m) for m in messages if isinstance(m, Frame | Batches))
+
+
+def _tick(now: int) -> Step:
+    return Step(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int32), now, now)
+
+
+_NO_STEP = _tick(0)
+
+
+def _measurements(graph: Graph) -> frozenset[str] | None:
+    """The measurements that the graph's `from` nodes name; None where one of them takes all."""
+    names: set[str] = set()
+    for source in graph.sources():
+        for child in source.children:
+            name = getattr(child.properties, "measurement", None)
+            if not name:
+                return None
+            names.add(name)
+    return frozenset(names)
