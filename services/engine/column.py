@@ -10,14 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from services.pipeline.spec import Duration as Duration
+
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 Rows = NDArray[np.intp]
-
-
-class Duration(int):
-    """A TICKscript duration: a count of nanoseconds that keeps its type."""
 
 
 class Time(int):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -105,6 +105,17 @@ def task_edge(script: Script) -> Edge:
 def dbrps_of(script: Script) -> tuple[tuple[str, str], ...]:
     """The script's `dbrp` statements, in order."""
     return tuple((s.database, s.retention_policy) for s in script.statements if isinstance(s, Dbrp))
+
+
+def choose_dbrps(
+    in_script: Sequence[tuple[str, str]], in_request: Sequence[tuple[str, str]]
+) -> tuple[tuple[str, str], ...]:
+    """A task's databases and retention policies. ValueError where script and request give some both, or neither."""
+    if in_script and in_request:
+        raise ValueError("cannot specify dbrp in both implicitly and explicitly")
+    if not in_script and not in_request:
+        raise ValueError("must specify dbrp")
+    return tuple(in_script or in_request)
 
 
 def _head(statement: Statement) -> str | None:

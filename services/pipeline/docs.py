@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import inspect
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from services.pipeline.spec import Edge, HandlerSpec, Mode, NodeSpec, Properties, PropertySpec
 
 _WIDTH = 100
 
 
-def node_docs(spec: NodeSpec) -> str:
-    """A page of plain text: how the node is written, what it takes and gives, its arguments and properties."""
-    head = f"{spec.name}" if spec.head else f"|{spec.name}({_arguments(spec.properties)})"
+def node_docs(spec: NodeSpec, handlers: Iterable[HandlerSpec] = ()) -> str:
+    """A page of plain text: how the node is written, what it takes and gives, its arguments and properties.
+
+    `handlers`: the alert handlers there are, which nodes that take them name as well.
+    """
+    head = spec.name if spec.head else f"|{spec.name}({_arguments(spec.properties)})"
     parts = [head, f"{_takes(spec)} {_gives(spec)}", *_prose(spec.doc), *_lists(spec.properties, "")]
+    if spec.takes_handlers and handlers:
+        entries = [_entry(f".{h.kind}({_arguments(h.properties)})", h.doc, "") for h in handlers]
+        parts.append("\n".join(["Handlers", *entries]))
     return "\n\n".join(parts) + "\n"
 
 

@@ -150,7 +150,7 @@ def _var(word: str, value: Any, description: str) -> Var:
     if type_ is VarType.STAR:
         return Var(type_, None, description)
     if value is None:
-        raise ValueError(f"a {word} must have a value")
+        raise ValueError("a value must be given")
     if type_ is VarType.LIST:
         return Var(type_, [_item(*item) for item in value], description)
     if type_ is VarType.BOOL and isinstance(value, str):
@@ -162,7 +162,7 @@ def _var(word: str, value: Any, description: str) -> Var:
 
 def _item(word: str, value: Any, description: str) -> Var:
     if word in ("int", "float", "duration", "list"):
-        raise ValueError(f"a list cannot hold a {word}")
+        raise ValueError(f"a list cannot hold {word} vars")
     return _var(word, value, description)
 
 
