@@ -37,7 +37,7 @@ class Http:
         "The largest body of a request, after it is ungzipped; above it the answer is 413.",
         check=_POSITIVE,
     )
-    shutdown_timeout: float = setting(3.0, Duration, "How long a stopping gateway waits for requests under way.")
+    shutdown_timeout: float = setting(2.0, Duration, "How long a stopping gateway waits for requests under way.")
     auth_enabled: bool = setting(
         False, Flag, "Whether requests need a user's credentials. Only false so far.", check=only(False, _NOT_YET)
     )

@@ -102,7 +102,7 @@ def service_programs(config_file: Path | None) -> Programs:
     def programs(config: Config, environment: dict[str, str]) -> list[Program]:
         engines = [f"engine-{number}" for number in range(worker_count(config))]
         return [
-            _service("gateway", environment, config_file, config.http.shutdown_timeout),
+            _service("gateway", environment, config_file, config.http.shutdown_timeout + 1.0),
             *(_service(name, {**environment, "KAPACITOR_ENGINE_ID": name}, config_file) for name in engines),
             _service("alerting", environment, config_file, 2.0),
         ]

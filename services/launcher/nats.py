@@ -45,7 +45,7 @@ def nats_program(config: Config) -> tuple[Program, str]:
         ready=re.compile(r"Server is ready"),
         ours=False,
         on_line=_relay,
-        stop_within=2.0,
+        stop_within=1.5,
     )
     return program, f"nats://{quote(user, safe='')}:{quote(password, safe='')}@127.0.0.1:{port}"
 
