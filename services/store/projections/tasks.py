@@ -1,7 +1,8 @@
 """What tasks there are, and how each fares: a fold over the events of the kinds `task` and `run`.
 
-The shapes of the events are in schemas.events. A record is plain data:
+The shapes of the events are in schemas.events. The buckets of the state:
 
+`tasks`, by id, records of plain data:
     id, type, script, dbrps [{"db", "rp"}], vars, template-id   what defines the task
     status                     enabled or disabled
     created, modified, last_enabled   ns since 1970, 0 for never
@@ -12,25 +13,35 @@ The shapes of the events are in schemas.events. A record is plain data:
         state                  "starting", "started" or "failed", as the workers say
         worker, alerts         of the last `started`
     error                      why it failed; it stays until the task is started again
+`last`, by id: sequence of the last event under this id, of deleted tasks too; what a change must expect
+`stopped`, by id: sequence of the event by which the last run under this id was stopped, once a worker says that it is
+`void`, by sequence: events that were left aside because they did not fit the state any more
 
-Events that do not fit the state are left aside, by everybody alike: an update of a task that is not there, a rename
-whose task was changed meanwhile, what a worker says of a run that is no longer meant.
+Events that do not fit are left aside by everybody alike: an update of a task that is not there, a rename whose task
+was changed meanwhile, what a worker says of a run that is no longer meant.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from marshmallow import ValidationError
+from marshmallow import Schema, ValidationError
 
 from schemas.events import run, task
+from services.store.projection import State
 
 Record = dict[str, Any]
 
-KINDS = ("task", "run")
+TASKS, LAST, STOPPED, VOID = "tasks", "last", "stopped", "void"
+SUBJECTS = ("tickbus.event.task.>", "tickbus.event.run.>")
 
 _DEFINITION = ("type", "script", "dbrps", "vars")
+_SCHEMAS: dict[tuple[str, str], Schema] = {
+    (kind, what): schema()
+    for kind, schemas in (("task", task.SCHEMAS), ("run", run.SCHEMAS))
+    for what, schema in schemas.items()
+}
 
 
 class Fact(Protocol):
@@ -50,16 +61,26 @@ class Fact(Protocol):
     def time_ns(self) -> int: ...
 
 
-def apply(records: MutableMapping[str, Record], fact: Fact) -> bool:
-    """Take one fact in. Whether it counted; ValueError where it is no event of these kinds at all."""
-    schemas = {"task": task.SCHEMAS, "run": run.SCHEMAS}.get(fact.kind, {})
-    if fact.what not in schemas:
+def fold(state: State, fact: Fact) -> None:
+    """Take one fact in. ValueError where it is no event of these kinds, and nothing is changed."""
+    schema = _SCHEMAS.get((fact.kind, fact.what))
+    if schema is None:
         raise ValueError(f"no such event: {fact.kind} {fact.what}")
     try:
-        data = schemas[fact.what]().load(fact.data)
+        data = schema.load(fact.data)
     except ValidationError as error:
         raise ValueError(f"{fact.kind} {fact.what} #{fact.seq}: {error}") from error
-    return _FOLDS[fact.kind, fact.what](records, fact, data)
+    counted = _FOLDS[fact.kind, fact.what](state, fact, data)
+    if fact.kind == "task":
+        state.put(LAST, fact.id, fact.seq)
+        if not counted:
+            state.put(VOID, str(fact.seq), True)
+
+
+def task_of(state: State, id: str) -> Record | None:
+    """The record of a task, None where there is none."""
+    record: Record | None = state.get(TASKS, id)
+    return record
 
 
 def definition_of(record: Record) -> Record:
@@ -72,10 +93,10 @@ def executing(record: Record) -> bool:
     return record["run"] is not None and record["run"]["state"] == "started"
 
 
-def _defined(records: MutableMapping[str, Record], fact: Fact, data: Record) -> bool:
-    if fact.id in records:
+def _defined(state: State, fact: Fact, data: Record) -> bool:
+    if task_of(state, fact.id) is not None:
         return False
-    records[fact.id] = {
+    record = {
         "id": fact.id,
         **definition_of(data),
         "template-id": data["template_id"],
@@ -87,76 +108,78 @@ def _defined(records: MutableMapping[str, Record], fact: Fact, data: Record) -> 
         "run": None,
         "error": "",
     }
+    state.put(TASKS, fact.id, record)
     return True
 
 
-def _updated(records: MutableMapping[str, Record], fact: Fact, data: Record) -> bool:
+def _updated(state: State, fact: Fact, data: Record) -> bool:
     was = data.get("was", fact.id)
-    record = records.get(was)
+    record = task_of(state, was)
     if record is None:
         return False
-    if was != fact.id and (fact.id in records or record["sequence"] != data.get("was_sequence")):
+    if was != fact.id and (task_of(state, fact.id) is not None or record["sequence"] != data.get("was_sequence")):
         return False
     new = record | definition_of(data) | {"template-id": data["template_id"]}
     new |= {"id": fact.id, "modified": fact.time_ns, "sequence": fact.seq}
     if was != fact.id:
-        del records[was]
+        state.delete(TASKS, was)
         if new["run"] is not None:
             new["run"] = _new_run(fact.seq, data.get("position", 0), new)
-    records[fact.id] = new
+    state.put(TASKS, fact.id, new)
     return True
 
 
-def _enabled(records: MutableMapping[str, Record], fact: Fact, data: Record) -> bool:
-    record = records.get(fact.id)
+def _enabled(state: State, fact: Fact, data: Record) -> bool:
+    record = task_of(state, fact.id)
     if record is None or record["status"] == "enabled":
         return False
-    records[fact.id] = record | {
+    changed = {
         "status": "enabled",
         "last_enabled": fact.time_ns,
         "modified": fact.time_ns,
         "sequence": fact.seq,
         "run": _new_run(fact.seq, data["position"], record),
     }
+    state.put(TASKS, fact.id, record | changed)
     return True
 
 
-def _disabled(records: MutableMapping[str, Record], fact: Fact, data: Record) -> bool:
-    record = records.get(fact.id)
+def _disabled(state: State, fact: Fact, data: Record) -> bool:
+    record = task_of(state, fact.id)
     if record is None or record["status"] == "disabled":
         return False
-    records[fact.id] = record | {
-        "status": "disabled",
-        "modified": fact.time_ns,
-        "sequence": fact.seq,
-        "run": None,
-    }
+    changed = {"status": "disabled", "modified": fact.time_ns, "sequence": fact.seq, "run": None}
+    state.put(TASKS, fact.id, record | changed)
     return True
 
 
-def _deleted(records: MutableMapping[str, Record], fact: Fact, data: Record) -> bool:
-    return records.pop(fact.id, None) is not None
+def _deleted(state: State, fact: Fact, data: Record) -> bool:
+    if task_of(state, fact.id) is None:
+        return False
+    state.delete(TASKS, fact.id)
+    return True
 
 
-def _started(records: MutableMapping[str, Record], fact: Fact, data: Record) -> bool:
+def _started(state: State, fact: Fact, data: Record) -> bool:
     told = {"state": "started", "worker": data["worker"], "alerts": data["alerts"]}
-    return _told(records, fact, data["enabled"], told, "")
+    return _told(state, fact, data["enabled"], told, "")
 
 
-def _failed(records: MutableMapping[str, Record], fact: Fact, data: Record) -> bool:
-    return _told(records, fact, data["enabled"], {"state": "failed"}, data["error"])
+def _failed(state: State, fact: Fact, data: Record) -> bool:
+    return _told(state, fact, data["enabled"], {"state": "failed"}, data["error"])
 
 
-def _stopped(records: MutableMapping[str, Record], fact: Fact, data: Record) -> bool:
+def _stopped(state: State, fact: Fact, data: Record) -> bool:
+    state.put(STOPPED, fact.id, data["disabled"])
     return True
 
 
-def _told(records: MutableMapping[str, Record], fact: Fact, enabled: int, told: Record, error: str) -> bool:
+def _told(state: State, fact: Fact, enabled: int, told: Record, error: str) -> bool:
     """What a worker says of the run that `enabled` began."""
-    record = records.get(fact.id)
+    record = task_of(state, fact.id)
     if record is None or record["run"] is None or record["run"]["enabled"] != enabled:
         return False
-    records[fact.id] = record | {"run": record["run"] | told, "error": error}
+    state.put(TASKS, fact.id, record | {"run": record["run"] | told, "error": error})
     return True
 
 
@@ -171,7 +194,7 @@ def _new_run(enabled: int, position: int, record: Record) -> Record:
     }
 
 
-_FOLDS: Mapping[tuple[str, str], Callable[[MutableMapping[str, Record], Fact, Record], bool]] = {
+_FOLDS: Mapping[tuple[str, str], Callable[[State, Fact, Record], bool]] = {
     ("task", "defined"): _defined,
     ("task", "updated"): _updated,
     ("task", "enabled"): _enabled,

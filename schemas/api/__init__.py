@@ -1,0 +1,1 @@
+"""The resources of the HTTP API, as they go in and come out; the bus's commands carry the same."""

@@ -1,0 +1,1 @@
+"""What gateway, workers and alerting tell each other over the bus."""
