@@ -1,0 +1,176 @@
+"""The store on a real LMDB file."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from services.store.errors import StoreInUse
+from services.store.store import Store
+
+
+def test_what_was_written_is_there_after_a_reopen(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "gateway.db"
+    with Store.open(path, "gateway") as store, store.write() as tx:
+        tx.put("tasks", "b", b"2")
+        tx.put("tasks", "a", b"1")
+        tx.put("tasks", b"", b"empty key")
+        tx.put("other", "a", b"3")
+        tx.position = 17
+        tx.set_position(4, "ALERTS", "log 1")
+        assert tx.get("tasks", "a") == b"1" and tx.position == 17
+    with Store.open(path, "gateway") as store:
+        assert store.set_aside is None
+        assert store.items("tasks") == [(b"", b"empty key"), (b"a", b"1"), (b"b", b"2")]
+        assert store.buckets() == ["other", "tasks"]
+        assert (store.position(), store.position("ALERTS"), store.position("none")) == (17, 4, 0)
+        with store.write() as tx:
+            tx.delete("tasks", "a")
+            tx.delete("tasks", "never")
+            tx.drop("other")
+            assert tx.get("other", "a") is None
+        assert store.get("tasks", "a") is None and store.items("other") == []
+
+
+def test_a_failing_block_writes_nothing(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "s", "x") as store:
+        with pytest.raises(KeyError), store.write() as tx:
+            tx.put("a", "k", b"v")
+            tx.position = 9
+            raise KeyError
+        assert store.get("a", "k") is None and store.position() == 0
+
+
+def test_long_keys_are_whole_and_in_order(tmp_path: Path) -> None:
+    names = ["x" * size for size in (1, 500, 501, 511, 512, 5000)] + ["x" * 4999 + "y", "ü" * 600]
+    with Store.open(tmp_path / "s", "x") as store:
+        with store.write() as tx:
+            for name in names:
+                tx.put("b", name, name[-1:].encode() + b"%d" % len(name))
+        assert [key.decode() for key, _ in store.items("b")] == sorted(names, key=str.encode)
+        for name in names:
+            assert store.get("b", name) == name[-1:].encode() + b"%d" % len(name)
+        assert [key.decode() for key, _ in store.items("b", "x" * 4999)] == ["x" * 5000, "x" * 4999 + "y"]
+        with store.read() as tx:
+            assert len(tx.keys("b", "x")) == 7
+
+
+def test_the_map_grows_by_itself(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "s", "x", durable=False) as store:
+        blob = os.urandom(30 << 20)
+        for number in range(4):
+            with store.write() as tx:
+                tx.put("b", str(number), blob)
+                tx.put(f"new {number}", "k", b"v")
+        with store.write() as tx:
+            tx.put("b", "huge", bytes(400 << 20))
+        assert store.get("b", "3") == blob and len(store.get("b", "huge") or b"") == 400 << 20
+        assert len(store.buckets()) == 5
+
+
+def _damage_start(path: Path) -> None:
+    path.write_bytes(os.urandom(4096) + path.read_bytes()[4096:])
+
+
+def _damage_middle(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    for at in range(2 * 4096, len(data), 4096):
+        data[at : at + 24] = os.urandom(24)
+    path.write_bytes(data)
+
+
+def _truncate(path: Path) -> None:
+    os.truncate(path, 3 * 4096)
+
+
+def _text(path: Path) -> None:
+    path.write_text("not a store\n" * 1000)
+
+
+@pytest.mark.parametrize("damage", [_damage_start, _damage_middle, _truncate, _text])
+def test_a_damaged_file_is_set_aside(tmp_path: Path, damage: object) -> None:
+    path = tmp_path / "gateway.db"
+    with Store.open(path, "gateway") as store, store.write() as tx:
+        for number in range(1000):
+            tx.put("tasks", f"task {number}", bytes(500))
+    damage(path)  # type: ignore[operator]
+    with Store.open(path, "gateway") as store:
+        assert store.set_aside is not None and store.set_aside.name.startswith("gateway.db.damaged-")
+        assert store.set_aside.exists() and store.items("tasks") == []
+        with store.write() as tx:
+            tx.put("tasks", "a", b"1")
+    with Store.open(path, "gateway") as store:
+        assert store.set_aside is None and store.get("tasks", "a") == b"1"
+
+
+def test_another_version_and_a_foreign_file_are_set_aside(tmp_path: Path) -> None:
+    import lmdb
+
+    path = tmp_path / "s"
+    Store.open(path, "gateway", 1).close()
+    with Store.open(path, "gateway", 2) as store:
+        assert store.set_aside is not None
+    with Store.open(path, "engine", 2) as store:
+        assert store.set_aside is not None
+    foreign = tmp_path / "foreign"
+    with lmdb.open(str(foreign), subdir=False, max_dbs=4) as env, env.begin(write=True) as txn:
+        txn.put(b"a", b"b")
+    with Store.open(foreign, "gateway") as store:
+        assert store.set_aside is not None and store.buckets() == []
+
+
+def test_a_copy_is_a_store(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "s", "x") as store:
+        with store.write() as tx:
+            tx.put("b", "k", b"v")
+            tx.position = 3
+        store.copy(tmp_path / "copy")
+    with Store.open(tmp_path / "copy", "x") as copied:
+        assert (copied.set_aside, copied.get("b", "k"), copied.position()) == (None, b"v", 3)
+
+
+_WRITER = """
+import sys
+from services.store.store import Store
+store = Store.open(sys.argv[1], "x", durable=sys.argv[2] == "durable")
+number = store.position()
+print("open", flush=True)
+while True:
+    number += 1
+    with store.write() as tx:
+        for part in range(20):
+            tx.put("b", f"{number % 50}/{part}", b"%d" % number * 100)
+        tx.position = number
+    print(number, flush=True)
+"""
+
+
+@pytest.mark.parametrize("durable", ["durable", "fast"])
+def test_kill_9_loses_no_commit_and_leaves_none_half(tmp_path: Path, durable: str) -> None:
+    path = tmp_path / "s"
+    for round in range(3):
+        writer = subprocess.Popen([sys.executable, "-c", _WRITER, str(path), durable], stdout=subprocess.PIPE)
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == b"open\n"
+        if round == 0:
+            with pytest.raises(StoreInUse):
+                Store.open(path, "x")
+        seen = 0
+        deadline = time.monotonic() + 0.15
+        while time.monotonic() < deadline:
+            seen = int(writer.stdout.readline())
+        writer.send_signal(signal.SIGKILL)
+        seen = int(([seen, *writer.stdout.read().split()])[-1])
+        writer.wait()
+        with Store.open(path, "x") as store:
+            assert store.set_aside is None
+            position = store.position()
+            assert position >= seen > 0
+            for part in range(20):
+                assert store.get("b", f"{position % 50}/{part}") == b"%d" % position * 100
