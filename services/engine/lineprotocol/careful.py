@@ -79,7 +79,11 @@ def parse(line: bytes, unit: int) -> tuple[bytes, bytes, int | None]:
 
 def values(fields: bytes) -> dict[str, Value | object]:
     """The fields of a line that passed, by name; MALFORMED for a value that cannot be read. The last of equals wins."""
-    found: dict[str, Value | object] = {}
+    return {unescape_name(name): value(text) for name, text in pairs(fields)}
+
+
+def pairs(fields: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Names and values of a line that passed, as written. What lacks one of both is left out, as in the reference."""
     at = 0
     while at < len(fields):
         equals = _EQUALS.search(fields, at)
@@ -89,8 +93,7 @@ def values(fields: bytes) -> dict[str, Value | object]:
         text = match.group() if match else b""
         at = end + 1 + len(text) + 1
         if name and text:
-            found[unescape_name(name)] = value(text)
-    return found
+            yield name, text
 
 
 def unescape_name(raw: bytes) -> str:
@@ -111,6 +114,15 @@ def value(text: bytes) -> Value | object:
     if _FLOAT.fullmatch(text) and abs(result := float(text)) != float("inf"):
         return result
     return MALFORMED
+
+
+def is_number(text: bytes) -> bool:
+    """Whether the reference takes it as a field's number."""
+    try:
+        _check_number(text)
+    except LineError:
+        return False
+    return True
 
 
 def string(inner: bytes) -> str:

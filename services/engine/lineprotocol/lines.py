@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.engine.column import Column, IntArray, Rows, Value, column_of
+from services.engine.column import Column, IntArray, Rows, Value
 from services.engine.lineprotocol import careful
-from services.engine.lineprotocol.text import decode as decode_text
+from services.engine.lineprotocol.fields import Fields
+from services.engine.lineprotocol.keytable import number
+from services.engine.lineprotocol.scan import Scan
+from services.engine.lineprotocol.validate import carefully
 
 Int32Array = NDArray[np.int32]
 
@@ -37,89 +41,169 @@ class Lines:
 
     time: int64[n], ns since 1970. payload: int32[n], index among the payloads given. row: int32[n], the point's
     ordinal in its payload (comments and blank lines do not count).
-    malformed: how many values were found unreadable so far; they count as missing.
     """
 
     def __init__(
-        self, time: IntArray, payload: Int32Array, row: Int32Array, keys: list[bytes], fields: list[bytes]
+        self, time: IntArray, payload: Int32Array, row: Int32Array, keys: _Keys, fields: Fields, malformed: int
     ) -> None:
-        self.n = len(time)
+        self.n: Final = len(time)
         self.time = time
         self.payload = payload
         self.row = row
-        self.malformed = 0
         self._keys = keys
         self._fields = fields
-        self._parsed: list[dict[str, Value]] | None = None
+        self._malformed = malformed
 
     def __len__(self) -> int:
         return self.n
 
+    @property
+    def malformed(self) -> int:
+        """How many values could not be read so far. They count as missing."""
+        return self._malformed + len(self._fields.unreadable)
+
     def keys(self) -> list[bytes]:
         """The series key (measurement and tags as written) of each line."""
-        return self._keys
+        return self._keys.all()
 
     def number_keys(self, table: dict[bytes, int], new: Callable[[bytes], int]) -> IntArray:
-        """Each line's series number: int64[n]. `new` numbers a key that `table` lacks; the number is put there."""
-        numbers = np.empty(self.n, dtype=np.int64)
-        for i, key in enumerate(self._keys):
-            number = table.get(key)
-            if number is None:
-                number = table[key] = new(key)
-            numbers[i] = number
-        return numbers
+        """Each line's series number: int64[n]. `new` numbers a key that `table` lacks; the number is put there.
+
+        Fastest with a KeyTable; keys may be put into it elsewhere too, but not taken out or renumbered.
+        """
+        return self._keys.number(table, new)
 
     def column(self, name: str, rows: Rows | None) -> Column | None:
-        """One field over `rows` (all if None) in that order; None if none of them has it."""
-        parsed = self._rows()
-        index = range(self.n) if rows is None else rows.tolist()
-        column = column_of([parsed[i].get(name) for i in index])
-        return None if column.valid is not None and not column.valid.any() else column
+        """One field over `rows` (all if None) in that order; None if none of them has it.
+
+        Kinds are FLOAT, INT, STRING and BOOL, or MIXED where those rows differ. Kept for all rows once it was asked
+        for most of them; for a few rows only those are read.
+        """
+        return self._fields.column(name, rows)
 
     def names(self, rows: Rows | None) -> list[str]:
         """The names of all fields that occur in `rows` (all if None), sorted."""
-        parsed = self._rows()
-        index = range(self.n) if rows is None else rows.tolist()
-        return sorted({name for i in index for name in parsed[i]})
+        return self._fields.names(rows)
 
-    def _rows(self) -> list[dict[str, Value]]:
-        if self._parsed is None:
-            self._parsed = []
-            for fields in self._fields:
-                found = careful.values(fields)
-                kept = {k: v for k, v in found.items() if isinstance(v, float | int | str)}
-                self.malformed += len(found) - len(kept)
-                self._parsed.append(kept)
-        return self._parsed
+
+class _Keys:
+    """Series keys: spans of the scanned text, but those of odd lines."""
+
+    def __init__(self, scan: Scan, starts: IntArray, ends: IntArray, odd: dict[int, bytes]) -> None:
+        self._scan = scan
+        self._starts = starts
+        self._ends = ends
+        self._odd = odd
+
+    def all(self) -> list[bytes]:
+        raw = self._scan.text.raw
+        keys = [raw[a:b] for a, b in zip(self._starts.tolist(), self._ends.tolist(), strict=True)]
+        for row, key in self._odd.items():
+            keys[row] = key
+        return keys
+
+    def number(self, table: dict[bytes, int], new: Callable[[bytes], int]) -> IntArray:
+        if not self._odd:
+            return number(self._scan.text, self._starts, self._ends, table, new)
+        numbers = np.empty(len(self._starts), dtype=np.int64)
+        # In the order of lines, so that new series are numbered the same however the input was cut.
+        for row, key in enumerate(self.all()):
+            found = table.get(key)
+            if found is None:
+                found = table[key] = new(key)
+            numbers[row] = found
+        return numbers
 
 
 def decode(payloads: Sequence[Payload]) -> tuple[Lines, list[Rejected]]:
-    """All points of all payloads that parse; one that does not is left out whole."""
-    time: list[int] = []
-    index: list[int] = []
-    row: list[int] = []
-    keys: list[bytes] = []
-    fields: list[bytes] = []
-    rejected = []
-    for i, payload in enumerate(payloads):
-        unit = careful.multiplier(payload.precision)
-        received = payload.received_ns // unit * unit
-        points = []
-        errors = []
-        for line in careful.lines(payload.body):
-            try:
-                points.append(careful.parse(line, unit))
-            except careful.LineError as error:
-                errors.append(f"unable to parse '{decode_text(line)}': {error}")
-        if errors:
-            rejected.append(Rejected(i, "\n".join(errors)))
+    """All points of all payloads that parse; one that does not is left out whole.
+
+    Whether a payload parses is judged by its structure and times, and by its values only in lines that are not of
+    the usual form; a value that turns out not to be readable later is missing, and counted in `Lines.malformed`.
+    """
+    units = np.array([careful.multiplier(p.precision) for p in payloads] or [1], dtype=np.int64)
+    received = np.array([p.received_ns for p in payloads] or [0], dtype=np.int64) // units * units
+    scan = Scan([p.body for p in payloads] or [b""], units)
+    rejected: dict[int, str] = {}
+    odd: dict[int, _Odd] = {}
+    for line in np.flatnonzero(~(scan.regular | scan.skip)).tolist():
+        owner = int(scan.payload[line])
+        if owner in rejected or owner in scan.broken:
             continue
-        keys.extend(key for key, _, _ in points)
-        fields.extend(text for _, text, _ in points)
-        time.extend(received if t is None else t for _, _, t in points)
-        index.extend([i] * len(points))
-        row.extend(range(len(points)))
-    made = Lines(
-        np.array(time, dtype=np.int64), np.array(index, dtype=np.int32), np.array(row, dtype=np.int32), keys, fields
+        try:
+            point = _odd(scan.line(line), int(units[owner]))
+        except careful.LineError:
+            rejected[owner] = carefully(payloads[owner].body, int(units[owner])) or ""
+            continue
+        if point is None:
+            scan.skip[line] = True
+        else:
+            odd[line] = point
+    kept = ~scan.skip
+    alone: dict[int, list[_Odd]] = {}
+    for owner in sorted(scan.broken):
+        error = carefully(payloads[owner].body, int(units[owner]))
+        if error is None:
+            lines = careful.lines(payloads[owner].body)
+            alone[owner] = [p for line in lines if (p := _odd(line, int(units[owner]))) is not None]
+        else:
+            rejected[owner] = error
+    if rejected or scan.broken:
+        kept &= ~np.isin(scan.payload, [*rejected, *scan.broken])
+    made = _assemble(scan, received, kept, odd, alone)
+    return made, [Rejected(i, rejected[i]) for i in sorted(rejected)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Odd:
+    """A line read carefully."""
+
+    key: bytes
+    fields: dict[str, Value]
+    malformed: int
+    time: int | None
+
+
+def _odd(line: bytes, unit: int) -> _Odd | None:
+    """None for a blank line or a comment. Raises careful.LineError."""
+    for text in careful.lines(line):
+        key, fields, time = careful.parse(text, unit)
+        found = careful.values(fields)
+        kept = {k: v for k, v in found.items() if isinstance(v, float | int | str)}
+        return _Odd(key, kept, len(found) - len(kept), time)
+    return None
+
+
+def _assemble(
+    scan: Scan, received: IntArray, kept: NDArray[np.bool_], odd: dict[int, _Odd], alone: dict[int, list[_Odd]]
+) -> Lines:
+    """Lines from the kept lines of a scan, the odd ones among them, and payloads that were read alone."""
+    lines = np.flatnonzero(kept)
+    payload = scan.payload[lines]
+    extra = np.repeat(
+        np.array(list(alone), dtype=np.int64), np.array([len(points) for points in alone.values()], dtype=np.int64)
     )
-    return made, rejected
+    points = [point for some in alone.values() for point in some]
+    if len(extra):
+        owners = np.concatenate([payload, extra])
+        order = np.argsort(owners, kind="stable")
+        payload = owners[order]
+        # Lines that are in no scan are -1 and more below.
+        lines = np.concatenate([lines, -1 - np.arange(len(extra))])[order]
+    inside = lines >= 0
+    whole = bool(inside.all())
+    at = lines if whole else np.where(inside, lines, 0)
+    time = np.where(scan.timed[at], scan.time[at], received[payload])
+    strange: dict[int, _Odd] = {}
+    if odd or points:
+        for row in np.flatnonzero(~(inside & scan.regular[at])).tolist():
+            line = int(lines[row])
+            point = odd[line] if line >= 0 else points[-1 - line]
+            strange[row] = point
+            time[row] = received[payload[row]] if point.time is None else point.time
+    first = np.searchsorted(payload, payload)
+    keys = _Keys(scan, scan.start[at], scan.key_end[at], {row: p.key for row, p in strange.items()})
+    fields = Fields(scan, at, {row: p.fields for row, p in strange.items()})
+    malformed = sum(p.malformed for p in strange.values())
+    ordinal = (np.arange(len(at)) - first).astype(np.int32)
+    return Lines(time, payload.astype(np.int32), ordinal, keys, fields, malformed)

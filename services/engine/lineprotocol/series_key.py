@@ -31,3 +31,8 @@ def parse_key(raw: bytes) -> tuple[str, tuple[tuple[str, str], ...]]:
             key, value = _TAG_ESCAPE.sub(rb"\1", key), _TAG_ESCAPE.sub(rb"\1", value)
         found[decode(key)] = decode(value)
     return decode(name), tuple(sorted(found.items()))
+
+
+def tag_names(raw: bytes) -> list[bytes]:
+    """The tag keys as written, in that order."""
+    return [_EQUALS.split(tag, 1)[0] for tag in _COMMA.split(raw)[1:]]
