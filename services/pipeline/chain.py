@@ -63,13 +63,16 @@ class ChainBuilder:
         if spec.build is not None:
             return spec.build(self, parent, properties)
         others = _given_nodes(properties)
-        return self._place(spec, properties, [*others, parent] if spec.own_parent_last else [parent, *others])
+        parents = [*others, parent] if spec.own_parent_last else [parent, *others]
+        return self._place(spec, properties, parents, parent.provides)
 
-    def _place(self, spec: NodeSpec, properties: Properties, parents: Sequence[GraphNode]) -> GraphNode:
+    def _place(
+        self, spec: NodeSpec, properties: Properties, parents: Sequence[GraphNode], comes: Edge | None = None
+    ) -> GraphNode:
         # A number is used up for every parent, and the last one is the node's.
         number = self._next + max(len(parents), 1) - 1
         self._next = number + 1
-        comes = parents[0].provides if parents else spec.wants[0]
+        comes = comes or (parents[0].provides if parents else spec.wants[0])
         name = f"{spec.prefix or spec.name}{number}"
         provides = spec.provides or comes
         node = GraphNode(name, number, spec, properties, provides, position=self._position, wants=comes)

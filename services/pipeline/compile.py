@@ -21,7 +21,6 @@ from grammar.tickscript.ast import (
     Lambda,
     List,
     Number,
-    Reference,
     Script,
     Statement,
     String,
@@ -29,13 +28,12 @@ from grammar.tickscript.ast import (
     TypeDeclaration,
     Unary,
 )
-from services.pipeline import constants
 from services.pipeline.chain import ChainBuilder
 from services.pipeline.fold import fold
 from services.pipeline.graph import Graph, GraphNode
 from services.pipeline.scope import Scope
 from services.pipeline.spec import Duration, Edge, HandlerUse, LambdaValue, Properties, Registry, TimeDimension
-from services.pipeline.values import Unbound, Value, go_type, type_of
+from services.pipeline.values import Unbound, Value, go_type, show, type_of
 from services.pipeline.vars import Var, VarType, value_of, var_of, zero_of
 
 NO_VARS: Mapping[str, Var] = {}
@@ -155,7 +153,7 @@ class _Run:
     """One compilation under way."""
 
     def __init__(self, registry: Registry, edge: Edge, given: dict[str, Value], template: bool) -> None:
-        self._call = registry.call
+        self._worked_out = registry.constant
         self._given = given
         self._template = template
         self.chains = ChainBuilder(registry, edge)
@@ -231,32 +229,18 @@ class _Run:
         return Unbound(e.name, tuple(self._argument(a) for a in e.arguments), e.position)
 
     def _unary(self, e: Unary) -> Value:
-        try:
-            return constants.unary(e.operator, self._value(e.operand))
-        except ValueError as error:
-            raise TickscriptError(f"{e.position}: {error}", e.position) from None
+        value = self._value(e.operand)
+        if e.operator == "!" and isinstance(value, bool):
+            return not value
+        if e.operator == "-" and type(value) in (int, float, Duration):
+            return type(value)(-value)
+        raise TickscriptError(f"{e.position}: invalid arugument to '{e.operator}' {show(value)}", e.position)
 
     def _binary(self, e: Binary) -> Value:
-        return self._constant(fold(e, self.scope))
-
-    def _constant(self, e: Expression) -> Value:
-        """An expression without vars worked out."""
-        if isinstance(e, Reference):
-            raise TickscriptError(f'name "{e.name}" is undefined. Names in scope: ', e.position)
-        if isinstance(e, Unary):
-            operand = self._constant(e.operand)
-            return self._worked(e, lambda: constants.unary(e.operator, operand))
-        if isinstance(e, Binary):
-            left, right = self._constant(e.left), self._constant(e.right)
-            return self._worked(e, lambda: constants.binary(e.operator, left, right))
-        if isinstance(e, Call):
-            arguments = [self._constant(a) for a in e.arguments]
-            return self._worked(e, lambda: constants.call(e.name, arguments, self._call))
-        return self._value(e)
-
-    def _worked(self, e: Expression, work: Any) -> Value:
+        if self._worked_out is None:
+            raise TickscriptError("there is nothing here to compute vars with", e.position)
         try:
-            return work()
+            return self._worked_out(fold(e, self.scope))
         except ValueError as error:
             raise TickscriptError(str(error), e.position) from None
 

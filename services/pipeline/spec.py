@@ -277,11 +277,10 @@ class HandlerUse:
 class Registry:
     """All nodes and handlers that scripts may use: plain maps by name. Tests make their own.
 
-    `call` works out a function of constants that the compiler itself does not know (it knows the conversions and `if`):
-    (name, arguments as bool, int, float, str, Duration or the tree's Regex) -> the same. ValueError where it cannot, in
-    the reference's words; KeyError where there is no such function.
+    `constant` works out an expression without vars to a bool, int, float, str or Duration, and raises ValueError,
+    in the reference's words, where there is no value. Without it no var can be computed.
     """
 
     nodes: Mapping[str, NodeSpec]
     handlers: Mapping[str, HandlerSpec] = field(default_factory=dict)
-    call: Callable[[str, Sequence[Any]], Any] | None = None
+    constant: Callable[[Expression], Any] | None = None

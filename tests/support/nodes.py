@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from services.engine.expressions.constant import constant
 from services.pipeline.demand import references_of
 from services.pipeline.dimensions import check_dimensions
 from services.pipeline.graph import GraphNode
@@ -197,4 +198,4 @@ SPECS = (
 
 HANDLERS = (HandlerSpec("post", "AlertHTTPPostHandler", PostProperties, "Posts."),)
 
-REGISTRY = Registry({s.name: s for s in SPECS}, {h.kind: h for h in HANDLERS})
+REGISTRY = Registry({s.name: s for s in SPECS}, {h.kind: h for h in HANDLERS}, constant)

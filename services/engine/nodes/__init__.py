@@ -7,6 +7,7 @@ import importlib
 import pkgutil
 from collections.abc import Mapping
 
+from services.engine.expressions.constant import constant
 from services.engine.node import Node
 from services.pipeline.spec import HandlerSpec, Registry
 
@@ -24,4 +25,4 @@ def classes() -> Mapping[str, type[Node]]:
 
 def registry(handlers: Mapping[str, HandlerSpec] | None = None) -> Registry:
     """What scripts may use: the nodes of this folder, and the alert handlers given."""
-    return Registry({name: cls.spec for name, cls in classes().items()}, dict(handlers or {}))
+    return Registry({name: cls.spec for name, cls in classes().items()}, dict(handlers or {}), constant)
