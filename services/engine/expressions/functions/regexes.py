@@ -1,0 +1,15 @@
+"""regexReplace."""
+
+from __future__ import annotations
+
+from grammar.regex import replace_all
+from services.engine.expressions.operations import Function, Operation
+from services.engine.expressions.types import ValueType
+
+FUNCTIONS = (
+    Function(
+        "regexReplace",
+        "The text with every match of a pattern replaced; $1 or ${name} in the replacement stand for groups.",
+        {(ValueType.REGEX, ValueType.STRING, ValueType.STRING): Operation(ValueType.STRING, replace_all)},
+    ),
+)
