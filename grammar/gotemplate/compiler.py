@@ -1,0 +1,216 @@
+"""Syntax trees to Python closures, once for every type of dot that a template is executed with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, NoReturn
+
+from grammar.gotemplate import nodes
+from grammar.gotemplate.errors import TemplateError
+from grammar.gotemplate.expr import Frame, Read, Run
+from grammar.gotemplate.expressions import Expressions
+from grammar.gotemplate.functions import element
+from grammar.gotemplate.gofmt import text_of
+from grammar.gotemplate.strconv import format_float, quote
+from grammar.gotemplate.values import FLOAT64, STRING, Function, GoType, Int, Struct, type_of
+
+
+class Body(NamedTuple):
+    """A compiled template: what runs it, and how many variables it needs."""
+
+    run: Run
+    slots: int
+
+
+class Compiler:
+    """Compiles the templates of one set, each when it is first needed for a type of dot."""
+
+    def __init__(
+        self, text: str, parse_name: str, trees: Mapping[str, nodes.NodeList], functions: Mapping[str, Function]
+    ) -> None:
+        self.text = text
+        self.parse_name = parse_name
+        self.trees = trees
+        self.functions = functions
+        self.bodies: dict[tuple[str, GoType | None], Body] = {}
+
+    def body(self, name: str, dot: GoType | None) -> Body:
+        """The named template, for a dot of the given type (None where that is not known)."""
+        found = self.bodies.get((name, dot))
+        if found is None:
+            statements = _Statements(self, name, dot)
+            run = statements.list_of(self.trees[name], dot)
+            found = self.bodies[name, dot] = Body(run, statements.slots)
+        return found
+
+    def error(self, name: str, at: nodes.Node, message: str) -> TemplateError:
+        """A run-time error at a node of the named template."""
+        before = self.text[: at.pos]
+        line = before.count("\n") + 1
+        column = len(before[before.rfind("\n") + 1 :].encode("utf-8", "surrogateescape"))
+        place = f"{self.parse_name}:{line}:{column}"
+        return TemplateError(f"template: {place}: executing {quote(name)} at <{at}>: {message}")
+
+
+def struct_type(value: Any) -> GoType | None:
+    """The type by which a template is compiled for a dot: known for a Struct, else looked at as it runs."""
+    return value.go_type if isinstance(value, Struct) else None
+
+
+class _Break(Exception):
+    pass
+
+
+class _Continue(Exception):
+    pass
+
+
+class _Statements(Expressions):
+    """Compiles one template. dot is always the type of dot where the statement stands, None where not known."""
+
+    def __init__(self, compiler: Compiler, name: str, root: GoType | None) -> None:
+        super().__init__(compiler.functions, root, lambda at, message: compiler.error(name, at, message))
+        self.compiler = compiler
+
+    def list_of(self, tree: nodes.NodeList | None, dot: GoType | None) -> Run:
+        runs = [self.statement(node, dot) for node in tree.nodes] if tree is not None else []
+        if len(runs) == 1:
+            return runs[0]
+
+        def run(frame: Frame) -> None:
+            for one in runs:
+                one(frame)
+
+        return run
+
+    def statement(self, node: nodes.Node, dot: GoType | None) -> Run:
+        match node:
+            case nodes.Text():
+                text = node.text
+                return lambda frame: frame.write(text)
+            case nodes.Action():
+                return self.action(node, dot)
+            case nodes.Branch(kind="range"):
+                return self.range(node, dot)
+            case nodes.Branch():
+                return self.branch(node, dot)
+            case nodes.Call():
+                return self.call_template(node, dot)
+            case nodes.Jump():
+                return _jump(_Break if node.kind == "break" else _Continue)
+        raise AssertionError(node)
+
+    def action(self, node: nodes.Action, dot: GoType | None) -> Run:
+        value = self.pipe(node.pipe, dot)
+        read = value.read
+        if node.pipe.decl:
+            return _silent(read)
+        if value.type is STRING:
+            return lambda frame: frame.write(read(frame))
+        if value.type is FLOAT64:
+            return lambda frame: frame.write(format_float(read(frame), "g"))
+        read = self.box(value).read
+
+        def run(frame: Frame) -> None:
+            found = read(frame)
+            frame.write("<no value>" if found is None else text_of(found))
+
+        return run
+
+    def branch(self, node: nodes.Branch, dot: GoType | None) -> Run:
+        scope = len(self.names)
+        value = self.pipe(node.pipe, dot)
+        read = value.read
+        is_with = node.kind == "with"
+        body = self.list_of(node.body, value.type if is_with else dot)
+        otherwise = self.list_of(node.otherwise, dot)
+        del self.names[scope:]
+
+        def run_if(frame: Frame) -> None:
+            if read(frame):
+                body(frame)
+            else:
+                otherwise(frame)
+
+        def run_with(frame: Frame) -> None:
+            found = read(frame)
+            if found:
+                saved, frame.dot = frame.dot, found
+                body(frame)
+                frame.dot = saved
+            else:
+                otherwise(frame)
+
+        return run_with if is_with else run_if
+
+    def range(self, node: nodes.Branch, dot: GoType | None) -> Run:
+        scope = len(self.names)
+        value = self.box(self.pipe(node.pipe, dot, declare=False))
+        read = value.read
+        slots = [self.slot(variable, node.pipe.is_assign) for variable in node.pipe.decl]
+        body = self.list_of(node.body, value.type.elem if value.type is not None else None)
+        otherwise = self.list_of(node.otherwise, dot)
+        del self.names[scope:]
+
+        def run(frame: Frame) -> None:
+            found = read(frame)
+            pairs = self.pairs(found, value.at)
+            for slot in slots:
+                frame.variables[slot] = found
+            if not pairs:
+                otherwise(frame)
+                return
+            saved = frame.dot
+            try:
+                for key, one in pairs:
+                    if slots:
+                        frame.variables[slots[0]] = key
+                        frame.variables[slots[-1]] = one
+                    frame.dot = one
+                    try:
+                        body(frame)
+                    except _Continue:
+                        continue
+            except _Break:
+                pass
+            frame.dot = saved
+
+        return run
+
+    def pairs(self, value: Any, at: nodes.Node) -> list[tuple[Any, Any]]:
+        """Keys and values to range over; maps in the order of their keys."""
+        go_type = type_of(value)
+        if go_type is None:
+            return []
+        if go_type.kind == "map":
+            return [(key, element(value[key], go_type)) for key in sorted(value)]
+        if go_type.kind == "slice":
+            return [(Int(number), element(one, go_type)) for number, one in enumerate(value)]
+        raise self.error(at, f"range can't iterate over {text_of(value)}")
+
+    def call_template(self, node: nodes.Call, dot: GoType | None) -> Run:
+        compiler, name = self.compiler, node.name
+        if name not in compiler.trees:
+            return _silent(self.fail(node, f"template {quote(name)} not defined").read)
+        value = self.pipe(node.pipe, dot) if node.pipe is not None else None
+
+        def run(frame: Frame) -> None:
+            found = value.read(frame) if value is not None else None
+            body = compiler.body(name, value.type if value is not None else None)
+            body.run(Frame(found, frame.write, body.slots))
+
+        return run
+
+
+def _jump(kind: type[Exception]) -> Run:
+    def run(frame: Frame) -> NoReturn:
+        raise kind
+
+    return run
+
+
+def _silent(read: Read) -> Run:
+    def run(frame: Frame) -> None:
+        read(frame)
+
+    return run

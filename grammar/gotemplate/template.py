@@ -1,0 +1,79 @@
+"""A parsed template: executed over data, and asked which fields it reads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from grammar.gotemplate import nodes
+from grammar.gotemplate.compiler import Compiler, struct_type
+from grammar.gotemplate.errors import TemplateError
+from grammar.gotemplate.expr import Frame
+from grammar.gotemplate.functions import BUILTINS, JSON
+from grammar.gotemplate.html.escape import escape_trees
+from grammar.gotemplate.html.filters import ESCAPERS, JSON_SCRIPT
+from grammar.gotemplate.parser import parse_trees
+from grammar.gotemplate.uses import fields_used
+from grammar.gotemplate.values import Function
+
+_STRAY_BYTES = re.compile("[\udc80-\udcff]")
+
+
+def parse(text: str, name: str, json: bool = False) -> Template:
+    """A text/template; with json it may call the json function, as an alert-template of httppost does.
+
+    Raises TemplateError "template: NAME:LINE: …".
+    """
+    functions = {**BUILTINS, "json": JSON} if json else BUILTINS
+    trees = parse_trees(text, name, functions)
+    return Template(name, trees, lambda: Compiler(text, name, trees, functions))
+
+
+def parse_html(text: str, name: str) -> Template:
+    """An html/template with the json function, as the details of an alert are one.
+
+    Raises TemplateError where it does not parse. What escaping finds wrong is raised by every execute, as in Go.
+    """
+    functions = {**BUILTINS, "json": JSON_SCRIPT}
+    trees = parse_trees(text, name, functions)
+    return Template(name, trees, lambda: _escaped(text, name, trees, functions))
+
+
+class Template:
+    """A template of any number of named ones; safe to execute from several threads."""
+
+    def __init__(self, name: str, trees: dict[str, nodes.NodeList], compiler: Callable[[], Compiler]) -> None:
+        self.name = name
+        self._uses = fields_used(trees, name)
+        self._make = compiler
+        self._compiler: Compiler | None = None
+        self._bodies: dict[type, tuple[Callable[[Frame], None], int]] = {}
+
+    def execute(self, data: Any) -> str:
+        """The template's text for one dot. Raises TemplateError in Go's words where it fails."""
+        body = self._bodies.get(data.__class__)
+        if body is None:
+            body = self._prepare(data)
+        out: list[str] = []
+        try:
+            body[0](Frame(data, out.append, body[1]))
+        except RecursionError:
+            raise TemplateError(f"template: {self.name}: exceeded maximum template depth") from None
+        text = "".join(out)
+        return text if text.isascii() else _STRAY_BYTES.sub("\ufffd", text)
+
+    def uses(self) -> frozenset[str] | None:
+        """The fields of the top-level dot that the template reads; None where it uses dot as a whole."""
+        return self._uses
+
+    def _prepare(self, data: Any) -> tuple[Callable[[Frame], None], int]:
+        if self._compiler is None:
+            self._compiler = self._make()
+        body = self._bodies[data.__class__] = self._compiler.body(self.name, struct_type(data))
+        return body
+
+
+def _escaped(text: str, name: str, trees: dict[str, nodes.NodeList], functions: Mapping[str, Function]) -> Compiler:
+    escaped = escape_trees(text, name, trees)
+    return Compiler(text, name, escaped, {**functions, **ESCAPERS})
