@@ -8,12 +8,19 @@ from collections.abc import Iterable
 from typing import Any
 
 import orjson
+from quart import Response
+
+from services.gateway.commands.refusal import Refusal
 
 VERSION = "1.5.7"
 """The version of Kapacitor's API that is spoken; clients choose their behaviour by it."""
 
+BASE = "/kapacitor/v1"
+PREVIEW = "/kapacitor/v1preview"
+
 JSON = b"application/json; charset=utf-8"
-TEXT = b"text/plain; charset=utf-8"
+
+RETRY_AFTER_SECONDS = 1
 
 RawHeaders = list[tuple[bytes, bytes]]
 
@@ -57,6 +64,19 @@ def to_json(value: Any) -> bytes:
 def error_body(text: str) -> bytes:
     """`{"error": …}`, the body of every error but those of /write."""
     return to_json({"error": text})
+
+
+def answer(status: int, body: Any = None) -> Response:
+    """An answer in JSON; without a body an empty one."""
+    return Response(b"" if body is None else to_json(body), status, content_type=JSON.decode())
+
+
+async def refusal_answer(refusal: Refusal) -> Response:
+    """The answer to a command that is refused; a 503 says when to try again."""
+    response = answer(refusal.status, {"error": str(refusal)})
+    if refusal.status == 503:
+        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
 
 
 NOT_FOUND = error_body("Not Found")

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from quart import Blueprint, Quart, Response
 from werkzeug.exceptions import HTTPException, NotFound, RequestEntityTooLarge
+from werkzeug.routing import BaseConverter
 
 from services import log as logs
-from services.gateway.answers import JSON, NOT_FOUND, error_body
-from services.gateway.entry import BASE
+from services.gateway.answers import BASE, JSON, NOT_FOUND, error_body
 
 _log = logs.get("http")
 
@@ -19,13 +19,20 @@ def make_app(blueprints: Iterable[Blueprint], max_body: int) -> Quart:
     app = Quart("tickbus", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = max_body
     app.config["BODY_TIMEOUT"] = None
-    app.url_map.strict_slashes = True
+    app.url_map.converters["rest"] = _Rest
     app.url_map.merge_slashes = False
     for blueprint in blueprints:
         app.register_blueprint(blueprint, url_prefix=BASE)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _unexpected)
     return app
+
+
+class _Rest(BaseConverter):
+    """All that is left of a path, slashes included; may be empty."""
+
+    regex = ".*"
+    part_isolating = False
 
 
 async def _http_error(error: HTTPException) -> Response:

@@ -9,10 +9,8 @@ from typing import Any
 from urllib.parse import quote
 
 from services import log as logs
-from services.gateway.answers import JSON, NOT_FOUND, RawHeaders, common_headers, error_body, request_id
+from services.gateway.answers import BASE, JSON, NOT_FOUND, PREVIEW, RawHeaders, common_headers, error_body, request_id
 
-BASE = "/kapacitor/v1"
-PREVIEW = "/kapacitor/v1preview"
 PING = f"{BASE}/ping"
 WRITE_PATHS = frozenset({"/write", f"{BASE}/write", f"{PREVIEW}/write"})
 

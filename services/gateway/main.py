@@ -9,10 +9,17 @@ from schemas.config import Config
 from services.bus.connection import Bus
 from services.bus.link import Credentials
 from services.bus.streams import StreamLimits
+from services.engine.nodes import registry
 from services.gateway.app import make_app
+from services.gateway.commands.served import serve_commands
+from services.gateway.commands.task_reads import TaskReads
+from services.gateway.commands.tasks import TaskCommands
+from services.gateway.engine import Engine
 from services.gateway.entry import Entry
-from services.gateway.resources import ping
+from services.gateway.resources import ping, tasks
+from services.gateway.scripts import Scripts
 from services.gateway.server import listen, serve
+from services.gateway.state import TaskState
 from services.gateway.writes import Writes
 
 
@@ -30,6 +37,13 @@ async def main(config: Config, ready: Callable[[], None], stop: asyncio.Event) -
             StreamLimits(replicas=nats.replicas),
             StreamLimits(nats.alert_max_age, nats.alert_max_bytes, nats.replicas),
         )
-        app = make_app([ping.blueprint()], config.http.max_body_size)
-        entry = Entry(app, Writes(config, bus), config.http.log_enabled)
-        await serve(entry, listener, stop, config.http.shutdown_timeout, ready)
+        async with TaskState(bus, config.data_dir / "gateway" / "gateway.lmdb") as state:
+            scripts = Scripts(registry())
+            reads = TaskReads(state, scripts, Engine(bus))
+            commands = TaskCommands(bus, state, scripts)
+            app = make_app([ping.blueprint(), tasks.blueprint(commands, reads)], config.http.max_body_size)
+            entry = Entry(app, Writes(config, bus), config.http.log_enabled)
+            answering = serve_commands(bus, commands, reads)
+            await serve(entry, listener, stop, config.http.shutdown_timeout, ready)
+            for one in answering:
+                one.stop()

@@ -19,14 +19,13 @@ from services.bus.connection import Bus
 from services.bus.errors import BusError, BusUnavailable
 from services.bus.subjects import escape, write_subject
 from services.engine.lineprotocol.validate import check
-from services.gateway.answers import JSON, RawHeaders, common_headers
+from services.gateway.answers import JSON, RETRY_AFTER_SECONDS, RawHeaders, common_headers
 from services.gateway.cut import LineTooLong, cut
 
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
 PRECISIONS = frozenset({"n", "u", "ms", "s", "m", "h"})
-RETRY_AFTER_SECONDS = 1
 
 _HEADER_ROOM = 2048
 _LONG_KEY = 128

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from quart import Blueprint, Response
 
-from services.gateway.answers import JSON
+from services.gateway.answers import answer
 
 
 def blueprint() -> Blueprint:
@@ -13,6 +13,6 @@ def blueprint() -> Blueprint:
 
     @routes.get("/ping")
     async def ping() -> Response:
-        return Response(status=204, content_type=JSON.decode())
+        return answer(204)
 
     return routes

@@ -1,0 +1,32 @@
+"""Publishing facts that must not contradict each other."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from services.bus import events
+from services.bus.connection import Bus
+from services.bus.errors import BusError, WrongSequence
+from services.bus.events import Event
+from services.bus.subjects import escape
+from services.gateway.commands.refusal import Refusal
+
+SOURCE = "tickbus/gateway"
+
+
+async def publish(bus: Bus, kind: str, id: str, what: str, data: dict[str, Any], last: int) -> int:
+    """Store a fact about a resource; gives its sequence.
+
+    last: the last sequence of `tickbus.event.<kind>.<id>.*` that the decision rests on. WrongSequence where there is a
+    later one, Refusal where the bus does not take the fact; then it is unknown whether it was stored after all.
+    """
+    event = Event(kind, id, what, data, time.time_ns(), source=SOURCE)
+    headers, body = events.encode(event)
+    headers["Nats-Expected-Last-Subject-Sequence-Subject"] = f"tickbus.event.{escape(kind)}.{escape(id)}.*"
+    try:
+        return (await bus.publish(event.subject, body, headers, msg_id=event.event_id, expect_last=last)).seq
+    except WrongSequence:
+        raise
+    except BusError as error:
+        raise Refusal(503, f"the change could not be stored: {error}") from error

@@ -1,0 +1,82 @@
+"""The commands over the bus: the same deciding, JSON and errors as over HTTP. Shapes: schemas.api.commands."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import orjson
+from marshmallow import ValidationError
+
+from schemas.api.commands import UpdateCommandSchema
+from services import log as logs
+from services.bus.ask import Answering
+from services.bus.connection import Bus
+from services.bus.subjects import command_subject
+from services.gateway.commands.refusal import Refusal, invalid_json
+from services.gateway.commands.task_reads import TaskReads
+from services.gateway.commands.tasks import TaskCommands
+
+QUEUE = "gateway"
+"""Of all gateways one answers each command."""
+
+Reply = tuple[int, Any]
+Command = Callable[[Any], Awaitable[Reply]]
+
+_log = logs.get("gateway")
+
+
+def serve_commands(bus: Bus, commands: TaskCommands, reads: TaskReads) -> list[Answering]:
+    """Answer `tickbus.command.task.*`; end it by stopping what this gives."""
+
+    async def create(body: Any) -> Reply:
+        return 200, await reads.show(await commands.create(body))
+
+    async def update(question: Any) -> Reply:
+        try:
+            given = UpdateCommandSchema().load(question)
+        except ValidationError as error:
+            raise invalid_json() from error
+        before, record = await commands.update(_id(given), given["body"])
+        return 200, await reads.show(record) | {"error": before["error"]}
+
+    async def delete(question: Any) -> Reply:
+        await commands.delete(_id(question))
+        return 204, None
+
+    async def get(question: Any) -> Reply:
+        return 200, await reads.get(_id(question), question)
+
+    async def list_(question: Any) -> Reply:
+        return 200, await reads.list(question)
+
+    verbs: Mapping[str, Command] = {"create": create, "update": update, "delete": delete, "get": get, "list": list_}
+    return [bus.answer(command_subject("task", verb), _handler(run), QUEUE) for verb, run in verbs.items()]
+
+
+def _handler(run: Command) -> Callable[[bytes, Mapping[str, str]], Awaitable[bytes]]:
+    async def handle(data: bytes, headers: Mapping[str, str]) -> bytes:
+        try:
+            status, body = await run(_json(data))
+        except Refusal as refusal:
+            status, body = refusal.status, {"error": str(refusal)}
+        except Exception as error:
+            _log.exception("command failed", error)
+            status, body = 500, {"error": "internal error, see the log"}
+        return orjson.dumps({"status": status, "body": body})
+
+    return handle
+
+
+def _json(data: bytes) -> Any:
+    try:
+        return orjson.loads(data) if data else {}
+    except orjson.JSONDecodeError as error:
+        raise invalid_json() from error
+
+
+def _id(question: Any) -> str:
+    id = question.get("id") if isinstance(question, dict) else None
+    if not isinstance(id, str) or not id:
+        raise Refusal(400, "must specify task id")
+    return id

@@ -1,0 +1,107 @@
+"""Showing tasks: one, many, and what their httpOut nodes hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import Schema, ValidationError
+
+from schemas.api.task import GetTaskSchema, ListTasksSchema
+from services.bus.errors import BusError
+from services.gateway.commands.refusal import Refusal
+from services.gateway.engine import Engine
+from services.gateway.glob import compile_glob
+from services.gateway.scripts import Scripts
+from services.gateway.state import TaskState
+from services.gateway.task_view import LIST_FIELDS, NEED_STATS, Layout, show
+from services.store.projections.tasks import Record, executing
+
+LIVE = "main"
+"""The replay-id that means the live task."""
+
+_DEFAULT_LIMIT = 100
+
+
+class TaskReads:
+    """What can be asked about tasks."""
+
+    def __init__(self, state: TaskState, scripts: Scripts, engine: Engine) -> None:
+        self._state = state
+        self._scripts = scripts
+        self._engine = engine
+
+    async def show(self, record: Record, layout: Layout | None = None) -> dict[str, Any]:
+        """A task whole, with the statistics of its worker if it runs."""
+        stats = await self._engine.stats(record["id"]) if executing(record) else None
+        shown = show(record, stats, self._scripts, layout or Layout())
+        shown["stats"] = stats or {}
+        return shown
+
+    async def get(self, id: str, parameters: Any) -> dict[str, Any]:
+        """GET /tasks/ID. Raises Refusal: the id is looked up first, then script-format, dot-view, replay-id."""
+        record = self._state.get(id)
+        if record is None:
+            raise Refusal(404, "no task exists")
+        given = _load(GetTaskSchema(), parameters)
+        layout = _layout(given)
+        if given["replay_id"] not in ("", LIVE):
+            raise Refusal(400, f"no running replay with ID: {given['replay_id']}")
+        return await self.show(record, layout)
+
+    async def list(self, parameters: Any) -> dict[str, Any]:
+        """GET /tasks: in the order of the ids' bytes. Raises Refusal; an unknown field is only noticed on a task."""
+        given = _load(ListTasksSchema(), parameters)
+        layout = _layout(given)
+        offset = _integer("offset", given["offset"], 0)
+        limit = _integer("limit", given["limit"], _DEFAULT_LIMIT)
+        fields = [*given["fields_"], "id", "link"] if given["fields_"] else list(LIST_FIELDS)
+        ids = self._state.ids()
+        if given["pattern"]:
+            glob = compile_glob(given["pattern"])
+            ids = [id for id in ids if glob.fullmatch(id)]
+        chosen = ids[max(offset, 0) :][: max(limit, 0)]
+        if chosen and (unknown := next((field for field in fields if field not in LIST_FIELDS), None)) is not None:
+            raise Refusal(400, f'unsupported field "{unknown}"')
+        records = [record for id in chosen if (record := self._state.get(id)) is not None]
+        running = [record["id"] for record in records if executing(record)]
+        stats = await self._engine.all_stats(running) if NEED_STATS & set(fields) else {}
+        return {"tasks": [show(r, stats.get(r["id"]), self._scripts, layout, fields) for r in records]}
+
+    async def endpoint(self, id: str, endpoint: str) -> tuple[int, Any]:
+        """GET /tasks/ID/ENDPOINT: status and body of what the task's httpOut shows. Raises Refusal."""
+        record = self._state.get(id)
+        if record is None or not executing(record):
+            raise Refusal(404, "no task exists")
+        try:
+            answer = await self._engine.endpoint(id, endpoint)
+        except BusError as error:
+            raise Refusal(503, f"the engine does not answer: {error}") from error
+        if answer is None:
+            raise Refusal(404, "no task exists")
+        return answer
+
+
+def _load(schema: Schema, parameters: Any) -> dict[str, Any]:
+    try:
+        loaded: dict[str, Any] = schema.load(parameters)
+    except ValidationError as error:
+        raise Refusal(400, f"invalid parameters: {error}") from error
+    return loaded
+
+
+def _layout(given: dict[str, Any]) -> Layout:
+    script_format, dot_view = given["script_format"], given["dot_view"]
+    if script_format not in ("", "formatted", "raw"):
+        raise Refusal(400, f'invalid script-format parameter "{script_format}"')
+    if dot_view not in ("", "attributes", "labels"):
+        raise Refusal(400, f'invalid dot-view parameter "{dot_view}"')
+    return Layout(script_format == "raw", dot_view or "attributes")
+
+
+def _integer(name: str, text: str, default: int) -> int:
+    if not text:
+        return default
+    digits = text[1:] if text[0] in "+-" else text
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 19):
+        raise Refusal(400, f'invalid {name} parameter "{text}" must be an integer')
+    return int(text)

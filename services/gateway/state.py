@@ -1,0 +1,115 @@
+"""What this gateway knows of tasks: its fold over EVENTS, and waiting for the fold to get somewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+
+from services.bus.connection import Bus
+from services.bus.events import Event, decode
+from services.bus.streams import EVENTS
+from services.store.projection import Change, Projection
+from services.store.projections import tasks
+from services.store.projections.tasks import Record
+from services.store.store import Store
+
+_SCHEMA, _VERSION = "gateway", 1
+_FOLD_SECONDS = 10.0
+
+
+class TaskState:
+    """Use as an async context manager: it is up to date when it begins, and follows the log until it ends."""
+
+    def __init__(self, bus: Bus, path: Path) -> None:
+        """path: the LMDB file."""
+        self._bus = bus
+        self._path = path
+        self._watches: set[_Watch] = set()
+
+    async def __aenter__(self) -> TaskState:
+        self._store = Store.open(self._path, _SCHEMA, _VERSION, durable=False)
+        self._projection: Projection[Event] = Projection(self._store, tasks.fold, EVENTS)
+        self._projection.on_change(self._changed)
+        await self._projection.start(self._bus, tasks.SUBJECTS, decode)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._projection.stop()
+        self._store.close()
+
+    def get(self, id: str) -> Record | None:
+        """A task's record (see services.store.projections.tasks), None where there is no such task."""
+        return tasks.task_of(self._projection.state, id)
+
+    def ids(self) -> list[str]:
+        """All tasks' ids, in the order of their bytes."""
+        return sorted(self._projection.state.bucket(tasks.TASKS), key=str.encode)
+
+    def last(self, id: str) -> int:
+        """The last sequence of the events under this id, 0 where there never was one."""
+        return self._projection.state.get(tasks.LAST, id) or 0
+
+    def counted(self, seq: int) -> bool:
+        """Whether an event had an effect, or was left aside because it came too late."""
+        return self._projection.state.get(tasks.VOID, str(seq)) is None
+
+    async def reached(self, seq: int) -> None:
+        """Wait until the event is in the fold. TimeoutError where that takes far too long."""
+        await self._projection.reached(seq, _FOLD_SECONDS)
+
+    async def ran(self, id: str, enabled: int, timeout: float) -> Record | None:
+        """Wait until a worker says that it runs what the event `enabled` began, or why not; gives the task's record.
+
+        None where no worker says so in time, or where that run is no longer meant.
+        """
+
+        def settled() -> bool:
+            run = (self.get(id) or {}).get("run")
+            return run is None or run["enabled"] != enabled or run["state"] != "starting"
+
+        if not await self._until(tasks.TASKS, id, settled, timeout):
+            return None
+        record = self.get(id)
+        return record if record and record["run"] and record["run"]["enabled"] == enabled else None
+
+    async def stopped(self, id: str, disabled: int, timeout: float) -> bool:
+        """Wait until a worker says that it has stopped what the event `disabled` ended. Whether it did in time."""
+        state = self._projection.state
+        return await self._until(tasks.STOPPED, id, lambda: (state.get(tasks.STOPPED, id) or 0) >= disabled, timeout)
+
+    async def _until(self, bucket: str, id: str, holds: Callable[[], bool], timeout: float) -> bool:
+        if holds():
+            return True
+        with self._watch(bucket, id) as watch, contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while not holds():
+                    watch.changed.clear()
+                    await watch.changed.wait()
+        return holds()
+
+    @contextlib.contextmanager
+    def _watch(self, bucket: str, id: str) -> Iterator[_Watch]:
+        watch = _Watch(bucket, id)
+        self._watches.add(watch)
+        try:
+            yield watch
+        finally:
+            self._watches.discard(watch)
+
+    def _changed(self, changes: list[Change]) -> None:
+        for change in changes:
+            for watch in self._watches:
+                if watch.id == change.key and watch.bucket == change.bucket:
+                    watch.changed.set()
+
+
+class _Watch:
+    def __init__(self, bucket: str, id: str) -> None:
+        self.bucket = bucket
+        self.id = id
+        self.changed = asyncio.Event()

@@ -1,0 +1,116 @@
+"""A stand-in for an engine worker, for tests of the gateway alone: it says that tasks run, and shows nothing of data."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import orjson
+
+from grammar.tickscript.parser import parse
+from services.bus import events
+from services.bus.ask import Answering
+from services.bus.connection import Bus
+from services.bus.events import Event, decode
+from services.bus.streams import EVENTS
+from services.bus.subjects import ask_subject
+from services.engine.nodes import registry
+from services.pipeline.compile import compile_script
+from services.pipeline.graph import Graph
+from services.pipeline.vars import parse_vars
+from services.store.projection import Change, Projection
+from services.store.projections import tasks
+from services.store.store import Store
+
+
+@dataclass
+class _Run:
+    enabled: int
+    graph: Graph
+    answering: list[Answering]
+
+
+class StandInWorker:
+    """Use as an async context manager.
+
+    fails: by task, what it says instead of having started it. silent: it says nothing at all.
+    """
+
+    def __init__(self, bus: Bus, path: Path) -> None:
+        self.fails: dict[str, str] = {}
+        self.silent = False
+        self._bus = bus
+        self._path = path
+        self._runs: dict[str, _Run] = {}
+        self._changes: asyncio.Queue[Change] = asyncio.Queue()
+
+    async def __aenter__(self) -> StandInWorker:
+        self._store = Store.open(self._path, "stand-in", durable=False)
+        self._projection: Projection[Event] = Projection(self._store, tasks.fold, EVENTS)
+        self._projection.on_change(lambda changes: [self._changes.put_nowait(c) for c in changes] and None)
+        await self._projection.start(self._bus, tasks.SUBJECTS, decode)
+        self._working = asyncio.create_task(self._work())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._working.cancel()
+        await asyncio.wait([self._working])
+        await self._projection.stop()
+        self._store.close()
+
+    async def _work(self) -> None:
+        while True:
+            change = await self._changes.get()
+            if change.bucket != tasks.TASKS or self.silent:
+                continue
+            run = change.after["run"] if change.after else None
+            running = self._runs.get(change.key)
+            if running and (run is None or run["enabled"] != running.enabled):
+                for answering in self._runs.pop(change.key).answering:
+                    answering.stop()
+                await self._say(change.key, "stopped", {"disabled": change.seq})
+            if run and run["state"] == "starting" and change.key not in self._runs:
+                await self._start(change.key, run)
+
+    async def _start(self, id: str, run: dict[str, Any]) -> None:
+        if id in self.fails:
+            await self._say(id, "failed", {"enabled": run["enabled"], "error": self.fails[id]})
+            return
+        definition = run["definition"]
+        graph = compile_script(parse(definition["script"]), registry(), parse_vars(definition["vars"])).graph
+        stats = self._bus.answer(ask_subject("task", id, "stats"), self._stats(graph))
+        endpoint = self._bus.answer(ask_subject("task", id, "endpoint"), self._endpoint(graph))
+        self._runs[id] = _Run(run["enabled"], graph, [stats, endpoint])
+        told = {"enabled": run["enabled"], "position": run["position"], "worker": "stand-in", "alerts": []}
+        await self._say(id, "started", told)
+
+    async def _say(self, id: str, what: str, data: dict[str, Any]) -> None:
+        event = Event("run", id, what, data, time.time_ns(), source="tickbus/stand-in")
+        headers, body = events.encode(event)
+        await self._bus.publish(event.subject, body, headers)
+
+    def _stats(self, graph: Graph) -> Any:
+        zero = {"collected": 0, "emitted": 0, "errors": 0, "working_cardinality": 0, "avg_exec_time_ns": "0s"}
+        stats = {"task-stats": {"throughput": 0.0}, "node-stats": {node.name: zero for node in graph.nodes}}
+
+        async def answer(data: bytes, headers: Mapping[str, str]) -> bytes:
+            return orjson.dumps({"executing": True, "stats": stats})
+
+        return answer
+
+    def _endpoint(self, graph: Graph) -> Any:
+        shown = {getattr(node.properties, "endpoint", None) for node in graph.nodes}
+
+        async def answer(data: bytes, headers: Mapping[str, str]) -> bytes:
+            if orjson.loads(data)["endpoint"] in shown:
+                return orjson.dumps({"status": 200, "body": {"series": None}})
+            return orjson.dumps({"status": 404, "body": {"error": "no task exists"}})
+
+        return answer
