@@ -88,7 +88,7 @@ class Plan:
         found = []
         for i in np.flatnonzero(failed)[:MOST_REASONS].tolist():
             try:
-                self.scalar(Row([values[i : i + 1].tolist()[0] for values in rows.values], rows.now))
+                self.scalar(Row([next(iter(values[i : i + 1].tolist()), None) for values in rows.values], rows.now))
             except Failure as failure:
                 found.append(str(failure))
         return found
