@@ -58,6 +58,12 @@ class Client(NatsClient):
             self._write([f"SUB {subject} {queue} {sid}\r\n".encode()])
         return sid
 
+    def drop_unsent(self) -> None:
+        """Throw away what waits to be written. After a loss of the connection nothing of it may go out late: those
+        who sent it have been told that it failed. nats-py subscribes anew by itself."""
+        self._pending.clear()
+        self._pending_data_size = 0
+
     def forget(self, sid: int) -> None:
         """End a subscription."""
         self.sinks.pop(sid, None)
@@ -116,7 +122,11 @@ class _BulkTransport(TcpTransport):
 
 
 class _BulkParser(Parser):
-    """Reads the protocol without a coroutine per message where a sink waits for it."""
+    """Reads the protocol without a coroutine per message where a sink waits for it.
+
+    It works on what was read as it is. Only what a read leaves unfinished is kept, as the pieces it came in, and
+    joined once when enough has come: a large message is copied twice, whatever the size of the reads.
+    """
 
     def __init__(self, client: Client) -> None:
         super().__init__(client)
@@ -124,68 +134,72 @@ class _BulkParser(Parser):
 
     def reset(self) -> None:
         super().reset()
-        self._head: tuple[bytes, int, bytes, int, int] | None = None
+        self._pieces: list[bytes] = []
+        self._have = self._need = 0
+        self._resets = getattr(self, "_resets", 0) + 1
 
     async def parse(self, data: bytes = b"") -> None:
         """Take in what was read. Raises nats.errors.ProtocolError for what no NATS server sends."""
-        buf = self.buf
-        buf += data
-        at = 0
-        end = len(buf)
+        if self._pieces:
+            self._pieces.append(data)
+            self._have += len(data)
+            if self._have < self._need:
+                return
+            data = b"".join(self._pieces)
+        at, end, resets = 0, len(data), self._resets
+        need = messages = size = 0
         sinks = self._client.sinks
-        head = self._head
-        messages = size = 0
-        while True:
-            if head is None:
-                eol = buf.find(_CRLF, at)
-                if eol < 0:
-                    if end - at > _MAX_LINE:
-                        raise nats_errors.ProtocolError
-                    break
-                line = bytes(buf[at:eol])
-                at = eol + 2
-                words = line.split()
-                word = words[0].upper() if words else b""
-                if word == b"MSG":
-                    head = (words[1], int(words[2]), words[3] if len(words) == 5 else b"", 0, int(words[-1]))
-                elif word == b"HMSG":
-                    reply = words[3] if len(words) == 6 else b""
-                    head = (words[1], int(words[2]), reply, int(words[-2]), int(words[-1]))
-                else:
-                    await self._control(word, line)
-                    if self.buf is not buf:
-                        return
-                    continue
-            subject, sid, reply, header_size, total = head
-            if end - at < total + 2:
+        while at < end:
+            eol = data.find(_CRLF, at)
+            if eol < 0:
+                need = end - at + 1
+                if need > _MAX_LINE:
+                    raise nats_errors.ProtocolError
                 break
-            headers = bytes(buf[at : at + header_size]) if header_size else None
-            with memoryview(buf) as view:
-                payload = bytes(view[at + header_size : at + total])
-            at += total + 2
-            head = None
+            line = data[at:eol]
+            if not line.startswith((b"MSG ", b"HMSG ")):
+                at = eol + 2
+                await self._control(line)
+                if self._resets != resets:
+                    return
+                continue
+            words = line.split()
+            start = body = eol + 2
+            stop = start + int(words[-1])
+            if stop + 2 > end:
+                need = stop + 2 - at
+                break
+            at = stop + 2
+            headers = None
+            if len(words[0]) == 4:
+                body = start + int(words[-2])
+                headers = data[start:body]
+                reply = words[3] if len(words) == 6 else b""
+            else:
+                reply = words[3] if len(words) == 5 else b""
             messages += 1
-            size += total
+            size += stop - start
+            sid = int(words[2])
             sink = sinks.get(sid)
             if sink is None:
-                self._head = None
-                await self._client._process_msg(sid, subject, reply, payload, headers or b"")
-                if self.buf is not buf:
+                await self._client._process_msg(sid, words[1], reply, data[body:stop], headers or b"")
+                if self._resets != resets:
                     return
                 continue
             try:
-                sink(subject, reply, headers, payload)
+                sink(words[1], reply, headers, data[body:stop])
             except Exception as error:
                 # An error here would end nats-py's read loop and leave the connection deaf.
-                _log.exception("a message cannot be taken", error, subject=subject.decode("utf-8", "replace"))
-        self._head = head
-        del buf[:at]
+                _log.exception("a message cannot be taken", error, subject=words[1].decode("utf-8", "replace"))
+        self._pieces = [data[at:]] if at < end else []
+        self._have, self._need = end - at, need
         stats: dict[str, Any] = self._client.stats
         stats["in_msgs"] += messages
         stats["in_bytes"] += size
 
-    async def _control(self, word: bytes, line: bytes) -> None:
+    async def _control(self, line: bytes) -> None:
         client = self._client
+        word = line[:4].upper()
         if word == b"PING":
             await client._process_ping()
         elif word == b"PONG":
@@ -197,5 +211,5 @@ class _BulkParser(Parser):
             await client._process_info(info)
         elif word == b"-ERR":
             await client._process_err(line[5:].decode("utf-8", "replace").strip().lower())
-        elif word != b"+OK":
+        elif not line.startswith(b"+OK"):
             raise nats_errors.ProtocolError

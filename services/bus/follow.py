@@ -24,7 +24,7 @@ MAX_BYTES = 16 << 20
 
 _EXPIRES_SECONDS = 30
 _HEARTBEAT_SECONDS = 5
-_SILENCE_SECONDS = 2.5 * _HEARTBEAT_SECONDS
+_SILENT_HEARTBEATS = 3
 _INACTIVE_SECONDS = 60
 _PULL_MESSAGES = 1_000_000
 _ROOM_FOR_HEADERS = 64 << 10
@@ -75,13 +75,12 @@ class Follower:
         self._closed = False
         self._keeper: asyncio.Task[None] | None = None
         self._names: dict[bytes, str] = {}
-        self._loop = asyncio.get_running_loop()
         self._buffer: list[tuple[bytes, bytes, bytes | None, bytes]] = []
         self._pulls: dict[bytes, int] = {}
-        self._buffered = self._asked = self._delivered = self._pull_number = self._sid = 0
+        self._asked = self._delivered = self._pull_number = self._sid = 0
         self._consumer = self._inbox = ""
         self._too_small = False
-        self._last_sign = 0.0
+        self._heard = False
 
     @property
     def stream(self) -> str:
@@ -150,27 +149,35 @@ class Follower:
         else:
             self._buffer = []
         messages: list[Message] = []
-        position, delivered, pending, size = self._position, self._delivered, self._pending, 0
+        position, delivered, pending, size = self._position, self._delivered, b"", 0
         names = self._names
+        new = tuple.__new__
+        # $JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<deliveries>.<seq>.<consumer seq>.<time>.<pending>[.<id>]
+        splits = 5 if raw[0][1].count(b".") == 11 else 4
         for subject, reply, headers, data in raw:
-            size += len(subject) + len(reply) + len(data) + (len(headers) if headers else 0)
-            # $JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<deliveries>.<seq>.<consumer seq>.<time>.<pending>[.<id>]
-            words = reply.split(b".")
-            at = 4 if len(words) == 9 else 6
-            seq, consumer_seq = int(words[at + 1]), int(words[at + 2])
+            words = reply.rsplit(b".", splits)
+            seq, consumer_seq = int(words[1]), int(words[2])
             if consumer_seq != delivered + 1 or seq <= position:
                 self._warn("a message was lost on the way, asking again")
                 self._broken.set()
                 break
-            delivered, position, pending = consumer_seq, seq, int(words[at + 4])
+            delivered, position = consumer_seq, seq
             name = names.get(subject)
             if name is None:
                 name = self._name(subject)
-            messages.append(
-                Message(seq, name, data, None if headers is None else wire.decode(headers), int(words[at + 3]))
-            )
-        self._position, self._delivered, self._pending = position, delivered, pending
-        self._buffered -= size
+            size += len(subject) + len(reply) + len(data)
+            decoded = None
+            if headers is not None:
+                size += len(headers)
+                decoded = wire.decode(headers)
+            messages.append(new(Message, (seq, name, data, decoded, int(words[3]))))
+            pending = words[4]
+        self._position, self._delivered = position, delivered
+        if pending:
+            self._pending = int(pending)
+        self._asked -= size
+        if not (self._pulls or self._buffer):
+            self._asked = 0
         self._pull()
         return messages
 
@@ -181,15 +188,13 @@ class Follower:
         return name
 
     def _on_message(self, subject: bytes, reply: bytes, headers: bytes | None, data: bytes) -> None:
-        self._last_sign = self._loop.time()
-        if not reply.startswith(b"$JS.ACK."):
+        self._heard = True
+        if not reply:
             self._on_status(subject, headers)
             return
-        size = len(subject) + len(reply) + len(data) + (len(headers) if headers else 0)
         self._buffer.append((subject, reply, headers, data))
-        self._buffered += size
-        self._asked -= size
-        self._arrived.set()
+        if len(self._buffer) == 1:
+            self._arrived.set()
 
     def _on_status(self, subject: bytes, headers: bytes | None) -> None:
         status = wire.status(headers)
@@ -199,7 +204,9 @@ class Follower:
         left = int((wire.decode(headers) or {}).get("Nats-Pending-Bytes", 0))
         size = self._pulls.pop(subject, 0)
         if status == 408 or (status == 409 and "maxbytes" in text.replace(" ", "")):
-            self._asked = max(0, self._asked - left) if self._pulls else 0
+            self._asked -= left
+            if not (self._pulls or self._buffer):
+                self._asked = 0
             if left >= size > 0 and status == 409:
                 self._too_small = True
             self._pull()
@@ -212,18 +219,18 @@ class Follower:
         if not self._ready or self._broken.is_set():
             return
         least = self._link.max_payload + _ROOM_FOR_HEADERS
-        room = max(self._max_bytes, 2 * least) - self._buffered - max(0, self._asked)
+        room = max(self._max_bytes, 2 * least) - self._asked
         if room < max(self._max_bytes // 2, least):
             return
         request: dict[str, Any] = {
             "batch": _PULL_MESSAGES,
             "max_bytes": room,
-            "expires": _EXPIRES_SECONDS * 10**9,
-            "idle_heartbeat": _HEARTBEAT_SECONDS * 10**9,
+            "expires": round(_EXPIRES_SECONDS * 1e9),
+            "idle_heartbeat": round(_HEARTBEAT_SECONDS * 1e9),
         }
         if self._too_small:
             # The next message is larger than what this server takes today; it can only come by itself.
-            if self._buffered:
+            if self._buffer:
                 return
             del request["max_bytes"]
             request["batch"] = 1
@@ -238,7 +245,7 @@ class Follower:
             self._broken.set()
             return
         self._pulls[inbox.encode()] = room
-        self._asked = max(0, self._asked) + room
+        self._asked += room
 
     async def _keep(self) -> None:
         """Make the consumer, watch that it lives, make another when it does not."""
@@ -260,11 +267,14 @@ class Follower:
 
     async def _watch(self) -> None:
         """Return when the consumer has to be made anew."""
+        silent = 0
         while not self._broken.is_set():
             try:
                 await asyncio.wait_for(self._broken.wait(), _HEARTBEAT_SECONDS)
             except TimeoutError:
-                if self._asked > 0 and self._loop.time() - self._last_sign > _SILENCE_SECONDS:
+                silent = 0 if self._heard or not self._pulls else silent + 1
+                self._heard = False
+                if silent >= _SILENT_HEARTBEATS:
                     self._warn("JetStream has gone silent, asking again")
                     return
 
@@ -312,10 +322,10 @@ class Follower:
         """Forget everything about the consumer that was."""
         self._buffer = []
         self._pulls = {}
-        self._buffered = self._asked = self._delivered = self._pull_number = self._sid = 0
+        self._asked = self._delivered = self._pull_number = self._sid = 0
         self._consumer = self._inbox = ""
         self._too_small = self._ready = False
-        self._last_sign = self._loop.time()
+        self._heard = False
         self._broken.clear()
 
     def _on_lost(self) -> None:

@@ -28,10 +28,10 @@ def decode(raw: bytes | None) -> dict[str, str] | None:
     if not raw:
         return None
     headers = {}
-    for line in raw.decode("utf-8", "replace").split("\r\n")[1:]:
-        key, colon, value = line.partition(":")
-        if colon:
-            headers[key.strip()] = value.strip()
+    lines = raw.decode("utf-8", "replace").split("\r\n")
+    for at in range(1, len(lines) - 2):
+        key, _, value = lines[at].partition(":")
+        headers[key] = value.strip()
     return headers or None
 
 

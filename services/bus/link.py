@@ -166,6 +166,7 @@ class Link:
         if self.closing:
             return
         self._log.warn("lost the connection to NATS, reconnecting", server=self.client.server_name)
+        self.client.drop_unsent()
         self.requests.fail_all("the connection to NATS was lost")
         self._tell(self.on_lost)
 

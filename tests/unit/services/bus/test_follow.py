@@ -7,6 +7,7 @@ import os
 
 import pytest
 
+from services.bus import headers as wire
 from services.bus.connection import Bus
 from services.bus.errors import BusUnavailable
 from services.bus.follow import Follower, Message, covers
@@ -64,7 +65,7 @@ async def test_large_messages_in_bounded_memory(bus: Bus) -> None:
         messages: list[Message] = []
         while len(messages) < len(payloads):
             await asyncio.sleep(0.05)
-            assert follower._buffered <= 2 * bus.max_payload + (1 << 20)
+            assert sum(len(raw[3]) for raw in follower._buffer) <= 2 * bus.max_payload + (1 << 20)
             messages += await asyncio.wait_for(follower.batch(), 20)
     assert [m.data for m in messages] == payloads
 
@@ -152,3 +153,45 @@ def test_what_a_wildcard_covers() -> None:
     assert covers("a.>", "a.b.c") and covers("a.*", "a.b") and covers("a.*.c", "a.b.c") and covers("a.>", "a.*")
     assert not covers("a.>", "a") and not covers("a.*", "a.>") and not covers("a.*", "a.b.c")
     assert not covers("a.b", "a.*") and not covers("a.b.c", "a.b")
+
+
+async def test_what_was_asked_and_what_came_stay_in_step(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests for bytes are counted as the server counts them; else following would stall or memory grow."""
+    monkeypatch.setattr("services.bus.follow._EXPIRES_SECONDS", 0.6)
+    monkeypatch.setattr("services.bus.follow._HEARTBEAT_SECONDS", 0.2)
+    subject = "tickbus.write.counted.rp"
+    payloads = [bytes(n % 7 * 150_000) for n in range(120)]
+    await asyncio.gather(*(bus.publish(subject, payload, {"N": "x" * (n % 90)}) for n, payload in enumerate(payloads)))
+    async with bus.follow("WRITES", [subject], max_messages=3) as follower:
+        real, drift = follower._on_status, []
+
+        def checking(inbox: bytes, headers: bytes | None) -> None:
+            if wire.status(headers) in (408, 409) and list(follower._pulls) == [inbox] and not follower._buffer:
+                drift.append(follower._asked - int((wire.decode(headers) or {})["Nats-Pending-Bytes"]))
+            real(inbox, headers)
+
+        monkeypatch.setattr(follower, "_on_status", checking)
+        await take(follower, len(payloads))
+        assert follower._pull_number > 4
+        consumer = follower._consumer
+        while len(drift) < 2:
+            await asyncio.sleep(0.01)
+        assert drift == [0, 0] and follower._consumer == consumer
+
+
+async def test_a_server_that_hangs_is_noticed(
+    bus: Bus, nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.bus.follow._EXPIRES_SECONDS", 2)
+    monkeypatch.setattr("services.bus.follow._HEARTBEAT_SECONDS", 0.1)
+    monkeypatch.setattr("services.bus.link.API_TIMEOUT", 0.2)
+    subject = "tickbus.write.hangs.rp"
+    async with bus.follow("WRITES", [subject]) as follower:
+        await follower.lag()
+        consumer = follower._consumer
+        nats_server.freeze()
+        while follower._consumer == consumer:
+            await asyncio.sleep(0.01)
+        nats_server.thaw()
+        ack = await bus.publish(subject, b"x")
+        assert [m.seq for m in await take(follower, 1)] == [ack.seq]
