@@ -11,7 +11,7 @@ import orjson
 from services import log as logs
 from services.bus.connection import Bus
 from services.bus.errors import BusError, NobodyThere
-from services.bus.subjects import ask_subject, escape
+from services.bus.subjects import ask_subject
 
 Stats = dict[str, Any]
 

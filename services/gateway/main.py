@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from schemas.config import Config
 from services.bus.connection import Bus
 from services.bus.link import Credentials
 from services.bus.streams import StreamLimits
 from services.engine.nodes import registry
+from services.engine.scripts import ParsedScripts
 from services.gateway.app import make_app
 from services.gateway.commands.served import serve_commands
 from services.gateway.commands.task_reads import TaskReads
@@ -21,12 +22,19 @@ from services.gateway.scripts import Scripts
 from services.gateway.server import listen, serve
 from services.gateway.state import TaskState
 from services.gateway.writes import Writes
+from services.pipeline.spec import HandlerSpec
+from services.store.store import Store
+
+_SCHEMA, _VERSION = "gateway", 1
 
 
-async def main(config: Config, ready: Callable[[], None], stop: asyncio.Event) -> None:
+async def main(
+    config: Config, ready: Callable[[], None], stop: asyncio.Event, handlers: Mapping[str, HandlerSpec]
+) -> None:
     """Serve the HTTP API until `stop` is set; `ready` is called once it answers.
 
-    Raises OSError where the address cannot be had, BusUnavailable where NATS cannot be reached.
+    handlers: the alert handlers that scripts may use. Raises OSError where the address cannot be had, BusUnavailable
+    where NATS cannot be reached, StoreError where the fold cannot be kept.
     """
     listener = listen(config.http.bind_address)
     nats = config.nats
@@ -37,13 +45,15 @@ async def main(config: Config, ready: Callable[[], None], stop: asyncio.Event) -
             StreamLimits(replicas=nats.replicas),
             StreamLimits(nats.alert_max_age, nats.alert_max_bytes, nats.replicas),
         )
-        async with TaskState(bus, config.data_dir / "gateway" / "gateway.lmdb") as state:
-            scripts = Scripts(registry())
-            reads = TaskReads(state, scripts, Engine(bus))
-            commands = TaskCommands(bus, state, scripts)
-            app = make_app([ping.blueprint(), tasks.blueprint(commands, reads)], config.http.max_body_size)
-            entry = Entry(app, Writes(config, bus), config.http.log_enabled)
-            answering = serve_commands(bus, commands, reads)
-            await serve(entry, listener, stop, config.http.shutdown_timeout, ready)
-            for one in answering:
-                one.stop()
+        path = config.data_dir / "gateway" / "gateway.lmdb"
+        with Store.open(path, _SCHEMA, _VERSION, durable=False) as store:
+            async with TaskState(bus, store) as state:
+                scripts = Scripts(registry(handlers), ParsedScripts(store).parsed)
+                reads = TaskReads(state, scripts, Engine(bus))
+                commands = TaskCommands(bus, state, scripts)
+                app = make_app([ping.blueprint(), tasks.blueprint(commands, reads)], config.http.max_body_size)
+                entry = Entry(app, Writes(config, bus), config.http.log_enabled)
+                answering = serve_commands(bus, commands, reads)
+                await serve(entry, listener, stop, config.http.shutdown_timeout, ready)
+                for one in answering:
+                    one.stop()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -10,7 +10,6 @@ import orjson
 
 from grammar.tickscript.ast import Script, TickscriptError
 from grammar.tickscript.formatter import format_script
-from grammar.tickscript.parser import parse
 from services.pipeline.compile import Compiled, compile_script
 from services.pipeline.dot import to_dot
 from services.pipeline.spec import Registry
@@ -22,7 +21,8 @@ _KEPT = 2048
 class Scripts:
     """What the gateway does with scripts. What it gives is shared: it must not be changed."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, parse: Callable[[str], Script]) -> None:
+        """parse: gives the tree of a script, or raises TickscriptError."""
         self._registry = registry
         self.parse = lru_cache(_KEPT)(parse)
         self.formatted = lru_cache(_KEPT)(self._formatted)
@@ -49,5 +49,4 @@ class Scripts:
             return text
 
     def _compile(self, text: str, vars: bytes) -> Compiled:
-        script: Script = self.parse(text)
-        return compile_script(script, self._registry, parse_vars(orjson.loads(vars)))
+        return compile_script(self.parse(text), self._registry, parse_vars(orjson.loads(vars)))

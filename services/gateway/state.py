@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from types import TracebackType
 
 from services.bus.connection import Bus
@@ -16,21 +15,19 @@ from services.store.projections import tasks
 from services.store.projections.tasks import Record
 from services.store.store import Store
 
-_SCHEMA, _VERSION = "gateway", 1
 _FOLD_SECONDS = 10.0
 
 
 class TaskState:
     """Use as an async context manager: it is up to date when it begins, and follows the log until it ends."""
 
-    def __init__(self, bus: Bus, path: Path) -> None:
-        """path: the LMDB file."""
+    def __init__(self, bus: Bus, store: Store) -> None:
+        """store: where the fold is kept; it has to be open for as long."""
         self._bus = bus
-        self._path = path
+        self._store = store
         self._watches: set[_Watch] = set()
 
     async def __aenter__(self) -> TaskState:
-        self._store = Store.open(self._path, _SCHEMA, _VERSION, durable=False)
         self._projection: Projection[Event] = Projection(self._store, tasks.fold, EVENTS)
         self._projection.on_change(self._changed)
         await self._projection.start(self._bus, tasks.SUBJECTS, decode)
@@ -40,7 +37,6 @@ class TaskState:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._projection.stop()
-        self._store.close()
 
     def get(self, id: str) -> Record | None:
         """A task's record (see services.store.projections.tasks), None where there is no such task."""

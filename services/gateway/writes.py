@@ -30,6 +30,7 @@ PRECISIONS = frozenset({"n", "u", "ms", "s", "m", "h"})
 _HEADER_ROOM = 2048
 _LONG_KEY = 128
 _OFF_LOOP_BYTES = 4 << 20
+_COMPLAINT_SECONDS = 10.0
 _log = logs.get("write")
 
 
@@ -50,6 +51,8 @@ class Writes:
         self._ack_timeout = config.nats.ack_timeout
         self._default_rp = config.default_retention_policy
         self._trace = config.http.write_tracing
+        self._failed = 0
+        self._complained = -_COMPLAINT_SECONDS
 
     async def __call__(self, scope: Any, receive: Receive, send: Send, request_id: str) -> int:
         """Answer one request; gives the status.
@@ -146,11 +149,19 @@ class Writes:
         except LineTooLong as problem:
             raise Refused(413, str(problem)) from problem
         except BusUnavailable as problem:
-            _log.limited("unavailable").warn("write not acknowledged", err=str(problem), subject=subject)
+            self._complain("write not acknowledged", problem)
             raise Refused(503, f"the write was not acknowledged, try again: {problem}") from problem
         except BusError as problem:
-            _log.limited("refused").error("write refused by the bus", err=str(problem), subject=subject)
+            self._complain("write refused by the bus", problem)
             raise Refused(500, str(problem)) from problem
+
+    def _complain(self, text: str, error: BusError) -> None:
+        """Log what goes wrong, not once a write: an outage must not fill the disk with lines about it."""
+        self._failed += 1
+        now = time.monotonic()
+        if now - self._complained >= _COMPLAINT_SECONDS:
+            _log.warn(text, err=error, failed=self._failed)
+            self._failed, self._complained = 0, now
 
 
 def _message_id(subject: str, key: bytes) -> str:

@@ -1,4 +1,4 @@
-"""A stand-in for an engine worker, for tests of the gateway alone: it says that tasks run, and shows nothing of data."""
+"""A stand-in for an engine worker, for tests of the gateway alone: it says that tasks run, and has no data."""
 
 from __future__ import annotations
 
