@@ -22,6 +22,11 @@ _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _TO_ESCAPE = re.compile(r'["\\\x00-\x1f\x7f]')
 
 
+_PAUSE_SECONDS = 10.0
+_MOST_KEYS = 10_000
+_last_written: dict[tuple[str, str], float] = {}
+
+
 class Log:
     """A service's log; ``bind`` gives one whose lines carry further keys."""
 
@@ -35,6 +40,16 @@ class Log:
         bound = Log.__new__(Log)
         bound._logger, bound._keys = self._logger, {**self._keys, **keys}
         return bound
+
+    def limited(self, key: str, pause: float = _PAUSE_SECONDS) -> "Log":
+        """The log, or one that writes nothing if it was asked for under this key less than ``pause`` seconds ago."""
+        whole, now = (self._logger.name, key), time.monotonic()
+        if now - _last_written.get(whole, -pause) < pause:
+            return _SILENT
+        if len(_last_written) >= _MOST_KEYS:
+            _last_written.clear()
+        _last_written[whole] = now
+        return self
 
     def enabled(self, level: str) -> bool:
         """Whether lines of this level (DEBUG, INFO, WARN, ERROR) are written at present."""
@@ -60,6 +75,14 @@ class Log:
     def _write(self, level: int, msg: str, keys: dict[str, Any]) -> None:
         if self._logger.isEnabledFor(level):
             self._logger.log(level, "%s", msg, extra={"tickbus_keys": {**self._keys, **keys}})
+
+
+class _Silent(Log):
+    def _write(self, level: int, msg: str, keys: dict[str, Any]) -> None:
+        """Nothing."""
+
+
+_SILENT = _Silent("")
 
 
 def get(service: str) -> Log:

@@ -23,6 +23,10 @@ class StartedSchema(_Run):
     alerts = fields.List(
         fields.Raw(), load_default=list, metadata={"doc": "For each alert node its topics and handlers."}
     )
+    levels = fields.Dict(
+        load_default=dict,
+        metadata={"doc": "How the topics of its alert nodes stood: topic -> id -> [level, time ns, duration ns]."},
+    )
 
 
 class FailedSchema(_Run):

@@ -1,7 +1,6 @@
 """How a service's process runs: logging, event loop, signals, the line that says it is ready, the exit code."""
 
 import asyncio
-import importlib
 import os
 import signal
 import sys
@@ -10,16 +9,12 @@ from typing import Any
 
 from schemas.config import Config
 from services import log
+from services.cli import wiring
 from services.launcher.leash import hold_leash
 
 Main = Callable[[Config, Callable[[], None], asyncio.Event], Awaitable[None]]
 
-# Imported when they are started, so that the command itself starts at once.
-SERVICES = {
-    "gateway": "services.gateway.main",
-    "engine": "services.engine.main",
-    "alerting": "services.alerting.main",
-}
+SERVICES: dict[str, Main] = {"gateway": wiring.gateway, "engine": wiring.engine, "alerting": wiring.alerting}
 
 
 def run_service(name: str, config: Config, main: Main | None = None) -> int:
@@ -34,7 +29,7 @@ def run_service(name: str, config: Config, main: Main | None = None) -> int:
     logger = log.get(name)
     try:
         if main is None:
-            main = importlib.import_module(SERVICES[name]).main
+            main = SERVICES[name]
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(_run(name, config, main))
     except Exception as error:

@@ -75,12 +75,11 @@ class GroupBuffer:
         self.front = grown(self.front, size)
         self.end = grown(self.end, size)
 
-    def keep(self, locals_: Sequence[int]) -> None:
+    def keep(self, locals_: Rows) -> None:
         """Keep only these groups, renumbered 0… in that order."""
         self.sort()
-        self.reach(max(locals_, default=-1) + 1)
-        rows = np.array(locals_, dtype=np.intp)
-        front, end = self.front[rows], self.end[rows]
+        self.reach(int(locals_.max(initial=-1)) + 1)
+        front, end = self.front[locals_], self.end[locals_]
         points, offsets = self.points(front, end)
         self._base = points.detached()
         self.front, self.end = offsets[:-1].copy(), offsets[1:].copy()

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from services.engine.column import Rows
 from services.engine.frame import Frame, Points, Step
-from services.engine.lineprotocol import Payload, decode, parse_key
+from services.engine.lineprotocol.keytable import KeyTable
+from services.engine.lineprotocol.lines import Payload, decode
+from services.engine.lineprotocol.series_key import parse_key
 from services.engine.series import NO_DIMENSIONS, Series, SeriesTable
 
 
@@ -86,7 +88,7 @@ class Refused:
 class _Source:
     """What is known of one database and retention policy: its series by their raw keys."""
 
-    keys: dict[bytes, int] = field(default_factory=dict)
+    keys: KeyTable = field(default_factory=KeyTable)
 
 
 class Intake:

@@ -29,7 +29,6 @@ log = logs.get("engine")
 class _Peer:
     beat: bytes
     seen: float  # monotonic
-    machine: str
 
 
 @dataclass(slots=True)
@@ -50,7 +49,6 @@ class Leases:
         self,
         bus: Bus,
         worker: str,
-        machine: str,
         shards: int,
         ttl: float,
         interval: float,
@@ -58,7 +56,7 @@ class Leases:
         on_release: Callable[[set[int]], Awaitable[None]],
         on_lost: Callable[[set[int]], None],
     ) -> None:
-        self._bus, self._worker, self._machine, self._shards = bus, worker, machine, shards
+        self._bus, self._worker, self._shards = bus, worker, shards
         self._ttl, self._interval = ttl, interval
         self._on_gain, self._on_release, self._on_lost = on_gain, on_release, on_lost
         self._workers: Bucket
@@ -105,9 +103,9 @@ class Leases:
         others = [name for name, peer in self._peers.items() if now - peer.seen < self._ttl and name != self._worker]
         return sorted([self._worker, *others])
 
-    def several_machines(self) -> bool:
-        """Whether a worker that lives keeps its snapshots in another place than this one."""
-        return any(self._peers[name].machine != self._machine for name in self.alive() if name in self._peers)
+    def others(self) -> bool:
+        """Whether other workers live, which could take over what runs here."""
+        return len(self.alive()) > 1
 
     async def _run(self) -> None:
         while True:
@@ -125,7 +123,7 @@ class Leases:
     async def _beat(self) -> None:
         self._beats += 1
         sent = time.monotonic()
-        body = {"worker": self._worker, "machine": self._machine, "beat": self._beats}
+        body = {"worker": self._worker, "beat": self._beats}
         await self._workers.put(escape(self._worker), orjson.dumps(body))
         self._renewed = sent
 
@@ -143,10 +141,9 @@ class Leases:
             return
         known = self._peers.get(name)
         if known is None or known.beat != entry.value:
-            body = orjson.loads(entry.value)
             if known is None or time.monotonic() - known.seen >= self._ttl:
                 self._changed.set()
-            self._peers[name] = _Peer(entry.value, time.monotonic(), str(body.get("machine", "")))
+            self._peers[name] = _Peer(entry.value, time.monotonic())
 
     def _saw_lease(self, entry: Entry) -> None:
         shard = int(entry.key.removeprefix("shard."))

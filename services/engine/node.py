@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
-from services.engine.column import IntArray
+from services.engine.column import IntArray, Rows
 from services.engine.frame import Barriers, Batches, Frame, Message, Step
 from services.engine.series import Group, GroupArray, SeriesTable
 from services.pipeline.spec import NodeSpec, Properties
@@ -163,14 +163,13 @@ class Groups:
         """The group of a local number."""
         return self._table.group(self.numbers[local])
 
-    def without(self, group: GroupArray) -> list[int]:
-        """The local numbers of all groups but these: what to `keep` when they are deleted."""
-        gone = set(self.known(group).tolist())
-        return [i for i in range(len(self.numbers)) if i not in gone]
+    def without(self, group: GroupArray) -> Rows:
+        """The local numbers of all groups but these, ascending: what to `keep` when they are deleted."""
+        return np.setdiff1d(np.arange(len(self.numbers), dtype=np.intp), self.known(group))
 
-    def keep(self, locals_: Sequence[int]) -> None:
+    def keep(self, locals_: Rows) -> None:
         """Forget all groups but these (ascending local numbers); they are renumbered 0… in that order."""
-        kept = [self.numbers[i] for i in locals_]
+        kept = [self.numbers[i] for i in locals_.tolist()]
         self._local.fill(-1)
         self.numbers = kept
         self._local[kept] = np.arange(len(kept))

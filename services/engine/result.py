@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from services.engine.column import Column, Kind, Value
+from services.engine.column import Value
 from services.engine.frame import Batches, Points
 from services.engine.series import Series, SeriesTable
 
@@ -66,9 +67,9 @@ def rfc3339(ns: int) -> str:
     return f"{text}.{rest:09d}".rstrip("0") + "Z" if rest else f"{text}Z"
 
 
-def unprintable(columns: dict[str, Column]) -> bool:
-    """Whether some value has no JSON form: NaN or infinite."""
-    return any(
-        c.kind is Kind.FLOAT and not np.isfinite(c.values if c.valid is None else c.values[c.valid]).all()
-        for c in columns.values()
-    )
+def unprintable(value: Any) -> str | None:
+    """The first number in a result that has no JSON form, as Go names it (NaN, +Inf, -Inf); None where all have."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if value != value else "+Inf" if value > 0 else "-Inf"
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return next((bad for item in items if (bad := unprintable(item)) is not None), None)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from grammar.tickscript.literals import go_duration
 from services.engine.effects import Effect
 from services.engine.frame import Batches, Frame, Message, Step
 from services.engine.intake import Slice
@@ -19,7 +20,6 @@ from services.pipeline.demand import demands
 from services.pipeline.graph import Graph, GraphNode
 
 STATE_VERSION = 1
-_LOG_PAUSE = 10.0  # seconds in which one reason of one node is logged once
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,6 @@ class NodeContext:
         self.demand = demand
         self.statistics = NodeStatistics()
         self._run = task
-        self._logged: dict[str, float] = {}
 
     @property
     def step(self) -> Step:
@@ -70,14 +69,9 @@ class NodeContext:
         self.log(reason, group)
 
     def log(self, reason: str, group: int | None = None) -> None:
-        now = time.monotonic()
-        if now - self._logged.get(reason, -_LOG_PAUSE) < _LOG_PAUSE:
-            return
-        if len(self._logged) > 100:
-            self._logged.clear()
-        self._logged[reason] = now
         named = {} if group is None else {"group": self.table.group(group).id}
-        self._run.log.error(reason, task=self.task, node=self.node, **named)
+        limited = self._run.log.limited(f"{self.task}/{self.node}/{reason}")
+        limited.error(reason, task=self.task, node=self.node, **named)
 
     def effect(self, effect: Effect) -> None:
         self._run.effects.append(effect)
@@ -202,7 +196,7 @@ class TaskRun:
             s = context.statistics
             mean = s.busy_ns // s.collected if s.collected else 0
             nodes[context.node] = {
-                "avg_exec_time_ns": mean,
+                "avg_exec_time_ns": go_duration(mean),
                 "collected": s.collected,
                 "emitted": s.emitted,
                 "errors": s.errors,

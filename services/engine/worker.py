@@ -13,11 +13,11 @@ from services.bus.connection import Bus
 from services.bus.errors import BusError
 from services.bus.follow import Follower, Message
 from services.bus.subjects import alert_subject, parse_write_subject, write_subject
-from services.engine import alert_codec
+from services.engine.alerts import codec as alert_codec
 from services.engine.checkpoints import Checkpoints
 from services.engine.effects import Alerts, Effect, Write
 from services.engine.intake import Intake, Slice
-from services.engine.node import TaskFailed
+from services.engine.node import State, TaskFailed
 from services.engine.outbox import Letter, Outbox
 from services.engine.task import TaskRun
 
@@ -34,13 +34,23 @@ class Running:
 
     run: TaskRun
     shard: int
+    enabled: int  # sequence of the event that enabled it: which run of the task this is
     position: int  # everything up to here has gone through it
-    started: int  # sequence of its run.started event
+    started: int  # sequence of its first run.started event
     valid: Callable[[], bool]  # whether what it emits may still leave
-    measurements: frozenset[int] | None
+    measurements: frozenset[int] | None = None
     dirty: bool = True  # something has changed since its state was last saved
     until: int | None = None  # it is to stop once it has come this far
     done: asyncio.Event = field(default_factory=asyncio.Event)  # set when it has come there, or failed
+
+    @property
+    def id(self) -> str:
+        """The task's id."""
+        return self.run.id
+
+    def state(self) -> State:
+        """The state of all its nodes."""
+        return self.run.state()
 
 
 class Worker:
@@ -52,12 +62,13 @@ class Worker:
         intake: Intake,
         checkpoints: Checkpoints,
         interval: float,
+        max_messages: int,
         max_bytes: int,
         on_failed: Callable[[str, str], None],
     ) -> None:
         """interval: seconds between checkpoints. on_failed(task, error): a task has ended by itself."""
         self._bus, self._intake, self._checkpoints = bus, intake, checkpoints
-        self._interval, self._max_bytes = interval, max_bytes
+        self._interval, self._max_messages, self._max_bytes = interval, max_messages, max_bytes
         self._on_failed = on_failed
         self.outbox = Outbox(bus)
         self.tasks: dict[str, Running] = {}
@@ -110,7 +121,7 @@ class Worker:
             self._changed.clear()
             subjects = self._subjects()
             after = min((r.position for r in self.tasks.values()), default=0)
-            async with self._bus.follow(_STREAM, subjects, after, max_bytes=self._max_bytes) as follower:
+            async with self._bus.follow(_STREAM, subjects, after, self._max_messages, self._max_bytes) as follower:
                 await self._follow(follower)
 
     async def stop(self) -> None:
@@ -211,7 +222,9 @@ class Worker:
                     self.outbox.send(f"{effect.task}/{effect.node}/{topic}", letter)
             elif isinstance(effect, Write):
                 subject = write_subject(effect.database, effect.retention_policy)
-                self.outbox.send(f"{running.run.id}/{subject}", Letter(subject, effect.lines, effect.message_id, running.valid))
+                self.outbox.send(
+                    f"{running.run.id}/{subject}", Letter(subject, effect.lines, effect.message_id, running.valid)
+                )
             elif running.valid():
                 effect.do()
 

@@ -115,7 +115,8 @@ class EvalNode(Node):
         alive: BoolArray | None = None
         for expression, name in zip(self._expressions, p.as_, strict=True):
             rows = None if alive is None else np.flatnonzero(alive)
-            result = expression.evaluate(_seen(points, results), group, rows=rows)
+            earlier = {n: c for n, c in results.items() if c is not None}
+            result = expression.evaluate(points, group, rows=rows, earlier=earlier)
             if result.failed is not None and result.failed.any():
                 alive = self._without(through, alive, result.failed, result.reasons)
             results[name] = result.column
@@ -165,30 +166,6 @@ class EvalNode(Node):
     ) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
         values = {name: column for name in self.properties.tags if (column := results[name]) is not None}
         return with_tags(points.series, values, self.context.table, alive)
-
-
-def _seen(points: Points, results: dict[str, Column | None]) -> Points:
-    """The points as the next expression sees them: earlier results, hidden by the point's own fields where it has them."""
-    if not results:
-        return points
-    over: dict[str, Column | None] = {}
-    for name, result in results.items():
-        own = points.column(name)
-        over[name] = result if own is None else _first_of(own, result)
-    return points.with_columns(over)
-
-
-def _first_of(own: Column, result: Column | None) -> Column:
-    if own.valid is None or result is None:
-        return own
-    values = np.where(own.valid, own.values, result.values)
-    kind = own.kind
-    if own.kind is not result.kind:
-        kind = Kind.MIXED
-        values = np.array(
-            [a if a is not None else b for a, b in zip(own.tolist(), result.tolist(), strict=True)], dtype=np.object_
-        )
-    return Column(kind, values, own.valid | result.mask())
 
 
 def _not_strings(column: Column | None, n: int) -> BoolArray:

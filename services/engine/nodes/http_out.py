@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from services.engine.buffer import points_from_state, points_state
-from services.engine.column import IntArray
+from services.engine.column import IntArray, Rows
 from services.engine.frame import Barriers, Batches, Frame, Message, Points, concat_points
 from services.engine.node import Context, Groups, Node, State
 from services.engine.result import Row, batch_row, point_row
@@ -107,7 +107,7 @@ class HTTPOutNode(Node):
                 kept.append(points.take(mine).detached())
         self._parts = [(concat_points(kept), local[rows])]
 
-    def _forget(self, left: list[int]) -> None:
+    def _forget(self, left: Rows) -> None:
         self.result()
         self._groups.keep(left)
-        self._rows = {new: self._rows[old] for new, old in enumerate(left) if old in self._rows}
+        self._rows = {new: self._rows[old] for new, old in enumerate(left.tolist()) if old in self._rows}

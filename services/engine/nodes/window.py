@@ -178,7 +178,12 @@ class WindowNode(Node):
             after = time[row] + p.every
             self._next[members[live]] = truncate(after, p.every) if p.align else after
             at[live] = row + 1
-        return _Due(*(np.concatenate(part) for part in zip(*((d.segment, d.row, d.edge, d.oldest) for d in rounds), strict=True)))
+        return _Due(
+            *(
+                np.concatenate(part)
+                for part in zip(*((d.segment, d.row, d.edge, d.oldest) for d in rounds), strict=True)
+            )
+        )
 
     def _due_always(self, segments: GroupOrder, members: IntArray, time: IntArray) -> _Due:
         """every(0s): each point that is not older than the window last emitted."""
@@ -192,7 +197,12 @@ class WindowNode(Node):
     def _due_by_count(self, segments: GroupOrder, members: IntArray, time: IntArray) -> _Due:
         lengths = segments.ends - segments.starts
         segment = np.repeat(np.arange(len(members), dtype=np.intp), lengths)
-        past = self._count[members][segment] + rank_in_segment(segments.starts, len(time)) + 1 - self._next[members[segment]]
+        past = (
+            self._count[members][segment]
+            + rank_in_segment(segments.starts, len(time))
+            + 1
+            - self._next[members[segment]]
+        )
         row = np.flatnonzero((past >= 0) & (past % self.properties.every_count == 0))
         self._count[members] += lengths
         self._next[members] += self.properties.every_count * np.bincount(segment[row], minlength=len(members))
@@ -227,11 +237,11 @@ class WindowNode(Node):
         names = [self._names[g] for g in group.tolist()]
         return [Batches(points, offsets, numbers, names, edge, dimensions, cause)]
 
-    def _drop(self, left: list[int]) -> None:
+    def _drop(self, left: Rows) -> None:
         self._buffer.reach(len(self._groups))
         self._buffer.keep(left)
         self._groups.keep(left)
-        self._names = [self._names[i] for i in left]
+        self._names = [self._names[i] for i in left.tolist()]
         self._next, self._count = self._next[left], self._count[left]
 
 

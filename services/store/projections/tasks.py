@@ -12,8 +12,12 @@ The shapes of the events are in schemas.events. The buckets of the state:
         definition             type, script, dbrps, vars as they were then: what runs, whatever is changed meanwhile
         state                  "starting", "started" or "failed", as the workers say
         worker, alerts         of the last `started`
+        started, levels        of the first: its sequence (0: none yet), and how alert topics stood then
     error                      why it failed; it stays until the task is started again
 `last`, by id: sequence of the last event under this id, of deleted tasks too; what a change must expect
+`ended`, by id: a run that was meant and is no more, until a worker says that it has stopped
+    sequence, position         of the event that ended it: it sees the writes up to there
+    run                        as it was
 `stopped`, by id: sequence of the event by which the last run under this id was stopped, once a worker says that it is
 `void`, by sequence: events that were left aside because they did not fit the state any more
 
@@ -33,7 +37,7 @@ from services.store.projection import State
 
 Record = dict[str, Any]
 
-TASKS, LAST, STOPPED, VOID = "tasks", "last", "stopped", "void"
+TASKS, LAST, ENDED, STOPPED, VOID = "tasks", "last", "ended", "stopped", "void"
 SUBJECTS = ("tickbus.event.task.>", "tickbus.event.run.>")
 
 _DEFINITION = ("type", "script", "dbrps", "vars")
@@ -123,6 +127,7 @@ def _updated(state: State, fact: Fact, data: Record) -> bool:
     new |= {"id": fact.id, "modified": fact.time_ns, "sequence": fact.seq}
     if was != fact.id:
         state.delete(TASKS, was)
+        _end(state, was, fact.seq, data.get("position", 0), record)
         if new["run"] is not None:
             new["run"] = _new_run(fact.seq, data.get("position", 0), new)
     state.put(TASKS, fact.id, new)
@@ -148,20 +153,26 @@ def _disabled(state: State, fact: Fact, data: Record) -> bool:
     record = task_of(state, fact.id)
     if record is None or record["status"] == "disabled":
         return False
+    _end(state, fact.id, fact.seq, data["position"], record)
     changed = {"status": "disabled", "modified": fact.time_ns, "sequence": fact.seq, "run": None}
     state.put(TASKS, fact.id, record | changed)
     return True
 
 
 def _deleted(state: State, fact: Fact, data: Record) -> bool:
-    if task_of(state, fact.id) is None:
+    record = task_of(state, fact.id)
+    if record is None:
         return False
+    _end(state, fact.id, fact.seq, data["position"], record)
     state.delete(TASKS, fact.id)
     return True
 
 
 def _started(state: State, fact: Fact, data: Record) -> bool:
     told = {"state": "started", "worker": data["worker"], "alerts": data["alerts"]}
+    record = task_of(state, fact.id)
+    if record is not None and record["run"] is not None and not record["run"]["started"]:
+        told |= {"started": fact.seq, "levels": data["levels"]}
     return _told(state, fact, data["enabled"], told, "")
 
 
@@ -171,7 +182,17 @@ def _failed(state: State, fact: Fact, data: Record) -> bool:
 
 def _stopped(state: State, fact: Fact, data: Record) -> bool:
     state.put(STOPPED, fact.id, data["disabled"])
+    ended = state.get(ENDED, fact.id)
+    if ended is not None and ended["sequence"] <= data["disabled"]:
+        state.delete(ENDED, fact.id)
     return True
+
+
+def _end(state: State, id: str, sequence: int, position: int, record: Record) -> None:
+    """Keep what a worker has to know to bring a run to its end. A run not yet stopped stays, with the later end."""
+    run = record["run"]
+    if run is not None:
+        state.put(ENDED, id, {"sequence": sequence, "position": position, "run": run})
 
 
 def _told(state: State, fact: Fact, enabled: int, told: Record, error: str) -> bool:
@@ -191,6 +212,8 @@ def _new_run(enabled: int, position: int, record: Record) -> Record:
         "state": "starting",
         "worker": "",
         "alerts": [],
+        "started": 0,
+        "levels": {},
     }
 
 

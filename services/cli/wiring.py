@@ -1,0 +1,31 @@
+"""What has to be put together above the services: scripts may use the alert handlers that alerting has."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from schemas.config import Config
+
+
+async def gateway(config: Config, ready: Callable[[], None], stop: asyncio.Event) -> None:
+    """The gateway, which checks scripts with all handlers known."""
+    from services.alerting.handlers import specs
+    from services.gateway.main import main
+
+    await main(config, ready, stop, specs())
+
+
+async def engine(config: Config, ready: Callable[[], None], stop: asyncio.Event) -> None:
+    """A worker, which tells alerting what handlers a script asks for."""
+    from services.alerting.handlers import specs, to_json
+    from services.engine.main import main
+
+    await main(config, ready, stop, specs(), to_json)
+
+
+async def alerting(config: Config, ready: Callable[[], None], stop: asyncio.Event) -> None:
+    """The alerting service."""
+    from services.alerting.main import main
+
+    await main(config, ready, stop)

@@ -1,0 +1,122 @@
+"""The engine's process: a worker with its leases, its folds and its store."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import socket
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from schemas.config import Config
+from services import log as logs
+from services.bus.connection import Bus
+from services.bus.events import Event, decode
+from services.bus.link import Credentials
+from services.bus.streams import EVENTS, StreamLimits
+from services.engine.checkpoints import Checkpoints
+from services.engine.intake import Intake
+from services.engine.leases import Leases
+from services.engine.nodes import classes, registry
+from services.engine.series import SeriesTable
+from services.engine.supervisor import Supervisor
+from services.engine.task import Surroundings
+from services.engine.worker import Worker
+from services.pipeline.spec import HandlerSpec, HandlerUse
+from services.store.projection import Projection
+from services.store.projections import tasks
+from services.store.store import Store
+
+log = logs.get("engine")
+
+_SCHEMA, _VERSION = "engine", 1
+
+
+async def main(
+    config: Config,
+    ready: Callable[[], None],
+    stop: asyncio.Event,
+    handlers: Mapping[str, HandlerSpec],
+    describe_handler: Callable[[HandlerUse], dict[str, Any]],
+) -> None:
+    """Run tasks until `stop` is set; `ready` is called once this worker takes part.
+
+    handlers: the alert handlers that scripts may use. describe_handler: one of them as JSON, for the alerting service.
+    """
+    name = config.engine.id or f"{socket.gethostname()}-{os.getpid()}"
+    credentials = Credentials(config.nats.username or None, config.nats.password or None)
+    async with await Bus.connect(config.nats.url, name, credentials) as bus:
+        nats = config.nats
+        await bus.ensure_streams(
+            StreamLimits(nats.write_max_age, nats.write_max_bytes, nats.replicas),
+            StreamLimits(replicas=nats.replicas),
+            StreamLimits(nats.alert_max_age, nats.alert_max_bytes, nats.replicas),
+        )
+        with Store.open(config.data_dir / "engine" / name / "engine.lmdb", _SCHEMA, _VERSION, durable=False) as store:
+            await _serve(config, name, bus, store, ready, stop, handlers, describe_handler)
+
+
+async def _serve(
+    config: Config,
+    name: str,
+    bus: Bus,
+    store: Store,
+    ready: Callable[[], None],
+    stop: asyncio.Event,
+    handlers: Mapping[str, HandlerSpec],
+    describe_handler: Callable[[HandlerUse], dict[str, Any]],
+) -> None:
+    engine = config.engine
+    table = SeriesTable()
+    projection: Projection[Event] = Projection(store, tasks.fold, EVENTS)
+    await projection.start(bus, tasks.SUBJECTS, decode)
+    checkpoints = Checkpoints(store, bus, lambda: leases.others())
+    worker = Worker(
+        bus,
+        Intake(table),
+        checkpoints,
+        engine.snapshot_interval,
+        engine.max_batch_messages,
+        engine.max_batch_bytes,
+        lambda task, error: supervisor.failed(task, error),
+    )
+    supervisor = Supervisor(
+        bus,
+        store,
+        projection,
+        worker,
+        checkpoints,
+        registry(handlers),
+        classes(),
+        table,
+        engine.shards,
+        name,
+        Surroundings(config.hostname, server_id=name),
+        describe_handler,
+    )
+    leases = Leases(
+        bus,
+        name,
+        engine.shards,
+        engine.lease_ttl,
+        engine.heartbeat,
+        supervisor.gain,
+        supervisor.release,
+        supervisor.lost,
+    )
+    supervisor.attach(leases)
+    following = asyncio.create_task(worker.run())
+    await leases.start()
+    # what lives by now lives as long as the process: the collector need not go through it again and again
+    gc.freeze()
+    ready()
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({stopping, following}, return_when=asyncio.FIRST_COMPLETED)
+    if following.done():
+        following.result()
+    await supervisor.finish()
+    await leases.stop()
+    await worker.stop()
+    await following
+    await projection.stop()

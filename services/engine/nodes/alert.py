@@ -1,0 +1,260 @@
+"""alert: give each point (or batch) a level, and tell topics and handlers of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from grammar.gotemplate import TemplateError
+from services.engine.alerts.decisions import Decisions, Policy
+from services.engine.alerts.events import EventWriter, Raised
+from services.engine.alerts.info import LEVELS
+from services.engine.alerts.levels import CRITICAL, OK, Levels
+from services.engine.column import Column, Kind
+from services.engine.expressions import Evaluator
+from services.engine.frame import Barriers, Batches, Frame, GroupOrder, Message, Points
+from services.engine.grouping import regrouped
+from services.engine.node import Context, Groups, Node, State, TaskFailed
+from services.engine.retag import with_tags
+from services.pipeline.spec import (
+    Edge,
+    HandlerUse,
+    LambdaValue,
+    NodeSpec,
+    Properties,
+    Type,
+    flag,
+    prop,
+)
+
+
+@dataclass
+class AlertProperties(Properties):
+    """Levels, texts, what is sent, and what is added to the points that go on."""
+
+    id: str = prop(Type.STRING, default="{{ .Name }}:{{ .Group }}", doc="Template of the alert's id.")
+    message: str = prop(Type.STRING, default="{{ .ID }} is {{ .Level }}", doc="Template of the message.")
+    details: str = prop(Type.STRING, default="{{ json . }}", doc="HTML template of the details.")
+    info: LambdaValue | None = prop(Type.LAMBDA, doc="When the level is INFO.")
+    warn: LambdaValue | None = prop(Type.LAMBDA, doc="When the level is WARNING.")
+    crit: LambdaValue | None = prop(Type.LAMBDA, doc="When the level is CRITICAL.")
+    info_reset: LambdaValue | None = prop(Type.LAMBDA, doc="What must hold too before INFO is left for a lower level.")
+    warn_reset: LambdaValue | None = prop(Type.LAMBDA, doc="What must hold too before WARNING is left for a lower one.")
+    crit_reset: LambdaValue | None = prop(
+        Type.LAMBDA, doc="What must hold too before CRITICAL is left for a lower one."
+    )
+    flapping: tuple[float, float] | None = prop(
+        Type.NUMBER, Type.NUMBER, doc="Shares of level changes below which it calms down and above which it flaps."
+    )
+    history: int = prop(Type.INT, default=21, doc="How many levels flapping looks back on; at least 2.")
+    level_tag: str = prop(Type.STRING, default="", doc="A tag that gets the level.")
+    level_field: str = prop(Type.STRING, default="", doc="A field that gets the level.")
+    message_field: str = prop(Type.STRING, default="", doc="A field that gets the message.")
+    duration_field: str = prop(Type.STRING, default="", doc="A field that gets the alert's duration in ns.")
+    id_tag: str = prop(Type.STRING, default="", doc="A tag that gets the id.")
+    id_field: str = prop(Type.STRING, default="", doc="A field that gets the id.")
+    all: bool = flag(doc="A batch has its lowest level, not its highest: all its points must be so bad.")
+    no_recoveries: bool = flag(doc="Send nothing when an alert is over.")
+    state_changes_only: int | None = prop(
+        Type.DURATION, optional=True, doc="Send only changes of level; with a duration the same level again after it."
+    )
+    topic: str = prop(Type.STRING, default="", doc="A topic to send to, besides the node's own handlers.")
+    handlers: list[HandlerUse] = field(default_factory=list)
+
+    def passes(self) -> bool:
+        return True
+
+
+class AlertNode(Node):
+    """Raises an event for every point that is not OK, and for the point that makes its group OK again.
+
+    Only points that raise an event go on, with the fields and tags asked for added; the event's own data is without
+    those. Events go to the node's own (anonymous) topic if it has handlers, and to `topic` if it is set. A batch has
+    the level of its worst point (with `all`: of its best), and goes on whole. A template that fails ends the task.
+    """
+
+    spec = NodeSpec(
+        name="alert",
+        type_name="AlertNode",
+        properties=AlertProperties,
+        wants=(Edge.STREAM, Edge.BATCH),
+        provides=None,
+        doc=__doc__ or "",
+        takes_handlers=True,
+    )
+
+    properties: AlertProperties
+
+    def __init__(self, properties: AlertProperties, context: Context) -> None:
+        super().__init__(properties, context)
+        p = properties
+        if p.flapping is not None and max(p.flapping) > 1:
+            raise TaskFailed("alert flap thresholds are percentages and should be between 0 and 1")
+        topics = topics_of(p, context.task, context.node)
+        try:
+            self._events = EventWriter(p.id, p.message, p.details, not p.no_recoveries, topics, context)
+        except TemplateError as e:
+            raise TaskFailed(str(e)) from e
+        pause = p.state_changes_only
+        self._decisions = Decisions(
+            Policy(pause is not None, pause or 0, not p.no_recoveries, p.flapping, max(p.history, 2))
+        )
+        self._levels = Levels(
+            self._evaluators(p.info, p.warn, p.crit),
+            self._evaluators(p.info_reset, p.warn_reset, p.crit_reset),
+            context.error,
+        )
+        self._groups = Groups(context.table)
+        self._known = 0
+        for name in ("alerts_triggered", "oks_triggered", "infos_triggered", "warns_triggered", "crits_triggered"):
+            context.statistics.more[name] = 0
+        context.statistics.more["alerts_inhibited"] = 0
+
+    def groups_alive(self) -> int:
+        return len(self._groups)
+
+    def frame(self, frame: Frame) -> Sequence[Message]:
+        local = self._groups.local(frame.group)
+        by_group = frame.by_group()
+        firsts = by_group.order[by_group.starts]
+        order = GroupOrder(by_group.order, by_group.starts, by_group.ends, local[firsts].astype(np.int32))
+        try:
+            self._begin_new(order.groups, [self._events.id_of_point(frame, int(row)) for row in self._fresh(order)])
+            level = self._levels.of_stream(frame.points, order, self._decisions.level)
+            raised, lasted = self._decisions.decide(level, frame.points.time, order)
+            rows = np.flatnonzero(raised)
+            if not len(rows):
+                return []
+            sent = frame.take(rows)
+            events = self._events.of_points(sent, level[rows], lasted[rows])
+        except TemplateError as e:
+            raise TaskFailed(str(e)) from e
+        self._count(events)
+        out = sent.with_points(self._augmented(sent.points, events, np.arange(len(rows))))
+        return [regrouped(out, self.context.table) if self._tags() else out]
+
+    def batches(self, batches: Batches) -> Sequence[Message]:
+        local = self._groups.local(batches.group)
+        chosen: list[tuple[int, int, int, int, int]] = []
+        try:
+            for i, group in enumerate(local.tolist()):
+                if group >= self._known:
+                    self._begin_new(np.array([group]), [self._events.id_of_batch(batches, i)])
+                found = self._batch(batches, i, group)
+                if found is not None:
+                    chosen.append(found)
+            if not chosen:
+                return []
+            events = self._events.of_batches(batches, chosen)
+        except TemplateError as e:
+            raise TaskFailed(str(e)) from e
+        self._count(events)
+        out = batches.select(np.array([c[0] for c in chosen], dtype=np.intp))
+        return [out.with_points(self._augmented(out.points, events, out.batch_of_points()))]
+
+    def barriers(self, barriers: Barriers) -> Sequence[Message]:
+        if barriers.delete:
+            left = self._groups.without(barriers.group)
+            self._decisions.reach(len(self._groups))
+            self._decisions.keep(left)
+            self._groups.keep(left)
+            self._known = len(left)
+        return [barriers]
+
+    def state(self) -> State:
+        return {
+            "groups": self._groups.state(),
+            "levels": self._levels.state(),
+            "decisions": self._decisions.state(len(self._groups)),
+        }
+
+    def restore(self, state: State) -> None:
+        self._groups.restore(state["groups"])
+        self._known = len(self._groups)
+        self._levels.restore(state["levels"])
+        self._decisions.restore(state["decisions"])
+
+    def _evaluators(self, *conditions: LambdaValue | None) -> Mapping[int, Evaluator]:
+        table = self.context.table
+        return {i: Evaluator(c.expression, table) for i, c in enumerate(conditions, 1) if c is not None}
+
+    def _fresh(self, order: GroupOrder) -> list[int]:
+        """The first rows of groups that have not been seen before, by local number."""
+        new = np.flatnonzero(order.groups >= self._known)
+        return [int(order.order[order.starts[i]]) for i in new[np.argsort(order.groups[new])]]
+
+    def _begin_new(self, groups: np.ndarray[tuple[int], np.dtype[np.int32]], ids: list[str]) -> None:
+        """New groups (the highest of `groups`, ascending) begin as their topic remembers the alert of that id."""
+        if not ids and len(self._groups) == self._known:
+            return
+        self._decisions.reach(len(self._groups))
+        levels = self.context.around.levels
+        for group, id_ in zip(range(self._known, len(self._groups)), ids, strict=False):
+            for topic in self._events.topics:
+                remembered = levels.get(topic, {}).get(id_)
+                if remembered is not None:
+                    if remembered[0] != OK:
+                        self._decisions.begin(group, remembered[0], remembered[1])
+                    break
+        self._known = len(self._groups)
+
+    def _batch(self, batches: Batches, i: int, group: int) -> tuple[int, int, int, int, int] | None:
+        """(batch, its worst point's row, level, time, duration) if batch i raises an event."""
+        lo, hi = int(batches.offsets[i]), int(batches.offsets[i + 1])
+        if lo == hi:
+            return None
+        levels = self._levels.of_batch(batches.points.take(np.arange(lo, hi)), int(self._decisions.level[group]))
+        worst = int(np.argmax(levels))
+        level = int(levels.min()) if self.properties.all else int(levels[worst])
+        whole = self.properties.all or level == OK
+        time = int(batches.tmax[i]) if whole else int(batches.points.time[lo + worst])
+        duration = self._decisions.batch(group, level, time)
+        return None if duration is None else (i, lo + worst, level, time, duration)
+
+    def _tags(self) -> bool:
+        return bool(self.properties.level_tag or self.properties.id_tag)
+
+    def _augmented(self, points: Points, events: Raised, event_of: np.ndarray[tuple[int], np.dtype[np.intp]]) -> Points:
+        """Points with the fields and tags that the script asks for; `event_of`: which event each point belongs to."""
+        p = self.properties
+        columns: dict[str, Column | None] = {}
+        if p.level_field:
+            columns[p.level_field] = _strings(events.level_names()[event_of])
+        if p.message_field:
+            columns[p.message_field] = _strings(events.message_texts()[event_of])
+        if p.id_field:
+            columns[p.id_field] = _strings(events.id_texts()[event_of])
+        if p.duration_field:
+            columns[p.duration_field] = Column(Kind.INT, events.duration[event_of])
+        if columns:
+            points = points.with_columns(columns)
+        tags: dict[str, Column] = {}
+        if p.level_tag:
+            tags[p.level_tag] = _strings(events.level_names()[event_of])
+        if p.id_tag:
+            tags[p.id_tag] = _strings(events.id_texts()[event_of])
+        if tags:
+            points = points.with_series(with_tags(points.series, tags, self.context.table))
+        return points
+
+    def _count(self, events: Raised) -> None:
+        more = self.context.statistics.more
+        counts = np.bincount(events.level, minlength=CRITICAL + 1)
+        more["alerts_triggered"] += len(events.level)
+        for name, count in zip(("oks", "infos", "warns", "crits"), counts.tolist(), strict=True):
+            more[f"{name}_triggered"] += count
+
+
+def topics_of(properties: AlertProperties, task: str, node: str) -> tuple[str, ...]:
+    """The topics that the node sends to: its own, if it has handlers, then the one that the script names."""
+    own = (f"main:{task}:{node}",) if properties.handlers else ()
+    return (*own, properties.topic) if properties.topic else own
+
+
+def _strings(values: np.ndarray[tuple[int], np.dtype[np.object_]]) -> Column:
+    return Column(Kind.STRING, values)
+
+
+__all__ = ["LEVELS", "AlertNode", "AlertProperties", "topics_of"]
