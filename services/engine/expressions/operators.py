@@ -28,12 +28,12 @@ Key = tuple[str, ValueType, ValueType]
 
 def binary(symbol: str, left: ValueType, right: ValueType) -> Operation | None:
     """The operation of `left symbol right`, None where there is none. AND and OR are not here: they short-circuit."""
-    return _BINARY.get((symbol, left, right))
+    return BINARY.get((symbol, left, right))
 
 
 def unary(symbol: str, operand: ValueType) -> Operation | None:
     """The operation of `!x` or `-x`. Minus on a boolean is not, as in Kapacitor."""
-    return _UNARY.get((symbol, operand))
+    return UNARY.get((symbol, operand))
 
 
 def mismatch(symbol: str, left: ValueType, right: ValueType) -> str:
@@ -133,11 +133,11 @@ def _arithmetic() -> dict[Key, Operation]:
     return found
 
 
-_BINARY: dict[Key, Operation] = {**_comparisons(), **_arithmetic()}
+BINARY: dict[Key, Operation] = {**_comparisons(), **_arithmetic()}
 
 _NOT = Operation(BOOL, operator.not_, np.logical_not)
 
-_UNARY: dict[tuple[str, ValueType], Operation] = {
+UNARY: dict[tuple[str, ValueType], Operation] = {
     ("!", BOOL): _NOT,
     ("-", BOOL): _NOT,
     ("-", FLOAT): Operation(FLOAT, operator.neg, operator.neg),
@@ -148,7 +148,7 @@ _UNARY: dict[tuple[str, ValueType], Operation] = {
 
 def _symbols() -> dict[ValueType, frozenset[str]]:
     found: dict[ValueType, set[str]] = {BOOL: set(LOGICAL)}
-    for symbol, left, right in _BINARY:
+    for symbol, left, right in BINARY:
         found.setdefault(left, set()).add(symbol)
         found.setdefault(right, set()).add(symbol)
     return {type_: frozenset(symbols) for type_, symbols in found.items()}
