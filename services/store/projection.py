@@ -128,11 +128,18 @@ class Projection(Generic[E]):
     """A fold over one stream, with its state in memory and in a store. One event loop uses it."""
 
     def __init__(
-        self, store: Store, fold: Callable[[State, E], None], stream: str, save_seconds: float = SAVE_SECONDS
+        self,
+        store: Store,
+        fold: Callable[[State, E], None],
+        stream: str,
+        save_seconds: float = SAVE_SECONDS,
+        name: str | None = None,
     ) -> None:
+        """name: under which the store keeps it; the stream's unless the store has two folds of one stream."""
         self._store = store
         self._fold = fold
         self._stream = stream
+        self._name = name or stream
         self._save_seconds = save_seconds
         self.state = State()
         self._position = 0
@@ -203,11 +210,11 @@ class Projection(Generic[E]):
         self._log_id = log_id
         try:
             with self._store.read() as tx:
-                position, saved_id = tx.position_of(self._stream)
+                position, saved_id = tx.position_of(self._name)
                 self.state = State()
                 for name in self._store.buckets():
-                    stream, slash, bucket = name.partition("/")
-                    if slash and stream == self._stream:
+                    owner, slash, bucket = name.partition("/")
+                    if slash and owner == self._name:
                         entries = {_text(key): codec.unpack(value) for key, value in tx.items(name)}
                         self.state._buckets[bucket] = entries
         except ValueError as error:
@@ -250,12 +257,12 @@ class Projection(Generic[E]):
     def _write(self, dirty: dict[tuple[str, str], Any], position: int) -> None:
         with self._store.write() as tx:
             for (bucket, key), value in dirty.items():
-                name = f"{self._stream}/{bucket}"
+                name = f"{self._name}/{bucket}"
                 if value is None:
                     tx.delete(name, key)
                 else:
                     tx.put(name, key, codec.pack(value))
-            tx.set_position(position, self._stream, self._log_id)
+            tx.set_position(position, self._name, self._log_id)
         self._saved_position = position
 
     def _forget(self) -> None:
@@ -263,9 +270,9 @@ class Projection(Generic[E]):
         self._dirty = {}
         with self._store.write() as tx:
             for name in self._store.buckets():
-                if name.startswith(self._stream + "/"):
+                if name.startswith(self._name + "/"):
                     tx.drop(name)
-            tx.set_position(0, self._stream, self._log_id)
+            tx.set_position(0, self._name, self._log_id)
 
     async def _follow(
         self,

@@ -188,7 +188,7 @@ class Store:
                     if value is None:
                         txn.delete(keys.stored_key(key), db=bucket)
                     else:
-                        txn.put(keys.stored_key(key), keys.stored_value(key, value), db=bucket)
+                        txn.put(*keys.stored_pair(key, value), db=bucket)
             for key, value in changes.positions.items():
                 txn.put(key, value, db=self._buckets[_META])
         self._buckets |= opened
@@ -377,14 +377,25 @@ def _reason_to_set_aside(path: Path, mark: bytes) -> str:
         try:
             with env.begin() as txn:
                 found = txn.get(_SCHEMA, db=env.open_db(_META, txn=txn, create=False))
+            if found != mark:
+                return f"of another version: {_readable(found)}, not {_readable(mark)}"
+            return _damaged_value(env)
         finally:
             env.close()
     except lmdb.NotFoundError:
         return "of another program"
     except (lmdb.CorruptedError, lmdb.InvalidError, lmdb.VersionMismatchError, lmdb.PageNotFoundError) as error:
         return f"damaged: {error}"
-    if found != mark:
-        return f"of another version: {_readable(found)}, not {_readable(mark)}"
+
+
+def _damaged_value(env: lmdb.Environment) -> str:
+    with env.begin(write=True, buffers=True) as txn:
+        for name in [bytes(name) for name, _ in txn.cursor()]:
+            if name == _META:
+                continue
+            for key, stored in txn.cursor(env.open_db(name, txn=txn, create=False)):
+                if not keys.is_whole(key, stored):
+                    return f"damaged: a value in {name.decode('utf-8', 'replace')} is not what was written"
     return ""
 
 

@@ -61,16 +61,17 @@ def test_long_keys_are_whole_and_in_order(tmp_path: Path) -> None:
             assert len(tx.keys("b", "x")) == 7
 
 
-def test_the_map_grows_by_itself(tmp_path: Path) -> None:
+def test_the_map_grows_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.store.store._FIRST_MAP", 1 << 20)
     with Store.open(tmp_path / "s", "x", durable=False) as store:
-        blob = os.urandom(30 << 20)
+        blob = os.urandom(600_000)
         for number in range(4):
             with store.write() as tx:
                 tx.put("b", str(number), blob)
                 tx.put(f"new {number}", "k", b"v")
         with store.write() as tx:
-            tx.put("b", "huge", bytes(150 << 20))
-        assert store.get("b", "3") == blob and len(store.get("b", "huge") or b"") == 150 << 20
+            tx.put("b", "huge", bytes(20 << 20))
+        assert store.get("b", "3") == blob and len(store.get("b", "huge") or b"") == 20 << 20
         assert len(store.buckets()) == 5
 
 
@@ -85,6 +86,12 @@ def _damage_middle(path: Path) -> None:
     path.write_bytes(data)
 
 
+def _damage_value(path: Path) -> None:
+    data = path.read_bytes()
+    assert data.count(b"task 7 is here") == 1
+    path.write_bytes(data.replace(b"task 7 is here", b"task 8 is here"))
+
+
 def _truncate(path: Path) -> None:
     os.truncate(path, 3 * 4096)
 
@@ -93,12 +100,12 @@ def _text(path: Path) -> None:
     path.write_text("not a store\n" * 1000)
 
 
-@pytest.mark.parametrize("damage", [_damage_start, _damage_middle, _truncate, _text])
+@pytest.mark.parametrize("damage", [_damage_start, _damage_middle, _damage_value, _truncate, _text])
 def test_a_damaged_file_is_set_aside(tmp_path: Path, damage: object) -> None:
     path = tmp_path / "gateway.db"
     with Store.open(path, "gateway") as store, store.write() as tx:
         for number in range(1000):
-            tx.put("tasks", f"task {number}", bytes(500))
+            tx.put("tasks", f"task {number}", f"task {number} is here".encode() + bytes(500))
     damage(path)  # type: ignore[operator]
     with Store.open(path, "gateway") as store:
         assert store.set_aside is not None and store.set_aside.name.startswith("gateway.db.damaged-")
@@ -174,3 +181,37 @@ def test_kill_9_loses_no_commit_and_leaves_none_half(tmp_path: Path, durable: st
             assert position >= seen > 0
             for part in range(20):
                 assert store.get("b", f"{position % 50}/{part}") == b"%d" % position * 100
+
+
+_FILLER = """
+import resource, signal, sys
+from services.store.errors import StoreError
+from services.store.store import Store
+store = Store.open(sys.argv[1], "x", durable=False)
+with store.write() as tx:
+    tx.put("b", "before", b"1")
+limit = store.size + (1 << 20)
+hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+try:
+    with store.write() as tx:
+        tx.put("b", "before", b"2")
+        tx.put("b", "large", bytes(8 << 20))
+        tx.position = 5
+except StoreError as error:
+    print(error)
+assert store.get("b", "before") == b"1" and store.position() == 0
+resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+with store.write() as tx:
+    tx.put("b", "after", b"3")
+    tx.position = 6
+"""
+
+
+def test_without_room_nothing_is_written_and_later_it_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    run = subprocess.run([sys.executable, "-c", _FILLER, str(path)], capture_output=True, text=True, check=True)
+    assert "cannot write to the store" in run.stdout
+    with Store.open(path, "x") as store:
+        assert store.set_aside is None
+        assert store.items("b") == [(b"after", b"3"), (b"before", b"1")] and store.position() == 6
