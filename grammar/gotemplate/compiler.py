@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from grammar.gotemplate import nodes
 from grammar.gotemplate.errors import TemplateError
-from grammar.gotemplate.expr import Frame, Read, Run
+from grammar.gotemplate.expr import Expr, Frame, Read, Run
 from grammar.gotemplate.expressions import Expressions
 from grammar.gotemplate.functions import element
 from grammar.gotemplate.gofmt import text_of
@@ -16,10 +16,14 @@ from grammar.gotemplate.values import FLOAT64, STRING, Function, GoType, Int, St
 
 
 class Body(NamedTuple):
-    """A compiled template: what runs it, and how many variables it needs."""
+    """A compiled template: what runs it, and how many variables it needs.
+
+    line, where set, gives the whole text of a template without branches, calls and variables.
+    """
 
     run: Run
     slots: int
+    line: Read | None = None
 
 
 class Compiler:
@@ -39,8 +43,10 @@ class Compiler:
         found = self.bodies.get((name, dot))
         if found is None:
             statements = _Statements(self, name, dot)
-            run = statements.list_of(self.trees[name], dot)
-            found = self.bodies[name, dot] = Body(run, statements.slots)
+            tree = self.trees[name]
+            line = statements.line(tree, dot)
+            run = _writing(line) if line is not None else statements.list_of(tree, dot)
+            found = self.bodies[name, dot] = Body(run, statements.slots, line)
         return found
 
     def error(self, name: str, at: nodes.Node, message: str) -> TemplateError:
@@ -100,22 +106,41 @@ class _Statements(Expressions):
                 return _jump(_Break if node.kind == "break" else _Continue)
         raise AssertionError(node)
 
+    def line(self, tree: nodes.NodeList, dot: GoType | None) -> Read | None:
+        """The text of a template that is nothing but text and values; None for any other."""
+        layout = []
+        reads: list[Read] = []
+        for node in tree.nodes:
+            if isinstance(node, nodes.Text):
+                layout.append(node.text.replace("%", "%%"))
+            elif isinstance(node, nodes.Action) and not node.pipe.decl:
+                layout.append("%s")
+                reads.append(self.text(self.pipe(node.pipe, dot)))
+            else:
+                return None
+        whole = "".join(layout)
+        if whole == "%s":
+            return reads[0]
+        return lambda frame: whole % tuple([read(frame) for read in reads])
+
     def action(self, node: nodes.Action, dot: GoType | None) -> Run:
         value = self.pipe(node.pipe, dot)
+        return _silent(value.read) if node.pipe.decl else _writing(self.text(value))
+
+    def text(self, value: Expr) -> Read:
+        """The value as the text that an action prints."""
         read = value.read
-        if node.pipe.decl:
-            return _silent(read)
         if value.type is STRING:
-            return lambda frame: frame.write(read(frame))
+            return read
         if value.type is FLOAT64:
-            return lambda frame: frame.write(format_float(read(frame), "g"))
+            return lambda frame: format_float(read(frame), "g")
         read = self.box(value).read
 
-        def run(frame: Frame) -> None:
+        def text(frame: Frame) -> str:
             found = read(frame)
-            frame.write("<no value>" if found is None else text_of(found))
+            return "<no value>" if found is None else text_of(found)
 
-        return run
+        return text
 
     def branch(self, node: nodes.Branch, dot: GoType | None) -> Run:
         scope = len(self.names)
@@ -207,6 +232,10 @@ def _jump(kind: type[Exception]) -> Run:
         raise kind
 
     return run
+
+
+def _writing(read: Read) -> Run:
+    return lambda frame: frame.write(read(frame))
 
 
 def _silent(read: Read) -> Run:

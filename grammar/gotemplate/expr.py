@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from grammar.gotemplate import nodes
-from grammar.gotemplate.values import INTERFACE, Function, GoType
+from grammar.gotemplate.values import INTERFACE, Function, GoType, needs_box
 
 
 class Frame:
@@ -91,17 +91,30 @@ def static(declared: GoType | None) -> GoType | None:
 
 
 def plain_fields(base: Expr, idents: list[str], node: nodes.Node) -> Expr | None:
-    """Fields of structs in structs from dot or $, read in one go; None where the chain is anything else."""
+    """Fields of structs in structs from dot or $, the last perhaps a key of a map; None for any other chain."""
     if not base.path:
         return None
     declared = base.type
-    for ident in idents:
+    path = base.path
+    for number, ident in enumerate(idents, 1):
         struct = declared.struct if declared is not None else None
         if struct is None or ident not in struct.go_fields or ident in struct.go_type.methods:
-            return None
+            is_entry = declared is not None and declared.kind == "map" and not needs_box(declared.elem)
+            return _entry(path, ident, node) if is_entry and number == len(idents) else None
         declared = static(struct.go_fields[ident])
-    path = ".".join([base.path, *idents])
+        path = f"{path}.{ident}"
     return Expr(attrgetter(path), declared, node, path)
+
+
+def _entry(path: str, key: str, node: nodes.Node) -> Expr:
+    """An entry of a map in a field of a struct; nil where there is none."""
+    read = attrgetter(path)
+
+    def entry(frame: Frame) -> Any:
+        table = read(frame)
+        return table.get(key) if table else None
+
+    return Expr(entry, None, node)
 
 
 def bad_count(name: str, function: Function, given: Given) -> str:

@@ -347,20 +347,22 @@ class Expressions:
         struct = go_type.struct
         if struct is not None and ident in struct.go_fields:
             if given.anything():
-                return self.refuse(at, f"{ident} has arguments but cannot be invoked as function")
+                return self.refuse(at, f"{ident} has arguments but cannot be invoked as function", given)
             get = attrgetter(ident)
             return lambda frame, value: get(value), static(struct.go_fields[ident]), at
         if go_type.kind == "map":
             if given.anything():
-                return self.refuse(at, f"{ident} is not a method but has arguments")
+                return self.refuse(at, f"{ident} is not a method but has arguments", given)
             return _entry(ident, go_type), None, at
         name = "interface {}" if through else go_type.name
-        return self.refuse(at, f"can't evaluate field {ident} in type {name}")
+        return self.refuse(at, f"can't evaluate field {ident} in type {name}", given)
 
-    def refuse(self, at: nodes.Node, message: str) -> tuple[Step, None, nodes.Node]:
-        error = self.error
+    def refuse(self, at: nodes.Node, message: str, given: Given) -> tuple[Step, None, nodes.Node]:
+        error, before = self.error, given.final
 
         def step(frame: Frame, value: Any) -> NoReturn:
+            if before is not None:
+                before.read(frame)
             raise error(at, message)
 
         return step, None, at
@@ -370,9 +372,9 @@ class Expressions:
     ) -> tuple[Step, GoType | None, nodes.Node]:
         problem = bad_count(ident, method, given)
         if problem:
-            return self.refuse(at, problem)
+            return self.refuse(at, problem, given)
         if method.results != 1:
-            return self.refuse(at, f"can't call method/function {quote(ident)} with {method.results} results")
+            return self.refuse(at, f"can't call method/function {quote(ident)} with {method.results} results", given)
         call = method.call
         values = self.arguments(method, at, given)
         if not values:
@@ -394,4 +396,9 @@ def _map_index(table: Expr, key: Expr) -> Expr | None:
         return None
     missing = zero_of(declared.elem)
     read, read_key = table.read, key.read
-    return Expr(lambda frame: read(frame).get(read_key(frame), missing), static(declared.elem), key.at)
+
+    def entry(frame: Frame) -> Any:
+        found = read(frame)
+        return found.get(read_key(frame), missing) if found else missing
+
+    return Expr(entry, static(declared.elem), key.at)

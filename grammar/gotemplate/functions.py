@@ -26,9 +26,10 @@ from grammar.gotemplate.values import (
     zero_of,
 )
 
-_HTML = re.compile("[\x00\"'&<>]")
-_HTML_ESCAPES = {"\x00": "\ufffd", '"': "&#34;", "'": "&#39;", "&": "&amp;", "<": "&lt;", ">": "&gt;"}
+# The ampersand comes first: the others bring in new ones.
+_HTML_ESCAPES = (("&", "&amp;"), ("\x00", "\ufffd"), ('"', "&#34;"), ("'", "&#39;"), ("<", "&lt;"), (">", "&gt;"))
 _JS = re.compile("[\\\\'\"<>&=\x00-\x1f]|[^\x00-\x7f]")
+_SIMPLE = frozenset((str, int, float, bool))
 _JS_ESCAPES = {"\\": "\\\\", "'": "\\'", '"': '\\"'}
 
 
@@ -39,7 +40,15 @@ def truth(value: Any) -> bool:
 
 def html(*args: Any) -> str:
     """Text safe in HTML."""
-    return _HTML.sub(lambda found: _HTML_ESCAPES[found[0]], _joined(args))
+    return escape_markup(_joined(args))
+
+
+def escape_markup(text: str) -> str:
+    """The text with what has a meaning in HTML replaced by entities."""
+    for char, entity in _HTML_ESCAPES:
+        if char in text:
+            text = text.replace(char, entity)
+    return text
 
 
 def js(*args: Any) -> str:
@@ -204,6 +213,8 @@ def _basic(value: Any) -> str:
 
 
 def _equal(first: Any, second: Any) -> bool:
+    if first.__class__ is second.__class__ and first.__class__ in _SIMPLE:
+        return bool(first == second)
     one, other = _basic(first), _basic(second)
     if one != other and {one, other} != {"int", "uint"}:
         if first is None or second is None:
@@ -215,10 +226,19 @@ def _equal(first: Any, second: Any) -> bool:
         return first is second
     kind = _known(first)
     if kind.kind != _known(second).kind:
-        raise CallError(f"non-comparable types {text_of(first)}: {kind.name}, {_known(second).name}: {text_of(second)}")
-    if kind.kind in ("map", "slice"):
-        raise CallError(f"non-comparable type {text_of(second)}: {_known(second).name}")
-    return first is second or (kind.name == "time.Time" and bool(first.ns == second.ns))
+        name = _known(second).name
+        raise CallError(f"non-comparable types {sprintf('%s', first)}: {kind.name}, {name}: {text_of(second)}")
+    if not _comparable(_known(second)):
+        raise CallError(f"non-comparable type {sprintf('%s', second)}: {_known(second).name}")
+    return bool(first == second)
+
+
+def _comparable(go_type: GoType) -> bool:
+    """False for maps and slices, and for structs that hold one."""
+    struct = go_type.struct
+    if struct is None or struct.go_pointer:
+        return go_type.kind not in ("map", "slice")
+    return all(_comparable(one) for one in struct.go_fields.values())
 
 
 BUILTINS: Final[dict[str, Function]] = {

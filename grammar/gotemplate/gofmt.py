@@ -48,6 +48,8 @@ def text_of(value: Any) -> str:
         return value
     if value.__class__ is float:
         return format_float(value, "g")
+    if value.__class__ is int:
+        return str(value)
     return format_value(value, "v", _PLAIN)
 
 
@@ -78,6 +80,12 @@ def sprintf(layout: str, *args: Any) -> str:
         if isinstance(piece, str):
             out.append(piece)
             continue
+        if at < len(args):
+            fast = piece.fast.get(args[at].__class__)
+            if fast is not None and (fast[-1] not in "fe" or math.isfinite(args[at])):
+                out.append(fast % args[at])
+                at += 1
+                continue
         text, at, moved = _verb(piece, args, at)
         reordered = reordered or moved
         out.append(text)
@@ -94,6 +102,10 @@ class _Verb(NamedTuple):
     precision_arg: bool
     indexes: tuple[str | None, str | None, str | None]
     plain: bool
+    # A width or precision in digits right after the first index.
+    crowded: bool
+    # By type of value, what Python's % formats alike.
+    fast: dict[type, str]
 
 
 @lru_cache(maxsize=512)
@@ -135,7 +147,15 @@ def _parse_verb(found: re.Match[str]) -> _Verb:
         spec.named, spec.plus = spec.plus, False
     indexes = (found["arg"], found["parg"], found["varg"])
     plain = width != "*" and precision != "*" and not any(indexes)
-    return _Verb(spec, verb, width == "*", precision == "*", indexes, plain)
+    fast: dict[type, str] = {}
+    if plain and not spec.sharp:
+        if verb in ("f", "e"):
+            fast[float] = found[0]
+        elif verb == "d" and not found["dot"]:
+            fast[int] = found[0]
+        elif verb == "s" and not found["flags"].strip("-"):
+            fast[str] = found[0]
+    return _Verb(spec, verb, width == "*", precision == "*", indexes, plain, bool(width or found["dot"]), fast)
 
 
 def _verb(piece: _Verb, args: tuple[Any, ...], at: int) -> tuple[str, int, bool]:
@@ -149,7 +169,8 @@ def _verb(piece: _Verb, args: tuple[Any, ...], at: int) -> tuple[str, int, bool]
         spec = dataclasses.replace(spec)
         note, at, good = _arguments(piece, spec, args, at)
         if note:
-            return note + _shown(verb, spec, args, at, good)[0], at + 1, moved
+            text, at = _shown(verb, spec, args, at, good)
+            return note + text, at, moved
     text, at = _shown(verb, spec, args, at, good)
     return text, at, moved
 
@@ -180,7 +201,9 @@ def _arguments(piece: _Verb, spec: Spec, args: tuple[Any, ...], at: int) -> tupl
             spec.width, spec.minus, spec.zero = -width, True, False
         else:
             spec.width = width
-        first = None
+    elif first is not None and piece.crowded:
+        # Go takes %[1]5d and %[1].2d for mistakes.
+        good = False
     at, good = _index(second, args, at, good)
     if piece.precision_arg:
         precision, at = _int_arg(args, at)
@@ -230,7 +253,7 @@ def format_value(value: Any, verb: str, spec: Spec, depth: int = 0, methods: boo
     match go_type.kind:
         case "string":
             if verb in _TEXT_VERBS:
-                return _full_string(value) if spec.full else _text(value, verb, spec)
+                return _text(value, verb, spec)
         case "int" | "uint":
             text = _integer(int(value), verb, spec, go_type.kind == "uint")
             if text is not None:
@@ -279,7 +302,7 @@ def _pad(text: str, spec: Spec) -> str:
 
 def _text(text: str, verb: str, spec: Spec) -> str:
     if spec.full:
-        return _full_string(text)
+        verb = "q"
     cut = text if spec.precision is None else text[: spec.precision]
     if verb == "q":
         if spec.sharp and _backquotable(cut):
@@ -293,10 +316,6 @@ def _text(text: str, verb: str, spec: Spec) -> str:
         shown = mark + joined if joined else ""
         return _pad(shown.upper() if verb == "X" else shown, spec)
     return _pad(cut, spec)
-
-
-def _full_string(text: str) -> str:
-    return quote(text)
 
 
 def _backquotable(text: str) -> bool:
@@ -389,7 +408,7 @@ def _sharp(text: str, verb: str, precision: int) -> str:
     head, tail = (text[: cut.start()], text[cut.start() :]) if cut else (text, "")
     if "." not in head:
         head += "."
-    if verb in "gGxX":
+    if verb in "gGx":
         # Go counts the x of 0x among the digits.
         wanted = 6 if precision == -1 else max(precision, 1)
         count = len(re.sub(r"[-+ .]", "", head).lstrip("0")) or 1

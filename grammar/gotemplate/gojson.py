@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Final
 
 from grammar.gotemplate.errors import CallError
 from grammar.gotemplate.strconv import decompose, format_float
 from grammar.gotemplate.values import Struct, type_of
 
 _UNSAFE = re.compile('[\x00-\x1f"\\\\<>&\u2028\u2029\udc80-\udcff]')
+_Layout = list[tuple[str, str, bool]]
+_LAYOUTS: dict[type, _Layout] = {}
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def to_json(value: Any) -> str:
     """The value as one line of JSON. Raises CallError "json: unsupported value: NaN" and the like."""
-    if value is None:
-        return "null"
-    if value.__class__ is str:
-        return _string(value)
-    if value.__class__ is bool:
-        return "true" if value else "false"
+    write = _WRITERS.get(value.__class__)
+    return write(value) if write is not None else _other(value)
+
+
+def _other(value: Any) -> str:
     if isinstance(value, Struct):
         return _struct(value)
     for name in ("go_json", "go_text"):
@@ -37,16 +39,16 @@ def to_json(value: Any) -> str:
         case "int" | "uint":
             return str(int(value))
         case "float":
-            return _float(value)
+            return _float(float(value))
         case "map":
             return _map(value)
         case "slice":
-            return f"[{','.join([to_json(one) for one in value])}]"
+            return _slice(value)
     raise CallError(f"json: unsupported type: {go_type.name if go_type else 'nil'}")
 
 
 def _string(text: str) -> str:
-    return f'"{_UNSAFE.sub(_escape, text)}"'
+    return f'"{_UNSAFE.sub(_escape, text)}"' if _UNSAFE.search(text) else f'"{text}"'
 
 
 def _escape(found: re.Match[str]) -> str:
@@ -57,6 +59,9 @@ def _escape(found: re.Match[str]) -> str:
 
 
 def _float(value: float) -> str:
+    if 1e-4 <= abs(value) < 1e16 or value == 0:
+        text = float.__repr__(value)
+        return text[:-2] if text.endswith(".0") else text
     if not math.isfinite(value):
         raise CallError(f"json: unsupported value: {format_float(value, 'g')}")
     exponent = decompose(value)[2]
@@ -67,14 +72,42 @@ def _float(value: float) -> str:
 
 
 def _map(value: Mapping[str, Any]) -> str:
-    return f"{{{','.join([f'{_string(key)}:{to_json(value[key])}' for key in sorted(value)])}}}"
+    return f"{{{','.join([_name(key) + to_json(value[key]) for key in sorted(value)])}}}"
+
+
+@lru_cache(maxsize=4096)
+def _name(key: str) -> str:
+    """A key of an object with its colon; the same few come again and again."""
+    return _string(key) + ":"
+
+
+def _slice(value: Sequence[Any]) -> str:
+    return f"[{','.join([to_json(one) for one in value])}]"
 
 
 def _struct(value: Struct) -> str:
     parts = []
-    for field in value.go_fields:
-        name, _, options = value.go_json.get(field, field).partition(",")
+    cls = type(value)
+    for field, name, omits_empty in _LAYOUTS.get(cls) or _layout(cls):
         one = getattr(value, field)
-        if options != "omitempty" or one not in (None, "", {}, [], 0):
-            parts.append(f"{_string(name)}:{to_json(one)}")
+        if not omits_empty or one not in (None, "", {}, [], 0):
+            parts.append(name + to_json(one))
     return f"{{{','.join(parts)}}}"
+
+
+def _layout(cls: type[Struct]) -> _Layout:
+    """The fields of a struct in order: attribute, name with colon, and whether it is left out when empty."""
+    tags = [(field, *cls.go_json.get(field, field).partition(",")) for field in cls.go_fields]
+    found = _LAYOUTS[cls] = [(field, _name(name), options == "omitempty") for field, name, _, options in tags]
+    return found
+
+
+_WRITERS: Final[dict[type, Callable[[Any], str]]] = {
+    str: _string,
+    float: _float,
+    int: str,
+    bool: lambda value: "true" if value else "false",
+    type(None): lambda value: "null",
+    dict: _map,
+    list: _slice,
+}

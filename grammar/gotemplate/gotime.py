@@ -88,6 +88,12 @@ class Time:
         self.ns = ns
         self.local = local
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Time) and self.ns == other.ns and self.local == other.local
+
+    def __hash__(self) -> int:
+        return hash((self.ns, self.local))
+
     def zone(self) -> tuple[str, int]:
         """The zone's abbreviation and its offset in seconds east of UTC at this time."""
         if not self.local:
@@ -108,10 +114,14 @@ class Time:
         return format_time(self, layout)
 
     def go_string(self) -> str:
-        return format_time(self, "2006-01-02 15:04:05.999999999 -0700 MST")
+        if self.local:
+            return format_time(self, "2006-01-02 15:04:05.999999999 -0700 MST")
+        return f"{_stamp(self, ' ')} +0000 UTC"
 
     def go_json(self) -> str:
-        return f'"{format_time(self, RFC3339_NANO)}"'
+        if self.local:
+            return f'"{format_time(self, RFC3339_NANO)}"'
+        return f'"{_stamp(self, "T")}Z"'
 
     def go_syntax(self) -> str:
         """The time as a Go expression (%#v)."""
@@ -178,7 +188,7 @@ def _part_of(name: str) -> _Part:
 
 
 def _fraction(ns: int, style: str) -> str:
-    digits = f"{ns:09d}"[: len(style) - 1].ljust(len(style) - 1, "0")
+    digits = f"{ns:09d}"[: len(style) - 1]
     if style[1] == "9":
         digits = digits.rstrip("0")
     return style[0] + digits if digits else ""
@@ -209,6 +219,15 @@ _FORMATS: Final[dict[str, _Part]] = {
     "pm": lambda t, y, mo, d, s: "pm" if s >= 43_200 else "am",
     "MST": lambda t, y, mo, d, s: t.zone()[0],
 }
+
+
+def _stamp(moment: Time, between: str) -> str:
+    """Date and time of day of a time in UTC, with the fraction that it has."""
+    year, month, day, second = moment.civil()
+    rest = moment.ns % SECOND
+    fraction = f".{rest:09d}".rstrip("0") if rest else ""
+    clock = f"{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}"
+    return f"{'-' if year < 0 else ''}{abs(year):04d}-{month:02d}-{day:02d}{between}{clock}{fraction}"
 
 
 def _decimal(value: int, unit: int) -> str:

@@ -126,6 +126,9 @@ def parse_float(text: str) -> float | None:
 
 def format_float(value: float, verb: str, precision: int = -1) -> str:
     """Go's strconv.FormatFloat for 64 bits: verb one of e E f g G x X b, precision -1 for the shortest text."""
+    if verb == "g" and precision < 0 and (1e-4 <= abs(value) < 1e6 or value == 0):
+        text = float.__repr__(value)
+        return text[:-2] if text.endswith(".0") else text
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):

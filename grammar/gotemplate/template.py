@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from grammar.gotemplate import nodes
-from grammar.gotemplate.compiler import Compiler, struct_type
+from grammar.gotemplate.compiler import Body, Compiler, struct_type
 from grammar.gotemplate.errors import TemplateError
 from grammar.gotemplate.expr import Frame
 from grammar.gotemplate.functions import BUILTINS, JSON
@@ -20,16 +21,18 @@ from grammar.gotemplate.values import Function
 _STRAY_BYTES = re.compile("[\udc80-\udcff]")
 
 
+@lru_cache(maxsize=4096)
 def parse(text: str, name: str, json: bool = False) -> Template:
     """A text/template; with json it may call the json function, as an alert-template of httppost does.
 
-    Raises TemplateError "template: NAME:LINE: …".
+    The same text and name give the same Template. Raises TemplateError "template: NAME:LINE: …".
     """
     functions = {**BUILTINS, "json": JSON} if json else BUILTINS
     trees = parse_trees(text, name, functions)
     return Template(name, trees, lambda: Compiler(text, name, trees, functions))
 
 
+@lru_cache(maxsize=4096)
 def parse_html(text: str, name: str) -> Template:
     """An html/template with the json function, as the details of an alert are one.
 
@@ -48,30 +51,35 @@ class Template:
         self._uses = fields_used(trees, name)
         self._make = compiler
         self._compiler: Compiler | None = None
-        self._bodies: dict[type, tuple[Callable[[Frame], None], int]] = {}
+        self._bodies: dict[type, Body] = {}
 
     def execute(self, data: Any) -> str:
         """The template's text for one dot. Raises TemplateError in Go's words where it fails."""
-        body = self._bodies.get(data.__class__)
-        if body is None:
-            body = self._prepare(data)
-        out: list[str] = []
-        try:
-            body[0](Frame(data, out.append, body[1]))
-        except RecursionError:
-            raise TemplateError(f"template: {self.name}: exceeded maximum template depth") from None
-        text = "".join(out)
+        run, slots, line = self._bodies.get(data.__class__) or self._prepare(data)
+        if line is not None:
+            text: str = line(Frame(data, _no_writer, slots))
+        else:
+            out: list[str] = []
+            try:
+                run(Frame(data, out.append, slots))
+            except RecursionError:
+                raise TemplateError(f"template: {self.name}: exceeded maximum template depth") from None
+            text = "".join(out)
         return text if text.isascii() else _STRAY_BYTES.sub("\ufffd", text)
 
     def uses(self) -> frozenset[str] | None:
         """The fields of the top-level dot that the template reads; None where it uses dot as a whole."""
         return self._uses
 
-    def _prepare(self, data: Any) -> tuple[Callable[[Frame], None], int]:
+    def _prepare(self, data: Any) -> Body:
         if self._compiler is None:
             self._compiler = self._make()
         body = self._bodies[data.__class__] = self._compiler.body(self.name, struct_type(data))
         return body
+
+
+def _no_writer(text: str) -> None:
+    raise AssertionError("a template without branches gives its text as a whole")
 
 
 def _escaped(text: str, name: str, trees: dict[str, nodes.NodeList], functions: Mapping[str, Function]) -> Compiler:

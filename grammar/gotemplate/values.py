@@ -145,7 +145,7 @@ class Struct:
 
     def __init_subclass__(cls, go: str, pointer: bool = False, json: Mapping[str, str] | None = None) -> None:
         super().__init_subclass__()
-        dataclasses.dataclass(eq=False)(cls)
+        dataclasses.dataclass(eq=not pointer)(cls)
         hints = typing.get_type_hints(cls, include_extras=True)
         names = [one.name for one in dataclasses.fields(cls)]  # type: ignore[arg-type]
         cls.go_fields = {name: _from_hint(hints[name]) for name in names}

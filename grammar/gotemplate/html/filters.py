@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Final
 
 from grammar.gotemplate.errors import CallError
-from grammar.gotemplate.functions import json_line
+from grammar.gotemplate.functions import escape_markup, json_line
 from grammar.gotemplate.gofmt import sprint
 from grammar.gotemplate.gojson import to_json
 from grammar.gotemplate.html.attributes import PLAIN, attribute_kind
@@ -51,18 +51,11 @@ def _replacer(table: Mapping[str, str], others: str = "") -> Callable[[str], str
     return replace
 
 
-_HTML_TABLE = {
-    "\0": "\ufffd",
-    '"': "&#34;",
+_NOSPACE_TABLE = {
+    **{char: f"&#{ord(char)};" for char in "\t\n\v\f\r =`\"'+"},
     "&": "&amp;",
-    "'": "&#39;",
-    "+": "&#43;",
     "<": "&lt;",
     ">": "&gt;",
-}
-_NOSPACE_TABLE = {
-    **_HTML_TABLE,
-    **{char: f"&#{ord(char)};" for char in "\t\n\v\f\r =`"},
     "\0": "&#xfffd;",
 }
 _JS_TABLE = {
@@ -83,7 +76,6 @@ _CSS_TABLE = {
     **{char: f"\\{ord(char):x}" for char in "\0\t\n\f\r\"&'()+/:;<>{}"},
     "\\": "\\\\",
 }
-_html = _replacer(_HTML_TABLE)
 _nospace = _replacer(_NOSPACE_TABLE, "\ufdd0-\ufdef\ufff0-\uffff")
 _js_string = _replacer(_JS_TABLE)
 _js_regexp = _replacer(_REGEXP_TABLE)
@@ -105,7 +97,8 @@ def _plain(args: tuple[Any, ...]) -> str:
 
 def escape_html(*args: Any) -> str:
     """Text between tags, in a textarea or title, or in a quoted attribute."""
-    return _html(_plain(args))
+    # Go escapes + here too, unlike its function html.
+    return escape_markup(_plain(args)).replace("+", "&#43;")
 
 
 def escape_nospace(*args: Any) -> str:
