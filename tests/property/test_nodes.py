@@ -1,0 +1,150 @@
+"""Every node: how the input was cut into frames, and a restart from saved state between any two, must not show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.engine.nodes import classes
+from tests.support.graph import ScriptRun, plain_effects
+
+FROM = "stream|from().measurement('m').groupBy('h')"
+WINDOW = f"{FROM}|window().period(4s).every(2s)"
+NOTHING_TO_RUN = {"stream", "batch", "query"}
+"""Sources that no points come to."""
+
+SCRIPTS: dict[str, list[str]] = {
+    "from": [
+        "stream|from().groupBy('h')",
+        "stream|from().measurement('m').groupByMeasurement().round(2s)",
+        """stream|from().measurement('m').where(lambda: "v" > 0.0).groupBy(*).truncate(3s)""",
+    ],
+    "where": [
+        f"""{FROM}|where(lambda: "v" > 0.5)""",
+        f"""{FROM}|where(lambda: count() % 3 != 0 AND isPresent("v"))""",
+        f"""{WINDOW}|where(lambda: sigma("v") < 2.0)""",
+    ],
+    "eval": [
+        f"""{FROM}|eval(lambda: "v" * 2.0, lambda: "d" + 1.0).as('d', 'e').keep('v', 'e')""",
+        f"""{FROM}|eval(lambda: string("v"), lambda: count()).as('t', 'n').tags('t').keep()""",
+        f"""stream|from().groupBy(*)|eval(lambda: string("v")).as('t').tags('t').quiet()|window().period(2s).every(2s)""",
+        f"""{WINDOW}|eval(lambda: "v" + 1.0, lambda: spread("v")).as('w', 's').keep()""",
+    ],
+    "groupBy": [
+        f"{FROM}|groupBy('k')",
+        f"{FROM}|groupBy(*).exclude('h').byMeasurement()",
+        f"{WINDOW}|groupBy('k')",
+    ],
+    "window": [
+        f"{FROM}|window().period(3s).every(2s)",
+        f"{FROM}|window().period(2s).every(3s).align()",
+        f"{FROM}|window().period(4s).every(2s).align().fillPeriod()",
+        f"{FROM}|window().period(3s).every(0s)",
+        f"{FROM}|window().periodCount(3).everyCount(2)",
+        f"{FROM}|window().periodCount(2).everyCount(3).fillPeriod()",
+    ],
+    "stateDuration": [
+        f"""{FROM}|stateDuration(lambda: "v" > 0.5).as('d').unit(1ms)""",
+        f"""{WINDOW}|stateDuration(lambda: "v" > 0.5)""",
+    ],
+    "stateCount": [
+        f"""{FROM}|stateCount(lambda: "v" > 0.5).as('d')""",
+        f"""{WINDOW}|stateCount(lambda: "v" > 0.5 OR count() > 2)""",
+    ],
+    "derivative": [
+        f"{FROM}|derivative('v').unit(1ms).as('d')",
+        f"{FROM}|derivative('v').nonNegative()",
+        f"{WINDOW}|derivative('v')",
+    ],
+    "alert": [
+        f"""{FROM}|alert().crit(lambda: "v" > 2.0).warn(lambda: "v" > 0.5).warnReset(lambda: "v" < 0.0)
+            .stateChangesOnly().topic('t').levelTag('level').durationField('d')""",
+        f"""{FROM}|alert().info(lambda: count() % 4 > 1).stateChangesOnly(3s).topic('t').idField('id')
+            .id('{{{{ index .Tags "h" }}}}').message('{{{{ .Level }}}} {{{{ .Time }}}}').details('{{{{ .Fields }}}}')""",
+        f"""{FROM}|alert().crit(lambda: "v" > 0.5).flapping(0.2, 0.5).history(4).topic('t').noRecoveries()""",
+        f"""{WINDOW}|alert().crit(lambda: "v" > 0.5).topic('t').levelField('l').messageField('m')""",
+        f"""{WINDOW}|alert().warn(lambda: "v" > 0.5).topic('t').all().stateChangesOnly()""",
+    ],
+    "httpOut": [f"{FROM}|httpOut('x')", f"{WINDOW}|httpOut('x')"],
+    "noOp": [f"{FROM}|noOp()"],
+}
+
+
+@dataclass
+class Result:
+    """All that a run can be known by."""
+
+    out: dict[str, Any]
+    effects: dict[str, list[Any]]
+    counts: dict[str, dict[str, int]]
+    endpoints: dict[str, Any]
+
+    def __init__(self, run: ScriptRun) -> None:
+        self.out, self.effects, self.counts = run.out, plain_effects(run.effects), run.counts()
+        self.endpoints = {name: run.endpoint(name) for name in run.run.endpoints()}
+
+    def differs(self, other: Result) -> str:
+        """The first difference, as text; empty where there is none. By repr, so that 1 is not 1.0 and NaN is NaN."""
+        for part in ("out", "effects", "counts", "endpoints"):
+            mine, its = getattr(self, part), getattr(other, part)
+            if repr(mine) != repr(its):
+                for key in mine:
+                    if repr(mine[key]) != repr(its.get(key)):
+                        return f"{part} of {key}:\n one by one: {mine[key]}\n otherwise:  {its.get(key)}"
+                return f"{part}: {mine} / {its}"
+        return ""
+
+
+@st.composite
+def points(draw: st.DrawFn) -> list[str]:
+    """Lines: several groups, points late or of equal time, fields missing or of another type."""
+    odd = draw(st.booleans())
+    usual = st.sampled_from(["0.0", "1.5", "3.0", "-1.0", "0.25"])
+    values = usual | st.sampled_from(["", "2i", "1i", '"s"', '"t"', "true"]) if odd else usual
+    lines, time = [], 10
+    for _ in range(draw(st.integers(1, 24))):
+        time += draw(st.sampled_from([0, 0, 1, 1, 1, 2, 5, -1, -3]))
+        h, k = draw(st.sampled_from(["a", "b", ""])), draw(st.sampled_from(["x", "y", ""]))
+        tags = "".join(f",{n}={v}" for n, v in (("h", h), ("k", k)) if v)
+        fields = [f"{n}={v}" for n, v in (("v", draw(values)), ("w", draw(usual)), ("i", "7i")) if v]
+        name = draw(st.sampled_from(["m", "m", "m", "m", "n"]))
+        lines.append(f"{name}{tags} {','.join(fields)} {time * 10**9}")
+    return lines
+
+
+@st.composite
+def cut_points(draw: st.DrawFn) -> tuple[list[str], list[int], set[int]]:
+    """Lines, where to cut them into frames, and before which frames to restart."""
+    lines = draw(points())
+    cuts = sorted(draw(st.sets(st.integers(1, len(lines)), max_size=6)) | {len(lines)})
+    return lines, cuts, draw(st.sets(st.integers(0, len(cuts) - 1), max_size=3))
+
+
+def test_every_node_is_held_to_it() -> None:
+    assert set(SCRIPTS) | NOTHING_TO_RUN == set(classes()) | NOTHING_TO_RUN
+
+
+@pytest.mark.parametrize(
+    "script", [pytest.param(s, id=f"{node}-{i}") for node in SCRIPTS for i, s in enumerate(SCRIPTS[node])]
+)
+@settings(max_examples=12, deadline=None)
+@given(cut_points())
+def test_cuts_and_restarts_do_not_show(script: str, cut: tuple[list[str], list[int], set[int]]) -> None:
+    lines, cuts, restarts = cut
+    script = f"{script}|httpOut('end')"
+    one_by_one, otherwise = ScriptRun(script), ScriptRun(script)
+    for line in lines:
+        one_by_one.write(line)
+    begin = 0
+    for i, end in enumerate(cuts):
+        if i in restarts:
+            otherwise.restart()
+        otherwise.write(*lines[begin:end])
+        begin = end
+    for run in (one_by_one, otherwise):
+        run.finish()
+    assert not (difference := Result(one_by_one).differs(Result(otherwise))), difference

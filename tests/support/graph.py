@@ -1,0 +1,259 @@
+"""Runs a TICKscript through the real thing, without NATS: what every node gave, snapshots at any point, the clock."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from grammar.tickscript.parser import parse
+from services.engine.column import Value
+from services.engine.effects import Alerts, Effect, Write
+from services.engine.frame import Barriers, Batches, Frame, Message, Step
+from services.engine.intake import Intake, Slice
+from services.engine.node import Node
+from services.engine.nodes import classes, registry
+from services.engine.series import SeriesTable
+from services.engine.task import Surroundings, TaskRun
+from services.log import Log
+from services.pipeline.compile import compile_script
+from services.pipeline.spec import HandlerSpec
+from services.store import codec
+
+NOW = 1_700_000_000 * 10**9
+"""When messages are stored, and the time of points that have none."""
+
+Cause = tuple[int, ...]
+"""(sequence, row) of the point that caused something, or (tick,)."""
+
+
+class Point(NamedTuple):
+    """A point on a stream edge."""
+
+    name: str
+    group: str
+    tags: dict[str, str]
+    time: int
+    fields: dict[str, Value]
+    cause: Cause
+
+
+class Batch(NamedTuple):
+    """A batch on a batch edge; points as (tags, time, fields)."""
+
+    name: str
+    group: str
+    tags: dict[str, str]
+    time: int
+    points: list[tuple[dict[str, str], int, dict[str, Value]]]
+    cause: Cause
+
+
+class Barrier(NamedTuple):
+    """A barrier, or the end of a group."""
+
+    group: str
+    time: int
+    delete: bool
+    cause: Cause
+
+
+Given = Point | Batch | Barrier
+
+
+@dataclass(frozen=True)
+class _Message:
+    seq: int
+    data: bytes
+    time_ns: int
+    headers: dict[str, str] | None
+
+
+_parsed = functools.lru_cache(1000)(parse)
+
+
+class _Kept(Log):
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__("engine")
+        self._lines = lines
+
+    def _write(self, level: int, msg: str, keys: dict[str, Any]) -> None:
+        if level >= logging.ERROR:
+            self._lines.append(msg + (" " + keys["stack"] if "stack" in keys else ""))
+
+
+class ScriptRun:
+    """One task. `out`: by node name, all that the node has given so far. `effects`: what was to be done outside.
+
+    `reasons`: what has been logged, repetitions left out.
+    """
+
+    def __init__(
+        self,
+        script: str,
+        *,
+        dbrps: Iterable[tuple[str, str]] = (("db", "rp"),),
+        handlers: Mapping[str, HandlerSpec] | None = None,
+        precision: str = "n",
+        surroundings: Surroundings | None = None,
+    ) -> None:
+        self._script, self._dbrps, self._handlers = script, tuple(dbrps), dict(handlers or {})
+        self._precision, self._surroundings = precision, surroundings
+        self._seq = 0
+        self.out: dict[str, list[Given]] = {}
+        self.effects: list[Effect] = []
+        self.reasons: list[str] = []
+        self._start()
+
+    def _start(self) -> None:
+        self.table = SeriesTable()
+        self.intake = Intake(self.table)
+        graph = compile_script(_parsed(self._script), registry(self._handlers)).graph
+        self.run = TaskRun("t", graph, self._dbrps, classes(), self.table, _Kept(self.reasons), self._surroundings)
+        self.nodes: dict[str, Node] = {}
+        for place, node in self.run.nodes():
+            self.nodes[place.name] = node
+            given = self.out.setdefault(place.name, [])
+            for method in ("run", "tick", "finish"):
+                self._listen(node, method, given)
+
+    def _listen(self, node: Node, method: str, given: list[Given]) -> None:
+        original: Callable[..., Sequence[Message]] = getattr(node, method)
+
+        def listening(*arguments: Any) -> Sequence[Message]:
+            messages = list(original(*arguments))
+            for message in messages:
+                given.extend(plain(message, self.table, self.run.current))
+            return messages
+
+        setattr(node, method, listening)
+
+    def write(self, *bodies: str, db: str = "db", rp: str = "rp") -> ScriptRun:
+        """One step: some messages, each a body of line protocol, that reach the task as one frame."""
+        messages = []
+        for body in bodies:
+            self._seq += 1
+            messages.append(_Message(self._seq, body.encode(), NOW + self._seq, {"precision": self._precision}))
+        piece, refused = self.intake.decode(db, rp, messages)
+        assert not refused, refused
+        if piece is not None:
+            self.effects += self.run.step(piece, self._measurements(piece))
+        return self
+
+    def tick(self, now: int) -> ScriptRun:
+        """The clock has reached `now` (ns): everything that waits for it happens, each at its time."""
+        while (due := self.run.next_tick()) is not None and due <= now:
+            self.effects += self.run.tick(due)
+        return self
+
+    def finish(self, now: int = NOW) -> ScriptRun:
+        """The task ends."""
+        self.effects += self.run.finish(now)
+        return self
+
+    def restart(self) -> ScriptRun:
+        """As after a crash: a new task in a new process takes up the saved state."""
+        state = codec.pack(self.run.state())
+        self.run.close()
+        self._start()
+        self.run.restore(codec.unpack(state))
+        return self
+
+    def last(self, name: str) -> list[Given]:
+        """What the node of this name, or the last one of this kind, has given."""
+        if name in self.out:
+            return self.out[name]
+        found = [n for n in self.out if n.rstrip("0123456789") == name]
+        return self.out[max(found, key=lambda n: int(n[len(name) :]))]
+
+    def endpoint(self, name: str) -> Any:
+        """What an httpOut node shows."""
+        return self.run.endpoint(name)
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """node-stats without the times."""
+        nodes = self.run.statistics()["node-stats"]
+        return {n: {k: v for k, v in s.items() if k != "avg_exec_time_ns"} for n, s in nodes.items()}
+
+    def _measurements(self, piece: Slice) -> frozenset[int] | None:
+        names = self.run.measurements
+        return None if names is None else frozenset(map(self.intake.measurement, names))
+
+
+def plain(message: Message, table: SeriesTable, step: Step) -> list[Given]:
+    """A message as plain values, checked to be what frames, batches and barriers have to be."""
+    assert (np.diff(message.cause) >= 0).all() or step.tick, "causes must not fall"
+    causes = [_cause(c, step) for c in message.cause.tolist()]
+    if isinstance(message, Barriers):
+        return [
+            Barrier(table.group(g).id, t, message.delete, c)
+            for g, t, c in zip(message.group.tolist(), message.time.tolist(), causes, strict=True)
+        ]
+    rows = message.points.rows()
+    for name, column in message.points.columns().items():
+        assert len(column) == len(message.points), name
+    tags = [dict(table.series(s).tags) for s in message.points.series.tolist()]
+    times = message.points.time.tolist()
+    groups = [table.group(g) for g in message.group.tolist()]
+    if isinstance(message, Frame):
+        out: list[Given] = []
+        assert len(message.group) == len(message.points) == len(causes)
+        for i, group in enumerate(groups):
+            name = table.series(int(message.points.series[i])).name
+            for key, value in group.tags:
+                assert tags[i].get(key, "") == value, "a point is not of its group"
+            assert not group.by_name or group.name == name
+            out.append(Point(name, group.id, tags[i], times[i], rows[i], causes[i]))
+        return out
+    assert isinstance(message, Batches)
+    offsets = message.offsets.tolist()
+    assert offsets[0] == 0 and offsets[-1] == len(rows) and len(offsets) == len(message) + 1
+    batches: list[Given] = []
+    for i, group in enumerate(groups):
+        mine = [(tags[r], times[r], rows[r]) for r in range(offsets[i], offsets[i + 1])]
+        batches.append(Batch(message.names[i], group.id, dict(group.tags), int(message.tmax[i]), mine, causes[i]))
+    return batches
+
+
+def _cause(cause: int, step: Step) -> Cause:
+    return (step.tick,) if step.tick else (int(step.seq[cause]), int(step.row[cause]))
+
+
+def one_by_one(lines: str) -> list[str]:
+    """The lines of some line protocol."""
+    return [line.strip() for line in lines.strip().splitlines() if line.strip()]
+
+
+def plain_effects(effects: Sequence[Effect]) -> dict[str, list[Any]]:
+    """Effects as plain values, in order for each node (alerts) or target (writes); other outputs are counted."""
+    found: dict[str, list[Any]] = {}
+    for effect in effects:
+        if isinstance(effect, Alerts):
+            found.setdefault(effect.node, []).extend(_events(effect))
+        elif isinstance(effect, Write):
+            found.setdefault(f"{effect.database}.{effect.retention_policy}", []).append(
+                (effect.lines, effect.message_id)
+            )
+        else:
+            found.setdefault("outputs", []).append("output")
+    return found
+
+
+def _events(alerts: Alerts) -> list[dict[str, Any]]:
+    events = []
+    for i in range(len(alerts.level)):
+        event: dict[str, Any] = {n: int(getattr(alerts, n)[i]) for n in ("level", "time", "duration")}
+        event["identity"] = tuple(int(getattr(alerts, n)[i]) for n in ("seq", "row", "ordinal"))
+        event["topics"], event["recoverable"] = alerts.topics, alerts.recoverable
+        event["id"] = alerts.ids[alerts.id_of[i]]
+        event["message"] = alerts.messages[alerts.message_of[i]]
+        event["details"] = None if alerts.details is None else alerts.details[i]
+        event["series"] = alerts.series[alerts.series_of[i]]
+        event["fields"] = {n: v for n, c in sorted(alerts.columns.items()) if (v := c.value(i)) is not None}
+        event["data"] = None if alerts.data is None else alerts.data[i]
+        events.append(event)
+    return events
