@@ -43,6 +43,7 @@ class Alerts:
     series_of: NDArray[np.int32]
     columns: dict[str, Column] = field(default_factory=dict)  # a stream's fields, a row each
     data: list[dict[str, Any]] | None = None  # a batch's: the whole result series for each event
+    server: tuple[str, str, str] = ("", "", "")  # hostname, cluster id, server id, as default details show them
 
 
 @dataclass(frozen=True, slots=True)

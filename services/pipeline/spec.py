@@ -263,6 +263,10 @@ class HandlerSpec:
     type_name: str  # the reference's type, for its error texts: `AlertHTTPPostHandler`
     properties: type[Properties]
     doc: str
+    # The handler's options as JSON, made of the properties that a script has filled: what run.started carries.
+    options: Callable[[Any], dict[str, Any]] = dataclasses.asdict
+    # check(options, config sections): ValueError, in the reference's words, where a task with it cannot start.
+    check: Callable[[dict[str, Any], Mapping[str, Any]], None] = lambda options, sections: None
 
 
 @dataclass(slots=True)

@@ -1,7 +1,7 @@
 """Alert events on the bus: one JSON message for all events of a node in a step, as columns.
 
-Shape (see schemas/events for the words): task, node, topic, started, ids + id, messages + message, details, level, time,
-duration, seq, row, ordinal, recoverable, series + of, columns {name: {kind, values, valid}}, data.
+Shape: task, node, topic, started, ids + id, messages + message, details, level, time, duration, seq, row, ordinal,
+recoverable, series + of, columns {name: {kind, values, valid}}, data, server. Words as in services.engine.effects.
 """
 
 from __future__ import annotations
@@ -40,12 +40,13 @@ def encode(alerts: Alerts, topic: str, started: int) -> bytes:
         "of": alerts.series_of,
         "columns": {name: _column(c) for name, c in alerts.columns.items()},
         "data": alerts.data,
+        "server": alerts.server,
     }
     return orjson.dumps(body, default=_plain, option=_OPTIONS)
 
 
 def decode(data: bytes) -> tuple[Alerts, int]:
-    """Alerts (with the message's one topic) and `started`. ValueError, KeyError or TypeError where it is no such message."""
+    """Alerts (with the message's one topic) and `started`. ValueError, KeyError or TypeError for any other message."""
     body = orjson.loads(data)
     alerts = Alerts(
         task=body["task"],
@@ -67,6 +68,7 @@ def decode(data: bytes) -> tuple[Alerts, int]:
         series_of=np.array(body["of"], dtype=np.int32),
         columns={name: _from_json(c) for name, c in body["columns"].items()},
         data=body["data"],
+        server=tuple(body["server"]),
     )
     return alerts, int(body["started"])
 

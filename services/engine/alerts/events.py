@@ -214,6 +214,7 @@ class EventWriter:
                 series_of=np.array([number[id(k)] for k in keys], dtype=np.int32),
                 columns=columns,
                 data=data,
+                server=(self._server.Hostname, self._server.ClusterID, self._server.ServerID),
             )
         )
 

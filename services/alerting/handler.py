@@ -1,0 +1,53 @@
+"""What every alert handler is: a module in services/alerting/handlers with these names in it.
+
+SPEC: HandlerSpec                     what scripts may write of it
+OPTIONS: marshmallow schema           its options as JSON -> an instance of its options class
+CONFIG_SECTIONS: {name: schema}       the sections of the configuration that it reads, if any
+check(options, sections) -> None      raises ValueError, in the reference's words, where it cannot work with these
+async handle(event, options, around)  sends one event; raises Unsent or Refused where the sink did not take it
+
+A handler keeps nothing between events but what `Around` lends to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from marshmallow import Schema
+
+from services.pipeline.spec import HandlerSpec
+
+if TYPE_CHECKING:
+    from services.alerting.event import Event
+    from services.alerting.http import Http
+
+
+class Unsent(Exception):
+    """The sink did not answer, or said that it cannot now: to try again may help."""
+
+
+class Refused(Exception):
+    """The sink has answered that it does not take the event, or it cannot be sent at all: it is given up on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What all handlers share. sections: the configuration's, by name; http: one client for all."""
+
+    http: Http
+    sections: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Handler(Protocol):
+    """A module of services/alerting/handlers."""
+
+    SPEC: HandlerSpec
+    OPTIONS: Schema
+
+    @staticmethod
+    def check(options: Any, sections: Mapping[str, Any]) -> None: ...
+
+    @staticmethod
+    async def handle(event: Event, options: Any, around: Around) -> None: ...
