@@ -50,34 +50,36 @@ _LITTLE = sys.byteorder == "little"
 class Text:
     """A buffer with PAD bytes before and after what is of interest, to be read bytewise and in words."""
 
-    __slots__ = ("bytes", "raw", "words")
+    __slots__ = ("bytes", "last", "raw", "words")
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
         self.bytes: NDArray[np.uint8] = np.frombuffer(raw, np.uint8)
+        self.last = len(raw) - 8
         self.words: UintArray = np.ndarray((max(len(raw) - 7, 0),), np.dtype("<u8"), raw, 0, (1,))
 
     def before(self, ends: IntArray, lengths: IntArray) -> UintArray:
         """The last up to eight bytes of texts that end before `ends`; zeros in place of what is not theirs."""
-        return self._word(ends - 8) & _LAST[np.minimum(lengths, 8)]
+        return self.word(ends - 8) & _LAST[np.minimum(lengths, 8)]
 
     def after(self, starts: IntArray, lengths: IntArray) -> UintArray:
         """The first up to eight bytes of texts; zeros in place of what is not theirs."""
-        return self._word(starts) & _FIRST[np.minimum(lengths, 8)]
+        return self.word(starts) & _FIRST[np.minimum(lengths, 8)]
 
-    def _word(self, at: IntArray) -> UintArray:
+    def word(self, at: IntArray) -> UintArray:
+        """The eight bytes at each position."""
         words = self.words[at]
         return words if _LITTLE else words.astype(np.uint64)
 
-    def equal(self, starts: IntArray, length: int, to: bytes) -> BoolArray:
-        """Which of the texts of `length` bytes at `starts` are `to`."""
+    def equal(self, starts: IntArray, to: bytes) -> BoolArray:
+        """Whether `to` stands at each position."""
         same = np.ones(len(starts), dtype=np.bool_)
-        at = 0
-        while at < length:
-            size = min(8, length - at)
-            want = _u(int.from_bytes(to[at : at + size], "little"))
-            same &= (self._word(starts + at) & _FIRST[size]) == want
-            at += size
+        for at in range(0, len(to), 8):
+            part = to[at : at + 8]
+            word = self.word(starts + at if at else starts)
+            if len(part) < 8:
+                word &= _FIRST[len(part)]
+            same &= word == _u(int.from_bytes(part, "little"))
         return same
 
 
@@ -140,20 +142,28 @@ def integers(text: Text, ends: IntArray, lengths: IntArray) -> tuple[UintArray, 
     Runs of equal texts, as the times of a body often are, are read once.
     """
     good = (lengths > 0) & (lengths <= 19)
-    words = [text.before(ends - back, np.clip(lengths - back, 0, 8)) for back in (0, 8, 16)]
+    if not len(ends):
+        return np.zeros(0, dtype=np.uint64), good
+    least, most = int(lengths.min()), int(lengths.max())
+    words = []
+    for back in range(0, min(most, MAX_LENGTH), 8):
+        word = text.word(ends - back - 8)
+        word ^= _ZEROS
+        if least < back + 8:
+            word &= _LAST[lengths[0] - back] if least == most else _LAST[np.clip(lengths - back, 0, 8)]
+        words.append(word)
     fresh = np.ones(len(ends), dtype=np.bool_)
-    if len(ends):
-        np.not_equal(words[0][1:], words[0][:-1], out=fresh[1:])
-        for other in (words[1], words[2], lengths):
-            fresh[1:] |= other[1:] != other[:-1]
+    np.not_equal(lengths[1:], lengths[:-1], out=fresh[1:])
+    for word in words:
+        fresh[1:] |= word[1:] != word[:-1]
     at = np.flatnonzero(fresh)
     value = np.zeros(len(at), dtype=np.uint64)
     right = good[at]
-    for i in (2, 1, 0):
-        word = words[i][at] ^ (_ZEROS & _LAST[np.clip(lengths[at] - 8 * i, 0, 8)])
-        right &= ((word | (word + _NOT_DIGIT)) & _HIGH) == 0
+    for word in reversed(words):
+        some = word[at]
+        right &= ((some | (some + _NOT_DIGIT)) & _HIGH) == 0
         value *= _TENS[8]
-        value += _number(word)
+        value += _number(some)
     runs = np.diff(at, append=len(ends))
     return np.repeat(value, runs), np.repeat(right, runs)
 
@@ -183,7 +193,7 @@ def _part(text: Text, ends: IntArray, lengths: IntArray) -> tuple[UintArray, Int
 
 def _word_of_digits(text: Text, ends: IntArray, lengths: IntArray) -> tuple[UintArray, UintArray]:
     """The last up to eight bytes, "0" as 0, and the highest bit of each byte that is no digit."""
-    word = text._word(ends - 8)
+    word = text.word(ends - 8)
     word ^= _ZEROS
     word &= _LAST[np.minimum(lengths, 8)]
     odd = word + _NOT_DIGIT

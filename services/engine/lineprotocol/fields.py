@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.engine.column import DTYPES, BoolArray, Column, IntArray, Kind, Rows, Value, column_of
+from services.engine.column import DTYPES, BoolArray, Column, IntArray, Kind, Rows, Value
 from services.engine.lineprotocol import careful
 from services.engine.lineprotocol.digits import Text
+from services.engine.lineprotocol.rows import RowFields, escaped
 from services.engine.lineprotocol.scan import Scan
+from services.engine.lineprotocol.text import REPLACED
 from services.engine.lineprotocol.values import BOOL, FLOAT, INT, NONE, STRING, CodeArray, Values, read
 
-_SPECIAL = re.compile(r'[," =]')
-_REPLACED = "\ufffd"
 _KINDS = {FLOAT: Kind.FLOAT, INT: Kind.INT, STRING: Kind.STRING, BOOL: Kind.BOOL}
 _CODES = {float: FLOAT, int: INT, str: STRING, bool: BOOL}
-# So few rows are read one by one; their fields are kept for the next question.
-_FEW = 24
-_ROWS_KEPT = 4096
+# So few rows are read one by one.
+FEW = 24
 # A column asked for this part of the rows, or more, is decoded for all of them.
 _MOST = 0.5
 # After so many names the rest is told apart one by one.
@@ -32,24 +30,23 @@ class Fields:
     """The fields of lines of a scan: row i is line `lines[i]`, or was read carefully and stands in `odd`."""
 
     def __init__(self, scan: Scan, lines: IntArray, odd: dict[int, dict[str, Value]]) -> None:
-        self.unreadable: set[tuple[int, str]] = set()
+        self._few = RowFields(len(lines), self._text, odd)
+        self.unreadable = self._few.unreadable
         self._scan = scan
         self._lines = lines
         self._odd = odd
         self._lacks = np.array(list(odd), dtype=np.int64)
         self._spans: _Spans | None = None
         self._whole: dict[str, _Decoded | None] = {}
-        self._rows: dict[int, dict[bytes, bytes]] = {}
         self._names: list[str] | None = None
 
     def column(self, name: str, rows: Rows | None) -> Column | None:
         """See Lines.column."""
-        if rows is None or name in self._whole or len(rows) >= max(_MOST * len(self._lines), _FEW + 1):
+        if rows is None or name in self._whole or len(rows) >= max(_MOST * len(self._lines), FEW + 1):
             whole = self._decoded(name)
             return None if whole is None else whole.column(rows)
-        if len(rows) <= _FEW:
-            column = column_of([self._value(row, name) for row in rows.tolist()])
-            return None if column.valid is not None and not column.valid.any() else column
+        if len(rows) <= FEW:
+            return self._few.column(name, rows)
         decoded = self._decode(name, self._spans_of(rows), rows)
         return None if decoded is None else decoded.column(None)
 
@@ -59,15 +56,13 @@ class Fields:
             if self._names is None:
                 self._names = self._names_in(self._all_spans(), list(self._odd))
             return self._names
-        if len(rows) > _FEW:
+        if len(rows) > FEW:
             return self._names_in(self._spans_of(rows), rows.tolist() if self._odd else [])
-        found: set[str] = set()
-        for row in rows.tolist():
-            if row in self._odd:
-                found.update(self._odd[row])
-            else:
-                found.update(careful.unescape_name(raw) for raw in self._row(row))
-        return sorted(found)
+        return self._few.names(rows)
+
+    def _text(self, row: int) -> bytes:
+        line = self._lines[row]
+        return self._scan.text.raw[self._scan.key_end[line] + 1 : self._scan.fields_end[line]]
 
     def _names_in(self, spans: _Spans, rows: list[int]) -> list[str]:
         found = {name for row in rows for name in self._odd.get(row, ())}
@@ -81,14 +76,13 @@ class Fields:
 
     def _decode(self, name: str, spans: _Spans, rows: Rows | None) -> _Decoded | None:
         """One field over the spans' rows: all, or `rows`."""
-        some = spans.find(name)
+        some, at = spans.find(name)
         n = len(self._lines) if rows is None else len(rows)
         strange = self._odd.items() if rows is None else self._odd_among(rows)
         odd = {i: fields[name] for i, fields in strange if name in fields}
         if not len(some) and not odd:
             return None
         values = read(self._scan.text, spans.equals[some] + 1, spans.ends[some])
-        at = spans.rows[some]
         if not values.codes.all():
             bad = at[values.codes == NONE]
             self.unreadable.update((row, name) for row in (bad if rows is None else rows[bad]).tolist())
@@ -109,92 +103,95 @@ class Fields:
         lacks = np.flatnonzero(np.isin(rows, self._lacks)) if self._odd else self._lacks
         return _Spans(self._scan, self._lines[rows], lacks)
 
-    def _value(self, row: int, name: str) -> Value | None:
-        if row in self._odd:
-            return self._odd[row].get(name)
-        fields = self._row(row)
-        text = fields.get(_escaped(name))
-        if text is None and _REPLACED in name:
-            text = next((t for raw, t in reversed(fields.items()) if careful.unescape_name(raw) == name), None)
-        if text is None:
-            return None
-        value = careful.value(text)
-        if isinstance(value, float | int | str):
-            return value
-        self.unreadable.add((row, name))
-        return None
-
-    def _row(self, row: int) -> dict[bytes, bytes]:
-        """The fields of a row as written."""
-        found = self._rows.get(row)
-        if found is None:
-            if len(self._rows) >= _ROWS_KEPT:
-                self._rows.clear()
-            line = int(self._lines[row])
-            scan = self._scan
-            text = scan.text.raw[scan.key_end[line] + 1 : scan.fields_end[line]]
-            if b'"' in text or b"\\" in text:
-                found = dict(careful.pairs(text))
-            else:
-                words = text.replace(b",", b"=").split(b"=")
-                found = dict(zip(words[::2], words[1::2], strict=True))
-            self._rows[row] = found
-        return found
-
-
-def _escaped(name: str) -> bytes:
-    return _SPECIAL.sub(r"\\\g<0>", name).encode(errors="surrogatepass")
-
 
 class _Spans:
     """Where the fields of some rows stand, row by row.
 
-    rows: int64[fields], which of the rows. begins (of the name), equals, ends: int64[fields], bytes.
+    begins (of the name), equals, ends (of the value): int64[fields], positions in the text.
     """
 
-    __slots__ = ("_lengths", "_text", "begins", "ends", "equals", "rows")
+    __slots__ = ("_counts", "_grid", "_lengths", "_rows", "_text", "begins", "ends", "equals")
 
     def __init__(self, scan: Scan, lines: IntArray | None, lacks: IntArray) -> None:
         """`lines`: of the rows, None for all of the scan. `lacks`: rows without any."""
         counts = scan.counts if lines is None else scan.counts[lines]
         before, equals, ends = scan.fields(lines)
-        rows = np.repeat(np.arange(len(counts)), counts)
+        self._rows: IntArray | None = None
         if len(lacks) and counts[lacks].any():
+            rows = np.repeat(np.arange(len(counts)), counts)
             keep = ~np.isin(rows, lacks)
-            before, equals, ends, rows = before[keep], equals[keep], ends[keep], rows[keep]
+            before, equals, ends, self._rows = before[keep], equals[keep], ends[keep], rows[keep]
         self._text: Text = scan.text
+        self._counts = counts
+        self._grid = lines is None and self._rows is None and scan.grid
         self.begins = before + 1
         self.equals = equals
         self.ends = ends
-        self.rows: IntArray = rows
         self._lengths = equals - self.begins
 
-    def find(self, name: str) -> IntArray:
-        """Which fields have that name."""
-        if _REPLACED not in name:
-            return self._find(_escaped(name))
-        found = [self._find(raw) for raw in self.names() if careful.unescape_name(raw) == name]
-        return np.sort(np.concatenate(found)) if found else np.arange(0)
+    def find(self, name: str) -> tuple[IntArray, IntArray]:
+        """The fields that have that name, and the row of each."""
+        if REPLACED not in name:
+            raw = escaped(name)
+            return self._in_grid(raw) if self._grid else self._find(raw)
+        found = [self._find(raw)[0] for raw in self.names() if careful.unescape_name(raw) == name]
+        some = np.sort(np.concatenate(found)) if found else np.arange(0)
+        return some, self.rows[some]
+
+    @property
+    def rows(self) -> IntArray:
+        """int64[fields], the row of each field."""
+        if self._rows is None:
+            self._rows = np.repeat(np.arange(len(self._counts)), self._counts)
+        return self._rows
 
     def names(self) -> set[bytes]:
         """The different names, as written."""
         raw = self._text.raw
         found: set[bytes] = set()
-        left = np.arange(len(self.rows))
+        left = np.arange(len(self.begins))
+        if self._grid:
+            # Mostly, lines with the same marks have the same names.
+            width = int(self._counts[0])
+            for first in range(width):
+                name = raw[self.begins[first] : self.equals[first]]
+                if self._same(np.arange(first, len(left), width), name).all():
+                    found.add(name)
+            if len(found) == width:
+                return found
         while len(left) and len(found) < _NAMES_AT_ONCE:
             name = raw[self.begins[left[0]] : self.equals[left[0]]]
             found.add(name)
-            other = self._lengths[left] != len(name)
-            same = np.flatnonzero(~other)
-            other[same] = ~self._text.equal(self.begins[left[same]], len(name), name)
-            left = left[other]
+            left = left[~self._same(left, name)]
         spans = zip(self.begins[left].tolist(), self.equals[left].tolist(), strict=True)
         found.update(raw[a:b] for a, b in spans)
         return found
 
-    def _find(self, name: bytes) -> IntArray:
+    def _find(self, name: bytes) -> tuple[IntArray, IntArray]:
         some = np.flatnonzero(self._lengths == len(name))
-        return some[self._text.equal(self.begins[some], len(name), name)]
+        some = some[self._text.equal(self.begins[some], name)]
+        return some, self.rows[some]
+
+    def _in_grid(self, name: bytes) -> tuple[IntArray, IntArray]:
+        """As _find, where each row has as many fields. Mostly the name stands in the same place in all rows."""
+        width = int(self._counts[0])
+        lengths = self._lengths.reshape(-1, width) == len(name)
+        places: list[int] = np.flatnonzero(lengths.any(axis=0)).tolist()
+        same = [self._same(np.arange(c, len(self.begins), width), name) for c in places]
+        used = [(c, s) for c, s in zip(places, same, strict=True) if s.any()]
+        if len(used) == 1:
+            rows = np.flatnonzero(used[0][1])
+            return rows * width + used[0][0], rows
+        return self._find(name) if used else (np.arange(0), np.arange(0))
+
+    def _same(self, some: IntArray, name: bytes) -> BoolArray:
+        """Which of some fields have that name."""
+        same: BoolArray = self._lengths[some] == len(name)
+        if same.all():
+            return self._text.equal(self.begins[some], name)
+        at = np.flatnonzero(same)
+        same[at] = self._text.equal(self.begins[some[at]], name)
+        return same
 
 
 class _Decoded:

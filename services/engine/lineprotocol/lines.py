@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from services.engine.column import Column, IntArray, Rows, Value
 from services.engine.lineprotocol import careful
-from services.engine.lineprotocol.fields import Fields
-from services.engine.lineprotocol.keytable import number
+from services.engine.lineprotocol.fields import FEW, Fields
+from services.engine.lineprotocol.keytable import number, number_one
+from services.engine.lineprotocol.rows import RowFields
 from services.engine.lineprotocol.scan import Scan
+from services.engine.lineprotocol.usual import SMALL, is_usual, split_usual
 from services.engine.lineprotocol.validate import carefully
 
 Int32Array = NDArray[np.int32]
@@ -44,8 +46,15 @@ class Lines:
     """
 
     def __init__(
-        self, time: IntArray, payload: Int32Array, row: Int32Array, keys: _Keys, fields: Fields, malformed: int
+        self,
+        time: IntArray,
+        payload: Int32Array,
+        row: Int32Array,
+        keys: _Keys | _KeyList,
+        fields: Fields | RowFields,
+        malformed: int,
     ) -> None:
+        """Made by `decode`."""
         self.n: Final = len(time)
         self.time = time
         self.payload = payload
@@ -105,14 +114,20 @@ class _Keys:
     def number(self, table: dict[bytes, int], new: Callable[[bytes], int]) -> IntArray:
         if not self._odd:
             return number(self._scan.text, self._starts, self._ends, table, new)
-        numbers = np.empty(len(self._starts), dtype=np.int64)
-        # In the order of lines, so that new series are numbered the same however the input was cut.
-        for row, key in enumerate(self.all()):
-            found = table.get(key)
-            if found is None:
-                found = table[key] = new(key)
-            numbers[row] = found
-        return numbers
+        return np.array([number_one(key, table, new) for key in self.all()], dtype=np.int64)
+
+
+class _KeyList:
+    """Series keys of a few lines."""
+
+    def __init__(self, keys: list[bytes]) -> None:
+        self._keys = keys
+
+    def all(self) -> list[bytes]:
+        return self._keys
+
+    def number(self, table: dict[bytes, int], new: Callable[[bytes], int]) -> IntArray:
+        return np.array([number_one(key, table, new) for key in self._keys], dtype=np.int64)
 
 
 def decode(payloads: Sequence[Payload]) -> tuple[Lines, list[Rejected]]:
@@ -121,6 +136,9 @@ def decode(payloads: Sequence[Payload]) -> tuple[Lines, list[Rejected]]:
     Whether a payload parses is judged by its structure and times, and by its values only in lines that are not of
     the usual form; a value that turns out not to be readable later is missing, and counted in `Lines.malformed`.
     """
+    few = _few(payloads)
+    if few is not None:
+        return few, []
     units = np.array([careful.multiplier(p.precision) for p in payloads] or [1], dtype=np.int64)
     received = np.array([p.received_ns for p in payloads] or [0], dtype=np.int64) // units * units
     scan = Scan([p.body for p in payloads] or [b""], units)
@@ -130,28 +148,60 @@ def decode(payloads: Sequence[Payload]) -> tuple[Lines, list[Rejected]]:
         owner = int(scan.payload[line])
         if owner in rejected or owner in scan.broken:
             continue
+        text = next(careful.lines(scan.line(line)), None)
+        if text is None:
+            scan.skip[line] = True
+            continue
         try:
-            point = _odd(scan.line(line), int(units[owner]))
+            odd[line] = _odd(text, int(units[owner]))
         except careful.LineError:
             rejected[owner] = carefully(payloads[owner].body, int(units[owner])) or ""
-            continue
-        if point is None:
-            scan.skip[line] = True
-        else:
-            odd[line] = point
     kept = ~scan.skip
     alone: dict[int, list[_Odd]] = {}
     for owner in sorted(scan.broken):
         error = carefully(payloads[owner].body, int(units[owner]))
         if error is None:
             lines = careful.lines(payloads[owner].body)
-            alone[owner] = [p for line in lines if (p := _odd(line, int(units[owner]))) is not None]
+            alone[owner] = [_odd(line, int(units[owner])) for line in lines]
         else:
             rejected[owner] = error
     if rejected or scan.broken:
         kept &= ~np.isin(scan.payload, [*rejected, *scan.broken])
     made = _assemble(scan, received, kept, odd, alone)
     return made, [Rejected(i, rejected[i]) for i in sorted(rejected)]
+
+
+def _few(payloads: Sequence[Payload]) -> Lines | None:
+    """Lines of a few small payloads, if all of them are in the usual form."""
+    if sum(len(p.body) for p in payloads) > SMALL:
+        return None
+    keys: list[bytes] = []
+    fields: list[bytes] = []
+    time: list[int] = []
+    owner: list[int] = []
+    row: list[int] = []
+    for index, payload in enumerate(payloads):
+        unit = careful.multiplier(payload.precision)
+        if not is_usual(payload.body, unit):
+            return None
+        lines = [line for line in payload.body.split(b"\n") if line]
+        if len(keys) + len(lines) > FEW:
+            return None
+        for line in lines:
+            end, last, stamp = split_usual(line)
+            keys.append(line[:end])
+            fields.append(line[end + 1 : last])
+            time.append((payload.received_ns // unit if stamp is None else stamp) * unit)
+        owner += [index] * len(lines)
+        row += range(len(lines))
+    return Lines(
+        np.array(time, dtype=np.int64),
+        np.array(owner, dtype=np.int32),
+        np.array(row, dtype=np.int32),
+        _KeyList(keys),
+        RowFields(len(keys), fields.__getitem__, {}),
+        0,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,14 +214,12 @@ class _Odd:
     time: int | None
 
 
-def _odd(line: bytes, unit: int) -> _Odd | None:
-    """None for a blank line or a comment. Raises careful.LineError."""
-    for text in careful.lines(line):
-        key, fields, time = careful.parse(text, unit)
-        found = careful.values(fields)
-        kept = {k: v for k, v in found.items() if isinstance(v, float | int | str)}
-        return _Odd(key, kept, len(found) - len(kept), time)
-    return None
+def _odd(line: bytes, unit: int) -> _Odd:
+    """One of `careful.lines`. Raises careful.LineError."""
+    key, fields, time = careful.parse(line, unit)
+    found = careful.values(fields)
+    kept = {k: v for k, v in found.items() if isinstance(v, float | int | str)}
+    return _Odd(key, kept, len(found) - len(kept), time)
 
 
 def _assemble(

@@ -42,6 +42,7 @@ class Scan:
     """
 
     __slots__ = (
+        "_alike",
         "_first",
         "_marks",
         "broken",
@@ -62,8 +63,10 @@ class Scan:
 
     def __init__(self, bodies: Sequence[bytes], units: IntArray) -> None:
         """`units`: int64[bodies], ns of one unit of each body's timestamps. At least one body."""
-        self.text = Text(b"\n".join([_MARGIN, *bodies, _MARGIN]))
-        starts = np.cumsum([PAD, *(len(b) + 1 for b in bodies)])
+        # The line break that ends most bodies would be an empty line between this body and the next.
+        parts = [memoryview(b)[:-1] if b.endswith(b"\n") else b for b in bodies]
+        self.text = Text(b"\n".join([_MARGIN, *parts, _MARGIN]))
+        starts = np.cumsum([PAD, *(len(part) + 1 for part in parts)])
         structure = _structure(self.text, starts)
         self.broken = structure.broken
         self._lines(structure, starts)
@@ -79,10 +82,23 @@ class Scan:
 
     def fields(self, lines: IntArray | None = None) -> tuple[IntArray, IntArray, IntArray]:
         """Fields of lines (all if None), line by line: int64[fields] each of before name, `=`, and end of value."""
+        marks = self._marks
+        if lines is None and self.grid:
+            # Every line has the same marks, so that the fields' are a part of each row of a matrix.
+            rows = marks[1:].reshape(len(self.start), -1)
+            at = int(self._first[0]) - 1
+            stop = at + 2 * int(self.counts[0]) - 1
+            before, equals, ends = (rows[:, at + i : stop + i : 2].ravel() for i in (-1, 0, 1))
+            return before, equals, ends
         counts = self.counts if lines is None else self.counts[lines]
         first = self._first if lines is None else self._first[lines]
-        at = _ranges(first, counts)
-        return self._marks[at - 1], self._marks[at], self._marks[at + 1]
+        which = _ranges(first, counts)
+        return marks[which - 1], marks[which], marks[which + 1]
+
+    @property
+    def grid(self) -> bool:
+        """Whether all lines are regular and have their marks, and so their fields, in the same places."""
+        return self._alike and bool(self.regular.all())
 
     def line(self, line: int) -> bytes:
         """The text of one line."""
@@ -103,10 +119,10 @@ class Scan:
         else:
             self.payload = np.searchsorted(starts, self.start, "right") - 1
         key_mark, fields_mark, self.timed, regular = _sections(np.flatnonzero(kinds == _SPACE), first, last)
-        allowed = marks[1:] - marks[:-1] > 1
-        if not _alike(kinds):
+        self._alike = _alike(kinds)
+        if structure.adjacent or not self._alike:
+            allowed = marks[1:] - marks[:-1] > 1
             allowed &= _ALLOWED.take(kinds[:-1] * np.uint8(3) + kinds[1:])
-        if not allowed.all():
             regular[np.searchsorted(breaks, np.flatnonzero(~allowed), "right") - 1] = False
         # The first space stands before the fields, the second before the time.
         regular &= kinds[key_mark + 1] == _EQUALS
@@ -158,9 +174,13 @@ class Scan:
 
 @dataclass(frozen=True, slots=True)
 class _Structure:
-    """marks: positions of the structure's bytes. pairs: of second backslashes, strings: of opening quotes."""
+    """marks: positions of the structure's bytes. pairs: of second backslashes, strings: of opening quotes.
+
+    adjacent: whether two marks may follow each other directly.
+    """
 
     marks: IntArray
+    adjacent: bool
     pairs: IntArray
     strings: IntArray
     broken: set[int]
@@ -181,9 +201,10 @@ def _structure(text: Text, starts: IntArray) -> _Structure:
         # A backslash takes a line break along: lines are not where they seem.
         over = escaped[data[escaped] == _NEWLINE] - 1
         broken.update((np.searchsorted(starts, over, "right") - 1).tolist())
+    adjacent = bool(np.logical_and(mask[1:], mask[:-1], out=_scratch.one[: len(mask) - 1]).any())
     pairs = escaped[data[escaped] == _BACKSLASH]
     if b'"' not in text.raw:
-        return _Structure(np.flatnonzero(mask), pairs, nothing, broken)
+        return _Structure(np.flatnonzero(mask), adjacent, pairs, nothing, broken)
     quote = data == _QUOTE
     quote[escaped] = False
     quotes = np.flatnonzero(quote)
@@ -208,7 +229,7 @@ def _structure(text: Text, starts: IntArray) -> _Structure:
     )
     marks = marks[np.cumsum(steps) == 0]
     pairs = pairs[np.searchsorted(quotes, pairs) % 2 == 0]
-    return _Structure(marks, pairs, quotes[opens], broken)
+    return _Structure(marks, adjacent, pairs, quotes[opens], broken)
 
 
 class _Scratch(threading.local):
@@ -220,7 +241,6 @@ class _Scratch(threading.local):
 
 
 _scratch = _Scratch()
-_MOST_KEPT = 2**24
 
 
 def _mask(data: ByteArray) -> BoolArray:
@@ -229,8 +249,7 @@ def _mask(data: ByteArray) -> BoolArray:
     mask, one = _scratch.mask, _scratch.one
     if len(mask) < n:
         mask, one = np.empty(n, dtype=np.bool_), np.empty(n, dtype=np.bool_)
-        if n <= _MOST_KEPT:
-            _scratch.mask, _scratch.one = mask, one
+        _scratch.mask, _scratch.one = mask, one
     mask, one = mask[:n], one[:n]
     np.equal(data, _COMMA, out=mask)
     for byte in (_EQUALS, _SPACE, _NEWLINE):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import codecs
+from typing import Final
+
+REPLACED: Final = "\ufffd"
 
 
 def decode(raw: bytes) -> str:
@@ -19,7 +22,7 @@ def decode(raw: bytes) -> str:
 
 def _each_byte(error: UnicodeError) -> tuple[str, int]:
     assert isinstance(error, UnicodeDecodeError)
-    return "\ufffd", error.start + 1
+    return REPLACED, error.start + 1
 
 
 codecs.register_error("tickbus.each_byte", _each_byte)

@@ -7,7 +7,10 @@ import numpy as np
 from services.engine.lineprotocol import careful
 from services.engine.lineprotocol.scan import Scan
 from services.engine.lineprotocol.text import decode
+from services.engine.lineprotocol.usual import is_usual
 from services.engine.lineprotocol.values import are_valid
+
+_TINY = 2000
 
 
 def check(body: bytes, precision: str) -> str | None:
@@ -16,6 +19,10 @@ def check(body: bytes, precision: str) -> str | None:
     precision: n, u, ms, s, m or h; any other counts as n. Bytes that are not UTF-8 are U+FFFD in the text.
     """
     unit = careful.multiplier(precision)
+    if is_usual(body, unit):
+        return None
+    if len(body) < _TINY:
+        return carefully(body, unit)
     scan = Scan([body], np.array([unit], dtype=np.int64))
     if scan.broken:
         return carefully(body, unit)

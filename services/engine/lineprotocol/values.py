@@ -21,6 +21,7 @@ _TYPES = np.full(256, BOOL, dtype=np.uint8)
 _TYPES[list(b"0123456789-.")] = FLOAT
 _TYPES[ord('"')] = STRING
 _LONGEST_BOOL = 5
+_PART = 16000
 
 
 def _words(texts: list[bytes]) -> NDArray[np.uint64]:
@@ -49,18 +50,11 @@ class Values:
 
 def are_valid(text: Text, starts: IntArray, ends: IntArray) -> BoolArray:
     """Which values of regular lines the reference takes."""
-    good = np.ones(len(starts), dtype=np.bool_)
-    types, last = _types(text, starts, ends)
-    plain = np.flatnonzero(types == FLOAT)
-    if len(plain) == len(starts):
-        ok = _are_numbers(text, starts, ends, last)
-        good = ok
-    elif len(plain):
-        good[plain] = _are_numbers(text, starts[plain], ends[plain], last[plain])
-    rest = np.flatnonzero(types == BOOL)
-    if len(rest):
-        word = _bool_words(text, starts[rest], ends[rest])
-        good[rest] = np.isin(word, _TRUE) | np.isin(word, _FALSE)
+    good = np.empty(len(starts), dtype=np.bool_)
+    # In parts whose arrays are small enough to stay in the processor's and the allocator's caches.
+    for at in range(0, len(starts), _PART):
+        part = slice(at, at + _PART)
+        good[part] = _are_valid(text, starts[part], ends[part])
     return good
 
 
@@ -86,6 +80,19 @@ def read(text: Text, starts: IntArray, ends: IntArray) -> Values:
             values[code][at] = some
             codes[at[~good]] = NONE
     return Values(codes, values.get(FLOAT), values.get(INT), values.get(BOOL), values.get(STRING))
+
+
+def _are_valid(text: Text, starts: IntArray, ends: IntArray) -> BoolArray:
+    types, last = _types(text, starts, ends)
+    plain = np.flatnonzero(types == FLOAT)
+    if len(plain) == len(starts):
+        return _are_numbers(text, starts, ends, last)
+    good = np.ones(len(starts), dtype=np.bool_)
+    good[plain] = _are_numbers(text, starts[plain], ends[plain], last[plain])
+    rest = np.flatnonzero(types == BOOL)
+    word = _bool_words(text, starts[rest], ends[rest])
+    good[rest] = np.isin(word, _TRUE) | np.isin(word, _FALSE)
+    return good
 
 
 def _types(text: Text, starts: IntArray, ends: IntArray) -> tuple[CodeArray, NDArray[np.uint8]]:

@@ -1,0 +1,158 @@
+"""Line protocol against what was written, against the careful reader, and against garbage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.engine.column import Value
+from services.engine.lineprotocol import careful
+from services.engine.lineprotocol.keytable import KeyTable
+from services.engine.lineprotocol.lines import Lines, Payload, decode
+from services.engine.lineprotocol.series_key import parse_key
+from services.engine.lineprotocol.validate import carefully, check
+from services.engine.lineprotocol.write import encode
+
+INT64 = st.integers(-(2**63), 2**63 - 1)
+TIMES = st.integers(-(2**63) + 2, 2**63 - 2)
+# What cannot be written in a name: a line break, a backslash (which would escape what follows), NUL or tab in front.
+NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\\"), min_size=1, max_size=12).filter(
+    lambda name: name[0] not in "\0\t#"
+)
+FLOATS = st.one_of(
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.decimals(min_value=-(10**6), max_value=10**6, places=3).map(float),
+)
+VALUES = st.one_of(FLOATS, INT64, st.booleans(), st.text(st.characters(exclude_categories=["Cs"]), max_size=12))
+
+
+@dataclass(frozen=True)
+class Point:
+    name: str
+    tags: dict[str, str]
+    fields: dict[str, Value]
+    time: int | None
+
+
+POINTS = st.builds(
+    Point,
+    st.one_of(st.just("cpu"), NAMES),
+    st.one_of(st.just({"host": "a"}), st.dictionaries(NAMES, NAMES, max_size=3)),
+    st.dictionaries(st.one_of(st.sampled_from(["idle", "user", "x"]), NAMES), VALUES, min_size=1, max_size=4),
+    st.one_of(st.none(), st.just(1_700_000_000_000_000_000), TIMES),
+)
+NOISE = st.sampled_from([b"", b" ", b"\t", b"# a comment, v=1", b"#", b"  # more"])
+_ENDS = (b"\n", b"\r", b"\\ ", b'\\"', b"\\", b'"', b",", b"=", b" ", b"#", b"\t", b"\0", b" 17", b"m v=1 1\n")
+_PARTS = (b"m", b"cpu,host=a", b"v=1", b'v="x y"', b"5i", b"1.5", b"-", b".", b"e5", b"t", b"true", b"nan", b",b=2i")
+FRAGMENTS = st.sampled_from([*_ENDS, *_PARTS, b"\xff", b"\xc3\xa9"])
+GARBAGE = st.one_of(st.binary(max_size=60), st.lists(FRAGMENTS, max_size=20).map(b"".join))
+PRECISIONS = st.sampled_from(["n", "u", "ms", "s", "m", "h", "ns"])
+
+
+def contents(lines: Lines) -> list[tuple[int, int, Any, Any, dict[str, Value]]]:
+    """Payload, row, key, time and fields of each point, by way of whole columns."""
+    found: list[dict[str, Value]] = [{} for _ in range(lines.n)]
+    for name in lines.names(None):
+        column = lines.column(name, None)
+        if column is not None:
+            for fields, value in zip(found, column.tolist(), strict=True):
+                if value is not None:
+                    fields[name] = value
+    return [
+        (int(lines.payload[i]), int(lines.row[i]), parse_key(key), int(lines.time[i]), found[i])
+        for i, key in enumerate(lines.keys())
+    ]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_what_was_written_is_read_however_it_is_cut_into_payloads(data: st.DataObject) -> None:
+    points = data.draw(st.lists(POINTS, max_size=12))
+    copies = data.draw(st.sampled_from([1, 1, 8]))
+    payloads: list[Payload] = []
+    expected = []
+    pending: list[bytes] = []
+    row = 0
+    for point in points * copies:
+        pending.append(encode(point.name, point.tags.items(), point.fields, point.time))
+        time = 77 if point.time is None else point.time
+        key = (point.name, tuple(sorted(point.tags.items())))
+        expected.append((len(payloads), row, key, time, point.fields))
+        row += 1
+        if data.draw(st.booleans()):
+            pending.append(data.draw(NOISE))
+        if data.draw(st.integers(0, 4)) == 0:
+            payloads.append(Payload(b"\n".join(pending), "n", 77))
+            pending, row = [], 0
+    payloads.append(Payload(b"\n".join(pending), "n", 77))
+
+    lines, rejected = decode(payloads)
+
+    assert rejected == []
+    assert [check(p.body, "n") for p in payloads] == [None] * len(payloads)
+    assert repr(contents(lines)) == repr([(*e[:4], dict(sorted(e[4].items()))) for e in expected])
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(GARBAGE, PRECISIONS), max_size=5))
+def test_garbage_is_judged_as_by_the_careful_reader_and_harms_no_other_payload(bodies: list[tuple[bytes, str]]) -> None:
+    good = b"cpu,host=a idle=1.5,user=3i 17"
+    payloads = [Payload(good, "n", 5)]
+    for body, precision in bodies:
+        payloads += [Payload(body, precision, 5), Payload(good, "n", 5)]
+
+    lines, rejected = decode(payloads)
+
+    left_out = {r.index: r.error for r in rejected}
+    found = contents(lines)
+    for index, payload in enumerate(payloads):
+        unit = careful.multiplier(payload.precision)
+        error = carefully(payload.body, unit)
+        assert check(payload.body, payload.precision) == error
+        if index in left_out:
+            assert left_out[index] == error
+        if error is None:
+            got = [(key, time, fields) for p, _, key, time, fields in found if p == index]
+            assert repr(got) == repr([read(line, unit) for line in careful.lines(payload.body)])
+
+
+def read(line: bytes, unit: int) -> Any:
+    """One line by the careful reader."""
+    key, fields, time = careful.parse(line, unit)
+    found = {k: v for k, v in careful.values(fields).items() if v is not careful.MALFORMED}
+    return parse_key(key), 5 // unit * unit if time is None else time, dict(sorted(found.items()))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(GARBAGE, PRECISIONS), max_size=4), st.integers(0, 60), st.randoms(use_true_random=False))
+def test_payloads_are_read_the_same_alone_and_together_and_by_rows(
+    bodies: list[tuple[bytes, str]], more: int, random: Any
+) -> None:
+    payloads = [Payload(body, precision, 5) for body, precision in bodies]
+    payloads += [Payload(b"cpu,host=a idle=%d,user=%di" % (i, i), "s", 5) for i in range(more)]
+
+    lines, rejected = decode(payloads)
+    together = contents(lines)
+
+    alone = []
+    for index, payload in enumerate(payloads):
+        one, refused = decode([payload])
+        alone += [(index, *rest[1:]) for rest in contents(one)]
+        assert [r.error for r in refused] == [r.error for r in rejected if r.index == index]
+    assert repr(together) == repr(alone)
+
+    if lines.n:
+        rows = np.array([random.randrange(lines.n) for _ in range(random.choice([1, 5, 40]))], dtype=np.intp)
+        for name in lines.names(None):
+            fresh, _ = decode(payloads)
+            for column in (fresh.column(name, rows), lines.column(name, rows)):
+                values = [None] * len(rows) if column is None else column.tolist()
+                assert repr(values) == repr([together[row][4].get(name) for row in rows.tolist()])
+        table = KeyTable()
+        keys = lines.keys()
+        numbers = [lines.number_keys(table, lambda key: len(table)).tolist() for _ in range(3)]
+        assert numbers == [[table[key] for key in keys]] * 3
