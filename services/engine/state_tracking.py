@@ -95,7 +95,7 @@ class StateTrackingNode(Node):
         n = len(points)
         if not n:
             return through.source
-        truth = self._condition.truth(points, self._groups_of(through))
+        truth = self._condition.truth(points, self._groups_of(through), self.context.step.now)
         kept: BoolArray | None = None
         if truth.failed is not None and truth.failed.any():
             kept = ~truth.failed

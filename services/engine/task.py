@@ -49,7 +49,7 @@ class NodeStatistics:
 class NodeContext:
     """A node's view of its task; see services.engine.node.Context."""
 
-    def __init__(self, task: TaskRun, name: str, demand: frozenset[str] | None) -> None:
+    def __init__(self, task: TaskRun, name: str, demand: frozenset[str] | None, quiet: bool) -> None:
         self.task = task.id
         self.node = name
         self.table = task.table
@@ -57,6 +57,7 @@ class NodeContext:
         self.demand = demand
         self.statistics = NodeStatistics()
         self._run = task
+        self._quiet = quiet
 
     @property
     def step(self) -> Step:
@@ -69,6 +70,8 @@ class NodeContext:
         self.log(reason, group)
 
     def log(self, reason: str, group: int | None = None) -> None:
+        if self._quiet:
+            return
         named = {} if group is None else {"group": self.table.group(group).id}
         limited = self._run.log.limited(f"{self.task}/{self.node}/{reason}")
         limited.error(reason, task=self.task, node=self.node, **named)
@@ -110,7 +113,7 @@ class TaskRun:
         self._nodes: list[Node] = []
         self._contexts: list[NodeContext] = []
         for n in order:
-            context = NodeContext(self, n.name, wanted.get(n.name))
+            context = NodeContext(self, n.name, wanted.get(n.name), n.quiet)
             self._contexts.append(context)
             self._nodes.append(classes[n.spec.name](n.properties, context))
         self._parents = [[place[p.number] for p in n.parents] for n in order]

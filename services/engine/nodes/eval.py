@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from services.engine import passage
-from services.engine.column import BoolArray, Column, Kind
+from services.engine.column import BoolArray, Column, Kind, column_of
 from services.engine.expressions import Evaluator
 from services.engine.frame import Barriers, Batches, Frame, Message, Points
 from services.engine.grouping import regrouped
@@ -23,7 +23,6 @@ from services.pipeline.spec import (
     Properties,
     Type,
     argument,
-    flag,
     maybe_several,
     several,
 )
@@ -35,7 +34,6 @@ class EvalProperties(Properties):
     as_: list[str] = several(Type.STRING, doc="The name of each result; as many as there are expressions.")
     tags: list[str] = several(Type.STRING, doc="Which results become tags; they must be strings.")
     keep: list[str] | None = maybe_several(Type.STRING, doc="Fields that stay: all where none is named.")
-    quiet: bool = flag(doc="Say nothing of points that cannot be evaluated.")
 
     def check(self) -> None:
         if len(self.as_) != len(self.expressions):
@@ -58,7 +56,7 @@ class EvalNode(Node):
     """Evaluates its expressions one after another; a later one may use the results of those before.
 
     A field of the point hides an earlier result of its name. A point for which an expression fails is dropped and
-    counted as an error (not with `quiet`). Without `keep` only the results remain; results that become tags are no
+    counted as an error. Without `keep` only the results remain; results that become tags are no
     fields any more unless `keep` names them. The groups of points are told anew where a tag has changed.
     """
 
@@ -116,10 +114,11 @@ class EvalNode(Node):
         for expression, name in zip(self._expressions, p.as_, strict=True):
             rows = None if alive is None else np.flatnonzero(alive)
             earlier = {n: c for n, c in results.items() if c is not None}
-            result = expression.evaluate(points, group, rows=rows, earlier=earlier)
+            result = expression.evaluate(points, group, self.context.step.now, rows, earlier)
             if result.failed is not None and result.failed.any():
                 alive = self._without(through, alive, result.failed, result.reasons)
             results[name] = result.column
+        self._hide(points, results)
         if p.tags:
             for name in p.tags:
                 column = results[name]
@@ -134,11 +133,18 @@ class EvalNode(Node):
             fields = fields.with_series(self._tagged(points, results, alive))
         return through.out(fields, alive)
 
+    def _hide(self, points: Points, results: dict[str, Column | None]) -> None:
+        """A result whose name a later expression refers to is hidden by the point's own field of that name."""
+        for i, name in enumerate(self.properties.as_):
+            own = points.column(name)
+            if own is not None and any(name in e.references for e in self._expressions[i + 1 :]):
+                results[name] = _first_of(own, results[name])
+
     def _without(
         self, through: Passage, alive: BoolArray | None, failed: BoolArray, reasons: Sequence[str]
     ) -> BoolArray:
         fresh = failed if alive is None else failed & alive
-        if fresh.any() and not self.properties.quiet:
+        if fresh.any():
             reason = reasons[0] if reasons else ""
             self.context.error("error evaluating expression: " + reason, int(fresh.sum()))
         return ~failed if alive is None else alive & ~failed
@@ -166,6 +172,15 @@ class EvalNode(Node):
     ) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
         values = {name: column for name in self.properties.tags if (column := results[name]) is not None}
         return with_tags(points.series, values, self.context.table, alive)
+
+
+def _first_of(own: Column, result: Column | None) -> Column:
+    if own.valid is None or result is None:
+        return own
+    if own.kind is result.kind:
+        return Column(own.kind, np.where(own.valid, own.values, result.values), None)
+    pairs = zip(own.tolist(), result.tolist(), strict=True)
+    return column_of([mine if mine is not None else computed for mine, computed in pairs])
 
 
 def _not_strings(column: Column | None, n: int) -> BoolArray:

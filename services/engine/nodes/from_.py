@@ -61,7 +61,7 @@ class FromNode(Node):
             ("chosen", p.database, p.retention_policy, p.measurement), lambda: self._chosen(frame)
         )
         if self._where is not None and len(chosen):
-            truth = self._where.truth(chosen.points)
+            truth = self._where.truth(chosen.points, now=self.context.step.now)
             if truth.failed is not None:
                 self.context.error("failed to evaluate WHERE expression: " + truth.reasons[0], int(truth.failed.sum()))
             chosen = chosen.take(np.flatnonzero(truth.true))
