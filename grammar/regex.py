@@ -1,8 +1,8 @@
 """Go's regular expressions (RE2 syntax) on Python's `re`.
 
 Patterns are translated, not interpreted, so a match costs what `re` costs. Both engines take the leftmost match and, of
-those, the first in the order of the alternatives, so they find the same. Unlike RE2's, the time that a match takes is not
-bounded by the length of the text.
+those, the first in the order of the alternatives, so they find the same. Unlike RE2's, the time that a match takes is
+not bounded by the length of the text.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def compile_regex(pattern: str) -> re.Pattern[str]:
 def expand(template: str, match: re.Match[str]) -> str:
     """A replacement template with `$1`, `$name` and `${name}` filled in from a match of `compile_regex`'s.
 
-    A name is as long as it can be, so `$1x` is the group `1x`. What is not there is empty; `$$` is a dollar, and a dollar
-    before anything else stands for itself.
+    A name is as long as it can be, so `$1x` is the group `1x`. What is not there is empty; `$$` is a dollar, and a
+    dollar before anything else stands for itself.
     """
     return _REFERENCE.sub(lambda reference: _value(reference, match), template)
 
@@ -50,12 +50,13 @@ def replace_all(regex: re.Pattern[str], text: str, template: str) -> str:
     As in Go, the empty string directly behind a match is not replaced again.
     """
     parts: list[str] = []
-    end = 0
-    for match in regex.finditer(text):
+    end = at = 0
+    while at <= len(text) and (match := regex.search(text, at)):
         parts.append(text[end : match.start()])
         if match.end() > end or match.start() == 0:
             parts.append(expand(template, match))
         end = match.end()
+        at = max(at + 1, end)
     parts.append(text[end:])
     return "".join(parts)
 
@@ -81,6 +82,14 @@ class _Flags(NamedTuple):
     multiline: bool = False
     dot_all: bool = False
     lazy: bool = False
+
+
+class _Class(NamedTuple):
+    """A class of characters, and whether upper and lower case are the same to it where the flags say so."""
+
+    ranges: Ranges
+    negated: bool = False
+    fold: bool = False
 
 
 class _Group:
@@ -227,28 +236,28 @@ class _Translation:
             for character in pattern[start + 2 : end]:
                 self._push(self._literal(character))
             self._at = min(end + 2, len(pattern))
-        elif (ranges := self._named_class()) is not None:
-            self._push(self._write_class(ranges, negated=False))
+        elif (named := self._named_class()) is not None:
+            self._push(self._written(named))
         else:
             self._push(self._literal(self._escape()))
 
-    def _named_class(self) -> Ranges | None:
+    def _named_class(self) -> _Class | None:
         """`\\d`, `\\pL`, `\\p{Greek}` and their negations; None where none stands here."""
         pattern, start = self._pattern, self._at
         if pattern[start : start + 2] in _PERL_CLASSES:
             self._at += 2
-            return _PERL_CLASSES[pattern[start : start + 2]]
+            return _Class(_PERL_CLASSES[pattern[start : start + 2]])
         match = _UNICODE_CLASS.match(pattern, start)
         if not match:
             if pattern.startswith(("\\p{", "\\P{"), start):
                 raise RegexError("invalid character class range", pattern[start:])
             return None
-        name = match["name"] or match["letter"]
+        name = match["name"] or match["letter"] or ""
         ranges = unicode_class(name.removeprefix("^"))
         if ranges is None:
             raise RegexError("invalid character class range", match[0])
         self._at = match.end()
-        return negate(ranges) if (match["sign"] == "P") != name.startswith("^") else ranges
+        return _Class(ranges, (match["sign"] == "P") != name.startswith("^"), fold=True)
 
     def _escape(self) -> str:
         """One escaped character."""
@@ -261,8 +270,9 @@ class _Translation:
             if match["plain"]:
                 return _CONTROL.get(match["plain"], match["plain"])
             code = int(match["octal"], 8) if match["octal"] else int(match["hex"] or match["braced"], 16)
-            if code <= MAX_RUNE:
-                return chr(code)
+            if code > MAX_RUNE:
+                raise RegexError("invalid escape sequence", match[0][:-1])
+            return chr(code)
         stop = _ESCAPE_END.match(pattern, start)
         raise RegexError("invalid escape sequence", stop[0] if stop else pattern[start:])
 
@@ -272,21 +282,36 @@ class _Translation:
         self._at += 1
         negated = pattern.startswith("^", self._at)
         self._at += negated
-        ranges: list[tuple[int, int]] = []
+        parts: list[_Class] = []
         first = self._at
         while not pattern.startswith("]", self._at) or self._at == first:
             if (posix := _POSIX_CLASS.match(pattern, self._at)) is not None:
                 if posix["name"] not in _POSIX_CLASSES:
                     raise RegexError("invalid character class range", posix[0])
-                named = _POSIX_CLASSES[posix["name"]]
-                ranges.extend(negate(named) if posix["not"] else named)
+                parts.append(_Class(_POSIX_CLASSES[posix["name"]], bool(posix["not"])))
                 self._at = posix.end()
-            elif (escaped := self._named_class()) is not None:
-                ranges.extend(escaped)
+            elif (named := self._named_class()) is not None:
+                parts.append(named)
             else:
-                ranges.append(self._range(start))
+                parts.append(_Class((self._range(start),), fold=True))
         self._at += 1
-        return self._write_class(tuple(ranges), negated)
+        return self._join(parts, negated)
+
+    def _join(self, parts: list[_Class], negated: bool) -> str:
+        """One class of several. With case folded they stay apart, for a fold must not reach into a negated one."""
+        if not self._flags.fold:
+            ranges = [r for part in parts for r in (negate(part.ranges) if part.negated else part.ranges)]
+            return self._written(_Class(tuple(ranges), negated))
+        plain = [r for part in parts if not part.negated and not part.fold for r in part.ranges]
+        folded = [r for part in parts if not part.negated and part.fold for r in part.ranges]
+        joined = [_Class(tuple(plain)), _Class(tuple(folded), fold=True), *(part for part in parts if part.negated)]
+        written = "|".join(self._written(part) for part in joined if part.ranges)
+        return f"(?:(?!{written})(?s:.))" if negated else f"(?:{written})"
+
+    def _written(self, part: _Class) -> str:
+        text = "".join(_rune(low) if low == high else f"{_rune(low)}-{_rune(high)}" for low, high in part.ranges)
+        text = f"[^{text}]" if part.negated else f"[{text}]"
+        return f"(?i:{text})" if part.fold and self._flags.fold else text
 
     def _range(self, class_start: int) -> tuple[int, int]:
         """A character, or a range of them, in a class."""
@@ -307,13 +332,6 @@ class _Translation:
         self._at += 1
         return ord(self._pattern[self._at - 1])
 
-    def _write_class(self, ranges: Ranges, negated: bool) -> str:
-        if not ranges:
-            return "(?!)"
-        text = "".join(_rune(low) if low == high else f"{_rune(low)}-{_rune(high)}" for low, high in ranges)
-        text = f"[^{text}]" if negated else f"[{text}]"
-        return f"(?i:{text})" if self._flags.fold else text
-
 
 def _rune(code: int) -> str:
     character = chr(code)
@@ -326,14 +344,12 @@ def _ranges(characters: str) -> Ranges:
 
 
 _MAX_REPEAT = 1000
-_REPEAT = re.compile(
-    r"(?P<repeat>[*+?]|\{(?P<low>0|[1-9][0-9]*)(?:,(?P<high>0|[1-9][0-9]*)?)?\})(?P<lazy>\?)?"
-)
+_REPEAT = re.compile(r"(?P<repeat>[*+?]|\{(?P<low>0|[1-9][0-9]*)(?:,(?P<high>0|[1-9][0-9]*)?)?\})(?P<lazy>\?)?")
 _CAPTURE_NAME = re.compile("[A-Za-z0-9_]+")
 _FLAGS = re.compile(r"\(\?(?P<on>[imsU]*)(?:-(?P<off>[imsU]+))?(?P<end>[:)])")
 _FLAGS_END = re.compile(r"\(\?[imsU]*(?:-[imsU]*)?")
 _FLAG_NAMES = {"i": "fold", "m": "multiline", "s": "dot_all", "U": "lazy"}
-_ANCHORS = {"A": r"(?:\A)", "z": r"(?:\Z)", "b": r"(?:(?a:\b))", "B": r"(?:(?a:\B))"}
+_ANCHORS = {"A": r"(?:\A)", "z": r"(?:\Z)", "b": r"(?:(?a:\b))", "B": r"(?!(?a:\b))"}
 _CONTROL = {"a": "\a", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _ESCAPE = re.compile(
     r"\\(?:(?P<octal>0[0-7]{0,2}|[1-7][0-7]{1,2})|x(?P<hex>[0-9A-Fa-f]{2})|x\{(?P<braced>[0-9A-Fa-f]+)\}"

@@ -17,7 +17,8 @@ def unicode_class(name: str) -> Ranges | None:
     if name in _SCRIPTS:
         return tuple(_read_range(text) for text in _SCRIPTS[name].split())
     found = [r for category, ranges in _categories().items() if name in (category, category[0]) for r in ranges]
-    return tuple(sorted(found)) or None
+    # Negated twice, neighbours become one.
+    return negate(negate(tuple(found))) if found else None
 
 
 def negate(ranges: Ranges) -> Ranges:

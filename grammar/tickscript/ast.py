@@ -199,7 +199,7 @@ class Declaration(Node):
 
 @dataclass(frozen=True, slots=True)
 class TypeDeclaration(Node):
-    """`var name type`: a var that must be given from outside. `type_name`: int, float, string, …, list, star, lambda."""
+    """`var name type`: a var that must be given from outside; `type_name` is int, float, string, …, list, lambda."""
 
     name: Identifier
     type_name: Identifier

@@ -56,8 +56,8 @@ class Builder:
 
     def _statement(self, model: Any) -> Statement:
         kind = type(model).__name__
-        if kind == "ExpressionStatement":
-            expression = self._expression(model.expression)
+        if kind not in ("Declaration", "Dbrp"):
+            expression = self._expression(model)
             return ExpressionStatement(expression, position=expression.position)
         start = self._take()
         comment, position = self._comment(start), self._tokens[start].position
@@ -100,12 +100,12 @@ class Builder:
     def _named(self, model: Any) -> Expression:
         start = self._at
         head: Expression
-        if model.call is None:
+        if not model.called:
             head = self._identifier()
         else:
             self._at += 1
             comment, position = self._comment(start), self._tokens[start].position
-            arguments = self._arguments(model.call.arguments, self._expression)
+            arguments = self._arguments(model.arguments, self._expression)
             multiline = _spreads(position.line, arguments)
             head = Call(model.name, arguments, multiline, position=position, comment=comment)
         if model.operators:
@@ -121,10 +121,10 @@ class Builder:
     def _link(self, model: Any, operator: str) -> Link:
         start, name = self._take(), self._take()
         comment = self._comment(start) + self._comment(name)
-        if model.call is None:
+        if not model.called:
             return Link(operator, model.name, (), False, position=self._tokens[start].position, comment=comment)
         position = self._tokens[name].position
-        arguments = self._arguments(model.call.arguments, self._expression)
+        arguments = self._arguments(model.arguments, self._expression)
         multiline = _spreads(position.line, arguments)
         return Link(operator, model.name, arguments, True, multiline, position=position, comment=comment)
 
@@ -176,10 +176,10 @@ class Builder:
             return self._literal()
         kind = type(model).__name__
         if kind == "Function":
-            if model.call is None:
+            if not model.called:
                 return self._identifier()
             position = self._tokens[self._take()].position
-            arguments = self._arguments(model.call.arguments, self._operation)
+            arguments = self._arguments(model.arguments, self._operation)
             return Call(model.name, arguments, _spreads(position.line, arguments), position=position)
         start = self._take()
         if kind == "Parentheses":

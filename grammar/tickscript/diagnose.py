@@ -1,11 +1,12 @@
 """Says what is wrong with a script, as Kapacitor does.
 
-Its parser looks one token ahead and stops at the first one that fits nowhere, naming what it would have taken. This walks
-over the tokens by the same rules, and is used only where `tickscript.tx` did not match.
+Its parser looks one token ahead and stops at the first one that fits nowhere, naming what it would have taken. This
+walks over the tokens by the same rules, and is used only where `tickscript.tx` did not match.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NoReturn
 
 from grammar.regex import compile_regex
@@ -22,7 +23,7 @@ def diagnose(text: str, tokens: list[Token], only_lambda: bool = False) -> NoRet
         walk.expect(EOF)
     except RecursionError:
         raise TickscriptError("parser: expressions are nested too deeply") from None
-    raise AssertionError("the grammar refuses a script in which nothing is wrong")
+    raise TickscriptError("parser: the script cannot be read")
 
 
 class _Walk:
@@ -86,8 +87,7 @@ class _Walk:
             if operator == "|" or self._kind() == "(":
                 self._arguments(self._expression)
 
-    def _arguments(self, argument: object) -> None:
-        assert callable(argument)
+    def _arguments(self, argument: Callable[[], None]) -> None:
         self.expect("(")
         while self._kind() != ")":
             argument()

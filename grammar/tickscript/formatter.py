@@ -43,8 +43,8 @@ _STEP = "    "
 def format_script(script: Script | str) -> str:
     """A script in canonical form, ended by a line break; TickscriptError for a text that cannot be read.
 
-    Formatting what is formatted changes nothing, but for comments inside expressions: Kapacitor leaves spaces at the end
-    of the line before one of those, and they are gone the second time.
+    Formatting what is formatted changes nothing, but for what Kapacitor itself lays out otherwise the second time: an
+    expression that goes over several lines, a chain as an argument, a comment inside an expression.
     """
     if isinstance(script, str):
         script = parse(script)
@@ -85,9 +85,7 @@ def _statement(statement: Statement) -> str:
 
 
 def _comment(lines: tuple[str, ...], indent: str) -> str:
-    return "".join(
-        "\n" if line == "\n" else f"{indent}// {line}\n" if line else f"{indent}//\n" for line in lines
-    )
+    return "".join("\n" if line == "\n" else f"{indent}// {line}\n" if line else f"{indent}//\n" for line in lines)
 
 
 def _write(node: Expression, parts: list[str], indent: str, new_line: bool) -> None:

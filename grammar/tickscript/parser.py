@@ -49,11 +49,10 @@ def parse_lambda(text: str) -> Expression:
 def _read(scanned: list[Token], tokens: list[Token]) -> Script | None:
     if scanned[-1].kind == ERROR:
         return None
-    # The end of the script is no text, but its token holds the comments there.
-    text = " ".join(token.kind if token.kind in _REWRITTEN else token.text for token in tokens[:-1])
+    words = [token.kind if token.kind in _REWRITTEN else token.text for token in tokens[:-1]]
     try:
-        # textX makes no object of an empty text.
-        return Builder(tokens).script(_metamodel().model_from_str(text).statements if text else [])
+        # textX makes no object of an empty text; and in one without a line break it seeks the first for every node.
+        return Builder(tokens).script(_metamodel().model_from_str(" ".join(words) + "\n").statements if words else [])
     except RecursionError:
         raise TickscriptError("parser: expressions are nested too deeply") from None
     except (TextXSyntaxError, ValueError):

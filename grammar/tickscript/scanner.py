@@ -126,9 +126,8 @@ def _comment_lines(comments: list[str]) -> tuple[str, ...]:
     for i, comment in enumerate(comments):
         if i:
             lines.append("\n")
-        for raw in comment.split("\n"):
-            if line := raw.strip(_SPACE_CHARACTERS):
-                lines.append(line.removeprefix("//").removeprefix(" "))
+        stripped = (line.strip(_SPACE_CHARACTERS) for line in comment.split("\n"))
+        lines.extend(line.removeprefix("//").removeprefix(" ") for line in stripped if line)
     return tuple(lines)
 
 
@@ -185,9 +184,7 @@ _TOKENS = rf"""
   | {_REGEX}
 """
 _ANYWHERE = re.compile(f"{_SPACE}*+(?:{_TOKENS})", re.VERBOSE)
-_BEHIND_VALUE = re.compile(
-    rf"{_SPACE}*+(?:(?P<operator>[!=]~|[!=<>]=|[-+*%<>=!]|/(?!/))|{_TOKENS})", re.VERBOSE
-)
+_BEHIND_VALUE = re.compile(rf"{_SPACE}*+(?:(?P<operator>[!=]~|[!=<>]=|[-+*%<>=!]|/(?!/))|{_TOKENS})", re.VERBOSE)
 _REGEX_NEXT = re.compile(rf"{_SPACE}*+{_REGEX}")
 _SPACES = re.compile(rf"{_SPACE}*+")
 _LINE_BREAK = re.compile("\n")
