@@ -76,15 +76,16 @@ class Fields:
 
     def _decode(self, name: str, spans: _Spans, rows: Rows | None) -> _Decoded | None:
         """One field over the spans' rows: all, or `rows`."""
-        some, at = spans.find(name)
+        equals, ends, at = spans.find(name)
         n = len(self._lines) if rows is None else len(rows)
         strange = self._odd.items() if rows is None else self._odd_among(rows)
         odd = {i: fields[name] for i, fields in strange if name in fields}
-        if not len(some) and not odd:
+        if not len(ends) and not odd:
             return None
-        values = read(self._scan.text, spans.equals[some] + 1, spans.ends[some])
+        values = read(self._scan.text, equals + 1, ends)
         if not values.codes.all():
-            bad = at[values.codes == NONE]
+            bad = np.flatnonzero(values.codes == NONE)
+            bad = bad if at is None else at[bad]
             self.unreadable.update((row, name) for row in (bad if rows is None else rows[bad]).tolist())
         return _Decoded(n, at, values, odd)
 
@@ -110,7 +111,7 @@ class _Spans:
     begins (of the name), equals, ends (of the value): int64[fields], positions in the text.
     """
 
-    __slots__ = ("_counts", "_grid", "_lengths", "_rows", "_text", "begins", "ends", "equals")
+    __slots__ = ("_asked", "_counts", "_grid", "_lengths", "_names", "_rows", "_text", "begins", "ends", "equals")
 
     def __init__(self, scan: Scan, lines: IntArray | None, lacks: IntArray) -> None:
         """`lines`: of the rows, None for all of the scan. `lacks`: rows without any."""
@@ -128,15 +129,26 @@ class _Spans:
         self.equals = equals
         self.ends = ends
         self._lengths = equals - self.begins
+        self._asked = 0
+        self._names: tuple[list[bytes] | None] | None = None
 
-    def find(self, name: str) -> tuple[IntArray, IntArray]:
-        """The fields that have that name, and the row of each."""
-        if REPLACED not in name:
-            raw = escaped(name)
-            return self._in_grid(raw) if self._grid else self._find(raw)
-        found = [self._find(raw)[0] for raw in self.names() if careful.unescape_name(raw) == name]
-        some = np.sort(np.concatenate(found)) if found else np.arange(0)
-        return some, self.rows[some]
+    def find(self, name: str) -> tuple[IntArray, IntArray, IntArray | None]:
+        """Where the values of that name stand: `=` and end of each, and its row, or None where every row has one."""
+        if REPLACED in name:
+            found = [self._find(raw) for raw in self.names() if careful.unescape_name(raw) == name]
+            some = np.sort(np.concatenate(found)) if found else np.arange(0)
+            return self.equals[some], self.ends[some], self.rows[some]
+        raw = escaped(name)
+        if self._grid:
+            width = int(self._counts[0])
+            places = self._places(raw)
+            if not places:
+                return self.equals[:0], self.ends[:0], self.rows[:0]
+            if len(places) == 1 and places[0][1].all():
+                place = places[0][0]
+                return self.equals[place::width], self.ends[place::width], None
+        some = self._find(raw)
+        return self.equals[some], self.ends[some], self.rows[some]
 
     @property
     def rows(self) -> IntArray:
@@ -150,15 +162,9 @@ class _Spans:
         raw = self._text.raw
         found: set[bytes] = set()
         left = np.arange(len(self.begins))
-        if self._grid:
-            # Mostly, lines with the same marks have the same names.
-            width = int(self._counts[0])
-            for first in range(width):
-                name = raw[self.begins[first] : self.equals[first]]
-                if self._same(np.arange(first, len(left), width), name).all():
-                    found.add(name)
-            if len(found) == width:
-                return found
+        same = self._same_names()
+        if same is not None:
+            return set(same)
         while len(left) and len(found) < _NAMES_AT_ONCE:
             name = raw[self.begins[left[0]] : self.equals[left[0]]]
             found.add(name)
@@ -167,28 +173,41 @@ class _Spans:
         found.update(raw[a:b] for a, b in spans)
         return found
 
-    def _find(self, name: bytes) -> tuple[IntArray, IntArray]:
+    def _find(self, name: bytes) -> IntArray:
         some = np.flatnonzero(self._lengths == len(name))
-        some = some[self._text.equal(self.begins[some], name)]
-        return some, self.rows[some]
+        return some[self._text.equal(self.begins[some], name)]
 
-    def _in_grid(self, name: bytes) -> tuple[IntArray, IntArray]:
-        """As _find, where each row has as many fields. Mostly the name stands in the same place in all rows."""
+    def _places(self, name: bytes) -> list[tuple[int, BoolArray]]:
+        """In which places of a grid's rows the name stands, and which rows have it there."""
+        self._asked += 1
+        # To compare all names pays from the second question on.
+        same = self._same_names() if self._asked > 1 else None
+        if same is not None:
+            every = np.ones(1, dtype=np.bool_)
+            return [(place, every) for place, other in enumerate(same) if other == name]
         width = int(self._counts[0])
-        lengths = self._lengths.reshape(-1, width) == len(name)
-        places: list[int] = np.flatnonzero(lengths.any(axis=0)).tolist()
-        same = [self._same(np.arange(c, len(self.begins), width), name) for c in places]
-        used = [(c, s) for c, s in zip(places, same, strict=True) if s.any()]
-        if len(used) == 1:
-            rows = np.flatnonzero(used[0][1])
-            return rows * width + used[0][0], rows
-        return self._find(name) if used else (np.arange(0), np.arange(0))
+        places = np.flatnonzero((self._lengths.reshape(-1, width) == len(name)).any(axis=0)).tolist()
+        found = [(place, self._same(np.arange(place, len(self.begins), width), name)) for place in places]
+        return [(place, rows) for place, rows in found if rows.any()]
+
+    def _same_names(self) -> list[bytes] | None:
+        """The names of a grid's first row, if those of all rows are the same. Mostly they are."""
+        if not self._grid:
+            return None
+        if self._names is None:
+            raw, width = self._text.raw, int(self._counts[0])
+            spans = zip(self.begins[:width].tolist(), self.equals[:width].tolist(), strict=True)
+            names = [raw[a:b] for a, b in spans]
+            lengths = self._lengths.reshape(-1, width)
+            alike = bool((lengths == lengths[0]).all()) and all(
+                self._text.equal(self.begins[place::width], name).all() for place, name in enumerate(names)
+            )
+            self._names = (names if alike else None,)
+        return self._names[0]
 
     def _same(self, some: IntArray, name: bytes) -> BoolArray:
         """Which of some fields have that name."""
         same: BoolArray = self._lengths[some] == len(name)
-        if same.all():
-            return self._text.equal(self.begins[some], name)
         at = np.flatnonzero(same)
         same[at] = self._text.equal(self.begins[some[at]], name)
         return same
@@ -199,14 +218,15 @@ class _Decoded:
 
     __slots__ = ("_arrays", "_codes", "_single")
 
-    def __init__(self, n: int, at: IntArray, values: Values, odd: dict[int, Value]) -> None:
-        """`at`: the row of each of the values, the last counts; `odd`: values of other rows."""
+    def __init__(self, n: int, at: IntArray | None, values: Values, odd: dict[int, Value]) -> None:
+        """`at`: the row of each of the values, the last counts; None for all. `odd`: values of other rows."""
         arrays = {FLOAT: values.floats, INT: values.ints, BOOL: values.bools, STRING: values.strings}
         self._arrays: dict[int, NDArray[Any]] = {}
-        if len(at) == n and not odd and (at == np.arange(n)).all():
+        if not odd and (at is None or (len(at) == n and bool((at == np.arange(n)).all()))):
             self._codes: CodeArray = values.codes
             self._arrays = {code: array for code, array in arrays.items() if array is not None}
         else:
+            at = np.arange(n) if at is None else at
             self._codes = np.zeros(n, dtype=np.uint8)
             self._codes[at] = values.codes
             for code, array in arrays.items():
