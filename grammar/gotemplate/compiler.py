@@ -172,7 +172,12 @@ class _Statements(Expressions):
         scope = len(self.names)
         value = self.box(self.pipe(node.pipe, dot, declare=False))
         read = value.read
-        slots = [self.slot(variable, node.pipe.is_assign) for variable in node.pipe.decl]
+        slots = []
+        for variable in node.pipe.decl:
+            slot = self.slot(variable, node.pipe.is_assign)
+            if slot is None:
+                return _silent(self.fail(value.at, f"undefined variable: {variable.idents[0]}", value).read)
+            slots.append(slot)
         body = self.list_of(node.body, value.type.elem if value.type is not None else None)
         otherwise = self.list_of(node.otherwise, dot)
         del self.names[scope:]
@@ -214,15 +219,18 @@ class _Statements(Expressions):
         raise self.error(at, f"range can't iterate over {text_of(value)}")
 
     def call_template(self, node: nodes.Call, dot: GoType | None) -> Run:
-        compiler, name = self.compiler, node.name
+        compiler, name, error = self.compiler, node.name, self.error
         if name not in compiler.trees:
             return _silent(self.fail(node, f"template {quote(name)} not defined").read)
         value = self.pipe(node.pipe, dot) if node.pipe is not None else None
 
         def run(frame: Frame) -> None:
             found = value.read(frame) if value is not None else None
-            body = compiler.body(name, value.type if value is not None else None)
-            body.run(Frame(found, frame.write, body.slots))
+            try:
+                body = compiler.body(name, value.type if value is not None else None)
+                body.run(Frame(found, frame.write, body.slots))
+            except RecursionError:
+                raise error(node, "exceeded maximum template depth (100000)") from None
 
         return run
 

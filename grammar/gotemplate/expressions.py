@@ -80,16 +80,21 @@ class Expressions:
         assert value is not None
         if declare:
             for declared in pipe.decl:
-                value = stored(self.box(value), self.slot(declared, pipe.is_assign))
+                slot = self.slot(declared, pipe.is_assign)
+                if slot is None:
+                    return self.fail(value.at, f"undefined variable: {declared.idents[0]}", value)
+                value = stored(self.box(value), slot)
         return value
 
-    def slot(self, declared: nodes.Variable, is_assign: bool) -> int:
-        """Where a declared or assigned variable lives. One without a slot yet gets a new one."""
+    def slot(self, declared: nodes.Variable, is_assign: bool) -> int | None:
+        """Where a declared or assigned variable lives; None for an assignment to one that was never declared."""
         name = declared.idents[0]
         if is_assign:
             for known, slot in reversed(self.names):
                 if known == name:
                     return slot
+            if name != "$":
+                return None
         self.names.append((name, self.slots))
         self.slots += 1
         return self.slots - 1
@@ -263,9 +268,10 @@ class Expressions:
         if given.final is not None:
             values.append(self.box(given.final))
         reads = [value.read for value in values]
+        final = given.final
 
         def read(frame: Frame) -> Any:
-            found = None
+            found = final.read(frame) if final is not None else None
             for one in reads:
                 found = one(frame)
                 if bool(found) is stops:
@@ -297,15 +303,18 @@ class Expressions:
         for ident in idents[:-1]:
             value = self.field(value, at, ident, Given([], given.dot))
         value = self.field(value, at, idents[-1], given)
-        if value.type is not None:
+        read, final = value.read, given.final
+        if value.type is not None and final is None:
             return value
-        read = value.read
 
         def whole(frame: Frame) -> Any:
+            if final is not None:
+                # What is passed on may fail, and does so before the fields are looked at.
+                final.read(frame)
             found = read(frame)
             return None if found is MISSING else found
 
-        return Expr(whole, None, value.at)
+        return Expr(whole, value.type, value.at)
 
     def field(self, base: Expr, at: nodes.Node, ident: str, given: Given) -> Expr:
         read = base.read
@@ -347,22 +356,20 @@ class Expressions:
         struct = go_type.struct
         if struct is not None and ident in struct.go_fields:
             if given.anything():
-                return self.refuse(at, f"{ident} has arguments but cannot be invoked as function", given)
+                return self.refuse(at, f"{ident} has arguments but cannot be invoked as function")
             get = attrgetter(ident)
             return lambda frame, value: get(value), static(struct.go_fields[ident]), at
         if go_type.kind == "map":
             if given.anything():
-                return self.refuse(at, f"{ident} is not a method but has arguments", given)
+                return self.refuse(at, f"{ident} is not a method but has arguments")
             return _entry(ident, go_type), None, at
         name = "interface {}" if through else go_type.name
-        return self.refuse(at, f"can't evaluate field {ident} in type {name}", given)
+        return self.refuse(at, f"can't evaluate field {ident} in type {name}")
 
-    def refuse(self, at: nodes.Node, message: str, given: Given) -> tuple[Step, None, nodes.Node]:
-        error, before = self.error, given.final
+    def refuse(self, at: nodes.Node, message: str) -> tuple[Step, None, nodes.Node]:
+        error = self.error
 
         def step(frame: Frame, value: Any) -> NoReturn:
-            if before is not None:
-                before.read(frame)
             raise error(at, message)
 
         return step, None, at
@@ -372,9 +379,9 @@ class Expressions:
     ) -> tuple[Step, GoType | None, nodes.Node]:
         problem = bad_count(ident, method, given)
         if problem:
-            return self.refuse(at, problem, given)
+            return self.refuse(at, problem)
         if method.results != 1:
-            return self.refuse(at, f"can't call method/function {quote(ident)} with {method.results} results", given)
+            return self.refuse(at, f"can't call method/function {quote(ident)} with {method.results} results")
         call = method.call
         values = self.arguments(method, at, given)
         if not values:

@@ -14,7 +14,7 @@ from grammar.gotemplate.values import LIST, GoType, Struct, boxed, type_of
 
 _VERB = re.compile(
     r"%(?P<flags>[#0+\- ]*)(?P<arg>\[(?:[^\]]*\])?)?(?P<width>\*|[0-9]+)?"
-    r"(?:(?P<dot>\.)(?P<parg>\[(?:[^\]]*\])?)?(?P<prec>\*|[0-9]+)?)?(?P<varg>\[(?:[^\]]*\])?)?(?P<verb>.)?",
+    r"(?:(?P<dot>\.)(?!\Z)(?P<parg>\[(?:[^\]]*\])?)?(?P<prec>\*|[0-9]+)?)?(?P<varg>\[(?:[^\]]*\])?)?(?P<verb>.)?",
     re.DOTALL,
 )
 _NOT_RAW = re.compile("[\x00-\x08\x0a-\x1f`\x7f\ufeff\udc80-\udcff]")
@@ -117,6 +117,10 @@ def _pieces(layout: str) -> tuple[str | _Verb, ...]:
             pieces.append(layout[at:start])
         found = _VERB.match(layout, start)
         assert found is not None
+        if any(int(found[part] or 0) > _MAX_WIDTH for part in ("width", "prec") if found[part] != "*"):
+            # To Go the rest of the text is then no verb.
+            pieces.append("%!(NOVERB)")
+            return tuple(pieces)
         pieces.append(_parse_verb(found))
         at = found.end()
     if at < len(layout):

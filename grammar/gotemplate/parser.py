@@ -35,7 +35,10 @@ def parse_trees(text: str, name: str, functions: Container[str]) -> dict[str, no
     functions holds the names that may be called. Raises TemplateError "template: NAME:LINE: …" in Go's words.
     """
     trees: dict[str, nodes.NodeList] = {}
-    _Tree(name, name, _Source(lexer.tokenize(text)), functions, trees).parse()
+    try:
+        _Tree(name, name, _Source(lexer.tokenize(text)), functions, trees).parse()
+    except RecursionError:
+        raise TemplateError(f"template: {name}:1: nested too deeply") from None
     return trees
 
 

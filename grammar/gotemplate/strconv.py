@@ -203,5 +203,6 @@ def _hex_float(value: float, precision: int) -> str:
 
 
 def _binary_float(value: float) -> str:
-    fraction, exponent = math.frexp(value)
-    return f"{int(fraction * (1 << 53))}p{exponent - 53:+d}" if value else "0p-1074"
+    _, exponent = math.frexp(value)
+    exponent = max(exponent - 53, -1074)
+    return f"{int(math.ldexp(value, -exponent))}p{exponent:+d}" if value else "0p-1074"

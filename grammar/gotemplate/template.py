@@ -55,16 +55,16 @@ class Template:
 
     def execute(self, data: Any) -> str:
         """The template's text for one dot. Raises TemplateError in Go's words where it fails."""
-        run, slots, line = self._bodies.get(data.__class__) or self._prepare(data)
-        if line is not None:
-            text: str = line(Frame(data, _no_writer, slots))
-        else:
-            out: list[str] = []
-            try:
+        try:
+            run, slots, line = self._bodies.get(data.__class__) or self._prepare(data)
+            if line is not None:
+                text: str = line(Frame(data, _no_writer, slots))
+            else:
+                out: list[str] = []
                 run(Frame(data, out.append, slots))
-            except RecursionError:
-                raise TemplateError(f"template: {self.name}: exceeded maximum template depth") from None
-            text = "".join(out)
+                text = "".join(out)
+        except RecursionError:
+            raise TemplateError(f"template: {self.name}: nested too deeply") from None
         return text if text.isascii() else _STRAY_BYTES.sub("\ufffd", text)
 
     def uses(self) -> frozenset[str] | None:
