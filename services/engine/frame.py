@@ -27,6 +27,9 @@ class FieldSource(Protocol):
 
     def names(self, rows: Rows | None) -> list[str]: ...
 
+    def pick(self, rows: Rows) -> FieldSource:
+        """The same for some rows alone, holding on to nothing else: to be kept."""
+
 
 class NoFields:
     """A source without fields."""
@@ -36,6 +39,9 @@ class NoFields:
 
     def names(self, rows: Rows | None) -> list[str]:
         return []
+
+    def pick(self, rows: Rows) -> NoFields:
+        return self
 
 
 NO_FIELDS = NoFields()
@@ -133,6 +139,12 @@ class Points:
     def detached(self, names: Iterable[str] | None = None) -> Points:
         """The points with their columns (all, or those in `names`) decoded and no hold on their source: to be kept."""
         return self.only(self.names() if names is None else names)
+
+    def picked(self, rows: Rows) -> Points:
+        """Few of the points, to be kept: their columns as far as decoded, the rest of them as text."""
+        columns = {name: None if c is None else c.take(rows) for name, c in self._columns.items()}
+        source = self._source.pick(rows if self._rows is None else self._rows[rows])
+        return Points(self.time[rows], self.series[rows], columns, source)
 
     def memo(self, key: Hashable, make: Callable[[], T]) -> T:
         """A value computed from these points once, whoever asks: what lets many tasks share one frame's work."""

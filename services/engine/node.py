@@ -152,6 +152,15 @@ class Groups:
             local = self._local[group]
         return local
 
+    def members(self, frame: Frame) -> IntArray:
+        """Local numbers of the groups of `frame.by_group()`, in its order: int64[g]. New groups are appended."""
+        order = frame.by_group()
+        found = self.known(order.groups)
+        if (found >= 0).all():
+            return found
+        self.local(frame.group)
+        return self.known(order.groups)
+
     def known(self, group: GroupArray) -> IntArray:
         """Local numbers as `local` gives them, but -1 for groups not seen yet."""
         out = np.full(len(group), -1, dtype=np.int64)

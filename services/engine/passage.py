@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -12,29 +12,40 @@ from services.engine.node import Groups
 from services.engine.segments import is_first
 
 
-@dataclass(frozen=True, slots=True)
 class Passage:
     """Points with, for each, the local number of its state; and a way to put what came out back in its place.
 
-    group: int64[n]. On a stream, and in batches whose state goes on, it is the node's own number of the group; where
-    state begins anew with every batch it is the number of the batch.
+    On a stream, and in batches whose state goes on, that number is the node's own number of the group; where state
+    begins anew with every batch it is the number of the batch.
     """
 
-    source: Frame | Batches
-    points: Points
-    group: IntArray
+    def __init__(self, source: Frame | Batches, groups: Groups, members: IntArray, anew: bool = False) -> None:
+        """members: the local numbers of the groups in the frame's `by_group()`, or of the batches' groups."""
+        self.source = source
+        self.points = source.points
+        self._groups = groups
+        self._members = members
+        self._anew = anew
+
+    @cached_property
+    def group(self) -> IntArray:
+        """int64[n]. Made only when asked for: most nodes do with `order`."""
+        if isinstance(self.source, Frame):
+            return self._groups.local(self.source.group)
+        of = self.source.batch_of_points()
+        return of.astype(np.int64) if self._anew else self._members[of]
 
     def order(self) -> GroupOrder:
         """Rows put together by `group`, each group's in order; starts, ends and groups (local numbers)."""
         if isinstance(self.source, Frame):
-            by_number = self.source.by_group()
-            firsts = by_number.order[by_number.starts]
-            return GroupOrder(by_number.order, by_number.starts, by_number.ends, self.group[firsts].astype(np.int32))
-        if len(self.group) and (self.group[1:] >= self.group[:-1]).all():
-            starts = np.flatnonzero(is_first(self.group))
-            ends = np.append(starts[1:], len(self.group)).astype(np.intp)
-            return GroupOrder(np.arange(len(self.group)), starts, ends, self.group[starts].astype(np.int32))
-        return group_order(self.group)
+            order = self.source.by_group()
+            return GroupOrder(order.order, order.starts, order.ends, self._members.astype(np.int32))
+        group = self.group
+        if len(group) and (group[1:] >= group[:-1]).all():
+            starts = np.flatnonzero(is_first(group))
+            ends = np.append(starts[1:], len(group)).astype(np.intp)
+            return GroupOrder(np.arange(len(group)), starts, ends, group[starts].astype(np.int32))
+        return group_order(group)
 
     def out(self, points: Points, kept: BoolArray | None = None) -> Frame | Batches:
         """The source with `points` for its own, of which only the `kept` rows (bool[n]; None: all) go on."""
@@ -47,18 +58,17 @@ class Passage:
 
 def stream(frame: Frame, groups: Groups) -> Passage:
     """A frame, its state by group."""
-    return Passage(frame, frame.points, groups.local(frame.group))
+    return Passage(frame, groups, groups.members(frame))
 
 
 def going_on(batches: Batches, groups: Groups) -> Passage:
     """Batches, their state by group and going on from batch to batch."""
-    return Passage(batches, batches.points, groups.local(batches.group)[batches.batch_of_points()])
+    return Passage(batches, groups, groups.local(batches.group))
 
 
 def anew(batches: Batches, groups: Groups) -> Passage:
     """Batches, their state beginning anew with each."""
-    groups.local(batches.group)
-    return Passage(batches, batches.points, batches.batch_of_points().astype(np.int64))
+    return Passage(batches, groups, groups.local(batches.group), anew=True)
 
 
 def previous(rows: Rows, order: GroupOrder, chosen: BoolArray) -> tuple[Rows, Rows]:

@@ -95,7 +95,8 @@ class StateTrackingNode(Node):
         n = len(points)
         if not n:
             return through.source
-        truth = self._condition.truth(points, self._groups_of(through), self.context.step.now)
+        group = self._groups_of(through) if self._condition.stateful else None
+        truth = self._condition.truth(points, group, self.context.step.now)
         kept: BoolArray | None = None
         if truth.failed is not None and truth.failed.any():
             kept = ~truth.failed

@@ -100,18 +100,26 @@ class Decimals:
 
 def are_decimals(text: Text, ends: IntArray, lengths: IntArray) -> BoolArray:
     """Which texts of at most MAX_LENGTH bytes are digits with at most one point and at least one digit."""
-    word, odd = _word_of_digits(text, ends, lengths)
-    good, _ = _only_point(word, odd)
-    # A single byte must be a digit; where there are two and one is a point, the other is a digit.
-    good &= (lengths > 1) | ((lengths == 1) & (odd == 0))
-    longer = np.flatnonzero(lengths > 8)
-    if len(longer):
-        good[longer] = decimals(text, ends[longer], lengths[longer], count=False).good
+    good = lengths <= MAX_LENGTH
+    points = np.zeros(len(ends), dtype=np.int64)
+    for back in range(0, MAX_LENGTH, 8):
+        if not back:
+            word, odd = _word_of_digits(text, ends, lengths)
+            good &= _only_point(word, odd)[0]
+            points += odd != 0
+            continue
+        at = np.flatnonzero(lengths > back)
+        if not len(at):
+            break
+        word, odd = _word_of_digits(text, ends[at] - back, lengths[at] - back)
+        good[at] &= _only_point(word, odd)[0]
+        points[at] += odd != 0
+    good &= (points <= 1) & (lengths > points)
     return good
 
 
-def decimals(text: Text, ends: IntArray, lengths: IntArray, count: bool = True) -> Decimals:
-    """The numbers whose texts end before `ends`. `count`: more than 19 digits are not good."""
+def decimals(text: Text, ends: IntArray, lengths: IntArray) -> Decimals:
+    """The numbers whose texts end before `ends`."""
     mantissa, places, good, dotted = _part(text, ends, lengths)
     digits = lengths - dotted
     more = lengths
@@ -130,9 +138,7 @@ def decimals(text: Text, ends: IntArray, lengths: IntArray, count: bool = True) 
         dotted[at] |= high_dotted
         digits[at] -= high_dotted
     good &= digits > 0
-    good &= lengths <= MAX_LENGTH
-    if count:
-        good &= digits <= 19
+    good &= (digits <= 19) & (lengths <= MAX_LENGTH)
     return Decimals(mantissa, places, dotted, good)
 
 

@@ -60,6 +60,12 @@ class Fields:
             return self._names_in(self._spans_of(rows), rows.tolist() if self._odd else [])
         return self._few.names(rows)
 
+    def pick(self, rows: Rows) -> RowFields:
+        """See Lines.pick."""
+        chosen = rows.tolist()
+        odd = {i: self._odd[row] for i, row in enumerate(chosen) if row in self._odd} if self._odd else {}
+        return RowFields(len(chosen), [self._text(row) for row in chosen].__getitem__, odd)
+
     def _text(self, row: int) -> bytes:
         line = self._lines[row]
         return self._scan.text.raw[self._scan.key_end[line] + 1 : self._scan.fields_end[line]]

@@ -94,6 +94,10 @@ class Lines:
         """The names of all fields that occur in `rows` (all if None), sorted."""
         return self._fields.names(rows)
 
+    def pick(self, rows: Rows) -> RowFields:
+        """The fields of a few rows by themselves, without a hold on the text of all the others."""
+        return self._fields.pick(rows)
+
 
 class _Keys:
     """Series keys: spans of the scanned text, but those of odd lines."""

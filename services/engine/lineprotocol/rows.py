@@ -42,6 +42,12 @@ class RowFields:
                 found.update(careful.unescape_name(raw) for raw in self._row(row))
         return sorted(found)
 
+    def pick(self, rows: Rows) -> RowFields:
+        """See Lines.pick."""
+        chosen = rows.tolist()
+        odd = {i: self._odd[row] for i, row in enumerate(chosen) if row in self._odd}
+        return RowFields(len(chosen), [self._text_of(row) for row in chosen].__getitem__, odd)
+
     def _each(self, rows: Rows | None) -> list[int]:
         return list(range(self._n)) if rows is None else rows.tolist()
 

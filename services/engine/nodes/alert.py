@@ -116,10 +116,9 @@ class AlertNode(Node):
         return len(self._groups)
 
     def frame(self, frame: Frame) -> Sequence[Message]:
-        local = self._groups.local(frame.group)
         by_group = frame.by_group()
-        firsts = by_group.order[by_group.starts]
-        order = GroupOrder(by_group.order, by_group.starts, by_group.ends, local[firsts].astype(np.int32))
+        members = self._groups.members(frame).astype(np.int32)
+        order = GroupOrder(by_group.order, by_group.starts, by_group.ends, members)
         try:
             self._begin_new(order.groups, [self._events.id_of_point(frame, int(row)) for row in self._fresh(order)])
             level = self._levels.of_stream(frame.points, order, self._decisions.level)

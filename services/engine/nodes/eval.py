@@ -105,7 +105,8 @@ class EvalNode(Node):
             expression.restore(saved)
 
     def _eval(self, through: Passage) -> Frame | Batches:
-        points, group = through.points, through.group
+        points = through.points
+        group = through.group if any(e.stateful for e in self._expressions) else None
         if not len(points):
             return through.source
         p = self.properties

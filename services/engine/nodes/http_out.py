@@ -13,9 +13,10 @@ from services.engine.column import IntArray, Rows
 from services.engine.frame import Barriers, Batches, Frame, Message, Points, concat_points
 from services.engine.node import Context, Groups, Node, State
 from services.engine.result import Row, batch_row, point_row
+from services.engine.segments import grown
 from services.pipeline.spec import Edge, NodeSpec, Properties, Type, argument
 
-_PARTS = 16  # how many frames' last points may lie unmerged; more would hold on to too many bodies
+_PARTS = 64  # how many frames' last points may lie unmerged
 
 
 @dataclass
@@ -45,8 +46,10 @@ class HTTPOutNode(Node):
         super().__init__(properties, context)
         self.endpoint = properties.endpoint
         self._groups = Groups(context.table)
-        self._parts: list[tuple[Points, IntArray]] = []
-        self._rows: dict[int, Row] = {}  # batches, and what a snapshot gave, by local group
+        self._parts: dict[int, tuple[Points, IntArray]] = {}  # last points of frames, with their local groups
+        self._newest: IntArray = np.empty(0, dtype=np.int64)  # by local group: the part that has its last point
+        self._number = 0
+        self._rows: dict[int, Row] = {}  # of batches, by local group
 
     def groups_alive(self) -> int:
         return len(self._groups)
@@ -54,10 +57,9 @@ class HTTPOutNode(Node):
     def frame(self, frame: Frame) -> Sequence[Message]:
         order = frame.by_group()
         last = order.order[order.ends - 1]
-        self._groups.local(frame.group)
-        self._parts.append((frame.points.take(last), self._groups.local(frame.group[last])))
+        self._add(frame.points.picked(last), self._groups.members(frame))
         if len(self._parts) > _PARTS:
-            self._merge()
+            self._forget_old()
         return [frame]
 
     def batches(self, batches: Batches) -> Sequence[Message]:
@@ -74,40 +76,54 @@ class HTTPOutNode(Node):
 
     def result(self) -> dict[str, Any]:
         """What the endpoint shows."""
-        self._merge()
-        for points, local in self._parts:
-            for i, group in enumerate(local.tolist()):
-                self._rows[group] = point_row(points, i, self.context.table)
-        self._parts = []
-        return {"series": [self._rows[g] for g in range(len(self._groups)) if g in self._rows] or None}
+        rows = dict(self._rows)
+        for number, (points, local) in self._parts.items():
+            for i in np.flatnonzero(self._newest[local] == number).tolist():
+                rows[int(local[i])] = point_row(points, i, self.context.table)
+        return {"series": [rows[g] for g in range(len(self._groups)) if g in rows] or None}
 
     def state(self) -> State:
         self._merge()
         table = self.context.table
-        parts = [[points_state(points, table), local] for points, local in self._parts]
+        parts = [[points_state(points, table), local] for points, local in self._parts.values()]
         return {"groups": self._groups.state(), "rows": self._rows, "parts": parts}
 
     def restore(self, state: State) -> None:
         self._groups.restore(state["groups"])
         self._rows = dict(state["rows"])
-        table = self.context.table
-        self._parts = [(points_from_state(points, table), local) for points, local in state["parts"]]
+        for points, local in state["parts"]:
+            self._add(points_from_state(points, self.context.table), local)
+
+    def _add(self, points: Points, local: IntArray) -> None:
+        self._number += 1
+        self._parts[self._number] = (points, local)
+        self._newest = grown(self._newest, len(self._groups), -1)
+        self._newest[local] = self._number
+
+    def _forget_old(self) -> None:
+        """Let go of frames that have been overtaken in all their groups; merge what is left if that is many."""
+        self._parts = {n: self._parts[n] for n in np.unique(self._newest).tolist() if n in self._parts}
+        if len(self._parts) > _PARTS // 2:
+            self._merge()
 
     def _merge(self) -> None:
-        if len(self._parts) < 2:
-            return
-        local = np.concatenate([groups for _, groups in self._parts])
-        _, newest = np.unique(local[::-1], return_index=True)
-        rows = np.sort(len(local) - 1 - newest)
-        bounds = np.cumsum([0, *(len(groups) for _, groups in self._parts)])
-        kept = []
-        for (points, _), lo, hi in zip(self._parts, bounds[:-1], bounds[1:], strict=True):
-            mine = rows[(rows >= lo) & (rows < hi)] - lo
+        """One part of all the points that are still their groups' last."""
+        kept, groups = [], []
+        for number, (points, local) in self._parts.items():
+            mine = np.flatnonzero(self._newest[local] == number)
             if len(mine):
                 kept.append(points.take(mine).detached())
-        self._parts = [(concat_points(kept), local[rows])]
+                groups.append(local[mine])
+        self._parts = {}
+        if kept:
+            self._add(concat_points(kept), np.concatenate(groups))
 
     def _forget(self, left: Rows) -> None:
-        self.result()
-        self._groups.keep(left)
+        """Keep only these groups."""
+        self._merge()
         self._rows = {new: self._rows[old] for new, old in enumerate(left.tolist()) if old in self._rows}
+        self._newest = grown(self._newest, len(self._groups), -1)[left]
+        for number, (points, local) in self._parts.items():
+            stays = np.isin(local, left)
+            self._parts[number] = (points.take(np.flatnonzero(stays)), np.searchsorted(left, local[stays]))
+        self._groups.keep(left)

@@ -73,7 +73,9 @@ class WhereNode(Node):
     def _filter(self, through: Passage) -> Sequence[Message]:
         if not len(through.points):
             return [through.source]
-        truth = self._condition.truth(through.points, through.group, self.context.step.now)
+        truth = self._condition.truth(
+            through.points, through.group if self._condition.stateful else None, self.context.step.now
+        )
         if truth.failed is not None:
             self.context.error("error while evaluating expression: " + truth.reasons[0], int(truth.failed.sum()))
         return [through.out(through.points, truth.true)]

@@ -1,0 +1,89 @@
+"""Points of a stream as batches: those of a group that follow each other at one time belong together."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from services.engine.buffer import points_from_state, points_state
+from services.engine.column import IntArray, Rows
+from services.engine.frame import Batches, Frame, Points, concat_points, group_order, ranges
+from services.engine.node import Groups, State
+from services.engine.segments import is_first
+from services.engine.series import SeriesTable
+
+
+class Runs:
+    """Holds each group's points of its latest time back until one of another time comes."""
+
+    def __init__(self, table: SeriesTable, fields: frozenset[str] | None) -> None:
+        """fields: those to keep; None: all."""
+        self._table = table
+        self._fields = None if fields is None else sorted(fields)
+        self._held: Points | None = None
+        self._local: IntArray = np.empty(0, dtype=np.int64)
+
+    def add(self, frame: Frame, groups: Groups) -> Batches | None:
+        """The runs that end with these points, as batches of the run's time, by the points that ended them."""
+        local = groups.local(frame.group)
+        points = frame.points.detached(self._fields)
+        before = len(self._local)
+        if self._held is not None and before:
+            points = concat_points([self._held, points])
+            local = np.concatenate([self._local, local])
+        order = group_order(local).order
+        group, time = local[order], points.time[order]
+        begins = np.flatnonzero(is_first(group) | is_first(time))
+        ends = np.append(begins[1:], len(order))
+        owner = group[begins]
+        over = np.append(owner[1:] == owner[:-1], False)
+        held = np.sort(order[ranges(begins[~over], (ends - begins)[~over])])
+        runs = np.flatnonzero(over)
+        out = self._batches(frame, groups, points, order, begins, ends, runs, before) if len(runs) else None
+        self._held, self._local = points.take(held).detached(), local[held]
+        return out
+
+    def _batches(
+        self,
+        frame: Frame,
+        groups: Groups,
+        points: Points,
+        order: Rows,
+        begins: Rows,
+        ends: Rows,
+        runs: Rows,
+        before: int,
+    ) -> Batches:
+        enders = order[begins[runs + 1]] - before
+        by_arrival = np.argsort(enders, kind="stable")
+        runs, enders = runs[by_arrival], enders[by_arrival]
+        lengths = (ends - begins)[runs]
+        firsts = order[begins[runs]]
+        local = groups.known_numbers(np.concatenate([self._local, groups.local(frame.group)])[firsts])
+        return Batches(
+            points.take(order[ranges(begins[runs], lengths)]),
+            np.concatenate([[0], np.cumsum(lengths)]).astype(np.intp),
+            local,
+            [self._table.series(n).name for n in points.series[firsts].tolist()],
+            points.time[firsts],
+            frame.dimensions,
+            frame.cause[enders],
+        )
+
+    def keep(self, left: Rows) -> None:
+        """Forget all groups but these (ascending local numbers), which are renumbered 0…"""
+        if self._held is None:
+            return
+        new = np.full(max(int(left.max(initial=-1)), int(self._local.max(initial=-1))) + 1, -1, dtype=np.int64)
+        new[left] = np.arange(len(left))
+        local = new[self._local]
+        rows = np.flatnonzero(local >= 0)
+        self._held, self._local = self._held.take(rows), local[rows]
+
+    def state(self) -> State:
+        """All points held, as plain data."""
+        return {"points": None if self._held is None else points_state(self._held, self._table), "local": self._local}
+
+    def restore(self, state: State) -> None:
+        """Take up what `state` gave."""
+        self._held = None if state["points"] is None else points_from_state(state["points"], self._table)
+        self._local = np.array(state["local"], dtype=np.int64)
