@@ -1,0 +1,79 @@
+"""A whole gateway on a real nats-server, with a stand-in for the engine worker."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+
+from schemas.config import Config, Http, Nats
+from services.bus.connection import Bus
+from services.gateway.main import main
+from tests.support.nats import NatsServer, nats_server
+from tests.support.worker import StandInWorker
+
+__all__ = ["nats_server"]
+
+StartGateway = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
+
+
+@pytest.fixture
+def start_gateway(nats_server: NatsServer, tmp_path: Path) -> StartGateway:
+    """Starts a gateway with its own data directory (`name`) and settings of [http]; gives a client for it."""
+
+    @contextlib.asynccontextmanager
+    async def start(name: str = "data", **http: object) -> AsyncIterator[httpx.AsyncClient]:
+        address = f"127.0.0.1:{_free_port()}"
+        nats = Nats(url=nats_server.url, ack_timeout=1.0)
+        config = Config(data_dir=tmp_path / name, http=replace(Http(bind_address=address), **http), nats=nats)  # type: ignore[arg-type]
+        ready, stop = asyncio.Event(), asyncio.Event()
+        running = asyncio.create_task(main(config, ready.set, stop, {}))
+        waiting = asyncio.create_task(ready.wait())
+        await asyncio.wait([running, waiting], return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if running.done():
+            running.result()
+        try:
+            async with httpx.AsyncClient(base_url=f"http://{address}", timeout=20) as client:
+                yield client
+        finally:
+            stop.set()
+            await running
+
+    return start
+
+
+@pytest.fixture
+async def bus(nats_server: NatsServer) -> AsyncIterator[Bus]:
+    """A connection of the test's own, on streams that are there."""
+    async with await Bus.connect(nats_server.url, "test") as bus:
+        await bus.ensure_streams()
+        yield bus
+
+
+@pytest.fixture
+async def worker(bus: Bus, tmp_path: Path) -> AsyncIterator[StandInWorker]:
+    """The stand-in for the engine."""
+    async with StandInWorker(bus, tmp_path / "worker.lmdb") as worker:
+        yield worker
+
+
+@pytest.fixture
+async def gateway(start_gateway: StartGateway) -> AsyncIterator[httpx.AsyncClient]:
+    """One gateway's client."""
+    async with start_gateway() as client:
+        yield client
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
