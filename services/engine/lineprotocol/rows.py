@@ -29,8 +29,8 @@ class RowFields:
 
     def column(self, name: str, rows: Rows | None) -> Column | None:
         """See Lines.column."""
-        column = column_of([self._value(row, name) for row in self._each(rows)])
-        return None if column.valid is not None and not column.valid.any() else column
+        values = [self._value(row, name) for row in self._each(rows)]
+        return column_of(values) if any(v is not None for v in values) else None
 
     def names(self, rows: Rows | None) -> list[str]:
         """See Lines.names."""
