@@ -61,6 +61,7 @@ class TaskCommands:
         self._state = state
         self._scripts = scripts
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._seen: dict[str, int] = {}
 
     async def create(self, body: Any) -> Record:
         """Define a task, and run it if it is to be enabled; gives its record. Raises Refusal.
@@ -223,11 +224,15 @@ class TaskCommands:
 
         Raises _Changed where the task was changed by somebody else first; the fold then knows of that change.
         """
+        last = max(self._state.last(id), self._seen.get(id, 0))
         try:
-            seq = await publish(self._bus, "task", id, what, data, self._state.last(id))
+            seq = await publish(self._bus, "task", id, what, data, last)
         except WrongSequence as error:
             await self._reached(error.last or 0)
+            # Events that cannot be read do not show in the fold, but count for JetStream.
+            self._seen[id] = error.last or 0
             raise _Changed from error
+        self._seen.pop(id, None)
         await self._reached(seq)
         if not self._state.counted(seq):
             raise _Changed

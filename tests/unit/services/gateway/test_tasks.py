@@ -1,0 +1,190 @@
+"""Tasks on real gateways: what the recorded cases cannot show (several at once, over the bus, over restarts)."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+
+from schemas.api.commands import ReplySchema
+from schemas.api.task import TaskSchema
+from schemas.events.asks import StatsSchema
+from services.bus import events
+from services.bus.connection import Bus
+from services.bus.subjects import command_subject
+from tests.support.worker import StandInWorker
+from tests.unit.services.gateway.conftest import StartGateway
+
+TASKS = "/kapacitor/v1/tasks"
+DBRPS = [{"db": "db", "rp": "rp"}]
+
+
+def body(id: str, **more: Any) -> dict[str, Any]:
+    return {"id": id, "dbrps": DBRPS, "script": "stream|from().measurement('cpu')", **more}
+
+
+async def history(bus: Bus, id: str, count: int) -> list[events.Event]:
+    """The first events about one task, as they stand in the log."""
+    found: list[events.Event] = []
+    async with bus.follow("EVENTS", [f"tickbus.event.*.{id}.*"]) as follower:
+        while len(found) < count:
+            found += map(events.decode, await follower.batch())
+    return found
+
+
+async def test_the_life_of_a_task_stands_in_the_log(
+    gateway: httpx.AsyncClient, bus: Bus, worker: StandInWorker
+) -> None:
+    await gateway.post("/write?db=db&rp=rp", content=b"cpu v=1")
+    created = await gateway.post(TASKS, json=body("life", status="enabled"))
+    assert created.json()["executing"] is True
+    assert TaskSchema().validate(created.json()) == {}
+    assert StatsSchema().validate(created.json()["stats"]) == {}
+    await gateway.post("/write?db=db&rp=rp", content=b"cpu v=2")
+    end = await bus.last_sequence("WRITES")
+    changed = await gateway.patch(f"{TASKS}/life", json={"script": "stream|from().measurement('mem')"})
+    assert changed.json()["script"] == "stream\n    |from()\n        .measurement('mem')\n"
+    assert (await gateway.patch(f"{TASKS}/life", json={"status": "disabled"})).json()["executing"] is False
+    assert (await gateway.delete(f"{TASKS}/life")).status_code == 204
+    log = await history(bus, "life", 7)
+    assert [f"{e.kind}.{e.what}" for e in log] == [
+        "task.defined",
+        "task.enabled",
+        "run.started",
+        "task.updated",
+        "task.disabled",
+        "run.stopped",
+        "task.deleted",
+    ]
+    assert log[1].data == {"position": end - 1}
+    assert log[2].data["enabled"] == log[1].seq
+    assert log[4].data == {"position": end}
+    assert log[5].data == {"disabled": log[4].seq}
+    assert log[0].data["script"] == "stream|from().measurement('cpu')"
+    assert log[3].data["dbrps"] == DBRPS
+
+
+async def test_a_task_that_cannot_start_is_there_all_the_same(
+    gateway: httpx.AsyncClient, worker: StandInWorker
+) -> None:
+    worker.fails["broken"] = "no luck"
+    answer = await gateway.post(TASKS, json=body("broken", status="enabled"))
+    assert (answer.status_code, answer.json()) == (500, {"error": "no luck"})
+    shown = (await gateway.get(f"{TASKS}/broken")).json()
+    assert (shown["status"], shown["executing"], shown["error"]) == ("enabled", False, "no luck")
+    assert (await gateway.patch(f"{TASKS}/broken", json={"status": "enabled"})).status_code == 200
+    del worker.fails["broken"]
+    assert (await gateway.patch(f"{TASKS}/broken", json={"status": "disabled"})).json()["error"] == "no luck"
+    assert (await gateway.patch(f"{TASKS}/broken", json={"status": "enabled"})).json()["executing"] is True
+    assert (await gateway.get(f"{TASKS}/broken")).json()["error"] == ""
+
+
+async def test_changes_from_two_gateways_at_once_are_all_kept(start_gateway: StartGateway) -> None:
+    """Each of ten clients adds its own part to what it finds; the last state must rest on all of them."""
+    async with start_gateway("one") as one, start_gateway("two") as two:
+        assert (await one.post(TASKS, json=body("busy"))).status_code == 200
+
+        async def change(client: httpx.AsyncClient, number: int) -> int:
+            names = {f"v{number}": {"type": "int", "value": number}}
+            script = f"stream|from().measurement('m{number}')"
+            answer = await client.patch(f"{TASKS}/busy", json={"vars": names, "script": script})
+            return answer.status_code
+
+        both = [one, two]
+        assert set(await asyncio.gather(*(change(both[n % 2], n) for n in range(10)))) == {200}
+        last = (await one.get(f"{TASKS}/busy?script-format=raw")).json()
+        (number,) = (int(name[1:]) for name in last["vars"])
+        assert last["script"] == f"stream|from().measurement('m{number}')"
+        assert (await two.get(f"{TASKS}/busy?script-format=raw")).json()["script"] == last["script"]
+
+
+async def test_of_two_tasks_defined_at_once_one_is(start_gateway: StartGateway) -> None:
+    async with start_gateway("one") as one, start_gateway("two") as two:
+        answers = await asyncio.gather(*(client.post(TASKS, json=body("twice")) for client in (one, two) * 3))
+        assert sorted(answer.status_code for answer in answers) == [200] + [400] * 5
+
+
+async def test_of_two_renames_at_once_one_counts(start_gateway: StartGateway, worker: StandInWorker) -> None:
+    async with start_gateway("one") as one, start_gateway("two") as two:
+        await one.post(TASKS, json=body("old", status="enabled"))
+        assert (await two.get(f"{TASKS}/old")).status_code == 200
+        answers = await asyncio.gather(
+            one.patch(f"{TASKS}/old", json={"id": "new1"}), two.patch(f"{TASKS}/old", json={"id": "new2"})
+        )
+        assert sorted(answer.status_code for answer in answers) == [200, 404]
+        ids = [task["id"] for task in (await one.get(f"{TASKS}?fields=id&pattern=new*")).json()["tasks"]]
+        (renamed,) = [answer.json()["id"] for answer in answers if answer.status_code == 200]
+        assert ids == [renamed]
+        assert (await one.get(f"{TASKS}/{renamed}")).json()["executing"] is True
+        assert (await one.get(f"{TASKS}/old")).status_code == 404
+
+
+async def test_ids(gateway: httpx.AsyncClient) -> None:
+    long = "x" * 1200
+    assert (await gateway.post(TASKS, json=body(long))).status_code == 200
+    assert (await gateway.get(f"{TASKS}/{long}")).json()["id"] == long
+    for bad, words in [("x" * 10_000, "too long"), ("../x", "must contain only"), ("a\x00b", '"a\\x00b"')]:
+        answer = await gateway.post(TASKS, json=body(bad))
+        assert answer.status_code == 400
+        assert words in answer.json()["error"]
+    await gateway.post(TASKS, json=body("fine"))
+    assert (await gateway.patch(f"{TASKS}/fine", json={"id": "not fine"})).status_code == 400
+    assert (await gateway.get(f"{TASKS}/fine")).status_code == 200
+
+
+async def test_the_bus_takes_the_same_commands(gateway: httpx.AsyncClient, bus: Bus, worker: StandInWorker) -> None:
+    async def command(verb: str, question: Any) -> Any:
+        return orjson.loads(await bus.ask(command_subject("task", verb), orjson.dumps(question)))
+
+    created = await command("create", body("bus.task", status="enabled"))
+    assert (created["status"], created["body"]["executing"]) == (200, True)
+    assert ReplySchema().validate(created) == {}
+    over_http = (await gateway.get(f"{TASKS}/bus.task?script-format=raw")).json()
+    assert (await command("get", {"id": "bus.task", "script-format": "raw"}))["body"] == over_http
+    listed = await command("list", {"pattern": "bus.*", "fields": ["status"], "limit": 1})
+    over_http = (await gateway.get(f"{TASKS}?pattern=bus.*&fields=status&limit=1")).json()
+    assert listed == {"status": 200, "body": over_http}
+    updated = await command("update", {"id": "bus.task", "body": {"status": "disabled"}})
+    assert (updated["status"], updated["body"]["status"]) == (200, "disabled")
+    for verb, question, status, text in [
+        ("create", body("bus.task"), 400, "task bus.task already exists"),
+        ("create", [], 400, "invalid JSON"),
+        ("update", {"id": "none", "body": {}}, 404, "task does not exist, cannot update"),
+        ("update", {"id": "none"}, 400, "invalid JSON"),
+        ("get", {"id": "none"}, 404, "no task exists"),
+        ("get", {}, 400, "must specify task id"),
+        ("list", {"limit": "x"}, 400, 'invalid limit parameter "x" must be an integer'),
+    ]:
+        assert await command(verb, question) == {"status": status, "body": {"error": text}}
+    assert await command("delete", {"id": "bus.task"}) == {"status": 204, "body": None}
+    assert (await gateway.get(f"{TASKS}/bus.task")).status_code == 404
+
+
+async def test_a_start_from_the_store_and_one_from_the_log_show_the_same(
+    start_gateway: StartGateway, tmp_path: Path
+) -> None:
+    async with start_gateway() as client:
+        for number in range(5):
+            await client.post(TASKS, json=body(f"kept{number}", vars={"n": {"type": "int", "value": number}}))
+        await client.patch(f"{TASKS}/kept1", json={"id": "kept9"})
+        await client.delete(f"{TASKS}/kept2")
+        before = (await client.get(f"{TASKS}?pattern=kept*")).json()
+    assert [task["id"] for task in before["tasks"]] == ["kept0", "kept3", "kept4", "kept9"]
+    async with start_gateway() as client:
+        assert (await client.get(f"{TASKS}?pattern=kept*")).json() == before
+    shutil.rmtree(tmp_path / "data")
+    async with start_gateway() as client:
+        assert (await client.get(f"{TASKS}?pattern=kept*")).json() == before
+
+
+async def test_what_is_no_task_event_does_not_stop_the_gateway(gateway: httpx.AsyncClient, bus: Bus) -> None:
+    await bus.publish("tickbus.event.task.x.defined", b"rubbish")
+    await bus.publish("tickbus.event.task.x.unheard", b"{}")
+    headers, data = events.encode(events.Event("task", "x", "defined", {"script": 5}, 0))
+    await bus.publish("tickbus.event.task.x.defined", data, headers)
+    answer = await gateway.post(TASKS, json=body("x"))
+    assert (answer.status_code, answer.json()["id"]) == (200, "x")

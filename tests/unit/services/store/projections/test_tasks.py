@@ -1,0 +1,144 @@
+"""The fold of tasks: what counts, and what is left aside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from services.store.projection import State
+from services.store.projections.tasks import VOID, Record, executing, fold, task_of
+
+DEFINITION = {"type": "stream", "script": "stream|from()", "dbrps": [{"db": "d", "rp": "r"}], "vars": {}}
+
+
+@dataclass
+class Fact:
+    kind: str
+    id: str
+    what: str
+    data: dict[str, Any]
+    seq: int
+    time_ns: int = field(default=0)
+
+
+class Log:
+    """Folds facts and counts their sequence."""
+
+    def __init__(self) -> None:
+        self.state = State()
+        self.seq = 0
+
+    def task(self, id: str, what: str, **data: Any) -> int:
+        if what in ("defined", "updated"):
+            data = {**DEFINITION, "id": id, "status": "disabled", "created": "x", **data}
+        return self._fold("task", id, what, data)
+
+    def run(self, id: str, what: str, **data: Any) -> int:
+        return self._fold("run", id, what, data)
+
+    def there(self, id: str) -> Record:
+        record = task_of(self.state, id)
+        assert record is not None
+        return record
+
+    def void(self, seq: int) -> bool:
+        return bool(self.state.get(VOID, str(seq)))
+
+    def _fold(self, kind: str, id: str, what: str, data: dict[str, Any]) -> int:
+        self.seq += 1
+        fold(self.state, Fact(kind, id, what, data, self.seq, self.seq * 1000))
+        return self.seq
+
+
+@pytest.fixture
+def log() -> Log:
+    return Log()
+
+
+def test_what_runs_is_what_was_defined_when_it_was_enabled(log: Log) -> None:
+    log.task("t", "defined")
+    enabled = log.task("t", "enabled", position=7)
+    log.run("t", "started", enabled=enabled, position=7, worker="w")
+    log.task("t", "updated", script="stream|from().measurement('x')")
+    record = log.there("t")
+    assert record["script"] == "stream|from().measurement('x')"
+    assert record["run"]["definition"]["script"] == "stream|from()"
+    assert (record["run"]["position"], record["run"]["worker"], executing(record)) == (7, "w", True)
+    log.task("t", "disabled", position=9)
+    enabled = log.task("t", "enabled", position=9)
+    assert log.there("t")["run"]["definition"]["script"] == "stream|from().measurement('x')"
+    assert log.there("t")["last_enabled"] == enabled * 1000
+
+
+def test_an_error_stays_until_the_task_is_started_again(log: Log) -> None:
+    log.task("t", "defined")
+    enabled = log.task("t", "enabled", position=0)
+    log.run("t", "failed", enabled=enabled, error="broken")
+    assert (log.there("t")["error"], executing(log.there("t"))) == ("broken", False)
+    log.task("t", "disabled", position=0)
+    assert log.there("t")["error"] == "broken"
+    enabled = log.task("t", "enabled", position=0)
+    log.run("t", "started", enabled=enabled, position=0, worker="w")
+    assert log.there("t")["error"] == ""
+
+
+def test_what_a_worker_says_of_an_earlier_run_does_not_count(log: Log) -> None:
+    log.task("t", "defined")
+    first = log.task("t", "enabled", position=0)
+    log.task("t", "disabled", position=0)
+    log.task("t", "enabled", position=0)
+    log.run("t", "failed", enabled=first, error="too late")
+    log.run("gone", "started", enabled=first, position=0, worker="w")
+    assert (log.there("t")["run"]["state"], log.there("t")["error"]) == ("starting", "")
+
+
+def test_a_rename_moves_the_task_and_its_run(log: Log) -> None:
+    log.task("a", "defined")
+    log.task("a", "enabled", position=3)
+    known = log.there("a")["sequence"]
+    renamed = log.task("b", "updated", was="a", **{"was-sequence": known}, position=5)
+    assert task_of(log.state, "a") is None
+    record = log.there("b")
+    assert (record["id"], record["created"], record["status"]) == ("b", 1000, "enabled")
+    assert (record["run"]["enabled"], record["run"]["position"], record["run"]["state"]) == (renamed, 5, "starting")
+
+
+def test_a_rename_of_what_was_changed_meanwhile_is_left_aside(log: Log) -> None:
+    log.task("a", "defined")
+    known = log.there("a")["sequence"]
+    log.task("a", "updated", script="stream|from().measurement('x')")
+    late = log.task("b", "updated", was="a", **{"was-sequence": known})
+    assert log.void(late)
+    assert task_of(log.state, "b") is None
+    assert log.there("a")["script"].endswith("('x')")
+
+
+def test_what_does_not_fit_is_left_aside(log: Log) -> None:
+    log.task("t", "defined")
+    for late in (
+        log.task("t", "defined", script="other"),
+        log.task("none", "updated"),
+        log.task("none", "enabled", position=0),
+        log.task("t", "disabled", position=0),
+        log.task("none", "deleted", position=0),
+    ):
+        assert log.void(late)
+    assert log.there("t")["script"] == "stream|from()"
+
+
+@pytest.mark.parametrize(
+    ("kind", "what", "data"),
+    [
+        ("task", "heard", {}),
+        ("other", "defined", {}),
+        ("task", "enabled", {}),
+        ("task", "enabled", {"position": "x"}),
+        ("task", "defined", DEFINITION | {"type": "neither"}),
+        ("run", "failed", {"enabled": 1}),
+    ],
+)
+def test_what_is_no_event_is_refused(kind: str, what: str, data: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=what):
+        fold(State(), Fact(kind, "t", what, data, 1))
