@@ -4,6 +4,7 @@ SPEC: HandlerSpec                     what scripts may write of it
 OPTIONS: marshmallow schema           its options as JSON -> an instance of its options class
 CONFIG_SECTIONS: {name: schema}       the sections of the configuration that it reads, if any
 check(options, sections) -> None      raises ValueError, in the reference's words, where it cannot work with these
+timeout(options) -> float             seconds after which an attempt is broken off
 async handle(event, options, around)  sends one event; raises Unsent or Refused where the sink did not take it
 
 A handler keeps nothing between events but what `Around` lends to it.
@@ -48,6 +49,9 @@ class Handler(Protocol):
 
     @staticmethod
     def check(options: Any, sections: Mapping[str, Any]) -> None: ...
+
+    @staticmethod
+    def timeout(options: Any) -> float: ...
 
     @staticmethod
     async def handle(event: Event, options: Any, around: Around) -> None: ...

@@ -54,6 +54,11 @@ def check(options: Options, sections: Mapping[str, Any]) -> None:
     """Every command is taken; whether it can be run shows when an event comes."""
 
 
+def timeout(options: Options) -> float:
+    """For the command to end; it is killed then."""
+    return 60.0
+
+
 async def handle(event: Event, options: Options, around: Around) -> None:
     """Run the command and wait for it. One that fails has had the event and is not run again."""
     try:

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from marshmallow import Schema, ValidationError, fields, post_load, validates_schema
 
 from grammar.gotemplate import Template, TemplateError
 from grammar.gotemplate import parse as parse_template
+from grammar.gotemplate.errors import CallError
 from schemas.config.fields import Text
 from schemas.config.section import schema_of, setting
 from services.alerting.handler import Around, Refused, Unsent
@@ -27,6 +27,7 @@ SECTION = "httppost"
 _NO_CAPTURE = "unknown error, use .captureResponse() to capture the HTTP response"
 _PASSING = frozenset({408, 425, 429, 502, 503, 504})  # answers that say: not now
 _SHOWN = 1000
+_TIMEOUT = 10.0
 
 
 @dataclass
@@ -174,15 +175,19 @@ def endpoint_of(name: str, sections: Mapping[str, Any]) -> Endpoint | None:
     return next((e for e in endpoints if e.endpoint == name), None)
 
 
+def timeout(options: Options) -> float:
+    """What the script says, else 10 s."""
+    return options.timeout / 1e9 if options.timeout > 0 else _TIMEOUT
+
+
 async def handle(event: Event, options: Options, around: Around) -> None:
     """Post. What the server answers with 2xx is taken; with most other answers it is refused and not sent again."""
     endpoint = endpoint_of(options.endpoint, around.sections) or Endpoint(url=options.url)
     try:
         url, headers, body = request(event, options, endpoint)
-    except (TemplateError, OSError, ValueError) as error:
+    except (TemplateError, CallError, OSError, ValueError) as error:
         raise Refused(str(error)) from error
-    verify = not options.skip_ssl_verification
-    status, answer = await around.http.post(url, headers, body, options.timeout / 1e9 or None, verify)
+    status, answer = await around.http.post(url, headers, body, verify=not options.skip_ssl_verification)
     if 200 <= status < 300:
         return
     text = answer[:_SHOWN].decode("utf-8", "replace") if options.capture_response else _NO_CAPTURE
@@ -205,8 +210,6 @@ def request(event: Event, options: Options, endpoint: Endpoint) -> tuple[str, di
     if template is None:
         _put(headers, "Content-Type", "application/json")
     url = endpoint.url if "{{" not in endpoint.url else _template(endpoint.url).execute(event.data())
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise ValueError(f"failed to create POST request: not a URL of http or https: {url!r}")
     return url, headers, body
 
 

@@ -1,0 +1,162 @@
+"""An alert event as handlers see it, and its JSON as Kapacitor 1.5.7 writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any
+
+from grammar.gotemplate import Duration, Struct, Time, parse_html
+from grammar.gotemplate import Level as EventLevel
+from grammar.gotemplate.gojson import to_json
+from services.bus.times import to_nanoseconds
+from services.engine.alerts.info import LEVELS, DetailsInfo, ServerInfo
+
+
+class Row(
+    Struct,
+    go="models.Row",
+    pointer=True,
+    json={
+        "Name": "name,omitempty",
+        "Tags": "tags,omitempty",
+        "Columns": "columns,omitempty",
+        "Values": "values,omitempty",
+    },
+):
+    """One series of a result."""
+
+    Name: str
+    Tags: dict[str, str]
+    Columns: list[str]
+    Values: list[list[object]]
+
+
+class Result(Struct, go="models.Result", json={"Series": "series", "Err": "error,omitempty"}):
+    """The data of an event."""
+
+    Series: Annotated[list[Row], "models.Rows"]
+    Err: object
+
+
+class AlertData(
+    Struct,
+    go="alert.Data",
+    json={
+        "ID": "id",
+        "Message": "message",
+        "Details": "details",
+        "Time": "time",
+        "Duration": "duration",
+        "Level": "level",
+        "Data": "data",
+        "PreviousLevel": "previousLevel",
+        "Recoverable": "recoverable",
+    },
+):
+    """An event as its JSON shows it, in that order, and as an alert-template sees it."""
+
+    ID: str
+    Message: str
+    Details: str
+    Time: Time
+    Duration: Duration
+    Level: EventLevel
+    Data: Result
+    PreviousLevel: EventLevel
+    Recoverable: bool
+
+
+@dataclass(frozen=True)
+class Event:
+    """One alert event. Times and durations in ns, levels 0 (OK) to 3 (CRITICAL).
+
+    given_details: None where the script gives no details of its own. fields: of the point that caused it (a batch's:
+    of its worst point). row: a batch's result series as JSON, None for a point.
+    """
+
+    topic: str
+    task: str
+    id: str
+    message: str
+    given_details: str | None
+    level: int
+    previous: int
+    time: int
+    duration: int
+    recoverable: bool
+    name: str
+    group: str
+    tags: Mapping[str, str]
+    fields: Mapping[str, Any]
+    row: Mapping[str, Any] | None
+    server: tuple[str, str, str]
+
+    @cached_property
+    def details(self) -> str:
+        """The details, rendered: of the default template where the script gives none."""
+        return self.given_details if self.given_details is not None else _default_details(self)
+
+    def data(self) -> AlertData:
+        """The event as its JSON and templates show it."""
+        return self._data
+
+    def json(self) -> bytes:
+        """One line of JSON with its line end. Raises TemplateError's kin CallError where a value has none (NaN)."""
+        return self._json
+
+    @cached_property
+    def _data(self) -> AlertData:
+        return AlertData(
+            self.id,
+            self.message,
+            self.details,
+            Time(self.time),
+            Duration(self.duration),
+            EventLevel(self.level),
+            Result([_row(self)], None),
+            EventLevel(self.previous),
+            self.recoverable,
+        )
+
+    @cached_property
+    def _json(self) -> bytes:
+        return to_json(self._data).encode("utf-8", "replace") + b"\n"
+
+
+_DEFAULT_DETAILS = parse_html("{{ json . }}", "details")
+
+
+def _default_details(event: Event) -> str:
+    info = DetailsInfo(
+        event.name,
+        event.task,
+        event.group,
+        dict(event.tags),
+        ServerInfo(*event.server),
+        event.id,
+        dict(event.fields),
+        LEVELS[event.level],
+        Time(event.time),
+        Duration(event.duration),
+        event.message,
+    )
+    return _DEFAULT_DETAILS.execute(info)
+
+
+def _row(event: Event) -> Row:
+    if event.row is not None:
+        row = event.row
+        columns: list[str] = row.get("columns", [])
+        at = columns.index("time") if "time" in columns else -1
+        values = [[_time(v) if i == at else v for i, v in enumerate(cells)] for cells in row.get("values", [])]
+        return Row(row["name"], row.get("tags", {}), columns, values)
+    names = sorted(event.fields)
+    # the time of a point's event is the point's
+    values = [[Time(event.time), *(event.fields[name] for name in names)]]
+    return Row(event.name, dict(event.tags), ["time", *names], values)
+
+
+def _time(value: Any) -> Any:
+    return Time(to_nanoseconds(value)) if isinstance(value, str) else value

@@ -1,0 +1,132 @@
+"""A message of ALERTS: the events of one alert node in one step, for one topic. See services.engine.alerts.codec."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from grammar.gotemplate import Time
+from services.alerting.event import Event
+from services.engine.alerts.info import LEVELS
+from services.engine.column import Kind
+
+IntArray = NDArray[np.int64]
+
+
+class Message:
+    """What the fold needs of it is at hand; an event is made of the rest only when it is asked for.
+
+    ids: distinct ids; id: int64[n] into them. level, time, duration, seq, row, ordinal: int64[n], as in Alerts.
+    """
+
+    __slots__ = (
+        "_body",
+        "duration",
+        "id",
+        "ids",
+        "level",
+        "node",
+        "ordinal",
+        "raw",
+        "row",
+        "seq",
+        "started",
+        "task",
+        "time",
+        "topic",
+    )
+
+    def __init__(self, raw: bytes, topic: str) -> None:
+        """topic: what the subject says. ValueError where this is no message for that topic."""
+        try:
+            body = self._body = orjson.loads(raw)
+            self.raw = raw
+            self.task: str = body["task"]
+            self.node: str = body["node"]
+            self.topic: str = body["topic"]
+            self.started: int = body["started"]
+            self.ids: list[str] = body["ids"]
+            n = len(body["id"])
+            self.id = _ints(body["id"], n, len(self.ids))
+            self.level = _ints(body["level"], n, len(LEVELS))
+            self.time = _ints(body["time"], n)
+            self.duration = _ints(body["duration"], n)
+            self.seq = _ints(body["seq"], n)
+            self.row = _ints(body["row"], n)
+            self.ordinal = _ints(body["ordinal"], n)
+            _check(body, n, topic)
+        except (KeyError, TypeError, ArithmeticError, AttributeError) as error:
+            raise ValueError(f"not an alert message: {error!r}") from error
+
+    def __len__(self) -> int:
+        return len(self.id)
+
+    def event(self, i: int, previous: int) -> Event:
+        """Event number i; `previous` is the level that its id had before."""
+        body = self._body
+        series, details, data = body["series"][body["of"][i]], body["details"], body["data"]
+        return Event(
+            topic=self.topic,
+            task=self.task,
+            id=self.ids[body["id"][i]],
+            message=body["messages"][body["message"][i]],
+            given_details=None if details is None else details[i],
+            level=body["level"][i],
+            previous=previous,
+            time=body["time"][i],
+            duration=body["duration"][i],
+            recoverable=body["recoverable"],
+            name=series["name"],
+            group=series["group"],
+            tags=series["tags"],
+            fields=self._fields(i),
+            row=None if data is None else data[i],
+            server=tuple(body["server"]),
+        )
+
+    def _fields(self, i: int) -> dict[str, Any]:
+        found = {}
+        for name, column in self._body["columns"].items():
+            valid = column.get("valid")
+            if valid is None or valid[i]:
+                found[name] = _value(column["kind"], column["values"][i])
+        return found
+
+
+def _value(kind: str, value: Any) -> Any:
+    if kind == Kind.FLOAT.value:
+        return float(value)
+    return Time(value) if kind == Kind.TIME.value else value
+
+
+def _ints(values: Any, n: int, below: int | None = None) -> IntArray:
+    array = np.array(values, dtype=np.int64)
+    if array.shape != (n,):
+        raise ValueError(f"not an alert message: {n} numbers expected, not {array.shape}")
+    if below is not None and n and (array.min() < 0 or array.max() >= below):
+        raise ValueError(f"not an alert message: a number outside 0 to {below - 1}")
+    return array
+
+
+def _check(body: dict[str, Any], n: int, topic: str) -> None:
+    """What is not read at once must fit, too: nothing may go wrong later."""
+    series = body["series"]
+    texts = [body["task"], body["node"], body["topic"], *body["ids"], *body["messages"], *body["server"]]
+    texts += [one["name"] for one in series] + [one["group"] for one in series]
+    if set(map(type, texts)) != {str} or len(body["server"]) != 3:
+        raise TypeError("texts expected")
+    if not {type(one["tags"]) for one in series} <= {dict}:
+        raise TypeError("tags expected")
+    if body["topic"] != topic:
+        raise ValueError(f"not an alert message: it is for the topic {body['topic']!r} and came to {topic!r}")
+    if type(body["started"]) is not int or type(body["recoverable"]) is not bool:
+        raise TypeError("started or recoverable")
+    _ints(body["message"], n, len(body["messages"]))
+    _ints(body["of"], n, len(series))
+    columns = [c[k] for c in body["columns"].values() for k in ("values", "valid") if c.get(k) is not None]
+    per_event = [body[key] for key in ("details", "data") if body[key] is not None]
+    if any(len(values) != n for values in [*columns, *per_event]):
+        raise ValueError("not an alert message: not one value for each event")

@@ -1,0 +1,60 @@
+"""The texts of a state, small enough to be kept for every id: rendered, or what they are to be rendered from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from grammar.gotemplate import Time
+from services.alerting.event import Event
+from services.alerting.message import Message
+from services.store import codec
+
+Key = tuple[str, str, int, int, int]
+"""Topic, id, level, time, duration."""
+
+
+Source = tuple[bytes, int]
+"""Where the texts of a state are to be found: a message, and the number of the event in it."""
+
+
+def texts(key: Key, source: Source | bytes) -> tuple[str, str]:
+    """Message and details of a state, from a message or from a record of it."""
+    if isinstance(source, tuple):
+        event = Message(source[0], key[0]).event(source[1], 0)
+        return event.message, event.details
+    message, details, rest = codec.unpack(source)
+    return message, _event(key, message, rest).details if details is None else details
+
+
+def records(entries: Iterable[tuple[Key, Source | bytes]]) -> list[bytes]:
+    """A record for each state. Each message is read once, whatever the number of its states."""
+    read: dict[int, Message] = {}
+    out = []
+    for key, source in entries:
+        if isinstance(source, tuple):
+            raw, i = source
+            message = read.get(id(raw))
+            if message is None:
+                message = read[id(raw)] = Message(raw, key[0])
+            source = _record(message.event(i, 0))
+        out.append(source)
+    return out
+
+
+def _record(event: Event) -> bytes:
+    if event.given_details is not None:
+        return codec.pack([event.message, event.given_details, None])
+    # a time among the fields is the only value here that is not plain
+    fields = {k: (v.ns,) if isinstance(v, Time) else v for k, v in event.fields.items()}
+    rest = [event.task, event.name, event.group, dict(event.tags), fields, list(event.server)]
+    return codec.pack([event.message, None, rest])
+
+
+def _event(key: Key, message: str, rest: list[Any]) -> Event:
+    topic, id, level, time, duration = key
+    task, name, group, tags, fields, server = rest
+    fields = {k: Time(v[0]) if isinstance(v, tuple) else v for k, v in fields.items()}
+    return Event(
+        topic, task, id, message, None, level, 0, time, duration, True, name, group, tags, fields, None, tuple(server)
+    )

@@ -1,0 +1,256 @@
+"""Topics: the last event of each id, folded from ALERTS.
+
+The fold of a topic depends on the messages of its subject alone, and on which runs and deletions of its task lie
+between them (see Runs): it reads no clock. What it leaves out are repeats: a worker that goes back to a snapshot sends
+again what it has sent before, under the same identities. Those of one node rise: what points cause is ordered by
+(seq, row, ordinal) over all runs, what ticks cause by (tick, ordinal) within what one worker sends under one
+`started`, since no log makes a clock rise over the workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from services.alerting.message import IntArray, Message
+from services.alerting.records import Key, Source, texts
+
+_FIRST_SIZE = 8
+
+Identity = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """What there is to know of a task's past for folding its messages; all are sequences of EVENTS, 0 for none.
+
+    deleted: the task was last deleted then; what its topics held before is gone. began: the first run.started of the
+    run that a message belongs to: counting begins anew there.
+    """
+
+    deleted: int = 0
+    began: int = 0
+
+
+@dataclass(slots=True)
+class Seen:
+    """The last identities of one node: of what points caused, and of what ticks caused under one `started`."""
+
+    point: Identity = (0, 0, 0)
+    started: int = 0
+    tick: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The last event of an id in a topic."""
+
+    id: str
+    level: int
+    time: int
+    duration: int
+    message: str
+    details: str
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What was new in a message: the numbers of its events, and for each the level its id had before."""
+
+    events: Sequence[int]
+    previous: bytes
+
+
+NOTHING = Folded((), b"")
+
+
+class Topic:
+    """One topic. Arrays are by slot, the number an id has here."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.task = self.node = ""  # of the last message
+        self.started = 0
+        self.collected = 0
+        self.seen: dict[tuple[str, str], Seen] = {}
+        self.changed: set[int] = set()  # slots whose states are not saved
+        self.cleared = False  # what is saved of it is to be dropped first
+        self._begin()
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether it is an alert node's own topic, which lives and dies with the task."""
+        return self.name == f"main:{self.task}:{self.node}"
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def max_level(self) -> int:
+        """The level of its worst event."""
+        n = len(self.ids)
+        return int(self.level[:n].max()) if n else 0
+
+    def levels(self) -> dict[str, list[int]]:
+        """[level, time, duration] of each id."""
+        n = len(self.ids)
+        rows = zip(self.level[:n].tolist(), self.time[:n].tolist(), self.duration[:n].tolist(), strict=True)
+        return {id: list(row) for id, row in zip(self.ids, rows, strict=True)}
+
+    def states(self, least: int) -> list[State]:
+        """The states of at least this level, by id."""
+        chosen = np.flatnonzero(self.level[: len(self.ids)] >= least).tolist()
+        return [self._state(slot) for slot in sorted(chosen, key=self.ids.__getitem__)]
+
+    def state(self, id: str) -> State | None:
+        """The state of one id, None where there is none."""
+        slot = self._slots.get(id)
+        return None if slot is None else self._state(slot)
+
+    def fold(self, message: Message, life: Life, previous: bool) -> Folded:
+        """Take a message in; `previous`: whether the levels from before are wanted."""
+        first = self._first_new(message)
+        n = len(message)
+        if first >= n:
+            return NOTHING
+        if self.anonymous and self.started < life.deleted < message.started:
+            self.clear()
+        if self.started < life.began <= message.started:
+            self.collected = 0
+        self.task, self.node = message.task, message.node
+        self.started = max(self.started, message.started)
+        self.collected += n - first
+        last = np.full(len(message.ids), -1, dtype=np.int64)
+        last[message.id[first:]] = np.arange(first, n)
+        named = np.flatnonzero(last >= 0)
+        last = last[named]
+        slots = self._slots_of(message.ids)[named]
+        before = self._before(message, first, named, slots) if previous else b""
+        self.level[slots] = message.level[last]
+        self.time[slots] = message.time[last]
+        self.duration[slots] = message.duration[last]
+        raw, sources = message.raw, self.sources
+        numbers = slots.tolist()
+        for slot, i in zip(numbers, last.tolist(), strict=True):
+            sources[slot] = (raw, i)
+        self.changed.update(numbers)
+        return Folded(range(first, n), before)
+
+    def clear(self) -> None:
+        """Forget all states, as if it were new; what was seen stays seen."""
+        self.cleared = True
+        self.changed.clear()
+        self.collected = 0
+        self._begin()
+
+    def put(self, id: str, level: int, time: int, duration: int, source: bytes) -> None:
+        """A state as it was saved."""
+        slot = self._slot(id)
+        self.level[slot], self.time[slot], self.duration[slot], self.sources[slot] = level, time, duration, source
+
+    def _begin(self) -> None:
+        self.ids: list[str] = []
+        self._slots: dict[str, int] = {}
+        self.level: IntArray = np.zeros(_FIRST_SIZE, dtype=np.int64)
+        self.time: IntArray = np.zeros(_FIRST_SIZE, dtype=np.int64)
+        self.duration: IntArray = np.zeros(_FIRST_SIZE, dtype=np.int64)
+        self.sources: list[Source | bytes] = []
+        self._usual: tuple[list[str], IntArray] = ([], np.zeros(0, dtype=np.int64))
+
+    def _slots_of(self, ids: list[str]) -> IntArray:
+        """The slots of a message's ids, new ones begun. A node's messages often name the same ids in the same order."""
+        if ids != self._usual[0]:
+            self._usual = (ids, np.array([self._slot(id) for id in ids], dtype=np.int64))
+        return self._usual[1]
+
+    def _slot(self, id: str) -> int:
+        slot = self._slots.get(id)
+        if slot is None:
+            slot = self._slots[id] = len(self.ids)
+            self.ids.append(id)
+            self.sources.append(b"")
+            if slot == len(self.level):
+                more = np.zeros(len(self.level), dtype=np.int64)
+                self.level, self.time = np.append(self.level, more), np.append(self.time, more)
+                self.duration = np.append(self.duration, more)
+        return slot
+
+    def _before(self, message: Message, first: int, named: IntArray, slots: IntArray) -> bytes:
+        """For each new event the level that its id had: in this message, else in the topic."""
+        current = dict(zip(named.tolist(), self.level[slots].tolist(), strict=True))
+        out = bytearray()
+        for id, level in zip(message.id[first:].tolist(), message.level[first:].tolist(), strict=True):
+            out.append(current[id])
+            current[id] = level
+        return bytes(out)
+
+    def _first_new(self, message: Message) -> int:
+        """The first event that was not seen before; all after it are new, too. Notes the last one as seen."""
+        n = len(message)
+        if not n:
+            return 0
+        seen = self.seen.get((message.task, message.node))
+        if seen is None:
+            seen = self.seen[message.task, message.node] = Seen()
+        if message.seq[0] < 0:
+            return self._first_new_tick(message, seen)
+        last = _identity(message, n - 1)
+        if last <= seen.point:
+            return n
+        first = 0
+        while _identity(message, first) <= seen.point:
+            first += 1
+        seen.point = last
+        return first
+
+    def _first_new_tick(self, message: Message, seen: Seen) -> int:
+        n = len(message)
+        if message.started < seen.started:
+            return n
+        if message.started > seen.started:
+            seen.started, seen.tick = message.started, (0, 0)
+        first = 0
+        while first < n and (-int(message.seq[first]), int(message.ordinal[first])) <= seen.tick:
+            first += 1
+        if first < n:
+            seen.tick = (-int(message.seq[n - 1]), int(message.ordinal[n - 1]))
+        return first
+
+    def key(self, slot: int) -> Key:
+        """Topic, id, level, time and duration of a slot."""
+        level, time, duration = int(self.level[slot]), int(self.time[slot]), int(self.duration[slot])
+        return self.name, self.ids[slot], level, time, duration
+
+    def _state(self, slot: int) -> State:
+        key = self.key(slot)
+        return State(*key[1:], *texts(key, self.sources[slot]))
+
+
+def _identity(message: Message, i: int) -> Identity:
+    return int(message.seq[i]), int(message.row[i]), int(message.ordinal[i])
+
+
+@dataclass(slots=True)
+class Topics:
+    """All topics."""
+
+    by_name: dict[str, Topic] = field(default_factory=dict)
+    dropped: set[str] = field(default_factory=set)  # whose saved states are to go
+
+    def get(self, name: str) -> Topic | None:
+        """A topic, None where it never had an event."""
+        return self.by_name.get(name)
+
+    def fold(self, message: Message, life: Life, previous: bool) -> Folded:
+        """Take a message in. See Topic.fold."""
+        topic = self.by_name.get(message.topic)
+        if topic is None:
+            topic = self.by_name[message.topic] = Topic(message.topic)
+            topic.cleared = message.topic in self.dropped
+        return topic.fold(message, life, previous)
+
+    def drop(self, name: str) -> None:
+        """Forget a topic."""
+        if self.by_name.pop(name, None) is not None:
+            self.dropped.add(name)
