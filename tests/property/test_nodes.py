@@ -14,6 +14,13 @@ from tests.support.graph import ScriptRun, plain_effects
 
 FROM = "stream|from().measurement('m').groupBy('h')"
 WINDOW = f"{FROM}|window().period(4s).every(2s)"
+
+
+def on_both(node: str) -> list[str]:
+    """A node on a stream and on batches."""
+    return [f"{FROM}|{node}", f"{WINDOW}|{node}"]
+
+
 NOTHING_TO_RUN = {"stream", "batch", "query"}
 """Sources that no points come to."""
 
@@ -71,6 +78,21 @@ SCRIPTS: dict[str, list[str]] = {
     ],
     "httpOut": [f"{FROM}|httpOut('x')", f"{WINDOW}|httpOut('x')"],
     "noOp": [f"{FROM}|noOp()"],
+    "count": on_both("count('v')"),
+    "sum": on_both("sum('v')"),
+    "mean": on_both("mean('v').as('m')"),
+    "median": on_both("median('v').usePointTimes()"),
+    "mode": on_both("mode('v')"),
+    "spread": on_both("spread('v')"),
+    "stddev": on_both("stddev('v')"),
+    "min": on_both("min('v').usePointTimes()"),
+    "max": on_both("max('v').as('w')"),
+    "first": on_both("first('v')"),
+    "last": on_both("last('v').usePointTimes()"),
+    "percentile": on_both("percentile('v', 60.0).usePointTimes()"),
+    "distinct": on_both("distinct('v').usePointTimes()"),
+    "top": on_both("top(2, 'v', 'k')"),
+    "bottom": on_both("bottom(2, 'v').usePointTimes()"),
 }
 
 

@@ -1,7 +1,7 @@
 """The functions themselves, over segments of values: they know arrays and nothing else.
 
 A reduction gives a value for each segment; a selector the position of one of its values, or -1; a choice the positions
-of several, segment after segment, and how many each has.
+of several, segment after segment, and how many each has. They are called with floating point errors ignored.
 """
 
 from __future__ import annotations
@@ -41,8 +41,7 @@ def sum_(s: Segments) -> Reduced:
 
 def mean(s: Segments) -> Reduced:
     """Their average, a float."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        return Reduced(Kind.FLOAT, np.add.reduceat(s.values, s.starts) / s.lengths)
+    return Reduced(Kind.FLOAT, np.add.reduceat(s.values, s.starts) / s.lengths)
 
 
 def median(s: Segments) -> Reduced:
@@ -50,8 +49,7 @@ def median(s: Segments) -> Reduced:
     values = s.values[_by_value(s)]
     n = s.lengths
     low, high = values[s.starts + (n - 1) // 2], values[s.starts + n // 2]
-    with np.errstate(invalid="ignore", over="ignore"):
-        middle = np.where(n % 2 == 1, high.astype(np.float64), low.astype(np.float64) + (high - low) / 2)
+    middle = np.where(n % 2 == 1, high.astype(np.float64), low.astype(np.float64) + (high - low) / 2)
     return Reduced(Kind.FLOAT, middle, s.time[s.starts], n == 1)
 
 
@@ -68,7 +66,6 @@ def mode(s: Segments) -> Reduced:
     owner = run[begins]
     first_of_owner = np.flatnonzero(is_first(owner))
     most = np.maximum.reduceat(often, first_of_owner)
-    best = np.array(first_of_owner)
     tied = np.flatnonzero((often == most[owner]) & (often > 1))
     last_time = np.zeros(len(most), dtype=np.int64)
     chosen = np.full(len(most), -1, dtype=np.intp)
@@ -78,14 +75,13 @@ def mode(s: Segments) -> Reduced:
         if chosen[k] < 0 or s.time[order[begin]] <= last_time[k]:
             chosen[k] = candidate
             last_time[k] = s.time[order[begin + often[candidate] - 1]]
-    best = np.where(chosen >= 0, chosen, best)
-    return Reduced(s.kind, values[begins[best]], s.time[s.starts], s.lengths == 1)
+    chosen = np.where(chosen >= 0, chosen, first_of_owner)
+    return Reduced(s.kind, values[begins[chosen]], s.time[s.starts], s.lengths == 1)
 
 
 def spread(s: Segments) -> Reduced:
     """The largest less the smallest, of their own type."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        return Reduced(s.kind, np.maximum.reduceat(s.values, s.starts) - np.minimum.reduceat(s.values, s.starts))
+    return Reduced(s.kind, np.maximum.reduceat(s.values, s.starts) - np.minimum.reduceat(s.values, s.starts))
 
 
 def stddev(s: Segments) -> Reduced:
@@ -94,10 +90,9 @@ def stddev(s: Segments) -> Reduced:
     run = s.run_of_value()
     there = ~np.isnan(values)
     n = np.add.reduceat(there.astype(np.int64), s.starts)
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        average = np.add.reduceat(np.where(there, values, 0.0), s.starts) / n
-        squares = np.where(there, (values - average[run]) ** 2, 0.0)
-        deviation = np.sqrt(np.add.reduceat(squares, s.starts) / (n - 1))
+    average = np.add.reduceat(np.where(there, values, 0.0), s.starts) / n
+    squares = np.where(there, (values - average[run]) ** 2, 0.0)
+    deviation = np.sqrt(np.add.reduceat(squares, s.starts) / (n - 1))
     return Reduced(Kind.FLOAT, np.where(s.lengths == 1, 0.0, deviation))
 
 

@@ -38,36 +38,23 @@ class Runs:
         over = np.append(owner[1:] == owner[:-1], False)
         held = np.sort(order[ranges(begins[~over], (ends - begins)[~over])])
         runs = np.flatnonzero(over)
-        out = self._batches(frame, groups, points, order, begins, ends, runs, before) if len(runs) else None
+        out = None
+        if len(runs):
+            enders = order[begins[runs + 1]] - before
+            by_arrival = np.argsort(enders, kind="stable")
+            runs, enders = runs[by_arrival], enders[by_arrival]
+            lengths, firsts = (ends - begins)[runs], order[begins[runs]]
+            out = Batches(
+                points.take(order[ranges(begins[runs], lengths)]),
+                np.concatenate([[0], np.cumsum(lengths)]).astype(np.intp),
+                np.array(groups.numbers, dtype=np.int32)[local[firsts]],
+                [self._table.series(n).name for n in points.series[firsts].tolist()],
+                points.time[firsts],
+                frame.dimensions,
+                frame.cause[enders],
+            )
         self._held, self._local = points.take(held).detached(), local[held]
         return out
-
-    def _batches(
-        self,
-        frame: Frame,
-        groups: Groups,
-        points: Points,
-        order: Rows,
-        begins: Rows,
-        ends: Rows,
-        runs: Rows,
-        before: int,
-    ) -> Batches:
-        enders = order[begins[runs + 1]] - before
-        by_arrival = np.argsort(enders, kind="stable")
-        runs, enders = runs[by_arrival], enders[by_arrival]
-        lengths = (ends - begins)[runs]
-        firsts = order[begins[runs]]
-        local = groups.known_numbers(np.concatenate([self._local, groups.local(frame.group)])[firsts])
-        return Batches(
-            points.take(order[ranges(begins[runs], lengths)]),
-            np.concatenate([[0], np.cumsum(lengths)]).astype(np.intp),
-            local,
-            [self._table.series(n).name for n in points.series[firsts].tolist()],
-            points.time[firsts],
-            frame.dimensions,
-            frame.cause[enders],
-        )
 
     def keep(self, left: Rows) -> None:
         """Forget all groups but these (ascending local numbers), which are renumbered 0…"""
