@@ -122,7 +122,7 @@ class _Spans:
     def __init__(self, scan: Scan, lines: IntArray | None, lacks: IntArray) -> None:
         """`lines`: of the rows, None for all of the scan. `lacks`: rows without any."""
         counts = scan.counts if lines is None else scan.counts[lines]
-        before, equals, ends = scan.fields(lines)
+        before, equals, ends = scan.fields(slice(None) if lines is None else lines)
         self._rows: IntArray | None = None
         if len(lacks) and counts[lacks].any():
             rows = np.repeat(np.arange(len(counts)), counts)

@@ -80,19 +80,17 @@ class Scan:
             self.broken.update(self.payload[line[wrong]].tolist())
         self.counts *= self.regular
 
-    def fields(self, lines: IntArray | None = None) -> tuple[IntArray, IntArray, IntArray]:
-        """Fields of lines (all if None), line by line: int64[fields] each of before name, `=`, and end of value."""
+    def fields(self, lines: IntArray | slice) -> tuple[IntArray, IntArray, IntArray]:
+        """Fields of lines, line by line: int64[fields] each of before name, `=`, and end of value."""
         marks = self._marks
-        if lines is None and self.grid:
+        if isinstance(lines, slice) and self.grid:
             # Every line has the same marks, so that the fields' are a part of each row of a matrix.
-            rows = marks[1:].reshape(len(self.start), -1)
+            rows = marks[1:].reshape(len(self.start), -1)[lines]
             at = int(self._first[0]) - 1
             stop = at + 2 * int(self.counts[0]) - 1
             before, equals, ends = (rows[:, at + i : stop + i : 2].ravel() for i in (-1, 0, 1))
             return before, equals, ends
-        counts = self.counts if lines is None else self.counts[lines]
-        first = self._first if lines is None else self._first[lines]
-        which = _ranges(first, counts)
+        which = _ranges(self._first[lines], self.counts[lines])
         return marks[which - 1], marks[which], marks[which + 1]
 
     @property

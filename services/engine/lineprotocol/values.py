@@ -21,7 +21,6 @@ _TYPES = np.full(256, BOOL, dtype=np.uint8)
 _TYPES[list(b"0123456789-.")] = FLOAT
 _TYPES[ord('"')] = STRING
 _LONGEST_BOOL = 5
-_PART = 16000
 
 
 def _words(texts: list[bytes]) -> NDArray[np.uint64]:
@@ -48,16 +47,6 @@ class Values:
     strings: NDArray[Any] | None
 
 
-def are_valid(text: Text, starts: IntArray, ends: IntArray) -> BoolArray:
-    """Which values of regular lines the reference takes."""
-    good = np.empty(len(starts), dtype=np.bool_)
-    # In parts whose arrays are small enough to stay in the processor's and the allocator's caches.
-    for at in range(0, len(starts), _PART):
-        part = slice(at, at + _PART)
-        good[part] = _are_valid(text, starts[part], ends[part])
-    return good
-
-
 def read(text: Text, starts: IntArray, ends: IntArray) -> Values:
     """The values between `starts` and `ends` (not included), which are those of regular lines."""
     codes, last = _types(text, starts, ends)
@@ -82,7 +71,8 @@ def read(text: Text, starts: IntArray, ends: IntArray) -> Values:
     return Values(codes, values.get(FLOAT), values.get(INT), values.get(BOOL), values.get(STRING))
 
 
-def _are_valid(text: Text, starts: IntArray, ends: IntArray) -> BoolArray:
+def are_valid(text: Text, starts: IntArray, ends: IntArray) -> BoolArray:
+    """Which values of regular lines the reference takes."""
     types, last = _types(text, starts, ends)
     plain = np.flatnonzero(types == FLOAT)
     if len(plain) == len(starts):
