@@ -21,6 +21,7 @@ Send = Callable[[Any], Awaitable[None]]
 Application = Callable[[Any, Receive, Send], Awaitable[None]]
 WriteHandler = Callable[[Any, Receive, Send, str], Awaitable[int]]
 
+_INTERNAL = error_body("internal error, see the log")
 _log = logs.get("http")
 
 
@@ -40,11 +41,18 @@ class Entry:
         started = time.perf_counter_ns() if self._log_requests else 0
         path = scope["path"]
         if path in WRITE_PATHS and scope["method"] == "POST":
-            status = await self._write(scope, receive, send, name)
+            status = await self._written(scope, receive, send, name)
         else:
             status = await self._other(scope, receive, send, name)
         if self._log_requests and _log.enabled("INFO"):
             _log_request(scope, path, status, name, time.perf_counter_ns() - started)
+
+    async def _written(self, scope: Any, receive: Receive, send: Send, name: str) -> int:
+        try:
+            return await self._write(scope, receive, send, name)
+        except Exception as error:
+            _log.exception("write failed", error, request=name)
+            return await _answer(send, 500, common_headers(scope["headers"], name), _INTERNAL)
 
     async def _other(self, scope: Any, receive: Receive, send: Send, name: str) -> int:
         """As Kapacitor 1.5.7: unclean paths are sent on, OPTIONS is always empty, there is no 405."""
@@ -85,7 +93,7 @@ class Entry:
             _log.exception("request failed", error, method=scope["method"], uri=scope["path"])
             if begun:
                 raise
-            return await _answer(send, 500, headers, error_body("internal error, see the log"))
+            return await _answer(send, 500, headers, _INTERNAL)
         return status
 
 

@@ -25,6 +25,9 @@ from services.gateway.cut import LineTooLong, cut
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
+GONE = 499
+"""What stands in the access log where nobody was there any more to be answered."""
+
 PRECISIONS = frozenset({"n", "u", "ms", "s", "m", "h"})
 
 _HEADER_ROOM = 2048
@@ -40,6 +43,10 @@ class Refused(Exception):
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
         self.status = status
+
+
+class Gone(Exception):
+    """The client has hung up before it had sent everything."""
 
 
 class Writes:
@@ -59,10 +66,13 @@ class Writes:
 
         204 only once JetStream has the points. 400 as plain text for what does not parse and for a missing db (in
         this order, as Kapacitor 1.5.7), 413 for a body over the limit, 503 where JetStream does not acknowledge.
+        A client that hangs up in the middle has written nothing.
         """
         headers = common_headers(scope["headers"], request_id)
         try:
             await self._write(scope, receive)
+        except Gone:
+            return GONE
         except Refused as refused:
             if refused.status == 503:
                 headers.append((b"retry-after", str(RETRY_AFTER_SECONDS).encode()))
@@ -100,26 +110,25 @@ class Writes:
         await self._publish(subject, body, {"precision": precision, "received": str(received)}, key.strip())
 
     async def _body(self, receive: Receive) -> bytes:
-        first = await receive()
-        size = len(first["body"])
-        if not first.get("more_body") and size <= self._max_body:
-            whole: bytes = first["body"]
-            return whole
-        chunks = [first["body"]]
-        more = first.get("more_body", False)
+        chunks: list[bytes] = []
+        size = 0
+        more = True
         while more:
             message = await receive()
-            if message["type"] == "http.disconnect":
-                raise Refused(400, "unexpected EOF")
+            if message["type"] != "http.request":
+                raise Gone
+            chunk: bytes = message["body"]
             more = message.get("more_body", False)
-            size += len(message["body"])
-            if size <= self._max_body:
-                chunks.append(message["body"])
-            else:
+            size += len(chunk)
+            if size > self._max_body:
                 # The rest is read and dropped: a client that is still sending would not see an answer.
                 chunks.clear()
+            elif chunk:
+                chunks.append(chunk)
         if size > self._max_body:
             raise Refused(413, f"body too large: {size} bytes, at most {self._max_body} are taken")
+        if len(chunks) == 1:
+            return chunks[0]
         return b"".join(chunks)
 
     def _where(self, query: bytes) -> tuple[str, str, str]:

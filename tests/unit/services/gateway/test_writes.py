@@ -115,3 +115,31 @@ async def test_without_an_acknowledgement_the_answer_is_503(
             return
         await asyncio.sleep(0.05)
     pytest.fail("no write is taken after the server is back")
+
+
+async def test_a_client_that_hangs_up_has_written_nothing(
+    gateway: httpx.AsyncClient, bus: Bus, caplog: pytest.LogCaptureFixture
+) -> None:
+    position = await bus.last_sequence("WRITES")
+    host, port = gateway.base_url.host, gateway.base_url.port
+    for sent in (b"cpu v=1\ncpu v=", b""):
+        _, writer = await asyncio.open_connection(host, port)
+        writer.write(b"POST /write?db=a HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n" + sent)
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+    assert (await gateway.get("/kapacitor/v1/ping")).status_code == 204
+    assert await bus.last_sequence("WRITES") == position
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+async def test_a_connection_is_used_again_and_closed_at_the_end(start_gateway: StartGateway) -> None:
+    async with start_gateway(shutdown_timeout=1.0) as client:
+        host, port = client.base_url.host, client.base_url.port
+        reader, writer = await asyncio.open_connection(host, port)
+        for _ in range(3):
+            writer.write(b"POST /write?db=a HTTP/1.1\r\nHost: x\r\nContent-Length: 7\r\n\r\ncpu v=1")
+            answer = await reader.readuntil(b"\r\n\r\n")
+            assert answer.startswith(b"HTTP/1.1 204")
+    assert await reader.read() == b""
+    writer.close()
