@@ -86,6 +86,9 @@ class NatsServer:
     def freeze(self) -> None:
         """Let it hang (SIGSTOP) until `thaw`."""
         os.kill(self.pid, signal.SIGSTOP)
+        # the signal may take a moment to reach a server that is running on another processor
+        while Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+            time.sleep(0.001)
 
     def thaw(self) -> None:
         os.kill(self.pid, signal.SIGCONT)
