@@ -14,6 +14,7 @@ from services.engine.effects import Effect
 from services.engine.frame import Batches, Frame, Message, Step
 from services.engine.intake import Slice
 from services.engine.node import Node, State, TaskFailed
+from services.engine.posting import PostEndpoint
 from services.engine.series import SeriesTable
 from services.log import Log
 from services.pipeline.demand import demands
@@ -27,12 +28,14 @@ class Surroundings:
     """What a task's nodes are given of the world: who serves, and how alert topics stood when the task started.
 
     levels: topic -> alert id -> (level 0…3, time ns of the event, duration ns).
+    post_endpoints: where httpPost nodes may post to by name.
     """
 
     hostname: str = "localhost"
     cluster_id: str = ""
     server_id: str = ""
     levels: Mapping[str, Mapping[str, tuple[int, int, int]]] = field(default_factory=dict)
+    post_endpoints: Mapping[str, PostEndpoint] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -38,7 +38,8 @@ SCRIPTS: dict[str, list[str]] = {
     "eval": [
         f"""{FROM}|eval(lambda: "v" * 2.0, lambda: "d" + 1.0).as('d', 'e').keep('v', 'e')""",
         f"""{FROM}|eval(lambda: string("v"), lambda: count()).as('t', 'n').tags('t').keep()""",
-        f"""stream|from().groupBy(*)|eval(lambda: string("v")).as('t').tags('t').quiet()|window().period(2s).every(2s)""",
+        """stream|from().groupBy(*)|eval(lambda: string("v")).as('t').tags('t').quiet()
+            |window().period(2s).every(2s)""",
         f"""{WINDOW}|eval(lambda: "v" + 1.0, lambda: spread("v")).as('w', 's').keep()""",
     ],
     "groupBy": [
@@ -71,13 +72,16 @@ SCRIPTS: dict[str, list[str]] = {
         f"""{FROM}|alert().crit(lambda: "v" > 2.0).warn(lambda: "v" > 0.5).warnReset(lambda: "v" < 0.0)
             .stateChangesOnly().topic('t').levelTag('level').durationField('d')""",
         f"""{FROM}|alert().info(lambda: count() % 4 > 1).stateChangesOnly(3s).topic('t').idField('id')
-            .id('{{{{ index .Tags "h" }}}}').message('{{{{ .Level }}}} {{{{ .Time }}}}').details('{{{{ .Fields }}}}')""",
+            .id('{{{{ index .Tags "h" }}}}')
+            .message('{{{{ .Level }}}} {{{{ .Time }}}}').details('{{{{ .Fields }}}}')""",
         f"""{FROM}|alert().crit(lambda: "v" > 0.5).flapping(0.2, 0.5).history(4).topic('t').noRecoveries()""",
         f"""{WINDOW}|alert().crit(lambda: "v" > 0.5).topic('t').levelField('l').messageField('m')""",
         f"""{WINDOW}|alert().warn(lambda: "v" > 0.5).topic('t').all().stateChangesOnly()""",
     ],
     "httpOut": [f"{FROM}|httpOut('x')", f"{WINDOW}|httpOut('x')"],
     "noOp": [f"{FROM}|noOp()"],
+    "log": on_both("log().level('ERROR')"),
+    "httpPost": on_both("httpPost('http://127.0.0.1/{{ .Name }}').codeField('code')") + on_both("httpPost('http://a')"),
     "count": on_both("count('v')"),
     "sum": on_both("sum('v')"),
     "mean": on_both("mean('v').as('m')"),
@@ -104,14 +108,16 @@ class Result:
     effects: dict[str, list[Any]]
     counts: dict[str, dict[str, int]]
     endpoints: dict[str, Any]
+    posts: dict[str, Any]
 
     def __init__(self, run: ScriptRun) -> None:
         self.out, self.effects, self.counts = run.out, plain_effects(run.effects), run.counts()
         self.endpoints = {name: run.endpoint(name) for name in run.run.endpoints()}
+        self.posts = {name: s["waiting"] for name, node in run.nodes.items() if "waiting" in (s := node.state())}
 
     def differs(self, other: Result) -> str:
         """The first difference, as text; empty where there is none. By repr, so that 1 is not 1.0 and NaN is NaN."""
-        for part in ("out", "effects", "counts", "endpoints"):
+        for part in ("out", "effects", "counts", "endpoints", "posts"):
             mine, its = getattr(self, part), getattr(other, part)
             if repr(mine) != repr(its):
                 for key in mine:

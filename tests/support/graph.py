@@ -229,7 +229,7 @@ def one_by_one(lines: str) -> list[str]:
 
 
 def plain_effects(effects: Sequence[Effect]) -> dict[str, list[Any]]:
-    """Effects as plain values, in order for each node (alerts) or target (writes); other outputs are counted."""
+    """Effects as plain values, in order for each node (alerts) or target (writes). Other outputs are left out."""
     found: dict[str, list[Any]] = {}
     for effect in effects:
         if isinstance(effect, Alerts):
@@ -238,8 +238,6 @@ def plain_effects(effects: Sequence[Effect]) -> dict[str, list[Any]]:
             found.setdefault(f"{effect.database}.{effect.retention_policy}", []).append(
                 (effect.lines, effect.message_id)
             )
-        else:
-            found.setdefault("outputs", []).append("output")
     return found
 
 

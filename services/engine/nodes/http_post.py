@@ -1,0 +1,250 @@
+"""httpPost: post every point or batch to a URL."""
+
+from __future__ import annotations
+
+import base64
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import orjson
+
+from grammar.gotemplate import Struct, Template, TemplateError
+from grammar.gotemplate import parse as parse_template
+from services.engine.column import Column, IntArray, Kind
+from services.engine.effects import Output
+from services.engine.frame import Barriers, Batches, Frame, Message
+from services.engine.node import Context, Groups, Node, State, TaskFailed
+from services.engine.posting import Answer, Post, PostEndpoint, Sender
+from services.engine.result import Row, batch_row, row_of_point, unprintable
+from services.engine.saved import message_from_state, message_state
+from services.pipeline.spec import (
+    Edge,
+    NodeSpec,
+    Properties,
+    Type,
+    appending,
+    argument,
+    flag,
+    prop,
+    putting,
+)
+
+_NO_CAPTURE = "unknown error, use .captureResponse() to capture the HTTP response"
+
+
+@dataclass
+class HTTPPostProperties(Properties):
+    urls: list[str] = argument(Type.STRING, variadic=True, doc="The URL; a template that sees Name, Tags and Values.")
+    endpoints: list[str] = appending(Type.STRING, name="endpoint", doc="An endpoint of the configuration instead.")
+    headers: dict[str, str] = putting(Type.STRING, name="header", doc="A header of every post.")
+    code_field: str = prop(Type.STRING, default="", doc="A field that gets the answer's status; 0 if there was none.")
+    capture_response: bool = flag(doc="Have the answer's body in the log where it refuses the post.")
+    timeout: int = prop(Type.DURATION, default=0, doc="How long to wait for an answer.")
+
+    def check(self) -> None:
+        if len(self.urls) > 1:
+            raise ValueError(f"httpPost expects 0 or 1 arguments, got {len(self.urls)}")
+        if len(self.endpoints) > 1:
+            raise ValueError(f"httpPost expects 0 or 1 endpoints, got {len(self.endpoints)}")
+        if not self.urls and not self.endpoints:
+            raise ValueError("must provide url or endpoint")
+        if self.urls and self.endpoints:
+            raise ValueError("only one endpoint and url may be specified")
+        if any(name.upper() == "AUTHENTICATE" for name in self.headers):
+            raise ValueError("cannot set 'authenticate' header")
+
+
+@dataclass(slots=True)
+class _Held:
+    """A message that waits for the codes of its posts; `codes` are those that have come."""
+
+    message: Frame | Batches
+    codes: list[int]
+
+
+class HTTPPostNode(Node):
+    """Posts {"series": [row]} for each point or batch, in order, and hands it on.
+
+    A post is sent once; one that fails or is refused is an error of the node. Data is handed on without waiting for
+    answers, but with `codeField`, where the answer is part of it: then it goes on once its posts have been answered.
+    What has not been sent yet is kept by snapshots and sent after a restart.
+    """
+
+    spec = NodeSpec(
+        name="httpPost",
+        type_name="HTTPPostNode",
+        properties=HTTPPostProperties,
+        wants=(Edge.STREAM, Edge.BATCH),
+        provides=None,
+        prefix="http_post",
+        doc=__doc__ or "",
+    )
+
+    properties: HTTPPostProperties
+
+    def __init__(self, properties: HTTPPostProperties, context: Context) -> None:
+        super().__init__(properties, context)
+        endpoint = _endpoint(properties, context)
+        try:
+            self._url = parse_template(endpoint.url, "body", json=True)
+            self._body = parse_template(endpoint.row_template, "body", json=True) if endpoint.row_template else None
+        except TemplateError as error:
+            raise TaskFailed(f"error in url templating: {error}") from None
+        self._fixed_url = None if "{{" in endpoint.url else endpoint.url
+        self._headers = _headers(endpoint, properties, self._body)
+        self._groups = Groups(context.table)
+        self._sender = Sender(properties.timeout / 1e9, self._answered)
+        self._held: deque[_Held] = deque()
+        self._ending = False
+
+    def groups_alive(self) -> int:
+        return len(self._groups)
+
+    def frame(self, frame: Frame) -> Sequence[Message]:
+        self._groups.local(frame.group)
+        table, points = self.context.table, frame.points
+        times, numbers = points.time.tolist(), points.series.tolist()
+        return self._send(
+            frame,
+            [
+                row_of_point(table.series(number), time, fields)
+                for time, number, fields in zip(times, numbers, points.rows(), strict=True)
+            ],
+        )
+
+    def batches(self, batches: Batches) -> Sequence[Message]:
+        self._groups.local(batches.group)
+        return self._send(batches, [batch_row(batches, i, self.context.table) for i in range(len(batches))])
+
+    def barriers(self, barriers: Barriers) -> Sequence[Message]:
+        if barriers.delete:
+            self._groups.keep(self._groups.without(barriers.group))
+        return [barriers]
+
+    def next_tick(self) -> int | None:
+        return 1 if self._held and _complete(self._held[0]) else None
+
+    def tick(self, now: int) -> Sequence[Message]:
+        out: list[Message] = []
+        while self._held and _complete(self._held[0]):
+            out.append(self._with_codes(self._held.popleft()))
+        return out
+
+    def finish(self) -> Sequence[Message]:
+        self._ending = True
+        for held in self._held:
+            held.codes += [0] * (len(held.message) - len(held.codes))
+        return self.tick(0)
+
+    def close(self) -> None:
+        self._sender.close(drain=self._ending)
+
+    def state(self) -> State:
+        table = self.context.table
+        return {
+            "groups": self._groups.state(),
+            "waiting": [[p.url, dict(p.headers), p.body] for p in self._sender.waiting],
+            "held": [[message_state(h.message, table), h.codes] for h in self._held],
+        }
+
+    def restore(self, state: State) -> None:
+        self._groups.restore(state["groups"])
+        self._sender.waiting.extend(Post(url, headers, body) for url, headers, body in state["waiting"])
+        table = self.context.table
+        self._held.extend(_Held(message_from_state(m, table), list(codes)) for m, codes in state["held"])
+        if self._sender.waiting:
+            self.context.effect(Output(self._sender.kick))
+
+    def _send(self, message: Frame | Batches, rows: list[Row]) -> Sequence[Message]:
+        for row in rows:
+            self._sender.add(self._post(row))
+        self.context.effect(Output(self._sender.kick))
+        if not self.properties.code_field:
+            return [message]
+        self._held.append(_Held(message, []))
+        return []
+
+    def _post(self, row: Row) -> Post:
+        try:
+            return Post(self._url_for(row), self._headers, self._body_for(row))
+        except (TemplateError, ValueError, TypeError) as error:
+            return Post("", {}, str(error).encode("utf-8", "replace"))
+
+    def _url_for(self, row: Row) -> str:
+        return self._url.execute(_mapped(row)) if self._fixed_url is None else self._fixed_url
+
+    def _body_for(self, row: Row) -> bytes:
+        if self._body is not None:
+            return self._body.execute(_mapped(row)).encode()
+        bad = unprintable(row)
+        if bad is not None:
+            raise ValueError(f"failed to marshal row data json: json: unsupported value: {bad}")
+        return orjson.dumps({"series": [row]}, option=orjson.OPT_APPEND_NEWLINE)
+
+    def _answered(self, answer: Answer) -> None:
+        if answer.code == 0:
+            self.context.error(f"failed to POST data: {answer.text}")
+        elif answer.code // 100 != 2:
+            text = answer.text if self.properties.capture_response else _NO_CAPTURE
+            self.context.error(f"POST returned non 2xx status code {answer.code}: {text}")
+        for held in self._held:
+            if not _complete(held):
+                held.codes.append(answer.code)
+                break
+
+    def _with_codes(self, held: _Held) -> Message:
+        codes: IntArray = np.array(held.codes, dtype=np.int64)
+        message = held.message
+        name = self.properties.code_field
+        if isinstance(message, Frame):
+            frame = Frame(message.points, message.group, message.dimensions, np.zeros(len(message), dtype=np.int64))
+            return frame.with_points(message.points.with_columns({name: Column(Kind.INT, codes)}))
+        column = Column(Kind.INT, codes[message.batch_of_points()])
+        batches = message.with_points(message.points.with_columns({name: column}))
+        batches.cause = np.zeros(len(message), dtype=np.int64)
+        return batches
+
+
+def _complete(held: _Held) -> bool:
+    return len(held.codes) == len(held.message)
+
+
+def _endpoint(properties: HTTPPostProperties, context: Context) -> PostEndpoint:
+    if properties.urls:
+        return PostEndpoint(properties.urls[0])
+    name = properties.endpoints[0]
+    endpoint = context.around.post_endpoints.get(name)
+    if endpoint is None:
+        raise TaskFailed(f"endpoint '{name}' does not exist")
+    return endpoint
+
+
+def _headers(endpoint: PostEndpoint, properties: HTTPPostProperties, body: Template | None) -> dict[str, str]:
+    """The headers of every post: the script's win over the endpoint's, whatever their case."""
+    headers: dict[str, str] = {}
+    if endpoint.username and endpoint.password:
+        pair = f"{endpoint.username}:{endpoint.password}"
+        headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
+    own = {} if body is not None else {"Content-Type": "application/json"}
+    for given in (endpoint.headers, own, properties.headers):
+        for name, value in given.items():
+            for known in [known for known in headers if known.lower() == name.lower()]:
+                del headers[known]
+            headers[name] = value
+    return headers
+
+
+class _MappedRow(Struct, go="kapacitor.mappedRow", pointer=True):
+    """What templates see of a row."""
+
+    Name: str
+    Tags: dict[str, str]
+    Values: list[dict[str, object]]
+
+
+def _mapped(row: Row) -> _MappedRow:
+    columns = row.get("columns", [])
+    values = [dict(zip(columns, values, strict=True)) for values in row.get("values", [])]
+    return _MappedRow(row["name"], row.get("tags", {}), values)

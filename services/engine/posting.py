@@ -1,0 +1,93 @@
+"""HTTP posts of nodes, sent outside the data path: those of one node one after another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import httpx
+
+_TIMEOUT = 30.0  # seconds, where the script sets none
+_SHOWN = 1000
+_MOST_WAITING = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class PostEndpoint:
+    """An endpoint that the configuration names: where to, and how. row_template: the body's, "" for JSON."""
+
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    username: str = ""
+    password: str = ""
+    row_template: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """One post. Without a url it could not be made, the body says why, and it counts as failed in its turn."""
+
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a post: the status, 0 where there was no answer; a part of the body, or the reason."""
+
+    code: int
+    text: str
+
+
+class Sender:
+    """Posts in order, each once, whatever the answer is. Lives in the event loop that `kick` is called in."""
+
+    def __init__(self, timeout: float, answered: Callable[[Answer], None]) -> None:
+        """timeout: seconds, 0 for the usual. answered: called in the event loop, in the order of posts."""
+        self.waiting: deque[Post] = deque()
+        self._timeout = timeout or _TIMEOUT
+        self._answered = answered
+        self._task: asyncio.Task[None] | None = None
+
+    def add(self, post: Post) -> None:
+        """Put a post behind the others. Where very many wait already it is given up."""
+        if len(self.waiting) >= _MOST_WAITING:
+            post = Post("", {}, b"too many posts wait to be sent")
+        self.waiting.append(post)
+
+    def kick(self) -> None:
+        """See to it that what waits is sent."""
+        if self.waiting and self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._send())
+
+    def close(self, *, drain: bool) -> None:
+        """Send nothing more, or (`drain`) only what waits already."""
+        if self._task is not None and not drain:
+            self._task.cancel()
+
+    async def _send(self) -> None:
+        import httpx
+
+        try:
+            async with httpx.AsyncClient(timeout=self._timeout) as client:
+                while self.waiting:
+                    post = self.waiting[0]
+                    answer = await self._post(client, post) if post.url else Answer(0, post.body.decode())
+                    self.waiting.popleft()
+                    self._answered(answer)
+        finally:
+            self._task = None
+
+    async def _post(self, client: httpx.AsyncClient, post: Post) -> Answer:
+        import httpx
+
+        try:
+            response = await client.post(post.url, content=post.body, headers=dict(post.headers))
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError) as error:
+            return Answer(0, str(error) or type(error).__name__)
+        return Answer(response.status_code, response.text[:_SHOWN])
