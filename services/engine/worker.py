@@ -1,11 +1,11 @@
-"""A worker: follows the log, steps the tasks of its shards through it, saves their state, and answers for them."""
+"""A worker: follows the log, steps the tasks of its shards through it, and saves their state between two steps."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from services import log as logs
@@ -13,44 +13,76 @@ from services.bus.connection import Bus
 from services.bus.errors import BusError
 from services.bus.follow import Follower, Message
 from services.bus.subjects import alert_subject, parse_write_subject, write_subject
-from services.engine.alerts import codec as alert_codec
+from services.engine.alerts.split import messages_of
 from services.engine.checkpoints import Checkpoints
 from services.engine.effects import Alerts, Effect, Write
-from services.engine.intake import Intake, Slice
+from services.engine.intake import Intake, Refused, Slice
 from services.engine.node import State, TaskFailed
-from services.engine.outbox import Letter, Outbox
+from services.engine.outbox import Letter, Outbox, Standing
 from services.engine.task import TaskRun
+from services.store.errors import StoreError
 
 log = logs.get("engine")
 
 _STREAM = "WRITES"
 _ANY = -1  # stands for all measurements in the index of tasks
 _MAX_WAIT = 1.0  # seconds; how long the loop sleeps at most, so that changes of its surroundings are noticed
+_UNSURE_PAUSE = 0.05
+_LOOK_AGAIN = 1.0  # seconds after which a drain asks once more what is left of the log
+_HEADER_ROOM = 2048
+
+DBRP = tuple[str, str]
 
 
 @dataclass(slots=True)
+class Cursor:
+    """How far the worker has come in the log: everything up to `at` has gone through the tasks that go by it."""
+
+    at: int
+
+
+@dataclass(slots=True, eq=False)
 class Running:
     """A task under way on this worker."""
 
     run: TaskRun
     shard: int
     enabled: int  # sequence of the event that enabled it: which run of the task this is
-    position: int  # everything up to here has gone through it
+    reached: int  # everything up to here has gone through it, as far as its cursor does not say more
     started: int  # sequence of its first run.started event
-    valid: Callable[[], bool]  # whether what it emits may still leave
+    standing: Callable[[], Standing]  # whether what it emits may leave
     measurements: frozenset[int] | None = None
     dirty: bool = True  # something has changed since its state was last saved
-    until: int | None = None  # it is to stop once it has come this far
-    done: asyncio.Event = field(default_factory=asyncio.Event)  # set when it has come there, or failed
+    until: int | None = None  # it sees nothing of the log behind this
+    awaited: int | None = None  # somebody waits until it has come this far
+    moved: asyncio.Event = field(default_factory=asyncio.Event)  # set when it has come there, or is gone
+    cursor: Cursor | None = None
 
     @property
     def id(self) -> str:
         """The task's id."""
         return self.run.id
 
+    @property
+    def position(self) -> int:
+        """Everything up to here has gone through it."""
+        return self.reached if self.cursor is None else max(self.reached, self.cursor.at)
+
+    def leave(self, cursor: Cursor | None = None) -> None:
+        """Keep the position reached, and go by another cursor or by none."""
+        self.reached = self.position
+        self.cursor = cursor
+
     def state(self) -> State:
         """The state of all its nodes."""
         return self.run.state()
+
+    def close(self) -> None:
+        """Let go of what its nodes hold."""
+        try:
+            self.run.close()
+        except Exception as e:
+            log.exception("a task cannot be closed", e, task=self.id)
 
 
 class Worker:
@@ -64,79 +96,113 @@ class Worker:
         interval: float,
         max_messages: int,
         max_bytes: int,
-        on_failed: Callable[[str, str], None],
+        standing: Callable[[], bool],
+        shared: Callable[[], bool],
+        on_failed: Callable[[Running, str], None],
     ) -> None:
-        """interval: seconds between checkpoints. on_failed(task, error): a task has ended by itself."""
+        """interval: seconds between checkpoints. on_failed(task, error): a task has ended by itself.
+
+        standing(): whether this worker can be sure of its shards. While it cannot, nothing is stepped. shared():
+        whether other workers live, so that states have to be on the bus too.
+        """
         self._bus, self._intake, self._checkpoints = bus, intake, checkpoints
         self._interval, self._max_messages, self._max_bytes = interval, max_messages, max_bytes
-        self._on_failed = on_failed
+        self._standing, self._shared, self._on_failed = standing, shared, on_failed
         self.outbox = Outbox(bus)
         self.tasks: dict[str, Running] = {}
         self.refused = 0
         self.lag = 0
-        self._routes: dict[tuple[str, str], dict[int, list[Running]]] | None = None
+        self._cursor = Cursor(0)
+        self._followed: frozenset[DBRP] = frozenset()
+        self._routes: dict[DBRP, dict[int, list[Running]]] | None = None
         self._timed: list[Running] = []
-        self._changed = asyncio.Event()
+        self._several = False  # whether a task reads several databases or retention policies
+        self._awaited: set[Running] = set()
+        self._wake = asyncio.Event()
+        self._restart = False  # the log has to be followed anew: from an earlier position, or other subjects
         self._stopping = False
         self._saved = time.monotonic()
-        self._saving = asyncio.Lock()
+        self._sharing: asyncio.Task[None] | None = None
 
     def add(self, running: Running) -> None:
         """Let a task run from its position on."""
         running.measurements = None
         if running.run.measurements is not None:
             running.measurements = frozenset(map(self._intake.measurement, running.run.measurements))
-        self.tasks[running.run.id] = running
+        if running.reached >= self._cursor.at and running.run.dbrps <= self._followed:
+            running.cursor = self._cursor
+        else:
+            self._restart = True
+        self.tasks[running.id] = running
         self._tasks_changed()
 
-    def remove(self, task: str) -> Running | None:
-        """Take a task out between two steps; its nodes are closed by the caller."""
-        running = self.tasks.pop(task, None)
+    def remove(self, running: Running) -> bool:
+        """Take a task out between two steps; its nodes are closed by the caller. Whether it was there."""
+        if self.tasks.get(running.id) is not running:
+            return False
+        del self.tasks[running.id]
+        running.leave()
+        running.moved.set()
+        self._awaited.discard(running)
         self._tasks_changed()
-        return running
+        return True
 
-    async def drain(self, task: str, position: int, timeout: float) -> None:
-        """Wait until a task has seen the log up to `position`, as far as it has messages for it."""
-        running = self.tasks.get(task)
-        if running is None:
-            return
-        until = await self._last_before(running, position)
-        if running.position >= until:
-            return
-        running.until = until
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(running.done.wait(), timeout)
+    async def drain(self, running: Running, position: int) -> bool:
+        """Wait until a task has seen the log up to `position`, as far as there are messages for it, and no more of it.
 
-    async def save(self, tasks: Sequence[str] | None = None) -> None:
-        """Save the state of all tasks, or of some, at the position they have reached, once their effects are stored."""
-        async with self._saving:
-            await self.outbox.sent()
-            chosen = [r for name, r in self.tasks.items() if tasks is None or name in tasks]
-            await self._checkpoints.save(chosen)
-            self._saved = time.monotonic()
+        False where it is no longer here.
+        """
+        running.until = position
+        while self.tasks.get(running.id) is running:
+            last = await self._last_before(running, position)
+            if running.position >= last:
+                return True
+            # some of it may be deleted from the log before it is read, therefore not for ever
+            running.awaited = last
+            running.moved.clear()
+            self._awaited.add(running)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(running.moved.wait(), _LOOK_AGAIN)
+        return False
 
     async def run(self) -> None:
         """Follow the log until `stop`."""
         while not self._stopping:
-            self._changed.clear()
-            subjects = self._subjects()
-            after = min((r.position for r in self.tasks.values()), default=0)
+            self._restart = False
+            running = list(self.tasks.values())
+            after = min((r.position for r in running), default=0)
+            self._followed = frozenset(dbrp for r in running for dbrp in r.run.dbrps)
+            self._cursor = Cursor(after)
+            for one in running:
+                one.leave(self._cursor)
+            subjects = sorted({write_subject(*dbrp) for dbrp in self._followed})
             async with self._bus.follow(_STREAM, subjects, after, self._max_messages, self._max_bytes) as follower:
                 await self._follow(follower)
 
     async def stop(self) -> None:
         """End the loop after the step under way."""
         self._stopping = True
-        self._changed.set()
+        self._wake.set()
+        if self._sharing is not None:
+            self._sharing.cancel()
 
     async def _follow(self, follower: Follower) -> None:
         waiting: asyncio.Task[list[Message]] | None = None
-        changed = asyncio.create_task(self._changed.wait())
+        woken: asyncio.Task[object] | None = None
         try:
-            while not self._changed.is_set():
-                if waiting is None:
-                    waiting = asyncio.create_task(follower.batch())
-                await asyncio.wait({waiting, changed}, timeout=self._pause(), return_when=asyncio.FIRST_COMPLETED)
+            while True:
+                waiting = waiting or asyncio.create_task(follower.batch())
+                woken = woken or asyncio.create_task(self._wake.wait())
+                await asyncio.wait({waiting, woken}, timeout=self._pause(), return_when=asyncio.FIRST_COMPLETED)
+                if woken.done():
+                    self._wake.clear()
+                    woken = None
+                if not self._standing() and not self._stopping:
+                    await asyncio.sleep(_UNSURE_PAUSE)
+                    continue
+                # what was read before a task came that needs more of the log is not for that task
+                if self._restart or self._stopping:
+                    return
                 if waiting.done():
                     messages = waiting.result()
                     waiting = None
@@ -146,43 +212,105 @@ class Worker:
                 await self.outbox.room()
                 await self._save_if_due()
         finally:
-            changed.cancel()
-            if waiting is not None:
-                waiting.cancel()
-                await asyncio.gather(waiting, return_exceptions=True)
+            left = [task for task in (waiting, woken) if task is not None]
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
 
     def take(self, messages: Sequence[Message]) -> None:
         """Step all tasks through some messages of the log."""
-        reached = messages[-1].seq
-        for database, policy, part in self._parts(messages):
-            piece, refused = self._intake.decode(database, policy, part)
-            for bad in refused:
-                self.refused += 1
-                log.warn("a message on the bus is not line protocol and is skipped", seq=bad.seq, error=bad.error)
-            if piece is not None:
-                self._step(database, policy, piece)
-        for running in list(self.tasks.values()):
-            if running.position < reached:
-                running.position = reached
-            if running.until is not None and running.position >= running.until:
-                running.done.set()
+        routes = self._route()
+        for dbrp, part in self._parts(messages):
+            if dbrp not in routes:
+                self._restart = True  # nobody reads this any more
+                continue
+            for piece in self._decode(dbrp, part):
+                self._step(dbrp, piece)
+        self._cursor.at = messages[-1].seq
+        for running in list(self._awaited):
+            if running.awaited is not None and running.position >= running.awaited:
+                running.moved.set()
+                self._awaited.discard(running)
 
-    def _step(self, database: str, policy: str, piece: Slice) -> None:
+    def perform(self, running: Running, effects: Sequence[Effect]) -> None:
+        """Have done what a step wants done outside."""
+        for effect in effects:
+            if isinstance(effect, Alerts):
+                limit = self._bus.max_payload - _HEADER_ROOM
+                for topic in effect.topics:
+                    lane, subject = f"{effect.task}/{effect.node}/{topic}", alert_subject(topic)
+                    for data in messages_of(effect, topic, running.started, limit):
+                        self.outbox.send(lane, Letter(subject, data, None, running.standing))
+            elif isinstance(effect, Write):
+                subject = write_subject(effect.database, effect.retention_policy)
+                letter = Letter(subject, effect.lines, effect.message_id, running.standing)
+                self.outbox.send(f"{running.id}/{subject}", letter)
+            elif running.standing() is Standing.HELD:
+                effect.do()
+
+    def _step(self, dbrp: DBRP, piece: Slice) -> None:
         last = int(piece.step.seq[-1])
-        for running in self._wanted(database, policy, piece.present()):
+        for running in self._wanted(dbrp, piece.present()):
             if running.position >= last or (running.until is not None and running.position >= running.until):
                 continue
-            try:
+            with self._failing(running):
                 effects = running.run.step(piece, running.measurements, running.position, running.until)
-            except TaskFailed as e:
-                self._failed(running, e)
-                continue
-            if effects:
+                running.dirty = True
                 self.perform(running, effects)
-            running.dirty = True
 
-    def _wanted(self, database: str, policy: str, present: frozenset[int]) -> list[Running]:
+    def _tick(self) -> None:
+        now = time.time_ns()
+        for running in list(self._timed):
+            due = running.run.next_tick()
+            if due is not None and due <= now:
+                with self._failing(running):
+                    effects = running.run.tick(now)
+                    running.dirty = True
+                    self.perform(running, effects)
+
+    @contextlib.contextmanager
+    def _failing(self, running: Running) -> Iterator[None]:
+        """Whatever a task fails with ends the task, not the worker."""
+        try:
+            yield
+            return
+        except TaskFailed as e:
+            error = str(e)
+        except Exception as e:
+            log.exception("a task broke", e, task=running.id)
+            error = f"internal error: {type(e).__name__}: {e}"
+        log.error("a task has failed", task=running.id, error=error)
+        self.remove(running)
+        running.close()
+        self._on_failed(running, error)
+
+    def _decode(self, dbrp: DBRP, part: Sequence[Message]) -> list[Slice]:
+        """The points of some messages. What is not line protocol is counted, logged and skipped."""
+        try:
+            piece, refused = self._intake.decode(*dbrp, part)
+        except Exception as e:
+            log.exception("messages cannot be decoded", e, first=part[0].seq, last=part[-1].seq)
+            if len(part) > 1:
+                return [piece for message in part for piece in self._decode(dbrp, [message])]
+            piece, refused = None, [Refused(part[0].seq, f"internal error: {e!r}")]
+        self.refused += len(refused)
+        for bad in refused:
+            log.limited("refused").warn(
+                "a message on the bus is not line protocol and is skipped",
+                database=dbrp[0],
+                seq=bad.seq,
+                error=bad.error,
+                refused=self.refused,
+            )
+        return [] if piece is None else [piece]
+
+    def _wanted(self, dbrp: DBRP, present: frozenset[int]) -> list[Running]:
         """The tasks that read some of these measurements. Found by index: tasks on others cost nothing."""
+        route = self._route().get(dbrp, {})
+        found = {r.id: r for m in (_ANY, *sorted(present)) for r in route.get(m, ())}
+        return list(found.values())
+
+    def _route(self) -> dict[DBRP, dict[int, list[Running]]]:
         if self._routes is None:
             self._routes = {}
             for running in self.tasks.values():
@@ -190,68 +318,30 @@ class Worker:
                     route = self._routes.setdefault(dbrp, {})
                     for m in running.measurements if running.measurements is not None else (_ANY,):
                         route.setdefault(m, []).append(running)
-        route = self._routes.get((database, policy), {})
-        found = {r.run.id: r for m in (_ANY, *sorted(present)) for r in route.get(m, ())}
-        return list(found.values())
+        return self._routes
 
-    def _parts(self, messages: Sequence[Message]) -> list[tuple[str, str, list[Message]]]:
+    def _parts(self, messages: Sequence[Message]) -> list[tuple[DBRP, list[Message]]]:
         """Messages by database and retention policy; as runs in log order where some task reads several of them."""
-        subjects = {m.subject for m in messages}
-        known = {s: parse_write_subject(s) for s in subjects}
-        if len(subjects) == 1:
-            return [(*known[messages[0].subject], list(messages))]
-        parts: list[tuple[str, str, list[Message]]] = []
-        if any(len(r.run.dbrps) > 1 for r in self.tasks.values()):
+        known = {s: parse_write_subject(s) for s in {m.subject for m in messages}}
+        if len(known) == 1:
+            return [(known[messages[0].subject], list(messages))]
+        if self._several:
+            parts: list[tuple[DBRP, list[Message]]] = []
             for m in messages:
-                if not parts or parts[-1][:2] != known[m.subject]:
-                    parts.append((*known[m.subject], []))
-                parts[-1][2].append(m)
+                if not parts or parts[-1][0] != known[m.subject]:
+                    parts.append((known[m.subject], []))
+                parts[-1][1].append(m)
             return parts
         by_subject: dict[str, list[Message]] = {}
         for m in messages:
             by_subject.setdefault(m.subject, []).append(m)
-        return [(*known[s], part) for s, part in by_subject.items()]
-
-    def perform(self, running: Running, effects: Sequence[Effect]) -> None:
-        """Have done what a step wants done outside."""
-        for effect in effects:
-            if isinstance(effect, Alerts):
-                for topic in effect.topics:
-                    data = alert_codec.encode(effect, topic, running.started)
-                    letter = Letter(alert_subject(topic), data, None, running.valid)
-                    self.outbox.send(f"{effect.task}/{effect.node}/{topic}", letter)
-            elif isinstance(effect, Write):
-                subject = write_subject(effect.database, effect.retention_policy)
-                self.outbox.send(
-                    f"{running.run.id}/{subject}", Letter(subject, effect.lines, effect.message_id, running.valid)
-                )
-            elif running.valid():
-                effect.do()
-
-    def _failed(self, running: Running, error: TaskFailed) -> None:
-        log.error("a task has failed", task=running.run.id, error=str(error))
-        self.remove(running.run.id)
-        running.done.set()
-        running.run.close()
-        self._on_failed(running.run.id, str(error))
+        return [(known[s], part) for s, part in by_subject.items()]
 
     def _tasks_changed(self) -> None:
         self._routes = None
         self._timed = [r for r in self.tasks.values() if r.run.timed]
-        self._changed.set()
-
-    def _tick(self) -> None:
-        now = time.time_ns()
-        for running in list(self._timed):
-            due = running.run.next_tick()
-            if due is not None and due <= now:
-                try:
-                    effects = running.run.tick(now)
-                except TaskFailed as e:
-                    self._failed(running, e)
-                    continue
-                running.dirty = True
-                self.perform(running, effects)
+        self._several = any(len(r.run.dbrps) > 1 for r in self.tasks.values())
+        self._wake.set()
 
     def _pause(self) -> float:
         due = min((t for r in self._timed if (t := r.run.next_tick()) is not None), default=None)
@@ -260,16 +350,26 @@ class Worker:
         return min(_MAX_WAIT, max(0.0, (due - time.time_ns()) / 1e9))
 
     async def _save_if_due(self) -> None:
+        """Save the states of all tasks at the position reached, once their effects are stored."""
         if time.monotonic() - self._saved < self._interval:
             return
+        await self.outbox.sent()
+        self._saved = time.monotonic()
         try:
-            await self.save()
-        except (BusError, OSError) as e:
-            self._saved = time.monotonic()
+            self._checkpoints.save(self.tasks.values())
+        except StoreError as e:
             log.error("states cannot be saved", error=str(e))
+            return
+        if self._shared() and (self._sharing is None or self._sharing.done()):
+            self._sharing = asyncio.create_task(self._share(list(self.tasks.values())))
 
-    def _subjects(self) -> list[str]:
-        return sorted({write_subject(*dbrp) for r in self.tasks.values() for dbrp in r.run.dbrps})
+    async def _share(self, tasks: Sequence[Running]) -> None:
+        try:
+            await self._checkpoints.share(tasks)
+        except BusError as e:
+            log.warn("states cannot be brought to the bus yet", error=str(e))
+        except Exception as e:
+            log.exception("states cannot be brought to the bus", e)
 
     async def _last_before(self, running: Running, position: int) -> int:
         """The last sequence up to `position` that holds a message for the task, or `position` where one follows it."""

@@ -22,7 +22,14 @@ BELOW: dict[str, set[str]] = {
     "services.recorder": {"services.engine", "services.pipeline", "grammar"},
     "services.gateway": {"services.engine", "services.pipeline", "grammar"},
     "services.launcher": {"services.gateway", "services.recorder", "services.alerting"},
-    "services.cli": {"services.launcher", "services.gateway", "services.recorder", "services.alerting"},
+    "services.cli": {
+        "services.launcher",
+        "services.gateway",
+        "services.recorder",
+        "services.alerting",
+        "services.engine",
+        "services.pipeline",
+    },
 }
 FOR_EVERY_SERVICE = {"services.bus", "services.store", "services.log", "schemas"}
 
