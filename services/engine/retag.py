@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from services.engine.column import BoolArray, Column
-from services.engine.series import Series, SeriesArray, SeriesTable
+from services.engine.series import Group, GroupArray, Series, SeriesArray, SeriesTable
 
 
 def with_tags(
@@ -31,3 +31,21 @@ def with_tags(
             )
         out[row] = number
     return out
+
+
+def renamed(series: SeriesArray, name: str, table: SeriesTable) -> SeriesArray:
+    """The series of points that get another measurement."""
+    found, where = np.unique(series, return_inverse=True)
+    olds = [table.series(n) for n in found.tolist()]
+    numbers = [table.number(Series(s.database, s.retention_policy, name, s.tags)) for s in olds]
+    return np.array(numbers, dtype=np.int32)[where] if numbers else series
+
+
+def renamed_groups(group: GroupArray, name: str, table: SeriesTable) -> GroupArray:
+    """The groups of points that get another measurement: other ones only where they are grouped by it."""
+    found, where = np.unique(group, return_inverse=True)
+    olds = [table.group(n) for n in found.tolist()]
+    numbers = [
+        table.group_number(Group(g.tags, name, True)) if g.by_name else n for n, g in zip(found, olds, strict=True)
+    ]
+    return np.array(numbers, dtype=np.int32)[where] if numbers else group

@@ -80,6 +80,14 @@ SCRIPTS: dict[str, list[str]] = {
     ],
     "httpOut": [f"{FROM}|httpOut('x')", f"{WINDOW}|httpOut('x')"],
     "noOp": [f"{FROM}|noOp()"],
+    "union": [
+        "var a = stream|from().measurement('m').groupBy('h')\nstream|from().measurement('n').groupBy('h')|union(a)",
+        """var a = stream|from().where(lambda: "k" == 'x').groupBy('h')
+        var b = stream|from().where(lambda: "k" == 'y').groupBy('h', 'k')
+        stream|from().measurement('n').groupByMeasurement()|union(a, b, b).rename('u')""",
+        """var w = stream|from().where(lambda: "k" == 'x').groupBy('h')|window().period(3s).every(2s)
+        stream|from()|window().periodCount(2).everyCount(1)|union(w).rename('u')""",
+    ],
     "log": on_both("log().level('ERROR')"),
     "httpPost": on_both("httpPost('http://127.0.0.1/{{ .Name }}').codeField('code')") + on_both("httpPost('http://a')"),
     "count": on_both("count('v')"),
