@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from services import log as logs
 from services.alerting import handlers
@@ -27,6 +27,7 @@ Cursor = tuple[int, int]
 """A place in ALERTS: sequence of a message, number of an event in it."""
 
 Fetch = Callable[[int], Awaitable[Message | None]]
+"""Reads a message of the log again; None where the log has it no more."""
 
 _FIRST_PAUSE, _LAST_PAUSE = 0.1, 10.0
 _BUS_PAUSE = 0.5
@@ -55,6 +56,7 @@ class Entry:
     time_ns: int
     next: int
     message: Message | None = None
+    saved: bool = False
 
 
 @dataclass(slots=True)
@@ -75,6 +77,7 @@ class Lane:
         self.handler, self.options = handlers.from_json(of.kind, of.options)
         self.entries: deque[Entry] = deque()
         self.task: asyncio.Task[None] | None = None
+        self.pausing = False
 
     @property
     def next(self) -> Cursor | None:
@@ -82,12 +85,24 @@ class Lane:
         return (self.entries[0].seq, self.entries[0].next) if self.entries else None
 
 
+class Ledger(Protocol):
+    """Who writes down how far the lanes are, by their keys."""
+
+    def added(self, key: str, entry: Entry) -> None:
+        """An entry waits."""
+
+    def done(self, key: str, cursor: Cursor) -> None:
+        """Every event of the lane before the cursor is done."""
+
+    def removed(self, key: str, entry: Entry) -> None:
+        """An entry waits no more."""
+
+
 class Dispatcher:
     """All lanes."""
 
-    def __init__(self, around: Around, fetch: Fetch, done: Callable[[str, Cursor], None], limits: Limits) -> None:
-        """fetch(seq): a message of the log again. done(lane's key, cursor): everything before the cursor is done."""
-        self._around, self._fetch, self._done, self._limits = around, fetch, done, limits
+    def __init__(self, around: Around, fetch: Fetch, ledger: Ledger, limits: Limits) -> None:
+        self._around, self._fetch, self._ledger, self._limits = around, fetch, ledger, limits
         self._kept_bytes = 0
         self._began = time.time_ns()
         self._stopping = False
@@ -116,6 +131,7 @@ class Dispatcher:
             else:
                 self._kept_bytes += size
         lane.entries.append(entry)
+        self._ledger.added(of.key, entry)
         if len(lane.entries) > self._limits.entries:
             self._overflow(lane)
         if lane.task is None and not self._stopping:
@@ -125,6 +141,9 @@ class Dispatcher:
         """Take up no more events; those being sent may end within so many seconds."""
         self._stopping = True
         tasks = [lane.task for lane in self.lanes.values() if lane.task is not None]
+        for lane in self.lanes.values():
+            if lane.task is not None and lane.pausing:
+                lane.task.cancel()
         if tasks:
             _, pending = await asyncio.wait(tasks, timeout=timeout)
             for task in pending:
@@ -145,12 +164,12 @@ class Dispatcher:
                 if message is None:
                     self._give_up(lane, entry, entry.end - entry.next, "the log has them no more")
                     entry.next = entry.end
+                    self._ledger.done(lane.of.key, (entry.seq, entry.next))
                 while entry.next < entry.end and not self._stopping:
                     assert message is not None
-                    event = message.event(entry.next, entry.previous[entry.next - entry.first])
-                    await self._deliver(lane, entry, event)
+                    await self._deliver(lane, entry, message)
                     entry.next += 1
-                    self._done(lane.of.key, (entry.seq, entry.next))
+                    self._ledger.done(lane.of.key, (entry.seq, entry.next))
                 if entry.next >= entry.end:
                     self._remove(lane, lane.entries.popleft())
         finally:
@@ -158,8 +177,13 @@ class Dispatcher:
             if not lane.entries:
                 self.lanes.pop(lane.of.key, None)
 
-    async def _deliver(self, lane: Lane, entry: Entry, event: Event) -> None:
+    async def _deliver(self, lane: Lane, entry: Entry, message: Message) -> None:
         """Have one event handled: again and again while the sink does not answer and it is not too old."""
+        try:
+            event = message.event(entry.next, entry.previous[entry.next - entry.first])
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            self._give_up(lane, entry, 1, f"no event: {error!r}")
+            return
         pause = _FIRST_PAUSE
         until = max(entry.time_ns, self._began) / 1e9 + self._limits.retry_for
         while True:
@@ -171,7 +195,9 @@ class Dispatcher:
                 self._give_up(lane, entry, 1, str(problem), event.id)
                 return
             _log.warn("an alert is sent again later", topic=lane.of.topic, kind=lane.of.kind, id=event.id, err=problem)
+            lane.pausing = True
             await asyncio.sleep(pause)
+            lane.pausing = False
             self.counts.retried += 1
             pause = min(2 * pause, _LAST_PAUSE)
 
@@ -203,6 +229,7 @@ class Dispatcher:
         entry = lane.entries[1]
         del lane.entries[1]
         self._give_up(lane, entry, entry.end - entry.next, "too many wait for this handler")
+        entry.next = entry.end
         self._remove(lane, entry)
 
     def _give_up(self, lane: Lane, entry: Entry, count: int, reason: str, id: str = "") -> None:
@@ -211,10 +238,6 @@ class Dispatcher:
         _log.error("alert events given up on", **keys, **({"id": id} if id else {}), err=reason)
 
     def _remove(self, lane: Lane, entry: Entry) -> None:
+        self._ledger.removed(lane.of.key, entry)
         if entry.message is not None:
             self._kept_bytes -= len(entry.message.raw)
-
-
-def entry_of(seq: int, time_ns: int, message: Message, events: Sequence[int], previous: bytes) -> Entry:
-    """What the fold found new in a message, to be handled."""
-    return Entry(seq, events[0], events[-1] + 1, previous, time_ns, events[0], message)

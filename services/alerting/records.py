@@ -37,18 +37,23 @@ def records(entries: Iterable[tuple[Key, Source | bytes]]) -> list[bytes]:
             message = read.get(id(raw))
             if message is None:
                 message = read[id(raw)] = Message(raw, key[0])
-            source = _record(message.event(i, 0))
+            source = _record(message, i)
         out.append(source)
     return out
 
 
-def _record(event: Event) -> bytes:
-    if event.given_details is not None:
-        return codec.pack([event.message, event.given_details, None])
-    # a time among the fields is the only value here that is not plain
-    fields = {k: (v.ns,) if isinstance(v, Time) else v for k, v in event.fields.items()}
-    rest = [event.task, event.name, event.group, dict(event.tags), fields, list(event.server)]
-    return codec.pack([event.message, None, rest])
+def _record(message: Message, i: int) -> bytes:
+    try:
+        event = message.event(i, 0)
+        if event.given_details is not None:
+            return codec.pack([event.message, event.given_details, None])
+        # a time among the fields is the only value here that is not plain
+        fields = {k: (v.ns,) if isinstance(v, Time) else v for k, v in event.fields.items()}
+        rest = [event.task, event.name, event.group, dict(event.tags), fields, list(event.server)]
+        return codec.pack([event.message, None, rest])
+    except (ValueError, TypeError, LookupError, AttributeError):
+        # anybody may publish to the bus: levels and times were sound, the texts are not
+        return codec.pack(["", "", None])
 
 
 def _event(key: Key, message: str, rest: list[Any]) -> Event:

@@ -247,7 +247,6 @@ class Topics:
         topic = self.by_name.get(message.topic)
         if topic is None:
             topic = self.by_name[message.topic] = Topic(message.topic)
-            topic.cleared = message.topic in self.dropped
         return topic.fold(message, life, previous)
 
     def drop(self, name: str) -> None:

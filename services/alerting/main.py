@@ -1,0 +1,47 @@
+"""The alerting service's process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from schemas.config import Config
+from services.alerting.asks import Asks
+from services.alerting.service import Alerting
+from services.bus.connection import Bus
+from services.bus.link import Credentials
+from services.bus.streams import StreamLimits
+
+
+async def main(config: Config, ready: Callable[[], None], stop: asyncio.Event) -> None:
+    """Fold and handle alerts until `stop` is set; `ready` is called once it has caught up with the log.
+
+    Raises BusUnavailable where NATS cannot be reached, StoreError where the store cannot be opened.
+    """
+    nats = config.nats
+    credentials = Credentials(nats.username or None, nats.password or None)
+    async with await Bus.connect(nats.url, "alerting", credentials) as bus:
+        await bus.ensure_streams(
+            StreamLimits(nats.write_max_age, nats.write_max_bytes, nats.replicas),
+            StreamLimits(replicas=nats.replicas),
+            StreamLimits(nats.alert_max_age, nats.alert_max_bytes, nats.replicas),
+        )
+        path = config.data_dir / "alerting" / "alerting.lmdb"
+        async with Alerting(bus, path, config.sections, replicas=nats.replicas) as alerting:
+            asks = Asks(bus, alerting)
+            ready()
+            await _until(stop, alerting)
+            asks.stop()
+
+
+async def _until(stop: asyncio.Event, alerting: Alerting) -> None:
+    """Wait for `stop`; what the service cannot survive is raised."""
+    stopping, failing = asyncio.create_task(stop.wait()), asyncio.create_task(alerting.failed())
+    try:
+        await asyncio.wait([stopping, failing], return_when=asyncio.FIRST_COMPLETED)
+        if failing.done():
+            failing.result()
+    finally:
+        for task in (stopping, failing):
+            task.cancel()
+        await asyncio.wait([stopping, failing])
