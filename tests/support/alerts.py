@@ -1,0 +1,176 @@
+"""Alert messages and run events as engine workers send them, and sinks on loopback for what handlers send."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from services.bus.connection import Bus
+from services.bus.events import Event, encode
+from services.bus.subjects import alert_subject
+from services.engine.alerts import codec
+from services.engine.column import Column, Kind
+from services.engine.effects import Alerts
+
+BASE = 1_700_000_000 * 10**9
+SECOND = 10**9
+OK, INFO, WARNING, CRITICAL = range(4)
+
+Spec = tuple[str, int]
+"""An event: id and level."""
+
+
+def alerts(
+    events: Sequence[Spec],
+    seq: int,
+    task: str = "t",
+    node: str = "alert2",
+    details: str | None = "",
+    tick: bool = False,
+    values: Sequence[float] | None = None,
+) -> Alerts:
+    """The events of one step, one for each row of the write `seq` (or of the tick `seq`)."""
+    n = len(events)
+    ids = sorted({id for id, _ in events})
+    messages = [f"{id} is {('OK', 'INFO', 'WARNING', 'CRITICAL')[level]}" for id, level in events]
+    numbers = np.arange(n, dtype=np.int64)
+    return Alerts(
+        task=task,
+        node=node,
+        topics=(),
+        ids=ids,
+        id_of=np.array([ids.index(id) for id, _ in events], dtype=np.int32),
+        messages=messages,
+        message_of=numbers.astype(np.int32),
+        details=None if details is None else [details] * n,
+        level=np.array([level for _, level in events], dtype=np.int8),
+        time=BASE + SECOND * seq + numbers,
+        duration=SECOND * numbers,
+        seq=np.full(n, -seq if tick else seq),
+        row=np.zeros(n, dtype=np.int64) if tick else numbers,
+        ordinal=numbers if tick else np.zeros(n, dtype=np.int64),
+        recoverable=True,
+        series=[{"name": "cpu", "tags": {"host": "a"}, "group": "host=a"}],
+        series_of=np.zeros(n, dtype=np.int32),
+        columns={"v": Column(Kind.FLOAT, np.array(values if values is not None else [1.5] * n, dtype=np.float64))},
+        server=("here", "cluster", "server"),
+    )
+
+
+def own_topic(task: str = "t", node: str = "alert2") -> str:
+    return f"main:{task}:{node}"
+
+
+async def send(bus: Bus, what: Alerts, started: int, topic: str = "") -> int:
+    """Publish a message; its sequence in ALERTS. To the node's own topic, where none is named."""
+    topic = topic or own_topic(what.task, what.node)
+    return (await bus.publish(alert_subject(topic), codec.encode(what, topic, started))).seq
+
+
+async def run_event(bus: Bus, task: str, what: str, **data: Any) -> int:
+    """Publish run.<what>; its sequence in EVENTS."""
+    return await _event(bus, Event("run", task, what, data, BASE))
+
+
+async def task_deleted(bus: Bus, task: str) -> int:
+    """Publish task.deleted."""
+    return await _event(bus, Event("task", task, "deleted", {"position": 0}, BASE))
+
+
+async def started(bus: Bus, task: str, enabled: int, *handlers: dict[str, Any], node: str = "alert2") -> int:
+    """A worker says that it runs the task, whose alert node has these handlers."""
+    alert = {"node": node, "topic": own_topic(task, node), "handlers": list(handlers)}
+    return await run_event(bus, task, "started", enabled=enabled, position=0, worker="w", alerts=[alert])
+
+
+def post(url: str, **options: Any) -> dict[str, Any]:
+    return {"kind": "post", "options": {"url": url, **options}}
+
+
+async def _event(bus: Bus, event: Event) -> int:
+    headers, data = encode(event)
+    return (await bus.publish(event.subject, data, headers)).seq
+
+
+class Sink:
+    """An HTTP server that keeps what is posted to it. `answer(path, how many came before)`: status, or None to hang."""
+
+    def __init__(self) -> None:
+        self.posts: list[tuple[str, dict[str, str], bytes]] = []
+        self.answer: Callable[[str, int], int | None] = lambda path, before: 204
+        self.body = b""
+        self.location = ""
+        self.connections = 0
+        self._came = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def events(self, path: str = "") -> list[dict[str, Any]]:
+        return [json.loads(body) for at, _, body in self.posts if at.startswith(path)]
+
+    def told(self, path: str = "") -> list[tuple[str, str, str]]:
+        """Id, level and previous level of each event."""
+        return [(e["id"], e["level"], e["previousLevel"]) for e in self.events(path)]
+
+    async def came(self, count: int, path: str = "", timeout: float = 10.0) -> None:
+        """Wait until so many posts are there."""
+        async with asyncio.timeout(timeout):
+            while sum(at.startswith(path) for at, _, _ in self.posts) < count:
+                self._came.clear()
+                await self._came.wait()
+
+    async def start(self, port: int = 0) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port)
+        self.port: int = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        self._server.close()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        self.connections += 1
+        try:
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+                headers = {k.lower(): v for k, _, v in (line.partition(": ") for line in head[1:] if line)}
+                body = await reader.readexactly(int(headers.get("content-length", 0)))
+                path = head[0].split(" ")[1]
+                before = sum(at == path for at, _, _ in self.posts)
+                self.posts.append((path, headers, body))
+                self._came.set()
+                status = self.answer(path, before)
+                if status is None:
+                    await asyncio.Event().wait()
+                extra = f"Location: {self.location}\r\n" if self.location and status != 204 else ""
+                said = b"" if status == 204 else self.body
+                length = "" if status == 204 else f"Content-Length: {len(said)}\r\n"
+                writer.write(f"HTTP/1.1 {status} Whatever\r\n{extra}{length}\r\n".encode() + said)
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            self._tasks.discard(task)
+            writer.close()
+
+
+@contextlib.asynccontextmanager
+async def sink() -> AsyncIterator[Sink]:
+    """A running Sink."""
+    one = Sink()
+    await one.start()
+    try:
+        yield one
+    finally:
+        await one.stop()

@@ -1,0 +1,314 @@
+"""The service against a real nats-server, real LMDB files and real sinks; alert messages as workers send them."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from services.alerting.asks import Asks
+from services.alerting.dispatch import Limits
+from services.alerting.service import Alerting
+from services.bus.connection import Bus
+from services.bus.subjects import ask_subject
+from tests.support.alerts import (
+    CRITICAL,
+    OK,
+    WARNING,
+    Sink,
+    alerts,
+    own_topic,
+    post,
+    run_event,
+    send,
+    sink,
+    started,
+    task_deleted,
+)
+from tests.support.nats import NatsServer
+
+
+@pytest.fixture
+async def bus(nats_server: NatsServer) -> AsyncIterator[Bus]:
+    """A connection to a server without streams."""
+    async with await Bus.connect(nats_server.url) as bus:
+        for stream in ("ALERTS", "EVENTS", "WRITES", "KV_tickbus-alerting"):
+            with contextlib.suppress(Exception):
+                await bus._link.api(f"STREAM.DELETE.{stream}")
+        await bus.ensure_streams()
+        yield bus
+
+
+@contextlib.asynccontextmanager
+async def running(bus: Bus, path: Path, **limits: Any) -> AsyncIterator[Alerting]:
+    """The service, with its store in this directory, answering."""
+    async with Alerting(bus, path / "alerting.lmdb", {}, Limits(**limits)) as service:
+        asks = Asks(bus, service)
+        try:
+            yield service
+        finally:
+            asks.stop()
+
+
+async def ask(bus: Bus, what: str, **question: Any) -> Any:
+    return orjson.loads(await bus.ask(ask_subject("alerting", what), orjson.dumps(question)))
+
+
+async def test_events_reach_their_sink_with_the_level_their_id_had_before(bus: Bus, tmp_path: Path) -> None:
+    async with sink() as web, running(bus, tmp_path) as service:
+        run = await started(bus, "t", 1, post(web.url + "/a", headers={"X-One": "1"}))
+        await send(bus, alerts([("a", CRITICAL), ("b", WARNING), ("a", OK)], 5), run)
+        await send(bus, alerts([("b", CRITICAL)], 6), run)
+        await web.came(4)
+        await service.dispatcher.drained()
+        assert web.told() == [
+            ("a", "CRITICAL", "OK"),
+            ("b", "WARNING", "OK"),
+            ("a", "OK", "CRITICAL"),
+            ("b", "CRITICAL", "WARNING"),
+        ]
+        path, headers, body = web.posts[0]
+        assert path == "/a" and headers["x-one"] == "1" and headers["content-type"] == "application/json"
+        assert body == (
+            b'{"id":"a","message":"a is CRITICAL","details":"","time":"2023-11-14T22:13:25Z","duration":0,'
+            b'"level":"CRITICAL","data":{"series":[{"name":"cpu","tags":{"host":"a"},"columns":["time","v"],'
+            b'"values":[["2023-11-14T22:13:25Z",1.5]]}]},"previousLevel":"OK","recoverable":true}\n'
+        )
+        assert web.connections == 1
+        stats = await ask(bus, "stats")
+        assert (stats["events"], stats["handled"], stats["given_up"], stats["waiting"]) == (4, 4, 0, 0)
+
+
+async def test_what_a_worker_sends_again_is_dropped(bus: Bus, tmp_path: Path) -> None:
+    async with sink() as web, running(bus, tmp_path) as service:
+        run = await started(bus, "t", 1, post(web.url))
+        await send(bus, alerts([("a", CRITICAL), ("b", CRITICAL)], 5), run)
+        again = await started(bus, "t", 1, post(web.url))
+        await send(bus, alerts([("a", CRITICAL)], 5), again)
+        await send(bus, alerts([("a", CRITICAL), ("b", CRITICAL), ("c", CRITICAL)], 5), again)
+        await send(bus, alerts([("a", OK)], 6), again)
+        await web.came(4)
+        await service.dispatcher.drained()
+        assert [id for id, _, _ in web.told()] == ["a", "b", "c", "a"]
+        assert (service.events, service.repeats) == (4, 3)
+
+
+async def test_ticks_are_told_apart_by_tick_among_those_of_one_worker(bus: Bus, tmp_path: Path) -> None:
+    async with running(bus, tmp_path) as service:
+        run = await started(bus, "t", 1)
+        await send(bus, alerts([("a", WARNING)], 9), run)
+        for tick in (100, 100, 101):
+            await send(bus, alerts([("a", CRITICAL), ("b", OK)], tick, tick=True), run)
+        # another worker, whose clock is behind
+        again = await started(bus, "t", 1)
+        await send(bus, alerts([("a", OK)], 50, tick=True), again)
+        await send(bus, alerts([("a", OK)], 102, tick=True), run)
+        await service.caught_up()
+        assert (service.events, service.repeats) == (6, 3)
+
+
+async def test_topics_as_readers_see_them(bus: Bus, tmp_path: Path) -> None:
+    async with running(bus, tmp_path):
+        run = await started(bus, "t", 1)
+        await send(bus, alerts([("b", CRITICAL), ("a", WARNING), ("c", OK)], 5), run)
+        await send(bus, alerts([("x", WARNING)], 5), run, topic="named")
+        levels = await ask(bus, "levels", topics=["named", own_topic(), "none"])
+        assert levels[own_topic()]["b"][0] == CRITICAL and set(levels) == {"named", own_topic()}
+        own = {"id": own_topic(), "level": "CRITICAL", "collected": 3}
+        assert await ask(bus, "topics") == {"topics": [own, {"id": "named", "level": "WARNING", "collected": 1}]}
+        assert await ask(bus, "topic", topic=own_topic()) == {"topic": own}
+        assert await ask(bus, "topic", topic="none") == {"topic": None}
+        state = {"details": "", "duration": "1s", "level": "WARNING", "message": "a is WARNING"}
+        one = {"id": "a", "state": {**state, "time": "2023-11-14T22:13:25.000000001Z"}}
+        assert await ask(bus, "event", topic=own_topic(), event="a") == {"event": one}
+        assert await ask(bus, "event", topic=own_topic(), event="z") == {"event": None}
+        listed = await ask(bus, "events", topic=own_topic(), min_level="WARNING")
+        assert [e["id"] for e in listed["events"]] == ["a", "b"]
+        assert await ask(bus, "events", topic="none") == {"events": None}
+
+
+async def test_a_topic_of_a_node_lives_with_its_task(bus: Bus, tmp_path: Path) -> None:
+    async def shown(after: int) -> Any:
+        return (await ask(bus, "topic", topic=own_topic(), after=after))["topic"]
+
+    async with running(bus, tmp_path) as service:
+        run = await started(bus, "t", 1)
+        assert await shown(run) == {"id": own_topic(), "level": "OK", "collected": 0}
+        await send(bus, alerts([("a", CRITICAL)], 5), run)
+        await service.caught_up()
+        assert await shown(await run_event(bus, "t", "stopped", disabled=2)) is None
+        assert (await ask(bus, "levels", topics=[own_topic()]))[own_topic()]["a"][0] == CRITICAL
+        assert await shown(await started(bus, "t", 3)) == {"id": own_topic(), "level": "CRITICAL", "collected": 0}
+        # another worker takes the same run over: counting goes on
+        taken = await started(bus, "t", 3)
+        await send(bus, alerts([("b", OK)], 6), taken)
+        await service.caught_up()
+        assert (await shown(taken))["collected"] == 1
+        await task_deleted(bus, "t")
+        await run_event(bus, "t", "stopped", disabled=4)
+        new = await started(bus, "t", 5)
+        assert await shown(new) == {"id": own_topic(), "level": "OK", "collected": 0}
+        assert await ask(bus, "levels", topics=[own_topic()]) == {}
+        await send(bus, alerts([("c", WARNING)], 7), new)
+        await service.caught_up()
+        assert await shown(new) == {"id": own_topic(), "level": "WARNING", "collected": 1}
+
+
+async def answers(bus: Bus) -> list[Any]:
+    found = [await ask(bus, "topics")]
+    for topic in found[0]["topics"]:
+        found.append(await ask(bus, "events", topic=topic["id"]))
+    return [*found, await ask(bus, "levels", topics=[own_topic(), own_topic("gone"), "named"])]
+
+
+@pytest.mark.parametrize("keep_store", [True, False])
+async def test_a_restart_answers_the_same_and_sends_nothing_twice(bus: Bus, tmp_path: Path, keep_store: bool) -> None:
+    async with sink() as web:
+        async with running(bus, tmp_path) as service:
+            first = await started(bus, "t", 1, post(web.url))
+            await send(bus, alerts([("a", CRITICAL), ("b", OK)], 5, details=None), first)
+            await run_event(bus, "t", "stopped", disabled=2)
+            second = await started(bus, "t", 3, post(web.url))
+            await send(bus, alerts([("a", OK), ("c", WARNING)], 6, details=None), second)
+            await send(bus, alerts([("x", WARNING)], 6), second, topic="named")
+            gone = await started(bus, "gone", 1)
+            await send(bus, alerts([("a", WARNING)], 6, task="gone"), gone)
+            await task_deleted(bus, "gone")
+            await run_event(bus, "gone", "stopped", disabled=gone + 1)
+            await web.came(4)
+            await service.dispatcher.drained()
+            before = await answers(bus)
+            assert "&#34;Fields&#34;:{&#34;v&#34;:1.5}" in str(before)
+        if not keep_store:
+            (tmp_path / "alerting.lmdb").unlink()
+        async with running(bus, tmp_path) as service:
+            assert await answers(bus) == before
+            await send(bus, alerts([("a", CRITICAL), ("c", WARNING)], 6), second)
+            await send(bus, alerts([("c", OK)], 7), second)
+            await web.came(5)
+            await service.dispatcher.drained()
+            assert web.told()[4:] == [("c", "OK", "WARNING")]
+
+
+@pytest.mark.parametrize("keep_store", [True, False])
+async def test_what_still_waits_is_handled_after_a_restart(bus: Bus, tmp_path: Path, keep_store: bool) -> None:
+    async with sink() as web:
+        web.answer = lambda path, before: None if (path, before) == ("/slow", 1) else 204
+        async with running(bus, tmp_path) as service:
+            run = await started(bus, "t", 1, post(web.url + "/slow"), post(web.url + "/good"))
+            await send(bus, alerts([("a", CRITICAL), ("b", WARNING), ("a", OK)], 5), run)
+            await send(bus, alerts([("a", WARNING), ("b", OK)], 6), run)
+            await web.came(5, "/good")
+            await web.came(2, "/slow")
+            await service.caught_up()
+        if not keep_store:
+            (tmp_path / "alerting.lmdb").unlink()
+        async with running(bus, tmp_path) as service:
+            await web.came(6, "/slow")
+            await service.dispatcher.drained()
+        slow = web.told("/slow")
+        # the one that was never answered came twice, every other one once
+        assert slow.pop(2) == slow[1] and slow == web.told("/good") and len(slow) == 5
+
+
+async def test_one_that_hangs_holds_up_no_other(bus: Bus, tmp_path: Path) -> None:
+    async with sink() as web, running(bus, tmp_path, retry_for=1.0) as service:
+        web.answer = lambda path, before: None if path == "/hangs" and before < 2 else 204
+        handlers = post(web.url + "/hangs", timeout=200_000_000), post(web.url + "/good")
+        run = await started(bus, "t", 1, *handlers)
+        await send(bus, alerts([("a", CRITICAL)], 5), run)
+        await send(bus, alerts([("b", CRITICAL)], 6), run)
+        await web.came(2, "/good", timeout=0.2)
+        await web.came(4, "/hangs")
+        await service.dispatcher.drained()
+        assert [id for id, _, _ in web.told("/hangs")] == ["a", "a", "a", "b"]
+        assert (service.dispatcher.counts.retried, service.dispatcher.counts.given_up) == (2, 0)
+
+
+async def test_a_dead_endpoint_is_tried_again_and_given_up_on(bus: Bus, tmp_path: Path) -> None:
+    async with sink() as web, running(bus, tmp_path, retry_for=0.5) as service:
+        run = await started(bus, "t", 1, post("http://127.0.0.1:1/x"), post(web.url))
+        await send(bus, alerts([("a", CRITICAL)], 5), run)
+        await web.came(1)
+        await service.dispatcher.drained()
+        counts = service.dispatcher.counts
+        assert counts.given_up == 1 and counts.retried >= 1 and counts.handled == {"post": 1}
+
+
+async def test_an_answer_is_an_answer_whatever_it_says(bus: Bus, tmp_path: Path) -> None:
+    async with sink() as web, running(bus, tmp_path) as service:
+        web.answer = lambda path, before: 500
+        run = await started(bus, "t", 1, post(web.url))
+        await send(bus, alerts([("a", CRITICAL), ("b", CRITICAL)], 5), run)
+        await web.came(2)
+        await service.dispatcher.drained()
+        assert len(web.posts) == 2 and service.dispatcher.counts.given_up == 2
+
+
+async def test_messages_are_read_again_where_there_is_no_room_to_keep_them(bus: Bus, tmp_path: Path) -> None:
+    async with sink() as web, running(bus, tmp_path, bytes=1) as service:
+        run = await started(bus, "t", 1, post(web.url), post(web.url + "/other"))
+        web.answer = lambda path, before: None if before == 0 else 204
+        for seq in range(5, 25):
+            await send(bus, alerts([("a", seq % 4), ("b", OK)], seq), run)
+        await service.caught_up()
+        assert sum(e.message is not None for lane in service.dispatcher.lanes.values() for e in lane.entries) <= 2
+        await web.stop()
+        await web.start(web.port)
+        await service.dispatcher.drained()
+        told = [(e["time"][:19], e["id"]) for e in web.events("/other")]
+        assert told[0] == told[1] and told[1:] == sorted(told[1:]) and len(set(told)) == 40
+
+
+async def test_garbage_is_counted_and_skipped(bus: Bus, tmp_path: Path) -> None:
+    async with sink() as web, running(bus, tmp_path) as service:
+        run = await started(bus, "t", 1, post(web.url))
+        for data in (b"", b"{}", b"[1]", b"\xff\x00"):
+            await bus.publish("tickbus.alert.x", data)
+        await send(bus, alerts([("a", CRITICAL)], 5), 10**9)
+        await send(bus, alerts([("a", CRITICAL)], 5), run, topic="other")
+        await bus.publish("tickbus.alert.x", b"no")
+        await send(bus, alerts([("a", CRITICAL)], 5, values=[float("nan")]), run)
+        await send(bus, alerts([("a", OK)], 6), run)
+        await web.came(1)
+        await service.dispatcher.drained()
+        assert service.refused == 6 and web.told() == [("a", "OK", "CRITICAL")]
+        assert service.dispatcher.counts.given_up == 1
+
+
+async def test_tcp_log_and_exec(bus: Bus, tmp_path: Path) -> None:
+    lines: list[bytes] = []
+    whole = asyncio.Event()
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        lines.append(await reader.read())
+        writer.close()
+        if len(lines) == 2:
+            whole.set()
+
+    server = await asyncio.start_server(take, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    log, out = tmp_path / "alerts.log", tmp_path / "exec"
+    kinds: list[dict[str, Any]] = [
+        {"kind": "tcp", "options": {"address": f"127.0.0.1:{port}"}},
+        {"kind": "log", "options": {"path": str(log), "mode": 0o644}},
+        {"kind": "exec", "options": {"prog": "/bin/sh", "args": ["-c", f'echo "$0" >> {out}; cat >> {out}', "arg"]}},
+        {"kind": "exec", "options": {"prog": "/no/such/program", "args": []}},
+    ]
+    async with running(bus, tmp_path) as service:
+        run = await started(bus, "t", 1, *kinds)
+        await send(bus, alerts([("a", CRITICAL), ("<b>", OK)], 5), run)
+        await service.caught_up()
+        await asyncio.wait_for(service.dispatcher.drained(), 10)
+        await asyncio.wait_for(whole.wait(), 5)
+    server.close()
+    logged = log.read_bytes().splitlines(keepends=True)
+    assert [json.loads(line)["id"] for line in logged] == ["a", "<b>"] and b'"id":"\\u003cb\\u003e"' in logged[1]
+    assert lines == [line + b"\n" for line in logged]
+    assert out.read_bytes() == b"arg\n" + logged[0] + b"arg\n" + logged[1]
+    assert log.stat().st_mode & 0o777 == 0o644
+    assert service.dispatcher.counts.given_up == 2
