@@ -22,8 +22,8 @@ from services.bus.requests import Reply
 
 _log = log.get("bus")
 
-Handler = Callable[[bytes, Mapping[str, str]], Awaitable[bytes]]
-"""Takes a question's data and headers, returns the answer."""
+Handler = Callable[[bytes, Mapping[str, str]], Awaitable[bytes | None]]
+"""Takes a question's data and headers, returns the answer; None leaves the answer to others."""
 
 ASK_TIMEOUT = 5.0
 
@@ -58,7 +58,7 @@ class Answering:
             _log.exception("a question's handler failed", error, client=self._link.name, subject=self._subject)
             self._send(inbox, b"", {_ERROR: _one_line(f"{type(error).__name__}: {error}")})
             return
-        if not inbox:
+        if answer is None or not inbox:
             return
         limit = self._link.max_payload - _ROOM_FOR_HEADERS
         reply_headers: dict[str, str] = {}

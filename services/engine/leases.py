@@ -1,8 +1,12 @@
 """Who holds which shard: leases in a KV bucket, taken by compare-and-set, kept by one heartbeat a worker.
 
 Bucket `workers`, key WORKER: a heartbeat that changes every interval; a worker whose heartbeat has not changed for
-`ttl` seconds of this machine's monotonic clock is dead. Bucket `leases`, key shard.N: who holds shard N; it may be taken
-from nobody, from a dead worker, and by a worker that comes back under its own name. No clocks are compared.
+`ttl` seconds of this machine's monotonic clock is dead. Bucket `leases`, key shard.N: who holds shard N; it may be
+taken from nobody, from a dead worker, and by a worker that comes back under its own name. No clocks are compared.
+
+A worker whose own heartbeat was not stored for `ttl` seconds (it stood still, or NATS did) may have been taken for
+dead. It then does nothing for its shards until it has taken each of their leases once more by compare-and-set, which
+fails for those that another worker has taken meanwhile.
 """
 
 from __future__ import annotations
@@ -10,8 +14,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
@@ -24,10 +29,14 @@ from services.engine.shards import owner_of
 
 log = logs.get("engine")
 
+_PREFIX = "shard."
+_BURIED_AFTER = 20  # times ttl: then a dead worker's heartbeat is deleted
+
 
 @dataclass(slots=True)
 class _Peer:
     beat: bytes
+    revision: int
     seen: float  # monotonic
 
 
@@ -41,8 +50,9 @@ class Leases:
     """This worker's membership and its leases.
 
     `on_gain` and `on_release` are awaited when shards are won or are to be handed over; a lease is given up only after
-    `on_release` is done, so that the next holder finds everything saved. `on_lost` tells of shards that are no longer
-    ours: what ran there must stop emitting at once.
+    `on_release` is done, so that the next holder finds everything saved. Where `on_release` raises BusError the shards
+    are kept, and it is called again later. `on_lost` tells of shards that are no longer ours: what ran there must stop
+    emitting at once.
     """
 
     def __init__(
@@ -55,9 +65,11 @@ class Leases:
         on_gain: Callable[[set[int]], Awaitable[None]],
         on_release: Callable[[set[int]], Awaitable[None]],
         on_lost: Callable[[set[int]], None],
+        replicas: int = 1,
     ) -> None:
-        self._bus, self._worker, self._shards = bus, worker, shards
-        self._ttl, self._interval = ttl, interval
+        """ttl, interval: seconds. replicas: on how many servers of a cluster the buckets lie."""
+        self._bus, self._worker, self._shards, self._replicas = bus, worker, shards, replicas
+        self._ttl, self._interval = ttl, min(interval, ttl / 3)
         self._on_gain, self._on_release, self._on_lost = on_gain, on_release, on_lost
         self._workers: Bucket
         self._leases: Bucket
@@ -67,25 +79,28 @@ class Leases:
         self._beats = 0
         self._renewed = 0.0
         self._changed = asyncio.Event()
+        self._standing = asyncio.Event()
+        self._changing = asyncio.Lock()  # one change of our leases after another
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Join: say that this worker lives, learn of the others, and begin to take shards."""
-        self._workers = await self._bus.bucket("workers")
-        self._leases = await self._bus.bucket("leases")
+        self._workers = await self._bus.bucket("workers", replicas=self._replicas)
+        self._leases = await self._bus.bucket("leases", replicas=self._replicas)
         await self._beat()
         for bucket, take in ((self._workers, self._saw_worker), (self._leases, self._saw_lease)):
             for entry in await bucket.entries():
                 take(entry)
-        self._tasks = [
-            asyncio.create_task(self._watch(self._workers, self._saw_worker)),
-            asyncio.create_task(self._watch(self._leases, self._saw_lease)),
-        ]
+        self._spawn(self._watch(self._workers, self._saw_worker))
+        self._spawn(self._watch(self._leases, self._saw_lease))
+        self._spawn(self._keep_beating())
         await self._balance()
-        self._tasks.append(asyncio.create_task(self._run()))
+        self._spawn(self._keep_balance())
 
     async def stop(self) -> None:
         """Leave: hand over every shard, then say goodbye, so that others need not wait for this worker to be dead."""
+        if not self._tasks:
+            return
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -93,9 +108,26 @@ class Leases:
             await self._hand_over(set(self.owned))
             await self._workers.delete(escape(self._worker))
 
+    async def failed(self) -> None:
+        """Return never, or raise what has ended one of the loops that keep leases and membership."""
+        done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+
     def valid(self, shard: int) -> bool:
-        """Whether this worker may still emit for a shard: it holds it, and has renewed its heartbeat in time."""
-        return shard in self.owned and time.monotonic() - self._renewed < self._ttl
+        """Whether this worker may emit for a shard: it holds it, and nobody can have taken it for dead."""
+        return shard in self.owned and self.standing
+
+    @property
+    def standing(self) -> bool:
+        """Whether nobody can have taken this worker for dead since it was last known to hold its leases."""
+        return time.monotonic() - self._renewed < self._ttl
+
+    async def stands(self) -> None:
+        """Wait until `standing`."""
+        while not self.standing:
+            self._standing.clear()
+            await self._standing.wait()
 
     def alive(self) -> list[str]:
         """The workers that live, this one included."""
@@ -107,17 +139,28 @@ class Leases:
         """Whether other workers live, which could take over what runs here."""
         return len(self.alive()) > 1
 
-    async def _run(self) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append(asyncio.create_task(work))
+
+    async def _keep_beating(self) -> None:
+        """Beside everything else: taking up the tasks of a shard may last longer than a heartbeat."""
+        while True:
+            await asyncio.sleep(self._interval)
+            try:
+                await self._beat()
+            except BusError as e:
+                log.limited("beat").warn("the heartbeat cannot be stored", error=str(e))
+
+    async def _keep_balance(self) -> None:
         while True:
             self._changed.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), self._interval)
+            await self.stands()
             try:
-                if time.monotonic() - self._renewed >= self._interval:
-                    await self._beat()
                 await self._balance()
             except BusError as e:
-                log.warn("leases cannot be renewed", error=str(e))
+                log.limited("balance").warn("leases cannot be changed", error=str(e))
                 await asyncio.sleep(self._interval / 4)
 
     async def _beat(self) -> None:
@@ -125,11 +168,41 @@ class Leases:
         sent = time.monotonic()
         body = {"worker": self._worker, "beat": self._beats}
         await self._workers.put(escape(self._worker), orjson.dumps(body))
+        silent = sent - self._renewed
+        if silent >= self._ttl / 2:
+            # we may have been deaf as long as we were mute: that must not count against others
+            now = time.monotonic()
+            for peer in self._peers.values():
+                peer.seen = max(peer.seen, min(now, peer.seen + silent))
+        if silent >= self._ttl and self.owned:
+            async with self._changing:
+                await self._claim_again()
         self._renewed = sent
+        self._standing.set()
+
+    async def _claim_again(self) -> None:
+        """After having stood still: what of ours is still ours. Whoever would take the rest at this moment fails."""
+        claimed = sorted(self.owned)
+        log.warn("this worker may have been taken for dead and claims its shards again", count=len(claimed))
+        results = await asyncio.gather(*(self._take(s) for s in claimed), return_exceptions=True)
+        lost = {s for s, ok in zip(claimed, results, strict=True) if ok is False}
+        self._lose(lost & self.owned)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+
+    def _lose(self, shards: set[int]) -> None:
+        if shards:
+            self.owned -= shards
+            log.warn("lost leases", count=len(shards), owned=len(self.owned))
+            self._on_lost(shards)
 
     async def _watch(self, bucket: Bucket, take: Callable[[Entry], None]) -> None:
         async for entry in bucket.watch():
-            take(entry)
+            try:
+                take(entry)
+            except (ValueError, KeyError, TypeError) as e:
+                log.warn("an entry in a bucket of the workers cannot be read", key=entry.key, error=str(e))
 
     def _saw_worker(self, entry: Entry) -> None:
         name = unescape(entry.key)
@@ -143,19 +216,17 @@ class Leases:
         if known is None or known.beat != entry.value:
             if known is None or time.monotonic() - known.seen >= self._ttl:
                 self._changed.set()
-            self._peers[name] = _Peer(entry.value, time.monotonic())
+            self._peers[name] = _Peer(entry.value, entry.revision, time.monotonic())
 
     def _saw_lease(self, entry: Entry) -> None:
-        shard = int(entry.key.removeprefix("shard."))
+        shard = int(entry.key.removeprefix(_PREFIX))
         holder = "" if entry.deleted else str(orjson.loads(entry.value)["worker"])
         known = self._held.get(shard)
         if known is not None and known.revision >= entry.revision:
             return
         self._held[shard] = _Lease(holder, entry.revision)
         if holder != self._worker and shard in self.owned:
-            self.owned.discard(shard)
-            log.warn("lost a lease", shard=shard, to=holder)
-            self._on_lost({shard})
+            self._lose({shard})
         if not holder:
             self._changed.set()
 
@@ -165,43 +236,71 @@ class Leases:
         surplus = self.owned - wanted
         if surplus:
             await self._hand_over(surplus)
-        free = [s for s in sorted(wanted - self.owned) if self._free(s, alive)]
-        results = await asyncio.gather(*(self._take(s) for s in free))
-        gained = {s for s, ok in zip(free, results, strict=True) if ok}
-        if gained:
+        unfinished = {s for s, one in self._held.items() if one.holder == self._worker} - self.owned - wanted
+        async with self._changing:
+            await self._give_up(unfinished)
+            free = [s for s in sorted(wanted - self.owned) if self._free(s, alive)]
+            results = await asyncio.gather(*(self._take(s) for s in free), return_exceptions=True)
+            gained = {s for s, ok in zip(free, results, strict=True) if ok is True}
             self.owned |= gained
+        if gained:
             log.info("took shards", count=len(gained), owned=len(self.owned))
             await self._on_gain(gained)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        await self._bury()
 
     def _free(self, shard: int, alive: list[str]) -> bool:
         lease = self._held.get(shard)
         return lease is None or lease.holder == self._worker or lease.holder not in alive
 
     async def _take(self, shard: int) -> bool:
+        return await self._set(shard, self._worker)
+
+    async def _set(self, shard: int, holder: str) -> bool:
+        """Write a lease over the state that we know of it. False where it has another, which we then know."""
         lease = self._held.get(shard)
+        body = orjson.dumps({"worker": holder})
         try:
-            revision = await self._leases.update(f"shard.{shard}", self._body(), lease.revision if lease else 0)
-        except WrongSequence:
-            entry = await self._leases.get(f"shard.{shard}")
-            if entry is not None:
-                self._saw_lease(entry)
-            return False
-        self._held[shard] = _Lease(self._worker, revision)
-        return True
+            revision = await self._leases.update(f"{_PREFIX}{shard}", body, lease.revision if lease else 0)
+        except WrongSequence as e:
+            entry = await self._leases.get(f"{_PREFIX}{shard}")
+            # it may say what we wanted to write: that was stored then although we were not told so
+            now = "" if entry is None else str(orjson.loads(entry.value)["worker"])
+            self._know(shard, _Lease(now, entry.revision if entry else e.last or 0))
+        else:
+            self._know(shard, _Lease(holder, revision))
+        return self._held[shard].holder == holder
+
+    def _know(self, shard: int, lease: _Lease) -> None:
+        """Take in a state of a lease unless a later one is known."""
+        known = self._held.get(shard)
+        if known is None or lease.revision > known.revision:
+            self._held[shard] = lease
 
     async def _hand_over(self, shards: set[int]) -> None:
         if not shards:
             return
         await self._on_release(shards)
-        self.owned -= shards
-        free = orjson.dumps({"worker": ""})
-        for shard in shards:
-            try:
-                revision = await self._leases.update(f"shard.{shard}", free, self._held[shard].revision)
-                self._held[shard] = _Lease("", revision)
-            except WrongSequence:
-                continue
+        async with self._changing:
+            self.owned -= shards
+            await self._give_up(shards)
         log.info("handed shards over", count=len(shards), owned=len(self.owned))
 
-    def _body(self) -> bytes:
-        return orjson.dumps({"worker": self._worker})
+    async def _give_up(self, shards: Iterable[int]) -> None:
+        """Write into the leases that nobody holds them. What fails is tried again with the next balance."""
+        mine = [s for s in shards if self._held[s].holder == self._worker]
+        results = await asyncio.gather(*(self._set(s, "") for s in mine), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+
+    async def _bury(self) -> None:
+        """Delete the heartbeats of workers that are long dead."""
+        now = time.monotonic()
+        for name, peer in list(self._peers.items()):
+            if now - peer.seen > _BURIED_AFTER * self._ttl:
+                with contextlib.suppress(WrongSequence):
+                    await self._workers.delete(escape(name), peer.revision)
+                self._peers.pop(name, None)

@@ -24,13 +24,15 @@ from services.engine.supervisor import Supervisor
 from services.engine.task import Surroundings
 from services.engine.worker import Worker
 from services.pipeline.spec import HandlerSpec, HandlerUse
+from services.store.errors import StoreError
 from services.store.projection import Projection
 from services.store.projections import tasks
 from services.store.store import Store
 
 log = logs.get("engine")
 
-_SCHEMA, _VERSION = "engine", 1
+_SCHEMA, _VERSION = "engine", 2
+_FINISH, _LEAVE = 0.5, 2.0  # seconds at the end: for what is under way, for saving and handing over
 
 
 async def main(
@@ -71,7 +73,7 @@ async def _serve(
     table = SeriesTable()
     projection: Projection[Event] = Projection(store, tasks.fold, EVENTS)
     await projection.start(bus, tasks.SUBJECTS, decode)
-    checkpoints = Checkpoints(store, bus, lambda: leases.others())
+    checkpoints = Checkpoints(store, bus, config.nats.replicas)
     worker = Worker(
         bus,
         Intake(table),
@@ -79,7 +81,9 @@ async def _serve(
         engine.snapshot_interval,
         engine.max_batch_messages,
         engine.max_batch_bytes,
-        lambda task, error: supervisor.failed(task, error),
+        lambda: leases.standing,
+        lambda: leases.others(),
+        lambda running, error: supervisor.failed(running, error),
     )
     supervisor = Supervisor(
         bus,
@@ -104,19 +108,31 @@ async def _serve(
         supervisor.gain,
         supervisor.release,
         supervisor.lost,
+        config.nats.replicas,
     )
     supervisor.attach(leases)
-    following = asyncio.create_task(worker.run())
-    await leases.start()
-    # what lives by now lives as long as the process: the collector need not go through it again and again
-    gc.freeze()
-    ready()
     stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({stopping, following}, return_when=asyncio.FIRST_COMPLETED)
-    if following.done():
-        following.result()
-    await supervisor.finish()
-    await leases.stop()
+    following = asyncio.create_task(worker.run())
+    starting = asyncio.create_task(leases.start())
+    if await _before(stopping, following, starting):
+        # what lives by now lives as long as the process: the collector need not go through it again and again
+        gc.freeze()
+        ready()
+        await _before(stopping, following, asyncio.create_task(leases.failed()))
+    starting.cancel()
+    await supervisor.finish(_FINISH)
+    try:
+        await asyncio.wait_for(leases.stop(), _LEAVE)
+    except (TimeoutError, StoreError) as e:
+        log.warn("states could not be saved; the log is replayed at the next start", error=str(e) or "no time left")
     await worker.stop()
-    await following
     await projection.stop()
+
+
+async def _before(stopping: asyncio.Task[bool], *working: asyncio.Task[None]) -> bool:
+    """Wait until the worker is to stop (False), or one of its parts has come to its end; what that raises is raised."""
+    await asyncio.wait({stopping, *working}, return_when=asyncio.FIRST_COMPLETED)
+    for task in working:
+        if task.done():
+            task.result()
+    return not stopping.done()

@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from services import log as logs
 from services.bus.connection import Bus
@@ -16,14 +17,29 @@ log = logs.get("engine")
 _PAUSE = 0.2
 
 
+class Standing(Enum):
+    """Whether what a task emits may leave: the worker holds its shard; may have lost it; has lost it."""
+
+    HELD = auto()
+    UNSURE = auto()
+    LOST = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One message to be stored in JetStream. `may_go` is asked right before each try: False drops the letter."""
+    """One message to be stored in JetStream.
+
+    `standing` is asked right before each try: UNSURE keeps the letter back, LOST drops it, since whoever holds the
+    task now sends the same.
+    """
 
     subject: str
     data: bytes
     message_id: str | None
-    may_go: Callable[[], bool]
+    standing: Callable[[], Standing]
+
+
+_Marker = asyncio.Future[None]
 
 
 class Outbox:
@@ -33,17 +49,19 @@ class Outbox:
     A letter is tried until the bus takes it; meanwhile `full` tells the worker to read no more of the log.
     """
 
-    def __init__(self, bus: Bus, most: int = 20_000) -> None:
+    def __init__(self, bus: Bus, most: int = 20_000, most_bytes: int = 64 << 20) -> None:
+        """most, most_bytes: how many letters, and bytes in them, may wait before it is full."""
         self._bus = bus
-        self._most = most
-        self._lanes: dict[str, deque[Letter]] = {}
-        self._waiting = 0
+        self._most, self._most_bytes = most, most_bytes
+        self._lanes: dict[str, deque[Letter | _Marker]] = {}
+        self._waiting = self._bytes = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._less = asyncio.Event()
 
     def send(self, lane: str, letter: Letter) -> None:
         """Queue a letter behind those of its lane."""
         self._waiting += 1
+        self._bytes += len(letter.data)
         queue = self._lanes.get(lane)
         if queue is not None:
             queue.append(letter)
@@ -56,7 +74,7 @@ class Outbox:
     @property
     def full(self) -> bool:
         """Whether so much waits that nothing should be added."""
-        return self._waiting >= self._most
+        return self._waiting >= self._most or self._bytes >= self._most_bytes
 
     async def room(self) -> None:
         """Wait until it is not full."""
@@ -65,28 +83,47 @@ class Outbox:
             await self._less.wait()
 
     async def sent(self) -> None:
-        """Wait until everything queued so far has been acknowledged."""
-        while self._tasks:
-            await asyncio.wait(list(self._tasks))
+        """Wait until everything queued by now has been acknowledged or dropped; what is queued later does not count."""
+        markers: list[_Marker] = []
+        for queue in self._lanes.values():
+            marker = asyncio.get_running_loop().create_future()
+            queue.append(marker)
+            markers.append(marker)
+        if markers:
+            await asyncio.wait(markers)
+
+    async def close(self) -> None:
+        """Send no more."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _empty(self, lane: str) -> None:
         queue = self._lanes[lane]
         while queue:
-            letter = queue[0]
-            if letter.may_go() and not await self._try(letter):
-                await asyncio.sleep(_PAUSE)
-                continue
+            first = queue[0]
+            if isinstance(first, asyncio.Future):
+                if not first.done():
+                    first.set_result(None)
+            else:
+                standing = first.standing()
+                if standing is Standing.UNSURE or (standing is Standing.HELD and not await self._try(first)):
+                    await asyncio.sleep(_PAUSE)
+                    continue
+                self._waiting -= 1
+                self._bytes -= len(first.data)
+                self._less.set()
             queue.popleft()
-            self._waiting -= 1
-            self._less.set()
         del self._lanes[lane]
 
     async def _try(self, letter: Letter) -> bool:
         try:
             await self._bus.publish(letter.subject, letter.data, msg_id=letter.message_id)
-        except PayloadTooLarge as e:
-            log.error("a message is too large for the bus and is dropped", subject=letter.subject, error=str(e))
+        except (PayloadTooLarge, ValueError) as e:
+            log.error("a message cannot be put on the bus and is dropped", subject=letter.subject, error=str(e))
         except BusError as e:
-            log.warn("the bus does not take a message yet", subject=letter.subject, error=str(e))
+            log.limited(letter.subject).warn(
+                "the bus does not take a message yet", subject=letter.subject, error=str(e)
+            )
             return False
         return True

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+from weakref import WeakValueDictionary
 
 import orjson
 
@@ -22,6 +24,7 @@ from services.engine.checkpoints import Checkpoints
 from services.engine.leases import Leases
 from services.engine.node import Node, TaskFailed
 from services.engine.nodes.alert import topics_of
+from services.engine.outbox import Standing
 from services.engine.result import unprintable
 from services.engine.scripts import ParsedScripts
 from services.engine.series import SeriesTable
@@ -32,15 +35,21 @@ from services.pipeline.compile import api_error, compile_script
 from services.pipeline.graph import GraphNode
 from services.pipeline.spec import Registry
 from services.pipeline.vars import parse_vars
+from services.store.errors import StoreError
 from services.store.projection import Change, Projection
 from services.store.projections import tasks as fold
 from services.store.store import Store
 
 log = logs.get("engine")
 
-_DRAIN = 5.0  # seconds that a disabled task may take to see the log up to where it was disabled
 _RETRY = 1.0
+_GAIN = 5.0  # seconds that taking up the tasks of new shards may hold up the balance; it goes on beside it
+_AT_ONCE = 64
 _ASKS, _ASK_SECONDS = 5, 1.0
+
+
+class _NotOurs(Exception):
+    """The task's shard was given up or lost meanwhile."""
 
 
 class Supervisor:
@@ -66,8 +75,9 @@ class Supervisor:
         self._registry, self._classes, self._table = registry, classes, table
         self._shards, self._name, self._around = shards, name, around
         self._describe_handler = describe_handler
-        self._leases: Leases | None = None
-        self._locks: dict[str, asyncio.Lock] = {}
+        self._leases: Leases
+        self._mine: set[int] = set()  # the shards whose tasks may be run here
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._work: set[asyncio.Task[None]] = set()
         self._failed: dict[str, int] = {}
         self._answering: dict[str, list[Answering]] = {}
@@ -80,69 +90,118 @@ class Supervisor:
 
     async def gain(self, shards: set[int]) -> None:
         """Shards are ours: their tasks are taken up where they were left."""
-        state = self._projection.state
-        known = {*state.bucket(fold.TASKS), *state.bucket(fold.ENDED)}
-        mine = [id_ for id_ in sorted(known) if shard_of(id_, self._shards) in shards]
-        await asyncio.gather(*(self._settle(id_) for id_ in mine))
+        self._mine |= shards
+        taking_up = self._spawn(self._take_up_all(set(shards)))
+        await asyncio.wait([taking_up], timeout=_GAIN)
 
     async def release(self, shards: set[int]) -> None:
-        """Shards are to be given up: their tasks are saved and let go of, without being stopped."""
-        mine = [id_ for id_, r in self._worker.tasks.items() if r.shard in shards]
-        await self._worker.save(mine)
-        for id_ in mine:
-            running = self._worker.remove(id_)
-            if running is not None:
-                self._unanswer(id_)
-                running.run.close()
+        """Shards are to be given up: their tasks are saved and let go of, without being stopped.
+
+        BusError or StoreError where they cannot be saved; they then run on.
+        """
+        self._mine -= shards
+        for running in self._in(shards):
+            running.moved.set()
+        for id_ in [id_ for id_ in self._locks if shard_of(id_, self._shards) in shards]:
+            async with self._locks.setdefault(id_, asyncio.Lock()):
+                pass
+        leaving = [running for running in self._in(shards) if self._worker.remove(running)]
+        try:
+            await self._worker.outbox.sent()
+            self._checkpoints.save(leaving)
+            if self._leases.others():
+                await self._checkpoints.share(leaving)
+        except BaseException:
+            for running in leaving:
+                self._worker.add(running)
+            self._mine |= shards
+            raise
+        for running in leaving:
+            self._unanswer(running.id)
+            running.close()
 
     def lost(self, shards: set[int]) -> None:
         """Shards are not ours any more: another worker may run their tasks already."""
-        for id_ in [id_ for id_, r in self._worker.tasks.items() if r.shard in shards]:
-            running = self._worker.remove(id_)
-            if running is not None:
-                self._unanswer(id_)
-                running.run.close()
+        self._mine -= shards
+        for running in self._in(shards):
+            running.lost = True
+            self._worker.remove(running)
+            self._unanswer(running.id)
+            running.close()
 
-    def failed(self, task: str, error: str) -> None:
+    def failed(self, running: Running, error: str) -> None:
         """A task has ended by itself."""
-        self._unanswer(task)
-        record = fold.task_of(self._projection.state, task)
-        if record is not None and record["run"] is not None:
-            enabled = record["run"]["enabled"]
-            self._failed[task] = enabled
-            self._spawn(self._say_at_last(task, "failed", {"enabled": enabled, "error": error}))
+        self._unanswer(running.id)
+        self._failed[running.id] = running.enabled
+        told = {"enabled": running.enabled, "error": error}
+        self._spawn(self._say_at_last(running.id, "failed", told))
 
-    async def finish(self) -> None:
-        """Wait for what is under way."""
-        while self._work:
-            await asyncio.wait(list(self._work))
+    async def finish(self, timeout: float) -> None:
+        """Begin nothing more, and wait so many seconds for what is under way."""
+        if self._work:
+            await asyncio.wait(list(self._work), timeout=timeout)
+        left = list(self._work)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+    def _in(self, shards: set[int]) -> list[Running]:
+        return [running for running in self._worker.tasks.values() if running.shard in shards]
+
+    async def _take_up_all(self, shards: set[int]) -> None:
+        """All tasks of new shards, as soon as it is known here what the workers before us said of them and saved."""
+        while shards := shards & self._mine:
+            try:
+                seqs = [await self._bus.last_subject_sequence(subject) for subject in fold.SUBJECTS]
+                await self._projection.reached(max(seqs))
+                await self._checkpoints.learn()
+                break
+            except BusError as e:
+                log.limited("gain").warn("new shards cannot be taken up yet", error=str(e))
+                await asyncio.sleep(_RETRY)
+        state = self._projection.state
+        known = {*state.bucket(fold.TASKS), *state.bucket(fold.ENDED)}
+        gate = asyncio.Semaphore(_AT_ONCE)
+
+        async def settle(id_: str) -> None:
+            async with gate:
+                await self._settle(id_)
+                # compiling a script takes some milliseconds: the heartbeat has to come through
+                await asyncio.sleep(0)
+
+        await asyncio.gather(*(settle(id_) for id_ in sorted(known) if shard_of(id_, self._shards) in shards))
 
     def _changed(self, changes: Sequence[Change]) -> None:
         for id_ in {c.key for c in changes if c.bucket in (fold.TASKS, fold.ENDED)}:
-            if self._leases is not None and shard_of(id_, self._shards) in self._leases.owned:
+            if shard_of(id_, self._shards) in self._mine:
                 self._spawn(self._settle(id_))
 
-    def _spawn(self, work: Any) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._work.add(task)
         task.add_done_callback(self._work.discard)
+        return task
 
     async def _settle(self, id_: str) -> None:
         """Bring one task to where the fold says it should be. Whatever fails here must not end the worker."""
         async with self._locks.setdefault(id_, asyncio.Lock()):
-            while True:
+            while shard_of(id_, self._shards) in self._mine:
                 try:
                     await self._settle_once(id_)
                     return
-                except BusError as e:
-                    log.warn("a task cannot be brought up to date yet", task=id_, error=str(e))
-                    await asyncio.sleep(_RETRY)
+                except _NotOurs:
+                    return
+                except (BusError, StoreError) as e:
+                    log.limited(f"settle/{id_}").warn("a task cannot be brought up to date yet", task=id_, error=str(e))
+                except Exception as e:
+                    log.exception("a task cannot be brought up to date", e, task=id_)
+                    return
+                await asyncio.sleep(_RETRY)
 
     async def _settle_once(self, id_: str) -> None:
         """First what is to end, then what is to run."""
         state = self._projection.state
-        ended = state.get(fold.ENDED, id_)
-        if ended is not None:
+        for ended in state.get(fold.ENDED, id_) or ():
             await self._end(id_, ended)
         record = fold.task_of(state, id_)
         run = None if record is None else record["run"]
@@ -156,39 +215,36 @@ class Supervisor:
         run = ended["run"]
         running = self._worker.tasks.get(id_)
         if running is None and run["state"] == "started" and self._failed.get(id_) != run["enabled"]:
-            running = await self._take_up(id_, run)
-        if running is not None:
-            await self._worker.drain(id_, ended["position"], _DRAIN)
-            if self._worker.remove(id_) is not None:
-                try:
-                    self._worker.perform(running, running.run.finish(time.time_ns()))
-                except TaskFailed as e:
-                    log.error("a task has failed", task=id_, error=str(e))
-                running.run.close()
-                await self._worker.outbox.sent()
+            with contextlib.suppress(TaskFailed, TickscriptError):
+                running = await self._take_up(id_, run, announce=False)
+        if running is not None and running.enabled == run["enabled"]:
+            await self._worker.drain(running, ended["position"], lambda: running.shard in self._mine)
+            self._check_ours(id_)
+            self._worker.finish(running)
             self._unanswer(id_)
-        self._checkpoints.drop(id_)
+            await self._worker.outbox.sent()
         await self._say(id_, "stopped", {"disabled": ended["sequence"]})
+        await self._checkpoints.drop(id_)
 
     async def _start(self, id_: str, run: Mapping[str, Any]) -> None:
         """Start a run, or go on with one that another worker (or this one before a crash) has begun."""
         try:
-            running = await self._take_up(id_, run)
+            await self._take_up(id_, run)
         except (TaskFailed, TickscriptError) as e:
             text = api_error(e) if isinstance(e, TickscriptError) else str(e)
             self._failed[id_] = run["enabled"]
             log.error("a task cannot start", task=id_, error=text)
             await self._say(id_, "failed", {"enabled": run["enabled"], "error": text})
-            return
-        self._answer(id_, running)
 
-    async def _take_up(self, id_: str, run: Mapping[str, Any]) -> Running:
-        """The run with its saved state, added to the worker and announced. TaskFailed or TickscriptError if it cannot."""
-        shard = shard_of(id_, self._shards)
+    async def _take_up(self, id_: str, run: Mapping[str, Any], announce: bool = True) -> Running:
+        """The run with its saved state, added to the worker and, where another worker had it or none, announced.
+
+        Raises TaskFailed or TickscriptError where it cannot start, _NotOurs where another worker has it now.
+        """
         levels = run["levels"] if run["started"] else None
-        task, graph_alerts = await self._build(id_, run["definition"], levels)
+        found = await self._checkpoints.load(id_, run["enabled"])
+        task, alerts = await self._build(id_, run["definition"], levels)
         position = run["position"]
-        found = await self._checkpoints.load(id_, run["enabled"], shard)
         if found is not None:
             try:
                 task.restore(found.state)
@@ -196,24 +252,43 @@ class Supervisor:
             except (ValueError, KeyError, TypeError) as e:
                 log.warn("a saved state does not fit; the log is replayed instead", task=id_, error=str(e))
                 task.close()
-                task, graph_alerts = await self._build(id_, run["definition"], levels)
-        leases = self._leases
-        running = Running(
-            run=task,
-            shard=shard,
-            enabled=run["enabled"],
-            position=position,
-            started=run["started"],
-            valid=lambda: leases is not None and leases.valid(shard),
-        )
-        if run["worker"] != self._name or not run["started"]:
-            alerts = {"alerts": graph_alerts, "levels": task.around.levels}
-            said = {"enabled": run["enabled"], "position": position, "worker": self._name, **alerts}
-            seq = await self._say(id_, "started", said)
-            running.started = run["started"] or seq
+                task, alerts = await self._build(id_, run["definition"], levels)
+        running = self._running(task, run, position)
+        try:
+            if announce and (run["worker"] != self._name or not run["started"]):
+                told = {"alerts": alerts, "levels": task.around.levels}
+                await self._announce(running, told)
+            self._check_ours(id_)
+        except BaseException:
+            running.close()
+            raise
         self._worker.add(running)
+        self._answer(running)
         log.info("a task runs", task=id_, position=position, restored=found is not None)
         return running
+
+    def _running(self, task: TaskRun, run: Mapping[str, Any], position: int) -> Running:
+        def standing() -> Standing:
+            if running.lost or running.shard not in self._leases.owned:
+                return Standing.LOST
+            return Standing.HELD if self._leases.standing else Standing.UNSURE
+
+        shard = shard_of(task.id, self._shards)
+        running = Running(task, shard, run["enabled"], position, run["started"], standing)
+        return running
+
+    async def _announce(self, running: Running, told: Mapping[str, Any]) -> None:
+        """Say that the run has started here, and learn which was its first start: that one names its handlers."""
+        said = {"enabled": running.enabled, "position": running.position, "worker": self._name, **told}
+        seq = await self._say(running.id, "started", said)
+        await self._projection.reached(seq)
+        record = fold.task_of(self._projection.state, running.id)
+        if record is not None and record["run"] is not None and record["run"]["enabled"] == running.enabled:
+            running.started = record["run"]["started"]
+
+    def _check_ours(self, id_: str) -> None:
+        if shard_of(id_, self._shards) not in self._mine:
+            raise _NotOurs
 
     async def _build(
         self, id_: str, definition: Mapping[str, Any], levels: Mapping[str, Any] | None
@@ -270,19 +345,23 @@ class Supervisor:
         ack = await self._bus.publish(event_subject("run", id_, what), body, headers)
         return ack.seq
 
-    def _answer(self, id_: str, running: Running) -> None:
-        """Answer what is asked about this task, for as long as it runs here."""
-        self._unanswer(id_)
+    def _answer(self, running: Running) -> None:
+        """Answer what is asked about this task, for as long as it runs here: not while another worker may have it."""
+        self._unanswer(running.id)
 
-        async def stats(data: bytes, headers: Mapping[str, str]) -> bytes:
+        async def stats(data: bytes, headers: Mapping[str, str]) -> bytes | None:
+            if running.standing() is not Standing.HELD:
+                return None
             return orjson.dumps({"executing": True, "stats": running.run.statistics()})
 
-        async def endpoint(data: bytes, headers: Mapping[str, str]) -> bytes:
+        async def endpoint(data: bytes, headers: Mapping[str, str]) -> bytes | None:
+            if running.standing() is not Standing.HELD:
+                return None
             return endpoint_answer(running.run, orjson.loads(data)["endpoint"])
 
-        self._answering[id_] = [
-            self._bus.answer(ask_subject("task", id_, "stats"), stats),
-            self._bus.answer(ask_subject("task", id_, "endpoint"), endpoint),
+        self._answering[running.id] = [
+            self._bus.answer(ask_subject("task", running.id, "stats"), stats),
+            self._bus.answer(ask_subject("task", running.id, "endpoint"), endpoint),
         ]
 
     def _unanswer(self, id_: str) -> None:

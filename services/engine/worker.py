@@ -30,6 +30,8 @@ _MAX_WAIT = 1.0  # seconds; how long the loop sleeps at most, so that changes of
 _UNSURE_PAUSE = 0.05
 _LOOK_AGAIN = 1.0  # seconds after which a drain asks once more what is left of the log
 _HEADER_ROOM = 2048
+_SMALL_BYTES = 64 << 10
+_GATHER = 0.004  # seconds that more messages may take to come after a few small ones: a step costs as much for one
 
 DBRP = tuple[str, str]
 
@@ -57,6 +59,7 @@ class Running:
     awaited: int | None = None  # somebody waits until it has come this far
     moved: asyncio.Event = field(default_factory=asyncio.Event)  # set when it has come there, or is gone
     cursor: Cursor | None = None
+    lost: bool = False  # another worker may run it
 
     @property
     def id(self) -> str:
@@ -121,6 +124,7 @@ class Worker:
         self._wake = asyncio.Event()
         self._restart = False  # the log has to be followed anew: from an earlier position, or other subjects
         self._stopping = False
+        self._loop: asyncio.Task[object] | None = None
         self._saved = time.monotonic()
         self._sharing: asyncio.Task[None] | None = None
 
@@ -147,26 +151,37 @@ class Worker:
         self._tasks_changed()
         return True
 
-    async def drain(self, running: Running, position: int) -> bool:
+    def finish(self, running: Running) -> None:
+        """Take a task out at its end: what its nodes hold back flows out."""
+        if self.remove(running):
+            try:
+                self.perform(running, running.run.finish(time.time_ns()))
+            except TaskFailed as e:
+                log.error("a task has failed", task=running.id, error=str(e))
+            except Exception as e:
+                log.exception("a task broke", e, task=running.id)
+            running.close()
+
+    async def drain(self, running: Running, position: int, wanted: Callable[[], bool]) -> None:
         """Wait until a task has seen the log up to `position`, as far as there are messages for it, and no more of it.
 
-        False where it is no longer here.
+        Returns early when it is no longer here or no longer `wanted`.
         """
         running.until = position
-        while self.tasks.get(running.id) is running:
+        while wanted() and self.tasks.get(running.id) is running:
             last = await self._last_before(running, position)
             if running.position >= last:
-                return True
+                return
             # some of it may be deleted from the log before it is read, therefore not for ever
             running.awaited = last
             running.moved.clear()
             self._awaited.add(running)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(running.moved.wait(), _LOOK_AGAIN)
-        return False
 
     async def run(self) -> None:
         """Follow the log until `stop`."""
+        self._loop = asyncio.current_task()
         while not self._stopping:
             self._restart = False
             running = list(self.tasks.values())
@@ -180,11 +195,13 @@ class Worker:
                 await self._follow(follower)
 
     async def stop(self) -> None:
-        """End the loop after the step under way."""
+        """End the loop between two steps, and send nothing more."""
         self._stopping = True
-        self._wake.set()
-        if self._sharing is not None:
-            self._sharing.cancel()
+        left = [task for task in (self._loop, self._sharing) if task is not None]
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        await self.outbox.close()
 
     async def _follow(self, follower: Follower) -> None:
         waiting: asyncio.Task[list[Message]] | None = None
@@ -197,17 +214,19 @@ class Worker:
                 if woken.done():
                     self._wake.clear()
                     woken = None
-                if not self._standing() and not self._stopping:
+                if not self._standing():
                     await asyncio.sleep(_UNSURE_PAUSE)
                     continue
                 # what was read before a task came that needs more of the log is not for that task
-                if self._restart or self._stopping:
+                if self._restart:
                     return
                 if waiting.done():
                     messages = waiting.result()
                     waiting = None
                     self.lag = follower.pending
                     self.take(messages)
+                    if sum(len(m.data) for m in messages) < _SMALL_BYTES:
+                        await asyncio.sleep(_GATHER)
                 self._tick()
                 await self.outbox.room()
                 await self._save_if_due()

@@ -15,7 +15,7 @@ The shapes of the events are in schemas.events. The buckets of the state:
         started, levels        of the first: its sequence (0: none yet), and how alert topics stood then
     error                      why it failed; it stays until the task is started again
 `last`, by id: sequence of the last event under this id, of deleted tasks too; what a change must expect
-`ended`, by id: a run that was meant and is no more, until a worker says that it has stopped
+`ended`, by id: a list of runs that were meant and are no more, each until a worker says that it has stopped
     sequence, position         of the event that ended it: it sees the writes up to there
     run                        as it was
 `stopped`, by id: sequence of the event by which the last run under this id was stopped, once a worker says that it is
@@ -182,17 +182,20 @@ def _failed(state: State, fact: Fact, data: Record) -> bool:
 
 def _stopped(state: State, fact: Fact, data: Record) -> bool:
     state.put(STOPPED, fact.id, data["disabled"])
-    ended = state.get(ENDED, fact.id)
-    if ended is not None and ended["sequence"] <= data["disabled"]:
+    left = [ended for ended in state.get(ENDED, fact.id) or () if ended["sequence"] > data["disabled"]]
+    if left:
+        state.put(ENDED, fact.id, left)
+    else:
         state.delete(ENDED, fact.id)
     return True
 
 
 def _end(state: State, id: str, sequence: int, position: int, record: Record) -> None:
-    """Keep what a worker has to know to bring a run to its end. A run not yet stopped stays, with the later end."""
+    """Keep what a worker has to know to bring a run to its end, behind earlier runs that have not yet stopped."""
     run = record["run"]
     if run is not None:
-        state.put(ENDED, id, {"sequence": sequence, "position": position, "run": run})
+        ended = {"sequence": sequence, "position": position, "run": run}
+        state.put(ENDED, id, [*(state.get(ENDED, id) or ()), ended])
 
 
 def _told(state: State, fact: Fact, enabled: int, told: Record, error: str) -> bool:
