@@ -21,8 +21,8 @@ def on_both(node: str) -> list[str]:
     return [f"{FROM}|{node}", f"{WINDOW}|{node}"]
 
 
-NOTHING_TO_RUN = {"stream", "batch", "query"}
-"""Sources that no points come to."""
+NOTHING_TO_RUN = {"stream", "batch", "query", "noOp"}
+"""Sources that no points come to, and what no script can write."""
 
 SCRIPTS: dict[str, list[str]] = {
     "from": [
@@ -79,7 +79,6 @@ SCRIPTS: dict[str, list[str]] = {
         f"""{WINDOW}|alert().warn(lambda: "v" > 0.5).topic('t').all().stateChangesOnly()""",
     ],
     "httpOut": [f"{FROM}|httpOut('x')", f"{WINDOW}|httpOut('x')"],
-    "noOp": [f"{FROM}|noOp()"],
     "union": [
         "var a = stream|from().measurement('m').groupBy('h')\nstream|from().measurement('n').groupBy('h')|union(a)",
         """var a = stream|from().where(lambda: "k" == 'x').groupBy('h')
@@ -103,6 +102,12 @@ SCRIPTS: dict[str, list[str]] = {
     "last": on_both("last('v').usePointTimes()"),
     "percentile": on_both("percentile('v', 60.0).usePointTimes()"),
     "distinct": on_both("distinct('v').usePointTimes()"),
+    "difference": on_both("difference('v')"),
+    "elapsed": on_both("elapsed('v', 300ms)"),
+    "cumulativeSum": on_both("cumulativeSum('v').as('total')"),
+    "movingAverage": on_both("movingAverage('v', 3)") + on_both("movingAverage('v', 1)"),
+    "holtWinters": on_both("holtWinters('v', 2, 2, 1s)"),
+    "holtWintersWithFit": on_both("holtWintersWithFit('v', 2, 0, 1s)"),
     "top": on_both("top(2, 'v', 'k')"),
     "bottom": on_both("bottom(2, 'v').usePointTimes()"),
 }

@@ -44,7 +44,9 @@ class FunctionProperties(Properties):
         return False
 
 
-def function_spec(name: str, properties: type[Properties], doc: str | None, provides: Edge | None) -> NodeSpec:
+def function_spec(
+    name: str, properties: type[Properties], doc: str | None, provides: Edge | None, prefix: str = ""
+) -> NodeSpec:
     """The spec of a function: it takes streams and batches alike."""
     return NodeSpec(
         name=name,
@@ -53,6 +55,7 @@ def function_spec(name: str, properties: type[Properties], doc: str | None, prov
         wants=(Edge.STREAM, Edge.BATCH),
         provides=provides,
         doc=doc or "",
+        prefix=prefix,
     )
 
 
@@ -241,7 +244,7 @@ class ChoiceNode(FunctionNode):
         if not p.use_point_times:
             time = batches.tmax[owner]
         chosen = np.sort(np.concatenate([part.number for part in parts]))
-        return batch_of(self, batches, chosen, counts, Points(time, self._tagged(batches, owner, row), {p.as_: column}))
+        return batch_of(batches, chosen, counts, Points(time, self._tagged(batches, owner, row), {p.as_: column}))
 
     def _tagged(self, batches: Batches, owner: Rows, row: Rows) -> SeriesArray:
         if not self.keeps_tags:
@@ -249,7 +252,7 @@ class ChoiceNode(FunctionNode):
         return self.as_named(batches.points.series[row], (batches.names[i] for i in owner.tolist()))
 
 
-def batch_of(node: FunctionNode, batches: Batches, chosen: Rows, counts: Rows, points: Points) -> Batches:
+def batch_of(batches: Batches, chosen: Rows, counts: Rows, points: Points) -> Batches:
     """New batches in place of the chosen ones. counts: intp[len(batches)], points of each; points: end to end.
 
     A batch's time is that of its latest point where those are later than it.

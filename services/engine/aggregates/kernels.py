@@ -126,17 +126,13 @@ def percentile(s: Segments, p: float) -> Rows:
 
 
 def distinct(s: Segments) -> tuple[Rows, Rows]:
-    """The first to come of each value, in order of time."""
+    """The first to come of each value, in order of time, then of value."""
     run = s.run_of_value()
-    if s.kind is Kind.STRING:
-        codes: dict[Any, int] = {}
-        values = np.array([codes.setdefault(v, len(codes)) for v in s.values.tolist()], dtype=np.int64)
-    else:
-        values = s.values
+    values = np.unique(s.values, return_inverse=True)[1] if s.kind is Kind.STRING else s.values
     order = np.lexsort((values, run))
     new = is_first(values[order]) | is_first(run[order])
     chosen = order[new]
-    chosen = chosen[np.lexsort((chosen, s.time[chosen], run[chosen]))]
+    chosen = chosen[np.lexsort((values[chosen], s.time[chosen], run[chosen]))]
     return chosen, np.bincount(run[chosen], minlength=len(s.starts))
 
 

@@ -28,6 +28,7 @@ class NoOpNode(Node):
         wants=(Edge.STREAM, Edge.BATCH),
         provides=None,
         prefix="noop",
+        hidden=True,
         doc=__doc__ or "",
     )
 

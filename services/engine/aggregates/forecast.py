@@ -1,0 +1,53 @@
+"""What holtWinters and holtWintersWithFit have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from services.engine.aggregates.function import AS_DOC, FunctionNode, FunctionProperties, batch_of
+from services.engine.aggregates.holt_winters import holt_winters
+from services.engine.aggregates.usable import Segments
+from services.engine.column import Column, Kind
+from services.engine.frame import Batches, Message, Points
+from services.pipeline.spec import Type, argument, prop
+
+
+@dataclass
+class ForecastProperties(FunctionProperties):
+    horizon: int = argument(Type.INT, doc="How many points to forecast.")
+    season: int = argument(Type.INT, doc="How many points a season has; below 2: there are no seasons.")
+    interval: int = argument(Type.DURATION, doc="How far points lie apart.")
+    as_: str = prop(Type.STRING, default="holtWinters", doc=AS_DOC)
+
+    def check(self) -> None:
+        if self.interval <= 0:
+            raise ValueError("holtWinters interval must be greater than 0")
+
+
+class ForecastNode(FunctionNode):
+    """Makes a batch of forecast points of each batch; an empty one where there are too few points for it."""
+
+    fit: ClassVar[bool]
+
+    properties: ForecastProperties
+
+    def give(self, batches: Batches, parts: list[Segments], whole: bool) -> Message | None:
+        if not parts:
+            return None
+        p = self.properties
+        found: dict[int, list[tuple[int, float]]] = {}
+        for part in parts:
+            for number, lo, hi in zip(part.number.tolist(), part.starts.tolist(), part.ends.tolist(), strict=True):
+                time, value = part.time[lo:hi].tolist(), part.values[lo:hi].astype(np.float64).tolist()
+                found[number] = holt_winters(time, value, p.horizon, p.season, p.interval, fit=self.fit)
+        counts = np.zeros(len(batches), dtype=np.intp)
+        for number, points in found.items():
+            counts[number] = len(points)
+        chosen = np.array(sorted(found), dtype=np.intp)
+        times = np.array([t for number in chosen.tolist() for t, _ in found[number]], dtype=np.int64)
+        values = np.array([v for number in chosen.tolist() for _, v in found[number]], dtype=np.float64)
+        series = self.of_group(batches, np.repeat(chosen, counts[chosen]))
+        return batch_of(batches, chosen, counts, Points(times, series, {p.as_: Column(Kind.FLOAT, values)}))

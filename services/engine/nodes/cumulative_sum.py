@@ -1,0 +1,30 @@
+"""cumulativeSum: the sum of a field so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.engine.aggregates.function import AS_DOC, FunctionProperties, function_spec
+from services.engine.aggregates.transform import Transformed, TransformNode
+from services.engine.aggregates.usable import Segments
+from services.pipeline.spec import Type, prop
+
+
+@dataclass
+class CumulativeSumProperties(FunctionProperties):
+    as_: str = prop(Type.STRING, default="cumulativeSum", doc=AS_DOC)
+
+
+class CumulativeSumNode(TransformNode):
+    """The sum of all values up to and with each point, of their own type."""
+
+    spec = function_spec("cumulativeSum", CumulativeSumProperties, __doc__, None)
+
+    def transform(self, segments: Segments) -> Transformed:
+        # each segment by itself and in order: floats added up in any other way would come out differently
+        sums = np.empty_like(segments.values)
+        for lo, hi in zip(segments.starts.tolist(), segments.ends.tolist(), strict=True):
+            np.cumsum(segments.values[lo:hi], out=sums[lo:hi])
+        return Transformed(segments.kind, sums, np.ones(len(sums), dtype=np.bool_), sums)
