@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
+
 from services.engine.frame import Frame
-from services.engine.series import NO_DIMENSIONS, Dimensions, SeriesTable
+from services.engine.series import NO_DIMENSIONS, Dimensions, Group, GroupArray, SeriesArray, SeriesTable
 from services.pipeline.spec import STAR
 
 
@@ -31,6 +33,21 @@ def regroup(frame: Frame, dimensions: Dimensions, table: SeriesTable) -> Frame:
 
 
 def regrouped(frame: Frame, table: SeriesTable) -> Frame:
-    """The frame with its groups told anew under its own dimensions: after its tags have changed."""
-    group = table.groups_of(frame.dimensions)[frame.points.series]
+    """The frame with its groups told anew after its points' tags have changed.
+
+    Points stay grouped by the tags that they were grouped by: what a group by * has come to is not widened.
+    """
+    group = group_again(frame.group, frame.points.series, table)
     return Frame(frame.points, group, frame.dimensions, frame.cause)
+
+
+def group_again(group: GroupArray, series: SeriesArray, table: SeriesTable) -> GroupArray:
+    """The groups that points of these series fall into by the tags that they were grouped by: int32[n]."""
+    pairs, where = np.unique(np.stack([group, series]), axis=1, return_inverse=True)
+    numbers = []
+    for old, number in zip(pairs[0].tolist(), pairs[1].tolist(), strict=True):
+        was, now = table.group(old), table.series(number)
+        tags = dict(now.tags)
+        name = now.name if was.by_name else ""
+        numbers.append(table.group_number(Group(tuple((k, tags.get(k, "")) for k, _ in was.tags), name, was.by_name)))
+    return np.array(numbers, dtype=np.int32)[where.reshape(-1)]

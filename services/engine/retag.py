@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -33,6 +33,13 @@ def with_tags(
     return out
 
 
+def with_each(series: SeriesArray, change: Callable[[Series], Series], table: SeriesTable) -> SeriesArray:
+    """The series of points of which each distinct one is changed."""
+    found, where = np.unique(series, return_inverse=True)
+    numbers = [table.number(change(table.series(n))) for n in found.tolist()]
+    return np.array(numbers, dtype=np.int32)[where] if numbers else series
+
+
 def renamed(series: SeriesArray, name: str, table: SeriesTable) -> SeriesArray:
     """The series of points that get another measurement."""
     found, where = np.unique(series, return_inverse=True)
@@ -49,3 +56,16 @@ def renamed_groups(group: GroupArray, name: str, table: SeriesTable) -> GroupArr
         table.group_number(Group(g.tags, name, True)) if g.by_name else n for n, g in zip(found, olds, strict=True)
     ]
     return np.array(numbers, dtype=np.int32)[where] if numbers else group
+
+
+def grouped_series(series: SeriesArray, group: GroupArray, table: SeriesTable, name: str = "") -> SeriesArray:
+    """The series of points that nodes make for a group: its tags and no others, the measurement that of `series`.
+
+    `name`: the measurement of all, where it is not "". Such points belong to no database.
+    """
+    found, where = np.unique(series.astype(np.int64) << 32 | group, return_inverse=True)
+    numbers = []
+    for key in found.tolist():
+        measurement = name or table.series(key >> 32).name
+        numbers.append(table.number(Series("", "", measurement, table.group(key & 0xFFFFFFFF).tags)))
+    return np.array(numbers, dtype=np.int32)[where] if numbers else series

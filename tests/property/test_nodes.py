@@ -79,6 +79,24 @@ SCRIPTS: dict[str, list[str]] = {
         f"""{WINDOW}|alert().warn(lambda: "v" > 0.5).topic('t').all().stateChangesOnly()""",
     ],
     "httpOut": [f"{FROM}|httpOut('x')", f"{WINDOW}|httpOut('x')"],
+    "join": [
+        "var a = stream|from().measurement('m').groupBy('h')\nstream|from().measurement('n').groupBy('h')|join(a).as('n', 'm')",
+        """var a = stream|from().where(lambda: "k" == 'x').groupBy('h')
+        var b = stream|from().where(lambda: "k" == 'y').groupBy('h')
+        stream|from().where(lambda: "k" != 'x').groupBy('h')|join(a, b).as('c', 'a', 'b').fill(1.5).tolerance(2s)
+            .delimiter('_').streamName('j')""",
+        """var a = stream|from().where(lambda: "k" == 'x').groupBy('h')
+        stream|from().where(lambda: "k" == 'y').groupBy('h')|join(a).as('y', 'x').fill('null')""",
+        """var a = stream|from().where(lambda: "k" == 'x').groupBy('h')|window().period(3s).every(2s)
+        stream|from().groupBy('h')|window().periodCount(2).everyCount(1)|join(a).as('y', 'x').fill(0).tolerance(1s)""",
+        """var a = stream|from().where(lambda: "k" == 'x').groupBy('h')|window().period(3s).every(2s).align()
+        stream|from().groupBy('h')|window().period(4s).every(2s).align()|join(a).as('y', 'x')""",
+        """var a = stream|from().where(lambda: "k" != '').groupBy('h', 'k')
+        stream|from().where(lambda: "k" == '').groupBy('h')|join(a).as('y', 'x').on('h').fill('null')""",
+        """var a = stream|from().where(lambda: "k" != '').groupBy('h', 'k')
+        var b = stream|from().measurement('n').groupBy('h')
+        a|join(stream|from().where(lambda: "k" == '').groupBy('h'), b).as('y', 'x', 'z').on('h').tolerance(2s)""",
+    ],
     "union": [
         "var a = stream|from().measurement('m').groupBy('h')\nstream|from().measurement('n').groupBy('h')|union(a)",
         """var a = stream|from().where(lambda: "k" == 'x').groupBy('h')
@@ -87,6 +105,13 @@ SCRIPTS: dict[str, list[str]] = {
         """var w = stream|from().where(lambda: "k" == 'x').groupBy('h')|window().period(3s).every(2s)
         stream|from()|window().periodCount(2).everyCount(1)|union(w).rename('u')""",
     ],
+    "sample": on_both("sample(3)") + on_both("sample(2s)"),
+    "shift": on_both("shift(-5m)"),
+    "default": on_both("default().field('v', 2.0).tag('k', 'none')") + on_both("default().tag('h', 'a').field('z', 1)"),
+    "delete": on_both("delete().tag('h').field('w')") + on_both("delete().field('v').tag('k').tag('x')"),
+    "changeDetect": on_both("changeDetect('v')")
+    + on_both("changeDetect('w', 'v')")
+    + on_both("changeDetect('w', 'i')"),
     "log": on_both("log().level('ERROR')"),
     "httpPost": on_both("httpPost('http://127.0.0.1/{{ .Name }}').codeField('code')") + on_both("httpPost('http://a')"),
     "count": on_both("count('v')"),

@@ -1,0 +1,186 @@
+"""changeDetect: let a point through only where a field has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.engine import passage
+from services.engine.column import BoolArray, Column, IntArray, Kind, column_of, concat
+from services.engine.frame import Barriers, Batches, Frame, GroupOrder, Message, Points
+from services.engine.node import Context, Groups, Node, State
+from services.engine.passage import Passage
+from services.engine.segments import is_first
+from services.pipeline.spec import Edge, NodeSpec, Properties, Type, argument
+
+Kept = dict[str, Column | None]
+"""By field, its value in the point that each group last handed on: a row a group, by local number."""
+
+
+@dataclass
+class ChangeDetectProperties(Properties):
+    fields: list[str] = argument(Type.STRING, variadic=True, doc="The fields to look at.")
+
+    def reads(self) -> frozenset[str]:
+        return frozenset(self.fields)
+
+
+class ChangeDetectNode(Node):
+    """Hands on a point if a field differs, in value or type, from the last point of its group that was handed on.
+
+    The first point of a group (or of a batch) goes on. A field that a point lacks is passed over, and an error.
+    """
+
+    spec = NodeSpec(
+        name="changeDetect",
+        type_name="ChangeDetectNode",
+        properties=ChangeDetectProperties,
+        wants=(Edge.STREAM, Edge.BATCH),
+        provides=None,
+        doc=__doc__ or "",
+    )
+
+    properties: ChangeDetectProperties
+
+    def __init__(self, properties: ChangeDetectProperties, context: Context) -> None:
+        super().__init__(properties, context)
+        self._groups = Groups(context.table)
+        self._kept: Kept = dict.fromkeys(properties.fields)
+        self._size = 0  # how many groups `_kept` has rows for
+
+    def groups_alive(self) -> int:
+        return len(self._groups)
+
+    def frame(self, frame: Frame) -> Sequence[Message]:
+        through = passage.stream(frame, self._groups)
+        self._reach(len(self._groups))
+        return [self._changed(through, self._kept, self._size)]
+
+    def batches(self, batches: Batches) -> Sequence[Message]:
+        through = passage.anew(batches, self._groups)
+        return [self._changed(through, dict.fromkeys(self.properties.fields), len(batches))]
+
+    def barriers(self, barriers: Barriers) -> Sequence[Message]:
+        if barriers.delete:
+            left = self._groups.without(barriers.group)
+            self._reach(len(self._groups))
+            self._kept = {name: c and c.take(left) for name, c in self._kept.items()}
+            self._groups.keep(left)
+            self._size = len(left)
+        return [barriers]
+
+    def state(self) -> State:
+        self._reach(len(self._groups))
+        kept = {name: c and [c.kind.value, c.values, c.valid] for name, c in self._kept.items()}
+        return {"groups": self._groups.state(), "kept": kept}
+
+    def restore(self, state: State) -> None:
+        self._groups.restore(state["groups"])
+        self._size = len(self._groups)
+        self._kept = {name: c and Column(Kind(c[0]), c[1], c[2]) for name, c in state["kept"].items()}
+
+    def _reach(self, size: int) -> None:
+        more = size - self._size
+        if more:
+            self._kept = {name: c and concat([c, None], [self._size, more]) for name, c in self._kept.items()}
+            self._size = size
+
+    def _changed(self, through: Passage, kept: Kept, size: int) -> Frame | Batches:
+        """`kept` has `size` rows and is brought forward."""
+        points = through.points
+        if not len(points):
+            return through.source
+        order = through.order()
+        changed = self._at_once(points, through.group, order, kept)
+        if changed is None:
+            changed = self._one_by_one(points, through.group, order, kept)
+        rows = order.order[changed[order.order]]
+        if len(rows):
+            group = through.group[rows]
+            last = np.append(group[1:] != group[:-1], True)
+            where = np.arange(size)
+            where[group[last]] = size + np.arange(int(last.sum()))
+            some = rows[last]
+            for name in kept:
+                column = points.column(name)
+                parts = [kept[name], None if column is None else column.take(some)]
+                kept[name] = _plain(concat(parts, [size, len(some)]).take(where))
+        return through.out(points, changed)
+
+    def _at_once(self, points: Points, group: IntArray, order: GroupOrder, kept: Kept) -> BoolArray | None:
+        """Which rows go on, or None where that takes a look at one after the other.
+
+        If no point lacks a field that is compared, those left out are equal to the one before them, so that each needs
+        to be compared with its neighbour only.
+        """
+        columns = {name: points.column(name) for name in kept}
+        rows = order.order
+        if len(kept) == 1:
+            (name, column), *_ = columns.items()
+            if column is None:
+                self._missing(name, len(points))
+                return np.zeros(len(points), dtype=np.bool_)
+            if column.valid is not None:
+                self._missing(name, int(np.count_nonzero(~column.valid)))
+                rows = rows[column.valid[rows]]
+        elif any(c is None or c.valid is not None for c in columns.values()):
+            return None
+        if any(c is None or c.kind is Kind.MIXED for c in columns.values()):
+            return None
+        mine = group[rows]
+        first = is_first(mine)
+        different = np.zeros(len(rows), dtype=np.bool_)
+        for name, column in columns.items():
+            assert column is not None
+            before = kept[name]
+            values = column.values[rows]
+            different[1:] |= (values[1:] != values[:-1]).astype(np.bool_) & ~first[1:]
+            different[first] |= _differs(before, mine[first], values[first], column.kind)
+        changed = np.zeros(len(points), dtype=np.bool_)
+        changed[rows[different]] = True
+        return changed
+
+    def _one_by_one(self, points: Points, group: IntArray, order: GroupOrder, kept: Kept) -> BoolArray:
+        now = {name: [None] * len(points) if (c := points.column(name)) is None else c.tolist() for name in kept}
+        before = {name: None if c is None else c.tolist() for name, c in kept.items()}
+        missing = dict.fromkeys(kept, 0)
+        changed = np.zeros(len(points), dtype=np.bool_)
+        last: dict[int, int] = {}
+        for row, g in zip(order.order.tolist(), group[order.order].tolist(), strict=True):
+            for name, values in now.items():
+                value = values[row]
+                if value is None:
+                    missing[name] += 1
+                    continue
+                was = now[name][last[g]] if g in last else (of[g] if (of := before[name]) is not None else None)
+                if type(was) is not type(value) or was != value:
+                    changed[row] = True
+                    last[g] = row
+                    break
+        for name, count in missing.items():
+            self._missing(name, count)
+        return changed
+
+    def _missing(self, name: str, count: int) -> None:
+        self.context.error(f"Invalid field in change detect: expected field {name} not found", count)
+
+
+def _differs(before: Column | None, group: IntArray, values: NDArray[Any], kind: Kind) -> BoolArray:
+    """Which values differ from those kept of their groups."""
+    if before is None or before.kind not in (kind, Kind.MIXED):
+        return np.ones(len(values), dtype=np.bool_)
+    if before.kind is Kind.MIXED:
+        held = before.take(group).tolist()
+        now = Column(kind, values).tolist()
+        return np.array([type(a) is not type(b) or a != b for a, b in zip(held, now, strict=True)], dtype=np.bool_)
+    differs: BoolArray = (before.values[group] != values).astype(np.bool_) | ~before.mask()[group]
+    return differs
+
+
+def _plain(column: Column) -> Column:
+    """The column, of one type again where its rows are."""
+    return column_of(column.tolist()) if column.kind is Kind.MIXED else column
