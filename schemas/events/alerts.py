@@ -31,7 +31,11 @@ class TopicsQuestionSchema(_Question):
 
 
 class TopicQuestionSchema(_Question):
-    """`topic`: one. The answer is {"topic": TopicSchema, or null where it is not there}."""
+    """`topic`: one. The answer is {"topic": TopicSchema, or null where it is not there}.
+
+    `delete`, with the same question: its events are forgotten, and the topic is not there until the next one. The
+    answer is {}.
+    """
 
     topic = fields.String(required=True)
 

@@ -36,6 +36,7 @@ class Asks:
                 ("topic", shapes.TopicQuestionSchema, self._topic),
                 ("events", shapes.EventsQuestionSchema, self._events),
                 ("event", shapes.EventQuestionSchema, self._event),
+                ("delete", shapes.TopicQuestionSchema, self._delete),
                 ("stats", shapes.AlertingStatsQuestionSchema, self._stats),
             )
         ]
@@ -81,6 +82,10 @@ class Asks:
         topic = self._alerting.alive(name) if self._alerting.visible(name) else None
         state = topic.state(question["event"]) if topic is not None else None
         return {"event": None if state is None else _event(state)}
+
+    async def _delete(self, question: Question) -> dict[str, Any]:
+        await self._alerting.delete(question["topic"])
+        return {}
 
     async def _stats(self, question: Question) -> dict[str, Any]:
         return self._alerting.stats()

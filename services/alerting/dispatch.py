@@ -170,6 +170,8 @@ class Dispatcher:
                     await self._deliver(lane, entry, message)
                     entry.next += 1
                     self._ledger.done(lane.of.key, (entry.seq, entry.next))
+                    # lets the ledger write it down before the next one is sent
+                    await asyncio.sleep(0)
                 if entry.next >= entry.end:
                     self._remove(lane, lane.entries.popleft())
         finally:

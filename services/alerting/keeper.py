@@ -77,15 +77,18 @@ class Keeper:
         await self._load_told()
         with self._store.read() as tx:
             position, of = tx.position_of(_LOG)
-        if position and (of != log_id or position > last_seq):
-            _log.warn("saved topics belong to another log, they are rebuilt", file=self._store.path)
-            position = 0
+        if of != log_id or position > last_seq:
+            if position:
+                _log.warn("saved topics belong to another log, they are rebuilt", file=self._store.path)
+            self._forget(_TOPICS, _STATES, _WAITING, _DONE)
         try:
-            return self._load(position)
+            return self._load()
         except (ValueError, TypeError, KeyError) as error:
             _log.warn("saved topics are not whole, they are rebuilt from the log", file=self._store.path, err=error)
             self._topics.by_name.clear()
-            return self._load(0)
+            self._forget(_TOPICS, _STATES, _WAITING)
+            self.position = self._saved_position = 0
+            return []
 
     def rest(self, key: str, seq: int, first: int, end: int) -> int:
         """The first of the events from `first` to `end` that a lane had not done when the service began."""
@@ -107,7 +110,7 @@ class Keeper:
             self._gone.append((key, entry.seq))
 
     def done(self, key: str, cursor: Cursor) -> None:
-        """Written with all others of this turn of the event loop, before anything else is sent."""
+        """Written, together with all others of this turn of the event loop, before the next turn."""
         if not self._unwritten:
             asyncio.get_running_loop().call_soon(self._write_done)
         self._unwritten[key] = cursor
@@ -170,25 +173,26 @@ class Keeper:
         except (ValueError, KeyError, TypeError) as error:
             _log.warn("the progress on the bus cannot be read and is not used", err=error)
 
-    def _load(self, position: int) -> list[tuple[str, Entry]]:
-        if not position:
-            with self._store.write() as tx:
-                for bucket in (_TOPICS, _STATES, _WAITING, _DONE):
-                    tx.drop(bucket)
-                tx.set_position(0, _LOG, self._log_id)
-            return []
+    def _forget(self, *buckets: str) -> None:
+        with self._store.write() as tx:
+            for bucket in buckets:
+                tx.drop(bucket)
+            tx.set_position(0, _LOG, self._log_id)
+
+    def _load(self) -> list[tuple[str, Entry]]:
         with self._store.read() as tx:
+            position, _ = tx.position_of(_LOG)
             topics, states = tx.items(_TOPICS), tx.items(_STATES)
             waiting, done = tx.items(_WAITING), tx.items(_DONE)
+        self._done = {raw.decode(): tuple(codec.unpack(cursor)) for raw, cursor in done}
         for raw, meta in topics:
             name = raw.decode("utf-8", "surrogatepass")
             topic = self._topics.by_name[name] = Topic(name)
-            topic.task, topic.node, topic.started, topic.collected, seen = codec.unpack(meta)
+            topic.task, topic.node, topic.started, topic.collected, topic.deleted, seen = codec.unpack(meta)
             topic.seen = {of: Seen(*values) for of, values in seen.items()}
         for raw, packed in states:
             name, id = _split(raw)
             self._topics.by_name[name].put(id, *codec.unpack(packed))
-        self._done = {raw.decode(): tuple(codec.unpack(cursor)) for raw, cursor in done}
         self.position = self._saved_position = position
         entries = [(*_waiting_key(raw), codec.unpack(packed)) for raw, packed in waiting]
         return self._still_waiting(entries)
@@ -231,8 +235,8 @@ class Keeper:
                 topic.cleared = False
                 changes.dropped.append(topic.name)
             seen = {of: [s.point, s.started, s.tick] for of, s in topic.seen.items()}
-            meta = codec.pack([topic.task, topic.node, topic.started, topic.collected, seen])
-            changes.topics.append((topic.name, meta))
+            meta = [topic.task, topic.node, topic.started, topic.collected, topic.deleted, seen]
+            changes.topics.append((topic.name, codec.pack(meta)))
             changes.states += [(topic, slot, topic.key(slot), topic.sources[slot]) for slot in topic.changed]
             topic.changed.clear()
         self._touched.clear()

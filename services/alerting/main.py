@@ -10,7 +10,7 @@ from services.alerting.asks import Asks
 from services.alerting.service import Alerting
 from services.bus.connection import Bus
 from services.bus.link import Credentials
-from services.bus.streams import StreamLimits
+from services.bus.streams import ALERTS, StreamLimits
 
 
 async def main(config: Config, ready: Callable[[], None], stop: asyncio.Event) -> None:
@@ -29,6 +29,8 @@ async def main(config: Config, ready: Callable[[], None], stop: asyncio.Event) -
         path = config.data_dir / "alerting" / "alerting.lmdb"
         async with Alerting(bus, path, config.sections, replicas=nats.replicas) as alerting:
             asks = Asks(bus, alerting)
+            # the server has taken the subscriptions once it answers something that was asked after them
+            await bus.last_sequence(ALERTS)
             ready()
             await _until(stop, alerting)
             asks.stop()

@@ -15,6 +15,9 @@ from services.engine.column import Kind
 
 IntArray = NDArray[np.int64]
 
+DELETION = b'{"deleted":true}'
+"""What stands in ALERTS where a topic is to be forgotten: its place there says which of its events are."""
+
 
 class Message:
     """What the fold needs of it is at hand; an event is made of the rest only when it is asked for.

@@ -15,7 +15,7 @@ from services.alerting.dispatch import Dispatcher, Entry, Limits
 from services.alerting.handler import Around
 from services.alerting.http import Http
 from services.alerting.keeper import Keeper
-from services.alerting.message import Message
+from services.alerting.message import DELETION, Message
 from services.alerting.runs import HandlerOf, Runs
 from services.alerting.topics import Topic, Topics
 from services.bus.connection import Bus
@@ -24,7 +24,7 @@ from services.bus.follow import Follower
 from services.bus.follow import Message as Stored
 from services.bus.streams import ALERTS, EVENTS
 from services.bus.subjects import ALERTS as SUBJECTS
-from services.bus.subjects import parse_alert_subject
+from services.bus.subjects import alert_subject, parse_alert_subject
 from services.store.errors import StoreError
 from services.store.store import Store
 
@@ -33,7 +33,7 @@ _log = logs.get("alerting")
 _SCHEMA, _VERSION = "alerting", 1
 _BUCKET = "tickbus-alerting"
 _STEP_SECONDS = 0.005  # how long the fold goes on before others have their turn
-_STOP_SECONDS = 3.0  # for what is being sent when the service stops
+_STOP_SECONDS = 1.0  # for what is being sent when the service stops
 _BUS_PAUSE = 0.2
 _WATCH_SECONDS = 60.0
 
@@ -84,11 +84,11 @@ class Alerting:
         topic = self.topics.get(name)
         if topic is None or topic.anonymous:
             return name in set(self.runs.open_topics())
-        return True
+        return not topic.deleted
 
     def names(self) -> list[str]:
         """The topics that are there for readers, in the order of their bytes."""
-        named = {name for name, topic in self.topics.by_name.items() if not topic.anonymous}
+        named = {name for name, topic in self.topics.by_name.items() if not topic.anonymous and not topic.deleted}
         return sorted(named | set(self.runs.open_topics()), key=lambda name: name.encode("utf-8", "surrogatepass"))
 
     def alive(self, name: str) -> Topic | None:
@@ -112,8 +112,14 @@ class Alerting:
 
     async def caught_up(self) -> None:
         """Wait until everything that is in ALERTS now is folded. Raises BusError."""
-        last = await self._bus.last_sequence(ALERTS)
-        while self._keeper.position < last:
+        await self._reached(await self._bus.last_sequence(ALERTS))
+
+    async def delete(self, name: str) -> None:
+        """Have a topic's events forgotten, in the log as here. Raises BusError."""
+        await self._reached((await self._bus.publish(alert_subject(name), DELETION)).seq)
+
+    async def _reached(self, seq: int) -> None:
+        while self._keeper.position < seq:
             self._folded.clear()
             await self._folded.wait()
 
@@ -173,7 +179,12 @@ class Alerting:
 
     async def _take_one(self, stored: Stored) -> None:
         try:
-            message = Message(stored.data, parse_alert_subject(stored.subject))
+            topic = parse_alert_subject(stored.subject)
+            if stored.data == DELETION:
+                self._delete(topic)
+                self._keeper.position = stored.seq
+                return
+            message = Message(stored.data, topic)
             if message.started > self.runs.position:
                 await self._wait_for(message.started)
         except ValueError as error:
@@ -199,6 +210,11 @@ class Alerting:
             if start < end:
                 entry = Entry(stored.seq, first, end, folded.previous, stored.time_ns, start, message)
                 self.dispatcher.put(handler, entry)
+
+    def _delete(self, name: str) -> None:
+        topic = self.topics.delete(name)
+        if topic is not None:
+            self._keeper.touched(topic)
 
     async def _wait_for(self, started: int) -> None:
         """Wait until the run that a message belongs to is known. ValueError where there is no such event."""

@@ -76,6 +76,7 @@ class Topic:
         self.collected = 0
         self.seen: dict[tuple[str, str], Seen] = {}
         self.changed: set[int] = set()  # slots whose states are not saved
+        self.deleted = False  # and no event came since
         self.cleared = False  # what is saved of it is to be dropped first
         self._begin()
 
@@ -120,6 +121,7 @@ class Topic:
             self.collected = 0
         self.task, self.node = message.task, message.node
         self.started = max(self.started, message.started)
+        self.deleted = False
         self.collected += n - first
         last = np.full(len(message.ids), -1, dtype=np.int64)
         last[message.id[first:]] = np.arange(first, n)
@@ -249,7 +251,15 @@ class Topics:
             topic = self.by_name[message.topic] = Topic(message.topic)
         return topic.fold(message, life, previous)
 
+    def delete(self, name: str) -> Topic | None:
+        """Take in that somebody has deleted a topic; gives it, None where there is none."""
+        topic = self.by_name.get(name)
+        if topic is not None:
+            topic.clear()
+            topic.deleted = True
+        return topic
+
     def drop(self, name: str) -> None:
-        """Forget a topic."""
+        """Forget a topic whose task is no more."""
         if self.by_name.pop(name, None) is not None:
             self.dropped.add(name)

@@ -11,13 +11,14 @@ from services.bus.link import Credentials
 from services.bus.streams import StreamLimits
 from services.engine.nodes import registry
 from services.engine.scripts import ParsedScripts
+from services.gateway.alerting import Alerting
 from services.gateway.app import make_app
 from services.gateway.commands.served import serve_commands
 from services.gateway.commands.task_reads import TaskReads
 from services.gateway.commands.tasks import TaskCommands
 from services.gateway.engine import Engine
 from services.gateway.entry import Entry
-from services.gateway.resources import ping, tasks
+from services.gateway.resources import ping, tasks, topics
 from services.gateway.scripts import Scripts
 from services.gateway.server import listen, serve
 from services.gateway.state import TaskState
@@ -51,7 +52,9 @@ async def main(
                 scripts = Scripts(registry(handlers), ParsedScripts(store).parsed)
                 reads = TaskReads(state, scripts, Engine(bus))
                 commands = TaskCommands(bus, state, scripts)
-                app = make_app([ping.blueprint(), tasks.blueprint(commands, reads)], config.http.max_body_size)
+                alerting = Alerting(bus, lambda: state.position)
+                resources = [ping.blueprint(), tasks.blueprint(commands, reads), topics.blueprint(alerting)]
+                app = make_app(resources, config.http.max_body_size)
                 entry = Entry(app, Writes(config, bus), config.http.log_enabled)
                 answering = serve_commands(bus, commands, reads)
                 await serve(entry, listener, stop, config.http.shutdown_timeout, ready)

@@ -38,6 +38,11 @@ class TaskState:
     ) -> None:
         await self._projection.stop()
 
+    @property
+    def position(self) -> int:
+        """The last event that is in the fold."""
+        return self._projection.position
+
     def get(self, id: str) -> Record | None:
         """A task's record (see services.store.projections.tasks), None where there is no such task."""
         return tasks.task_of(self._projection.state, id)

@@ -19,7 +19,6 @@ from tests.support.alerts import (
     CRITICAL,
     OK,
     WARNING,
-    Sink,
     alerts,
     own_topic,
     post,
@@ -160,8 +159,7 @@ async def test_a_topic_of_a_node_lives_with_its_task(bus: Bus, tmp_path: Path) -
 
 async def answers(bus: Bus) -> list[Any]:
     found = [await ask(bus, "topics")]
-    for topic in found[0]["topics"]:
-        found.append(await ask(bus, "events", topic=topic["id"]))
+    found += [await ask(bus, "events", topic=topic["id"]) for topic in found[0]["topics"]]
     return [*found, await ask(bus, "levels", topics=[own_topic(), own_topic("gone"), "named"])]
 
 
@@ -312,3 +310,22 @@ async def test_tcp_log_and_exec(bus: Bus, tmp_path: Path) -> None:
     assert out.read_bytes() == b"arg\n" + logged[0] + b"arg\n" + logged[1]
     assert log.stat().st_mode & 0o777 == 0o644
     assert service.dispatcher.counts.given_up == 2
+
+
+async def test_a_deleted_topic_is_gone_until_its_next_event(bus: Bus, tmp_path: Path) -> None:
+    for restart in (False, True):
+        async with running(bus, tmp_path) as service:
+            if not restart:
+                run = await started(bus, "t", 1)
+                await send(bus, alerts([("a", CRITICAL), ("b", OK)], 5), run, topic="named")
+                await service.caught_up()
+                assert await ask(bus, "delete", topic="named") == {}
+                assert await ask(bus, "delete", topic="none") == {}
+            assert await ask(bus, "topic", topic="named") == {"topic": None}
+            assert (await ask(bus, "topics"))["topics"] == [{"id": own_topic(), "level": "OK", "collected": 0}]
+    async with running(bus, tmp_path) as service:
+        await send(bus, alerts([("a", CRITICAL), ("b", OK)], 5), run, topic="named")
+        await send(bus, alerts([("a", WARNING)], 6), run, topic="named")
+        await service.caught_up()
+        assert (await ask(bus, "topic", topic="named"))["topic"]["collected"] == 1
+        assert [e["id"] for e in (await ask(bus, "events", topic="named"))["events"]] == ["a"]
