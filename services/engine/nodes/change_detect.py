@@ -124,6 +124,8 @@ class ChangeDetectNode(Node):
             if column is None:
                 self._missing(name, len(points))
                 return np.zeros(len(points), dtype=np.bool_)
+            if column.kind is Kind.MIXED:
+                return None
             if column.valid is not None:
                 self._missing(name, int(np.count_nonzero(~column.valid)))
                 rows = rows[column.valid[rows]]
