@@ -9,7 +9,7 @@ import numpy as np
 
 from services.engine import passage
 from services.engine.column import BoolArray, Column, IntArray
-from services.engine.expressions import Evaluator
+from services.engine.compiled import compiled
 from services.engine.frame import Barriers, Batches, Frame, GroupOrder, Message
 from services.engine.node import Context, Groups, Node, State
 from services.engine.passage import Passage
@@ -34,7 +34,8 @@ class Stretches:
     """Rows in group order, and for each where its stretch of rows in the state began.
 
     rows: intp[m]. inside: bool[m]. began: intp[m], the position (in 0…m-1) of the stretch's first row, of use where
-    inside. carried: int64[m]: what the group brought along where the stretch began before these rows, else NOT_IN_STATE.
+    inside. carried: int64[m]: what the group brought along where the stretch began before these rows, NOT_IN_STATE
+    elsewhere.
     """
 
     rows: np.ndarray[tuple[int], np.dtype[np.intp]]
@@ -54,7 +55,7 @@ class StateTrackingNode(Node):
     def __init__(self, properties: StateProperties, context: Context) -> None:
         super().__init__(properties, context)
         self._groups = Groups(context.table)
-        self._condition = Evaluator(properties.condition.expression, context.table)
+        self._condition = compiled(properties.condition, context.table)
         self._carried: IntArray = np.empty(0, dtype=np.int64)
 
     def measure(self, time: IntArray, stretches: Stretches) -> tuple[Column, IntArray]:

@@ -13,6 +13,7 @@ from services.engine.alerts.events import EventWriter, Raised
 from services.engine.alerts.info import LEVELS
 from services.engine.alerts.levels import CRITICAL, OK, Levels
 from services.engine.column import Column, Kind
+from services.engine.compiled import compiled
 from services.engine.expressions import Evaluator
 from services.engine.frame import Barriers, Batches, Frame, GroupOrder, Message, Points
 from services.engine.grouping import regrouped
@@ -102,8 +103,8 @@ class AlertNode(Node):
             Policy(pause is not None, pause or 0, not p.no_recoveries, p.flapping, max(p.history, 2))
         )
         self._levels = Levels(
-            self._evaluators(p.info, p.warn, p.crit),
-            self._evaluators(p.info_reset, p.warn_reset, p.crit_reset),
+            self._evaluators("", p.info, p.warn, p.crit),
+            self._evaluators("Reset", p.info_reset, p.warn_reset, p.crit_reset),
             context.error,
         )
         self._groups = Groups(context.table)
@@ -175,9 +176,14 @@ class AlertNode(Node):
         self._levels.restore(state["levels"])
         self._decisions.restore(state["decisions"])
 
-    def _evaluators(self, *conditions: LambdaValue | None) -> Mapping[int, Evaluator]:
-        table = self.context.table
-        return {i: Evaluator(c.expression, table) for i, c in enumerate(conditions, 1) if c is not None}
+    def _evaluators(self, suffix: str, *conditions: LambdaValue | None) -> Mapping[int, Evaluator]:
+        table, failure = self.context.table, "Failed to compile stateful expression for "
+        names = [f"{level}{suffix}: " for level in ("info", "warn", "crit")]
+        return {
+            i: compiled(c, table, failure + name)
+            for i, (c, name) in enumerate(zip(conditions, names, strict=True), 1)
+            if c is not None
+        }
 
     def _fresh(self, order: GroupOrder) -> list[int]:
         """The first rows of groups that have not been seen before, by local number."""

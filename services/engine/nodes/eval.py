@@ -9,7 +9,7 @@ import numpy as np
 
 from services.engine import passage
 from services.engine.column import BoolArray, Column, Kind, column_of
-from services.engine.expressions import Evaluator
+from services.engine.compiled import compiled
 from services.engine.frame import Barriers, Batches, Frame, Message, Points
 from services.engine.grouping import regrouped
 from services.engine.node import Context, Groups, Node, State
@@ -74,7 +74,10 @@ class EvalNode(Node):
     def __init__(self, properties: EvalProperties, context: Context) -> None:
         super().__init__(properties, context)
         self._groups = Groups(context.table)
-        self._expressions = [Evaluator(e.expression, context.table) for e in properties.expressions]
+        self._expressions = [
+            compiled(e, context.table, f"Failed to compile {i} expression: ")
+            for i, e in enumerate(properties.expressions)
+        ]
 
     def groups_alive(self) -> int:
         return len(self._groups)

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from services.engine.column import Rows
-from services.engine.expressions import Evaluator
+from services.engine.compiled import compiled
 from services.engine.frame import Frame, Message, Points
 from services.engine.grouping import dimensions_of, regroup
 from services.engine.node import Context, Node, State
 from services.engine.series import Series, SeriesArray
 from services.engine.times import round_half_up, truncate
 from services.pipeline.demand import references_of
+from services.pipeline.dimensions import check_dimensions
 from services.pipeline.spec import Edge, LambdaValue, NodeSpec, Properties, Type, condition, flag, prop, several
 
 
@@ -30,6 +31,9 @@ class FromProperties(Properties):
     where: LambdaValue | None = condition(doc="Only points for which this holds. Several are joined by AND.")
     group_by: list[str] = several(Type.STRING_OR_STAR, doc="The tags to group by; * for all of them.")
     group_by_measurement: bool = flag(doc="Group by the measurement as well.")
+
+    def check(self) -> None:
+        check_dimensions(self.group_by)
 
     def reads(self) -> frozenset[str]:
         return references_of(self.where)
@@ -52,7 +56,9 @@ class FromNode(Node):
 
     def __init__(self, properties: FromProperties, context: Context) -> None:
         super().__init__(properties, context)
-        self._where = None if properties.where is None else Evaluator(properties.where.expression, context.table)
+        self._where = None
+        if properties.where is not None:
+            self._where = compiled(properties.where, context.table, "Failed to compile from expression: ")
         self._dimensions = dimensions_of(properties.group_by, properties.group_by_measurement, ())
 
     def frame(self, frame: Frame) -> Sequence[Message]:

@@ -12,14 +12,24 @@ from services.engine.frame import Barriers, Batches, Frame, Message, Points, con
 from services.engine.grouping import dimensions_of, regroup
 from services.engine.node import Context, Node, State
 from services.engine.series import Dimensions, Series, group_of
-from services.pipeline.spec import Edge, NodeSpec, Properties, Type, argument, flag, several
+from services.pipeline.dimensions import check_dimensions
+from services.pipeline.spec import Edge, NodeSpec, Properties, Type, appending, argument, flag
 
 
 @dataclass
 class GroupByProperties(Properties):
     tags: list[str] = argument(Type.STRING_OR_STAR, variadic=True, doc="The tags to group by; * for all of them.")
     by_measurement: bool = flag(doc="Group by the measurement as well.")
-    exclude: list[str] = several(Type.STRING, doc="Tags that are not to be grouped by, whatever `tags` says.")
+    exclude: list[tuple[str, ...]] = appending(
+        Type.STRING, variadic=True, doc="Tags that are not to be grouped by, whatever `tags` says."
+    )
+
+    def check(self) -> None:
+        check_dimensions(self.tags, self.excluded())
+
+    def excluded(self) -> list[str]:
+        """The tags of all calls of `exclude`."""
+        return [tag for tags in self.exclude for tag in tags]
 
     def reads(self) -> frozenset[str]:
         return frozenset()
@@ -46,7 +56,7 @@ class GroupByNode(Node):
 
     def __init__(self, properties: GroupByProperties, context: Context) -> None:
         super().__init__(properties, context)
-        self._dimensions = dimensions_of(properties.tags, properties.by_measurement, properties.exclude)
+        self._dimensions = dimensions_of(properties.tags, properties.by_measurement, properties.excluded())
         self._time: int | None = None
         self._held: list[tuple[Points, list[str], bool]] = []
 

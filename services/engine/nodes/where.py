@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.engine import passage
-from services.engine.expressions import Evaluator
+from services.engine.compiled import compiled
 from services.engine.frame import Barriers, Batches, Frame, Message
 from services.engine.node import Context, Groups, Node, State, TaskFailed
 from services.engine.passage import Passage
@@ -45,7 +45,9 @@ class WhereNode(Node):
         if properties.condition is None:
             raise TaskFailed("nil expression passed to WhereNode")
         self._groups = Groups(context.table)
-        self._condition = Evaluator(properties.condition.expression, context.table)
+        self._condition = compiled(
+            properties.condition, context.table, "Failed to compile expression in where clause: "
+        )
 
     def groups_alive(self) -> int:
         return len(self._groups)

@@ -247,7 +247,7 @@ class WindowNode(Node):
 
 @dataclass(frozen=True, slots=True)
 class _Due:
-    """Windows to be emitted: which segment (group) of the frame, which of its sorted rows brought it, edge and bound."""
+    """Windows to be emitted: which segment (group) of the frame and which of its sorted rows brought it; its bounds."""
 
     segment: Rows
     row: Rows
