@@ -76,6 +76,7 @@ class Leases:
         self._peers: dict[str, _Peer] = {}
         self._held: dict[int, _Lease] = {}
         self.owned: set[int] = set()
+        self._lost = 0  # since it was last logged
         self._beats = 0
         self._renewed = 0.0
         self._changed = asyncio.Event()
@@ -192,10 +193,18 @@ class Leases:
                 raise result
 
     def _lose(self, shards: set[int]) -> None:
-        if shards:
-            self.owned -= shards
-            log.warn("lost leases", count=len(shards), owned=len(self.owned))
-            self._on_lost(shards)
+        if not shards:
+            return
+        self.owned -= shards
+        if not self._lost:
+            asyncio.get_running_loop().call_soon(self._log_lost)
+        self._lost += len(shards)
+        self._on_lost(shards)
+
+    def _log_lost(self) -> None:
+        """One line for all that was lost at once."""
+        log.warn("lost leases to another worker", count=self._lost, owned=len(self.owned))
+        self._lost = 0
 
     async def _watch(self, bucket: Bucket, take: Callable[[Entry], None]) -> None:
         async for entry in bucket.watch():
