@@ -10,37 +10,19 @@ import asyncio
 import base64
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import cast
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from services.alerting.handler import Refused, Unsent
 
-if TYPE_CHECKING:
-    import h11
-
 _KEPT = 256  # idle connections
 _MOST_READ = 64 << 10  # of an answer's body
 _MOST_REDIRECTS = 10
-_PIECE = 64 << 10
 _SAFE = "!#$%&'()*+,/:;=?@[]~"  # what a URL may hold besides letters, digits and -._
 
 Place = tuple[str, str, int, bool]
 """What a connection is good for: scheme, host, port, whether certificates are checked."""
-
-
-@dataclass(eq=False, slots=True)
-class _Connection:
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-    protocol: h11.Connection
-    used: bool = False
-
-    @property
-    def fresh(self) -> bool:
-        """Whether the server has not closed it meanwhile."""
-        return not self.reader.at_eof() and not self.writer.is_closing()
 
 
 class Http:
@@ -75,7 +57,7 @@ class Http:
         """Close all idle connections."""
         for connections in self._idle.values():
             for connection in connections:
-                connection.writer.close()
+                connection.close()
         self._idle.clear()
         self._kept = 0
 
@@ -86,85 +68,166 @@ class Http:
         place = (target.scheme, target.hostname, target.port or (443 if target.scheme == "https" else 80), verify)
         while True:
             connection = self._take(place)
+            used = connection is not None
             if connection is None:
                 connection = await _connect(place)
             try:
-                return await self._exchange(connection, place, _head(method, target, headers, len(body)), body)
+                answer = await connection.ask(*_head(method, target, headers, len(body)), body)
             except (OSError, EOFError):
-                connection.writer.close()
-                # one that was kept may have been closed by the server just now: it has not answered
-                if not connection.used:
-                    raise
-            except BaseException:
-                connection.writer.close()
+                # one that was kept may have been closed by the server just now, before it saw the request
+                if used and not connection.answered:
+                    continue
                 raise
-
-    async def _exchange(
-        self, connection: _Connection, place: Place, head: tuple[str, str, list[tuple[str, str]]], body: bytes
-    ) -> tuple[int, str | None, bytes]:
-        import h11
-
-        protocol, reader, writer = connection.protocol, connection.reader, connection.writer
-        method, path, headers = head
-        try:
-            request = h11.Request(method=method, target=path, headers=headers)
-            data = protocol.send(request) or b""
-            data += (protocol.send(h11.Data(data=body)) or b"") + (protocol.send(h11.EndOfMessage()) or b"")
-        except h11.LocalProtocolError as error:
-            raise Refused(f"failed to create POST request: {error}") from error
-        writer.write(data)
-        status, location, read = 0, None, b""
-        try:
-            while True:
-                event = protocol.next_event()
-                if event is h11.NEED_DATA:
-                    protocol.receive_data(await reader.read(_PIECE))
-                elif isinstance(event, h11.Response):
-                    status = event.status_code
-                    location = next((v.decode("latin-1") for k, v in event.headers if k == b"location"), None)
-                elif isinstance(event, h11.Data):
-                    read += event.data
-                    if len(read) > _MOST_READ:
-                        writer.close()
-                        return status, location, read
-                elif isinstance(event, h11.EndOfMessage):
-                    break
-                elif isinstance(event, h11.ConnectionClosed):
-                    raise EOFError("the server closed the connection")
-        except h11.RemoteProtocolError as error:
-            raise EOFError(f"no HTTP answer: {error}") from error
-        self._give_back(connection, place)
-        return status, location, read
+            finally:
+                self._give_back(connection, place)
+            return answer
 
     def _take(self, place: Place) -> _Connection | None:
         idle = self._idle.get(place, [])
         while idle:
             connection = idle.pop()
             self._kept -= 1
-            if connection.fresh:
-                connection.used = True
+            if connection.begin_again():
                 return connection
-            connection.writer.close()
         return None
 
     def _give_back(self, connection: _Connection, place: Place) -> None:
-        import h11
-
-        protocol = connection.protocol
-        if self._kept >= _KEPT or protocol.our_state is not h11.DONE or protocol.their_state is not h11.DONE:
-            connection.writer.close()
+        if self._kept >= _KEPT or not connection.reusable():
+            connection.close()
             return
-        protocol.start_next_cycle()
         self._idle.setdefault(place, []).append(connection)
         self._kept += 1
 
 
-async def _connect(place: Place) -> _Connection:
-    import h11
+class _Connection(asyncio.Protocol):
+    """A connection to a server, for one request at a time."""
 
+    def __init__(self) -> None:
+        import h11
+
+        self._protocol = h11.Connection(h11.CLIENT)
+        self._transport: asyncio.Transport | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._clean = True  # nothing came but the answers to what was asked
+        self._done = False
+        self.answered = False  # at least a part of the answer has come
+        self._status, self._location, self._read = 0, "", bytearray()
+
+    async def ask(
+        self, method: str, path: str, headers: list[tuple[str, str]], body: bytes
+    ) -> tuple[int, str | None, bytes]:
+        """Status, Location if any, and (the beginning of) the body. OSError or EOFError where no whole answer comes."""
+        import h11
+
+        assert self._transport is not None
+        protocol = self._protocol
+        try:
+            data = protocol.send(h11.Request(method=method, target=path, headers=headers)) or b""
+            data += (protocol.send(h11.Data(data=body)) or b"") + (protocol.send(h11.EndOfMessage()) or b"")
+        except h11.LocalProtocolError as error:
+            raise Refused(f"failed to create POST request: {error}") from error
+        self._waiter = asyncio.get_running_loop().create_future()
+        self._transport.write(data)
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+        return self._status, self._location or None, bytes(self._read)
+
+    def reusable(self) -> bool:
+        """Whether another request may follow."""
+        import h11
+
+        protocol = self._protocol
+        return self._done and self._clean and protocol.our_state is h11.DONE and protocol.their_state is h11.DONE
+
+    def begin_again(self) -> bool:
+        """Make it ready for another request; False where it is not good any more."""
+        if not self._clean:
+            return False
+        self._protocol.start_next_cycle()
+        self._done = self.answered = False
+        self._status, self._location, self._read = 0, "", bytearray()
+        return True
+
+    def close(self) -> None:
+        """Close it, whatever is under way."""
+        self._clean = False
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        import h11
+
+        self.answered = True
+        if self._waiter is None or self._waiter.done():
+            self.close()
+            return
+        try:
+            self._protocol.receive_data(data)
+            self._advance()
+        except h11.RemoteProtocolError as error:
+            self._end(EOFError(f"no HTTP answer: {error}"))
+
+    def eof_received(self) -> None:
+        import h11
+
+        self._clean = False
+        try:
+            self._protocol.receive_data(b"")
+            self._advance()
+        except h11.RemoteProtocolError as error:
+            self._end(EOFError(f"the server closed the connection: {error}"))
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._clean = False
+        self._end(error or EOFError("the server closed the connection"))
+
+    def _advance(self) -> None:
+        """Take in what h11 has understood so far."""
+        import h11
+
+        while not self._done:
+            event = self._protocol.next_event()
+            if isinstance(event, h11.Response):
+                self._status = event.status_code
+                headers = dict(event.headers)
+                self._location = headers.get(b"location", b"").decode("latin-1")
+                # some servers send a body where there is none: it would be taken for the next answer
+                self._clean = self._clean and not (self._status == 204 and headers.get(b"content-length", b"0") != b"0")
+            elif isinstance(event, h11.Data):
+                self._read += event.data
+                if len(self._read) > _MOST_READ:
+                    self._clean = False
+                    self._end(None)
+            elif isinstance(event, h11.EndOfMessage):
+                self._clean = self._clean and not self._protocol.trailing_data[0]
+                self._end(None)
+            elif isinstance(event, h11.ConnectionClosed):
+                self._end(EOFError("the server closed the connection"))
+            elif event is h11.NEED_DATA or event is h11.PAUSED:
+                return
+
+    def _end(self, error: Exception | None) -> None:
+        self._done = True
+        if error is not None:
+            self._clean = False
+        if self._waiter is not None and not self._waiter.done():
+            if error is None:
+                self._waiter.set_result(None)
+            else:
+                self._waiter.set_exception(error)
+
+
+async def _connect(place: Place) -> _Connection:
     scheme, host, port, verify = place
-    reader, writer = await asyncio.open_connection(host, port, ssl=_context(verify) if scheme == "https" else None)
-    return _Connection(reader, writer, h11.Connection(h11.CLIENT))
+    loop = asyncio.get_running_loop()
+    tls = _context(verify) if scheme == "https" else None
+    _, connection = await loop.create_connection(_Connection, host, port, ssl=tls)
+    return connection
 
 
 @lru_cache(maxsize=2)

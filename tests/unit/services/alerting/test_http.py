@@ -1,0 +1,128 @@
+"""The HTTP client against servers that behave, and that do not."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+
+from services.alerting.handler import Refused, Unsent
+from services.alerting.http import Http
+from tests.support.alerts import sink
+
+Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[Http]:
+    client = Http()
+    yield client
+    await client.close()
+
+
+async def serve(script: Script) -> tuple[asyncio.Server, str]:
+    """A server that plays a script on each connection; its URL."""
+
+    async def played(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await script(reader, writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(played, "127.0.0.1", 0)
+    return server, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+async def test_connections_are_used_again(http: Http) -> None:
+    async with sink() as web:
+        web.answer = lambda path, before: 418
+        web.body = b"tea"
+        for _ in range(3):
+            assert await http.post(web.url + "/a b?q=ä&%20", {"X-A": "1", "Content-Type": "t"}, b"body") == (418, b"tea")
+        await asyncio.gather(*(http.post(web.url, {}, b"") for _ in range(4)))
+        assert web.connections == 4
+        path, headers, body = web.posts[0]
+        assert (path, body) == ("/a%20b?q=%C3%A4&%20", b"body")
+        assert headers["x-a"] == "1" and headers["host"] == web.url[7:] and headers["content-length"] == "4"
+
+
+async def test_a_user_in_the_url_logs_in(http: Http) -> None:
+    async with sink() as web:
+        await http.post(web.url.replace("//", "//bob:p%40w@"), {}, b"")
+        assert web.posts[0][1]["authorization"] == "Basic Ym9iOnBAdw=="
+        assert web.posts[0][1]["host"] == web.url[7:]
+
+
+@pytest.mark.parametrize(("status", "sent"), [(307, b"body"), (302, b"")])
+async def test_redirects_are_followed(http: Http, status: int, sent: bytes) -> None:
+    async with sink() as web:
+        web.answer = lambda path, before: status if path == "/old" else 204
+        web.location = "/new"
+        assert await http.post(web.url + "/old", {}, b"body") == (204, b"")
+        assert [(path, body) for path, _, body in web.posts] == [("/old", b"body"), ("/new", sent)]
+        web.answer = lambda path, before: status
+        with pytest.raises(Refused, match="10 redirects"):
+            await http.post(web.url, {}, b"")
+
+
+async def test_what_a_server_says_unasked_is_not_taken_for_an_answer(http: Http) -> None:
+    count = 0
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal count
+        while True:
+            await reader.readuntil(b"\r\n\r\n")
+            count += 1
+            writer.write(b"HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\n")
+            await asyncio.sleep(0.01)
+            writer.write(b"{}")
+
+    server, url = await serve(script)
+    for _ in range(3):
+        assert await http.post(url, {}, b"") == (204, b"")
+        await asyncio.sleep(0.02)
+    assert count == 3
+    server.close()
+
+
+async def test_a_connection_that_the_server_has_closed_is_not_used_again(http: Http) -> None:
+    count = 0
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal count
+        await reader.readuntil(b"\r\n\r\n")
+        count += 1
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n")
+        # the second request comes to a connection that is closed only then
+        if count == 1:
+            await reader.readuntil(b"\r\n\r\n")
+
+    server, url = await serve(script)
+    assert [await http.post(url, {}, b"") for _ in range(3)] == [(200, b"ok")] * 3
+    server.close()
+
+
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort", b"SSH-2.0\r\n\r\n"])
+async def test_no_whole_answer_is_none(http: Http, said: bytes) -> None:
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(said)
+
+    server, url = await serve(script)
+    with pytest.raises(Unsent, match="failed to POST alert data"):
+        await http.post(url, {}, b"")
+    server.close()
+
+
+@pytest.mark.parametrize("url", ["", "x", "ftp://h/", "http://", "http://h:x/", "http://[::1/"])
+async def test_what_is_no_url_is_refused(http: Http, url: str) -> None:
+    with pytest.raises(Refused, match="failed to create POST request"):
+        await http.post(url, {}, b"")
+
+
+async def test_a_header_that_is_none_is_refused(http: Http) -> None:
+    async with sink() as web:
+        with pytest.raises(Refused, match="failed to create POST request"):
+            await http.post(web.url, {"X": "a\nb"}, b"")
+        assert web.posts == []
