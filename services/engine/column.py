@@ -70,7 +70,8 @@ class Column:
 
     values: array of shape (n,), dtype by `kind` (see DTYPES). What stands in rows without the field is
     unspecified (0, "" or None) and must not be read.
-    valid: bool array of shape (n,), or None where every row has the field.
+    valid: bool array of shape (n,), or None where every row has the field. A valid row of a MIXED column may hold None:
+    a null, which is there (join fills with it) and yet no value; expressions take it for missing.
     """
 
     kind: Kind

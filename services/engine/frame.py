@@ -101,16 +101,17 @@ class Points:
         """All fields, by sorted name."""
         return {name: column for name in self.names() if (column := self.column(name)) is not None}
 
-    def fields(self, row: int) -> dict[str, Value]:
-        """One point's fields, by sorted name. For rare rows, not for loops over all of them."""
-        return {name: value for name, column in self.columns().items() if (value := column.value(row)) is not None}
+    def fields(self, row: int) -> dict[str, Value | None]:
+        """One point's fields, by sorted name; None for a null. For rare rows, not for loops over all of them."""
+        found = self.columns().items()
+        return {name: column.value(row) for name, column in found if column.valid is None or column.valid[row]}
 
-    def rows(self) -> list[dict[str, Value]]:
-        """Every point's fields, by sorted name."""
-        out: list[dict[str, Value]] = [{} for _ in range(len(self))]
+    def rows(self) -> list[dict[str, Value | None]]:
+        """Every point's fields, by sorted name; None for a null."""
+        out: list[dict[str, Value | None]] = [{} for _ in range(len(self))]
         for name, column in self.columns().items():
-            for fields, value in zip(out, column.tolist(), strict=True):
-                if value is not None:
+            for fields, value, there in zip(out, column.tolist(), column.mask().tolist(), strict=True):
+                if there:
                     fields[name] = value
         return out
 

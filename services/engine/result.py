@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ def point_row(points: Points, row: int, table: SeriesTable) -> Row:
     return row_of_point(table.series(int(points.series[row])), int(points.time[row]), points.fields(row))
 
 
-def row_of_point(series: Series, time: int, fields: dict[str, Value]) -> Row:
+def row_of_point(series: Series, time: int, fields: Mapping[str, Value | None]) -> Row:
     """One point given as plain values."""
     out: Row = {"name": series.name}
     if series.tags:

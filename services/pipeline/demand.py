@@ -1,7 +1,7 @@
 """Which fields of the points that come to a node can matter to it or below it.
 
-A window that feeds only `mean('usage_idle')` need keep only that column. Nodes tell their share by `Properties.reads`
-and `Properties.passes`; a node that tells nothing needs everything.
+A window that feeds only `mean('usage_idle')` need keep only that column. Nodes tell their share by `Properties.reads`,
+`Properties.passes` and `Properties.sources_of`; a node that tells nothing needs everything.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def demands(graph: Graph) -> dict[str, frozenset[str] | None]:
                 if below is None:
                     wanted = None
                     break
-                wanted |= below
+                wanted |= node.properties.sources_of(below)
         found[node.name] = wanted
     return found
 

@@ -114,6 +114,10 @@ class Properties:
         """Whether fields that `reads` does not name can reach the node's children."""
         return True
 
+    def sources_of(self, wanted: frozenset[str]) -> frozenset[str]:
+        """The incoming fields that the outgoing fields `wanted` are, for nodes that rename fields on the way."""
+        return wanted
+
     @classmethod
     def specs(cls) -> tuple[PropertySpec, ...]:
         """The declared arguments (name "") and properties, in order of declaration."""

@@ -80,7 +80,8 @@ SCRIPTS: dict[str, list[str]] = {
     ],
     "httpOut": [f"{FROM}|httpOut('x')", f"{WINDOW}|httpOut('x')"],
     "join": [
-        "var a = stream|from().measurement('m').groupBy('h')\nstream|from().measurement('n').groupBy('h')|join(a).as('n', 'm')",
+        """var a = stream|from().measurement('m').groupBy('h')
+        stream|from().measurement('n').groupBy('h')|join(a).as('n', 'm')""",
         """var a = stream|from().where(lambda: "k" == 'x').groupBy('h')
         var b = stream|from().where(lambda: "k" == 'y').groupBy('h')
         stream|from().where(lambda: "k" != 'x').groupBy('h')|join(a, b).as('c', 'a', 'b').fill(1.5).tolerance(2s)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import logging
+import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -13,6 +15,7 @@ import numpy as np
 from grammar.tickscript.parser import parse
 from services.engine.column import Value
 from services.engine.effects import Alerts, Effect, Write
+from services.engine.external import ExternalNode
 from services.engine.frame import Barriers, Batches, Frame, Message, Step
 from services.engine.intake import Intake, Slice
 from services.engine.node import Node
@@ -21,6 +24,7 @@ from services.engine.series import SeriesTable
 from services.engine.task import Surroundings, TaskRun
 from services.log import Log
 from services.pipeline.compile import compile_script
+from services.pipeline.functions import FunctionSpec
 from services.pipeline.spec import HandlerSpec
 from services.store import codec
 
@@ -38,7 +42,7 @@ class Point(NamedTuple):
     group: str
     tags: dict[str, str]
     time: int
-    fields: dict[str, Value]
+    fields: dict[str, Value | None]
     cause: Cause
 
 
@@ -49,7 +53,7 @@ class Batch(NamedTuple):
     group: str
     tags: dict[str, str]
     time: int
-    points: list[tuple[dict[str, str], int, dict[str, Value]]]
+    points: list[tuple[dict[str, str], int, dict[str, Value | None]]]
     cause: Cause
 
 
@@ -100,32 +104,38 @@ class ScriptRun:
         handlers: Mapping[str, HandlerSpec] | None = None,
         precision: str = "n",
         surroundings: Surroundings | None = None,
+        functions: Iterable[FunctionSpec] = (),
     ) -> None:
         self._script, self._dbrps, self._handlers = script, tuple(dbrps), dict(handlers or {})
         self._precision, self._surroundings = precision, surroundings
+        self._functions = {function.name: function for function in functions}
+        self._woken = threading.Event()
         self._seq = 0
         self.out: dict[str, list[Given]] = {}
         self.effects: list[Effect] = []
         self.reasons: list[str] = []
         self._start()
+        self.run.attach(self._woken.set)
 
     def _start(self) -> None:
         self.table = SeriesTable()
         self.intake = Intake(self.table)
-        graph = compile_script(_parsed(self._script), registry(self._handlers)).graph
+        graph = compile_script(_parsed(self._script), registry(self._handlers, self._functions)).graph
         self.run = TaskRun("t", graph, self._dbrps, classes(), self.table, _Kept(self.reasons), self._surroundings)
         self.nodes: dict[str, Node] = {}
         for place, node in self.run.nodes():
             self.nodes[place.name] = node
             given = self.out.setdefault(place.name, [])
-            for method in ("run", "tick", "finish"):
+            for method in ("run", "tick", "finish", *(("answer",) if isinstance(node, ExternalNode) else ())):
                 self._listen(node, method, given)
 
     def _listen(self, node: Node, method: str, given: list[Given]) -> None:
-        original: Callable[..., Sequence[Message]] = getattr(node, method)
+        original: Callable[..., Sequence[Message] | None] = getattr(node, method)
 
-        def listening(*arguments: Any) -> Sequence[Message]:
-            messages = list(original(*arguments))
+        def listening(*arguments: Any) -> Sequence[Message] | None:
+            messages = original(*arguments)
+            if messages is None:
+                return None
             for message in messages:
                 given.extend(plain(message, self.table, self.run.current))
             return messages
@@ -161,7 +171,23 @@ class ScriptRun:
         self.run.close()
         self._start()
         self.run.restore(codec.unpack(state))
+        self.run.attach(self._woken.set)
         return self
+
+    def settle(self, until: Callable[[], bool] | None = None, seconds: float = 20.0) -> ScriptRun:
+        """Wait for what is done outside: until no step waits for it, or for a condition. TaskFailed as it comes."""
+        until = until or (lambda: not self.run.waiting)
+        end = time.monotonic() + seconds
+        while not until():
+            self._woken.wait(0.05)
+            self._woken.clear()
+            self.tick(NOW)
+            assert time.monotonic() < end, "it takes too long"
+        return self
+
+    def close(self) -> None:
+        """Let go of what its nodes hold."""
+        self.run.close()
 
     def last(self, name: str) -> list[Given]:
         """What the node of this name, or the last one of this kind, has given."""
@@ -251,7 +277,7 @@ def _events(alerts: Alerts) -> list[dict[str, Any]]:
         event["message"] = alerts.messages[alerts.message_of[i]]
         event["details"] = None if alerts.details is None else alerts.details[i]
         event["series"] = alerts.series[alerts.series_of[i]]
-        event["fields"] = {n: v for n, c in sorted(alerts.columns.items()) if (v := c.value(i)) is not None}
+        event["fields"] = {n: c.value(i) for n, c in sorted(alerts.columns.items()) if c.mask()[i]}
         event["data"] = None if alerts.data is None else alerts.data[i]
         events.append(event)
     return events

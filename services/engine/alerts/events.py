@@ -195,6 +195,7 @@ class EventWriter:
                 series_of=series_of.astype(np.int32),
                 columns=columns,
                 data=data,
+                server=(self._server.Hostname, self._server.ClusterID, self._server.ServerID),
             )
         )
 
@@ -235,13 +236,15 @@ class _Texts:
         self._columns = columns
         self._lists: list[list[Any]] = []
         self._values: dict[str, list[Any]] = {}
+        self._there: dict[str, list[bool]] = {}
 
     def info(self, i: int) -> MessageInfo:
         if not self._lists:
             self._lists = [a.tolist() for a in self._arrays]
             self._values = {name: column.tolist() for name, column in self._columns.items()}
+            self._there = {name: column.mask().tolist() for name, column in self._columns.items()}
         origin, level, time, duration = (values[i] for values in self._lists)
-        fields = {name: values[i] for name, values in self._values.items() if values[i] is not None}
+        fields = {name: values[i] for name, values in self._values.items() if self._there[name][i]}
         return self._writer.info(origin, level, time, duration, fields)
 
 

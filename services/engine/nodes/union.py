@@ -298,7 +298,8 @@ class UnionNode(Node):
                 self._points[i].keep(rows, self.context.demand)
             if len(self._batches[i]):
                 some = self._batches[i].select(rows)
-                self._batches[i] = some.with_points(some.points.detached(self.context.demand))
+                demand = self.context.demand
+                self._batches[i] = some.with_points(some.points.detached(None if demand is None else sorted(demand)))
             held.row[mine] = np.arange(len(mine))
 
 

@@ -1,0 +1,334 @@
+"""join: put points of several streams (or batches) that have one time and one group together into one point."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from services.engine.buffer import points_from_state, points_state
+from services.engine.column import IntArray
+from services.engine.frame import Barriers, Batches, Message, Points
+from services.engine.joining.batches import pair_points
+from services.engine.joining.elements import Elements, Sets
+from services.engine.joining.fields import Fill, Joined, Naming
+from services.engine.joining.pairing import Pairing
+from services.engine.joining.specific import Matching
+from services.engine.merging import Arrivals, DimensionsTable, Lives, arrivals, merged, runs
+from services.engine.node import Context, Groups, Node, State, TaskFailed
+from services.engine.retag import grouped_series
+from services.engine.stacked import Stack, stacked_batches
+from services.engine.times import round_half_up
+from services.pipeline.spec import Edge, NodeSpec, Properties, Type, argument, prop, several
+
+_HELD_AT_MOST = 1_000_000  # elements; groups that one parent never has must not fill the memory
+
+
+@dataclass
+class JoinProperties(Properties):
+    nodes: list[Any] = argument(Type.NODE, variadic=True, doc="The other nodes.")
+    as_: list[str] = several(Type.STRING, doc="The prefix of each parent's fields, the node's own parent first.")
+    on: list[str] = several(
+        Type.STRING, doc="The tags to join on, where some parents are grouped by these and others by more."
+    )
+    delimiter: str = prop(Type.STRING, default=".", doc="What stands between prefix and field.")
+    stream_name: str = prop(Type.STRING, default="", doc="The measurement of the joined points.")
+    tolerance: int = prop(Type.DURATION, default=0, doc="Times are rounded to multiples of this, half up.")
+    fill: Any = prop(
+        Type.ANY, default=None, doc="'none': only whole sets. 'null' or a number: what stands for missing fields."
+    )
+
+    def check(self) -> None:
+        if not self.as_:
+            raise ValueError("a call to join.as() is required to specify the output stream prefixes.")
+        if len(self.as_) != len(self.nodes) + 1:
+            raise ValueError("number of prefixes specified by join.as() must match the number of joined streams")
+        for name in self.as_:
+            if not name:
+                raise ValueError("must provide a prefix name for the join node, see .as() property method")
+            if self.delimiter and self.delimiter in name:
+                raise ValueError(
+                    f'cannot use name {name} as field prefix, it contains the delimiter "{self.delimiter}"\t'
+                )
+        if len(set(self.as_)) != len(self.as_):
+            raise ValueError("cannot use the same prefix name see .as() property method")
+
+    def reads(self) -> frozenset[str]:
+        return frozenset()
+
+    def sources_of(self, wanted: frozenset[str]) -> frozenset[str]:
+        begins = [prefix + self.delimiter for prefix in self.as_]
+        return frozenset(name[len(b) :] for name in wanted for b in begins if name.startswith(b))
+
+
+class JoinNode(Node):
+    """Joins points of one group and one time into a point with all their fields, each under its parent's prefix.
+
+    A joined point has the rounded time, the tags of its group, and the measurement of the lowest parent (unless
+    `streamName` names one). Several points of one parent at one time open several sets; each of another parent goes to
+    the first set that lacks it. A set that lacks a parent leaves once every parent has gone past its time in that group
+    (and at the end of the task): with `fill` the missing fields are named after those of the lowest parent that is
+    there, without it nothing is emitted. Batches are joined by their time and then point by point; without `fill` a
+    joined batch may be empty.
+
+    With `on` points of finer groups (host and cpu) are joined with points of the coarser ones (host) that they belong
+    to. Groups that one parent never has are held to the end; where a million points are held, the older half is given
+    up and counted as errors.
+    """
+
+    spec = NodeSpec(
+        name="join",
+        type_name="JoinNode",
+        properties=JoinProperties,
+        wants=(Edge.STREAM, Edge.BATCH),
+        provides=None,
+        doc=__doc__ or "",
+    )
+
+    properties: JoinProperties
+
+    def __init__(self, properties: JoinProperties, context: Context) -> None:
+        super().__init__(properties, context)
+        p = properties
+        if isinstance(p.fill, str) and p.fill not in ("none", "null"):
+            raise TaskFailed(f"unexpected fill option {p.fill}")
+        fill = Fill(None) if p.fill == "null" else Fill(p.fill) if type(p.fill) in (int, float) else None
+        count = self._parents = len(p.as_)
+        self._naming = Naming(tuple(p.as_), p.delimiter, fill)
+        self._dimensions = DimensionsTable()
+        self._groups = Groups(context.table)
+        self._lives = Lives(count)
+        self._points = [Stack() for _ in range(count)]
+        self._batches = [stacked_batches([]) for _ in range(count)]
+        self._matching = Matching(count, tuple(p.on), context.table) if p.on else None
+        self._batch_edge = False
+        self._pairing = Pairing(count, fill is not None)
+
+    def groups_alive(self) -> int:
+        return len(self._groups)
+
+    def run(self, inputs: Sequence[Sequence[Message]]) -> list[Message]:
+        came = arrivals(inputs, self._dimensions)
+        if not len(came):
+            return []
+        if not self._batch_edge and any(came.batches):
+            # joined batches leave even where a parent is missing: empty ones, if nothing fills them
+            self._batch_edge = True
+            self._pairing = Pairing(self._parents, True)
+        elements, cause = self._elements(came)
+        out = self._emit(self._pairing.collect(elements, len(self._groups)), cause)
+        if came.barriers:
+            out += self._barriers(came)
+        self._hold()
+        if len(self._pairing.held) > _HELD_AT_MOST:
+            out += self._give_up(int(came.cause[-1]))
+        return out
+
+    def finish(self) -> Sequence[Message]:
+        out = self._emit(self._pairing.flush(), np.zeros(1, dtype=np.int64))
+        self._hold()
+        return out
+
+    def state(self) -> State:
+        table = self.context.table
+        size = len(self._groups)
+        names = Groups(table)
+        batches = []
+        for part in self._batches:
+            members = names.local(part.group)
+            batches.append([points_state(part.points, table), part.offsets, members, part.names, part.tmax])
+        matching = None
+        if self._matching is not None:
+            matching = self._matching.state(lambda n: int(names.local(np.array([n], dtype=np.int32))[0]))
+        return {
+            "dimensions": self._dimensions.state(),
+            "groups": self._groups.state(),
+            "alive": self._lives.state(size),
+            "points": [points_state(p.points(), table) for p in self._points],
+            "batches": batches,
+            "batch_edge": self._batch_edge,
+            "pairing": self._pairing.state(),
+            "matching": matching,
+            "names": names.state(),
+        }
+
+    def restore(self, state: State) -> None:
+        table = self.context.table
+        names = Groups(table)
+        names.restore(state["names"])
+        numbers = np.array(names.numbers, dtype=np.int32)
+        self._dimensions.restore(state["dimensions"])
+        self._groups.restore(state["groups"])
+        self._lives.restore(state["alive"])
+        self._points = [Stack(points_from_state(p, table)) for p in state["points"]]
+        self._batches = []
+        for points, offsets, members, titles, tmax in state["batches"]:
+            part = stacked_batches([])
+            part.points, part.offsets = points_from_state(points, table), offsets
+            part.group, part.names, part.tmax, part.cause = numbers[members], list(titles), tmax, np.zeros_like(tmax)
+            self._batches.append(part)
+        self._batch_edge = state["batch_edge"]
+        self._pairing = Pairing(self._parents, self._batch_edge or self._naming.fill is not None)
+        self._pairing.restore(state["pairing"])
+        if self._matching is not None:
+            self._matching.restore(state["matching"], names.numbers)
+
+    def _elements(self, came: Arrivals) -> tuple[Elements, IntArray]:
+        """What came, by the groups that it is joined in; and the cause of each event."""
+        before = np.array([len(p) or len(b) for p, b in zip(self._points, self._batches, strict=True)], dtype=np.int64)
+        for i, (points, batches) in enumerate(zip(came.points, came.batches, strict=True)):
+            for part in points:
+                self._points[i].add(part)
+            if batches:
+                self._batches[i] = stacked_batches([self._batches[i], *batches])
+        n = len(came)
+        row = np.where(came.row < 0, -1, came.row + before[came.parent])
+        time = round_half_up(came.time, self.properties.tolerance)
+        elements = Elements(
+            came.parent,
+            came.group.astype(np.int64),
+            time,
+            np.zeros(n, dtype=np.int64),
+            row,
+            came.dimensions,
+            np.arange(n),
+        )
+        cause = came.cause
+        if self._matching is not None:
+            self._matching.given_up = 0
+            elements, event = self._matching.spread(elements, elements.group, self._dimensions.__getitem__)
+            cause = cause[event]
+            self.context.error("too many points wait for one to be joined with", self._matching.given_up)
+        elements.group = self._groups.local(elements.group.astype(np.int32))
+        if not came.barriers:
+            self._lives.came(elements.parent, elements.group)
+        else:
+            self._lives.came(elements.parent[elements.row >= 0], elements.group[elements.row >= 0])
+        return elements, cause
+
+    def _emit(self, sets: Sets, cause: IntArray) -> list[Message]:
+        if not len(sets):
+            return []
+        rows, first = sets.rows(), sets.first()
+        chosen = sets.members[np.arange(len(sets)), first]
+        group = np.array(self._groups.numbers, dtype=np.int32)[sets.elements.group[chosen]]
+        dimensions = sets.elements.dimensions[chosen]
+        if self._batch_edge:
+            return self._emit_batches(sets, rows, first, group, dimensions, cause[sets.event])
+        parents = [p.points() for p in self._points]
+        lowest = rows[np.arange(len(sets)), first]
+        series = np.empty(len(sets), dtype=np.int32)
+        for i, points in enumerate(parents):
+            mine = first == i
+            series[mine] = points.series[lowest[mine]]
+        series = grouped_series(series, group, self.context.table, self.properties.stream_name)
+        fields = Joined(self._naming, parents, rows, np.stack([first, lowest], axis=1))
+        points = Points(sets.time, series, None, fields)
+        return list(merged(points, group, dimensions, cause[sets.event], self._dimensions))
+
+    def _emit_batches(
+        self, sets: Sets, rows: IntArray, first: IntArray, group: Any, dimensions: IntArray, cause: IntArray
+    ) -> list[Message]:
+        names: list[str] = []
+        members: list[IntArray] = []
+        models: list[IntArray] = []
+        times: list[IntArray] = []
+        for batch_rows, lowest in zip(rows.tolist(), first.tolist(), strict=True):
+            names.append(self.properties.stream_name or self._batches[lowest].names[batch_rows[lowest]])
+            begins = np.zeros(self._parents, dtype=np.int64)
+            its: list[IntArray | None] = [None] * self._parents
+            for i, row in enumerate(batch_rows):
+                if row >= 0:
+                    b = self._batches[i]
+                    begins[i] = b.offsets[row]
+                    its[i] = round_half_up(
+                        b.points.time[b.offsets[row] : b.offsets[row + 1]], self.properties.tolerance
+                    )
+            paired, time = pair_points(its, self._naming.fill is not None)
+            members.append(np.where(paired >= 0, paired + begins, -1))
+            model = next((i for i, t in enumerate(its) if t is not None and len(t)), 0)
+            models.append(np.full((len(time), 2), (model, begins[model]), dtype=np.int64))
+            times.append(time)
+        lengths = np.array([len(t) for t in times], dtype=np.intp)
+        of = np.repeat(np.arange(len(sets)), lengths)
+        parents = [b.points for b in self._batches]
+        every, modelled = np.concatenate(members), np.concatenate(models)
+        series = np.empty(len(every), dtype=np.int32)
+        for i, points in enumerate(parents):
+            mine = modelled[:, 0] == i
+            series[mine] = points.series[modelled[mine, 1]]
+        series = grouped_series(series, group[of], self.context.table, self.properties.stream_name)
+        points = Points(np.concatenate(times), series, None, Joined(self._naming, parents, every, modelled))
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.intp)
+        out: list[Message] = []
+        whole = Batches(points, offsets, group, names, sets.time, self._dimensions[int(dimensions[0])], cause)
+        stretches = runs(dimensions)
+        for lo, hi in stretches:
+            part = whole if len(stretches) == 1 else whole.select(np.arange(lo, hi))
+            part.dimensions = self._dimensions[int(dimensions[lo])]
+            out.append(part)
+        return out
+
+    def _barriers(self, came: Arrivals) -> list[Message]:
+        """Barriers go on; a group's end once all parents have ended it, after what is still held of it."""
+        out: list[Message] = []
+        over: list[int] = []
+        for i in np.flatnonzero(came.row < 0).tolist():
+            group, cause = came.group[i : i + 1], came.cause[i : i + 1]
+            delete = False
+            if came.delete[i]:
+                local = int(self._groups.local(group)[0])
+                if self._matching is not None:
+                    out += self._end_of_waiting(int(group[0]), local, int(came.dimensions[i]), cause)
+                    delete = True
+                else:
+                    delete = self._lives.ended(int(came.parent[i]), local)
+                if delete:
+                    over.append(local)
+                    out += self._emit(self._pairing.flush(self._pairing.held.group == local), cause)
+            out.append(Barriers(group, came.time[i : i + 1], cause, self._dimensions[int(came.dimensions[i])], delete))
+        if over:
+            left = np.setdiff1d(np.arange(len(self._groups)), over)
+            self._pairing.keep(left)
+            self._lives.keep(left)
+            self._groups.keep(left)
+        return out
+
+    def _end_of_waiting(self, group: int, local: int, by: int, cause: IntArray) -> list[Message]:
+        """A group has ended: points of it that wait for a coarser one go alone."""
+        assert self._matching is not None
+        waiting = self._matching.forget(group, self._dimensions[by], by)
+        columns = [(g.parent, local, g.time, 0, g.row, g.dimensions, i) for i, g in enumerate(waiting)]
+        table = np.array(columns, dtype=np.int64).reshape(len(waiting), 7)
+        elements = Elements(*(np.ascontiguousarray(table[:, i]) for i in range(7)))
+        return self._emit(self._pairing.collect(elements, len(self._groups)), np.repeat(cause, max(len(waiting), 1)))
+
+    def _give_up(self, cause: int) -> list[Message]:
+        held = self._pairing.held
+        older = held.time <= np.partition(held.time, len(held) // 2)[len(held) // 2]
+        self.context.error("a parent is too far behind: points are joined without it, or dropped", int(older.sum()))
+        out = self._emit(self._pairing.flush(older), np.full(1, cause, dtype=np.int64))
+        self._hold()
+        return out
+
+    def _hold(self) -> None:
+        """Let go of what nothing waits for any more."""
+        held = self._pairing.held
+        waiting = [] if self._matching is None else self._matching.held()
+        moved: list[dict[int, int]] = []
+        for i in range(self._parents):
+            mine = held.parent == i
+            rows = held.row[mine]
+            wanted = np.unique(np.concatenate([rows, np.array([g.row for g in waiting if g.parent == i], np.int64)]))
+            if len(self._points[i]):
+                self._points[i].keep(wanted, self.context.demand)
+            if len(self._batches[i]):
+                some = self._batches[i].select(wanted)
+                demand = self.context.demand
+                self._batches[i] = some.with_points(some.points.detached(None if demand is None else sorted(demand)))
+            held.row[mine] = np.searchsorted(wanted, rows)
+            moved.append(dict(zip(wanted.tolist(), range(len(wanted)), strict=True)) if waiting else {})
+        if self._matching is not None:
+            self._matching.moved(moved)
