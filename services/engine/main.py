@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 import socket
+import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from schemas.config import Config
 from services import log as logs
 from services.bus.connection import Bus
+from services.bus.errors import WrongSequence
 from services.bus.events import Event, decode
 from services.bus.link import Credentials
 from services.bus.streams import EVENTS, StreamLimits
@@ -22,8 +25,9 @@ from services.engine.nodes import classes, registry
 from services.engine.series import SeriesTable
 from services.engine.supervisor import Supervisor
 from services.engine.task import Surroundings
+from services.engine.udf.functions import Functions
 from services.engine.worker import Worker
-from services.pipeline.spec import HandlerSpec, HandlerUse
+from services.pipeline.spec import HandlerSpec, HandlerUse, Registry
 from services.store.errors import StoreError
 from services.store.projection import Projection
 from services.store.projections import tasks
@@ -55,8 +59,10 @@ async def main(
             StreamLimits(replicas=nats.replicas),
             StreamLimits(nats.alert_max_age, nats.alert_max_bytes, nats.replicas),
         )
-        with Store.open(config.data_dir / "engine" / name / "engine.lmdb", _SCHEMA, _VERSION, durable=False) as store:
-            await _serve(config, name, bus, store, ready, stop, handlers, describe_handler)
+        path = config.data_dir / "engine" / name / "engine.lmdb"
+        async with Functions(config.udf.functions) as functions:
+            with Store.open(path, _SCHEMA, _VERSION, durable=False) as store:
+                await _serve(config, name, bus, store, ready, stop, registry(handlers, functions), describe_handler)
 
 
 async def _serve(
@@ -66,7 +72,7 @@ async def _serve(
     store: Store,
     ready: Callable[[], None],
     stop: asyncio.Event,
-    handlers: Mapping[str, HandlerSpec],
+    scripts: Registry,
     describe_handler: Callable[[HandlerUse], dict[str, Any]],
 ) -> None:
     engine = config.engine
@@ -91,12 +97,12 @@ async def _serve(
         projection,
         worker,
         checkpoints,
-        registry(handlers),
+        scripts,
         classes(),
         table,
         engine.shards,
         name,
-        Surroundings(config.hostname, server_id=name),
+        await _surroundings(config, name, bus),
         describe_handler,
     )
     leases = Leases(
@@ -136,3 +142,13 @@ async def _before(stopping: asyncio.Task[bool], *working: asyncio.Task[None]) ->
         if task.done():
             task.result()
     return not stopping.done()
+
+
+async def _surroundings(config: Config, name: str, bus: Bus) -> Surroundings:
+    """Who serves, as alert templates are told it. The cluster keeps its id for ever; a worker's follows from it."""
+    bucket = await bus.bucket("cluster")
+    with contextlib.suppress(WrongSequence):
+        await bucket.create("id", str(uuid.uuid4()).encode())
+    entry = await bucket.get("id")
+    cluster = entry.value.decode() if entry is not None else ""
+    return Surroundings(config.hostname, cluster, str(uuid.uuid5(uuid.NAMESPACE_URL, f"{cluster}/{name}")))

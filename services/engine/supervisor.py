@@ -32,6 +32,7 @@ from services.engine.shards import shard_of
 from services.engine.task import Surroundings, TaskRun
 from services.engine.worker import Running, Worker
 from services.pipeline.compile import api_error, compile_script
+from services.pipeline.functions import FunctionUnavailable
 from services.pipeline.graph import GraphNode
 from services.pipeline.spec import Registry
 from services.pipeline.vars import parse_vars
@@ -191,7 +192,7 @@ class Supervisor:
                     return
                 except _NotOurs:
                     return
-                except (BusError, StoreError) as e:
+                except (BusError, StoreError, FunctionUnavailable) as e:
                     log.limited(f"settle/{id_}").warn("a task cannot be brought up to date yet", task=id_, error=str(e))
                 except Exception as e:
                     log.exception("a task cannot be brought up to date", e, task=id_)
@@ -229,7 +230,12 @@ class Supervisor:
     async def _start(self, id_: str, run: Mapping[str, Any]) -> None:
         """Start a run, or go on with one that another worker (or this one before a crash) has begun."""
         try:
-            await self._take_up(id_, run)
+            running = await self._take_up(id_, run)
+            flaw = running.run.flaw()
+            if flaw is not None:
+                self._worker.fail(running, flaw)
+        except FunctionUnavailable:
+            raise
         except (TaskFailed, TickscriptError) as e:
             text = api_error(e) if isinstance(e, TickscriptError) else str(e)
             self._failed[id_] = run["enabled"]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from grammar.tickscript.literals import go_duration
 from services.engine.effects import Effect
+from services.engine.external import ExternalNode
 from services.engine.frame import Batches, Frame, Message, Step
 from services.engine.intake import Slice
+from services.engine.late import Late
 from services.engine.node import Node, State, TaskFailed
 from services.engine.posting import PostEndpoint
 from services.engine.series import SeriesTable
@@ -20,7 +22,10 @@ from services.log import Log
 from services.pipeline.demand import demands
 from services.pipeline.graph import Graph, GraphNode
 
+T = TypeVar("T")
+
 STATE_VERSION = 1
+_FINISH, _PAUSE = 2.0, 0.005  # seconds: how long a task that ends waits for what is outside, and how often it looks
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,7 @@ class NodeStatistics:
     errors: int = 0
     busy_ns: int = 0
     more: dict[str, int] = field(default_factory=dict)  # what only some nodes count: fields_defaulted …
+    trouble: str = ""  # what the task shows as its error though it goes on: why a function was started again
 
 
 class NodeContext:
@@ -123,7 +129,9 @@ class TaskRun:
         self._children = [len(n.children) for n in order]
         self._by_name = {n.name: i for i, n in enumerate(order)}
         self.measurements = _measurements(graph)
-        self._timed_nodes = [n for n in self._nodes if type(n).next_tick is not Node.next_tick]
+        self._timed = [i for i, n in enumerate(self._nodes) if type(n).next_tick is not Node.next_tick]
+        self._late = Late(self._nodes, self._parents)
+        self._is_late = frozenset(self._late.nodes)
 
     def context(self, name: str) -> NodeContext:
         """The context of the node of this name."""
@@ -133,10 +141,25 @@ class TaskRun:
         """Whether the task reads this database and retention policy."""
         return (database, retention_policy) in self.dbrps
 
+    def attach(self, wake: Callable[[], None]) -> None:
+        """Begin what the task's nodes have done outside; `wake` is called, in any thread, when `next_tick` is due."""
+        for node in self._late.external:
+            node.attach(wake)
+
     @property
     def timed(self) -> bool:
         """Whether the clock can set something off in this task."""
-        return bool(self._timed_nodes)
+        return bool(self._timed)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether steps wait for something that is done outside. They are part of the task's state."""
+        return self._late.waiting
+
+    @property
+    def full(self) -> bool:
+        """Whether so many wait that no more should be begun."""
+        return self._late.full
 
     def step(
         self, piece: Slice, measurements: frozenset[int] | None, after: int = 0, until: int | None = None
@@ -159,20 +182,27 @@ class TaskRun:
 
     def next_tick(self) -> int | None:
         """When (ns) the first of the nodes wants to be called by the clock."""
-        return min((t for t in (n.next_tick() for n in self._timed_nodes) if t is not None), default=None)
+        return min((t for i in self._awake() if (t := self._nodes[i].next_tick()) is not None), default=None)
 
     def tick(self, now: int) -> list[Effect]:
         """The clock has reached `now`: nodes that waited for it are called."""
         self.current = _tick(now)
-        given = {i: list(n.tick(now)) for i, n in enumerate(self._nodes) if (t := n.next_tick()) and t <= now}
-        return self._go(self.current, given)
+        due = [i for i in self._awake() if (t := self._nodes[i].next_tick()) is not None and t <= now]
+        return self._go(self.current, {i: list(self._guarded(i, self._nodes[i].tick, now)) for i in due})
 
     def finish(self, now: int) -> list[Effect]:
-        """The task ends: what nodes hold back until then flows out, from the sources down."""
+        """The task ends: what nodes hold back until then flows out, from the sources down.
+
+        What has to go through something outside is waited for, but not for long.
+        """
         self.current = _tick(now)
         effects: list[Effect] = []
         for i, node in enumerate(self._nodes):
-            effects += self._go(self.current, {i: list(node.finish())})
+            effects += self._go(self.current, {i: list(self._guarded(i, node.finish))})
+            until = time.monotonic() + _FINISH
+            while self._late.waiting and time.monotonic() < until:
+                time.sleep(_PAUSE)
+                effects += self.tick(now)
         return effects
 
     def close(self) -> None:
@@ -195,8 +225,19 @@ class TaskRun:
         """The endpoints of this task's httpOut nodes."""
         return [e for n in self._nodes if (e := getattr(n, "endpoint", None)) is not None]
 
+    def flaw(self) -> str | None:
+        """What ends the task as soon as it runs: as the reference has it, only then do its endpoints clash."""
+        seen: set[str] = set()
+        for context, node in zip(self._contexts, self._nodes, strict=True):
+            endpoint = getattr(node, "endpoint", None)
+            if endpoint in seen:
+                return f"{context.node}: the endpoint {endpoint} is shown by another node of this task already"
+            if endpoint is not None:
+                seen.add(endpoint)
+        return None
+
     def statistics(self) -> dict[str, Any]:
-        """`stats` as the API shows it."""
+        """`stats` as the API shows it; with the `error` of a task that goes on in spite of it."""
         nodes = {}
         for context, node in zip(self._contexts, self._nodes, strict=True):
             s = context.statistics
@@ -211,7 +252,9 @@ class TaskRun:
             }
         seconds = max((time.time_ns() - self.started_ns) / 1e9, 1e-9)
         came = self._contexts[0].statistics.collected
-        return {"task-stats": {"throughput": came / seconds}, "node-stats": nodes}
+        stats: dict[str, Any] = {"task-stats": {"throughput": came / seconds}, "node-stats": nodes}
+        trouble = next((c.statistics.trouble for c in self._contexts if c.statistics.trouble), "")
+        return stats | {"error": trouble} if trouble else stats
 
     def state(self) -> State:
         """All that later output depends on, as plain data."""
@@ -222,6 +265,7 @@ class TaskRun:
                 c.node: [c.statistics.collected, c.statistics.emitted, c.statistics.errors, c.statistics.more]
                 for c in self._contexts
             },
+            "late": self._late.state([c.node for c in self._contexts], self.table),
         }
 
     def restore(self, state: State) -> None:
@@ -233,36 +277,68 @@ class TaskRun:
             s = context.statistics
             s.collected, s.emitted, s.errors, more = state["counts"][context.node]
             s.more = dict(more)
+        self._late.restore(state.get("late", ()), self._by_name, self.table)
+
+    def _awake(self) -> Iterable[int]:
+        """The nodes that the clock may call: while steps wait, those below wait as well."""
+        if not self._late.waiting:
+            return self._timed
+        return [i for i in self._timed if i not in self._is_late or isinstance(self._nodes[i], ExternalNode)]
 
     def _go(self, step: Step, given: Mapping[int, list[Message]]) -> list[Effect]:
         """Messages that some nodes emit (for node 0: take in) flow down the graph, each node run once."""
-        if not any(given.values()):
-            return self._take_effects()
-        self.current = step
-        out: list[Sequence[Message]] = [()] * len(self._nodes)
-        for i, node in enumerate(self._nodes):
-            statistics = self._contexts[i].statistics
-            emitted: list[Message] = []
-            inputs = [out[p] for p in self._parents[i]]
-            if any(inputs) or (i == 0 and 0 in given):
-                if i == 0:
+        if any(given.values()):
+            out: list[Sequence[Message]] = [()] * len(self._nodes)
+            for i in range(len(self._nodes)):
+                if i in self._is_late:
+                    continue
+                emitted: list[Message] = []
+                inputs = [out[p] for p in self._parents[i]]
+                if i == 0 and 0 in given:
                     inputs = [given[0]]
-                statistics.collected += sum(map(_count, inputs))
-                begun = time.perf_counter_ns()
-                try:
-                    emitted = node.run(inputs)
-                except TaskFailed:
-                    raise
-                except Exception as e:
-                    self.log.exception("a node broke", e, task=self.id, node=self._contexts[i].node)
-                    raise TaskFailed(f"{self._contexts[i].node}: internal error: {type(e).__name__}: {e}") from e
-                statistics.busy_ns += time.perf_counter_ns() - begun
-            if i and i in given:
-                emitted = emitted + [m for m in given[i] if not isinstance(m, Frame | Batches) or len(m)]
-            if emitted:
-                statistics.emitted += _count(emitted) * self._children[i]
+                if any(inputs):
+                    emitted = self._visit(i, step, inputs)
+                if i and i in given:
+                    emitted = emitted + self._emitted(i, given[i])
                 out[i] = emitted
+            if self._is_late:
+                self._late.add(step, out, {i: self._emitted(i, m) for i, m in given.items() if i in self._is_late})
+        if self._late.waiting:
+            self._late.advance(self._visit, self._answer)
         return self._take_effects()
+
+    def _visit(self, i: int, step: Step, inputs: list[Sequence[Message]]) -> list[Message]:
+        """Run one node in a step on what its parents have emitted."""
+        statistics = self._contexts[i].statistics
+        self.current = step
+        statistics.collected += sum(map(_count, inputs))
+        begun = time.perf_counter_ns()
+        emitted: list[Message] = self._guarded(i, self._nodes[i].run, inputs)
+        statistics.busy_ns += time.perf_counter_ns() - begun
+        return self._emitted(i, emitted)
+
+    def _answer(self, node: ExternalNode, i: int, step: Step) -> list[Message] | None:
+        """What comes of a step in a node whose work is done outside; None: not known yet."""
+        self.current = step
+        answer = self._guarded(i, node.answer)
+        return None if answer is None else self._emitted(i, answer)
+
+    def _guarded(self, i: int, call: Callable[..., T], *arguments: Any) -> T:
+        """Call a node; what breaks in it ends the task and nothing else."""
+        try:
+            return call(*arguments)
+        except TaskFailed:
+            raise
+        except Exception as e:
+            self.log.exception("a node broke", e, task=self.id, node=self._contexts[i].node)
+            raise TaskFailed(f"{self._contexts[i].node}: internal error: {type(e).__name__}: {e}") from e
+
+    def _emitted(self, i: int, messages: Sequence[Message]) -> list[Message]:
+        """What a node emits, empty frames and batches left out, counted."""
+        kept = [m for m in messages if not isinstance(m, Frame | Batches) or len(m)]
+        if kept:
+            self._contexts[i].statistics.emitted += _count(kept) * self._children[i]
+        return kept
 
     def _take_effects(self) -> list[Effect]:
         effects, self.effects = self.effects, []

@@ -7,6 +7,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from services import log as logs
 from services.bus.connection import Bus
@@ -30,6 +31,7 @@ _MAX_WAIT = 1.0  # seconds; how long the loop sleeps at most, so that changes of
 _UNSURE_PAUSE = 0.05
 _LOOK_AGAIN = 1.0  # seconds after which a drain asks once more what is left of the log
 _HEADER_ROOM = 2048
+_ANSWER_PAUSE = 0.02  # seconds between two looks whether a task that is drained still waits for an answer
 _SMALL_BYTES = 64 << 10
 _GATHER = 0.004  # seconds that more messages may take to come after a few small ones: a step costs as much for one
 
@@ -139,6 +141,14 @@ class Worker:
             self._restart = True
         self.tasks[running.id] = running
         self._tasks_changed()
+        loop = asyncio.get_running_loop()
+
+        def wake() -> None:
+            """Called in any thread, perhaps once the loop has come to its end."""
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._wake.set)
+
+        running.run.attach(wake)
 
     def remove(self, running: Running) -> bool:
         """Take a task out between two steps; its nodes are closed by the caller. Whether it was there."""
@@ -171,7 +181,10 @@ class Worker:
         while wanted() and self.tasks.get(running.id) is running:
             last = await self._last_before(running, position)
             if running.position >= last:
-                return
+                if not running.run.waiting:
+                    return
+                await asyncio.sleep(_ANSWER_PAUSE)
+                continue
             # some of it may be deleted from the log before it is read, therefore not for ever
             running.awaited = last
             running.moved.clear()
@@ -210,7 +223,10 @@ class Worker:
             while True:
                 waiting = waiting or asyncio.create_task(follower.batch())
                 woken = woken or asyncio.create_task(self._wake.wait())
-                await asyncio.wait({waiting, woken}, timeout=self._pause(), return_when=asyncio.FIRST_COMPLETED)
+                # a task that waits for too much holds up the reading: what it waits for stays bounded
+                full = any(r.run.full for r in self._timed)
+                awaited: set[asyncio.Task[Any]] = {woken} if full else {waiting, woken}
+                await asyncio.wait(awaited, timeout=self._pause(), return_when=asyncio.FIRST_COMPLETED)
                 if woken.done():
                     self._wake.clear()
                     woken = None
@@ -220,7 +236,7 @@ class Worker:
                 # what was read before a task came that needs more of the log is not for that task
                 if self._restart:
                     return
-                if waiting.done():
+                if waiting.done() and not full:
                     messages = waiting.result()
                     waiting = None
                     self.lag = follower.pending
@@ -286,6 +302,11 @@ class Worker:
                     effects = running.run.tick(now)
                     running.dirty = True
                     self.perform(running, effects)
+
+    def fail(self, running: Running, error: str) -> None:
+        """End a task that cannot go on."""
+        with self._failing(running):
+            raise TaskFailed(error)
 
     @contextlib.contextmanager
     def _failing(self, running: Running) -> Iterator[None]:

@@ -19,6 +19,7 @@ from services.engine.frame import Barriers, Batches, Frame, GroupOrder, Message,
 from services.engine.grouping import regrouped
 from services.engine.node import Context, Groups, Node, State, TaskFailed
 from services.engine.retag import with_tags
+from services.engine.series import Group
 from services.pipeline.spec import (
     Edge,
     HandlerUse,
@@ -152,7 +153,8 @@ class AlertNode(Node):
             raise TaskFailed(str(e)) from e
         self._count(events)
         out = batches.select(np.array([c[0] for c in chosen], dtype=np.intp))
-        return [out.with_points(self._augmented(out.points, events, out.batch_of_points()))]
+        out = out.with_points(self._augmented(out.points, events, out.batch_of_points()))
+        return [self._retagged(out, events) if self._tags() else out]
 
     def barriers(self, barriers: Barriers) -> Sequence[Message]:
         if barriers.delete:
@@ -217,6 +219,19 @@ class AlertNode(Node):
         time = int(batches.tmax[i]) if whole else int(batches.points.time[lo + worst])
         duration = self._decisions.batch(group, level, time)
         return None if duration is None else (i, lo + worst, level, time, duration)
+
+    def _retagged(self, out: Batches, events: Raised) -> Batches:
+        """Batches whose own tags, those of their groups, have the level and the id added too."""
+        table, p = self.context.table, self.properties
+        ids, levels = events.id_texts(), events.level_names()
+        groups = []
+        for i, number in enumerate(out.group.tolist()):
+            group = table.group(number)
+            added = {p.level_tag: levels[i], p.id_tag: ids[i]}
+            tags = dict(group.tags) | {name: value for name, value in added.items() if name}
+            groups.append(table.group_number(Group(tuple(sorted(tags.items())), group.name, group.by_name)))
+        of = np.array(groups, dtype=np.int32)
+        return Batches(out.points, out.offsets, of, out.names, out.tmax, out.dimensions, out.cause)
 
     def _tags(self) -> bool:
         return bool(self.properties.level_tag or self.properties.id_tag)
