@@ -120,9 +120,11 @@ async def _serve(
     stopping = asyncio.create_task(stop.wait())
     following = asyncio.create_task(worker.run())
     starting = asyncio.create_task(leases.start())
+    # what lives once all tasks do lives as long as the process: the collector need not go through it again and again
+    gc.disable()
     if await _before(stopping, following, starting):
-        # what lives by now lives as long as the process: the collector need not go through it again and again
         gc.freeze()
+        gc.enable()
         ready()
         await _before(stopping, following, asyncio.create_task(leases.failed()))
     starting.cancel()
