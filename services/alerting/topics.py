@@ -3,8 +3,8 @@
 The fold of a topic depends on the messages of its subject alone, and on which runs and deletions of its task lie
 between them (see Runs): it reads no clock. What it leaves out are repeats: a worker that goes back to a snapshot sends
 again what it has sent before, under the same identities. Those of one node rise: what points cause is ordered by
-(seq, row, ordinal) over all runs, what ticks cause by (tick, ordinal) within what one worker sends under one
-`started`, since no log makes a clock rise over the workers.
+(seq, row, ordinal) over all runs, since a run begins behind the writes that the one before has seen; what ticks cause
+by (tick, ordinal) within one run, which `started` names, since a clock may have been set back between two.
 """
 
 from __future__ import annotations

@@ -39,7 +39,10 @@ async def test_connections_are_used_again(http: Http) -> None:
         web.answer = lambda path, before: 418
         web.body = b"tea"
         for _ in range(3):
-            assert await http.post(web.url + "/a b?q=ä&%20", {"X-A": "1", "Content-Type": "t"}, b"body") == (418, b"tea")
+            assert await http.post(web.url + "/a b?q=ä&%20", {"X-A": "1", "Content-Type": "t"}, b"body") == (
+                418,
+                b"tea",
+            )
         await asyncio.gather(*(http.post(web.url, {}, b"") for _ in range(4)))
         assert web.connections == 4
         path, headers, body = web.posts[0]
