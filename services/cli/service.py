@@ -45,7 +45,7 @@ def _keep_freed_memory() -> None:
     trim_threshold, mmap_threshold = -1, -3
     with contextlib.suppress(OSError, AttributeError):
         libc = ctypes.CDLL(None)
-        libc.mallopt(trim_threshold, 256 << 20)
+        libc.mallopt(trim_threshold, 128 << 20)
         libc.mallopt(mmap_threshold, 32 << 20)
 
 

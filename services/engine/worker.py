@@ -27,6 +27,7 @@ log = logs.get("engine")
 
 _STREAM = "WRITES"
 _ANY = -1  # stands for all measurements in the index of tasks
+_WAITING_BYTES = 8 << 20  # what may wait here to be taken
 _MAX_WAIT = 1.0  # seconds; how long the loop sleeps at most, so that changes of its surroundings are noticed
 _UNSURE_PAUSE = 0.05
 _LOOK_AGAIN = 1.0  # seconds after which a drain asks once more what is left of the log
@@ -204,7 +205,8 @@ class Worker:
             for one in running:
                 one.leave(self._cursor)
             subjects = sorted({write_subject(*dbrp) for dbrp in self._followed})
-            async with self._bus.follow(_STREAM, subjects, after, self._max_messages, self._max_bytes) as follower:
+            waiting = max(_WAITING_BYTES, 2 * self._max_bytes)
+            async with self._bus.follow(_STREAM, subjects, after, self._max_messages, waiting) as follower:
                 await self._follow(follower)
 
     async def stop(self) -> None:
@@ -240,7 +242,11 @@ class Worker:
                     messages = waiting.result()
                     waiting = None
                     self.lag = follower.pending
-                    self.take(messages)
+                    for go in _goes(messages, self._max_bytes):
+                        self.take(go)
+                        await asyncio.sleep(0)
+                        if self._restart:
+                            return
                     if sum(len(m.data) for m in messages) < _SMALL_BYTES:
                         await asyncio.sleep(_GATHER)
                 self._tick()
@@ -420,3 +426,14 @@ class Worker:
                 return position
             last = max(last, seq)
         return last
+
+
+def _goes(messages: Sequence[Message], most: int) -> Iterator[Sequence[Message]]:
+    """Messages in runs of at most so many bytes, one message at least: larger frames do not fit the caches."""
+    begin, size = 0, 0
+    for i, message in enumerate(messages):
+        if size and size + len(message.data) > most:
+            yield messages[begin:i]
+            begin, size = i, 0
+        size += len(message.data)
+    yield messages[begin:]
