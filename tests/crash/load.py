@@ -58,14 +58,19 @@ def level(n: int) -> str:
     return "CRITICAL" if value(n) > 80 else "WARNING" if value(n) > 50 else "OK"
 
 
-def transitions(count: int) -> list[str]:
-    """The messages that `count` points of one host raise in LEVELS."""
-    out, before = [], "OK"
-    for n in range(count):
+def transitions(start: int, stop: int, before: str = "OK") -> list[str]:
+    """The messages that the points from `start` to `stop` of one host raise in LEVELS, which stood at `before`."""
+    out = []
+    for n in range(start, stop):
         if level(n) != before:
             before = level(n)
             out.append(f"{before} {n}")
     return out
+
+
+def level_after(stop: int) -> str:
+    """How LEVELS stands after so many points."""
+    return level(stop - 1) if stop else "OK"
 
 
 def sums(count: int) -> list[str]:
@@ -174,8 +179,12 @@ class Sink:
     def clear(self) -> None:
         self.got.clear()
 
+    async def count(self, path: str, id: str, count: int, timeout: float = 30.0) -> None:
+        """Wait until so many messages have come for an alert."""
+        await eventually(lambda: len(self.messages(path, id)) >= count, f"{path} {id}: {count} messages", timeout)
+
     async def has(self, path: str, id: str, expected: list[str], repeats: int = 0, timeout: float = 30.0) -> None:
-        """Wait until exactly these messages have come for an alert, in order, the same one again `repeats` times at most."""
+        """Wait until exactly these messages have come for an alert, in order, `repeats` of them twice at most."""
         if expected:
             await eventually(
                 lambda: expected[-1] in self.messages(path, id)[-1 - repeats :], f"{path} {id}: {expected[-1]}", timeout
@@ -225,5 +234,5 @@ async def define_both(api: Api, sink: Sink) -> None:
 async def check_both(load: Load, sink: Sink, repeats: int = 0) -> None:
     """Everything that must come of the load has come, in order, and nothing else."""
     for host in HOSTS:
-        await sink.has("/levels", host, transitions(load.written), repeats)
+        await sink.has("/levels", host, transitions(0, load.written), repeats)
         await sink.has("/sums", host, sums(load.written), repeats)
