@@ -141,8 +141,8 @@ def test_json_as_go_writes_it() -> None:
     assert (
         body
         == (
-            '{"id":"a/b","message":"hello \\"cpu\\" \\u003cb\\u003e","details":"d CRITICAL","time":"2023-11-14T22:13:20Z",'
-            '"duration":-1,"level":"INFO","data":{"series":[{"name":"cpu","tags":{"host":"a"},'
+            '{"id":"a/b","message":"hello \\"cpu\\" \\u003cb\\u003e","details":"d CRITICAL",'
+            '"time":"2023-11-14T22:13:20Z","duration":-1,"level":"INFO","data":{"series":[{"name":"cpu","tags":{"host":"a"},'
             '"columns":["time","big","int","on","small","text","whole"],"values":[["2023-11-14T22:13:20Z",1e+21,'
             '9007199254740993,true,1e-7,"\\u003c\\u0026\\u003e\\u2028é",2]]}]},"previousLevel":"WARNING",'
             '"recoverable":false}\n'
