@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from schemas.config import Config
+from services.pipeline.spec import HandlerUse
 
 
 async def gateway(config: Config, ready: Callable[[], None], stop: asyncio.Event) -> None:
@@ -18,10 +20,14 @@ async def gateway(config: Config, ready: Callable[[], None], stop: asyncio.Event
 
 async def engine(config: Config, ready: Callable[[], None], stop: asyncio.Event) -> None:
     """A worker, which tells alerting what handlers a script asks for."""
-    from services.alerting.handlers import specs, to_json
+    from services.alerting.handlers import check, specs, to_json
     from services.engine.main import main
 
-    await main(config, ready, stop, specs(), to_json)
+    def described(use: HandlerUse) -> dict[str, Any]:
+        check(use, config.sections)
+        return to_json(use)
+
+    await main(config, ready, stop, specs(), described)
 
 
 async def alerting(config: Config, ready: Callable[[], None], stop: asyncio.Event) -> None:

@@ -316,7 +316,10 @@ class Supervisor:
 
     def _alert(self, task: str, node: str, properties: Any) -> dict[str, Any]:
         """An alert node as `run.started` describes it."""
-        handlers = [self._describe_handler(use) for use in properties.handlers]
+        try:
+            handlers = [self._describe_handler(use) for use in properties.handlers]
+        except ValueError as e:
+            raise TaskFailed(str(e)) from e
         topics = topics_of(properties, task, node)
         return {"node": node, "topic": topics[0] if handlers else "", "topics": list(topics), "handlers": handlers}
 

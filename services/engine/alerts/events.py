@@ -14,10 +14,10 @@ from services.engine.alerts.levels import LevelArray
 from services.engine.alerts.origins import Origin, Origins
 from services.engine.column import Column, IntArray
 from services.engine.effects import Alerts
-from services.engine.frame import Batches, Frame
+from services.engine.frame import Batches, Frame, Step
 from services.engine.node import Context
 from services.engine.result import batch_row
-from services.engine.segments import grown
+from services.engine.segments import grown, is_first
 
 DEFAULT_DETAILS = "{{ json . }}"
 _PER_POINT = frozenset({"Fields", "Time", "Duration"})
@@ -80,6 +80,8 @@ class EventWriter:
         self._server = ServerInfo(around.hostname, around.cluster_id, around.server_id)
         self._origins = Origins(context.table, self._render_id)
         self._kept: list[str] = []
+        self._last_step: Step | None = None  # with its last event's cause and ordinal
+        self._last_cause = self._last_ordinal = 0
         self._kept_at: NDArray[np.int32] = np.full(256, -1, dtype=np.int32)
 
     def id_of_point(self, frame: Frame, row: int) -> str:
@@ -167,7 +169,9 @@ class EventWriter:
     ) -> None:
         step = self._context.step
         if step.tick:
-            seq, row = np.full(len(cause), -step.tick, dtype=np.int64), np.zeros(len(cause), dtype=np.int64)
+            # all that a timer causes has one cause
+            cause = np.zeros(len(cause), dtype=np.int64)
+            seq, row = np.full(len(cause), -step.tick, dtype=np.int64), cause
         else:
             seq, row = step.seq[cause], step.row[cause].astype(np.int64)
         used, series_of = np.unique(raised.origin_of, return_inverse=True)
@@ -189,7 +193,7 @@ class EventWriter:
                 duration=raised.duration,
                 seq=seq,
                 row=row,
-                ordinal=_ordinals(cause),
+                ordinal=self._ordinals(step, cause),
                 recoverable=self._recoverable,
                 series=[{"name": o.name, "tags": o.tags, "group": group_name(o.group)} for o in origins],
                 series_of=series_of.astype(np.int32),
@@ -214,6 +218,16 @@ class EventWriter:
             Time(time),
             Duration(duration),
         )
+
+    def _ordinals(self, step: Step, cause: IntArray) -> IntArray:
+        """The how-manieth event of its cause in this step each one is: int64[n]. Causes do not fall."""
+        n = len(cause)
+        head = is_first(cause)
+        ordinal: IntArray = np.arange(n, dtype=np.int64) - np.maximum.accumulate(np.where(head, np.arange(n), 0))
+        if step is self._last_step and cause[0] == self._last_cause:
+            ordinal[cause == cause[0]] += self._last_ordinal + 1
+        self._last_step, self._last_cause, self._last_ordinal = step, int(cause[-1]), int(ordinal[-1])
+        return ordinal
 
     def _render_id(self, name: str, group: str, tags: dict[str, str]) -> str:
         return self._id.execute(IDInfo(name, self._context.task, group_name(group), tags, self._server))
@@ -269,12 +283,3 @@ def _distinct(texts: Sequence[str]) -> tuple[list[str], NDArray[np.int32]]:
     number: dict[str, int] = {}
     of = np.array([number.setdefault(t, len(number)) for t in texts], dtype=np.int32)
     return list(number), of
-
-
-def _ordinals(cause: IntArray) -> IntArray:
-    """The how-manieth event of its cause each one is: int64[n]. Causes do not fall."""
-    n = len(cause)
-    if n < 2 or (cause[1:] != cause[:-1]).all():
-        return np.zeros(n, dtype=np.int64)
-    head = np.concatenate([[True], cause[1:] != cause[:-1]])
-    return np.arange(n) - np.maximum.accumulate(np.where(head, np.arange(n), 0))
