@@ -48,12 +48,16 @@ class Alerts:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Line protocol to be written back to the bus: kapacitorLoopback."""
+    """Line protocol to be written back to the bus: kapacitorLoopback.
+
+    loopbacks: how many loopbacks its points have come through, this one included.
+    """
 
     database: str
     retention_policy: str
     lines: bytes
     message_id: str
+    loopbacks: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,4 +70,11 @@ class Output:
     do: Callable[[], None]
 
 
-Effect = Alerts | Write | Output
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The task is over, with this error, once all that it has emitted until then is done. Always the last effect."""
+
+    reason: str
+
+
+Effect = Alerts | Write | Output | Failure

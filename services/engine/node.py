@@ -30,6 +30,7 @@ class Context(Protocol):
     task: str
     node: str  # its name in the graph, "window2"
     table: SeriesTable
+    dbrps: frozenset[tuple[str, str]]  # the databases and retention policies that the task reads
     around: Surroundings
     demand: frozenset[str] | None  # the fields that can matter here or below; None: all
     statistics: NodeStatistics
@@ -46,6 +47,9 @@ class Context(Protocol):
 
     def effect(self, effect: Effect) -> None:
         """Have something done outside the graph (an alert published, a post sent) once this step is over."""
+
+    def fail(self, reason: str) -> None:
+        """End the task after this step; unlike with TaskFailed, what is emitted in it still flows out."""
 
     def peer(self, name: str) -> NodeStatistics:
         """The statistics of another node of the same task."""

@@ -69,3 +69,8 @@ def grouped_series(series: SeriesArray, group: GroupArray, table: SeriesTable, n
         measurement = name or table.series(key >> 32).name
         numbers.append(table.number(Series("", "", measurement, table.group(key & 0xFFFFFFFF).tags)))
     return np.array(numbers, dtype=np.int32)[where] if numbers else series
+
+
+def named(name: str, table: SeriesTable) -> int:
+    """A series of this measurement, without tags and of no database."""
+    return table.number(Series("", "", name, ()))

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from grammar.tickscript.literals import go_duration
-from services.engine.effects import Effect
+from services.engine.effects import Effect, Failure
 from services.engine.external import ExternalNode
 from services.engine.frame import Batches, Frame, Message, Step
 from services.engine.intake import Slice
@@ -62,6 +62,7 @@ class NodeContext:
         self.task = task.id
         self.node = name
         self.table = task.table
+        self.dbrps = task.dbrps
         self.around = task.around
         self.demand = demand
         self.statistics = NodeStatistics()
@@ -87,6 +88,9 @@ class NodeContext:
 
     def effect(self, effect: Effect) -> None:
         self._run.effects.append(effect)
+
+    def fail(self, reason: str) -> None:
+        self._run.failure = self._run.failure or f"{self.node}: {reason}"
 
     def peer(self, name: str) -> NodeStatistics:
         """The statistics of another node of the same task."""
@@ -114,6 +118,7 @@ class TaskRun:
         self.log = log
         self.around = around or Surroundings()
         self.effects: list[Effect] = []
+        self.failure: str | None = None
         self.current = _NO_STEP
         self.started_ns = time.time_ns()
         wanted = demands(graph)
@@ -342,6 +347,8 @@ class TaskRun:
 
     def _take_effects(self) -> list[Effect]:
         effects, self.effects = self.effects, []
+        if self.failure is not None:
+            effects.append(Failure(self.failure))
         return effects
 
 

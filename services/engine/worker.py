@@ -16,8 +16,8 @@ from services.bus.follow import Follower, Message
 from services.bus.subjects import alert_subject, parse_write_subject, write_subject
 from services.engine.alerts.split import messages_of
 from services.engine.checkpoints import Checkpoints
-from services.engine.effects import Alerts, Effect, Write
-from services.engine.intake import Intake, Refused, Slice
+from services.engine.effects import Alerts, Effect, Failure, Write
+from services.engine.intake import LOOPBACKS, Intake, Refused, Slice
 from services.engine.node import State, TaskFailed
 from services.engine.outbox import Letter, Outbox, Standing
 from services.engine.task import TaskRun
@@ -274,7 +274,7 @@ class Worker:
                 self._awaited.discard(running)
 
     def perform(self, running: Running, effects: Sequence[Effect]) -> None:
-        """Have done what a step wants done outside."""
+        """Have done what a step wants done outside. Raises TaskFailed where the last of it is the task's end."""
         for effect in effects:
             if isinstance(effect, Alerts):
                 limit = self._bus.max_payload - _HEADER_ROOM
@@ -284,8 +284,11 @@ class Worker:
                         self.outbox.send(lane, Letter(subject, data, None, running.standing))
             elif isinstance(effect, Write):
                 subject = write_subject(effect.database, effect.retention_policy)
-                letter = Letter(subject, effect.lines, effect.message_id, running.standing)
+                headers = {LOOPBACKS: str(effect.loopbacks)}
+                letter = Letter(subject, effect.lines, effect.message_id, running.standing, headers)
                 self.outbox.send(f"{running.id}/{subject}", letter)
+            elif isinstance(effect, Failure):
+                raise TaskFailed(effect.reason)
             elif running.standing() is Standing.HELD:
                 effect.do()
 

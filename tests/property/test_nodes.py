@@ -98,6 +98,17 @@ SCRIPTS: dict[str, list[str]] = {
         var b = stream|from().measurement('n').groupBy('h')
         a|join(stream|from().where(lambda: "k" == '').groupBy('h'), b).as('y', 'x', 'z').on('h').tolerance(2s)""",
     ],
+    "flatten": [
+        f"{FROM}|flatten().on('k')",
+        f"{FROM}|flatten().on('k', 'h').delimiter('_').tolerance(2s).dropOriginalFieldName()",
+        "stream|from().groupBy('h')|window().period(4s).every(2s)|flatten().on('k').tolerance(2s)",
+    ],
+    "combine": [
+        """stream|from().groupBy('h')|combine(lambda: "k" == 'x', lambda: count() > 2).as('x', 'y').tolerance(2s)""",
+        """stream|from()|combine(lambda: TRUE, lambda: "v" > 0.0, lambda: TRUE).as('a', 'b', 'c').tolerance(3s)""",
+        """stream|from().groupBy('h')|window().period(4s).every(2s)
+        |combine(lambda: "k" == 'x', lambda: TRUE).as('x', 'y').tolerance(2s).delimiter('_')""",
+    ],
     "union": [
         "var a = stream|from().measurement('m').groupBy('h')\nstream|from().measurement('n').groupBy('h')|union(a)",
         """var a = stream|from().where(lambda: "k" == 'x').groupBy('h')

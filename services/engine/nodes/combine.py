@@ -1,0 +1,292 @@
+"""combine: put the points of one time together in all combinations that some conditions choose."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.engine.buffer import points_from_state, points_state
+from services.engine.column import BoolArray, IntArray, Rows
+from services.engine.compiled import compiled
+from services.engine.frame import Barriers, Batches, Frame, Message, Points, group_order, ranges
+from services.engine.joining.fields import Joined, Naming
+from services.engine.node import Context, Groups, Node, State
+from services.engine.retag import named
+from services.engine.segments import is_first
+from services.engine.series import Dimensions, GroupArray, Series, SeriesArray
+from services.engine.stacked import Stack
+from services.engine.times import round_half_up
+from services.pipeline.demand import references_of
+from services.pipeline.spec import Edge, LambdaValue, NodeSpec, Properties, Type, argument, prop, several
+
+
+@dataclass
+class CombineProperties(Properties):
+    expressions: list[LambdaValue] = argument(
+        Type.LAMBDA, variadic=True, doc="What must hold for each of the points that are put together."
+    )
+    as_: list[str] = several(Type.STRING, doc="The prefix of each point's fields and tags.")
+    delimiter: str = prop(Type.STRING, default=".", doc="What stands between prefix and field.")
+    tolerance: int = prop(Type.DURATION, default=0, doc="Times are rounded to multiples of this, half up.")
+    max: int = prop(Type.INT, default=1_000_000, doc="More combinations of one time than this end the task.")
+
+    def check(self) -> None:
+        if not self.as_:
+            raise ValueError("a call to combine.as() is required to specify the output stream prefixes.")
+        if len(self.as_) != len(self.expressions):
+            raise ValueError(
+                "number of prefixes specified by combine.as() must match the number of combine expressions"
+            )
+        for name in self.as_:
+            if not name:
+                raise ValueError("must provide a prefix name for the combine node, see .as() property method")
+            if self.delimiter in name:
+                raise ValueError(
+                    f"cannot use name {name} as field prefix, it contains the delimiter character {self.delimiter}"
+                )
+        if len(set(self.as_)) != len(self.as_):
+            raise ValueError("cannot use the same prefix name see .as() property method")
+
+    def reads(self) -> frozenset[str]:
+        return references_of(*self.expressions)
+
+    def sources_of(self, wanted: frozenset[str]) -> frozenset[str]:
+        begins = [prefix + self.delimiter for prefix in self.as_]
+        return frozenset(name[len(b) :] for name in wanted for b in begins if name.startswith(b))
+
+
+class CombineNode(Node):
+    """Puts every combination of as many points of one group and time as there are conditions into one point.
+
+    Of each combination the first point that the first condition holds for takes the first prefix, the first of those
+    left that the second holds for the second, and so on; a combination that leaves a prefix without a point gives
+    nothing. The group's tags keep their names, all other tags and fields get the prefix. On a stream the points of a
+    time are combined once one of another time comes to the group; in batches each is combined by itself, and what comes
+    out is a stream. A condition that cannot be evaluated does not hold and is counted as an error.
+    """
+
+    spec = NodeSpec(
+        name="combine",
+        type_name="CombineNode",
+        properties=CombineProperties,
+        wants=(Edge.STREAM, Edge.BATCH),
+        provides=Edge.STREAM,
+        doc=__doc__ or "",
+    )
+
+    properties: CombineProperties
+
+    def __init__(self, properties: CombineProperties, context: Context) -> None:
+        super().__init__(properties, context)
+        table = context.table
+        self._groups = Groups(table)
+        self._named_after: list[int] = []  # by local group: the series whose measurement its points have
+        self._stack = Stack()
+        self._local: IntArray = np.empty(0, dtype=np.int64)  # of the points in the stack: their local groups
+        self._conditions = [
+            compiled(e, table, f"Failed to compile {i} expression: ") for i, e in enumerate(properties.expressions)
+        ]
+        self._naming = Naming(tuple(properties.as_), properties.delimiter, None)
+        self._combinations: dict[int, IntArray] = {}
+        self._over = False
+
+    def groups_alive(self) -> int:
+        return len(self._groups)
+
+    def frame(self, frame: Frame) -> Sequence[Message]:
+        held = len(self._stack)
+        came = self._groups.local(frame.group)
+        known = len(self._named_after)
+        fresh = np.flatnonzero(came >= known)
+        self._named_after += frame.points.series[fresh[np.unique(came[fresh], return_index=True)[1]]].tolist()
+        self._stack.add(frame.points)
+        local = np.concatenate([self._local, came])
+        points = self._stack.points()
+        time = round_half_up(points.time, self.properties.tolerance)
+        order = group_order(local).order
+        begins = is_first(local[order]) | is_first(time[order])
+        first = np.flatnonzero(begins)
+        # a run is over where another of its group follows, whose first row is then the cause
+        following = order[first[1:]]
+        over = np.flatnonzero(np.append(local[order[first[:-1]]] == local[following], False))
+        cause = following[over] - held
+        over = over[np.argsort(cause, kind="stable")]
+        ends = np.append(first[1:], len(order))
+        lengths = ends[over] - first[over]
+        done = ranges(first[over], lengths)
+        left = np.ones(len(order), dtype=np.bool_)
+        left[done] = False
+        rows = order[done]
+        group = local[rows]
+        out = self._combine(
+            points.take(rows),
+            time[rows],
+            group,
+            np.array(self._named_after, dtype=np.int32)[group],
+            lengths,
+            np.repeat(frame.cause[np.sort(cause)], lengths),
+            frame.dimensions,
+        )
+        kept = np.sort(order[left])
+        self._stack.keep(kept, self.context.demand)
+        self._local = local[kept]
+        return out
+
+    def batches(self, batches: Batches) -> Sequence[Message]:
+        table = self.context.table
+        members = self._groups.local(batches.group)
+        self._named_after += [0] * (len(self._groups) - len(self._named_after))
+        points = batches.points
+        if not len(points):
+            return []
+        time = round_half_up(points.time, self.properties.tolerance)
+        of = batches.batch_of_points()
+        starts = np.flatnonzero(is_first(of) | is_first(time))
+        names = np.array([named(name, table) for name in batches.names], dtype=np.int32)
+        lengths = np.diff(np.append(starts, len(time)))
+        return self._combine(points, time, members[of], names[of], lengths, batches.cause[of], batches.dimensions)
+
+    def barriers(self, barriers: Barriers) -> Sequence[Message]:
+        if barriers.delete:
+            left = self._groups.without(barriers.group)
+            new = np.full(len(self._groups), -1, dtype=np.int64)
+            new[left] = np.arange(len(left))
+            local = new[self._local]
+            self._stack.keep(np.flatnonzero(local >= 0), self.context.demand)
+            self._local = local[local >= 0]
+            self._groups.keep(left)
+            self._named_after = [self._named_after[i] for i in left.tolist()]
+            for condition in self._conditions:
+                condition.keep(left)
+        return [barriers]
+
+    def state(self) -> State:
+        table = self.context.table
+        return {
+            "groups": self._groups.state(),
+            "names": [table.series(n).name for n in self._named_after],
+            "local": self._local,
+            "points": points_state(self._stack.points(), table),
+            "conditions": [c.state() for c in self._conditions],
+        }
+
+    def restore(self, state: State) -> None:
+        table = self.context.table
+        self._groups.restore(state["groups"])
+        self._named_after = [named(name, table) for name in state["names"]]
+        self._stack = Stack(points_from_state(state["points"], table))
+        self._local = np.array(state["local"], dtype=np.int64)
+        for condition, saved in zip(self._conditions, state["conditions"], strict=True):
+            condition.restore(saved)
+
+    def _combine(
+        self,
+        points: Points,
+        time: IntArray,
+        local: IntArray,
+        named_after: SeriesArray,
+        lengths: Rows,
+        cause: IntArray,
+        dimensions: Dimensions,
+    ) -> Sequence[Message]:
+        """Runs of points of one time, end to end, in order: lengths[i] points each. The other arrays are by point."""
+        k = len(self._conditions)
+        most = self._allowed(lengths)
+        if most < len(lengths):
+            n = int(lengths[:most].sum())
+            lengths = lengths[:most]
+            points, time, local, cause = points.take(np.arange(n)), time[:n], local[:n], cause[:n]
+        if not len(points):
+            return []
+        holds = [self._holds(i, points, local) for i in range(k)]
+        starts = np.cumsum(lengths) - lengths
+        found: list[IntArray] = []
+        place: list[IntArray] = []
+        for n in np.unique(lengths[lengths >= k]).tolist():
+            chosen = np.flatnonzero(lengths == n)
+            combinations = self._of(n)
+            rows = (starts[chosen][:, None, None] + combinations[None]).reshape(-1, k)
+            taken, whole = _assigned(rows, holds)
+            found.append(taken[whole])
+            place.append(np.repeat(chosen, len(combinations))[whole])
+        if not found:
+            return []
+        order = np.argsort(np.concatenate(place), kind="stable")
+        rows = np.concatenate(found)[order]
+        if not len(rows):
+            return []
+        first = rows[:, 0]
+        group = np.array(self._groups.numbers, dtype=np.int32)[local[first]]
+        series = self._series(points.series, rows, named_after[first], group)
+        fields = Joined(self._naming, [points] * k, rows, np.stack([np.zeros_like(first), first], axis=1))
+        return [Frame(Points(time[first], series, None, fields), group, dimensions, cause[first])]
+
+    def _allowed(self, lengths: Rows) -> int:
+        """How many of the runs have no more combinations than allowed; the first that has ends the task."""
+        if self._over:
+            return 0
+        k, most = len(self._conditions), self.properties.max
+        for n in np.unique(lengths).tolist():
+            if n >= k and math.comb(n, k) > most:
+                at = int(np.flatnonzero(lengths >= n)[0])
+                total = math.comb(int(lengths[at]), k)
+                self._over = True
+                self.context.fail(
+                    f"refusing to perform combination as total combinations {total} exceeds max combinations {most}"
+                )
+                return at
+        return len(lengths)
+
+    def _holds(self, i: int, points: Points, local: IntArray) -> BoolArray:
+        truth = self._conditions[i].truth(points, local, self.context.step.now)
+        if truth.failed is not None and truth.failed.any():
+            self.context.error("error evaluating lambda expression: " + truth.reasons[0], int(truth.failed.sum()))
+        return truth.true
+
+    def _of(self, n: int) -> IntArray:
+        """All choices out of n points, in order: int64[n over k, k]."""
+        known = self._combinations.get(n)
+        if known is None:
+            k = len(self._conditions)
+            flat = itertools.chain.from_iterable(itertools.combinations(range(n), k))
+            known = np.fromiter(flat, dtype=np.int64, count=math.comb(n, k) * k).reshape(-1, k)
+            if known.size < _SMALL:
+                self._combinations[n] = known
+        return known
+
+    def _series(self, series: SeriesArray, rows: IntArray, named_after: SeriesArray, group: GroupArray) -> SeriesArray:
+        """The series of the combined points; each distinct set of tags is put together once."""
+        table, p = self.context.table, self.properties
+        keys = np.column_stack([series[rows], named_after, group])
+        found, where = np.unique(keys, axis=0, return_inverse=True)
+        numbers = []
+        for *members, name, of in found.tolist():
+            own = dict(table.group(of).tags)
+            tags: dict[str, str] = {}
+            for prefix, number in zip(p.as_, members, strict=True):
+                for k, v in table.series(number).tags:
+                    tags[k if k in own else prefix + p.delimiter + k] = v
+            numbers.append(table.number(Series("", "", table.series(name).name, tuple(sorted(tags.items())))))
+        return np.array(numbers, dtype=np.int32)[where.reshape(-1)]
+
+
+_SMALL = 1 << 16
+
+
+def _assigned(rows: IntArray, holds: Sequence[BoolArray]) -> tuple[IntArray, BoolArray]:
+    """For combinations (rows: int64[c, k]) which of their points each condition takes, and whether all take one."""
+    free = np.ones(rows.shape, dtype=np.bool_)
+    taken = np.empty_like(rows)
+    whole = np.ones(len(rows), dtype=np.bool_)
+    every = np.arange(len(rows))
+    for i, hold in enumerate(holds):
+        fits = hold[rows] & free
+        at = fits.argmax(axis=1)
+        whole &= fits[every, at]
+        taken[:, i] = rows[every, at]
+        free[every, at] = False
+    return taken, whole

@@ -1,0 +1,193 @@
+"""flatten: fold points of one time into one, their fields named after their tags."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.engine.buffer import points_from_state, points_state
+from services.engine.column import BoolArray, Column, IntArray, Rows, concat
+from services.engine.frame import Barriers, Batches, Frame, Message, Points, group_order
+from services.engine.node import Context, Groups, Node, State
+from services.engine.retag import grouped_series, named
+from services.engine.segments import is_first
+from services.engine.stacked import Stack
+from services.engine.times import round_half_up
+from services.pipeline.spec import Edge, NodeSpec, Properties, Type, maybe_several, prop, several
+
+
+@dataclass
+class FlattenProperties(Properties):
+    on: list[str] = several(Type.STRING, doc="The tags whose values the fields are named after.")
+    delimiter: str = prop(Type.STRING, default=".", doc="What stands between the parts of a field's name.")
+    tolerance: int = prop(Type.DURATION, default=0, doc="Times are rounded to multiples of this, half up.")
+    drop_original_field_name: list[bool] | None = maybe_several(Type.BOOL, doc="Name fields after the tags alone.")
+
+    @property
+    def tags_alone(self) -> bool:
+        """Whether fields are named after the tags alone."""
+        drop = self.drop_original_field_name
+        return drop is not None and (len(drop) != 1 or drop[0])
+
+    def reads(self) -> frozenset[str] | None:
+        return None if self.tags_alone or not self.delimiter else frozenset()
+
+    def sources_of(self, wanted: frozenset[str]) -> frozenset[str]:
+        parts = [name.split(self.delimiter) for name in wanted]
+        return frozenset(self.delimiter.join(p[i:]) for p in parts for i in range(len(p)))
+
+
+class FlattenNode(Node):
+    """Folds the points that have one time in one group into one point, with the tags of its group alone.
+
+    A field is named after its point's values of the `on` tags and its own name; of several of one name the last stays.
+    On a stream a point leaves once a point of another time comes to its group; in batches each is folded by itself.
+    A point that lacks one of the tags is left out and counted as an error.
+    """
+
+    spec = NodeSpec(
+        name="flatten",
+        type_name="FlattenNode",
+        properties=FlattenProperties,
+        wants=(Edge.STREAM, Edge.BATCH),
+        provides=None,
+        doc=__doc__ or "",
+    )
+
+    properties: FlattenProperties
+
+    def __init__(self, properties: FlattenProperties, context: Context) -> None:
+        super().__init__(properties, context)
+        self._groups = Groups(context.table)
+        self._named_after: list[int] = []  # by local group: the series whose measurement its points have
+        self._stack = Stack()
+        self._local: IntArray = np.empty(0, dtype=np.int64)  # of the points in the stack: their local groups
+
+    def groups_alive(self) -> int:
+        return len(self._groups)
+
+    def frame(self, frame: Frame) -> Sequence[Message]:
+        held = len(self._stack)
+        came = self._groups.local(frame.group)
+        self._first_seen(frame, came)
+        self._stack.add(frame.points)
+        local = np.concatenate([self._local, came])
+        points = self._stack.points()
+        time = round_half_up(points.time, self.properties.tolerance)
+        order = group_order(local).order
+        begins = is_first(local[order]) | is_first(time[order])
+        first = np.flatnonzero(begins)
+        # a run is over where another of its group follows, whose first row is then the cause
+        following = order[first[1:]]
+        over = np.append(local[order[first[:-1]]] == local[following], False)
+        done = over[np.cumsum(begins) - 1]
+        rows, runs = order[done], np.cumsum(begins[done]) - 1
+        left = np.sort(order[~done])
+        cause = following[over[:-1]] - held
+        arrival = np.argsort(cause, kind="stable")
+        columns, full = self._fold(points.take(rows), runs, len(cause))
+        chosen = arrival[full[arrival]]
+        row = order[first[over]][chosen]
+        group = local[row]
+        series = np.array(self._named_after, dtype=np.int32)[group]
+        number = np.array(self._groups.numbers, dtype=np.int32)[group]
+        series = grouped_series(series, number, self.context.table)
+        folded = Points(time[row], series, {n: c.take(chosen) for n, c in columns.items()})
+        self._stack.keep(left, self.context.demand)
+        self._local = local[left]
+        return [Frame(folded, number, frame.dimensions, frame.cause[cause[chosen]])]
+
+    def batches(self, batches: Batches) -> Sequence[Message]:
+        self._groups.local(batches.group)
+        points = batches.points
+        time = round_half_up(points.time, self.properties.tolerance)
+        of = batches.batch_of_points()
+        begins = is_first(of) | is_first(time)
+        columns, full = self._fold(points, np.cumsum(begins) - 1, int(begins.sum()))
+        row = np.flatnonzero(begins)[full]
+        table = self.context.table
+        names = np.array([named(name, table) for name in batches.names], dtype=np.int32)
+        series = grouped_series(names[of[row]], batches.group[of[row]], table)
+        folded = Points(time[row], series, {n: c.take(full) for n, c in columns.items()})
+        counts = np.bincount(of[row], minlength=len(batches))
+        return [batches.with_points(folded, np.concatenate([[0], np.cumsum(counts)]).astype(np.intp))]
+
+    def barriers(self, barriers: Barriers) -> Sequence[Message]:
+        if barriers.delete:
+            left = self._groups.without(barriers.group)
+            new = np.full(len(self._groups), -1, dtype=np.int64)
+            new[left] = np.arange(len(left))
+            local = new[self._local]
+            self._stack.keep(np.flatnonzero(local >= 0), self.context.demand)
+            self._local = local[local >= 0]
+            self._groups.keep(left)
+            self._named_after = [self._named_after[i] for i in left.tolist()]
+        return [barriers]
+
+    def state(self) -> State:
+        table = self.context.table
+        names = [table.series(n).name for n in self._named_after]
+        held = points_state(self._stack.points(), table)
+        return {"groups": self._groups.state(), "names": names, "local": self._local, "points": held}
+
+    def restore(self, state: State) -> None:
+        table = self.context.table
+        self._groups.restore(state["groups"])
+        self._named_after = [named(name, table) for name in state["names"]]
+        self._stack = Stack(points_from_state(state["points"], table))
+        self._local = np.array(state["local"], dtype=np.int64)
+
+    def _first_seen(self, frame: Frame, local: IntArray) -> None:
+        known = len(self._named_after)
+        fresh = np.flatnonzero(local >= known)
+        _, first = np.unique(local[fresh], return_index=True)
+        self._named_after += frame.points.series[fresh[first]].tolist()
+
+    def _fold(self, points: Points, run: IntArray, runs: int) -> tuple[dict[str, Column], BoolArray]:
+        """Rows into runs (run: int64[n], never falling): the fields of each, and which have any (bool[runs])."""
+        p, demand = self.properties, self.context.demand
+        pieces: dict[str, list[tuple[Rows, Column]]] = {}
+        numbers, which = np.unique(points.series, return_inverse=True)
+        prefixes = [self._prefix(n) for n in numbers.tolist()]
+        missing = np.array([prefix is None for prefix in prefixes], dtype=np.bool_)
+        if missing.any():
+            lacking = int(missing[which].sum())
+            self.context.error("point missing tag for flatten operation", lacking)
+        for prefix in sorted({prefix for prefix in prefixes if prefix is not None}):
+            of = np.array([other == prefix for other in prefixes], dtype=np.bool_)
+            rows = np.flatnonzero(of[which])
+            some = points.take(rows)
+            for name in some.names():
+                column = some.column(name) if demand is None or name in demand else None
+                if column is None:
+                    continue
+                as_ = prefix if p.tags_alone else prefix + p.delimiter + name if prefix else name
+                there = np.flatnonzero(column.mask())
+                pieces.setdefault(as_, []).append((rows[there], column.take(there)))
+        full = np.zeros(runs, dtype=np.bool_)
+        columns = {}
+        for name, parts in sorted(pieces.items()):
+            column = columns[name] = _spread(parts, run, runs)
+            full |= column.mask()
+        return columns, full
+
+    def _prefix(self, series: int) -> str | None:
+        """What the names of a series' fields begin with; None where it lacks one of the tags."""
+        tags = dict(self.context.table.series(series).tags)
+        values = [tags.get(tag) for tag in self.properties.on]
+        found = [v for v in values if v is not None]
+        return self.properties.delimiter.join(found) if len(found) == len(values) else None
+
+
+def _spread(parts: Sequence[tuple[Rows, Column]], run: IntArray, runs: int) -> Column:
+    """One field over the runs, out of its values at some rows; the last row of a run counts."""
+    rows = np.concatenate([rows for rows, _ in parts])
+    whole = concat([column for _, column in parts], [len(rows) for rows, _ in parts])
+    order = np.argsort(rows, kind="stable")
+    valid = np.zeros(runs, dtype=np.bool_)
+    valid[run[rows]] = True
+    values = np.zeros(runs, dtype=whole.values.dtype)
+    values[run[rows[order]]] = whole.values[order]
+    return Column(whole.kind, values, None if valid.all() else valid)
