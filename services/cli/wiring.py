@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from schemas.config import Config
 from services.pipeline.spec import HandlerUse
+
+if TYPE_CHECKING:
+    from services.engine.posting import PostEndpoint
 
 
 async def gateway(config: Config, ready: Callable[[], None], stop: asyncio.Event) -> None:
@@ -27,7 +31,7 @@ async def engine(config: Config, ready: Callable[[], None], stop: asyncio.Event)
         check(use, config.sections)
         return to_json(use)
 
-    await main(config, ready, stop, specs(), described)
+    await main(config, ready, stop, specs(), described, _post_endpoints(config))
 
 
 async def alerting(config: Config, ready: Callable[[], None], stop: asyncio.Event) -> None:
@@ -35,3 +39,23 @@ async def alerting(config: Config, ready: Callable[[], None], stop: asyncio.Even
     from services.alerting.main import main
 
     await main(config, ready, stop)
+
+
+def _post_endpoints(config: Config) -> Mapping[str, PostEndpoint]:
+    """What the sections [[httppost]], which alert handlers use too, mean to httpPost nodes."""
+    from services.engine.posting import PostEndpoint
+
+    found = {}
+    for section in config.sections.get("httppost", ()):
+        auth = section.basic_auth
+        template = section.row_template
+        if section.row_template_file:
+            template = Path(section.row_template_file).read_text("utf-8")
+        found[section.endpoint] = PostEndpoint(
+            section.url,
+            section.headers or {},
+            auth.username if auth is not None else "",
+            auth.password if auth is not None else "",
+            template,
+        )
+    return found

@@ -9,6 +9,7 @@ import os
 import socket
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from schemas.config import Config
@@ -22,6 +23,7 @@ from services.engine.checkpoints import Checkpoints
 from services.engine.intake import Intake
 from services.engine.leases import Leases
 from services.engine.nodes import classes, registry
+from services.engine.posting import PostEndpoint
 from services.engine.series import SeriesTable
 from services.engine.supervisor import Supervisor
 from services.engine.task import Surroundings
@@ -45,10 +47,12 @@ async def main(
     stop: asyncio.Event,
     handlers: Mapping[str, HandlerSpec],
     describe_handler: Callable[[HandlerUse], dict[str, Any]],
+    post_endpoints: Mapping[str, PostEndpoint],
 ) -> None:
     """Run tasks until `stop` is set; `ready` is called once this worker takes part.
 
     handlers: the alert handlers that scripts may use. describe_handler: one of them as JSON, for the alerting service.
+    post_endpoints: where httpPost nodes may post to by name.
     """
     name = config.engine.id or f"{socket.gethostname()}-{os.getpid()}"
     credentials = Credentials(config.nats.username or None, config.nats.password or None)
@@ -62,7 +66,8 @@ async def main(
         path = config.data_dir / "engine" / name / "engine.lmdb"
         async with Functions(config.udf.functions) as functions:
             with Store.open(path, _SCHEMA, _VERSION, durable=False) as store:
-                await _serve(config, name, bus, store, ready, stop, registry(handlers, functions), describe_handler)
+                scripts = registry(handlers, functions)
+                await _serve(config, name, bus, store, ready, stop, scripts, describe_handler, post_endpoints)
 
 
 async def _serve(
@@ -74,6 +79,7 @@ async def _serve(
     stop: asyncio.Event,
     scripts: Registry,
     describe_handler: Callable[[HandlerUse], dict[str, Any]],
+    post_endpoints: Mapping[str, PostEndpoint],
 ) -> None:
     engine = config.engine
     table = SeriesTable()
@@ -102,7 +108,7 @@ async def _serve(
         table,
         engine.shards,
         name,
-        await _surroundings(config, name, bus),
+        replace(await _surroundings(config, name, bus), post_endpoints=post_endpoints),
         describe_handler,
     )
     leases = Leases(
