@@ -79,6 +79,7 @@ class Supervisor:
         self._leases: Leases
         self._mine: set[int] = set()  # the shards whose tasks may be run here
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._building = asyncio.Lock()
         self._work: set[asyncio.Task[None]] = set()
         self._failed: dict[str, int] = {}
         self._answering: dict[str, list[Answering]] = {}
@@ -167,8 +168,6 @@ class Supervisor:
         async def settle(id_: str) -> None:
             async with gate:
                 await self._settle(id_)
-                # compiling a script takes some milliseconds: the heartbeat has to come through
-                await asyncio.sleep(0)
 
         await asyncio.gather(*(settle(id_) for id_ in sorted(known) if shard_of(id_, self._shards) in shards))
 
@@ -299,9 +298,12 @@ class Supervisor:
     async def _build(
         self, id_: str, definition: Mapping[str, Any], levels: Mapping[str, Any] | None
     ) -> tuple[TaskRun, list[dict[str, Any]]]:
-        compiled = compile_script(
-            self._scripts.parsed(definition["script"]), self._registry, parse_vars(definition["vars"])
-        )
+        async with self._building:
+            # parsing a script takes some milliseconds: with many to be built the heartbeat has to come through
+            await asyncio.sleep(0)
+            compiled = compile_script(
+                self._scripts.parsed(definition["script"]), self._registry, parse_vars(definition["vars"])
+            )
         mismatch = compiled.graph.mismatch()
         if mismatch is not None:
             raise TaskFailed(mismatch)

@@ -121,8 +121,8 @@ class Worker:
         self._cursor = Cursor(0)
         self._followed: frozenset[DBRP] = frozenset()
         self._routes: dict[DBRP, dict[int, list[Running]]] | None = None
-        self._timed: list[Running] = []
-        self._several = False  # whether a task reads several databases or retention policies
+        self._timed: dict[Running, None] = {}  # in the order of their coming
+        self._several: set[Running] = set()  # those that read several databases or retention policies
         self._awaited: set[Running] = set()
         self._wake = asyncio.Event()
         self._restart = False  # the log has to be followed anew: from an earlier position, or other subjects
@@ -141,7 +141,12 @@ class Worker:
         else:
             self._restart = True
         self.tasks[running.id] = running
-        self._tasks_changed()
+        if running.run.timed:
+            self._timed[running] = None
+        if len(running.run.dbrps) > 1:
+            self._several.add(running)
+        self._routes = None
+        self._wake.set()
         loop = asyncio.get_running_loop()
 
         def wake() -> None:
@@ -159,7 +164,9 @@ class Worker:
         running.leave()
         running.moved.set()
         self._awaited.discard(running)
-        self._tasks_changed()
+        self._timed.pop(running, None)
+        self._several.discard(running)
+        self._routes = None
         return True
 
     def finish(self, running: Running) -> None:
@@ -385,12 +392,6 @@ class Worker:
         for m in messages:
             by_subject.setdefault(m.subject, []).append(m)
         return [(known[s], part) for s, part in by_subject.items()]
-
-    def _tasks_changed(self) -> None:
-        self._routes = None
-        self._timed = [r for r in self.tasks.values() if r.run.timed]
-        self._several = any(len(r.run.dbrps) > 1 for r in self.tasks.values())
-        self._wake.set()
 
     def _pause(self) -> float:
         due = min((t for r in self._timed if (t := r.run.next_tick()) is not None), default=None)
