@@ -334,6 +334,7 @@ class Step:
 
     seq: int64[n] and row: int32[n] tell for each input row its message's log sequence and its line in it.
     A tick has no rows; `tick` is then its number (its time in ns), and 0 otherwise.
+    loopbacks: int64[n], how many loopbacks each input row has come through; None: none of them through any.
     What a node emits is identified by (task, node, seq[cause], row[cause], ordinal), or by (task, node, tick, ordinal).
     """
 
@@ -341,3 +342,4 @@ class Step:
     row: NDArray[np.int32]
     now: int
     tick: int = 0
+    loopbacks: IntArray | None = None

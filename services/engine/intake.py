@@ -16,6 +16,9 @@ from services.engine.lineprotocol.lines import Payload, decode
 from services.engine.lineprotocol.series_key import parse_key
 from services.engine.series import NO_DIMENSIONS, Series, SeriesTable
 
+LOOPBACKS = "loopbacks"
+"""The header that counts the loopbacks which a message's points have come through."""
+
 
 class LogMessage(Protocol):
     """A message of the stream WRITES, as far as decoding goes."""
@@ -109,7 +112,8 @@ class Intake:
     ) -> tuple[Slice | None, list[Refused]]:
         """The points of some messages, in their order, and the messages that could not be read.
 
-        Headers: `precision` (n u ms s m h; ns where missing) and `received` (ns; else the time JetStream stored it).
+        Headers: `precision` (n u ms s m h; ns where missing), `received` (ns; else the time JetStream stored it) and
+        `loopbacks` (how many loopbacks its points have come through; none where missing).
         """
         payloads = [_payload(m) for m in messages]
         lines, rejected = decode(payloads)
@@ -124,7 +128,9 @@ class Intake:
 
         series = lines.number_keys(source.keys, new).astype(np.int32)
         seqs = np.array([m.seq for m in messages], dtype=np.int64)[lines.payload]
-        step = Step(seqs, lines.row, messages[-1].time_ns)
+        loopbacks = np.array([_number(m, LOOPBACKS) for m in messages], dtype=np.int64)
+        rounds = loopbacks[lines.payload] if loopbacks.any() else None
+        step = Step(seqs, lines.row, messages[-1].time_ns, loopbacks=rounds)
         points = Points(lines.time, series, source=lines)
         return Slice(database, retention_policy, points, self._names(series), step), refused
 
@@ -137,8 +143,11 @@ class Intake:
 
 
 def _payload(message: LogMessage) -> Payload:
-    headers = message.headers or {}
-    received = headers.get("received", "")
-    return Payload(
-        message.data, headers.get("precision", "n"), int(received) if received.isdigit() else message.time_ns
-    )
+    precision = (message.headers or {}).get("precision", "n")
+    return Payload(message.data, precision, _number(message, "received") or message.time_ns)
+
+
+def _number(message: LogMessage, header: str) -> int:
+    """The number that a header holds, 0 where it holds none."""
+    text = message.headers.get(header, "") if message.headers else ""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0

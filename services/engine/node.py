@@ -126,7 +126,7 @@ class Node:
 class Groups:
     """A node's own dense numbering of the groups it has seen, so that its state can be arrays indexed by it.
 
-    Local numbers are given by first appearance (ascending by the row that brought the group), and are kept by snapshots.
+    Local numbers are given by first appearance (ascending by the row that brought the group). Snapshots keep them.
     """
 
     def __init__(self, table: SeriesTable) -> None:

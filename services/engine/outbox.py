@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -37,6 +37,7 @@ class Letter:
     data: bytes
     message_id: str | None
     standing: Callable[[], Standing]
+    headers: Mapping[str, str] | None = None
 
 
 _Marker = asyncio.Future[None]
@@ -118,7 +119,7 @@ class Outbox:
 
     async def _try(self, letter: Letter) -> bool:
         try:
-            await self._bus.publish(letter.subject, letter.data, msg_id=letter.message_id)
+            await self._bus.publish(letter.subject, letter.data, letter.headers, letter.message_id)
         except (PayloadTooLarge, ValueError) as e:
             log.error("a message cannot be put on the bus and is dropped", subject=letter.subject, error=str(e))
         except BusError as e:

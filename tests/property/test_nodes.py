@@ -21,6 +21,11 @@ def on_both(node: str) -> list[str]:
     return [f"{FROM}|{node}", f"{WINDOW}|{node}"]
 
 
+def beside(node: str) -> list[str]:
+    """A node that ends its chain, on a stream and on batches."""
+    return [f"var d = {parent}\nd|{node}\nd" for parent in (FROM, WINDOW)]
+
+
 NOTHING_TO_RUN = {"stream", "batch", "query", "noOp"}
 """Sources that no points come to, and what no script can write."""
 
@@ -126,6 +131,8 @@ SCRIPTS: dict[str, list[str]] = {
     + on_both("changeDetect('w', 'i')"),
     "log": on_both("log().level('ERROR')"),
     "httpPost": on_both("httpPost('http://127.0.0.1/{{ .Name }}').codeField('code')") + on_both("httpPost('http://a')"),
+    "kapacitorLoopback": beside("kapacitorLoopback().database('d').retentionPolicy('r').measurement('x').tag('k', 'z')")
+    + beside("delete().field('v').field('i')|kapacitorLoopback().database('d').retentionPolicy('r')"),
     "count": on_both("count('v')"),
     "sum": on_both("sum('v')"),
     "mean": on_both("mean('v').as('m')"),

@@ -17,7 +17,7 @@ from services.engine.column import Value
 from services.engine.effects import Alerts, Effect, Write
 from services.engine.external import ExternalNode
 from services.engine.frame import Barriers, Batches, Frame, Message, Step
-from services.engine.intake import Intake, Slice
+from services.engine.intake import LOOPBACKS, Intake, Slice
 from services.engine.node import Node
 from services.engine.nodes import classes, registry
 from services.engine.series import SeriesTable
@@ -142,12 +142,13 @@ class ScriptRun:
 
         setattr(node, method, listening)
 
-    def write(self, *bodies: str, db: str = "db", rp: str = "rp") -> ScriptRun:
+    def write(self, *bodies: str, db: str = "db", rp: str = "rp", loopbacks: int = 0) -> ScriptRun:
         """One step: some messages, each a body of line protocol, that reach the task as one frame."""
+        headers = {"precision": self._precision} | ({LOOPBACKS: str(loopbacks)} if loopbacks else {})
         messages = []
         for body in bodies:
             self._seq += 1
-            messages.append(_Message(self._seq, body.encode(), NOW + self._seq, {"precision": self._precision}))
+            messages.append(_Message(self._seq, body.encode(), NOW + self._seq, headers))
         piece, refused = self.intake.decode(db, rp, messages)
         assert not refused, refused
         if piece is not None:

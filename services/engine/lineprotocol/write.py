@@ -35,8 +35,18 @@ def encode_columns(
 ) -> bytes:
     """Many points as a body, each line ended by a newline; points without any field are left out.
 
-    keys: `series_key` of each point. columns: fields, each of the same length as keys. finite: leave out fields
-    that are NaN or infinite, which a server would refuse the whole body for.
+    keys, columns, times_ns, finite: as of `encode_each`.
+    """
+    return b"".join(line + b"\n" for line in encode_each(keys, columns, times_ns, finite=finite) if line)
+
+
+def encode_each(
+    keys: Sequence[str], columns: Mapping[str, Column], times: Sequence[int], *, finite: bool = False
+) -> list[bytes]:
+    """Many points as a line each, without a line break; b"" for one without any field.
+
+    keys: `series_key` of each point. columns: fields, each of the same length as keys. times: as they are to be
+    written. finite: leave out fields that are NaN or infinite, which a server would refuse the whole body for.
     """
     parts: list[list[str]] = [[] for _ in keys]
     for name, column in sorted(columns.items()):
@@ -44,8 +54,7 @@ def encode_columns(
         for part, v in zip(parts, column.tolist(), strict=True):
             if v is not None and not (finite and isinstance(v, float) and not math.isfinite(v)):
                 part.append(key + value(v))
-    lines = (_line(k, part, t) for k, part, t in zip(keys, parts, times_ns, strict=True) if part)
-    return b"".join(line + b"\n" for line in lines)
+    return [_line(k, part, t) for k, part, t in zip(keys, parts, times, strict=True)]
 
 
 def series_key(name: str, tags: Tags) -> str:

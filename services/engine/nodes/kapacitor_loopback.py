@@ -1,0 +1,120 @@
+"""kapacitorLoopback: write points back, as if a client had written them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from services.engine.effects import Write
+from services.engine.frame import Batches, Frame, Message
+from services.engine.lineprotocol.messages import lines_of
+from services.engine.node import Context, Node, TaskFailed
+from services.pipeline.spec import Edge, NodeSpec, Properties, Type, prop, putting
+
+_MOST_LOOPBACKS = 8
+_PART = 48 << 10  # bytes of lines in one message, which the smallest NATS takes
+
+
+@dataclass
+class KapacitorLoopbackProperties(Properties):
+    database: str = prop(Type.STRING, default="", doc="The database to write to.")
+    retention_policy: str = prop(Type.STRING, default="", doc="The retention policy to write to.")
+    measurement: str = prop(Type.STRING, default="", doc="The measurement of all points; their own unless set.")
+    tags: dict[str, str] = putting(Type.STRING, name="tag", doc="A tag that all points get.")
+
+    def check(self) -> None:
+        if not self.database:
+            raise ValueError("must specify a database")
+        if not self.retention_policy:
+            raise ValueError("must specify a retention policy")
+
+
+class KapacitorLoopbackNode(Node):
+    """Writes each point, of a batch each of its points, to a database and retention policy for other tasks to read.
+
+    A task cannot write to what it reads itself. A loop through several tasks is bounded: messages carry how many
+    loopbacks their points have come through, and what has come through 8 is dropped with an error of the node. Chains
+    that long do not occur; a loop would go on for ever. What counts is the point that caused the output, as the last
+    one of a window does.
+
+    Written points are line protocol: NaN and infinities are left out, durations and times become strings, and a point
+    without any field is dropped with an error. A message holds what one message of the log has caused, and its
+    identity follows from that one: what is written again after a crash is not stored twice as long as JetStream still
+    knows the first.
+
+    Counts points_written.
+    """
+
+    spec = NodeSpec(
+        name="kapacitorLoopback",
+        type_name="KapacitorLoopbackNode",
+        properties=KapacitorLoopbackProperties,
+        wants=(Edge.STREAM, Edge.BATCH),
+        provides=Edge.NONE,
+        prefix="kapacitor_loopback",
+        leaf=True,
+        doc=__doc__ or "",
+    )
+
+    properties: KapacitorLoopbackProperties
+
+    def __init__(self, properties: KapacitorLoopbackProperties, context: Context) -> None:
+        super().__init__(properties, context)
+        target = (properties.database, properties.retention_policy)
+        if target in context.dbrps:
+            raise TaskFailed('loop detected on dbrp: "{}"."{}"'.format(*target))
+        context.statistics.more["points_written"] = 0
+        self._tick = (0, 0)  # the last tick in which something was written, and how many messages
+
+    def run(self, inputs: Sequence[Sequence[Message]]) -> list[Message]:
+        caused: dict[int, list[bytes]] = {}
+        rounds: dict[int, int] = {}
+        step = self.context.step
+        for message in inputs[0]:
+            if not isinstance(message, Frame | Batches):
+                continue
+            causes = message.cause if isinstance(message, Frame) else message.cause[message.batch_of_points()]
+            seqs = [0] * len(causes) if step.tick else step.seq[causes].tolist()
+            loopbacks = [0] * len(causes) if step.loopbacks is None else step.loopbacks[causes].tolist()
+            p = self.properties
+            lines = lines_of(message, self.context.table, p.measurement, p.tags)
+            for seq, line, before in zip(seqs, lines, loopbacks, strict=True):
+                caused.setdefault(seq, []).append(line)
+                rounds[seq] = before + 1
+        for seq in sorted(caused):
+            self._write(seq, caused[seq], rounds[seq])
+        return []
+
+    def _write(self, seq: int, lines: list[bytes], loopbacks: int) -> None:
+        """Have written what one message of the log has caused."""
+        if loopbacks > _MOST_LOOPBACKS:
+            reason = f"loop detected: points have come through {_MOST_LOOPBACKS} loopbacks already and are dropped"
+            self.context.error(reason, len(lines))
+            return
+        kept = [line for line in lines if line]
+        self.context.error("a point without fields cannot be written", len(lines) - len(kept))
+        self.context.statistics.more["points_written"] += len(kept)
+        p = self.properties
+        for number, body in enumerate(_parts(kept)):
+            identity = f"{self.context.task}/{self.context.node}/{self._cause(seq, number)}"
+            self.context.effect(Write(p.database, p.retention_policy, body, identity, loopbacks))
+
+    def _cause(self, seq: int, number: int) -> str:
+        tick = self.context.step.tick
+        if not tick:
+            return f"{seq}/{number}"
+        count = self._tick[1] if self._tick[0] == tick else 0
+        self._tick = (tick, count + 1)
+        return f"tick/{tick}/{count}"
+
+
+def _parts(lines: list[bytes]) -> Iterator[bytes]:
+    """Bodies that are not too long. Where they are cut follows from the lines alone."""
+    begin = size = 0
+    for i, line in enumerate(lines):
+        if size and size + len(line) >= _PART:
+            yield b"\n".join([*lines[begin:i], b""])
+            begin, size = i, 0
+        size += len(line) + 1
+    if lines:
+        yield b"\n".join([*lines[begin:], b""])
