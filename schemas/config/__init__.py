@@ -1,6 +1,6 @@
 """The configuration: sections, how they are read, how they are printed."""
 
 from schemas.config.load import ConfigError, load_config
-from schemas.config.sections import Config, Engine, Http, Logging, Nats, Storage
+from schemas.config.sections import Config, Engine, Http, Logging, Nats, Storage, Udf, UdfFunction
 
-__all__ = ["Config", "ConfigError", "Engine", "Http", "Logging", "Nats", "Storage", "load_config"]
+__all__ = ["Config", "ConfigError", "Engine", "Http", "Logging", "Nats", "Storage", "Udf", "UdfFunction", "load_config"]

@@ -21,6 +21,27 @@ class Text(fields.String):
     default_error_messages = {"invalid": "must be a string"}  # noqa: RUF012
 
 
+class Texts(fields.Field[tuple[str, ...]]):
+    """A list of strings."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> tuple[str, ...]:
+        if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+            raise ValidationError("must be a list of strings")
+        return tuple(value)
+
+
+class TextMap(fields.Field[dict[str, str]]):
+    """A table of strings."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, str]:
+        if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
+            raise ValidationError("must be a table of strings")
+        return dict(value)
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> dict[str, str]:
+        return dict(value)
+
+
 class Flag(fields.Boolean):
     """true or false, and nothing that only looks like it."""
 

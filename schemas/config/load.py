@@ -15,11 +15,18 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields
 
 from schemas.config.section import schema_of
-from schemas.config.sections import Config, Engine, Http, Logging, Nats, Storage
+from schemas.config.sections import Config, Engine, Http, Logging, Nats, Storage, Udf
 
 Sections = Mapping[str, Schema]
 
-_OWN: dict[str, type[Any]] = {"http": Http, "logging": Logging, "storage": Storage, "nats": Nats, "engine": Engine}
+_OWN: dict[str, type[Any]] = {
+    "http": Http,
+    "logging": Logging,
+    "storage": Storage,
+    "nats": Nats,
+    "engine": Engine,
+    "udf": Udf,
+}
 _TRUE = {"1", "t", "T", "TRUE", "true", "True"}
 _FALSE = {"0", "f", "F", "FALSE", "false", "False"}
 

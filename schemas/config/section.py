@@ -28,8 +28,9 @@ def setting(
     with dashes, ``check`` a marshmallow validator; a ``secret`` is starred out where the configuration is printed.
     Returns Any, so that the attribute's annotation is what counts.
     """
-    metadata = {"kind": kind, "doc": doc, "key": key, "check": check, "secret": secret}
-    return dataclasses.field(default=default, metadata=metadata)
+    metadata = {"default": default, "kind": kind, "doc": doc, "key": key, "check": check, "secret": secret}
+    # A factory, because dataclasses refuse defaults without a hash; these here are read-only.
+    return dataclasses.field(default_factory=lambda: default, metadata=metadata)
 
 
 def schema_of(section: type[Any]) -> type[Schema]:
@@ -39,6 +40,32 @@ def schema_of(section: type[Any]) -> type[Schema]:
         if "kind" in attribute.metadata:
             declared[attribute.name] = _field(attribute)
     return cast(type[Schema], type(f"{section.__name__}Schema", (_Section,), {"section": section, **declared}))
+
+
+def table_of(section: type[Any]) -> type[fields.Field[Any]]:
+    """The kind of a setting that is a table of sections, each under a name of the user's: [udf.functions.NAME]."""
+    schema = schema_of(section)()
+
+    class Table(fields.Field[Any]):
+        def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, Any]:
+            if not isinstance(value, dict):
+                raise ValidationError("must be a table of sections")
+            loaded: dict[str, Any] = {}
+            mistakes: dict[str | int, Any] = {}
+            for name, one in value.items():
+                try:
+                    loaded[name] = schema.load(one)
+                except ValidationError as error:
+                    messages = error.messages_dict
+                    mistakes[name] = messages.get("_schema") if set(messages) == {"_schema"} else messages
+            if mistakes:
+                raise ValidationError(mistakes)
+            return loaded
+
+        def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> dict[str, Any]:
+            return {name: schema.dump(one) for name, one in value.items()}
+
+    return Table
 
 
 def only(value: Any, why: str) -> Check:
@@ -65,7 +92,7 @@ class _Section(Schema):
 def _field(attribute: "dataclasses.Field[Any]") -> fields.Field[Any]:
     metadata = attribute.metadata
     return metadata["kind"](  # type: ignore[no-any-return]
-        load_default=attribute.default,
+        load_default=metadata["default"],
         data_key=metadata["key"] or attribute.name.replace("_", "-"),
         validate=metadata["check"],
         metadata={"doc": metadata["doc"], "secret": metadata["secret"]},

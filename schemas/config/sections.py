@@ -10,10 +10,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from marshmallow import ValidationError
 from marshmallow.validate import OneOf, Range
 
-from schemas.config.fields import Address, Directory, Duration, Flag, Size, Text, Whole
-from schemas.config.section import only, setting
+from schemas.config.fields import Address, Directory, Duration, Flag, Size, Text, TextMap, Texts, Whole
+from schemas.config.section import only, setting, table_of
+from schemas.duration import format_go_duration
 
 LEVELS = ("DEBUG", "INFO", "WARN", "ERROR")
 
@@ -162,7 +164,37 @@ class Engine:
     max_batch_messages: int = setting(
         5000, Whole, "How many messages at most are decoded as one frame.", check=_AT_LEAST_1
     )
-    max_batch_bytes: int = setting(8 << 20, Size, "How many bytes at most are decoded as one frame.", check=_POSITIVE)
+    max_batch_bytes: int = setting(2 << 20, Size, "How many bytes at most are decoded as one frame.", check=_POSITIVE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class UdfFunction:
+    """[udf.functions.NAME]: a function that scripts use as `@NAME()`, run as a process or reached over a socket."""
+
+    prog: str = setting("", Text, "The program. Each node that uses the function starts one of its own.")
+    args: tuple[str, ...] = setting((), Texts, "Its arguments.")
+    env: Mapping[str, str] = setting(MappingProxyType({}), TextMap, "Variables to set in its environment.")
+    socket: str = setting("", Text, "In place of a program: a unix socket that somebody listens on.")
+    timeout: float = setting(10.0, Duration, "How long it may be silent before it counts as dead and is restarted.")
+
+    def __post_init__(self) -> None:
+        if self.timeout <= 1e-3:
+            raise ValidationError(f"timeout is too small: {format_go_duration(round(self.timeout * 1e9))}")
+        if self.socket and (self.prog or self.args or self.env):
+            raise ValidationError("both socket and process config provided")
+        if not self.socket and not self.prog:
+            raise ValidationError("must set either prog or socket")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Udf:
+    """[udf]: user defined functions. The gateway asks them for their options, engine workers run them."""
+
+    functions: Mapping[str, UdfFunction] = setting(
+        MappingProxyType({}),
+        table_of(UdfFunction),
+        "The functions, one table each: [udf.functions.NAME] with prog, args, env and timeout, or socket and timeout.",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,4 +220,5 @@ class Config:
     storage: Storage = field(default_factory=Storage)
     nats: Nats = field(default_factory=Nats)
     engine: Engine = field(default_factory=Engine)
+    udf: Udf = field(default_factory=Udf)
     sections: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))

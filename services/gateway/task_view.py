@@ -109,7 +109,7 @@ _FIELDS: Mapping[str, Callable[[_Shown], Any]] = {
     "dot": _dot,
     "status": lambda s: s.record["status"],
     "executing": lambda s: executing(s.record),
-    "error": lambda s: s.record["error"],
+    "error": lambda s: s.record["error"] or (s.stats or {}).get("error", "") or s.scripts.problem(s.record),
     "stats": lambda s: s.stats,
     "created": lambda s: rfc3339(s.record["created"]),
     "modified": lambda s: rfc3339(s.record["modified"]),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from grammar.tickscript.ast import NOWHERE, Link, Position, TickscriptError
 from services.pipeline.arguments import ArgumentError, DoubleQuotes, fill_arguments, fill_property
+from services.pipeline.functions import FunctionProperties, FunctionUnavailable, node_spec
 from services.pipeline.graph import Graph, GraphNode
 from services.pipeline.sources import SOURCES
 from services.pipeline.spec import (
@@ -44,7 +45,7 @@ class ChainBuilder:
             return self._chained(at, link, arguments)
         if link.operator == ".":
             return self._set(at, link, arguments)
-        raise self._unknown(at, link)
+        return self._function(at, link)
 
     def add(self, name: str, parents: Sequence[GraphNode], properties: Properties) -> GraphNode:
         """A new node for one that is made of several."""
@@ -65,6 +66,20 @@ class ChainBuilder:
         others = _given_nodes(properties)
         parents = [*others, parent] if spec.own_parent_last else [parent, *others]
         return self._place(spec, properties, parents, parent.provides)
+
+    def _function(self, at: GraphNode | PartOf, link: Link) -> GraphNode:
+        """A user defined function. It hangs on any node, `stream` too; its arguments do not count."""
+        function = self._registry.functions.get(link.name)
+        if function is None:
+            raise self._unknown(at, link)
+        if function.problem:
+            text = f"{link.position}: UDF {link.name} cannot be used: {function.problem}"
+            raise FunctionUnavailable(text, link.position)
+        self._position = link.position
+        parent = at.node if isinstance(at, PartOf) else at
+        node = self._place(node_spec(function), FunctionProperties(function), (parent,), function.wants)
+        node.wants = function.wants
+        return node
 
     def _place(
         self, spec: NodeSpec, properties: Properties, parents: Sequence[GraphNode], comes: Edge | None = None
@@ -93,6 +108,12 @@ class ChainBuilder:
 
     def _set(self, at: GraphNode | PartOf, link: Link, arguments: Sequence[Value]) -> Value:
         node = at.node if isinstance(at, PartOf) else at
+        if isinstance(node.properties, FunctionProperties) and link.name in node.properties.function.options:
+            try:
+                node.properties.set(link.name, arguments)
+            except ValueError as e:
+                raise _error(link.position, str(e)) from None
+            return at
         found = _property(at, link.name)
         if found is not None:
             owner, spec = found
@@ -137,10 +158,14 @@ class ChainBuilder:
         name, on, kind = link.name, go_type(at), _LINK_KINDS[link.operator]
         known = _property(at, name) is not None or name in _QUIET
         known = known or (node.spec.takes_handlers and name in self._registry.handlers)
+        if isinstance(node.properties, FunctionProperties):
+            known = known or name in node.properties.function.options
         if known and link.operator != ".":
             hint = f"but property does exist. Use '.' operator instead: 'node.{name}(..)'."
         elif link.operator != "|" and self._node(node, name) is not None:
             hint = f"but chaining method does exist. Use '|' operator instead: 'node|{name}(..)'."
+        elif link.operator != "@" and name in self._registry.functions:
+            hint = f"but dynamic method does exist. Use '@' operator instead: 'node@{name}(..)'."
         else:
             return _error(link.position, f'no method or property "{name}" on {on}')
         return _error(link.position, f'no {kind} method "{name}" on {on}, {hint}')

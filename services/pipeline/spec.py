@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from grammar.tickscript.ast import Expression, Lambda
 
 if TYPE_CHECKING:
+    from services.pipeline.functions import FunctionSpec
     from services.pipeline.graph import GraphNode
 
 
@@ -283,7 +284,7 @@ class HandlerUse:
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """All nodes and handlers that scripts may use: plain maps by name. Tests make their own.
+    """All nodes, handlers and user defined functions that scripts may use: maps by name. Tests make their own.
 
     `constant` works out an expression without vars to a bool, int, float, str or Duration, and raises ValueError,
     in the reference's words, where there is no value. Without it no var can be computed.
@@ -292,3 +293,4 @@ class Registry:
     nodes: Mapping[str, NodeSpec]
     handlers: Mapping[str, HandlerSpec] = field(default_factory=dict)
     constant: Callable[[Expression], Any] | None = None
+    functions: Mapping[str, FunctionSpec] = field(default_factory=dict)

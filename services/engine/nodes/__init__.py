@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from services.engine.expressions.constant import constant
 from services.engine.node import Node
+from services.pipeline.functions import FunctionSpec
 from services.pipeline.spec import HandlerSpec, Registry
 
 
@@ -23,6 +24,9 @@ def classes() -> Mapping[str, type[Node]]:
     return found
 
 
-def registry(handlers: Mapping[str, HandlerSpec] | None = None) -> Registry:
-    """What scripts may use: the nodes of this folder, and the alert handlers given."""
-    return Registry({name: cls.spec for name, cls in classes().items()}, dict(handlers or {}), constant)
+def registry(
+    handlers: Mapping[str, HandlerSpec] | None = None, functions: Mapping[str, FunctionSpec] | None = None
+) -> Registry:
+    """What scripts may use: the nodes of this folder, the alert handlers and the user defined functions given."""
+    nodes = {name: cls.spec for name, cls in classes().items()}
+    return Registry(nodes, dict(handlers or {}), constant, {} if functions is None else functions)

@@ -1,0 +1,114 @@
+"""What a function sends back, as frames and batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from services.engine.column import IntArray, Value
+from services.engine.frame import Batches, Frame, Message, points_of
+from services.engine.series import Dimensions, Group, Series, SeriesTable
+
+Tags = tuple[tuple[str, str], ...]
+
+
+class Batch:
+    """A batch that a function has sent: its BeginBatch and points, and its EndBatch once that has come."""
+
+    __slots__ = ("begin", "end", "points")
+
+    def __init__(self, begin: Any) -> None:
+        self.begin = begin
+        self.points: list[Any] = []
+        self.end: Any = None
+
+
+def frames(points: Sequence[Any], causes: Sequence[int], given: Dimensions, table: SeriesTable) -> list[Message]:
+    """Points of a stream, as frames of points that are grouped alike.
+
+    Points are grouped by the dimensions that they say. given: those that the function's input has; points that keep
+    to what a group by * comes to for them are grouped by * still.
+    """
+    cuts: list[int] = []
+    dimensions: list[Dimensions] = []
+    series, groups = [], []
+    for i, p in enumerate(points):
+        tags, names = dict(p.tags), tuple(sorted(p.dimensions))
+        series.append(table.number(Series(p.database, p.retentionPolicy, p.name, tuple(sorted(tags.items())))))
+        group = Group(tuple((k, tags.get(k, "")) for k in names), p.name if p.byName else "", p.byName)
+        groups.append(table.group_number(group))
+        own = Dimensions(names, p.byName)
+        if given.star and given.by_name == p.byName and names == tuple(sorted(tags.keys() - set(given.exclude))):
+            own = given
+        if not dimensions or dimensions[-1] != own:
+            cuts.append(i)
+            dimensions.append(own)
+    out: list[Message] = []
+    for begin, end, own in zip(cuts, [*cuts[1:], len(points)], dimensions, strict=True):
+        part = points[begin:end]
+        made = points_of([p.time for p in part], series[begin:end], [fields_of(p) for p in part])
+        numbers = np.array(groups[begin:end], dtype=np.int32)
+        out.append(Frame(made, numbers, own, np.array(causes[begin:end], dtype=np.int64)))
+    return out
+
+
+def batches(
+    came: Sequence[Batch], causes: Sequence[int], given: Dimensions, place: tuple[str, str], table: SeriesTable
+) -> list[Message]:
+    """Batches. Their tags are what they are grouped by.
+
+    place: the database and retention policy of their points, of which the protocol says nothing for batches.
+    """
+    out: list[Message] = []
+    begin = 0
+    kinds = [_batch_dimensions(b, given) for b in came]
+    for end in range(1, len(came) + 1):
+        if end == len(came) or kinds[end] != kinds[begin]:
+            out.append(_batches(came[begin:end], causes[begin:end], kinds[begin], place, table))
+            begin = end
+    return out
+
+
+def _batches(
+    came: Sequence[Batch], causes: Sequence[int], dimensions: Dimensions, place: tuple[str, str], table: SeriesTable
+) -> Batches:
+    names = [b.end.name for b in came]
+    groups = [
+        table.group_number(Group(_tags(b.end), name if b.begin.byName else "", b.begin.byName))
+        for b, name in zip(came, names, strict=True)
+    ]
+    series = [
+        table.number(Series(*place, name, _tags(p))) for b, name in zip(came, names, strict=True) for p in b.points
+    ]
+    points = [p for b in came for p in b.points]
+    offsets: IntArray = np.cumsum([0, *(len(b.points) for b in came)])
+    return Batches(
+        points_of([p.time for p in points], series, [fields_of(p) for p in points]),
+        offsets.astype(np.intp),
+        np.array(groups, dtype=np.int32),
+        names,
+        np.array([b.end.tmax for b in came], dtype=np.int64),
+        dimensions,
+        np.array(causes, dtype=np.int64),
+    )
+
+
+def _batch_dimensions(batch: Batch, given: Dimensions) -> Dimensions:
+    own = Dimensions(tuple(sorted(batch.end.tags)), batch.begin.byName)
+    return given if given.star and given.by_name == own.by_name else own
+
+
+def _tags(message: Any) -> Tags:
+    return tuple(sorted(message.tags.items()))
+
+
+def fields_of(point: Any) -> dict[str, Value]:
+    """A point's fields. Of fields with one name and several types, a bool counts before a float, an int, a string."""
+    return {
+        **point.fieldsString,
+        **point.fieldsInt,
+        **point.fieldsDouble,
+        **point.fieldsBool,
+    }
