@@ -20,6 +20,10 @@ class DefinedSchema(DefinitionSchema):
     id = fields.String(required=True)
     status = fields.String(required=True, validate=validate.OneOf(STATUSES))
     created = fields.String(required=True, metadata={"doc": "RFC 3339."})
+    template_sequence = fields.Integer(
+        data_key="template-sequence",
+        metadata={"doc": "Where its template stood: the event counts only if it still stands there."},
+    )
 
 
 class UpdatedSchema(DefinedSchema):

@@ -26,11 +26,20 @@ class Scripts:
         self._registry = registry
         self.parse = lru_cache(_KEPT)(parse)
         self.formatted = lru_cache(_KEPT)(self._formatted)
+        self.template = lru_cache(_KEPT)(self._template)
         self._compiled = lru_cache(_KEPT)(self._compile)
 
     def compile(self, script: str, vars: Mapping[str, Any]) -> Compiled:
         """The graph of a script with these vars (as JSON). Raises TickscriptError."""
         return self._compiled(script, orjson.dumps(vars, option=orjson.OPT_SORT_KEYS))
+
+    def problem(self, definition: Mapping[str, Any]) -> str:
+        """Why a task's definition cannot run as it stands; empty where nothing is wrong with it."""
+        try:
+            self.compile(definition["script"], definition["vars"])
+        except TickscriptError as error:
+            return str(error)
+        return ""
 
     def dot(
         self, id: str, definition: Mapping[str, Any], stats: Mapping[str, Any] | None = None, view: str = "attributes"
@@ -47,6 +56,10 @@ class Scripts:
             return format_script(self.parse(text))
         except TickscriptError:
             return text
+
+    def _template(self, text: str) -> Compiled:
+        """The graph of a template's script, whose vars may lack values. Raises TickscriptError."""
+        return compile_script(self.parse(text), self._registry, template=True)
 
     def _compile(self, text: str, vars: bytes) -> Compiled:
         return compile_script(self.parse(text), self._registry, parse_vars(orjson.loads(vars)))

@@ -1,4 +1,4 @@
-"""What this gateway knows of tasks: its fold over EVENTS, and waiting for the fold to get somewhere."""
+"""What this gateway knows of tasks and templates: its fold over EVENTS, and waiting for the fold to get somewhere."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from services.bus.connection import Bus
 from services.bus.events import Event, decode
 from services.bus.streams import EVENTS
 from services.store.projection import Change, Projection
-from services.store.projections import tasks
+from services.store.projections import tasks, templates
 from services.store.projections.tasks import Record
 from services.store.store import Store
 
 _FOLD_SECONDS = 10.0
+_LAST = {"task": tasks.LAST, "template": templates.LAST_TEMPLATE}
 
 
 class TaskState:
@@ -51,9 +52,26 @@ class TaskState:
         """All tasks' ids, in the order of their bytes."""
         return sorted(self._projection.state.bucket(tasks.TASKS), key=str.encode)
 
-    def last(self, id: str) -> int:
-        """The last sequence of the events under this id, 0 where there never was one."""
-        return self._projection.state.get(tasks.LAST, id) or 0
+    def template(self, id: str) -> Record | None:
+        """A template's record (see services.store.projections.templates), None where there is no such template."""
+        return templates.template_of(self._projection.state, id)
+
+    def template_ids(self) -> list[str]:
+        """All templates' ids, in the order of their bytes."""
+        return sorted(self._projection.state.bucket(templates.TEMPLATES), key=str.encode)
+
+    def tasks_of(self, template: str) -> dict[str, Record]:
+        """The records of the tasks made from a template, by id."""
+        return templates.tasks_of(self._projection.state, template)
+
+    def undone(self, seq: int) -> Record | None:
+        """What took back the change of a template that this event was: {"sequence", "task", "error"}; None: nothing."""
+        undone: Record | None = self._projection.state.get(templates.UNDONE, str(seq))
+        return undone
+
+    def last(self, kind: str, id: str) -> int:
+        """The last sequence of the events of `task` or `template` under this id, 0 where there never was one."""
+        return self._projection.state.get(_LAST[kind], id) or 0
 
     def counted(self, seq: int) -> bool:
         """Whether an event had an effect, or was left aside because it came too late."""

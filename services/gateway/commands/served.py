@@ -16,6 +16,8 @@ from services.bus.subjects import command_subject
 from services.gateway.commands.refusal import Refusal, invalid_json
 from services.gateway.commands.task_reads import TaskReads
 from services.gateway.commands.tasks import TaskCommands
+from services.gateway.commands.template_reads import TemplateReads
+from services.gateway.commands.templates import TemplateCommands
 
 QUEUE = "gateway"
 """Of all gateways one answers each command."""
@@ -26,32 +28,59 @@ Command = Callable[[Any], Awaitable[Reply]]
 _log = logs.get("gateway")
 
 
-def serve_commands(bus: Bus, commands: TaskCommands, reads: TaskReads) -> list[Answering]:
-    """Answer `tickbus.command.task.*`; end it by stopping what this gives."""
+def serve_commands(bus: Bus, kinds: Mapping[str, Mapping[str, Command]]) -> list[Answering]:
+    """Answer `tickbus.command.<kind>.<verb>`; end it by stopping what this gives."""
+    return [
+        bus.answer(command_subject(kind, verb), _handler(run), QUEUE)
+        for kind, verbs in kinds.items()
+        for verb, run in verbs.items()
+    ]
+
+
+def task_verbs(commands: TaskCommands, reads: TaskReads) -> Mapping[str, Command]:
+    """What can be done with tasks."""
 
     async def create(body: Any) -> Reply:
         return 200, await reads.show(await commands.create(body))
 
     async def update(question: Any) -> Reply:
-        try:
-            given = UpdateCommandSchema().load(question)
-        except ValidationError as error:
-            raise invalid_json() from error
-        before, record = await commands.update(_id(given), given["body"])
+        id, body = _update(question, "task")
+        before, record = await commands.update(id, body)
         return 200, await reads.show(record) | {"error": before["error"]}
 
     async def delete(question: Any) -> Reply:
-        await commands.delete(_id(question))
+        await commands.delete(_id(question, "task"))
         return 204, None
 
     async def get(question: Any) -> Reply:
-        return 200, await reads.get(_id(question), question)
+        return 200, await reads.get(_id(question, "task"), question)
 
     async def list_(question: Any) -> Reply:
         return 200, await reads.list(question)
 
-    verbs: Mapping[str, Command] = {"create": create, "update": update, "delete": delete, "get": get, "list": list_}
-    return [bus.answer(command_subject("task", verb), _handler(run), QUEUE) for verb, run in verbs.items()]
+    return {"create": create, "update": update, "delete": delete, "get": get, "list": list_}
+
+
+def template_verbs(commands: TemplateCommands, reads: TemplateReads) -> Mapping[str, Command]:
+    """What can be done with templates."""
+
+    async def create(body: Any) -> Reply:
+        return 200, reads.show(await commands.create(body))
+
+    async def update(question: Any) -> Reply:
+        return 200, reads.show(await commands.update(*_update(question, "template")))
+
+    async def delete(question: Any) -> Reply:
+        await commands.delete(_id(question, "template"))
+        return 204, None
+
+    async def get(question: Any) -> Reply:
+        return 200, reads.get(_id(question, "template"), question)
+
+    async def list_(question: Any) -> Reply:
+        return 200, reads.list(question)
+
+    return {"create": create, "update": update, "delete": delete, "get": get, "list": list_}
 
 
 def _handler(run: Command) -> Callable[[bytes, Mapping[str, str]], Awaitable[bytes]]:
@@ -75,8 +104,16 @@ def _json(data: bytes) -> Any:
         raise invalid_json() from error
 
 
-def _id(question: Any) -> str:
+def _update(question: Any, kind: str) -> tuple[str, Any]:
+    try:
+        given = UpdateCommandSchema().load(question)
+    except ValidationError as error:
+        raise invalid_json() from error
+    return _id(given, kind), given["body"]
+
+
+def _id(question: Any, kind: str) -> str:
     id = question.get("id") if isinstance(question, dict) else None
     if not isinstance(id, str) or not id:
-        raise Refusal(400, "must specify task id")
+        raise Refusal(400, f"must specify {kind} id")
     return id

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import Schema, ValidationError
-
 from schemas.api.task import GetTaskSchema, ListTasksSchema
 from services.bus.errors import BusError
+from services.gateway.commands.listing import Page, check_fields, load, raw_script
 from services.gateway.commands.refusal import Refusal
 from services.gateway.engine import Engine
-from services.gateway.glob import compile_glob
 from services.gateway.scripts import Scripts
 from services.gateway.state import TaskState
 from services.gateway.task_view import LIST_FIELDS, NEED_STATS, Layout, show
@@ -18,8 +16,6 @@ from services.store.projections.tasks import Record, executing
 
 LIVE = "main"
 """The replay-id that means the live task."""
-
-_DEFAULT_LIMIT = 100
 
 
 class TaskReads:
@@ -42,7 +38,7 @@ class TaskReads:
         record = self._state.get(id)
         if record is None:
             raise Refusal(404, "no task exists")
-        given = _load(GetTaskSchema(), parameters)
+        given = load(GetTaskSchema(), parameters)
         layout = _layout(given)
         if given["replay_id"] not in ("", LIVE):
             raise Refusal(400, f"no running replay with ID: {given['replay_id']}")
@@ -50,18 +46,12 @@ class TaskReads:
 
     async def list(self, parameters: Any) -> dict[str, Any]:
         """GET /tasks: in the order of the ids' bytes. Raises Refusal; an unknown field is only noticed on a task."""
-        given = _load(ListTasksSchema(), parameters)
+        given = load(ListTasksSchema(), parameters)
         layout = _layout(given)
-        offset = _integer("offset", given["offset"], 0)
-        limit = _integer("limit", given["limit"], _DEFAULT_LIMIT)
+        chosen = Page(given).of(self._state.ids())
         fields = [*given["fields_"], "id", "link"] if given["fields_"] else list(LIST_FIELDS)
-        ids = self._state.ids()
-        if given["pattern"]:
-            glob = compile_glob(given["pattern"])
-            ids = [id for id in ids if glob.fullmatch(id)]
-        chosen = ids[max(offset, 0) :][: max(limit, 0)]
-        if chosen and (unknown := next((field for field in fields if field not in LIST_FIELDS), None)) is not None:
-            raise Refusal(400, f'unsupported field "{unknown}"')
+        if chosen:
+            check_fields(fields, LIST_FIELDS)
         records = [record for id in chosen if (record := self._state.get(id)) is not None]
         running = [record["id"] for record in records if executing(record)]
         stats = await self._engine.all_stats(running) if NEED_STATS & set(fields) else {}
@@ -81,27 +71,8 @@ class TaskReads:
         return answer
 
 
-def _load(schema: Schema, parameters: Any) -> dict[str, Any]:
-    try:
-        loaded: dict[str, Any] = schema.load(parameters)
-    except ValidationError as error:
-        raise Refusal(400, f"invalid parameters: {error}") from error
-    return loaded
-
-
 def _layout(given: dict[str, Any]) -> Layout:
-    script_format, dot_view = given["script_format"], given["dot_view"]
-    if script_format not in ("", "formatted", "raw"):
-        raise Refusal(400, f'invalid script-format parameter "{script_format}"')
+    raw, dot_view = raw_script(given), given["dot_view"]
     if dot_view not in ("", "attributes", "labels"):
         raise Refusal(400, f'invalid dot-view parameter "{dot_view}"')
-    return Layout(script_format == "raw", dot_view or "attributes")
-
-
-def _integer(name: str, text: str, default: int) -> int:
-    if not text:
-        return default
-    digits = text[1:] if text[0] in "+-" else text
-    if not (digits.isascii() and digits.isdigit() and len(digits) < 19):
-        raise Refusal(400, f'invalid {name} parameter "{text}" must be an integer')
-    return int(text)
+    return Layout(raw, dot_view or "attributes")

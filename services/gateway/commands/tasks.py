@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import time
 import uuid
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
-from weakref import WeakValueDictionary
 
 from marshmallow import Schema, ValidationError
 
@@ -17,11 +13,8 @@ from grammar.tickscript.ast import TickscriptError
 from schemas.api.task import CreateTaskSchema, UpdateTaskSchema
 from services import log as logs
 from services.bus.connection import Bus
-from services.bus.errors import BusError, WrongSequence
-from services.bus.streams import WRITES
-from services.bus.subjects import escape
 from services.bus.times import from_nanoseconds
-from services.gateway.commands.publish import publish
+from services.gateway.commands.decisions import Decisions
 from services.gateway.commands.refusal import Refusal, invalid_json
 from services.gateway.scripts import Scripts
 from services.gateway.state import TaskState
@@ -32,12 +25,7 @@ from services.store.projections.tasks import Record, definition_of
 RUN_SECONDS = 10.0
 """How long an answer waits for a worker to say that a task runs, or does not any more."""
 
-_ATTEMPTS = 20
 _log = logs.get("gateway")
-
-
-class _Changed(Exception):
-    """The task is no longer what the decision rested on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +40,28 @@ class _Request:
     vars: dict[str, Any]
     vars_error: str
 
+    def only_disables(self, record: Record) -> bool:
+        """Whether nothing but stopping is asked for: that needs no definition that could still run."""
+        same_id = self.id in ("", record["id"])
+        changes = self.template_id or self.dbrps or self.script or self.vars or self.vars_error
+        return self.status == "disabled" and same_id and not changes
+
+
+@dataclass(slots=True)
+class _Done:
+    """How far an update is. before: the record as it was first. disabled: the event that ended a run, 0 for none."""
+
+    before: Record | None = None
+    disabled: int = 0
+
 
 class TaskCommands:
     """Each command is decided on the fold, and decided anew where somebody else was first."""
 
     def __init__(self, bus: Bus, state: TaskState, scripts: Scripts) -> None:
-        self._bus = bus
         self._state = state
         self._scripts = scripts
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._seen: dict[str, int] = {}
+        self._decisions = Decisions(bus, state, "task")
 
     async def create(self, body: Any) -> Record:
         """Define a task, and run it if it is to be enabled; gives its record. Raises Refusal.
@@ -71,16 +71,14 @@ class TaskCommands:
         """
         request = _read(CreateTaskSchema(), body)
         id = request.id or str(uuid.uuid4())
-        _check_id(id)
-        async with self._alone(id):
-            for _ in range(_ATTEMPTS):
-                definition = self._new_definition(id, request)
-                now = {"id": id, "status": "disabled", "created": from_nanoseconds(time.time_ns())}
-                with contextlib.suppress(_Changed):
-                    await self._publish(id, "defined", definition | now)
-                    break
-            else:
-                raise _too_busy(id)
+        self._decisions.check_id(id)
+
+        async def define() -> None:
+            now = {"id": id, "status": "disabled", "created": from_nanoseconds(time.time_ns())}
+            await self._decisions.publish(id, "defined", self._new_definition(id, request) | now)
+
+        async with self._decisions.alone(id):
+            await self._decisions.decide(id, define)
             enabled = await self._enable(id) if request.status == "enabled" else 0
         if enabled:
             await self._started(id, enabled)
@@ -92,88 +90,97 @@ class TaskCommands:
         Enabling answers once a worker runs the task (500 with the reason if it cannot), disabling once it has stopped.
         """
         request = _read(UpdateTaskSchema(), body)
-        async with self._alone(id, request.id):
-            before, enabled, disabled = await self._update(id, request)
-        if disabled:
-            await self._stopped(id, disabled)
+        done = _Done()
+
+        async def update() -> int:
+            return await self._update(id, request, done)
+
+        async with self._decisions.alone(id, request.id):
+            enabled = await self._decisions.decide(id, update)
+        if done.disabled:
+            await self._stopped(id, done.disabled)
         new_id = request.id or id
         if enabled:
             await self._started(new_id, enabled)
-        return before, self._there(new_id)
+        return done.before or {}, self._there(new_id)
 
     async def delete(self, id: str) -> None:
         """Delete a task and stop it; no error where there is none. Raises Refusal."""
-        async with self._alone(id):
-            for _ in range(_ATTEMPTS):
-                record = self._state.get(id)
-                if record is None:
-                    return
-                with contextlib.suppress(_Changed):
-                    deleted = await self._publish(id, "deleted", {"position": await self._position()})
-                    break
-            else:
-                raise _too_busy(id)
-        if _runs(record):
+
+        async def delete() -> int:
+            record = self._state.get(id)
+            if record is None:
+                return 0
+            deleted = await self._decisions.publish(id, "deleted", {"position": await self._decisions.position()})
+            return deleted if _runs(record) else 0
+
+        async with self._decisions.alone(id):
+            deleted = await self._decisions.decide(id, delete)
+        if deleted:
             await self._stopped(id, deleted)
 
     def _new_definition(self, id: str, request: _Request) -> dict[str, Any]:
         if self._state.get(id) is not None:
             raise Refusal(400, f"task {id} already exists")
-        if request.template_id:
-            raise Refusal(400, f"unknown template {request.template_id}: err: no template exists")
-        if not request.script:
+        template = self._template(request.template_id)
+        script = template["script"] if template else request.script
+        if not script:
             raise Refusal(400, "must provide TICKscript")
         if request.vars_error:
             raise Refusal(400, request.vars_error)
-        definition = self._compiled(request.script, request.vars)
+        definition = self._compiled(script, request.vars)
         own = definition["dbrps"]
         if not own and not request.dbrps:
             raise Refusal(400, "must specify dbrp")
         if own and request.dbrps:
             raise Refusal(400, "cannot specify dbrp in both implicitly and explicitly")
-        return definition | {"dbrps": own or request.dbrps, "template-id": ""}
+        return definition | {"dbrps": own or request.dbrps} | _made_from(template)
 
-    async def _update(self, id: str, request: _Request) -> tuple[Record, int, int]:
-        """The record as it was, and the events that enabled and disabled it, 0 for none to wait for."""
-        before: Record | None = None
-        enabled = disabled = 0
-        for _ in range(_ATTEMPTS):
-            record = self._state.get(id)
-            if record is None:
-                raise Refusal(404, "task does not exist, cannot update")
-            before = before or record
-            definition = self._changed_definition(record, request)
-            with contextlib.suppress(_Changed):
-                if request.status == "disabled" and record["status"] == "enabled":
-                    event = await self._publish(id, "disabled", {"position": await self._position()})
-                    disabled = event if _runs(record) else 0
-                renamed = await self._redefine(id, request.id or id, definition)
-                if renamed and request.status != "disabled" and record["status"] == "enabled":
-                    enabled, disabled = renamed, renamed if _runs(record) else 0
-                elif request.status == "enabled" and record["status"] == "disabled":
-                    enabled = await self._enable(request.id or id)
-                return before, enabled, disabled
-        raise _too_busy(id)
+    async def _update(self, id: str, request: _Request, done: _Done) -> int:
+        """Carry on with an update; gives the event that enabled the task, 0 for none to wait for."""
+        record = self._state.get(id)
+        if record is None:
+            raise Refusal(404, "task does not exist, cannot update")
+        done.before = done.before or record
+        definition = self._changed_definition(record, request)
+        if request.status == "disabled" and record["status"] == "enabled":
+            position = await self._decisions.position()
+            event = await self._decisions.publish(id, "disabled", {"position": position})
+            done.disabled = event if _runs(record) else 0
+        renamed = await self._redefine(id, request.id or id, definition)
+        if renamed and request.status != "disabled" and record["status"] == "enabled":
+            done.disabled = renamed if _runs(record) else 0
+            return renamed
+        if request.status == "enabled" and record["status"] == "disabled":
+            return await self._enable(request.id or id)
+        return 0
 
     def _changed_definition(self, record: Record, request: _Request) -> dict[str, Any]:
         """What the task is to be. Empty parts of a request change nothing; vars are replaced as a whole."""
         if request.id and request.id != record["id"]:
-            _check_id(request.id)
+            self._decisions.check_id(request.id)
             if self._state.get(request.id) is not None:
                 raise Refusal(500, "failed to create new task during ID change: task already exists")
-        if request.template_id:
-            raise Refusal(400, f"unknown template {request.template_id}: err: no template exists")
-        script = request.script or record["script"]
-        if request.script and not request.dbrps and self._dbrps(record["script"]) and not self._dbrps(script):
-            raise Refusal(400, "must specify dbrp")
+        if request.only_disables(record):
+            return definition_of(record) | {"template-id": record["template-id"]}
+        template = self._template(request.template_id or record["template-id"])
+        script = template["script"] if template else request.script or record["script"]
         own = self._dbrps(script)
+        if template is None and request.script and not own and not request.dbrps and self._dbrps(record["script"]):
+            raise Refusal(400, "must specify dbrp")
         if own and request.dbrps:
             raise Refusal(400, "cannot specify dbrp in implicitly and explicitly")
         if request.vars_error:
             raise Refusal(400, request.vars_error)
         definition = self._compiled(script, request.vars or record["vars"])
-        dbrps = own or request.dbrps or record["dbrps"]
-        return definition | {"dbrps": dbrps, "template-id": record["template-id"]}
+        return definition | {"dbrps": own or request.dbrps or record["dbrps"]} | _made_from(template)
+
+    def _template(self, id: str) -> Record | None:
+        """The template of this id, None for the empty one. Raises Refusal where it is not there."""
+        template = self._state.template(id) if id else None
+        if id and template is None:
+            raise Refusal(400, f"unknown template {id}: err: no template exists")
+        return template
 
     def _compiled(self, script: str, vars: dict[str, Any]) -> dict[str, Any]:
         """Type, script, vars and the script's own dbrps, everything checked."""
@@ -194,7 +201,7 @@ class TaskCommands:
         """Store a changed definition; gives the event's sequence if it was a rename, else 0."""
         record = self._there(id)
         kept = definition_of(record) | {"template-id": record["template-id"]}
-        if new_id == id and definition == kept:
+        if new_id == id and definition | kept == definition:
             return 0
         data = definition | {
             "id": new_id,
@@ -202,53 +209,22 @@ class TaskCommands:
             "created": from_nanoseconds(record["created"]),
         }
         if new_id == id:
-            await self._publish(id, "updated", data)
+            await self._decisions.publish(id, "updated", data)
             return 0
         data |= {"was": id, "was-sequence": record["sequence"]}
         if record["status"] == "enabled":
-            data["position"] = await self._position()
-        return await self._publish(new_id, "updated", data)
+            data["position"] = await self._decisions.position()
+        return await self._decisions.publish(new_id, "updated", data)
 
     async def _enable(self, id: str) -> int:
         """Enable a task that is there; gives the event's sequence, 0 where somebody else has enabled it."""
-        for _ in range(_ATTEMPTS):
-            record = self._there(id)
-            if record["status"] == "enabled":
+
+        async def enable() -> int:
+            if self._there(id)["status"] == "enabled":
                 return 0
-            with contextlib.suppress(_Changed):
-                return await self._publish(id, "enabled", {"position": await self._position()})
-        raise _too_busy(id)
+            return await self._decisions.publish(id, "enabled", {"position": await self._decisions.position()})
 
-    async def _publish(self, id: str, what: str, data: dict[str, Any]) -> int:
-        """Store a fact and wait until the fold has it; gives its sequence.
-
-        Raises _Changed where the task was changed by somebody else first; the fold then knows of that change.
-        """
-        last = max(self._state.last(id), self._seen.get(id, 0))
-        try:
-            seq = await publish(self._bus, "task", id, what, data, last)
-        except WrongSequence as error:
-            await self._reached(error.last or 0)
-            # Events that cannot be read do not show in the fold, but count for JetStream.
-            self._seen[id] = error.last or 0
-            raise _Changed from error
-        self._seen.pop(id, None)
-        await self._reached(seq)
-        if not self._state.counted(seq):
-            raise _Changed
-        return seq
-
-    async def _reached(self, seq: int) -> None:
-        try:
-            await self._state.reached(seq)
-        except TimeoutError as error:
-            raise Refusal(503, "the change is stored, but this gateway does not see it yet") from error
-
-    async def _position(self) -> int:
-        try:
-            return await self._bus.last_sequence(WRITES)
-        except BusError as error:
-            raise Refusal(503, f"the bus cannot be reached: {error}") from error
+        return await self._decisions.decide(id, enable)
 
     async def _started(self, id: str, enabled: int) -> None:
         record = await self._state.ran(id, enabled, RUN_SECONDS)
@@ -270,14 +246,6 @@ class TaskCommands:
             raise Refusal(404, "no task exists")
         return record
 
-    @contextlib.asynccontextmanager
-    async def _alone(self, *ids: str) -> AsyncIterator[None]:
-        """One command at a time on these tasks, so that this gateway does not compete with itself."""
-        async with contextlib.AsyncExitStack() as stack:
-            for id in sorted({id for id in ids if id}):
-                await stack.enter_async_context(self._locks.setdefault(id, asyncio.Lock()))
-            yield
-
 
 def _read(schema: Schema, body: Any) -> _Request:
     try:
@@ -294,35 +262,12 @@ def _read(schema: Schema, body: Any) -> _Request:
     return _Request(data["id"], data["template_id"], data["dbrps"], data["script"], data["status"], given, vars_error)
 
 
-def _check_id(id: str) -> None:
-    if not all(c in "-._0123456789" or c.isalpha() for c in id):
-        raise Refusal(400, f"task ID must contain only letters, numbers, '-', '.' and '_'. {_quote(id)}")
-    try:
-        escape(id)
-    except ValueError as error:
-        raise Refusal(400, f"task ID is too long: {error}") from error
-
-
-def _quote(text: str) -> str:
-    """As Go quotes a string."""
-    shown = []
-    for c in text:
-        if c in '"\\':
-            shown.append("\\" + c)
-        elif c.isprintable():
-            shown.append(c)
-        else:
-            shown.append(_GO_ESCAPES.get(c) or (f"\\x{ord(c):02x}" if c < "\x80" else f"\\u{ord(c):04x}"))
-    return '"' + "".join(shown) + '"'
-
-
-_GO_ESCAPES = {"\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v"}
+def _made_from(template: Record | None) -> dict[str, Any]:
+    if template is None:
+        return {"template-id": ""}
+    return {"template-id": template["id"], "template-sequence": template["sequence"]}
 
 
 def _runs(record: Record) -> bool:
     """Whether a worker is at it, and will say that it has stopped."""
     return record["run"] is not None and record["run"]["state"] == "started"
-
-
-def _too_busy(id: str) -> Refusal:
-    return Refusal(503, f"task {id} is being changed by others, try again")

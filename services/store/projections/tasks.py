@@ -1,6 +1,7 @@
-"""What tasks there are, and how each fares: a fold over the events of the kinds `task` and `run`.
+"""What tasks and templates there are, and how each task fares: a fold over `task`, `template` and `run`.
 
-The shapes of the events are in schemas.events. The buckets of the state:
+The shapes of the events are in schemas.events. The buckets of the state, besides those of templates
+(services.store.projections.templates):
 
 `tasks`, by id, records of plain data:
     id, type, script, dbrps [{"db", "rp"}], vars, template-id   what defines the task
@@ -22,7 +23,7 @@ The shapes of the events are in schemas.events. The buckets of the state:
 `void`, by sequence: events that were left aside because they did not fit the state any more
 
 Events that do not fit are left aside by everybody alike: an update of a task that is not there, a rename whose task
-was changed meanwhile, what a worker says of a run that is no longer meant.
+was changed meanwhile, a task whose template was changed meanwhile, what a worker says of a run that is no longer meant.
 """
 
 from __future__ import annotations
@@ -32,20 +33,44 @@ from typing import Any, Protocol
 
 from marshmallow import Schema, ValidationError
 
-from schemas.events import run, task
+from schemas.events import run, task, template
 from services.store.projection import State
+from services.store.projections import templates
+from services.store.projections.records import (
+    ENDED,
+    TASKS,
+    Record,
+    definition_of,
+    end_run,
+    executing,
+    new_run,
+    task_of,
+)
 
-Record = dict[str, Any]
+__all__ = [
+    "ENDED",
+    "LAST",
+    "STOPPED",
+    "SUBJECTS",
+    "TASKS",
+    "VOID",
+    "Fact",
+    "Record",
+    "definition_of",
+    "executing",
+    "fold",
+    "task_of",
+]
 
-TASKS, LAST, ENDED, STOPPED, VOID = "tasks", "last", "ended", "stopped", "void"
-SUBJECTS = ("tickbus.event.task.>", "tickbus.event.run.>")
+LAST, STOPPED, VOID = "last", "stopped", "void"
+SUBJECTS = ("tickbus.event.task.>", "tickbus.event.template.>", "tickbus.event.run.>")
 
-_DEFINITION = ("type", "script", "dbrps", "vars")
 _SCHEMAS: dict[tuple[str, str], Schema] = {
     (kind, what): schema()
-    for kind, schemas in (("task", task.SCHEMAS), ("run", run.SCHEMAS))
+    for kind, schemas in (("task", task.SCHEMAS), ("template", template.SCHEMAS), ("run", run.SCHEMAS))
     for what, schema in schemas.items()
 }
+_LAST = {"task": LAST, "template": templates.LAST_TEMPLATE}
 
 
 class Fact(Protocol):
@@ -75,30 +100,14 @@ def fold(state: State, fact: Fact) -> None:
     except ValidationError as error:
         raise ValueError(f"{fact.kind} {fact.what} #{fact.seq}: {error}") from error
     counted = _FOLDS[fact.kind, fact.what](state, fact, data)
-    if fact.kind == "task":
-        state.put(LAST, fact.id, fact.seq)
+    if fact.kind in _LAST:
+        state.put(_LAST[fact.kind], fact.id, fact.seq)
         if not counted:
             state.put(VOID, str(fact.seq), True)
 
 
-def task_of(state: State, id: str) -> Record | None:
-    """The record of a task, None where there is none."""
-    record: Record | None = state.get(TASKS, id)
-    return record
-
-
-def definition_of(record: Record) -> Record:
-    """The part of a record that decides what runs."""
-    return {key: record[key] for key in _DEFINITION}
-
-
-def executing(record: Record) -> bool:
-    """Whether a worker runs the task."""
-    return record["run"] is not None and record["run"]["state"] == "started"
-
-
 def _defined(state: State, fact: Fact, data: Record) -> bool:
-    if task_of(state, fact.id) is not None:
+    if task_of(state, fact.id) is not None or templates.stale(state, data):
         return False
     record = {
         "id": fact.id,
@@ -119,7 +128,7 @@ def _defined(state: State, fact: Fact, data: Record) -> bool:
 def _updated(state: State, fact: Fact, data: Record) -> bool:
     was = data.get("was", fact.id)
     record = task_of(state, was)
-    if record is None:
+    if record is None or templates.stale(state, data):
         return False
     if was != fact.id and (task_of(state, fact.id) is not None or record["sequence"] != data.get("was_sequence")):
         return False
@@ -127,9 +136,9 @@ def _updated(state: State, fact: Fact, data: Record) -> bool:
     new |= {"id": fact.id, "modified": fact.time_ns, "sequence": fact.seq}
     if was != fact.id:
         state.delete(TASKS, was)
-        _end(state, was, fact.seq, data.get("position", 0), record)
+        end_run(state, was, fact.seq, data.get("position", 0), record)
         if new["run"] is not None:
-            new["run"] = _new_run(fact.seq, data.get("position", 0), new)
+            new["run"] = new_run(fact.seq, data.get("position", 0), new)
     state.put(TASKS, fact.id, new)
     return True
 
@@ -143,7 +152,7 @@ def _enabled(state: State, fact: Fact, data: Record) -> bool:
         "last_enabled": fact.time_ns,
         "modified": fact.time_ns,
         "sequence": fact.seq,
-        "run": _new_run(fact.seq, data["position"], record),
+        "run": new_run(fact.seq, data["position"], record),
     }
     state.put(TASKS, fact.id, record | changed)
     return True
@@ -153,7 +162,7 @@ def _disabled(state: State, fact: Fact, data: Record) -> bool:
     record = task_of(state, fact.id)
     if record is None or record["status"] == "disabled":
         return False
-    _end(state, fact.id, fact.seq, data["position"], record)
+    end_run(state, fact.id, fact.seq, data["position"], record)
     changed = {"status": "disabled", "modified": fact.time_ns, "sequence": fact.seq, "run": None}
     state.put(TASKS, fact.id, record | changed)
     return True
@@ -163,7 +172,7 @@ def _deleted(state: State, fact: Fact, data: Record) -> bool:
     record = task_of(state, fact.id)
     if record is None:
         return False
-    _end(state, fact.id, fact.seq, data["position"], record)
+    end_run(state, fact.id, fact.seq, data["position"], record)
     state.delete(TASKS, fact.id)
     return True
 
@@ -177,6 +186,11 @@ def _started(state: State, fact: Fact, data: Record) -> bool:
 
 
 def _failed(state: State, fact: Fact, data: Record) -> bool:
+    record = task_of(state, fact.id)
+    run = record["run"] if record is not None else None
+    never_began = run is not None and run["enabled"] == data["enabled"] and not run["started"]
+    if record is not None and never_began and templates.undo(state, fact, record, data["error"]):
+        return True
     return _told(state, fact, data["enabled"], {"state": "failed"}, data["error"])
 
 
@@ -190,14 +204,6 @@ def _stopped(state: State, fact: Fact, data: Record) -> bool:
     return True
 
 
-def _end(state: State, id: str, sequence: int, position: int, record: Record) -> None:
-    """Keep what a worker has to know to bring a run to its end, behind earlier runs that have not yet stopped."""
-    run = record["run"]
-    if run is not None:
-        ended = {"sequence": sequence, "position": position, "run": run}
-        state.put(ENDED, id, [*(state.get(ENDED, id) or ()), ended])
-
-
 def _told(state: State, fact: Fact, enabled: int, told: Record, error: str) -> bool:
     """What a worker says of the run that `enabled` began."""
     record = task_of(state, fact.id)
@@ -207,25 +213,13 @@ def _told(state: State, fact: Fact, enabled: int, told: Record, error: str) -> b
     return True
 
 
-def _new_run(enabled: int, position: int, record: Record) -> Record:
-    return {
-        "enabled": enabled,
-        "position": position,
-        "definition": definition_of(record),
-        "state": "starting",
-        "worker": "",
-        "alerts": [],
-        "started": 0,
-        "levels": {},
-    }
-
-
 _FOLDS: Mapping[tuple[str, str], Callable[[State, Fact, Record], bool]] = {
     ("task", "defined"): _defined,
     ("task", "updated"): _updated,
     ("task", "enabled"): _enabled,
     ("task", "disabled"): _disabled,
     ("task", "deleted"): _deleted,
+    **{("template", what): fold for what, fold in templates.FOLDS.items()},
     ("run", "started"): _started,
     ("run", "failed"): _failed,
     ("run", "stopped"): _stopped,

@@ -1,0 +1,95 @@
+"""What the commands of every kind share: deciding on the fold, and deciding anew where somebody else was first."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, TypeVar
+from weakref import WeakValueDictionary
+
+from grammar.gotemplate.strconv import quote
+from services.bus.connection import Bus
+from services.bus.errors import BusError, WrongSequence
+from services.bus.streams import WRITES
+from services.bus.subjects import escape
+from services.gateway.commands.publish import publish
+from services.gateway.commands.refusal import Refusal
+from services.gateway.state import TaskState
+
+T = TypeVar("T")
+
+_ATTEMPTS = 20
+
+
+class Changed(Exception):
+    """What the decision rested on is no longer so."""
+
+
+class Decisions:
+    """Decisions about the resources of one kind (`task`, `template`)."""
+
+    def __init__(self, bus: Bus, state: TaskState, kind: str) -> None:
+        self._bus = bus
+        self._state = state
+        self._kind = kind
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._seen: dict[str, int] = {}
+
+    async def decide(self, id: str, decision: Callable[[], Awaitable[T]]) -> T:
+        """What the decision gives; it is made again as long as it raises Changed. Refusal where that goes on."""
+        for _ in range(_ATTEMPTS):
+            with contextlib.suppress(Changed):
+                return await decision()
+        raise Refusal(503, f"{self._kind} {id} is being changed by others, try again")
+
+    async def publish(self, id: str, what: str, data: dict[str, Any]) -> int:
+        """Store a fact and wait until the fold has it; gives its sequence.
+
+        Raises Changed where the resource was changed by somebody else first; the fold then knows of that change.
+        """
+        last = max(self._state.last(self._kind, id), self._seen.get(id, 0))
+        try:
+            seq = await publish(self._bus, self._kind, id, what, data, last)
+        except WrongSequence as error:
+            await self.reached(error.last or 0)
+            # Events that cannot be read do not show in the fold, but count for JetStream.
+            self._seen[id] = error.last or 0
+            raise Changed from error
+        self._seen.pop(id, None)
+        await self.reached(seq)
+        if not self._state.counted(seq):
+            raise Changed
+        return seq
+
+    async def reached(self, seq: int) -> None:
+        """Wait until the fold has the event. Raises Refusal where that takes far too long."""
+        try:
+            await self._state.reached(seq)
+        except TimeoutError as error:
+            raise Refusal(503, "the change is stored, but this gateway does not see it yet") from error
+
+    async def position(self) -> int:
+        """The last write there is. Raises Refusal."""
+        try:
+            return await self._bus.last_sequence(WRITES)
+        except BusError as error:
+            raise Refusal(503, f"the bus cannot be reached: {error}") from error
+
+    @contextlib.asynccontextmanager
+    async def alone(self, *ids: str) -> AsyncIterator[None]:
+        """One command at a time on these resources, so that this gateway does not compete with itself."""
+        async with contextlib.AsyncExitStack() as stack:
+            for id in sorted({id for id in ids if id}):
+                await stack.enter_async_context(self._locks.setdefault(id, asyncio.Lock()))
+            yield
+
+    def check_id(self, id: str) -> None:
+        """Raises Refusal for what is no id."""
+        if not all(c in "-._0123456789" or c.isalpha() for c in id):
+            text = f"{self._kind} ID must contain only letters, numbers, '-', '.' and '_'. {quote(id)}"
+            raise Refusal(400, text)
+        try:
+            escape(id)
+        except ValueError as error:
+            raise Refusal(400, f"{self._kind} ID is too long: {error}") from error

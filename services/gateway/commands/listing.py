@@ -1,0 +1,62 @@
+"""What lists of every kind share: reading their parameters, and choosing by pattern, offset and limit."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from marshmallow import Schema, ValidationError
+
+from services.gateway.commands.refusal import Refusal
+from services.gateway.glob import compile_glob
+
+_DEFAULT_LIMIT = 100
+
+
+def load(schema: Schema, parameters: Any) -> dict[str, Any]:
+    """A query's parameters. Raises Refusal."""
+    try:
+        loaded: dict[str, Any] = schema.load(parameters)
+    except ValidationError as error:
+        raise Refusal(400, f"invalid parameters: {error}") from error
+    return loaded
+
+
+def raw_script(given: dict[str, Any]) -> bool:
+    """Whether scripts are to be shown as they were given. Raises Refusal."""
+    script_format: str = given["script_format"]
+    if script_format not in ("", "formatted", "raw"):
+        raise Refusal(400, f'invalid script-format parameter "{script_format}"')
+    return script_format == "raw"
+
+
+class Page:
+    """Which part of a list is asked for. Raises Refusal where a parameter is wrong."""
+
+    def __init__(self, given: dict[str, Any]) -> None:
+        self._pattern: str = given["pattern"]
+        self._offset = max(_integer("offset", given["offset"], 0), 0)
+        self._limit = max(_integer("limit", given["limit"], _DEFAULT_LIMIT), 0)
+
+    def of(self, ids: Iterable[str]) -> list[str]:
+        """The ids of that part. A malformed pattern matches none."""
+        if self._pattern:
+            glob = compile_glob(self._pattern)
+            ids = (id for id in ids if glob.fullmatch(id))
+        return list(ids)[self._offset :][: self._limit]
+
+
+def check_fields(fields: Iterable[str], known: Collection[str]) -> None:
+    """Raises Refusal for a field that does not exist."""
+    for field in fields:
+        if field not in known:
+            raise Refusal(400, f'unsupported field "{field}"')
+
+
+def _integer(name: str, text: str, default: int) -> int:
+    if not text:
+        return default
+    digits = text[1:] if text[0] in "+-" else text
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 19):
+        raise Refusal(400, f'invalid {name} parameter "{text}" must be an integer')
+    return int(text)

@@ -1,0 +1,147 @@
+"""Deciding what becomes of templates and, with them, of their tasks. HTTP and the bus both come here."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from typing import Any
+
+from marshmallow import Schema, ValidationError
+
+from grammar.tickscript.ast import TickscriptError
+from schemas.api.template import CreateTemplateSchema, UpdateTemplateSchema
+from services.bus.connection import Bus
+from services.gateway.commands.decisions import Decisions
+from services.gateway.commands.refusal import Refusal, invalid_json
+from services.gateway.commands.tasks import RUN_SECONDS
+from services.gateway.scripts import Scripts
+from services.gateway.state import TaskState
+from services.pipeline.compile import api_error
+from services.store.projections.records import Record
+
+
+class TemplateCommands:
+    """A change of a template is one event together with what becomes of its tasks."""
+
+    def __init__(self, bus: Bus, state: TaskState, scripts: Scripts) -> None:
+        self._state = state
+        self._scripts = scripts
+        self._decisions = Decisions(bus, state, "template")
+
+    async def create(self, body: Any) -> Record:
+        """Define a template; gives its record. Checked in order: id, duplicate, script. Raises Refusal."""
+        request = _read(CreateTemplateSchema(), body)
+        id = request["id"] or str(uuid.uuid4())
+        self._decisions.check_id(id)
+
+        async def define() -> None:
+            if self._state.template(id) is not None:
+                raise Refusal(400, f"template {id} already exists")
+            await self._decisions.publish(id, "defined", self._compiled(request["script"]) | {"id": id})
+
+        async with self._decisions.alone(id):
+            await self._decisions.decide(id, define)
+        return self._there(id)
+
+    async def update(self, id: str, body: Any) -> Record:
+        """Change a template and its tasks; gives its record. Raises Refusal.
+
+        With another script, enabled tasks start anew at once and disabled ones are rewritten, even where the script
+        does not suit their vars: they then show why they cannot run. The answer comes once all have started. If one
+        cannot start, nothing is changed (500).
+        """
+        request = _read(UpdateTemplateSchema(), body)
+
+        async def update() -> tuple[int, list[str]]:
+            return await self._update(id, request)
+
+        async with self._decisions.alone(id, request["id"]):
+            updated, restarted = await self._decisions.decide(id, update)
+        if restarted:
+            await self._restarted(updated, restarted)
+        return self._there(request["id"] or id)
+
+    async def delete(self, id: str) -> None:
+        """Delete a template; no error where there is none. Its tasks stay as they are. Raises Refusal."""
+
+        async def delete() -> None:
+            if self._state.template(id) is not None:
+                await self._decisions.publish(id, "deleted", {})
+
+        async with self._decisions.alone(id):
+            await self._decisions.decide(id, delete)
+
+    async def _update(self, id: str, request: dict[str, str]) -> tuple[int, list[str]]:
+        """The event, and the tasks that it starts anew."""
+        record = self._state.template(id)
+        if record is None:
+            raise Refusal(404, "template does not exist, cannot update")
+        new_id = request["id"] or id
+        if new_id != id:
+            self._decisions.check_id(new_id)
+            if self._state.template(new_id) is not None:
+                raise Refusal(500, "failed to create new template for ID change: template already exists")
+        definition = self._compiled(request["script"] or record["script"])
+        changed = definition["script"] != record["script"]
+        if not changed and new_id == id:
+            return 0, []
+        tasks = self._state.tasks_of(id)
+        restarted = [task for task, its in tasks.items() if changed and its["status"] == "enabled"]
+        for task in restarted:
+            problem = self._scripts.problem(definition | {"vars": tasks[task]["vars"]})
+            if problem:
+                raise _cannot_reload(task, problem)
+            # Compiling takes a while where there are many tasks; others are served in between.
+            await asyncio.sleep(0)
+        data = definition | {
+            "id": new_id,
+            "was": id,
+            "was-sequence": record["sequence"],
+            "tasks": {task: its["sequence"] for task, its in tasks.items()},
+            "position": await self._decisions.position(),
+        }
+        return await self._decisions.publish(new_id, "updated", data), restarted
+
+    async def _restarted(self, updated: int, tasks: list[str]) -> None:
+        """Wait until the tasks run; where one cannot, until all run again as they did. Raises Refusal."""
+        await self._ran(tasks, updated)
+        undone = self._state.undone(updated)
+        if undone is not None:
+            await self._ran(tasks, undone["sequence"])
+            raise _cannot_reload(undone["task"], undone["error"])
+        late = next((task for task in tasks if self._starting(task, updated)), None)
+        if late is not None:
+            raise Refusal(503, f"the template is changed, but no engine worker has started its task {late} yet")
+
+    async def _ran(self, tasks: list[str], enabled: int) -> None:
+        await asyncio.gather(*(self._state.ran(task, enabled, RUN_SECONDS) for task in tasks))
+
+    def _starting(self, task: str, enabled: int) -> bool:
+        run = (self._state.get(task) or {}).get("run")
+        return run is not None and run["enabled"] == enabled and run["state"] == "starting"
+
+    def _compiled(self, script: str) -> dict[str, Any]:
+        """Type, script and the script's own dbrps, everything checked."""
+        try:
+            compiled = self._scripts.template(script)
+        except TickscriptError as error:
+            raise Refusal(400, api_error(error)) from error
+        return {"type": compiled.type, "script": script, "dbrps": [{"db": db, "rp": rp} for db, rp in compiled.dbrps]}
+
+    def _there(self, id: str) -> Record:
+        record = self._state.template(id)
+        if record is None:
+            raise Refusal(404, "no template exists")
+        return record
+
+
+def _read(schema: Schema, body: Any) -> dict[str, str]:
+    try:
+        request: dict[str, str] = schema.load(body)
+    except ValidationError as error:
+        raise invalid_json() from error
+    return request
+
+
+def _cannot_reload(task: str, problem: str) -> Refusal:
+    return Refusal(500, f"error reloading associated task {task}: {problem}")
