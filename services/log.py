@@ -7,11 +7,14 @@ prints ``ts=2026-01-02T03:04:05.678Z lvl=info msg="task started" service=engine 
 logging is underneath, so what libraries log comes out in the same form, from level WARN up.
 """
 
+import atexit
 import logging
 import re
 import sys
+import threading
 import time
 import traceback
+from collections import deque
 from typing import Any
 
 _ROOT = "tickbus"
@@ -26,19 +29,27 @@ _PAUSE_SECONDS = 10.0
 _MOST_KEYS = 10_000
 _last_written: dict[tuple[str, str], float] = {}
 
+_HELD_SECONDS = 0.1
+_MOST_HELD = 10_000
+_handler: "logging.StreamHandler[Any] | None" = None
+_held: deque[str] = deque()
+_second = (0, "")
+
 
 class Log:
     """A service's log; ``bind`` gives one whose lines carry further keys."""
 
-    __slots__ = ("_keys", "_logger")
+    __slots__ = ("_keys", "_logger", "_text")
 
     def __init__(self, service: str, keys: dict[str, Any] | None = None) -> None:
         self._logger = logging.getLogger(f"{_ROOT}.{service}")
         self._keys = keys or {"service": service}
+        self._text = logfmt(**self._keys)
 
     def bind(self, **keys: Any) -> "Log":
         bound = Log.__new__(Log)
         bound._logger, bound._keys = self._logger, {**self._keys, **keys}
+        bound._text = logfmt(**bound._keys)
         return bound
 
     def limited(self, key: str, pause: float = _PAUSE_SECONDS) -> "Log":
@@ -67,6 +78,22 @@ class Log:
     def error(self, msg: str, **keys: Any) -> None:
         self._write(logging.ERROR, msg, keys)
 
+    def often(self, msg: str, pairs: str) -> None:
+        """A line of level INFO, for lines that come by the thousand: a twentieth of the work of ``info``.
+
+        pairs: the further keys, as ``logfmt`` gives them. The line carries the moment of the call, and is written
+        with others, at most a tenth of a second later.
+        """
+        if not self._logger.isEnabledFor(logging.INFO):
+            return
+        _held.append(f"ts={_time(time.time())} lvl=info msg={_value(msg)} {self._text} {pairs}\n")
+        if len(_held) == 1:
+            timer = threading.Timer(_HELD_SECONDS, flush)
+            timer.daemon = True
+            timer.start()
+        elif len(_held) >= _MOST_HELD:
+            flush()
+
     def exception(self, msg: str, error: BaseException, **keys: Any) -> None:
         """An error with the exception behind it, its stack included."""
         stack = "".join(traceback.format_exception(error))
@@ -74,15 +101,14 @@ class Log:
 
     def _write(self, level: int, msg: str, keys: dict[str, Any]) -> None:
         if self._logger.isEnabledFor(level):
+            if _held:
+                flush()
             self._logger.log(level, "%s", msg, extra={"tickbus_keys": {**self._keys, **keys}})
 
 
 class _Silent(Log):
     def _write(self, level: int, msg: str, keys: dict[str, Any]) -> None:
         """Nothing."""
-
-
-_SILENT = _Silent("")
 
 
 def get(service: str) -> Log:
@@ -95,8 +121,11 @@ def setup(file: str = "STDERR", level: str = "INFO") -> None:
 
     Raises OSError where the file cannot be opened. May be called again.
     """
+    global _handler
+    flush()
     stream = {"STDERR": sys.stderr, "STDOUT": sys.stdout}.get(file)
     handler = logging.StreamHandler(stream) if stream else logging.FileHandler(file, encoding="utf-8")
+    _handler = handler
     handler.setFormatter(_Logfmt())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     set_level(level)
@@ -110,18 +139,52 @@ def set_level(level: str) -> None:
     logging.getLogger(_ROOT).setLevel(number)
 
 
+@atexit.register
+def flush() -> None:
+    """Write the lines of ``often`` that wait to be written."""
+    handler = _handler
+    if handler is None or not _held:
+        return
+    handler.acquire()
+    try:
+        lines = []
+        while _held:
+            lines.append(_held.popleft())
+        handler.stream.write("".join(lines))
+        handler.flush()
+    except (OSError, ValueError):
+        # As for every other line: a log that cannot be written stops nobody.
+        pass
+    finally:
+        handler.release()
+
+
+def logfmt(**keys: Any) -> str:
+    """``key=value`` for each, with a space between, values quoted where they must be."""
+    return " ".join(f"{key}={_value(value)}" for key, value in keys.items())
+
+
 class _Logfmt(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        seconds, milliseconds = int(record.created), int(record.msecs)
         pairs: dict[str, Any] = {
-            "ts": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{milliseconds:03d}Z",
+            "ts": _time(record.created),
             "lvl": _SHORT.get(record.levelno, record.levelname.lower()),
             "msg": record.getMessage(),
         }
         pairs |= getattr(record, "tickbus_keys", {"service": record.name})
         if record.exc_info and record.exc_info[1]:
             pairs |= {"err": repr(record.exc_info[1]), "stack": self.formatException(record.exc_info)}
-        return " ".join(f"{key}={_value(value)}" for key, value in pairs.items())
+        return logfmt(**pairs)
+
+
+def _time(now: float) -> str:
+    global _second
+    whole = int(now)
+    second, text = _second
+    if second != whole:
+        text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
+        _second = (whole, text)
+    return f"{text}.{int((now - whole) * 1000):03d}Z"
 
 
 def _value(value: Any) -> str:
@@ -133,3 +196,6 @@ def _value(value: Any) -> str:
 
 def _escape(match: re.Match[str]) -> str:
     return _ESCAPES.get(match[0]) or f"\\u{ord(match[0]):04x}"
+
+
+_SILENT = _Silent("")

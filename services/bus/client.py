@@ -8,6 +8,7 @@ subscriptions are nats-py's own.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Callable
 from typing import Any
@@ -30,6 +31,7 @@ Sink = Callable[[bytes, bytes, bytes | None, bytes], None]
 _READ_SIZE = 1 << 20
 _BUFFER_LIMIT = 4 << 20
 _MAX_LINE = 65536
+_JOINED = 64 << 10
 _CRLF = b"\r\n"
 
 
@@ -40,6 +42,7 @@ class Client(NatsClient):
         super().__init__()
         self._ps = _BulkParser(self)
         self.sinks: dict[int, Sink] = {}
+        self._will_flush = False
 
     @property
     def server_name(self) -> str:
@@ -87,9 +90,24 @@ class Client(NatsClient):
     def _write(self, pieces: list[bytes]) -> None:
         self._pending.extend(pieces)
         self._pending_data_size += sum(map(len, pieces))
-        queue = self._flush_queue
-        if queue is not None and queue.empty():
-            queue.put_nowait(asyncio.get_running_loop().create_future())
+        if not self._will_flush:
+            self._will_flush = True
+            asyncio.get_running_loop().call_soon(self._flush_now)
+
+    def _flush_now(self) -> None:
+        """Write what has gathered in one turn of the event loop, without waking nats-py's task for that."""
+        self._will_flush = False
+        pending, size = self._pending, self._pending_data_size
+        if not pending or not self.is_connected or self._transport is None:
+            return
+        self._pending = []
+        self._pending_data_size = 0
+        # What this raises where the connection is lost, the reading side finds out as well, and acts.
+        with contextlib.suppress(OSError, RuntimeError):
+            if size <= _JOINED:
+                self._transport.write(b"".join(pending))
+            else:
+                self._transport.writelines(pending)
 
     async def _connect_to_server(self, s: Srv) -> None:
         if not self._transport and s.uri.scheme not in ("ws", "wss"):

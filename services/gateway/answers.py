@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import secrets
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -23,6 +24,25 @@ JSON = b"application/json; charset=utf-8"
 RETRY_AFTER_SECONDS = 1
 
 RawHeaders = list[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer before it is HTTP: its status, its body (JSON or plain text), and headers beyond the common ones."""
+
+    status: int
+    body: bytes = b""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+    def all_headers(self, common: RawHeaders) -> RawHeaders:
+        """With those that every answer has before them, and those of the body behind; a 204 has none."""
+        common += self.headers
+        if self.status != 204:
+            if self.body:
+                common.append((b"content-type", JSON))
+            common.append((b"content-length", str(len(self.body)).encode()))
+        return common
+
 
 _VERSION_HEADER = (b"x-kapacitor-version", VERSION.encode())
 _CORS = [

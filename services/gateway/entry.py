@@ -1,4 +1,4 @@
-"""The ASGI callable in front of everything: writes on a short path, then what holds for every path, then Quart."""
+"""The entrance for every request: writes on a short path, then what holds for every path, then Quart."""
 
 from __future__ import annotations
 
@@ -9,24 +9,38 @@ from typing import Any
 from urllib.parse import quote
 
 from services import log as logs
-from services.gateway.answers import BASE, JSON, NOT_FOUND, PREVIEW, RawHeaders, common_headers, error_body, request_id
+from services.gateway.answers import (
+    BASE,
+    NOT_FOUND,
+    PREVIEW,
+    Answer,
+    RawHeaders,
+    common_headers,
+    error_body,
+    request_id,
+)
+from services.gateway.write_request import WRITE_PATHS, LoggedRequest, WriteRequest
+from services.gateway.writes import Gone, ReadBody, too_large
 
 PING = f"{BASE}/ping"
-WRITE_PATHS = frozenset({"/write", f"{BASE}/write", f"{PREVIEW}/write"})
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"})
 
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 Application = Callable[[Any, Receive, Send], Awaitable[None]]
-WriteHandler = Callable[[Any, Receive, Send, str], Awaitable[int]]
+WriteHandler = Callable[[WriteRequest, ReadBody], Awaitable[Answer]]
+SendAnswer = Callable[[int, RawHeaders, bytes], Awaitable[None]]
+
+GONE = 499
+"""What stands in the access log where nobody was there any more to be answered."""
 
 _INTERNAL = error_body("internal error, see the log")
 _log = logs.get("http")
 
 
 class Entry:
-    """Wraps a Quart app's ASGI side."""
+    """An ASGI callable around a Quart app, with a further entrance for writes that come some other way."""
 
     def __init__(self, app: Application, write: WriteHandler, log_requests: bool) -> None:
         self._app = app
@@ -37,22 +51,39 @@ class Entry:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        name = request_id()
-        started = time.perf_counter_ns() if self._log_requests else 0
-        path = scope["path"]
+        path, query, version = scope["path"], scope["query_string"], scope["http_version"]
+        client = scope["client"][0] if scope.get("client") else "-"
         if path in WRITE_PATHS and scope["method"] == "POST":
-            status = await self._written(scope, receive, send, name)
-        else:
-            status = await self._other(scope, receive, send, name)
-        if self._log_requests and _log.enabled("INFO"):
-            _log_request(scope, path, status, name, time.perf_counter_ns() - started)
+            request = WriteRequest.of(path, query, scope["headers"], version)
+            await self.write(request, client, _reader(receive), _sender(send))
+            return
+        name = request_id()
+        started = time.perf_counter_ns()
+        status = await self._other(scope, receive, send, name)
+        if self._logs():
+            logged = LoggedRequest.of(scope["method"], path, query, scope["headers"], version)
+            _log_request(client, logged, status, name, started)
 
-    async def _written(self, scope: Any, receive: Receive, send: Send, name: str) -> int:
+    async def write(self, request: WriteRequest, client: str, read: ReadBody, send: SendAnswer) -> None:
+        """Answer a POST /write. client: its address, for the access log. Nothing is sent where `read` raises Gone."""
+        name = request_id()
+        started = time.perf_counter_ns()
         try:
-            return await self._write(scope, receive, send, name)
+            answer = await self._write(request, read)
+        except Gone:
+            answer = None
         except Exception as error:
             _log.exception("write failed", error, request=name)
-            return await _answer(send, 500, common_headers(scope["headers"], name), _INTERNAL)
+            answer = Answer(500, _INTERNAL)
+        if answer is not None:
+            headers = answer.all_headers(common_headers(request.headers, name))
+            await send(answer.status, headers, answer.body)
+        if self._logs():
+            status = GONE if answer is None else answer.status
+            _log_request(client, request.logged, status, name, started)
+
+    def _logs(self) -> bool:
+        return self._log_requests and _log.enabled("INFO")
 
     async def _other(self, scope: Any, receive: Receive, send: Send, name: str) -> int:
         """As Kapacitor 1.5.7: unclean paths are sent on, OPTIONS is always empty, there is no 405."""
@@ -106,23 +137,45 @@ def clean_path(path: str) -> str:
 
 
 async def _answer(send: Send, status: int, headers: RawHeaders, body: bytes) -> int:
-    if body:
-        headers.append((b"content-type", JSON))
-    headers.append((b"content-length", str(len(body)).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
+    await _sender(send)(status, Answer(status, body).all_headers(headers), body)
     return status
 
 
-def _log_request(scope: Any, path: str, status: int, name: str, took_ns: int) -> None:
-    agent = next((value for key, value in scope["headers"] if key == b"user-agent"), b"-")
-    query = scope["query_string"]
-    _log.info(
+def _sender(send: Send) -> SendAnswer:
+    async def answer(status: int, headers: RawHeaders, body: bytes) -> None:
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body, "more_body": False})
+
+    return answer
+
+
+def _reader(receive: Receive) -> ReadBody:
+    async def read(limit: int) -> bytes:
+        chunks: list[bytes] = []
+        size = 0
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] != "http.request":
+                raise Gone
+            chunk: bytes = message["body"]
+            more = message.get("more_body", False)
+            size += len(chunk)
+            if size > limit:
+                # The rest is read and dropped: a client that is still sending would not see an answer.
+                chunks.clear()
+            elif chunk:
+                chunks.append(chunk)
+        if size > limit:
+            raise too_large(size, limit)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    return read
+
+
+def _log_request(client: str, request: LoggedRequest, status: int, name: str, started: int) -> None:
+    took = f"{(time.perf_counter_ns() - started) / 1000:.0f}µs"
+    _log.often(
         "http request",
-        host=scope["client"][0] if scope.get("client") else "-",
-        method=scope["method"],
-        uri=f"{path}?{query.decode('latin-1')}" if query else path,
-        protocol=f"HTTP/{scope['http_version']}",
-        status=status,
-        **{"user-agent": agent.decode("latin-1"), "request-id": name, "duration": f"{took_ns / 1000:.0f}µs"},
+        f"host={client} {request.what} status={status} {request.who} request-id={name} duration={took}",
     )

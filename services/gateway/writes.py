@@ -1,4 +1,4 @@
-"""POST /write: line protocol from HTTP to the stream WRITES. The hot path, so it speaks ASGI itself.
+"""POST /write: line protocol from HTTP to the stream WRITES. The hot path.
 
 A body goes to the bus as it came (ungzipped); nothing is made of its points here.
 """
@@ -10,6 +10,7 @@ import hashlib
 import time
 import zlib
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -19,14 +20,12 @@ from services.bus.connection import Bus
 from services.bus.errors import BusError, BusUnavailable
 from services.bus.subjects import escape, write_subject
 from services.engine.lineprotocol.validate import check
-from services.gateway.answers import JSON, RETRY_AFTER_SECONDS, RawHeaders, common_headers
+from services.gateway.answers import RETRY_AFTER_SECONDS, Answer
 from services.gateway.cut import LineTooLong, cut
+from services.gateway.write_request import WriteRequest
 
-Receive = Callable[[], Awaitable[Any]]
-Send = Callable[[Any], Awaitable[None]]
-
-GONE = 499
-"""What stands in the access log where nobody was there any more to be answered."""
+ReadBody = Callable[[int], Awaitable[bytes]]
+"""Reads a request's body whole. Raises Gone, and Refused where it is larger than so many bytes."""
 
 PRECISIONS = frozenset({"n", "u", "ms", "s", "m", "h"})
 
@@ -34,6 +33,9 @@ _HEADER_ROOM = 2048
 _LONG_KEY = 128
 _OFF_LOOP_BYTES = 4 << 20
 _COMPLAINT_SECONDS = 10.0
+_MOST_KEPT = 1000
+_WRITTEN = Answer(204)
+_LATER = ((b"retry-after", str(RETRY_AFTER_SECONDS).encode()),)
 _log = logs.get("write")
 
 
@@ -49,6 +51,21 @@ class Gone(Exception):
     """The client has hung up before it had sent everything."""
 
 
+def too_large(size: int, limit: int) -> Refused:
+    """The refusal of a body."""
+    return Refused(413, f"body too large: {size} bytes, at most {limit} are taken")
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Where a query says a write goes. problem: why it cannot go there."""
+
+    db: str
+    precision: str
+    subject: str
+    problem: str | None
+
+
 class Writes:
     """Takes writes for one bus."""
 
@@ -58,87 +75,56 @@ class Writes:
         self._ack_timeout = config.nats.ack_timeout
         self._default_rp = config.default_retention_policy
         self._trace = config.http.write_tracing
+        self._targets: dict[bytes, _Target] = {}
         self._failed = 0
         self._complained = -_COMPLAINT_SECONDS
 
-    async def __call__(self, scope: Any, receive: Receive, send: Send, request_id: str) -> int:
-        """Answer one request; gives the status.
+    async def __call__(self, request: WriteRequest, read: ReadBody) -> Answer:
+        """The answer to one request, whose body `read` reads.
 
         204 only once JetStream has the points. 400 as plain text for what does not parse and for a missing db (in
         this order, as Kapacitor 1.5.7), 413 for a body over the limit, 503 where JetStream does not acknowledge.
-        A client that hangs up in the middle has written nothing.
+        Raises Gone where `read` does: a client that hangs up in the middle has written nothing.
         """
-        headers = common_headers(scope["headers"], request_id)
         try:
-            await self._write(scope, receive)
-        except Gone:
-            return GONE
+            await self._write(request, await read(self._max_body))
         except Refused as refused:
-            if refused.status == 503:
-                headers.append((b"retry-after", str(RETRY_AFTER_SECONDS).encode()))
-            await _answer(send, refused.status, headers, f"{refused}\n".encode())
-            return refused.status
-        await send({"type": "http.response.start", "status": 204, "headers": headers})
-        await send(_END)
-        return 204
+            return Answer(refused.status, f"{refused}\n".encode(), _LATER if refused.status == 503 else ())
+        return _WRITTEN
 
-    async def _write(self, scope: Any, receive: Receive) -> None:
-        encoding = key = b""
-        for name, value in scope["headers"]:
-            if name == b"content-encoding":
-                encoding = value
-            elif name == b"idempotency-key":
-                key = value
-        body = await self._body(receive)
+    async def _write(self, request: WriteRequest, body: bytes) -> None:
         received = time.time_ns()
-        if encoding == b"gzip":
+        if request.gzip:
             body = await _off_loop(_gunzip, body, self._max_body)
         if self._trace:
             _log.debug("write body received", body=body.decode("utf-8", "replace"))
-        db, rp, precision = self._where(scope["query_string"])
-        error = await _off_loop(check, body, precision)
+        target = self._targets.get(request.query) or self._target(request.query)
+        error = await _off_loop(check, body, target.precision)
         if error is not None:
             raise Refused(400, error)
-        if not db:
+        if not target.db:
             raise Refused(400, "database is required")
         if not body or body.isspace():
             return
+        if target.problem is not None:
+            raise Refused(400, target.problem)
+        headers = {"precision": target.precision, "received": str(received)}
+        await self._publish(target.subject, body, headers, request.key)
+
+    def _target(self, query: bytes) -> _Target:
+        """Clients repeat themselves, so what was found out is kept."""
+        given = {name: values[0] for name, values in parse_qs(query.decode("latin-1"), keep_blank_values=True).items()}
+        db, precision = given.get("db", ""), given.get("precision", "n")
+        subject, problem = "", None
         try:
-            subject = write_subject(db, rp)
-        except ValueError as problem:
-            raise Refused(400, str(problem)) from problem
-        await self._publish(subject, body, {"precision": precision, "received": str(received)}, key.strip())
-
-    async def _body(self, receive: Receive) -> bytes:
-        chunks: list[bytes] = []
-        size = 0
-        more = True
-        while more:
-            message = await receive()
-            if message["type"] != "http.request":
-                raise Gone
-            chunk: bytes = message["body"]
-            more = message.get("more_body", False)
-            size += len(chunk)
-            if size > self._max_body:
-                # The rest is read and dropped: a client that is still sending would not see an answer.
-                chunks.clear()
-            elif chunk:
-                chunks.append(chunk)
-        if size > self._max_body:
-            raise Refused(413, f"body too large: {size} bytes, at most {self._max_body} are taken")
-        if len(chunks) == 1:
-            return chunks[0]
-        return b"".join(chunks)
-
-    def _where(self, query: bytes) -> tuple[str, str, str]:
-        given = _parameters(query)
-        precision = given.get("precision", "n")
-        return (
-            given.get("db", ""),
-            given.get("rp", "") or self._default_rp,
-            precision if precision in PRECISIONS else "n",
-        )
+            subject = write_subject(db, given.get("rp", "") or self._default_rp)
+        except ValueError as error:
+            problem = str(error)
+        target = _Target(db, precision if precision in PRECISIONS else "n", subject, problem)
+        if len(self._targets) >= _MOST_KEPT:
+            self._targets.clear()
+        self._targets[query] = target
+        return target
 
     async def _publish(self, subject: str, body: bytes, headers: dict[str, str], key: bytes) -> None:
         """Store the body, in several messages where it is too big for one.
@@ -178,20 +164,6 @@ def _message_id(subject: str, key: bytes) -> str:
     return f"{subject}/{text}"
 
 
-_parsed: dict[bytes, dict[str, str]] = {}
-
-
-def _parameters(query: bytes) -> dict[str, str]:
-    """The first value of each parameter. Clients repeat themselves, so what was parsed is kept."""
-    known = _parsed.get(query)
-    if known is None:
-        known = {k: v[0] for k, v in parse_qs(query.decode("latin-1"), keep_blank_values=True).items()}
-        if len(_parsed) >= 1000:
-            _parsed.clear()
-        _parsed[query] = known
-    return known
-
-
 def _gunzip(body: bytes, limit: int) -> bytes:
     """The text of a gzip file of one or more members. Errors are worded as the reference's."""
     pieces = []
@@ -227,13 +199,3 @@ async def _off_loop(work: Callable[[bytes, Any], Any], body: bytes, argument: An
     if len(body) < _OFF_LOOP_BYTES:
         return work(body, argument)
     return await asyncio.to_thread(work, body, argument)
-
-
-_END = {"type": "http.response.body", "body": b"", "more_body": False}
-
-
-async def _answer(send: Send, status: int, headers: RawHeaders, body: bytes) -> None:
-    headers.append((b"content-type", JSON))
-    headers.append((b"content-length", str(len(body)).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -60,3 +60,23 @@ def test_an_exception_stays_one_line(tmp_path: Path) -> None:
     (line,) = file.read_text().splitlines()
     assert "err=KeyError('x')" in line
     assert "test_log.py" in line
+
+
+def test_lines_that_come_often_are_written_together_and_in_order(tmp_path: Path) -> None:
+    file = tmp_path / "log"
+    log.setup(str(file))
+    http = log.get("http")
+    for n in range(3):
+        http.often("http request", log.logfmt(n=n, uri="/a b"))
+    assert file.read_text() == ""
+    http.info("then")
+    lines = file.read_text().splitlines()
+    assert [line.partition("msg=")[2] for line in lines] == [
+        *(f'"http request" service=http n={n} uri="/a b"' for n in range(3)),
+        "then service=http",
+    ]
+    assert re.match(r"ts=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z lvl=info msg=", lines[0])
+    log.set_level("warn")
+    http.often("http request", "n=3")
+    log.flush()
+    assert len(file.read_text().splitlines()) == 4
