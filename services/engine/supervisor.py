@@ -170,6 +170,7 @@ class Supervisor:
                 await self._settle(id_)
 
         await asyncio.gather(*(settle(id_) for id_ in sorted(known) if shard_of(id_, self._shards) in shards))
+        log.info("took up the tasks of new shards", tasks=len(self._in(shards)))
 
     def _changed(self, changes: Sequence[Change]) -> None:
         for id_ in {c.key for c in changes if c.bucket in (fold.TASKS, fold.ENDED)}:
@@ -250,15 +251,17 @@ class Supervisor:
         found = await self._checkpoints.load(id_, run["enabled"])
         task, alerts = await self._build(id_, run["definition"], levels)
         position = run["position"]
+        restored = False
         if found is not None:
             try:
                 task.restore(found.state)
-                position = max(position, found.position)
+                position, restored = max(position, found.position), True
             except (ValueError, KeyError, TypeError) as e:
                 log.warn("a saved state does not fit; the log is replayed instead", task=id_, error=str(e))
                 task.close()
                 task, alerts = await self._build(id_, run["definition"], levels)
         running = self._running(task, run, position)
+        running.dirty = not restored or not found.here
         try:
             if announce and (run["worker"] != self._name or not run["started"]):
                 told = {"alerts": alerts, "levels": task.around.levels}
@@ -269,7 +272,8 @@ class Supervisor:
             raise
         self._worker.add(running)
         self._answer(running)
-        log.info("a task runs", task=id_, position=position, restored=found is not None)
+        said = log.debug if restored else log.info
+        said("a task runs", task=id_, position=position, restored=restored)
         return running
 
     def _running(self, task: TaskRun, run: Mapping[str, Any], position: int) -> Running:
