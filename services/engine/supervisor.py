@@ -251,17 +251,17 @@ class Supervisor:
         found = await self._checkpoints.load(id_, run["enabled"])
         task, alerts = await self._build(id_, run["definition"], levels)
         position = run["position"]
-        restored = False
         if found is not None:
             try:
                 task.restore(found.state)
-                position, restored = max(position, found.position), True
+                position = max(position, found.position)
             except (ValueError, KeyError, TypeError) as e:
                 log.warn("a saved state does not fit; the log is replayed instead", task=id_, error=str(e))
                 task.close()
+                found = None
                 task, alerts = await self._build(id_, run["definition"], levels)
         running = self._running(task, run, position)
-        running.dirty = not restored or not found.here
+        running.dirty = found is None or not found.here
         try:
             if announce and (run["worker"] != self._name or not run["started"]):
                 told = {"alerts": alerts, "levels": task.around.levels}
@@ -272,8 +272,8 @@ class Supervisor:
             raise
         self._worker.add(running)
         self._answer(running)
-        said = log.debug if restored else log.info
-        said("a task runs", task=id_, position=position, restored=restored)
+        said = log.info if found is None else log.debug
+        said("a task runs", task=id_, position=position, restored=found is not None)
         return running
 
     def _running(self, task: TaskRun, run: Mapping[str, Any], position: int) -> Running:
