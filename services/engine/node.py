@@ -96,6 +96,13 @@ class Node:
         """Barriers came. Passed on unless the node holds something back that they set free."""
         return [barriers]
 
+    def watched(self) -> str | None:
+        """The name of another node of the graph whose output `saw` is to be called with; None: of none."""
+        return None
+
+    def saw(self, messages: Sequence[Message]) -> None:
+        """The node that is watched has emitted these."""
+
     def next_tick(self) -> int | None:
         """When (ns) this node wants `tick` called next; None: never. Asked after every step and tick."""
         return None

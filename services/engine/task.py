@@ -133,6 +133,10 @@ class TaskRun:
         self._parents = [[place[p.number] for p in n.parents] for n in order]
         self._children = [len(n.children) for n in order]
         self._by_name = {n.name: i for i, n in enumerate(order)}
+        self._watchers: dict[int, list[Node]] = {}
+        for live in self._nodes:
+            if (watched := live.watched()) is not None:
+                self._watchers.setdefault(self._by_name[watched], []).append(live)
         self.measurements = _measurements(graph)
         self._timed = [i for i, n in enumerate(self._nodes) if type(n).next_tick is not Node.next_tick]
         self._late = Late(self._nodes, self._parents)
@@ -343,6 +347,8 @@ class TaskRun:
         kept = [m for m in messages if not isinstance(m, Frame | Batches) or len(m)]
         if kept:
             self._contexts[i].statistics.emitted += _count(kept) * self._children[i]
+            for watcher in self._watchers.get(i, ()):
+                watcher.saw(kept)
         return kept
 
     def _take_effects(self) -> list[Effect]:
@@ -367,7 +373,7 @@ def _measurements(graph: Graph) -> frozenset[str] | None:
     """The measurements that the graph's `from` nodes name; None where one of them takes all."""
     names: set[str] = set()
     for source in graph.sources():
-        for child in source.children:
+        for child in source.children if source.spec.head else ():
             name = getattr(child.properties, "measurement", None)
             if not name:
                 return None

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.engine.nodes import classes
-from tests.support.graph import ScriptRun, plain_effects
+from tests.support.graph import NOW, ScriptRun, plain_effects
 
 FROM = "stream|from().measurement('m').groupBy('h')"
 WINDOW = f"{FROM}|window().period(4s).every(2s)"
@@ -114,6 +114,18 @@ SCRIPTS: dict[str, list[str]] = {
         """stream|from().groupBy('h')|window().period(4s).every(2s)
         |combine(lambda: "k" == 'x', lambda: TRUE).as('x', 'y').tolerance(2s).delimiter('_')""",
     ],
+    "stats": [f"{FROM}|where(lambda: \"v\" > 0.0)|stats(10s)", f"{WINDOW}|stats(10s).align()|derivative('emitted')"],
+    "deadman": [f"""{FROM}|deadman(1.0, 10s, lambda: "h" == 'a').topic('t').stateChangesOnly()"""],
+    "barrier": [
+        "stream|from().groupBy('h')|barrier().idle(10s)|window().period(3s).every(2s)",
+        """var a = stream|from().measurement('n').groupBy('h')|barrier().idle(5s).delete(TRUE)
+        var b = stream|from().measurement('m').groupBy('h')|barrier().idle(7s).delete(TRUE)
+        b|join(a).as('m', 'n').fill('null')""",
+        """var a = stream|from().measurement('n').groupBy('h')|barrier().idle(5s).delete(TRUE)
+        stream|from().measurement('m').groupBy('h')|barrier().idle(7s).delete(TRUE)|union(a)""",
+        f"{WINDOW}|barrier().period(10s).delete(TRUE)",
+    ],
+    "trickle": [f"{WINDOW}|trickle()"],
     "union": [
         "var a = stream|from().measurement('m').groupBy('h')\nstream|from().measurement('n').groupBy('h')|union(a)",
         """var a = stream|from().where(lambda: "k" == 'x').groupBy('h')
@@ -235,5 +247,6 @@ def test_cuts_and_restarts_do_not_show(script: str, cut: tuple[list[str], list[i
         otherwise.write(*lines[begin:end])
         begin = end
     for run in (one_by_one, otherwise):
+        run.tick(NOW + 25 * 10**9)
         run.finish()
     assert not (difference := Result(one_by_one).differs(Result(otherwise))), difference
