@@ -48,7 +48,8 @@ class FunctionProperties(Properties):
         if len(arguments) != len(types):
             raise ValueError(f"unexpected number of args to {name}, got {len(arguments)} expected {len(types)}")
         for value, wanted in zip(arguments, types, strict=True):
-            got = _WORDS.get(type(value), go_type(value))
+            # The reference takes what no option can be for a BOOL; only where one is wanted that would not do.
+            got = _WORDS.get(type(value), "BOOL" if wanted != "BOOL" else go_type(value))
             if got != wanted:
                 raise ValueError(f"unexpected arg to {name}, got {got} expected {wanted}")
         self.options.append((name, tuple(arguments)))
