@@ -44,7 +44,7 @@ from services.store.store import Store
 log = logs.get("engine")
 
 _RETRY = 1.0
-_GAIN = 5.0  # seconds that taking up the tasks of new shards may hold up the balance; it goes on beside it
+_GAIN = 30.0  # seconds that taking up the tasks of new shards may hold up the balance; it goes on beside it
 _AT_ONCE = 64
 _ASKS, _ASK_SECONDS = 5, 1.0
 
@@ -162,7 +162,11 @@ class Supervisor:
                 log.limited("gain").warn("new shards cannot be taken up yet", error=str(e))
                 await asyncio.sleep(_RETRY)
         state = self._projection.state
-        known = {*state.bucket(fold.TASKS), *state.bucket(fold.ENDED)}
+        for id_ in state.bucket(fold.ENDED):
+            # such a run may have much of the log before it: nobody has to wait for its end
+            if shard_of(id_, self._shards) in shards:
+                self._spawn(self._settle(id_))
+        known = {*state.bucket(fold.TASKS)} - {*state.bucket(fold.ENDED)}
         gate = asyncio.Semaphore(_AT_ONCE)
 
         async def settle(id_: str) -> None:
