@@ -83,11 +83,11 @@ class Program:
             self.signal(signal.SIGKILL)
         await self._gone()
 
-    async def stop(self, within: float = 15.0) -> int:
-        """SIGTERM; gives the exit code. AssertionError where it does not end in time."""
+    async def stop(self, within: float = 15.0, number: signal.Signals = signal.SIGTERM) -> int:
+        """Ask it to end; gives the exit code. AssertionError where it does not end in time."""
         assert self._process is not None
         if self._process.returncode is None:
-            self.signal(signal.SIGTERM)
+            self.signal(number)
             try:
                 await asyncio.wait_for(self._process.wait(), within)
             except TimeoutError:
