@@ -13,6 +13,7 @@ from grammar.tickscript.literals import go_duration
 from services.engine.effects import Effect, Failure
 from services.engine.external import ExternalNode
 from services.engine.frame import Batches, Frame, Message, Step
+from services.engine.influxdb import Client
 from services.engine.intake import Slice
 from services.engine.late import Late
 from services.engine.node import Node, State, TaskFailed
@@ -34,6 +35,7 @@ class Surroundings:
 
     levels: topic -> alert id -> (level 0…3, time ns of the event, duration ns).
     post_endpoints: where httpPost nodes may post to by name.
+    influxdb: the clusters by name, "" for the default one.
     """
 
     hostname: str = "localhost"
@@ -41,6 +43,7 @@ class Surroundings:
     server_id: str = ""
     levels: Mapping[str, Mapping[str, tuple[int, int, int]]] = field(default_factory=dict)
     post_endpoints: Mapping[str, PostEndpoint] = field(default_factory=dict)
+    influxdb: Mapping[str, Client] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

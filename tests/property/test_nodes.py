@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.config import InfluxDB
+from services.engine.influxdb import Client
 from services.engine.nodes import classes
+from services.engine.task import Surroundings
 from tests.support.graph import NOW, ScriptRun, plain_effects
 
 FROM = "stream|from().measurement('m').groupBy('h')"
@@ -114,7 +117,7 @@ SCRIPTS: dict[str, list[str]] = {
         """stream|from().groupBy('h')|window().period(4s).every(2s)
         |combine(lambda: "k" == 'x', lambda: TRUE).as('x', 'y').tolerance(2s).delimiter('_')""",
     ],
-    "stats": [f"{FROM}|where(lambda: \"v\" > 0.0)|stats(10s)", f"{WINDOW}|stats(10s).align()|derivative('emitted')"],
+    "stats": [f'{FROM}|where(lambda: "v" > 0.0)|stats(10s)', f"{WINDOW}|stats(10s).align()|derivative('emitted')"],
     "deadman": [f"""{FROM}|deadman(1.0, 10s, lambda: "h" == 'a').topic('t').stateChangesOnly()"""],
     "barrier": [
         "stream|from().groupBy('h')|barrier().idle(10s)|window().period(3s).every(2s)",
@@ -145,6 +148,8 @@ SCRIPTS: dict[str, list[str]] = {
     "httpPost": on_both("httpPost('http://127.0.0.1/{{ .Name }}').codeField('code')") + on_both("httpPost('http://a')"),
     "kapacitorLoopback": beside("kapacitorLoopback().database('d').retentionPolicy('r').measurement('x').tag('k', 'z')")
     + beside("delete().field('v').field('i')|kapacitorLoopback().database('d').retentionPolicy('r')"),
+    "influxDBOut": beside("influxDBOut().buffer(2).database('d').measurement('x').tag('k', 'z')")
+    + beside("influxDBOut().precision('s')"),
     "count": on_both("count('v')"),
     "sum": on_both("sum('v')"),
     "mean": on_both("mean('v').as('m')"),
@@ -237,7 +242,8 @@ def test_every_node_is_held_to_it() -> None:
 def test_cuts_and_restarts_do_not_show(script: str, cut: tuple[list[str], list[int], set[int]]) -> None:
     lines, cuts, restarts = cut
     script = f"{script}|httpOut('end')"
-    one_by_one, otherwise = ScriptRun(script), ScriptRun(script)
+    surroundings = Surroundings(influxdb={"": Client(InfluxDB())})
+    one_by_one, otherwise = (ScriptRun(script, surroundings=surroundings) for _ in range(2))
     for line in lines:
         one_by_one.write(line)
     begin = 0
