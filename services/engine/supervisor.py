@@ -43,6 +43,7 @@ from services.store.store import Store
 
 log = logs.get("engine")
 
+_FAIL_AFTER = 0.1
 _RETRY = 1.0
 _GAIN = 30.0  # seconds that taking up the tasks of new shards may hold up the balance; it goes on beside it
 _AT_ONCE = 64
@@ -237,7 +238,7 @@ class Supervisor:
             running = await self._take_up(id_, run)
             flaw = running.run.flaw()
             if flaw is not None:
-                self._worker.fail(running, flaw)
+                self._spawn(self._fail_soon(running, flaw))
         except FunctionUnavailable:
             raise
         except (TaskFailed, TickscriptError) as e:
@@ -245,6 +246,12 @@ class Supervisor:
             self._failed[id_] = run["enabled"]
             log.error("a task cannot start", task=id_, error=text)
             await self._say(id_, "failed", {"enabled": run["enabled"], "error": text})
+
+    async def _fail_soon(self, running: Running, flaw: str) -> None:
+        """End a task that has started, but late enough for whoever enabled it to be told that it has."""
+        await asyncio.sleep(_FAIL_AFTER)
+        if self._worker.tasks.get(running.id) is running:
+            self._worker.fail(running, flaw)
 
     async def _take_up(self, id_: str, run: Mapping[str, Any], announce: bool = True) -> Running:
         """The run with its saved state, added to the worker and, where another worker had it or none, announced.
