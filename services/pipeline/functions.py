@@ -62,7 +62,9 @@ UDF = NodeSpec(
     wants=(Edge.STREAM, Edge.BATCH),
     provides=None,
     hidden=True,
-    doc="""A function of the user's, in a process of its own: |from()@name().option('value').
+    doc="""Sends points or batches through a function of the user's, a program of its own or behind a socket.
+
+    It is written with its name in the configuration and with its own options: @movingAverage().field('v').size(10).
 
     Functions are declared in the configuration as [udf.functions.NAME]; what they take and give and the options that
     they have they tell themselves when the gateway and the engine start. Barriers do not pass a function.
