@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,6 +30,7 @@ def beside(node: str) -> list[str]:
     return [f"var d = {parent}\nd|{node}\nd" for parent in (FROM, WINDOW)]
 
 
+SIDELOAD = Path(__file__).parents[1] / "support" / "sideload"
 NOTHING_TO_RUN = {"stream", "batch", "query", "noOp"}
 """Sources that no points come to, and what no script can write."""
 
@@ -129,6 +131,11 @@ SCRIPTS: dict[str, list[str]] = {
         f"{WINDOW}|barrier().period(10s).delete(TRUE)",
     ],
     "trickle": [f"{WINDOW}|trickle()"],
+    "sideload": [
+        f"""stream|from().groupBy('h')|sideload().source('file://{SIDELOAD}').order('host/{{{{.h}}}}.yml', 'all.json')
+            .field('limit', 0).field('w', 0.5).field('odd', 1).tag('owner', 'nobody').tag('h', 'none')""",
+        f"{WINDOW}|sideload().source('file://{SIDELOAD}').order('host/{{{{.h}}}}.yml').field('rate', 2).tag('h', 'x')",
+    ],
     "union": [
         "var a = stream|from().measurement('m').groupBy('h')\nstream|from().measurement('n').groupBy('h')|union(a)",
         """var a = stream|from().where(lambda: "k" == 'x').groupBy('h')
