@@ -140,6 +140,7 @@ class Groups:
         self._table = table
         self._local: IntArray = np.full(64, -1, dtype=np.int64)
         self.numbers: list[int] = []
+        self._numbers: GroupArray = np.empty(0, dtype=np.int32)  # the same as an array, made when asked for
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -179,6 +180,12 @@ class Groups:
         out[inside] = self._local[group[inside]]
         return out
 
+    def global_numbers(self, local: IntArray) -> GroupArray:
+        """The table's numbers of some local ones: int32[n]."""
+        if len(self._numbers) != len(self.numbers):
+            self._numbers = np.array(self.numbers, dtype=np.int32)
+        return self._numbers[local]
+
     def group(self, local: int) -> Group:
         """The group of a local number."""
         return self._table.group(self.numbers[local])
@@ -192,6 +199,7 @@ class Groups:
         kept = [self.numbers[i] for i in locals_.tolist()]
         self._local.fill(-1)
         self.numbers = kept
+        self._numbers = np.empty(0, dtype=np.int32)
         self._local[kept] = np.arange(len(kept))
 
     def state(self) -> list[Any]:
