@@ -166,4 +166,6 @@ async def _surroundings(config: Config, name: str, bus: Bus) -> Surroundings:
     cluster = entry.value.decode() if entry is not None else ""
     server = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{cluster}/{name}"))
     influxdb = {name: Client(c) for name, c in clusters_by_name(config.influxdb).items()}
-    return Surroundings(config.hostname, cluster, server, influxdb=influxdb)
+    scaled: dict[str, tuple[Any, ...]] = {"kubernetes": config.kubernetes, "swarm": config.swarm, "ec2": config.ec2}
+    clusters = {kind: {c.id: c for c in of} for kind, of in scaled.items()}
+    return Surroundings(config.hostname, cluster, server, influxdb=influxdb, clusters=clusters)
