@@ -20,6 +20,7 @@ from services.bus.errors import WrongSequence
 from services.bus.events import Event, decode
 from services.bus.link import Credentials
 from services.bus.streams import EVENTS, StreamLimits
+from services.engine.asks import Asks
 from services.engine.checkpoints import Checkpoints
 from services.engine.influxdb import Client
 from services.engine.intake import Intake
@@ -125,6 +126,7 @@ async def _serve(
         config.nats.replicas,
     )
     supervisor.attach(leases)
+    asks = Asks(bus, name, worker)
     stopping = asyncio.create_task(stop.wait())
     following = asyncio.create_task(worker.run())
     starting = asyncio.create_task(leases.start())
@@ -136,6 +138,7 @@ async def _serve(
         ready()
         await _before(stopping, following, asyncio.create_task(leases.failed()))
     starting.cancel()
+    asks.stop()
     await supervisor.finish(_FINISH)
     try:
         await asyncio.wait_for(leases.stop(), _LEAVE)
@@ -168,4 +171,7 @@ async def _surroundings(config: Config, name: str, bus: Bus) -> Surroundings:
     influxdb = {name: Client(c) for name, c in clusters_by_name(config.influxdb).items()}
     scaled: dict[str, tuple[Any, ...]] = {"kubernetes": config.kubernetes, "swarm": config.swarm, "ec2": config.ec2}
     clusters = {kind: {c.id: c for c in of} for kind, of in scaled.items()}
-    return Surroundings(config.hostname, cluster, server, influxdb=influxdb, clusters=clusters)
+    idle = round(config.engine.group_idle_age * 1e9)
+    return Surroundings(
+        config.hostname, cluster, server, influxdb=influxdb, clusters=clusters, group_idle_age=idle
+    )

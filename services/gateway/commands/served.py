@@ -13,6 +13,8 @@ from services import log as logs
 from services.bus.ask import Answering
 from services.bus.connection import Bus
 from services.bus.subjects import command_subject
+from services.gateway.commands.figures import Figures
+from services.gateway.commands.operations import Operations
 from services.gateway.commands.refusal import Refusal, invalid_json
 from services.gateway.commands.task_reads import TaskReads
 from services.gateway.commands.tasks import TaskCommands
@@ -81,6 +83,35 @@ def template_verbs(commands: TemplateCommands, reads: TemplateReads) -> Mapping[
         return 200, reads.list(question)
 
     return {"create": create, "update": update, "delete": delete, "get": get, "list": list_}
+
+
+def operation_verbs(operations: Operations, figures: Figures) -> Mapping[str, Mapping[str, Command]]:
+    """What can be done with the server itself, by kind."""
+
+    async def set_level(body: Any) -> Reply:
+        await operations.set_level(body)
+        return 204, None
+
+    async def reload(body: Any) -> Reply:
+        await operations.reload_sideload()
+        return 204, None
+
+    async def list_stores(question: Any) -> Reply:
+        return 200, operations.stores()
+
+    async def change_store(question: Any) -> Reply:
+        operations.change_store(*_update(question, "storage"))
+        return 204, None
+
+    async def get_vars(question: Any) -> Reply:
+        return 200, await figures.vars()
+
+    return {
+        "loglevel": {"update": set_level},
+        "sideload": {"reload": reload},
+        "storage": {"list": list_stores, "update": change_store},
+        "vars": {"get": get_vars},
+    }
 
 
 def _handler(run: Command) -> Callable[[bytes, Mapping[str, str]], Awaitable[bytes]]:
