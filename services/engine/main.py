@@ -9,7 +9,6 @@ import os
 import socket
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from schemas.config import Config
@@ -108,7 +107,7 @@ async def _serve(
         table,
         engine.shards,
         name,
-        replace(await _surroundings(config, name, bus), post_endpoints=post_endpoints),
+        await surroundings(config, name, bus, post_endpoints),
         describe_handler,
     )
     leases = Leases(
@@ -152,11 +151,12 @@ async def _before(stopping: asyncio.Task[bool], *working: asyncio.Task[None]) ->
     return not stopping.done()
 
 
-async def _surroundings(config: Config, name: str, bus: Bus) -> Surroundings:
+async def surroundings(config: Config, name: str, bus: Bus, post_endpoints: Mapping[str, PostEndpoint]) -> Surroundings:
     """Who serves, as alert templates are told it. The cluster keeps its id for ever; a worker's follows from it."""
     bucket = await bus.bucket("cluster")
     with contextlib.suppress(WrongSequence):
         await bucket.create("id", str(uuid.uuid4()).encode())
     entry = await bucket.get("id")
     cluster = entry.value.decode() if entry is not None else ""
-    return Surroundings(config.hostname, cluster, str(uuid.uuid5(uuid.NAMESPACE_URL, f"{cluster}/{name}")))
+    server = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{cluster}/{name}"))
+    return Surroundings(config.hostname, cluster, server, post_endpoints=post_endpoints)

@@ -33,7 +33,7 @@ class Surroundings:
     """What a task's nodes are given of the world: who serves, and how alert topics stood when the task started.
 
     levels: topic -> alert id -> (level 0…3, time ns of the event, duration ns).
-    post_endpoints: where httpPost nodes may post to by name.
+    post_endpoints: where httpPost nodes may post to by name. replay: the id of the replay that the task runs in.
     """
 
     hostname: str = "localhost"
@@ -41,6 +41,7 @@ class Surroundings:
     server_id: str = ""
     levels: Mapping[str, Mapping[str, tuple[int, int, int]]] = field(default_factory=dict)
     post_endpoints: Mapping[str, PostEndpoint] = field(default_factory=dict)
+    replay: str = ""
 
 
 @dataclass(slots=True)
@@ -133,7 +134,7 @@ class TaskRun:
         self._parents = [[place[p.number] for p in n.parents] for n in order]
         self._children = [len(n.children) for n in order]
         self._by_name = {n.name: i for i, n in enumerate(order)}
-        self.measurements = _measurements(graph)
+        self.measurements = measurements_of(graph)
         self._timed = [i for i, n in enumerate(self._nodes) if type(n).next_tick is not Node.next_tick]
         self._late = Late(self._nodes, self._parents)
         self._is_late = frozenset(self._late.nodes)
@@ -363,7 +364,7 @@ def _tick(now: int) -> Step:
 _NO_STEP = _tick(0)
 
 
-def _measurements(graph: Graph) -> frozenset[str] | None:
+def measurements_of(graph: Graph) -> frozenset[str] | None:
     """The measurements that the graph's `from` nodes name; None where one of them takes all."""
     names: set[str] = set()
     for source in graph.sources():

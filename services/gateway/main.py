@@ -14,14 +14,24 @@ from services.engine.scripts import ParsedScripts
 from services.engine.udf.functions import Functions
 from services.gateway.alerting import Alerting
 from services.gateway.app import make_app
-from services.gateway.commands.served import serve_commands, task_verbs, template_verbs
+from services.gateway.commands.recorder_reads import RecorderReads
+from services.gateway.commands.recordings import RecordingCommands
+from services.gateway.commands.replays import ReplayCommands
+from services.gateway.commands.served import (
+    recording_verbs,
+    replay_verbs,
+    serve_commands,
+    task_verbs,
+    template_verbs,
+)
 from services.gateway.commands.task_reads import TaskReads
 from services.gateway.commands.tasks import TaskCommands
 from services.gateway.commands.template_reads import TemplateReads
 from services.gateway.commands.templates import TemplateCommands
 from services.gateway.engine import Engine
 from services.gateway.entry import Entry
-from services.gateway.resources import ping, tasks, templates, topics
+from services.gateway.recorder_state import RecorderState
+from services.gateway.resources import ping, recordings, replays, tasks, templates, topics
 from services.gateway.scripts import Scripts
 from services.gateway.server import listen, serve
 from services.gateway.state import TaskState
@@ -51,9 +61,16 @@ async def main(
         )
         path = config.data_dir / "gateway" / "gateway.lmdb"
         with Store.open(path, _SCHEMA, _VERSION, durable=False) as store:
-            async with TaskState(bus, store) as state, Functions(config.udf.functions) as functions:
+            async with (
+                TaskState(bus, store) as state,
+                RecorderState(bus, store) as recorder_state,
+                Functions(config.udf.functions) as functions,
+            ):
                 scripts = Scripts(registry(handlers, functions), ParsedScripts(store).parsed)
-                reads = TaskReads(state, scripts, Engine(bus))
+                recorder_reads = RecorderReads(recorder_state)
+                recording_commands = RecordingCommands(bus, state, recorder_state, scripts, nats.replicas)
+                replay_commands = ReplayCommands(bus, state, recorder_state)
+                reads = TaskReads(state, scripts, Engine(bus), recorder_reads)
                 commands = TaskCommands(bus, state, scripts)
                 template_reads = TemplateReads(state, scripts)
                 template_commands = TemplateCommands(bus, state, scripts)
@@ -63,12 +80,16 @@ async def main(
                     tasks.blueprint(commands, reads),
                     templates.blueprint(template_commands, template_reads),
                     topics.blueprint(alerting),
+                    recordings.blueprint(recording_commands, recorder_reads),
+                    replays.blueprint(replay_commands, recorder_reads),
                 ]
                 app = make_app(resources, config.http.max_body_size)
                 entry = Entry(app, Writes(config, bus), config.http.log_enabled)
                 verbs = {
                     "task": task_verbs(commands, reads),
                     "template": template_verbs(template_commands, template_reads),
+                    "recording": recording_verbs(recording_commands, recorder_reads),
+                    "replay": replay_verbs(replay_commands, recorder_reads),
                 }
                 answering = serve_commands(bus, verbs)
                 await serve(entry, listener, stop, config.http.shutdown_timeout, ready)
