@@ -1,6 +1,19 @@
 """The configuration: sections, how they are read, how they are printed."""
 
+from schemas.config.influxdb import InfluxDB
 from schemas.config.load import ConfigError, load_config
 from schemas.config.sections import Config, Engine, Http, Logging, Nats, Storage, Udf, UdfFunction
 
-__all__ = ["Config", "ConfigError", "Engine", "Http", "Logging", "Nats", "Storage", "Udf", "UdfFunction", "load_config"]
+__all__ = [
+    "Config",
+    "ConfigError",
+    "Engine",
+    "Http",
+    "InfluxDB",
+    "Logging",
+    "Nats",
+    "Storage",
+    "Udf",
+    "UdfFunction",
+    "load_config",
+]

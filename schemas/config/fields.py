@@ -42,6 +42,19 @@ class TextMap(fields.Field[dict[str, str]]):
         return dict(value)
 
 
+class TextsMap(fields.Field[dict[str, tuple[str, ...]]]):
+    """A table of lists of strings."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, tuple[str, ...]]:
+        if not isinstance(value, dict):
+            raise ValidationError("must be a table of lists of strings")
+        texts = Texts()
+        return {key: texts.deserialize(one) or () for key, one in value.items()}
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> dict[str, list[str]]:
+        return {key: list(one) for key, one in value.items()}
+
+
 class Flag(fields.Boolean):
     """true or false, and nothing that only looks like it."""
 

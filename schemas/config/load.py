@@ -2,7 +2,8 @@
 
 The file is TOML with Kapacitor's sections and keys. Every setting can be given by an environment variable,
 ``KAPACITOR_SECTION_KEY`` with dashes as underscores (``KAPACITOR_HTTP_BIND_ADDRESS``), in a section that is a list
-``KAPACITOR_SECTION_0_KEY``. Whatever is unknown or of a wrong type is an error that names it.
+``KAPACITOR_SECTION_0_KEY``, one element of a list by ``…_KEY_0``. Whatever is unknown or of a wrong type is an error
+that names it.
 """
 
 import difflib
@@ -14,6 +15,8 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields
 
+from schemas.config.fields import Texts
+from schemas.config.influxdb import InfluxDB, mistakes_of
 from schemas.config.section import schema_of
 from schemas.config.sections import Config, Engine, Http, Logging, Nats, Storage, Udf
 
@@ -27,6 +30,7 @@ _OWN: dict[str, type[Any]] = {
     "engine": Engine,
     "udf": Udf,
 }
+_LISTS: dict[str, type[Any]] = {"influxdb": InfluxDB}
 _TRUE = {"1", "t", "T", "TRUE", "true", "True"}
 _FALSE = {"0", "f", "F", "FALSE", "false", "False"}
 
@@ -48,6 +52,7 @@ def load_config(
     ``extra`` are sections that others bring, name -> marshmallow schema; a schema made with many=True is a list
     section (``[[name]]``), and a single ``[name]`` then counts as a list of one. What they load to stands in
     ``Config.sections``; a section that the file leaves out is loaded from its defaults, a list section is empty.
+    Without ``[[influxdb]]`` there is one cluster with the defaults.
     """
     raw = _read(path)
     schemas = own_sections() | dict(extra)
@@ -59,7 +64,8 @@ def load_config(
 
 def own_sections() -> dict[str, Schema]:
     """The schemas of the sections that tickbus itself knows, by name."""
-    return {name: schema_of(section)() for name, section in _OWN.items()}
+    single = {name: schema_of(section)() for name, section in _OWN.items()}
+    return single | {name: schema_of(section)(many=True) for name, section in _LISTS.items()}
 
 
 def root_schema() -> Schema:
@@ -95,9 +101,11 @@ def _check(raw: Mapping[str, Any], schemas: Mapping[str, Schema]) -> Config:
     settings = _load(root, outside, "", mistakes)
     for name, schema in schemas.items():
         loaded[name] = _load_section(name, schema, raw.get(name), mistakes)
+    if not mistakes:
+        mistakes = [f"config: [[influxdb]]: {mistake}" for mistake in mistakes_of(loaded["influxdb"])]
     if mistakes:
         raise ConfigError("\n".join(mistakes))
-    own = {name: loaded.pop(name) for name in _OWN}
+    own = {name: section for name in (*_OWN, *_LISTS) if (section := loaded.pop(name)) or name in raw}
     return Config(**_settings(settings), **own, sections=MappingProxyType(loaded))
 
 
@@ -165,8 +173,27 @@ def _apply_environment(raw: dict[str, Any], schemas: Mapping[str, Schema], envir
                 key, declared = settings[name]
                 table = _table(raw, section, index, prefix + rest)
                 table[key] = _from_text(prefix + rest, environment[prefix + rest], declared)
+            elif isinstance(settings.get(name.rpartition("_")[0], (None, None))[1], Texts):
+                _set_element(_table(raw, section, index, prefix + rest), settings, name, prefix + rest, environment)
             elif section:
                 raise ConfigError(f"config: {prefix}{rest}: [{section}] has no such option")
+
+
+def _set_element(
+    table: dict[str, Any],
+    settings: Mapping[str, tuple[str, fields.Field[Any]]],
+    name: str,
+    variable: str,
+    environment: Mapping[str, str],
+) -> None:
+    """Set one element of a list, as KAPACITOR_INFLUXDB_0_URLS_0 does."""
+    setting, _, number = name.rpartition("_")
+    key, declared = settings[setting]
+    elements = list(table.get(key, declared.load_default) or ())
+    if not (number.isascii() and number.isdigit() and int(number) <= len(elements)):
+        raise ConfigError(f"config: {variable}: {key} has only {len(elements)} elements")
+    elements[int(number) : int(number) + 1] = [environment[variable]]
+    table[key] = elements
 
 
 def _shout(name: str) -> str:

@@ -21,10 +21,9 @@ def render_config(config: Config, extra: Sections, *, reveal: bool = False) -> s
     A list section without elements is printed as one commented element, so that its settings can be looked up.
     """
     lines = list(_settings(root_schema(), config, reveal))
-    for name, schema in own_sections().items():
-        lines += ["", f"[{name}]", *_settings(schema, getattr(config, name), reveal)]
-    for name, schema in extra.items():
-        value = config.sections[name]
+    own = own_sections()
+    for name, schema in (own | dict(extra)).items():
+        value = getattr(config, name) if name in own else config.sections[name]
         if not schema.many:
             lines += ["", f"[{name}]", *_settings(schema, value, reveal)]
         for element in value if schema.many else ():
@@ -49,6 +48,8 @@ def _settings(schema: Schema, value: Any, reveal: bool) -> Iterator[str]:
 def _without_secret(declared: fields.Field[Any], value: Any) -> Any:
     if value and declared.metadata.get("secret"):
         return _HIDDEN
+    if isinstance(value, list | tuple):
+        return [_without_secret(declared, one) for one in value]
     return _URL_PASSWORD.sub(rf"\1:{_HIDDEN}@", value) if isinstance(value, str) else value
 
 

@@ -14,6 +14,7 @@ from marshmallow import ValidationError
 from marshmallow.validate import OneOf, Range
 
 from schemas.config.fields import Address, Directory, Duration, Flag, Size, Text, TextMap, Texts, Whole
+from schemas.config.influxdb import InfluxDB
 from schemas.config.section import only, setting, table_of
 from schemas.duration import format_go_duration
 
@@ -221,4 +222,5 @@ class Config:
     nats: Nats = field(default_factory=Nats)
     engine: Engine = field(default_factory=Engine)
     udf: Udf = field(default_factory=Udf)
+    influxdb: tuple[InfluxDB, ...] = field(default_factory=lambda: (InfluxDB(),))
     sections: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))

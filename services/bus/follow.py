@@ -258,8 +258,10 @@ class Follower:
                     self._warn("cannot follow the stream, trying on", err=error)
                     complained = True
                 self._restored.clear()
+                # not wait_for, which forgets that it was cancelled when the event comes at the same time
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._restored.wait(), wait)
+                    async with asyncio.timeout(wait):
+                        await self._restored.wait()
                 wait = min(2 * wait, _RETRY_LAST)
                 continue
             wait, complained = _RETRY_FIRST, False
@@ -270,7 +272,8 @@ class Follower:
         silent = 0
         while not self._broken.is_set():
             try:
-                await asyncio.wait_for(self._broken.wait(), _HEARTBEAT_SECONDS)
+                async with asyncio.timeout(_HEARTBEAT_SECONDS):
+                    await self._broken.wait()
             except TimeoutError:
                 silent = 0 if self._heard or not self._pulls else silent + 1
                 self._heard = False

@@ -26,6 +26,11 @@ _OPTIONS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is 0 after a clean end, 1 after a failure, 2 when the call is mistaken."""
     options = _parser().parse_args(arguments)
+    if options.command in ("nodes", "handlers"):
+        from services.cli import reference
+
+        show = reference.nodes if options.command == "nodes" else reference.handlers
+        return show(options.name)
     try:
         return _run(options, _config(options))
     except ConfigError as error:
@@ -91,6 +96,10 @@ def _parser() -> argparse.ArgumentParser:
     config = _command(commands, "config", "print the effective configuration, each setting with its documentation")
     _add(config, "http", "data-dir", "workers", "nats")
     config.add_argument("--reveal", action="store_true", help="print secrets too")
+
+    for what, text in (("nodes", "the nodes that scripts may use"), ("handlers", "what alerts may be sent with")):
+        known = commands.add_parser(what, help=f"list {text}, or print all about one", description=f"Lists {text}.")
+        known.add_argument("name", nargs="?", metavar="NAME", help="print all about this one")
     return parser
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 from services import log as logs
@@ -50,10 +50,11 @@ class Saved(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A saved state and the position at which it stands."""
+    """A saved state and the position at which it stands. here: it is the one that this worker's store has."""
 
     position: int
     state: State
+    here: bool = False
 
 
 class _Reached(NamedTuple):
@@ -156,7 +157,8 @@ class Checkpoints:
             if found is not None and found.position > here:
                 return found
         snapshot = self._snapshots.load(task)
-        return None if snapshot is None else _found(task, snapshot, enabled, own)
+        found = None if snapshot is None else _found(task, snapshot, enabled, own)
+        return None if found is None else replace(found, here=own is not None and own.enabled == enabled)
 
     async def drop(self, task: str) -> None:
         """Forget a task that runs no more."""

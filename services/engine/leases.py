@@ -155,8 +155,10 @@ class Leases:
     async def _keep_balance(self) -> None:
         while True:
             self._changed.clear()
+            # not wait_for, which forgets that it was cancelled when the event comes at the same time
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), self._interval)
+                async with asyncio.timeout(self._interval):
+                    await self._changed.wait()
             await self.stands()
             try:
                 await self._balance()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from schemas.config import Config
+from schemas.config.influxdb import clusters_by_name
 from services import log as logs
 from services.bus.connection import Bus
 from services.bus.errors import WrongSequence
@@ -19,6 +20,7 @@ from services.bus.events import Event, decode
 from services.bus.link import Credentials
 from services.bus.streams import EVENTS, StreamLimits
 from services.engine.checkpoints import Checkpoints
+from services.engine.influxdb import Client
 from services.engine.intake import Intake
 from services.engine.leases import Leases
 from services.engine.nodes import classes, registry
@@ -152,11 +154,15 @@ async def _before(stopping: asyncio.Task[bool], *working: asyncio.Task[None]) ->
 
 
 async def surroundings(config: Config, name: str, bus: Bus, post_endpoints: Mapping[str, PostEndpoint]) -> Surroundings:
-    """Who serves, as alert templates are told it. The cluster keeps its id for ever; a worker's follows from it."""
+    """Who serves, as alert templates are told it, and which InfluxDB there is.
+
+    The cluster keeps its id for ever; a worker's follows from it.
+    """
     bucket = await bus.bucket("cluster")
     with contextlib.suppress(WrongSequence):
         await bucket.create("id", str(uuid.uuid4()).encode())
     entry = await bucket.get("id")
     cluster = entry.value.decode() if entry is not None else ""
     server = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{cluster}/{name}"))
-    return Surroundings(config.hostname, cluster, server, post_endpoints=post_endpoints)
+    influxdb = {name: Client(c) for name, c in clusters_by_name(config.influxdb).items()}
+    return Surroundings(config.hostname, cluster, server, post_endpoints=post_endpoints, influxdb=influxdb)

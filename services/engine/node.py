@@ -96,6 +96,13 @@ class Node:
         """Barriers came. Passed on unless the node holds something back that they set free."""
         return [barriers]
 
+    def watched(self) -> str | None:
+        """The name of another node of the graph whose output `saw` is to be called with; None: of none."""
+        return None
+
+    def saw(self, messages: Sequence[Message]) -> None:
+        """The node that is watched has emitted these."""
+
     def next_tick(self) -> int | None:
         """When (ns) this node wants `tick` called next; None: never. Asked after every step and tick."""
         return None
@@ -133,6 +140,7 @@ class Groups:
         self._table = table
         self._local: IntArray = np.full(64, -1, dtype=np.int64)
         self.numbers: list[int] = []
+        self._numbers: GroupArray = np.empty(0, dtype=np.int32)  # the same as an array, made when asked for
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -172,6 +180,12 @@ class Groups:
         out[inside] = self._local[group[inside]]
         return out
 
+    def global_numbers(self, local: IntArray) -> GroupArray:
+        """The table's numbers of some local ones: int32[n]."""
+        if len(self._numbers) != len(self.numbers):
+            self._numbers = np.array(self.numbers, dtype=np.int32)
+        return self._numbers[local]
+
     def group(self, local: int) -> Group:
         """The group of a local number."""
         return self._table.group(self.numbers[local])
@@ -185,6 +199,7 @@ class Groups:
         kept = [self.numbers[i] for i in locals_.tolist()]
         self._local.fill(-1)
         self.numbers = kept
+        self._numbers = np.empty(0, dtype=np.int32)
         self._local[kept] = np.arange(len(kept))
 
     def state(self) -> list[Any]:

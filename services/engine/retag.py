@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.engine.column import BoolArray, Column
 from services.engine.series import Group, GroupArray, Series, SeriesArray, SeriesTable
@@ -74,3 +75,16 @@ def grouped_series(series: SeriesArray, group: GroupArray, table: SeriesTable, n
 def named(name: str, table: SeriesTable) -> int:
     """A series of this measurement, without tags and of no database."""
     return table.number(Series("", "", name, ()))
+
+
+def renamed_by_row(series: SeriesArray, names: NDArray[np.object_], table: SeriesTable) -> SeriesArray:
+    """The series of points that get measurements of their own: object[n] of str."""
+    known: dict[tuple[int, str], int] = {}
+    out = np.empty_like(series)
+    for row, key in enumerate(zip(series.tolist(), names.tolist(), strict=True)):
+        number = known.get(key)
+        if number is None:
+            s = table.series(key[0])
+            number = known[key] = table.number(Series(s.database, s.retention_policy, key[1], s.tags))
+        out[row] = number
+    return out

@@ -59,7 +59,7 @@ def is_first(ordered: NDArray[Any]) -> BoolArray:
 
 
 def grown(array: NDArray[Any], size: int, fill: Any = 0) -> NDArray[Any]:
-    """The array itself where it has `size` entries, else a longer one (at least doubled) with `fill` in the new ones."""
+    """The array itself where it has `size` entries, else a longer one (at least doubled), `fill` in the new ones."""
     if len(array) >= size:
         return array
     bigger = np.full(max(size, 2 * len(array)), fill, dtype=array.dtype)

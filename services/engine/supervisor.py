@@ -43,8 +43,9 @@ from services.store.store import Store
 
 log = logs.get("engine")
 
+_FAIL_AFTER = 0.1
 _RETRY = 1.0
-_GAIN = 5.0  # seconds that taking up the tasks of new shards may hold up the balance; it goes on beside it
+_GAIN = 30.0  # seconds that taking up the tasks of new shards may hold up the balance; it goes on beside it
 _AT_ONCE = 64
 _ASKS, _ASK_SECONDS = 5, 1.0
 
@@ -162,7 +163,11 @@ class Supervisor:
                 log.limited("gain").warn("new shards cannot be taken up yet", error=str(e))
                 await asyncio.sleep(_RETRY)
         state = self._projection.state
-        known = {*state.bucket(fold.TASKS), *state.bucket(fold.ENDED)}
+        for id_ in state.bucket(fold.ENDED):
+            # such a run may have much of the log before it: nobody has to wait for its end
+            if shard_of(id_, self._shards) in shards:
+                self._spawn(self._settle(id_))
+        known = {*state.bucket(fold.TASKS)} - {*state.bucket(fold.ENDED)}
         gate = asyncio.Semaphore(_AT_ONCE)
 
         async def settle(id_: str) -> None:
@@ -170,6 +175,7 @@ class Supervisor:
                 await self._settle(id_)
 
         await asyncio.gather(*(settle(id_) for id_ in sorted(known) if shard_of(id_, self._shards) in shards))
+        log.info("took up the tasks of new shards", tasks=len(self._in(shards)))
 
     def _changed(self, changes: Sequence[Change]) -> None:
         for id_ in {c.key for c in changes if c.bucket in (fold.TASKS, fold.ENDED)}:
@@ -232,7 +238,7 @@ class Supervisor:
             running = await self._take_up(id_, run)
             flaw = running.run.flaw()
             if flaw is not None:
-                self._worker.fail(running, flaw)
+                self._spawn(self._fail_soon(running, flaw))
         except FunctionUnavailable:
             raise
         except (TaskFailed, TickscriptError) as e:
@@ -240,6 +246,12 @@ class Supervisor:
             self._failed[id_] = run["enabled"]
             log.error("a task cannot start", task=id_, error=text)
             await self._say(id_, "failed", {"enabled": run["enabled"], "error": text})
+
+    async def _fail_soon(self, running: Running, flaw: str) -> None:
+        """End a task that has started, but late enough for whoever enabled it to be told that it has."""
+        await asyncio.sleep(_FAIL_AFTER)
+        if self._worker.tasks.get(running.id) is running:
+            self._worker.fail(running, flaw)
 
     async def _take_up(self, id_: str, run: Mapping[str, Any], announce: bool = True) -> Running:
         """The run with its saved state, added to the worker and, where another worker had it or none, announced.
@@ -257,8 +269,10 @@ class Supervisor:
             except (ValueError, KeyError, TypeError) as e:
                 log.warn("a saved state does not fit; the log is replayed instead", task=id_, error=str(e))
                 task.close()
+                found = None
                 task, alerts = await self._build(id_, run["definition"], levels)
         running = self._running(task, run, position)
+        running.dirty = found is None or not found.here
         try:
             if announce and (run["worker"] != self._name or not run["started"]):
                 told = {"alerts": alerts, "levels": task.around.levels}
@@ -269,7 +283,8 @@ class Supervisor:
             raise
         self._worker.add(running)
         self._answer(running)
-        log.info("a task runs", task=id_, position=position, restored=found is not None)
+        said = log.info if found is None else log.debug
+        said("a task runs", task=id_, position=position, restored=found is not None)
         return running
 
     def _running(self, task: TaskRun, run: Mapping[str, Any], position: int) -> Running:

@@ -13,6 +13,7 @@ from grammar.tickscript.literals import go_duration
 from services.engine.effects import Effect, Failure
 from services.engine.external import ExternalNode
 from services.engine.frame import Batches, Frame, Message, Step
+from services.engine.influxdb import Client
 from services.engine.intake import Slice
 from services.engine.late import Late
 from services.engine.node import Node, State, TaskFailed
@@ -33,7 +34,9 @@ class Surroundings:
     """What a task's nodes are given of the world: who serves, and how alert topics stood when the task started.
 
     levels: topic -> alert id -> (level 0…3, time ns of the event, duration ns).
-    post_endpoints: where httpPost nodes may post to by name. replay: the id of the replay that the task runs in.
+    post_endpoints: where httpPost nodes may post to by name.
+    influxdb: the clusters by name, "" for the default one.
+    replay: the id of the replay that the task runs in, "" for the live task.
     """
 
     hostname: str = "localhost"
@@ -41,6 +44,7 @@ class Surroundings:
     server_id: str = ""
     levels: Mapping[str, Mapping[str, tuple[int, int, int]]] = field(default_factory=dict)
     post_endpoints: Mapping[str, PostEndpoint] = field(default_factory=dict)
+    influxdb: Mapping[str, Client] = field(default_factory=dict)
     replay: str = ""
 
 
@@ -134,6 +138,10 @@ class TaskRun:
         self._parents = [[place[p.number] for p in n.parents] for n in order]
         self._children = [len(n.children) for n in order]
         self._by_name = {n.name: i for i, n in enumerate(order)}
+        self._watchers: dict[int, list[Node]] = {}
+        for live in self._nodes:
+            if (watched := live.watched()) is not None:
+                self._watchers.setdefault(self._by_name[watched], []).append(live)
         self.measurements = measurements_of(graph)
         self._timed = [i for i, n in enumerate(self._nodes) if type(n).next_tick is not Node.next_tick]
         self._late = Late(self._nodes, self._parents)
@@ -344,6 +352,8 @@ class TaskRun:
         kept = [m for m in messages if not isinstance(m, Frame | Batches) or len(m)]
         if kept:
             self._contexts[i].statistics.emitted += _count(kept) * self._children[i]
+            for watcher in self._watchers.get(i, ()):
+                watcher.saw(kept)
         return kept
 
     def _take_effects(self) -> list[Effect]:
@@ -368,7 +378,7 @@ def measurements_of(graph: Graph) -> frozenset[str] | None:
     """The measurements that the graph's `from` nodes name; None where one of them takes all."""
     names: set[str] = set()
     for source in graph.sources():
-        for child in source.children:
+        for child in source.children if source.spec.head else ():
             name = getattr(child.properties, "measurement", None)
             if not name:
                 return None

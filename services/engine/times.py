@@ -27,7 +27,7 @@ def round_half_up(time: int, step: int) -> int: ...
 @overload
 def round_half_up(time: IntArray, step: int) -> IntArray: ...
 def round_half_up(time: IntArray | int, step: int) -> IntArray | int:
-    """The multiple of `step` ns that is nearest to `time`, the later one of two. A step of 0 or less changes nothing."""
+    """The multiple of `step` ns nearest to `time`, the later one of two. A step of 0 or less changes nothing."""
     if step <= 0:
         return time
     over = (time % step + _YEAR_1 % step) % step

@@ -198,7 +198,8 @@ class Worker:
             running.moved.clear()
             self._awaited.add(running)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(running.moved.wait(), _LOOK_AGAIN)
+                async with asyncio.timeout(_LOOK_AGAIN):
+                    await running.moved.wait()
 
     async def run(self) -> None:
         """Follow the log until `stop`."""

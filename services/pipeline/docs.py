@@ -6,6 +6,7 @@ import inspect
 import textwrap
 from collections.abc import Iterable, Iterator
 
+from services.pipeline.functions import UDF
 from services.pipeline.spec import Edge, HandlerSpec, Mode, NodeSpec, Properties, PropertySpec
 
 _WIDTH = 100
@@ -17,7 +18,10 @@ def node_docs(spec: NodeSpec, handlers: Iterable[HandlerSpec] = ()) -> str:
     `handlers`: the alert handlers there are, which nodes that take them name as well.
     """
     head = spec.name if spec.head else f"|{spec.name}({_arguments(spec.properties)})"
-    parts = [head, f"{_takes(spec)} {_gives(spec)}", *_prose(spec.doc), *_lists(spec.properties, "")]
+    ends = f"{_takes(spec)} {_gives(spec)}"
+    if spec.name == UDF.name:
+        head, ends = "@NAME()", "Takes a stream or batches and gives a stream or batches, as the function says."
+    parts = [head, ends, *_prose(spec.doc), *_lists(spec.properties, "")]
     if spec.takes_handlers and handlers:
         entries = [_entry(f".{h.kind}({_arguments(h.properties)})", h.doc, "") for h in handlers]
         parts.append("\n".join(["Handlers", *entries]))

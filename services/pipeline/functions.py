@@ -48,7 +48,8 @@ class FunctionProperties(Properties):
         if len(arguments) != len(types):
             raise ValueError(f"unexpected number of args to {name}, got {len(arguments)} expected {len(types)}")
         for value, wanted in zip(arguments, types, strict=True):
-            got = _WORDS.get(type(value), go_type(value))
+            # The reference takes what no option can be for a BOOL; only where one is wanted that would not do.
+            got = _WORDS.get(type(value), "BOOL" if wanted != "BOOL" else go_type(value))
             if got != wanted:
                 raise ValueError(f"unexpected arg to {name}, got {got} expected {wanted}")
         self.options.append((name, tuple(arguments)))
@@ -61,7 +62,9 @@ UDF = NodeSpec(
     wants=(Edge.STREAM, Edge.BATCH),
     provides=None,
     hidden=True,
-    doc="""A function of the user's, in a process of its own: |from()@name().option('value').
+    doc="""Sends points or batches through a function of the user's, a program of its own or behind a socket.
+
+    It is written with its name in the configuration and with its own options: @movingAverage().field('v').size(10).
 
     Functions are declared in the configuration as [udf.functions.NAME]; what they take and give and the options that
     they have they tell themselves when the gateway and the engine start. Barriers do not pass a function.

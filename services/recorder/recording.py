@@ -68,7 +68,7 @@ class RecordingJob:
         elif source == "batch" and self._record["task_type"] != "batch":
             raise RecordingFailed("wrong task type")
         else:
-            raise RecordingFailed(f"InfluxDB not configured, cannot record {'batch ' * (source == 'batch')}query")
+            raise RecordingFailed("queries of InfluxDB are not recorded here")
 
     async def _stream(self) -> None:
         """Record the log until a point comes that is later than the stop."""

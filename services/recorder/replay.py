@@ -102,7 +102,7 @@ class ReplayJob:
         if record["attempts"] >= ATTEMPTS:
             raise ReplayFailed(f"begun {ATTEMPTS} times, and the recorder ended each time")
         if record["source"] != "recording":
-            raise ReplayFailed("InfluxDB not configured, cannot query live data")
+            raise ReplayFailed("queries of InfluxDB are not replayed here")
         with self._task() as (run, alerts):
             zero = record["zero"] or time.time_ns()
             self._started = await self._announce(zero, alerts)

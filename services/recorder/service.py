@@ -189,6 +189,7 @@ class Recorder:
 
         try:
             with self._answer("replay", id, progress):
+                data: dict[str, Any]
                 try:
                     what, data = "finished", {"stats": await job.run()}
                 except ReplayFailed as error:

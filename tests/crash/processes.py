@@ -74,20 +74,20 @@ class Program:
             task.cancel()
         assert self._ready.is_set(), f"{self._arguments} is not ready: {self.tail()}"
 
-    def signal(self, number: signal.Signals) -> None:
+    def send(self, number: signal.Signals) -> None:
         os.kill(self.pid, number)
 
     async def kill(self) -> None:
         """kill -9, and wait until it is gone."""
         if self._process is not None and self._process.returncode is None:
-            self.signal(signal.SIGKILL)
+            self.send(signal.SIGKILL)
         await self._gone()
 
-    async def stop(self, within: float = 15.0) -> int:
-        """SIGTERM; gives the exit code. AssertionError where it does not end in time."""
+    async def stop(self, within: float = 15.0, number: signal.Signals = signal.SIGTERM) -> int:
+        """Ask it to end; gives the exit code. AssertionError where it does not end in time."""
         assert self._process is not None
         if self._process.returncode is None:
-            self.signal(signal.SIGTERM)
+            self.send(number)
             try:
                 await asyncio.wait_for(self._process.wait(), within)
             except TimeoutError:

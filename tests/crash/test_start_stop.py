@@ -14,7 +14,7 @@ from tests.crash.load import HOSTS, Load, Sink, check_both, define_both, level_a
 from tests.crash.processes import Api, Serve, Services
 
 TASKS = 1000
-START_SECONDS = 5.0
+START_SECONDS = 12.0  # 5 s on a machine that has nothing else to do
 STOP_SECONDS = 10.0
 
 SCRIPT = """
@@ -49,7 +49,8 @@ stream
 
 
 async def test_a_thousand_tasks_start_quickly(tmp_path: Path) -> None:
-    async with Serve(tmp_path) as serve, Api(serve) as api:
+    environment = {"KAPACITOR_ENGINE_SNAPSHOT_INTERVAL": "10s", "KAPACITOR_ENGINE_LEASE_TTL": "10s"}
+    async with Serve(tmp_path, environment=environment) as serve, Api(serve) as api:
         await _define_many(serve)
         last = [f"task{number}" for number in range(TASKS - 10, TASKS)]
         for id in last:
@@ -59,10 +60,10 @@ async def test_a_thousand_tasks_start_quickly(tmp_path: Path) -> None:
         stopped = time.monotonic() - began
         began = time.monotonic()
         await serve.start()
+        for id in last:
+            await api.until_stats(id, "mean3", collected=0)
         started = time.monotonic() - began
         print(f"{TASKS} tasks: stopped in {stopped:.1f} s, started in {started:.1f} s")
-        for id in last:
-            assert (await api.stats(id, "mean3"))["collected"] == 0
         assert started < START_SECONDS
 
 
@@ -101,8 +102,7 @@ async def test_stopped_in_good_order(tmp_path: Path) -> None:
         async with load.running():
             for number in (signal.SIGTERM, signal.SIGINT):
                 await load.more(80)
-                serve.signal(number)
-                assert await serve.stop(STOP_SECONDS) == 0
+                assert await serve.stop(STOP_SECONDS, number) == 0
                 assert not (serve.data / "state.json").exists()
                 await serve.start()
             await load.more(40)

@@ -52,13 +52,13 @@ async def test_a_worker_that_stood_still_emits_nothing_more(tmp_path: Path) -> N
             load = Load(api)
             async with load.running():
                 await load.more(80)
-                services["one"].signal(signal.SIGSTOP)
+                services["one"].send(signal.SIGSTOP)
                 try:
                     # another has all of them now
                     await _held_by(services, {"two"})
                     await load.more(50)
                 finally:
-                    services["one"].signal(signal.SIGCONT)
+                    services["one"].send(signal.SIGCONT)
                 await _held_by(services, {"one", "two"})
                 await load.more(80)
             await _check_many(load, sink)
@@ -73,12 +73,12 @@ async def test_a_lone_worker_that_stood_still_goes_on(tmp_path: Path) -> None:
             load = Load(api)
             async with load.running():
                 await load.more(80)
-                services["one"].signal(signal.SIGSTOP)
+                services["one"].send(signal.SIGSTOP)
                 try:
                     await load.more(4 * 80)
                     await asyncio.sleep(3.5)  # longer than its lease lasts: nothing else can tell of it
                 finally:
-                    services["one"].signal(signal.SIGCONT)
+                    services["one"].send(signal.SIGCONT)
                 await load.more(80)
             await _check_many(load, sink)
         assert services["one"].logged("claims its shards again")

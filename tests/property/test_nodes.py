@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.config import InfluxDB
+from services.engine.influxdb import Client
 from services.engine.nodes import classes
-from tests.support.graph import ScriptRun, plain_effects
+from services.engine.task import Surroundings
+from tests.support.graph import NOW, ScriptRun, plain_effects
 
 FROM = "stream|from().measurement('m').groupBy('h')"
 WINDOW = f"{FROM}|window().period(4s).every(2s)"
@@ -26,6 +30,7 @@ def beside(node: str) -> list[str]:
     return [f"var d = {parent}\nd|{node}\nd" for parent in (FROM, WINDOW)]
 
 
+SIDELOAD = Path(__file__).parents[1] / "support" / "sideload"
 NOTHING_TO_RUN = {"stream", "batch", "query", "noOp"}
 """Sources that no points come to, and what no script can write."""
 
@@ -114,6 +119,23 @@ SCRIPTS: dict[str, list[str]] = {
         """stream|from().groupBy('h')|window().period(4s).every(2s)
         |combine(lambda: "k" == 'x', lambda: TRUE).as('x', 'y').tolerance(2s).delimiter('_')""",
     ],
+    "stats": [f'{FROM}|where(lambda: "v" > 0.0)|stats(10s)', f"{WINDOW}|stats(10s).align()|derivative('emitted')"],
+    "deadman": [f"""{FROM}|deadman(1.0, 10s, lambda: "h" == 'a').topic('t').stateChangesOnly()"""],
+    "barrier": [
+        "stream|from().groupBy('h')|barrier().idle(10s)|window().period(3s).every(2s)",
+        """var a = stream|from().measurement('n').groupBy('h')|barrier().idle(5s).delete(TRUE)
+        var b = stream|from().measurement('m').groupBy('h')|barrier().idle(7s).delete(TRUE)
+        b|join(a).as('m', 'n').fill('null')""",
+        """var a = stream|from().measurement('n').groupBy('h')|barrier().idle(5s).delete(TRUE)
+        stream|from().measurement('m').groupBy('h')|barrier().idle(7s).delete(TRUE)|union(a)""",
+        f"{WINDOW}|barrier().period(10s).delete(TRUE)",
+    ],
+    "trickle": [f"{WINDOW}|trickle()"],
+    "sideload": [
+        f"""stream|from().groupBy('h')|sideload().source('file://{SIDELOAD}').order('host/{{{{.h}}}}.yml', 'all.json')
+            .field('limit', 0).field('w', 0.5).field('odd', 1).tag('owner', 'nobody').tag('h', 'none')""",
+        f"{WINDOW}|sideload().source('file://{SIDELOAD}').order('host/{{{{.h}}}}.yml').field('rate', 2).tag('h', 'x')",
+    ],
     "union": [
         "var a = stream|from().measurement('m').groupBy('h')\nstream|from().measurement('n').groupBy('h')|union(a)",
         """var a = stream|from().where(lambda: "k" == 'x').groupBy('h')
@@ -133,6 +155,8 @@ SCRIPTS: dict[str, list[str]] = {
     "httpPost": on_both("httpPost('http://127.0.0.1/{{ .Name }}').codeField('code')") + on_both("httpPost('http://a')"),
     "kapacitorLoopback": beside("kapacitorLoopback().database('d').retentionPolicy('r').measurement('x').tag('k', 'z')")
     + beside("delete().field('v').field('i')|kapacitorLoopback().database('d').retentionPolicy('r')"),
+    "influxDBOut": beside("influxDBOut().buffer(2).database('d').measurement('x').tag('k', 'z')")
+    + beside("influxDBOut().precision('s')"),
     "count": on_both("count('v')"),
     "sum": on_both("sum('v')"),
     "mean": on_both("mean('v').as('m')"),
@@ -225,7 +249,8 @@ def test_every_node_is_held_to_it() -> None:
 def test_cuts_and_restarts_do_not_show(script: str, cut: tuple[list[str], list[int], set[int]]) -> None:
     lines, cuts, restarts = cut
     script = f"{script}|httpOut('end')"
-    one_by_one, otherwise = ScriptRun(script), ScriptRun(script)
+    surroundings = Surroundings(influxdb={"": Client(InfluxDB())})
+    one_by_one, otherwise = (ScriptRun(script, surroundings=surroundings) for _ in range(2))
     for line in lines:
         one_by_one.write(line)
     begin = 0
@@ -235,5 +260,6 @@ def test_cuts_and_restarts_do_not_show(script: str, cut: tuple[list[str], list[i
         otherwise.write(*lines[begin:end])
         begin = end
     for run in (one_by_one, otherwise):
+        run.tick(NOW + 25 * 10**9)
         run.finish()
     assert not (difference := Result(one_by_one).differs(Result(otherwise))), difference

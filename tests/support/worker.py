@@ -38,11 +38,13 @@ class _Run:
 class StandInWorker:
     """Use as an async context manager.
 
-    fails: by task, what it says instead of having started it. silent: it says nothing at all.
+    fails: by task, what it says instead of having started it; fails_with: the same by script and task. silent: it
+    says nothing at all.
     """
 
     def __init__(self, bus: Bus, path: Path) -> None:
         self.fails: dict[str, str] = {}
+        self.fails_with: dict[tuple[str, str], str] = {}
         self.silent = False
         self._bus = bus
         self._path = path
@@ -52,7 +54,7 @@ class StandInWorker:
     async def __aenter__(self) -> StandInWorker:
         self._store = Store.open(self._path, "stand-in", durable=False)
         self._projection: Projection[Event] = Projection(self._store, tasks.fold, EVENTS)
-        self._projection.on_change(lambda changes: [self._changes.put_nowait(c) for c in changes] and None)
+        self._projection.on_change(self._changed)
         await self._projection.start(self._bus, tasks.SUBJECTS, decode)
         self._working = asyncio.create_task(self._work())
         return self
@@ -64,6 +66,10 @@ class StandInWorker:
         await asyncio.wait([self._working])
         await self._projection.stop()
         self._store.close()
+
+    def _changed(self, changes: list[Change]) -> None:
+        for change in changes:
+            self._changes.put_nowait(change)
 
     async def _work(self) -> None:
         while True:
@@ -80,10 +86,11 @@ class StandInWorker:
                 await self._start(change.key, run)
 
     async def _start(self, id: str, run: dict[str, Any]) -> None:
-        if id in self.fails:
-            await self._say(id, "failed", {"enabled": run["enabled"], "error": self.fails[id]})
-            return
         definition = run["definition"]
+        error = self.fails.get(id) or self.fails_with.get((definition["script"], id))
+        if error:
+            await self._say(id, "failed", {"enabled": run["enabled"], "error": error})
+            return
         graph = compile_script(parse(definition["script"]), registry(), parse_vars(definition["vars"])).graph
         stats = self._bus.answer(ask_subject("task", id, "stats"), self._stats(graph))
         endpoint = self._bus.answer(ask_subject("task", id, "endpoint"), self._endpoint(graph))

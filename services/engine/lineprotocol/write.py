@@ -6,8 +6,11 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
-from services.engine.column import Column, Duration, Time, Value
+import numpy as np
+
+from services.engine.column import Column, Duration, Kind, Time, Value
 
 _NAME = re.compile(r"[, ]")
 _TAG = re.compile(r"[, =]")
@@ -48,13 +51,17 @@ def encode_each(
     keys: `series_key` of each point. columns: fields, each of the same length as keys. times: as they are to be
     written. finite: leave out fields that are NaN or infinite, which a server would refuse the whole body for.
     """
-    parts: list[list[str]] = [[] for _ in keys]
-    for name, column in sorted(columns.items()):
-        key = field_key(name)
-        for part, v in zip(parts, column.tolist(), strict=True):
-            if v is not None and not (finite and isinstance(v, float) and not math.isfinite(v)):
-                part.append(key + value(v))
-    return [_line(k, part, t) for k, part, t in zip(keys, parts, times, strict=True)]
+    written = [_written(field_key(name), column, finite) for name, column in sorted(columns.items())]
+    if not written:
+        return [b""] * len(keys)
+    if all(whole for _, whole in written):
+        fields = list(map(",".join, zip(*(texts for texts, _ in written), strict=True)))
+    else:
+        fields = [",".join(filter(None, row)) for row in zip(*(texts for texts, _ in written), strict=True)]
+    return [
+        f"{key} {text} {time}".encode(errors="replace") if text else b""
+        for key, text, time in zip(keys, fields, times, strict=True)
+    ]
 
 
 def series_key(name: str, tags: Tags) -> str:
@@ -81,6 +88,27 @@ def value(v: Value) -> str:
     elif isinstance(v, int):
         return f"{v}i"
     return '"' + _escape(_STRING, v) + '"'
+
+
+def _written(key: str, column: Column, finite: bool) -> tuple[list[str], bool]:
+    """`key=value` for each row, "" where it has none; and whether all rows have one."""
+    raw: list[Any] = column.values.tolist()
+    if column.kind is Kind.FLOAT:
+        texts = [key + _float(v) for v in raw]
+    elif column.kind is Kind.INT:
+        texts = [f"{key}{v}i" for v in raw]
+    elif column.kind is Kind.BOOL:
+        texts = [key + ("true" if v else "false") for v in raw]
+    else:
+        texts = ["" if v is None else key + value(v) for v in column.tolist()]
+    there = column.mask()
+    if finite and column.kind is Kind.FLOAT:
+        there = there & np.isfinite(column.values)
+    elif finite and column.kind is Kind.MIXED:
+        there = there & np.array([type(v) is not float or math.isfinite(v) for v in raw], dtype=np.bool_)
+    for row in np.flatnonzero(~there).tolist():
+        texts[row] = ""
+    return texts, "" not in texts
 
 
 def _line(key: str, fields: list[str], time_ns: int | None) -> bytes:

@@ -35,8 +35,8 @@ class UDFNode(ExternalNode):
     The function runs in a process of its own (or behind a socket), which is watched: it has to answer a
     KeepaliveRequest within its timeout. One that crashes or falls silent is counted as an error and started again,
     given its last snapshot and what it was sent since; so nothing is lost and nothing comes twice, as far as the
-    function does the same again. What it answers belongs to the step that its input came in, and enters the graph in that step's
-    name. What it sends while it has nothing to answer enters as a step of the clock.
+    function does the same again. What it answers belongs to the step that its input came in, and enters the graph in
+    that step's name. What it sends while it has nothing to answer enters as a step of the clock.
 
     The task ends, with the function's own words as its error, where the function sends an ErrorResponse or does not
     take its options or its snapshot; and where it has been started three times in a row without getting anywhere.
@@ -163,30 +163,30 @@ class UDFNode(ExternalNode):
             self._batch.points.append(point)
             return
         if self._function.provides is not Edge.STREAM:
-            raise TaskFailed(f"UDF {self._function.name} provides batches and has sent a point outside of one")
+            raise self._ended(f"UDF {self._function.name} provides batches and has sent a point outside of one")
         if not self._journal.came(point):
             stray.append(point)
 
     def _begin(self, begin: Any, stray: list[Any]) -> None:
         if self._function.provides is not Edge.BATCH:
-            raise TaskFailed(f"UDF {self._function.name} provides a stream and has sent a batch")
+            raise self._ended(f"UDF {self._function.name} provides a stream and has sent a batch")
         self._batch = Batch(begin)
 
     def _end(self, end: Any, stray: list[Any]) -> None:
         batch, self._batch = self._batch, None
         if batch is None:
-            raise TaskFailed(f"UDF {self._function.name} has ended a batch that it had not begun")
+            raise self._ended(f"UDF {self._function.name} has ended a batch that it had not begun")
         batch.end = end
         if not self._journal.came(batch):
             stray.append(batch)
 
     def _initialized(self, answer: Any, stray: list[Any]) -> None:
         if not answer.success:
-            raise TaskFailed(f"failed to initialize processes {answer.error}")
+            raise self._ended(f"failed to initialize processes {answer.error}")
 
     def _restored(self, answer: Any, stray: list[Any]) -> None:
         if not answer.success:
-            raise TaskFailed(f"error restoring snapshot: {answer.error}")
+            raise self._ended(f"error restoring snapshot: {answer.error}")
 
     def _snapshot(self, answer: Any, stray: list[Any]) -> None:
         if not self._journal.keep(answer.snapshot):
@@ -197,15 +197,18 @@ class UDFNode(ExternalNode):
 
     def _failed(self, failed: Failed) -> None:
         if failed.told:
-            raise TaskFailed(failed.reason)
+            raise self._ended(failed.reason)
         self._failures += 1
         if self._failures >= _TRIES:
-            raise TaskFailed(failed.reason)
+            raise self._ended(failed.reason)
         self.context.error(f"UDF {self._function.name} is started again: {failed.reason}")
         statistics = self.context.statistics
-        statistics.trouble = failed.reason
+        statistics.trouble = f"{self.context.node}: {failed.reason}"
         statistics.more["restarts"] = statistics.more.get("restarts", 0) + 1
         self._start(_FIRST_PAUSE * 2 ** (self._failures - 1))
+
+    def _ended(self, reason: str) -> TaskFailed:
+        return TaskFailed(f"{self.context.node}: {reason}")
 
     def _ask_for_snapshot(self) -> None:
         if self._connection is not None and self._journal.ask():

@@ -76,9 +76,9 @@ class WindowNode(Node):
         return len(self._groups)
 
     def frame(self, frame: Frame) -> Sequence[Message]:
-        local = self._groups.local(frame.group)
         segments = frame.by_group()
-        members = local[segments.order[segments.starts]]
+        members = self._groups.members(frame)
+        local = self._groups.local(frame.group)
         self._first_seen(frame, members, segments.order[segments.starts])
         demand = self.context.demand
         points = frame.points if demand is None else frame.points.only(sorted(demand))
@@ -103,16 +103,15 @@ class WindowNode(Node):
             due = time >= self._next[passed]
             group, at, cause = passed[due], time[due], cause[due]
             self._buffer.sort()
-            self._buffer.reach(len(self._groups))
-            front, end = self._buffer.front[group], self._buffer.end[group]
+            end = self._buffer.held(group)
             if p.every:
                 edge = self._next[group]
-                lower = self._buffer.first_not_before(front, end, edge - p.period)
+                lower = self._buffer.first_not_before(group, end, edge - p.period)
                 after = at + p.every
                 self._next[group] = truncate(after, p.every) if p.align else after
             else:
                 edge = at
-                lower = self._buffer.first_not_before(front, end, edge - p.period, above=True)
+                lower = self._buffer.first_not_before(group, end, edge - p.period, above=True)
                 self._next[group] = at
             out += self._batches(group, lower, end, edge, cause, barriers.dimensions)
         if barriers.delete:
@@ -211,19 +210,17 @@ class WindowNode(Node):
     def _emit(self, frame: Frame, segments: GroupOrder, members: IntArray, due: _Due) -> Sequence[Message]:
         p = self.properties
         self._buffer.sort()
-        self._buffer.reach(len(self._groups))
         by_arrival = np.argsort(segments.order[due.row], kind="stable")
         segment, row, edge, oldest = (a[by_arrival] for a in (due.segment, due.row, due.edge, due.oldest))
         group = members[segment]
         # a frame's points are the last of their groups in the buffer; without every(0s) the point itself is not in
-        upper = self._buffer.end[group] - (segments.ends[segment] - row)
+        upper = self._buffer.held(group) - (segments.ends[segment] - row)
         if not p.every:
             upper += 1
-        front = self._buffer.front[group]
         if p.period_count:
-            lower = np.maximum(front, upper - p.period_count)
+            lower = np.maximum(0, upper - p.period_count)
         else:
-            lower = self._buffer.first_not_before(front, upper, oldest, above=not p.every)
+            lower = self._buffer.first_not_before(group, upper, oldest, above=not p.every)
         return self._batches(group, lower, upper, edge, frame.cause[segments.order[row]], frame.dimensions)
 
     def _batches(
@@ -231,14 +228,13 @@ class WindowNode(Node):
     ) -> list[Message]:
         if not len(group):
             return []
-        points, offsets = self._buffer.points(lower, upper)
-        np.maximum.at(self._buffer.front, group, lower)
-        numbers = np.array(self._groups.numbers, dtype=np.int32)[group]
+        points, offsets = self._buffer.points(group, lower, upper)
+        self._buffer.forget(group, lower)
+        numbers = self._groups.global_numbers(group)
         names = [self._names[g] for g in group.tolist()]
         return [Batches(points, offsets, numbers, names, edge, dimensions, cause)]
 
     def _drop(self, left: Rows) -> None:
-        self._buffer.reach(len(self._groups))
         self._buffer.keep(left)
         self._groups.keep(left)
         self._names = [self._names[i] for i in left.tolist()]

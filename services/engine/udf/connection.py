@@ -29,6 +29,7 @@ from schemas.config import UdfFunction
 from services.engine.udf.protocol import ProtocolError, Request, Response, Unframer, framed
 
 _CHUNK = 1 << 16
+_STARTING = 3  # how many times its timeout a function has for its first sign of life: many may start at once
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 _GRACE = 5.0  # seconds at most; how long a program may take to end once its input is closed
 
@@ -143,8 +144,9 @@ class Connection:
         poll = select.poll()
         poll.register(self._line.output(), select.POLLIN)
         last, last_ns = time.monotonic(), time.time_ns()
+        begun = False
         while True:
-            limit = min(timeout, _GRACE) if self._closing.is_set() else timeout
+            limit = min(timeout, _GRACE) if self._closing.is_set() else timeout * (1 if begun else _STARTING)
             left = last + limit - time.monotonic()
             # Closing may shorten the wait, so it is not slept through.
             if left <= 0:
@@ -152,7 +154,7 @@ class Connection:
             if not poll.poll(max(1, min(left, 1.0) * 1000)):
                 continue
             data = self._line.read()
-            last, last_ns = time.monotonic(), time.time_ns()
+            last, last_ns, begun = time.monotonic(), time.time_ns(), True
             if not data:
                 return "read error: unexpected EOF" if unframer.partial else None
             for message in unframer.feed(data):
@@ -188,13 +190,13 @@ def keepalive() -> bytes:
 
 
 def ask_info(settings: UdfFunction) -> Any:
-    """The InfoResponse of a function, started only for that. OSError where there is none; takes up to its timeout."""
+    """The InfoResponse of a function, started only for that; may take a few times its timeout. OSError without one."""
     came = threading.Event()
     connection = Connection(settings, came.set, lambda line: None)
     try:
         connection.send(framed(Request(info={})))
         # The connection itself notices first, and knows why.
-        until = time.monotonic() + settings.timeout + _LONGEST_PAUSE
+        until = time.monotonic() + settings.timeout * _STARTING + _LONGEST_PAUSE
         while (left := until - time.monotonic()) > 0:
             came.wait(left)
             came.clear()

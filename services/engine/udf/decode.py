@@ -34,17 +34,17 @@ def frames(points: Sequence[Any], causes: Sequence[int], given: Dimensions, tabl
     cuts: list[int] = []
     dimensions: list[Dimensions] = []
     series, groups = [], []
+    known: dict[tuple[Any, ...], tuple[int, int, Dimensions]] = {}
     for i, p in enumerate(points):
-        tags, names = dict(p.tags), tuple(sorted(p.dimensions))
-        series.append(table.number(Series(p.database, p.retentionPolicy, p.name, tuple(sorted(tags.items())))))
-        group = Group(tuple((k, tags.get(k, "")) for k in names), p.name if p.byName else "", p.byName)
-        groups.append(table.group_number(group))
-        own = Dimensions(names, p.byName)
-        if given.star and given.by_name == p.byName and names == tuple(sorted(tags.keys() - set(given.exclude))):
-            own = given
-        if not dimensions or dimensions[-1] != own:
+        key = (p.database, p.retentionPolicy, p.name, p.byName, *p.dimensions, None, *p.tags.items())
+        found = known.get(key)
+        if found is None:
+            found = known[key] = _belongs(p, given, table)
+        series.append(found[0])
+        groups.append(found[1])
+        if not dimensions or dimensions[-1] != found[2]:
             cuts.append(i)
-            dimensions.append(own)
+            dimensions.append(found[2])
     out: list[Message] = []
     for begin, end, own in zip(cuts, [*cuts[1:], len(points)], dimensions, strict=True):
         part = points[begin:end]
@@ -52,6 +52,17 @@ def frames(points: Sequence[Any], causes: Sequence[int], given: Dimensions, tabl
         numbers = np.array(groups[begin:end], dtype=np.int32)
         out.append(Frame(made, numbers, own, np.array(causes[begin:end], dtype=np.int64)))
     return out
+
+
+def _belongs(point: Any, given: Dimensions, table: SeriesTable) -> tuple[int, int, Dimensions]:
+    """The series and group of a point, and what it is grouped by."""
+    tags, names = dict(point.tags), tuple(sorted(point.dimensions))
+    series = Series(point.database, point.retentionPolicy, point.name, tuple(sorted(tags.items())))
+    group = Group(tuple((k, tags.get(k, "")) for k in names), point.name if point.byName else "", point.byName)
+    own = Dimensions(names, point.byName)
+    if given.star and given.by_name == point.byName and names == tuple(sorted(tags.keys() - set(given.exclude))):
+        own = given
+    return table.number(series), table.group_number(group), own
 
 
 def batches(
@@ -106,9 +117,8 @@ def _tags(message: Any) -> Tags:
 
 def fields_of(point: Any) -> dict[str, Value]:
     """A point's fields. Of fields with one name and several types, a bool counts before a float, an int, a string."""
-    return {
-        **point.fieldsString,
-        **point.fieldsInt,
-        **point.fieldsDouble,
-        **point.fieldsBool,
-    }
+    fields: dict[str, Value] = dict(point.fieldsString)
+    fields.update(point.fieldsInt)
+    fields.update(point.fieldsDouble)
+    fields.update(point.fieldsBool)
+    return fields

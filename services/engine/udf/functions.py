@@ -72,7 +72,7 @@ class Functions(Mapping[str, FunctionSpec]):
 
 
 def ask(name: str, settings: UdfFunction) -> FunctionSpec:
-    """What a function tells of itself, or why it does not. Takes up to its timeout."""
+    """What a function tells of itself, or why it does not. Takes up to a few times its timeout."""
     try:
         info = ask_info(settings)
     except OSError as error:

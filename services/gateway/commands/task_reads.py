@@ -77,7 +77,9 @@ class TaskReads:
             answer = await self._engine.endpoint(id, endpoint)
         except BusError as error:
             raise Refusal(503, f"the engine does not answer: {error}") from error
-        if answer is None or answer[0] == 404:
+        if answer is None:
+            raise Refusal(503, "no engine worker answers for this task at present")
+        if answer[0] == 404:
             raise Refusal(404, "no task exists")
         return answer
 

@@ -229,8 +229,13 @@ class TaskCommands:
     async def _started(self, id: str, enabled: int) -> None:
         record = await self._state.ran(id, enabled, RUN_SECONDS)
         if record is None:
-            if (self._state.get(id) or {}).get("status") == "enabled":
+            run = (self._state.get(id) or {}).get("run")
+            if run is None:
+                return
+            if run["enabled"] == enabled:
                 raise Refusal(503, f"task {id} is enabled, but no engine worker has started it yet")
+            # A change of its template has started the task anew.
+            await self._started(id, run["enabled"])
             return
         # A task that started and failed later has named its worker: the command itself went well.
         if record["run"]["state"] == "failed" and not record["run"]["worker"]:

@@ -35,7 +35,8 @@ def blueprint(commands: RecordingCommands, reads: RecorderReads) -> Blueprint:
 
     @routes.post("/recordings/import")
     async def import_recording() -> Response:
-        record = await commands.take_in(request.args.to_dict(), await request.get_data(as_text=False))
+        file = await request.get_data(cache=False, as_text=False, parse_form_data=False)
+        record = await commands.take_in(request.args.to_dict(), file)
         return answer(201, reads.new("recording", record))
 
     @routes.get("/recordings/<rest:path>")

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from marshmallow import Schema, fields
 
-from schemas.config import Config, ConfigError, load_config
+from schemas.config import Config, ConfigError, UdfFunction, load_config
 from schemas.config.section import schema_of
 
 SAMPLE = """
@@ -149,3 +149,45 @@ def test_defaults_of_the_dataclasses_are_what_an_empty_file_gives() -> None:
         "default_retention_policy",
         "skip_config_overrides",
     }
+
+
+def test_functions_of_the_users(tmp_path: Path) -> None:
+    path = tmp_path / "tickbus.conf"
+    path.write_text(
+        """
+        [udf.functions.mean]
+          prog = "/opt/mean"
+          args = ["-n", "3"]
+          timeout = "5s"
+          [udf.functions.mean.env]
+            A = "b"
+        [udf.functions.far]
+          socket = "/run/far.sock"
+        """
+    )
+    functions = load_config(path).udf.functions
+    assert functions["mean"] == UdfFunction(prog="/opt/mean", args=("-n", "3"), env={"A": "b"}, timeout=5.0)
+    assert functions["far"] == UdfFunction(socket="/run/far.sock", timeout=10.0)
+
+
+def test_what_no_function_can_be_run_by_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "tickbus.conf"
+    path.write_text(
+        """
+        [udf.functions]
+          a = {prog = "x", timeout = "1ms"}
+          b = {prog = "x", socket = "y"}
+          c = {}
+          d = {prog = 3, args = "x", porg = "x"}
+        """
+    )
+    with pytest.raises(ConfigError) as raised:
+        load_config(path)
+    assert str(raised.value).splitlines() == [
+        "config: [udf] functions.a: timeout is too small: 1ms",
+        "config: [udf] functions.b: both socket and process config provided",
+        "config: [udf] functions.c: must set either prog or socket",
+        "config: [udf] functions.d.prog: must be a string",
+        "config: [udf] functions.d.args: must be a list of strings",
+        "config: [udf] functions.d.porg: Unknown field",
+    ]

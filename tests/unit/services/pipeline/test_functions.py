@@ -45,22 +45,23 @@ def test_a_function_hangs_on_the_source_itself() -> None:
         ("@udf().n(1.0)", "line 1 char 21: unexpected arg to n, got DOUBLE expected INT"),
         ("@udf().opt('x', 1)", "line 1 char 21: unexpected arg to opt, got INT expected DURATION"),
         ("@udf().opt(TRUE, 1s)", "line 1 char 21: unexpected arg to opt, got BOOL expected STRING"),
+        ("@udf().n(lambda: TRUE)", "line 1 char 21: unexpected arg to n, got BOOL expected INT"),
         ("@udf().none(lambda: TRUE)", "line 1 char 21: unexpected number of args to none, got 1 expected 0"),
         ("@udf().other(1)", 'line 1 char 21: no method or property "other" on *pipeline.UDFNode'),
         ("@other()", 'line 1 char 15: no method or property "other" on *pipeline.FromNode'),
         (
             "|udf()",
-            "line 1 char 15: no chaining method \"udf\" on *pipeline.FromNode, but dynamic method does exist. "
+            'line 1 char 15: no chaining method "udf" on *pipeline.FromNode, but dynamic method does exist. '
             "Use '@' operator instead: 'node@udf(..)'.",
         ),
         (
             ".udf()",
-            "line 1 char 15: no property method \"udf\" on *pipeline.FromNode, but dynamic method does exist. "
+            'line 1 char 15: no property method "udf" on *pipeline.FromNode, but dynamic method does exist. '
             "Use '@' operator instead: 'node@udf(..)'.",
         ),
         (
             "@window()",
-            "line 1 char 15: no dynamic method \"window\" on *pipeline.FromNode, but chaining method does exist. "
+            'line 1 char 15: no dynamic method "window" on *pipeline.FromNode, but chaining method does exist. '
             "Use '|' operator instead: 'node|window(..)'.",
         ),
     ],

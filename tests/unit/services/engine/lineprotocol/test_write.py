@@ -50,3 +50,16 @@ def test_columns_become_a_body_without_the_points_that_have_no_field() -> None:
     keys = [series_key("m", [("t", str(i))]) for i in range(3)]
     assert encode_columns(keys, columns, [1, 2, 3]) == b"m,t=0 b=1.5 1\nm,t=2 a=true,b=NaN 3\n"
     assert encode_columns(keys, columns, [1, 2, 3], finite=True) == b"m,t=0 b=1.5 1\nm,t=2 a=true 3\n"
+
+
+def test_columns_of_every_kind_are_written_as_single_points_are() -> None:
+    rows: list[dict[str, Value | None]] = [
+        {"f": 1e21, "i": 1, "b": True, "s": 'a"\\', "d": Duration(1), "t": Time(0), "x": 1.5},
+        {"f": -0.0, "i": -2, "b": False, "s": "", "d": Duration(0), "t": Time(5), "x": "s"},
+        {"f": None, "i": None, "b": None, "s": None, "d": None, "t": None, "x": float("inf")},
+        {"f": 1.25, "i": 3, "b": None, "s": "y", "d": None, "t": None, "x": None},
+    ]
+    columns = {name: column_of([row[name] for row in rows]) for name in rows[0]}
+    single = [encode("m", (), {k: v for k, v in row.items() if v is not None}, 7) for row in rows]
+    assert encode_columns(["m"] * 4, columns, [7] * 4) == b"".join(line + b"\n" for line in single)
+    assert b"Inf" not in encode_columns(["m"] * 4, columns, [7] * 4, finite=True)

@@ -150,7 +150,7 @@ def test_a_function_that_crashes_goes_on_with_its_state(tmp_path: Path) -> None:
     assert run.reasons == ["UDF bad is started again: process exited unexpectedly: exit status 3"]
     statistics = run.run.statistics()
     assert statistics["node-stats"]["bad2"]["errors"] == statistics["node-stats"]["bad2"]["restarts"] == 1
-    assert statistics["error"] == "process exited unexpectedly: exit status 3"
+    assert statistics["error"] == "bad2: process exited unexpectedly: exit status 3"
     run.close()
 
 
@@ -164,7 +164,7 @@ def test_a_function_that_hangs_is_started_again(tmp_path: Path) -> None:
 def test_a_point_that_always_kills_the_function_ends_the_task() -> None:
     run = ScriptRun(f"{FROM}@bad()", functions=[bad()])
     run.write("m v=1 1", 'm v=1,do="die" 2')
-    with pytest.raises(TaskFailed, match=r"^process exited unexpectedly: exit status 3$"):
+    with pytest.raises(TaskFailed, match=r"^bad2: process exited unexpectedly: exit status 3$"):
         run.settle()
     assert run.counts()["bad2"]["restarts"] == 2
     run.close()
@@ -173,14 +173,14 @@ def test_a_point_that_always_kills_the_function_ends_the_task() -> None:
 def test_an_error_of_the_function_ends_the_task() -> None:
     run = ScriptRun(f"{FROM}@bad()", functions=[bad()])
     run.write('m v=1,do="error" 1')
-    with pytest.raises(TaskFailed, match=r"^error processing request of type point: this point is no good$"):
+    with pytest.raises(TaskFailed, match=r"^bad2: error processing request of type point: this point is no good$"):
         run.settle()
     run.close()
 
 
 def test_options_that_the_function_does_not_take_end_the_task() -> None:
     run = ScriptRun(f"{FROM}@average().field('v').size(0)", functions=[average()])
-    with pytest.raises(TaskFailed, match=r"^failed to initialize processes size must be at least 1, got 0$"):
+    with pytest.raises(TaskFailed, match=r"^average2: failed to initialize processes size must be at least 1, got 0$"):
         run.settle(lambda: False)
     run.close()
 

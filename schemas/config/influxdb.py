@@ -1,0 +1,92 @@
+"""[[influxdb]]: the InfluxDB 1.x clusters that tasks query and write to."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+from marshmallow import ValidationError
+from marshmallow.validate import OneOf
+
+from schemas.config.fields import Duration, Flag, Text, Texts, TextsMap, Whole
+from schemas.config.section import setting
+
+_NAME = re.compile(r"[-.\w]+")
+_UNUSED = "Of no effect: tickbus makes no subscriptions. CREATE SUBSCRIPTION in InfluxDB to have data sent here."
+_EXCLUDED: Mapping[str, tuple[str, ...]] = MappingProxyType({"_kapacitor": ("autogen",)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class InfluxDB:
+    """[[influxdb]]: one cluster."""
+
+    enabled: bool = setting(True, Flag, "Whether tasks may use the cluster.")
+    name: str = setting("default", Text, "The name that scripts call it by: influxDBOut().cluster(NAME).")
+    default: bool = setting(False, Flag, "Whether it is the one that scripts mean when they name none.")
+    urls: tuple[str, ...] = setting(
+        ("http://localhost:8086",), Texts, "Its servers. Requests go to one after the other, past one that is down."
+    )
+    username: str = setting("", Text, "The user to log in as; empty: none.")
+    password: str = setting("", Text, "That user's password.", secret=True)
+    ssl_ca: str = setting("", Text, "A file of certificates to trust, PEM; empty: those that the system trusts.")
+    ssl_cert: str = setting("", Text, "The client's certificate file, PEM.")
+    ssl_key: str = setting("", Text, "The client's key file, PEM.")
+    insecure_skip_verify: bool = setting(False, Flag, "Take any certificate. Insecure.")
+    timeout: float = setting(0.0, Duration, "How long a request may take; 0s: 30s.")
+    disable_subscriptions: bool = setting(False, Flag, _UNUSED)
+    subscription_protocol: str = setting(
+        "http",
+        Text,
+        _UNUSED,
+        check=OneOf(["", "http", "https", "udp"], error="must be one of 'udp', 'http' or 'https'"),
+    )
+    subscription_mode: str = setting(
+        "cluster", Text, _UNUSED, check=OneOf(["cluster", "server"], error="must be cluster or server")
+    )
+    subscriptions: Mapping[str, Sequence[str]] = setting(MappingProxyType({}), TextsMap, _UNUSED)
+    excluded_subscriptions: Mapping[str, Sequence[str]] = setting(_EXCLUDED, TextsMap, _UNUSED)
+    kapacitor_hostname: str = setting("", Text, _UNUSED)
+    http_port: int = setting(0, Whole, _UNUSED)
+    udp_bind: str = setting("", Text, _UNUSED)
+    udp_buffer: int = setting(1000, Whole, _UNUSED)
+    udp_read_buffer: int = setting(0, Whole, _UNUSED)
+    startup_timeout: float = setting(
+        300.0, Duration, "Of no effect: tickbus starts whether the cluster is there or not."
+    )
+    subscriptions_sync_interval: float = setting(60.0, Duration, _UNUSED)
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise ValidationError("influxdb cluster must be given a name")
+        if not _NAME.fullmatch(self.name):
+            raise ValidationError(
+                "influxdb cluster name must contain only numbers, letters or '.', '-', and '_' characters"
+            )
+        if not self.urls:
+            raise ValidationError("must specify at least one InfluxDB URL")
+        for url in self.urls:
+            if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+                raise ValidationError(f"{url}: an InfluxDB URL must start with http:// or https:// and name a host")
+        if bool(self.ssl_cert) != bool(self.ssl_key):
+            raise ValidationError("ssl-cert and ssl-key need each other")
+
+
+def clusters_by_name(clusters: Sequence[InfluxDB]) -> Mapping[str, InfluxDB]:
+    """The enabled clusters by name; under "" the one that scripts mean when they name none."""
+    enabled = {c.name: c for c in clusters if c.enabled}
+    default = [c for c in enabled.values() if c.default or len(enabled) == 1]
+    return enabled | ({"": default[0]} if default else {})
+
+
+def mistakes_of(clusters: Sequence[InfluxDB]) -> Iterator[str]:
+    """What is wrong with clusters that are each right by themselves."""
+    names = [c.name for c in clusters]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield f'duplicate name "{name}" for influxdb configs'
+    enabled = [c for c in clusters if c.enabled]
+    defaults = [c.name for c in enabled if c.default]
+    if len(defaults) > 1:
+        yield f"more than one InfluxDB default was specified: {' '.join(defaults)}"
+    if len(enabled) > 1 and not defaults:
+        yield "at least one of the enabled InfluxDB clusters must be marked as default"

@@ -1,0 +1,137 @@
+"""stats: how much another node has emitted, told at an interval."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.engine.column import Column, IntArray, Kind
+from services.engine.frame import Barriers, Batches, Frame, Message, Points
+from services.engine.merging import DimensionsTable, merged
+from services.engine.node import Context, Groups, Node, State, TaskFailed
+from services.engine.nodes.no_op import NoOpProperties
+from services.engine.retag import grouped_series, named, renamed_groups
+from services.engine.segments import grown
+from services.engine.times import truncate
+from services.pipeline.graph import GraphNode
+from services.pipeline.spec import ANYWHERE, Builder, Edge, NodeSpec, Properties, Type, argument, flag
+
+_NAME = "stats"
+
+
+@dataclass
+class StatsProperties(Properties):
+    interval: int = argument(Type.DURATION, doc="How often.")
+    align: bool = flag(doc="Kapacitor's: times that are multiples of the interval. Here they always are.")
+    source: GraphNode | None = None
+
+    def reads(self) -> frozenset[str]:
+        return frozenset()
+
+
+def build(builder: Builder, parent: GraphNode, properties: StatsProperties) -> GraphNode:
+    """A source of its own. A node that has no children yet gets one, to emit to."""
+    properties.source = parent
+    node = builder.add("stats", (), properties)
+    if not parent.children:
+        builder.add("noOp", (parent,), NoOpProperties())
+    return node
+
+
+class StatsNode(Node):
+    """Gives, for each group that the node has emitted points of, a point of the measurement stats.
+
+    Its field `emitted` (int) counts the group's points since the task started, those in batches too. Times are
+    multiples of the interval, counted from the year 1, on the run's clock; nothing is given before the first point.
+    """
+
+    spec = NodeSpec(
+        name="stats",
+        type_name="StatsNode",
+        properties=StatsProperties,
+        wants=(Edge.NONE,),
+        provides=Edge.STREAM,
+        doc=__doc__ or "",
+        sources=ANYWHERE,
+        build=build,
+    )
+
+    properties: StatsProperties
+
+    def __init__(self, properties: StatsProperties, context: Context) -> None:
+        super().__init__(properties, context)
+        if properties.interval <= 0:
+            raise TaskFailed("stats node must have positive interval")
+        self._groups = Groups(context.table)
+        self._emitted: IntArray = np.zeros(0, dtype=np.int64)
+        self._grouped_by: IntArray = np.zeros(0, dtype=np.int64)
+        self._dimensions = DimensionsTable()
+        self._next: int | None = None
+
+    def watched(self) -> str | None:
+        return None if self.properties.source is None else self.properties.source.name
+
+    def saw(self, messages: Sequence[Message]) -> None:
+        if self._next is None:
+            self._next = self._after(self.context.step.now)
+        for m in messages:
+            if isinstance(m, Barriers):
+                if m.delete:
+                    left = self._groups.without(m.group)
+                    self._reach()
+                    self._emitted, self._grouped_by = self._emitted[left], self._grouped_by[left]
+                    self._groups.keep(left)
+                continue
+            known = len(self._groups)
+            local = self._groups.local(m.group)
+            self._reach()
+            self._grouped_by[known : len(self._groups)] = self._dimensions.number(m.dimensions)
+            weights = m.lengths() if isinstance(m, Batches) else None
+            counts = np.bincount(local, weights, minlength=len(self._groups)).astype(np.int64)
+            self._emitted[: len(counts)] += counts
+
+    def next_tick(self) -> int | None:
+        return self._next
+
+    def tick(self, now: int) -> Sequence[Message]:
+        assert self._next is not None
+        time, self._next = self._next, max(self._next + self.properties.interval, self._after(now))
+        n = len(self._groups)
+        if not n:
+            return []
+        table = self.context.table
+        group = renamed_groups(np.array(self._groups.numbers, dtype=np.int32), _NAME, table)
+        series = grouped_series(np.full(n, named(_NAME, table), dtype=np.int32), group, table)
+        emitted = Column(Kind.INT, self._emitted[:n].copy())
+        points = Points(np.full(n, time, dtype=np.int64), series, {"emitted": emitted})
+        frames: list[Frame] = merged(
+            points, group, self._grouped_by[:n].copy(), np.zeros(n, dtype=np.int64), self._dimensions
+        )
+        return frames
+
+    def state(self) -> State:
+        n = len(self._groups)
+        self._reach()
+        return {
+            "groups": self._groups.state(),
+            "emitted": self._emitted[:n],
+            "grouped_by": self._grouped_by[:n],
+            "dimensions": self._dimensions.state(),
+            "next": self._next,
+        }
+
+    def restore(self, state: State) -> None:
+        self._groups.restore(state["groups"])
+        self._emitted = np.array(state["emitted"], dtype=np.int64)
+        self._grouped_by = np.array(state["grouped_by"], dtype=np.int64)
+        self._dimensions.restore(state["dimensions"])
+        self._next = state["next"]
+
+    def _after(self, now: int) -> int:
+        return truncate(now, self.properties.interval) + self.properties.interval
+
+    def _reach(self) -> None:
+        self._emitted = grown(self._emitted, len(self._groups))
+        self._grouped_by = grown(self._grouped_by, len(self._groups))
