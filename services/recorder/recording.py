@@ -111,12 +111,12 @@ class RecordingJob:
         if data is None:
             raise RecordingFailed("the file to be imported is not there any more")
         self._contents = Contents()
+        chunks = srpl.read(data, self._chunk_bytes)
         try:
-            for number, gathered in enumerate(srpl.read(data, self._chunk_bytes)):
-                self._contents = await self._archive.add(self._contents, gathered, number)
+            while (gathered := await asyncio.to_thread(next, chunks, None)) is not None:
+                self._contents = await self._archive.add(self._contents, gathered, 0)
         except srpl.BadFile as error:
             raise RecordingFailed(str(error)) from error
-        await self._objects.delete(self._record["object"])
 
     async def _save_if_due(self, position: int) -> None:
         late = time.monotonic() - self._saved > _SAVE_SECONDS and self._gathered.records

@@ -32,7 +32,7 @@ from services.recorder.timing import ReplayClock
 log = logs.get("recorder")
 
 ATTEMPTS = 3
-"""How often a replay is begun anew after the recorder that ran it has died."""
+"""How often a replay is begun at most: it is begun anew when its recorder has died or could not go on."""
 
 _GO_BYTES = 2 << 20
 _SHOW_SECONDS = 1.0
@@ -100,7 +100,7 @@ class ReplayJob:
         """Until the recording is through; gives the task's statistics. Raises ReplayFailed, or BusError."""
         record = self._record
         if record["attempts"] >= ATTEMPTS:
-            raise ReplayFailed(f"begun {ATTEMPTS} times, and the recorder ended each time")
+            raise ReplayFailed(f"interrupted {ATTEMPTS} times")
         if record["source"] != "recording":
             raise ReplayFailed("queries of InfluxDB are not replayed here")
         with self._task() as (run, alerts):

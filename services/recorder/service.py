@@ -34,6 +34,7 @@ log = logs.get("recorder")
 QUEUE = "recorder"
 _LOOK_SECONDS = 1.0
 _RETRY_SECONDS = 1.0
+_FILE_NS = 3600 * 10**9  # after which a file that no recording is made of is dropped
 
 Record = Mapping[str, Any]
 Key = tuple[str, int]  # kind, and the sequence of the event that defined it
@@ -249,11 +250,18 @@ class Recorder:
     async def _sweep(self) -> None:
         """Drop what is stored of recordings that were deleted while no recorder ran."""
         with contextlib.suppress(BusError):
-            known = {r["sequence"] for r in self._projection.state.bucket(fold.RECORDINGS).values()}
+            records = self._projection.state.bucket(fold.RECORDINGS).values()
+            known = {str(r["sequence"]) for r in records}
+            files = {r["object"] for r in records if r["status"] == "running"}
             until = self._projection.position
             for info in await self._shop.objects.list():
                 owner = info.name.partition("/")[0]
-                if owner.isdigit() and int(owner) <= until and int(owner) not in known:
+                if owner.isdigit():
+                    left = int(owner) <= until and owner not in known
+                else:
+                    # a file is there a moment before the recording that is to be made of it
+                    left = info.name not in files and time.time_ns() - info.time_ns > _FILE_NS
+                if left:
                     await self._shop.objects.delete(info.name)
 
     async def _export(self, data: bytes, headers: Mapping[str, str]) -> bytes:
