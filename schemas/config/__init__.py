@@ -1,5 +1,6 @@
 """The configuration: sections, how they are read, how they are printed."""
 
+from schemas.config.clusters import Ec2, Kubernetes, Swarm
 from schemas.config.influxdb import InfluxDB
 from schemas.config.load import ConfigError, load_config
 from schemas.config.sections import Config, Engine, Http, Logging, Nats, Storage, Udf, UdfFunction
@@ -7,12 +8,15 @@ from schemas.config.sections import Config, Engine, Http, Logging, Nats, Storage
 __all__ = [
     "Config",
     "ConfigError",
+    "Ec2",
     "Engine",
     "Http",
     "InfluxDB",
+    "Kubernetes",
     "Logging",
     "Nats",
     "Storage",
+    "Swarm",
     "Udf",
     "UdfFunction",
     "load_config",

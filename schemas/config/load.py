@@ -15,6 +15,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields
 
+from schemas.config.clusters import Ec2, Kubernetes, Swarm
 from schemas.config.fields import Texts
 from schemas.config.influxdb import InfluxDB, mistakes_of
 from schemas.config.section import schema_of
@@ -30,7 +31,7 @@ _OWN: dict[str, type[Any]] = {
     "engine": Engine,
     "udf": Udf,
 }
-_LISTS: dict[str, type[Any]] = {"influxdb": InfluxDB}
+_LISTS: dict[str, type[Any]] = {"influxdb": InfluxDB, "kubernetes": Kubernetes, "swarm": Swarm, "ec2": Ec2}
 _TRUE = {"1", "t", "T", "TRUE", "true", "True"}
 _FALSE = {"0", "f", "F", "FALSE", "false", "False"}
 

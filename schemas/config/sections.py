@@ -13,6 +13,7 @@ from typing import Any
 from marshmallow import ValidationError
 from marshmallow.validate import OneOf, Range
 
+from schemas.config.clusters import Ec2, Kubernetes, Swarm
 from schemas.config.fields import Address, Directory, Duration, Flag, Size, Text, TextMap, Texts, Whole
 from schemas.config.influxdb import InfluxDB
 from schemas.config.section import only, setting, table_of
@@ -223,4 +224,7 @@ class Config:
     engine: Engine = field(default_factory=Engine)
     udf: Udf = field(default_factory=Udf)
     influxdb: tuple[InfluxDB, ...] = field(default_factory=lambda: (InfluxDB(),))
+    kubernetes: tuple[Kubernetes, ...] = ()
+    swarm: tuple[Swarm, ...] = ()
+    ec2: tuple[Ec2, ...] = ()
     sections: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))

@@ -9,6 +9,7 @@ import os
 import socket
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from schemas.config import Config
@@ -109,7 +110,7 @@ async def _serve(
         table,
         engine.shards,
         name,
-        await surroundings(config, name, bus, post_endpoints),
+        replace(await surroundings(config, name, bus), post_endpoints=post_endpoints),
         describe_handler,
     )
     leases = Leases(
@@ -153,7 +154,7 @@ async def _before(stopping: asyncio.Task[bool], *working: asyncio.Task[None]) ->
     return not stopping.done()
 
 
-async def surroundings(config: Config, name: str, bus: Bus, post_endpoints: Mapping[str, PostEndpoint]) -> Surroundings:
+async def surroundings(config: Config, name: str, bus: Bus) -> Surroundings:
     """Who serves, as alert templates are told it, and which InfluxDB there is.
 
     The cluster keeps its id for ever; a worker's follows from it.
@@ -165,4 +166,6 @@ async def surroundings(config: Config, name: str, bus: Bus, post_endpoints: Mapp
     cluster = entry.value.decode() if entry is not None else ""
     server = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{cluster}/{name}"))
     influxdb = {name: Client(c) for name, c in clusters_by_name(config.influxdb).items()}
-    return Surroundings(config.hostname, cluster, server, post_endpoints=post_endpoints, influxdb=influxdb)
+    scaled: dict[str, tuple[Any, ...]] = {"kubernetes": config.kubernetes, "swarm": config.swarm, "ec2": config.ec2}
+    clusters = {kind: {c.id: c for c in of} for kind, of in scaled.items()}
+    return Surroundings(config.hostname, cluster, server, influxdb=influxdb, clusters=clusters)

@@ -36,6 +36,7 @@ class Surroundings:
     levels: topic -> alert id -> (level 0…3, time ns of the event, duration ns).
     post_endpoints: where httpPost nodes may post to by name.
     influxdb: the clusters by name, "" for the default one.
+    clusters: what the autoscale nodes scale: kubernetes, swarm and ec2, each its configuration sections by id.
     replay: the id of the replay that the task runs in, "" for the live task.
     """
 
@@ -45,6 +46,7 @@ class Surroundings:
     levels: Mapping[str, Mapping[str, tuple[int, int, int]]] = field(default_factory=dict)
     post_endpoints: Mapping[str, PostEndpoint] = field(default_factory=dict)
     influxdb: Mapping[str, Client] = field(default_factory=dict)
+    clusters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     replay: str = ""
 
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from schemas.config import Config
@@ -59,7 +60,7 @@ async def main(
                     outbox,
                     registry(handlers, functions),
                     classes(),
-                    await surroundings(config, "recorder", bus, post_endpoints),
+                    replace(await surroundings(config, "recorder", bus), post_endpoints=post_endpoints),
                     ParsedScripts(store).parsed,
                     describe_handler,
                     bus.max_payload,

@@ -14,17 +14,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.conformance.conform import Server, Sinks
+from tests.conformance.conform import Server, Sinks, influx_up
+from tests.support.influx import BINARY, influxd
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 READY_SECONDS = 60
 STOP_SECONDS = 15
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("conformance")
-    group.addoption("--known-failures", action="store_true", help="play only the cases of known_failures.txt")
-    group.addoption("--server", default="", help="the base URL of a running server to hold against the cases")
 
 
 @pytest.fixture(scope="session")
@@ -53,6 +48,16 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield Server(f"http://{address}")
     finally:
         _stop(process)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def influx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """An InfluxDB where the cases look for one, if it is installed and nobody else is there."""
+    if BINARY is None or influx_up():
+        yield
+        return
+    with influxd(tmp_path_factory.mktemp("influxdb"), port=8086):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -39,8 +39,9 @@ level = "error"
 class Influxd:
     """An InfluxDB in a directory of its own; stopped and started again it has the same data and port."""
 
-    def __init__(self, directory: Path, auth: bool = False) -> None:
-        self.port = _free_port()
+    def __init__(self, directory: Path, auth: bool = False, port: int = 0) -> None:
+        """port: 0 for a free one."""
+        self.port = port or _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._config = directory / "influxdb.conf"
         self._config.write_text(_CONFIG.format(dir=directory, port=self.port, auth=str(auth).lower()))
@@ -87,9 +88,9 @@ class Influxd:
 
 
 @contextmanager
-def influxd(directory: Path, auth: bool = False) -> Iterator[Influxd]:
+def influxd(directory: Path, auth: bool = False, port: int = 0) -> Iterator[Influxd]:
     """One that runs."""
-    server = Influxd(directory, auth)
+    server = Influxd(directory, auth, port)
     server.start()
     try:
         yield server

@@ -56,8 +56,9 @@ class Pairing:
         elements = elements.take(np.lexsort((elements.parent, elements.place, elements.time, elements.group)))
         members, first = _members(elements, self._parents)
         if not self._lonely:
-            members = members[:0]
-            first = first[:0]
+            # a whole set may wait behind one of a late point
+            whole = (members >= 0).all(axis=1)
+            members, first = members[whole], first[whole]
         return Sets(elements, members, elements.time[first], np.zeros(len(members), dtype=np.int64))
 
     def keep(self, locals_: Rows) -> None:

@@ -59,7 +59,7 @@ async def test_a_recording_holds_its_measurements_until_a_later_point(api: httpx
     await define(api, "until")
     await write(api, "m v=0 1700000000")
     await record(api, "until_r", "until")
-    await write(api, "m v=1 1700000001\nx v=2 1700000002\nm,a=b\\ c s=\"q, \\\"w\" 1700000003")
+    await write(api, 'm v=1 1700000001\nx v=2 1700000002\nm,a=b\\ c s="q, \\"w" 1700000003')
     await write(api, f"x v=3 {LATER}")
     await write(api, "m v=4 1700000004", db="other")
     assert (await api.get("/recordings/until_r")).status_code == 202
@@ -103,9 +103,7 @@ async def test_a_recording_whose_writes_are_gone_fails(
     assert "no longer holds the writes" in shown["error"]
 
 
-async def test_a_deleted_recording_stops_and_leaves_nothing(
-    api: httpx.AsyncClient, bus: Bus, recorder: None
-) -> None:
+async def test_a_deleted_recording_stops_and_leaves_nothing(api: httpx.AsyncClient, bus: Bus, recorder: None) -> None:
     await define(api, "del")
     await record(api, "del_r", "del")
     await write(api, f"m v=1 1700000001\nm v=9 {LATER}")

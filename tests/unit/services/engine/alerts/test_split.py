@@ -1,0 +1,46 @@
+"""Alert events that are too many for one message."""
+
+from __future__ import annotations
+
+from services.engine.alerts.codec import decode
+from services.engine.alerts.split import messages_of
+from services.engine.effects import Alerts
+from tests.support.alerts import CRITICAL, OK, WARNING, alerts
+
+LIMIT = 1500
+
+
+def test_cut_into_messages_that_fit_and_hold_the_same() -> None:
+    events = [(f"id{i % 7}", (OK, WARNING, CRITICAL)[i % 3]) for i in range(100)]
+    whole = alerts(events, 5, values=[float(i) for i in range(100)])
+    messages = messages_of(whole, "topic", 9, LIMIT)
+    assert len(messages) > 1 and max(map(len, messages)) <= LIMIT
+    parts = [decode(data) for data in messages]
+    assert {started for _, started in parts} == {9}
+    assert [event for part, _ in parts for event in _events(part)] == _events(whole)
+
+
+def test_what_fits_is_one_message() -> None:
+    whole = alerts([("a", OK)], 5)
+    assert len(messages_of(whole, "topic", 9, LIMIT)) == 1
+
+
+def test_an_event_that_never_fits_is_dropped_alone() -> None:
+    events = [("a", WARNING), ("b" * LIMIT, WARNING), ("c", WARNING)]
+    parts = [decode(data)[0] for data in messages_of(alerts(events, 5), "topic", 9, LIMIT)]
+    assert [part.ids[i] for part in parts for i in part.id_of.tolist()] == ["a", "c"]
+
+
+def _events(of: Alerts) -> list[tuple[object, ...]]:
+    columns = [column.tolist() for column in of.columns.values()]
+    return [
+        (
+            of.ids[of.id_of[i]],
+            of.messages[of.message_of[i]],
+            str(of.series[of.series_of[i]]),
+            None if of.details is None else of.details[i],
+            *(int(of_all[i]) for of_all in (of.level, of.time, of.duration, of.seq, of.row, of.ordinal)),
+            *(column[i] for column in columns),
+        )
+        for i in range(len(of.level))
+    ]

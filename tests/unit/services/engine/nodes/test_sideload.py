@@ -1,0 +1,110 @@
+"""sideload: what is found where, of which type, and when it is read anew."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from services.engine.node import TaskFailed
+from services.engine.sideload import SOURCES, SideloadError
+from tests.support.graph import Point, ScriptRun
+
+PROPERTIES = ".order('host/{{.host}}.yml', 'all.json')"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "host").mkdir()
+    (tmp_path / "host" / "a.yml").write_text("limit: 7\nowner: ann\nlist: [1]\n")
+    (tmp_path / "all.json").write_text('{"limit": 3.5, "owner": "all", "rate": "2"}')
+    return tmp_path
+
+
+def last(run: ScriptRun) -> Point:
+    found = run.last("sideload")[-1]
+    assert isinstance(found, Point)
+    return found
+
+
+def test_the_first_path_that_has_a_key_wins(folder: Path) -> None:
+    loads = ".field('limit', 0.0).field('rate', 1).field('other', TRUE).tag('owner', 'nobody')"
+    run = ScriptRun(f"stream|from()|sideload().source('file://{folder}'){PROPERTIES}{loads}|httpOut('x')")
+    run.write("m,host=a v=1 1")
+    assert last(run).fields == {"limit": 7.0, "other": True, "rate": 2, "v": 1.0}
+    assert last(run).tags == {"host": "a", "owner": "ann"}
+    run.write("m,host=b v=1 1")
+    assert last(run).fields["limit"] == 3.5
+    assert last(run).tags["owner"] == "all"
+
+
+def test_a_value_of_the_wrong_type_is_an_error_for_every_point_and_the_default_stays(folder: Path) -> None:
+    loads = ".field('list', 'none').field('limit', 5)"
+    run = ScriptRun(f"stream|from()|sideload().source('file://{folder}'){PROPERTIES}{loads}|httpOut('x')")
+    run.write("m,host=a v=1 1\nm,host=a v=1 2\nm,host=b v=1 3")
+    assert run.counts()["sideload2"]["errors"] == 3
+    assert last(run).fields == {"limit": 5, "list": "none", "v": 1.0}
+
+
+def test_tags_that_are_loaded_move_points_to_other_groups(folder: Path) -> None:
+    script = f"stream|from().groupBy('owner')|sideload().source('file://{folder}'){PROPERTIES}.tag('owner', '-')"
+    assert last(ScriptRun(f"{script}|httpOut('x')").write("m,host=a v=1 1")).group == "owner=ann"
+
+
+def test_values_are_read_anew_when_asked_for_and_stay_where_they_cannot_be(folder: Path) -> None:
+    script = f"stream|from()|sideload().source('file://{folder}/'){PROPERTIES}.field('limit', 0.0)|httpOut('x')"
+    run = ScriptRun(script)
+    (folder / "host" / "a.yml").write_text("limit: 8")
+    assert last(run.write("m,host=a v=1 1")).fields["limit"] == 7.0
+    SOURCES.reload()
+    assert last(run.write("m,host=a v=1 1")).fields["limit"] == 8.0
+    (folder / "host" / "a.yml").write_text("limit: [")
+    with pytest.raises(SideloadError, match="failed to update sideload cache for source"):
+        SOURCES.reload()
+    assert last(run.write("m,host=a v=1 1")).fields["limit"] == 8.0
+    run.run.close()
+    SOURCES.reload()
+
+
+@pytest.mark.parametrize(
+    ("source", "error"),
+    [
+        ("ftp://host/x", "unsupported source scheme \"ftp\", must be 'file', 'http' or 'https'"),
+        ("file://relative", 'sideload source path must be absolute ""'),
+        ("file:///no/such/folder", 'failed to update sideload cache for source "/no/such/folder": '),
+    ],
+)
+def test_a_source_that_cannot_be_used_ends_the_task(source: str, error: str) -> None:
+    with pytest.raises(TaskFailed) as failed:
+        ScriptRun(f"stream|from()|sideload().source('{source}')|httpOut('x')")
+    assert str(failed.value).startswith(error)
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = json.dumps({"host/a.yml": {"limit": 9}}).encode()
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/values"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_document_behind_a_url_holds_all_paths(url: str) -> None:
+    run = ScriptRun(f"stream|from()|sideload().source('{url}'){PROPERTIES}.field('limit', 0)|httpOut('x')")
+    assert last(run.write("m,host=a v=1 1")).fields["limit"] == 9
