@@ -168,6 +168,16 @@ class TaskRun:
         return bool(self._timed)
 
     @property
+    def clocked(self) -> bool:
+        """Whether it matters to some node when a step is."""
+        return any(node.clocked for node in self._nodes)
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether something is held back until an answer comes from outside."""
+        return self._late.waiting or any(node.unanswered() for node in self._nodes)
+
+    @property
     def waiting(self) -> bool:
         """Whether steps wait for something that is done outside. They are part of the task's state."""
         return self._late.waiting

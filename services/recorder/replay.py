@@ -37,6 +37,7 @@ ATTEMPTS = 3
 _GO_BYTES = 2 << 20
 _SHOW_SECONDS = 1.0
 _ANSWERS_SECONDS = 30.0  # for what nodes have done outside, when the recording is through
+_ANSWER_PAUSE = 0.02
 _HEADER_ROOM = 2048
 
 Announce = Callable[[int, list[dict[str, Any]]], Awaitable[int]]
@@ -82,6 +83,7 @@ class ReplayJob:
         self._started = 0
         self._contents = Contents()
         self._done = 0  # points
+        self._ticked = 0
         self._progress, self._shown = 0.0, time.monotonic()
 
     @property
@@ -112,7 +114,7 @@ class ReplayJob:
             try:
                 await self._play(run, clock, self._archive())
                 statistics = run.statistics()
-                self._perform(run.finish(clock.now))
+                self._perform(run.finish(max(clock.now, self._ticked + 1)))
             except TaskFailed as error:
                 raise ReplayFailed(f"task run: {error}") from error
             except ValueError as error:
@@ -199,7 +201,7 @@ class ReplayJob:
             before += chunk.points
             self._done = before
         until = time.monotonic() + _ANSWERS_SECONDS
-        while run.waiting and time.monotonic() < until:
+        while run.unanswered and time.monotonic() < until:
             await self._answers(run, clock)
 
     async def _step(self, run: TaskRun, clock: ReplayClock, piece: Slice, measurements: frozenset[int] | None) -> None:
@@ -212,6 +214,8 @@ class ReplayJob:
                 await self._answers(run, clock)
             limit = clock.limit()
             end = n if limit is None else int(np.searchsorted(moments, limit, "right"))
+            if run.clocked:
+                end = min(end, int(np.searchsorted(moments, moments[at], "right")))
             tick = run.next_tick()
             if tick is not None:
                 end = min(end, int(np.searchsorted(moments, tick, "left")))
@@ -223,17 +227,23 @@ class ReplayJob:
                 at = end
             elif tick is not None and tick <= int(moments[at]) and (limit is None or tick <= limit):
                 clock.now = max(clock.now, tick)
-                self._perform(run.tick(clock.now))
+                self._tick(run, clock)
             else:
                 due = int(moments[at]) if tick is None else min(int(moments[at]), tick)
-                await self._wait(clock.wait(due))
+                pause = clock.wait(due)
+                await self._wait(min(pause, _ANSWER_PAUSE) if run.unanswered else pause)
             await self._shop.outbox.room()
             await asyncio.sleep(0)
 
     async def _answers(self, run: TaskRun, clock: ReplayClock) -> None:
         """Take in what has come back from outside."""
-        await self._wait(0.05)
-        self._perform(run.tick(clock.now))
+        await self._wait(_ANSWER_PAUSE)
+        self._tick(run, clock)
+
+    def _tick(self, run: TaskRun, clock: ReplayClock) -> None:
+        """No two ticks have one number: by that is known what they set off."""
+        self._ticked = max(clock.now, self._ticked + 1)
+        self._perform(run.tick(self._ticked))
 
     async def _wait(self, seconds: float) -> None:
         """So long, or until something has come back from outside."""

@@ -13,6 +13,7 @@ import pytest
 from services.bus.connection import Bus
 from services.bus.streams import ALERTS
 from services.bus.subjects import alert_subject, command_subject
+from tests.support.alerts import sink
 from tests.unit.services.recorder.conftest import StartRecorder
 from tests.unit.services.recorder.test_recordings import LATER, define, done, record, write
 
@@ -139,6 +140,29 @@ async def test_the_end_flushes_join_and_not_window(api: httpx.AsyncClient, bus: 
     times = [t for m in await alerts(bus, "flush_join") for t in m["time"]]
     assert times == [(START + i) * 10**9 for i in range(30)]
     assert not await alerts(bus, "flush_window")
+
+
+async def test_the_clock_of_a_fast_replay_is_that_of_its_points(
+    api: httpx.AsyncClient, bus: Bus, recorder: None
+) -> None:
+    script = """stream|from().measurement('m')|stats(10s)|alert().id('x').crit(lambda: TRUE).topic('ticks')
+        .message('{{ index .Fields "emitted" }}')"""
+    await define(api, "ticks", script)
+    await replay(api, "ticks_p", "ticks", **{"recording-time": True})
+    assert (await done(api, "/replays/ticks_p"))["error"] == ""
+    found = [(t, text) for m in await alerts(bus, "ticks") for t, text in zip(m["time"], m["messages"], strict=True)]
+    assert found == [((START + 10) * 10**9, "10"), ((START + 20) * 10**9, "20")]
+
+
+async def test_a_replay_waits_for_what_is_done_outside(api: httpx.AsyncClient, bus: Bus, recorder: None) -> None:
+    async with sink() as web:
+        script = f"""stream|from().measurement('m')|httpPost('{web.url}').codeField('code')
+            |alert().id('x').crit(lambda: "code" == 204).topic('posted')"""
+        await define(api, "posted", script)
+        await replay(api, "posted_p", "posted", **{"recording-time": True})
+        assert (await done(api, "/replays/posted_p"))["error"] == ""
+        assert len(web.posts) == 30
+    assert sum(len(m["time"]) for m in await alerts(bus, "posted")) == 30
 
 
 async def test_a_task_that_breaks_fails_the_replay(api: httpx.AsyncClient, recorder: None) -> None:
