@@ -68,8 +68,8 @@ class ListSchema(Schema):
     limit = fields.String(load_default="")
 
     @pre_load
-    def as_text(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-        return {k: str(v) if isinstance(v, int) else v for k, v in data.items()}
+    def as_text(self, data: Any, **kwargs: Any) -> Any:
+        return {k: str(v) if isinstance(v, int) else v for k, v in data.items()} if isinstance(data, dict) else data
 
 
 class RecordingSchema(Schema):

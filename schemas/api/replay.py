@@ -15,6 +15,8 @@ class _ReplayRequest(RequestSchema):
     recording_time = fields.Boolean(
         data_key="recording-time",
         load_default=False,
+        truthy={True},
+        falsy={False},
         metadata={"doc": "Whether points keep their times; otherwise they begin now and keep their distances."},
     )
     clock = fields.String(

@@ -13,6 +13,7 @@ import pytest
 
 from services.bus.connection import Bus
 from services.bus.subjects import command_subject
+from tests.support.nats import NatsServer
 from tests.unit.services.recorder.conftest import StartRecorder
 
 SCRIPT = "stream|from().measurement('m')|httpOut('out')"
@@ -52,7 +53,7 @@ async def exported(api: httpx.AsyncClient, id: str) -> list[str]:
     """The points of a recording, as its file has them."""
     answer = await api.get(f"/recordings/{id}/file")
     assert answer.status_code == 200, answer.text
-    return gzip.decompress(answer.content).decode().splitlines()[2::3] if answer.content else []
+    return gzip.decompress(answer.content).decode().splitlines()[2::3]
 
 
 async def test_a_recording_holds_its_measurements_until_a_later_point(api: httpx.AsyncClient, recorder: None) -> None:
@@ -101,6 +102,36 @@ async def test_a_recording_whose_writes_are_gone_fails(
         shown = await done(api, "/recordings/gone_r")
     assert shown["status"] == "failed"
     assert "no longer holds the writes" in shown["error"]
+
+
+async def test_an_empty_recording_is_one_too(api: httpx.AsyncClient, recorder: None) -> None:
+    await define(api, "empty")
+    answer = await api.post("/recordings/stream", json={"id": "empty_r", "task": "empty"})
+    assert answer.status_code == 201
+    await write(api, "m v=1 1700000000")
+    assert (await done(api, "/recordings/empty_r"))["status"] == "finished"
+    assert await exported(api, "empty_r") == []
+    file = (await api.get("/recordings/empty_r/file")).content
+    assert (await api.post("/recordings/import", params={"id": "empty_in"}, content=file)).status_code == 201
+    assert (await done(api, "/recordings/empty_in"))["status"] == "finished"
+
+
+async def test_nats_comes_and_goes(api: httpx.AsyncClient, nats_server: NatsServer, recorder: None) -> None:
+    await define(api, "nats")
+    await record(api, "nats_r", "nats")
+    await write(api, "m v=1 1700000001")
+    for number in (2, 3):
+        await nats_server.restart(kill=True)
+        async with asyncio.timeout(20):
+            parameters = {"db": "db", "rp": "rp", "precision": "s"}
+            line = f"m v={number} 170000000{number}"
+            while (await api.post("/write", params=parameters, content=line)).status_code != 204:
+                await asyncio.sleep(0.1)
+    await write(api, f"m v=9 {LATER}")
+    assert (await done(api, "/recordings/nats_r", 30))["status"] == "finished"
+    points = await exported(api, "nats_r")
+    # a write that was not acknowledged may be there all the same, and is repeated
+    assert list(dict.fromkeys(points)) == [f"m v={i} 170000000{i}000000000" for i in (1, 2, 3)]
 
 
 async def test_a_deleted_recording_stops_and_leaves_nothing(api: httpx.AsyncClient, bus: Bus, recorder: None) -> None:
