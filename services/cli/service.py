@@ -16,7 +16,12 @@ from services.launcher.leash import hold_leash
 
 Main = Callable[[Config, Callable[[], None], asyncio.Event], Awaitable[None]]
 
-SERVICES: dict[str, Main] = {"gateway": wiring.gateway, "engine": wiring.engine, "alerting": wiring.alerting}
+SERVICES: dict[str, Main] = {
+    "gateway": wiring.gateway,
+    "engine": wiring.engine,
+    "alerting": wiring.alerting,
+    "recorder": wiring.recorder,
+}
 
 
 def run_service(name: str, config: Config, main: Main | None = None) -> int:

@@ -111,7 +111,7 @@ async def _serve(
         table,
         engine.shards,
         name,
-        replace(await _surroundings(config, name, bus), post_endpoints=post_endpoints),
+        replace(await surroundings(config, name, bus), post_endpoints=post_endpoints),
         describe_handler,
     )
     leases = Leases(
@@ -157,7 +157,7 @@ async def _before(stopping: asyncio.Task[bool], *working: asyncio.Task[None]) ->
     return not stopping.done()
 
 
-async def _surroundings(config: Config, name: str, bus: Bus) -> Surroundings:
+async def surroundings(config: Config, name: str, bus: Bus) -> Surroundings:
     """Who serves, as alert templates are told it, and which InfluxDB there is.
 
     The cluster keeps its id for ever; a worker's follows from it.
