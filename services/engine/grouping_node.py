@@ -11,12 +11,19 @@ from services.engine.node import Context, Node, State
 
 
 class GroupingNode(Node):
-    """Ends the groups it makes once they have been idle for the age that the settings name; 0: never, at no cost."""
+    """Ends the groups that its points leave in once they have been idle for the age that the settings name.
+
+    0 there: never, and at no cost. What was saved under another setting is passed over.
+    """
 
     def __init__(self, properties: Any, context: Context) -> None:
         super().__init__(properties, context)
         age = context.around.group_idle_age
-        self._idle = IdleGroups(context, age) if age else None
+        self._idle = IdleGroups(context, age) if age and self.makes_groups() else None
+
+    def makes_groups(self) -> bool:
+        """Whether points can leave in other groups than they came in; it need not be so for each. Asked once."""
+        return True
 
     def run(self, inputs: Sequence[Sequence[Message]]) -> list[Message]:
         out = super().run(inputs)
@@ -34,6 +41,12 @@ class GroupingNode(Node):
 
     def tick(self, now: int) -> Sequence[Message]:
         return [] if self._idle is None else self._idle.expire(now)
+
+    def state(self) -> State:
+        return self.idle_state()
+
+    def restore(self, state: State) -> None:
+        self.restore_idle(state)
 
     def idle_state(self) -> State:
         """What `state` has to hold of this; nothing where groups do not end."""

@@ -11,7 +11,8 @@ import numpy as np
 from services.engine.column import Column, Kind, Value, constant, kind_of
 from services.engine.frame import Batches, Frame, Message, Points
 from services.engine.grouping import regrouped
-from services.engine.node import Context, Node
+from services.engine.grouping_node import GroupingNode
+from services.engine.node import Context
 from services.engine.retag import with_each
 from services.engine.series import Dimensions, Group, GroupArray, Series, Tags
 from services.pipeline.spec import Edge, NodeSpec, Properties, Type, putting
@@ -35,7 +36,7 @@ class DefaultProperties(Properties):
         return frozenset(self.fields)
 
 
-class DefaultNode(Node):
+class DefaultNode(GroupingNode):
     """Fills in missing fields and missing or empty tags. Points change their group with the tags they are grouped by.
 
     On batches the tags are set on the batch itself too, as group tags.
@@ -56,6 +57,9 @@ class DefaultNode(Node):
         super().__init__(properties, context)
         context.statistics.more["fields_defaulted"] = 0
         context.statistics.more["tags_defaulted"] = 0
+
+    def makes_groups(self) -> bool:
+        return bool(self.properties.tags)
 
     def frame(self, frame: Frame) -> Sequence[Message]:
         out = frame.with_points(self._filled(frame.points))

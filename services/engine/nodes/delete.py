@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from services.engine.frame import Batches, Frame, Message, Points
-from services.engine.node import Context, Node
+from services.engine.grouping_node import GroupingNode
+from services.engine.node import Context
 from services.engine.retag import with_each
 from services.engine.series import Dimensions, Group, GroupArray, Series, Tags
 from services.pipeline.spec import Edge, NodeSpec, Properties, Type, appending
@@ -23,7 +24,7 @@ class DeleteProperties(Properties):
         return frozenset(self.fields)
 
 
-class DeleteNode(Node):
+class DeleteNode(GroupingNode):
     """Removes fields and tags where they are. Points are not grouped by a removed tag any more: groups become one."""
 
     spec = NodeSpec(
@@ -41,6 +42,9 @@ class DeleteNode(Node):
         super().__init__(properties, context)
         context.statistics.more["fields_deleted"] = 0
         context.statistics.more["tags_deleted"] = 0
+
+    def makes_groups(self) -> bool:
+        return bool(self.properties.tags)
 
     def frame(self, frame: Frame) -> Sequence[Message]:
         points = self._without(frame.points)

@@ -12,7 +12,8 @@ from services.engine.column import BoolArray, Column, Kind, column_of
 from services.engine.compiled import compiled
 from services.engine.frame import Barriers, Batches, Frame, Message, Points
 from services.engine.grouping import regrouped
-from services.engine.node import Context, Groups, Node, State
+from services.engine.grouping_node import GroupingNode
+from services.engine.node import Context, Groups, State
 from services.engine.passage import Passage
 from services.engine.retag import with_tags
 from services.pipeline.demand import references_of
@@ -52,7 +53,7 @@ class EvalProperties(Properties):
         return self.keep is not None and not self.keep
 
 
-class EvalNode(Node):
+class EvalNode(GroupingNode):
     """Evaluates its expressions one after another; a later one may use the results of those before.
 
     A field of the point hides an earlier result of its name. A point for which an expression fails is dropped and
@@ -82,6 +83,9 @@ class EvalNode(Node):
     def groups_alive(self) -> int:
         return len(self._groups)
 
+    def makes_groups(self) -> bool:
+        return bool(self.properties.tags)
+
     def frame(self, frame: Frame) -> Sequence[Message]:
         out = self._eval(passage.stream(frame, self._groups))
         if self.properties.tags and isinstance(out, Frame):
@@ -100,9 +104,11 @@ class EvalNode(Node):
         return [barriers]
 
     def state(self) -> State:
-        return {"groups": self._groups.state(), "expressions": [e.state() for e in self._expressions]}
+        expressions = [e.state() for e in self._expressions]
+        return {"groups": self._groups.state(), "expressions": expressions} | self.idle_state()
 
     def restore(self, state: State) -> None:
+        self.restore_idle(state)
         self._groups.restore(state["groups"])
         for expression, saved in zip(self._expressions, state["expressions"], strict=True):
             expression.restore(saved)

@@ -12,7 +12,8 @@ from grammar.gotemplate import TemplateError, parse
 from services.engine.column import Column, Rows, column_of
 from services.engine.frame import Batches, Frame, Message, Points
 from services.engine.grouping import regrouped
-from services.engine.node import Context, Node, TaskFailed
+from services.engine.grouping_node import GroupingNode
+from services.engine.node import Context, TaskFailed
 from services.engine.series import Series
 from services.engine.sideload import SOURCES, SideloadError, converted
 from services.pipeline.spec import Edge, NodeSpec, Properties, Type, prop, putting, several
@@ -33,7 +34,7 @@ class SideloadProperties(Properties):
         return frozenset()
 
 
-class SideloadNode(Node):
+class SideloadNode(GroupingNode):
     """Sets fields and tags to what files say of a point's tags: thresholds by host, owners by service.
 
     A folder holds YAML and JSON files with an object of values each; a URL gives one JSON or YAML document of all of
@@ -67,6 +68,9 @@ class SideloadNode(Node):
             raise TaskFailed(str(error)) from None
         self._version = self._source.version
         self._known: dict[int, _Loaded] = {}
+
+    def makes_groups(self) -> bool:
+        return bool(self.properties.tags)
 
     def frame(self, frame: Frame) -> Sequence[Message]:
         out = frame.with_points(self._loaded(frame.points))

@@ -46,6 +46,20 @@ def test_every_node_lets_go_of_idle_groups() -> None:
     assert run.run.next_tick() is None
 
 
+def test_groups_that_points_are_put_into_by_other_tags_end_too() -> None:
+    script = """
+        var a = stream|from().measurement('m').groupBy('h', 'x')
+        a|default().tag('x', 'y')|sum('v')
+        a|delete().tag('h')|sum('v')
+        a|eval(lambda: string("v")).as('h').tags('h')|window().period(2s).every(2s)
+    """
+    run = ScriptRun(script, surroundings=AGE)
+    write(run, 0, "a", "b")
+    assert alive(run) > 0
+    run.restart().tick(NOW + 20 * SECOND)
+    assert alive(run) == 0
+
+
 def test_a_group_that_comes_back_begins_anew_over_a_restart_too() -> None:
     script = """stream|from().groupBy('h')|stateDuration(lambda: TRUE)|httpOut('x')"""
     run = ScriptRun(script, surroundings=AGE)
