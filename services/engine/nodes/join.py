@@ -74,8 +74,8 @@ class JoinNode(Node):
     joined batch may be empty.
 
     With `on` points of finer groups (host and cpu) are joined with points of the coarser ones (host) that they belong
-    to. Groups that one parent never has are held to the end; where a million points are held, the older half is given
-    up and counted as errors.
+    to. What is held of a group that one parent never has leaves when the group ends (see barrier, and the setting
+    group-idle-age) or the task does; where a million points are held, the older half is given up and counted as errors.
     """
 
     spec = NodeSpec(

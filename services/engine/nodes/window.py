@@ -46,8 +46,6 @@ class WindowNode(Node):
     A window is emitted only when a point (or a barrier) comes at or after its edge; the next edge is that point's time
     plus `every`, so a gap gives one window and not many. Windows by time hold [edge - period, edge), with every(0s)
     (point - period, point]. The batch's time is the edge, or the last point's time where windows go by count.
-
-    Late points stay where they arrived; points too old are let go only from the front, up to the first that is not.
     """
 
     spec = NodeSpec(
@@ -58,9 +56,9 @@ class WindowNode(Node):
         provides=Edge.BATCH,
         doc=__doc__ or "",
         late=(
-            "they stand in the window where they arrived, not sorted in, as long as it is open; they do not "
-            "move its edges. A window that has left is not emitted again. With every(0s) they emit no "
-            "window."
+            "they stand in the window where they arrived, not sorted in, as long as it is open, and do not move its "
+            "edges. Points that are too old are let go only from the front, up to the first that is not. A window that "
+            "has left is not emitted again. With every(0s) they emit no window."
         ),
     )
 
