@@ -22,6 +22,8 @@ from services.engine.series import SeriesTable
 from services.log import Log
 from services.pipeline.demand import demands
 from services.pipeline.graph import Graph, GraphNode
+from services.pipeline.sources import BATCH
+from services.pipeline.spec import Edge
 
 T = TypeVar("T")
 
@@ -143,6 +145,8 @@ class TaskRun:
             if (watched := live.watched()) is not None:
                 self._watchers.setdefault(self._by_name[watched], []).append(live)
         self.measurements = _measurements(graph)
+        self.streams = self.dbrps if graph.edge is Edge.STREAM else frozenset[tuple[str, str]]()
+        """The databases and retention policies whose writes come in: a batch task only asks for what is there."""
         self._timed = [i for i, n in enumerate(self._nodes) if type(n).next_tick is not Node.next_tick]
         self._late = Late(self._nodes, self._parents)
         self._is_late = frozenset(self._late.nodes)
@@ -152,8 +156,8 @@ class TaskRun:
         return self._contexts[self._by_name[name]]
 
     def wants(self, database: str, retention_policy: str) -> bool:
-        """Whether the task reads this database and retention policy."""
-        return (database, retention_policy) in self.dbrps
+        """Whether writes to this database and retention policy come in."""
+        return (database, retention_policy) in self.streams
 
     def attach(self, wake: Callable[[], None]) -> None:
         """Begin what the task's nodes have done outside; `wake` is called, in any thread, when `next_tick` is due."""
@@ -252,7 +256,7 @@ class TaskRun:
 
     def statistics(self) -> dict[str, Any]:
         """`stats` as the API shows it; with the `error` of a task that goes on in spite of it."""
-        nodes = {}
+        nodes: dict[str, dict[str, Any]] = {}
         for context, node in zip(self._contexts, self._nodes, strict=True):
             s = context.statistics
             mean = s.busy_ns // s.collected if s.collected else 0
@@ -265,7 +269,11 @@ class TaskRun:
                 **s.more,
             }
         seconds = max((time.time_ns() - self.started_ns) / 1e9, 1e-9)
-        came = self._contexts[0].statistics.collected
+        if self.graph.edge is Edge.BATCH:
+            # as in Kapacitor, `batch` has collected what its queries have
+            source = next(n for n in self.graph.sources() if n.spec is BATCH)
+            nodes[source.name]["collected"] = sum(nodes[n.name]["collected"] for n in source.children)
+        came: int = nodes[self._contexts[0].node]["collected"]
         stats: dict[str, Any] = {"task-stats": {"throughput": came / seconds}, "node-stats": nodes}
         trouble = next((c.statistics.trouble for c in self._contexts if c.statistics.trouble), "")
         return stats | {"error": trouble} if trouble else stats
@@ -377,7 +385,7 @@ _NO_STEP = _tick(0)
 def _measurements(graph: Graph) -> frozenset[str] | None:
     """The measurements that the graph's `from` nodes name; None where one of them takes all."""
     names: set[str] = set()
-    for source in graph.sources():
+    for source in graph.sources() if graph.edge is Edge.STREAM else ():
         for child in source.children if source.spec.head else ():
             name = getattr(child.properties, "measurement", None)
             if not name:
