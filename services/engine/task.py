@@ -71,6 +71,7 @@ class NodeContext:
         self.table = task.table
         self.dbrps = task.dbrps
         self.around = task.around
+        self.began = task.began
         self.demand = demand
         self.statistics = NodeStatistics()
         self._run = task
@@ -116,14 +117,19 @@ class TaskRun:
         table: SeriesTable,
         log: Log,
         around: Surroundings | None = None,
+        began: int | None = None,
     ) -> None:
-        """Raises TaskFailed where a node cannot start."""
+        """began: when it was enabled, ns, however often it has been taken up since; None: only now.
+
+        Raises TaskFailed where a node cannot start.
+        """
         self.id = task_id
         self.graph = graph
         self.dbrps = frozenset(dbrps)
         self.table = table
         self.log = log
         self.around = around or Surroundings()
+        self.began = began
         self.effects: list[Effect] = []
         self.failure: str | None = None
         self.current = _NO_STEP

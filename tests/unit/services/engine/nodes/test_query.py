@@ -42,12 +42,14 @@ class Heard(Client):
 class Asking:
     """A task that asks one query, begun at T. The event loop gets to the answers only in `answered`."""
 
-    def __init__(self, url: str, properties: str, query: str = "SELECT * FROM d.rp.m", below: str = "") -> None:
+    def __init__(
+        self, url: str, properties: str, query: str = "SELECT * FROM d.rp.m", below: str = "", now: int = T
+    ) -> None:
         self.client = Heard(url)
         script = f"batch|query('{query}'){properties}{below}|httpOut('end')"
         around = Surroundings(influxdb={"": self.client, "named": self.client})
-        self.task = ScriptRun(script, surroundings=around, dbrps=[("d", "rp")])
-        self.tick(T)
+        self.task = ScriptRun(script, surroundings=around, dbrps=[("d", "rp")], began=T)
+        self.tick(now)
 
     def tick(self, now: int) -> None:
         self.task.run.tick(now)
@@ -164,12 +166,17 @@ async def test_what_a_crash_kept_from_being_asked_is_asked_after_it(url: str) ->
     assert asking.client.ends()[-1] == 70
 
 
+async def test_a_crash_before_anything_was_saved_loses_no_tick(url: str) -> None:
+    asking = await Asking(url, ".period(10s).every(10s)", now=T + 35 * S).answered(T + 35 * S)
+    assert asking.client.ends() == [10, 20, 30]
+
+
 async def test_after_a_long_time_only_the_last_ticks_are_made_up_for(url: str) -> None:
     asking = Asking(url, ".period(10s).every(10s)")
     asking.task.restart()
     now = T + 86405 * S
     await asking.answered(now)
-    assert asking.client.ends() == [85410 + 10 * i for i in range(100)]
+    assert asking.client.ends() == [76410 + 10 * i for i in range(1000)]
 
 
 async def test_an_unknown_cluster_ends_the_task(url: str) -> None:
