@@ -113,8 +113,9 @@ class QueryNode(ExternalNode):
         return None
 
     def next_tick(self) -> int | None:
+        """A query that has been answered is due since its own tick."""
         if self._task is not None:
-            return _DUE if self._task.done() else None
+            return self._asked if self._task.done() else None
         return self._due if self._started else _DUE
 
     def tick(self, now: int) -> Sequence[Message]:
