@@ -8,6 +8,7 @@ logging is underneath, so what libraries log comes out in the same form, from le
 """
 
 import atexit
+import contextlib
 import logging
 import re
 import sys
@@ -15,6 +16,7 @@ import threading
 import time
 import traceback
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 _ROOT = "tickbus"
@@ -33,6 +35,8 @@ _HELD_SECONDS = 0.1
 _MOST_HELD = 10_000
 _handler: "logging.StreamHandler[Any] | None" = None
 _held: deque[str] = deque()
+_level = logging.INFO
+_listener: "_Listener | None" = None
 _second = (0, "")
 
 
@@ -133,35 +137,70 @@ def setup(file: str = "STDERR", level: str = "INFO") -> None:
 
 def set_level(level: str) -> None:
     """Change the level while running: DEBUG, INFO, WARN or ERROR in any case, else ValueError."""
+    global _level
     number = _LEVELS.get(level.upper())
     if number is None:
         raise ValueError("invalid log level")
-    logging.getLogger(_ROOT).setLevel(number)
+    flush()
+    _level = number
+    _apply_levels()
+
+
+def listen(heard: Callable[[str], None] | None, level: str = "DEBUG") -> None:
+    """Give every line from ``level`` up, without its line end, to ``heard`` as well; None ends that.
+
+    It does not change what is written. ``heard`` is called in whichever thread logs, must not raise or log, and takes
+    the place of the one before it.
+    """
+    global _listener
+    logger = logging.getLogger(_ROOT)
+    flush()
+    if _listener is not None:
+        logger.removeHandler(_listener)
+    _listener = _Listener(heard, _LEVELS[level]) if heard is not None else None
+    if _listener is not None:
+        logger.addHandler(_listener)
+    _apply_levels()
+
+
+def _apply_levels() -> None:
+    """What is heard must get as far as the handlers, what is not to be written no farther."""
+    logging.getLogger(_ROOT).setLevel(_level if _listener is None else min(_level, _listener.level))
+    if _handler is not None:
+        _handler.setLevel(_level)
 
 
 @atexit.register
 def flush() -> None:
     """Write the lines of ``often`` that wait to be written."""
-    handler = _handler
-    if handler is None or not _held:
-        return
-    handler.acquire()
-    try:
-        lines = []
+    handler, listener = _handler, _listener
+    lines: list[str] = []
+    with handler.lock if handler is not None and handler.lock is not None else contextlib.nullcontext():
         while _held:
             lines.append(_held.popleft())
-        handler.stream.write("".join(lines))
-        handler.flush()
-    except (OSError, ValueError):
         # As for every other line: a log that cannot be written stops nobody.
-        pass
-    finally:
-        handler.release()
+        with contextlib.suppress(OSError, ValueError):
+            if lines and handler is not None and _level <= logging.INFO:
+                handler.stream.write("".join(lines))
+                handler.flush()
+    if listener is not None and listener.level <= logging.INFO:
+        for line in lines:
+            listener.heard(line[:-1])
 
 
 def logfmt(**keys: Any) -> str:
     """``key=value`` for each, with a space between, values quoted where they must be."""
     return " ".join(f"{key}={_value(value)}" for key, value in keys.items())
+
+
+class _Listener(logging.Handler):
+    def __init__(self, heard: Callable[[str], None], level: int) -> None:
+        super().__init__(level)
+        self.heard = heard
+        self.setFormatter(_Logfmt())
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.heard(self.format(record))
 
 
 class _Logfmt(logging.Formatter):

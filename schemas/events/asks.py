@@ -42,7 +42,13 @@ class EngineStatsAnswerSchema(Schema):
     """A worker's answer: what each of its tasks would answer, by id."""
 
     worker = fields.String()
+    lag = fields.Integer(metadata={"doc": "Messages of WRITES that it has not taken yet."})
+    refused = fields.Integer(metadata={"doc": "Messages since its start that were no line protocol."})
     tasks = fields.Dict(values=fields.Nested(TaskStatsAnswerSchema))
+
+
+class EngineReloadQuestionSchema(Schema):
+    """`tickbus.ask.engine.reload`: every worker reads anew what sideload nodes look up. The answer is {}."""
 
 
 class EndpointQuestionSchema(Schema):

@@ -22,6 +22,7 @@ DELETION = b'{"deleted":true}'
 class Message:
     """What the fold needs of it is at hand; an event is made of the rest only when it is asked for.
 
+    owner: whose it is: the task's id, or `<replay id>:<task id>` of one that runs in a replay.
     ids: distinct ids; id: int64[n] into them. level, time, duration, seq, row, ordinal: int64[n], as in Alerts.
     """
 
@@ -33,6 +34,7 @@ class Message:
         "level",
         "node",
         "ordinal",
+        "owner",
         "raw",
         "row",
         "seq",
@@ -48,6 +50,8 @@ class Message:
             body = self._body = orjson.loads(raw)
             self.raw = raw
             self.task: str = body["task"]
+            replay: str = body.get("replay", "")
+            self.owner = f"{replay}:{self.task}" if replay else self.task
             self.node: str = body["node"]
             self.topic: str = body["topic"]
             self.started: int = body["started"]
@@ -117,7 +121,15 @@ def _ints(values: Any, n: int, below: int | None = None) -> IntArray:
 def _check(body: dict[str, Any], n: int, topic: str) -> None:
     """What is not read at once must fit, too: nothing may go wrong later."""
     series = body["series"]
-    texts = [body["task"], body["node"], body["topic"], *body["ids"], *body["messages"], *body["server"]]
+    texts = [
+        body["task"],
+        body.get("replay", ""),
+        body["node"],
+        body["topic"],
+        *body["ids"],
+        *body["messages"],
+        *body["server"],
+    ]
     texts += [one["name"] for one in series] + [one["group"] for one in series]
     if set(map(type, texts)) != {str} or len(body["server"]) != 3:
         raise TypeError("texts expected")

@@ -1,12 +1,14 @@
 """What runs of tasks there were: a fold over EVENTS. They say which handlers an alert node has, and when topics live.
 
-The bucket `tasks` of the state, by task id, holds records of plain data:
+The bucket `tasks` of the state, by owner, holds records of plain data. The owner is the task's id, or
+`<replay id>:<task id>` of one that runs in a replay: it counts as deleted when the replay ends.
     deleted   sequence of the task's last deletion, 0 for none
     open      whether a worker runs it
     runs      the last runs, oldest first, each with
         enabled   sequence of the event that enabled it
         first     sequence of its first run.started; another worker that takes it over says `started` again
         alerts    [{"node", "topic", "handlers": [{"kind", "options"}]}] as the last run.started says
+The bucket `ended` holds, under "", the owners of the replays that have ended and are still known, oldest first.
 """
 
 from __future__ import annotations
@@ -18,16 +20,25 @@ from typing import Any
 from marshmallow import ValidationError
 
 from schemas.events import run as run_events
-from services.alerting.topics import Life
+from services.alerting.topics import Life, own_topic
 from services.bus.connection import Bus
 from services.bus.events import Event, decode
 from services.bus.streams import EVENTS
 from services.store.projection import Change, Projection, State
 from services.store.store import Store
 
-SUBJECTS = ("tickbus.event.run.>", "tickbus.event.task.*.deleted")
+SUBJECTS = (
+    "tickbus.event.run.>",
+    "tickbus.event.task.*.deleted",
+    "tickbus.event.replay.*.started",
+    "tickbus.event.replay.*.finished",
+    "tickbus.event.replay.*.failed",
+    "tickbus.event.replay.*.deleted",
+)
 
 _TASKS = "tasks"
+_ENDED = "ended"
+_KEPT_REPLAYS = 256  # that have ended, for events that are not handled yet
 _KEPT = 16  # runs of a task whose handlers are still known, for events that are not handled yet
 
 Record = dict[str, Any]
@@ -73,7 +84,8 @@ class Runs:
 
         def changed(changes: list[Change]) -> None:
             for change in changes:
-                listener(change.key)
+                if change.bucket == _TASKS:
+                    listener(change.key)
 
         self._projection.on_change(changed)
 
@@ -112,6 +124,11 @@ class Runs:
         record = self._record(task)
         return record["open"] and any(a["topic"] == topic and _own(task, a) for a in record["runs"][-1]["alerts"])
 
+    def open(self, task: str) -> bool:
+        """Whether it runs."""
+        running: bool = self._record(task)["open"]
+        return running
+
     def deleted(self, task: str) -> int:
         """Sequence of the task's last deletion, 0 for none."""
         deleted: int = self._record(task)["deleted"]
@@ -133,6 +150,9 @@ def fold(state: State, event: Event) -> None:
     if (event.kind, event.what) == ("task", "deleted"):
         state.put(_TASKS, event.id, record | {"deleted": event.seq})
         return
+    if event.kind == "replay":
+        _replayed(state, event)
+        return
     schema = run_events.SCHEMAS.get(event.what) if event.kind == "run" else None
     if schema is None:
         raise ValueError(f"no such event: {event.kind} {event.what}")
@@ -143,6 +163,27 @@ def fold(state: State, event: Event) -> None:
         raise ValueError(f"{event.kind} {event.what} #{event.seq}: {error!r}") from error
     if new is not record:
         state.put(_TASKS, event.id, new)
+
+
+def _replayed(state: State, event: Event) -> None:
+    """What a recorder says of a replay: its topics are there while it runs, and are forgotten with its end."""
+    owner = f"{event.id}:{event.data.get('task')}"
+    record: Record = state.get(_TASKS, owner) or _NONE
+    if event.what == "started":
+        try:
+            # begun anew by another recorder it is the same run still
+            enabled = record["runs"][-1]["enabled"] if record["open"] else event.seq
+            data = {"enabled": enabled, "alerts": event.data["alerts"]}
+            state.put(_TASKS, owner, _started(record, event.seq, data))
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"replay started #{event.seq}: {error!r}") from error
+    elif record["open"]:
+        state.put(_TASKS, owner, record | {"open": False, "deleted": event.seq})
+        ended = [one for one in state.get(_ENDED, "") or () if one != owner] + [owner]
+        for old in ended[:-_KEPT_REPLAYS]:
+            if not (state.get(_TASKS, old) or _NONE)["open"]:
+                state.delete(_TASKS, old)
+        state.put(_ENDED, "", ended[-_KEPT_REPLAYS:])
 
 
 def _started(record: Record, seq: int, data: Record) -> Record:
@@ -186,7 +227,7 @@ _FOLDS: dict[str, Callable[[Record, int, Record], Record]] = {
 
 def _own(task: str, alert: Record) -> bool:
     topic: str = alert["topic"]
-    return topic == f"main:{task}:{alert['node']}"
+    return topic == own_topic(task, alert["node"])
 
 
 def _handlers(task: str, run: Record, topic: str) -> Iterator[HandlerOf]:

@@ -52,6 +52,7 @@ class Alerting:
         self.topics = Topics()
         self.events = self.repeats = self.refused = self.lag = 0
         self._tasks: list[asyncio.Task[None]] = []
+        self._ending: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Alerting:
         self._store = Store.open(self._path, _SCHEMA, _VERSION, durable=False)
@@ -146,7 +147,7 @@ class Alerting:
         self._tasks += [asyncio.create_task(work) for work in keeping]
 
     async def _end(self) -> None:
-        tasks, self._tasks = self._tasks, []
+        tasks, self._tasks = [*self._tasks, *self._ending], []
         for task in tasks:
             task.cancel()
         if tasks:
@@ -196,7 +197,7 @@ class Alerting:
 
     def _fold(self, stored: Stored, message: Message) -> None:
         """Nothing else runs between folding, queueing and (by the caller) moving the position on."""
-        task, started = message.task, message.started
+        task, started = message.owner, message.started
         handlers = self.runs.handlers(task, started, message.topic)
         folded = self.topics.fold(message, self.runs.life(task, started), bool(handlers))
         self.events += len(folded.events)
@@ -241,9 +242,27 @@ class Alerting:
             self.dispatcher.put(handler, entry)
 
     def _run_changed(self, task: str) -> None:
-        if self.runs.deleted(task):
+        if ":" in task:
+            if self.runs.deleted(task):
+                ending = asyncio.create_task(self._replay_ended(task))
+                self._ending.add(ending)
+                ending.add_done_callback(self._ending.discard)
+        elif self.runs.deleted(task):
             for name in [name for name in self.topics.by_name if name.startswith(f"main:{task}:")]:
                 self._sweep(name)
+
+    async def _replay_ended(self, owner: str) -> None:
+        """Forget the topics of a replay once all that it has sent is folded."""
+        while True:
+            try:
+                await self.caught_up()
+                break
+            except BusError as error:
+                _log.warn("the log of alerts cannot be asked yet", err=error)
+                await asyncio.sleep(_BUS_PAUSE)
+        if not self.runs.open(owner):
+            for topic in self.topics.drop_owner(owner):
+                self._keeper.touched(topic)
 
     def _sweep(self, name: str) -> None:
         """Forget a topic whose task was deleted."""

@@ -66,12 +66,17 @@ class Folded:
 NOTHING = Folded((), b"")
 
 
+def own_topic(owner: str, node: str) -> str:
+    """The topic of an alert node's own handlers. owner: as in services.alerting.message."""
+    return f"{owner if ':' in owner else f'main:{owner}'}:{node}"
+
+
 class Topic:
     """One topic. Arrays are by slot, the number an id has here."""
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.task = self.node = ""  # of the last message
+        self.task = self.node = ""  # owner and node of the last message
         self.started = 0
         self.collected = 0
         self.seen: dict[tuple[str, str], Seen] = {}
@@ -83,7 +88,7 @@ class Topic:
     @property
     def anonymous(self) -> bool:
         """Whether it is an alert node's own topic, which lives and dies with the task."""
-        return self.name == f"main:{self.task}:{self.node}"
+        return self.name == own_topic(self.task, self.node)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -119,7 +124,7 @@ class Topic:
             self.clear()
         if self.started < life.began <= message.started:
             self.collected = 0
-        self.task, self.node = message.task, message.node
+        self.task, self.node = message.owner, message.node
         self.started = max(self.started, message.started)
         self.deleted = False
         self.collected += n - first
@@ -192,9 +197,9 @@ class Topic:
         n = len(message)
         if not n:
             return 0
-        seen = self.seen.get((message.task, message.node))
+        seen = self.seen.get((message.owner, message.node))
         if seen is None:
-            seen = self.seen[message.task, message.node] = Seen()
+            seen = self.seen[message.owner, message.node] = Seen()
         if message.seq[0] < 0:
             return self._first_new_tick(message, seen)
         last = _identity(message, n - 1)
@@ -258,6 +263,19 @@ class Topics:
             topic.clear()
             topic.deleted = True
         return topic
+
+    def drop_owner(self, owner: str) -> list[Topic]:
+        """Forget the own topics of a replay that has ended; gives other topics that no longer know of it."""
+        changed = []
+        for topic in list(self.by_name.values()):
+            mine = [key for key in topic.seen if key[0] == owner]
+            if mine and topic.name in {own_topic(*key) for key in mine}:
+                self.drop(topic.name)
+            elif mine:
+                for key in mine:
+                    del topic.seen[key]
+                changed.append(topic)
+        return changed
 
     def drop(self, name: str) -> None:
         """Forget a topic whose task is no more."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from services.bus import ask as asking
 from services.bus import streams
+from services.bus import tell as telling
 from services.bus.ask import ASK_TIMEOUT, Answering, Handler
 from services.bus.follow import MAX_BYTES, MAX_MESSAGES, Follower, Message
 from services.bus.kv import Bucket
@@ -13,6 +14,7 @@ from services.bus.link import Credentials, Link
 from services.bus.objects import Objects
 from services.bus.publish import PUBLISH_TIMEOUT, PubAck, Publisher
 from services.bus.streams import StreamLimits, StreamState
+from services.bus.tell import Hearing
 
 CONNECT_TIMEOUT = 10.0
 
@@ -167,6 +169,17 @@ class Bus:
         """The answers of all who listen, in the order they come: until `expected` have answered (failures count, but
         are only logged) or `timeout` seconds have passed. Empty at once where nobody listens."""
         return await asking.ask_all(self._link, subject, data, expected, timeout, headers)
+
+    def tell(self, subject: str, data: bytes) -> None:
+        """Say something to all who listen now; nobody keeps it. Raises BusUnavailable, PayloadTooLarge."""
+        telling.tell(self._link, subject, data)
+
+    def hear(self, subject: str, heard: Callable[[bytes], None]) -> Hearing:
+        """Call with the data of all that is told on a subject (wildcards allowed); goes on over reconnects.
+
+        It must not block. End it with `.stop()`.
+        """
+        return Hearing(self._link, subject, heard)
 
     async def bucket(self, name: str, ttl: float = 0.0, history: int = 1, replicas: int = 1) -> Bucket:
         """A key-value bucket, created where it is not there. ttl: seconds after which a key expires, 0 for never."""

@@ -91,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     _add(engine, "data-dir", "nats")
     engine.add_argument("--id", metavar="NAME", help="the worker's name")
     _add(_command(commands, "alerting", "start the alerting service against a given NATS"), "data-dir", "nats")
+    _add(_command(commands, "recorder", "start one recorder against a given NATS"), "data-dir", "nats")
 
     config = _command(commands, "config", "print the effective configuration, each setting with its documentation")
     _add(config, "http", "data-dir", "workers", "nats")

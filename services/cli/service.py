@@ -16,7 +16,12 @@ from services.launcher.leash import hold_leash
 
 Main = Callable[[Config, Callable[[], None], asyncio.Event], Awaitable[None]]
 
-SERVICES: dict[str, Main] = {"gateway": wiring.gateway, "engine": wiring.engine, "alerting": wiring.alerting}
+SERVICES: dict[str, Main] = {
+    "gateway": wiring.gateway,
+    "engine": wiring.engine,
+    "alerting": wiring.alerting,
+    "recorder": wiring.recorder,
+}
 
 
 def run_service(name: str, config: Config, main: Main | None = None) -> int:
@@ -32,12 +37,23 @@ def run_service(name: str, config: Config, main: Main | None = None) -> int:
     logger = log.get(name)
     try:
         if main is None:
-            main = SERVICES[name]
+            main = _with_agent(name, SERVICES[name])
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(_run(name, config, main))
     except Exception as error:
         logger.exception("service failed", error)
         return 1
+
+
+def _with_agent(name: str, main: Main) -> Main:
+    """The service, with its process answering on the bus what is asked about itself."""
+    from services.cli.process.agent import Agent
+
+    async def both(config: Config, ready: Callable[[], None], stop: asyncio.Event) -> None:
+        async with Agent(name, config):
+            await main(config, ready, stop)
+
+    return both
 
 
 def _keep_freed_memory() -> None:

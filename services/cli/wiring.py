@@ -24,14 +24,18 @@ async def gateway(config: Config, ready: Callable[[], None], stop: asyncio.Event
 
 async def engine(config: Config, ready: Callable[[], None], stop: asyncio.Event) -> None:
     """A worker, which tells alerting what handlers a script asks for."""
-    from services.alerting.handlers import check, specs, to_json
+    from services.alerting.handlers import specs
     from services.engine.main import main
 
-    def described(use: HandlerUse) -> dict[str, Any]:
-        check(use, config.sections)
-        return to_json(use)
+    await main(config, ready, stop, specs(), _described(config), _post_endpoints(config))
 
-    await main(config, ready, stop, specs(), described, _post_endpoints(config))
+
+async def recorder(config: Config, ready: Callable[[], None], stop: asyncio.Event) -> None:
+    """The recorder, whose replays run tasks as workers do."""
+    from services.alerting.handlers import specs
+    from services.recorder.main import main
+
+    await main(config, ready, stop, specs(), _described(config), _post_endpoints(config))
 
 
 async def alerting(config: Config, ready: Callable[[], None], stop: asyncio.Event) -> None:
@@ -39,6 +43,17 @@ async def alerting(config: Config, ready: Callable[[], None], stop: asyncio.Even
     from services.alerting.main import main
 
     await main(config, ready, stop)
+
+
+def _described(config: Config) -> Callable[[HandlerUse], dict[str, Any]]:
+    """How events describe a handler that a script asks for. ValueError for one that cannot be used."""
+    from services.alerting.handlers import check, to_json
+
+    def described(use: HandlerUse) -> dict[str, Any]:
+        check(use, config.sections)
+        return to_json(use)
+
+    return described
 
 
 def _post_endpoints(config: Config) -> Mapping[str, PostEndpoint]:

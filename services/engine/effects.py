@@ -44,6 +44,7 @@ class Alerts:
     columns: dict[str, Column] = field(default_factory=dict)  # a stream's fields, a row each
     data: list[dict[str, Any]] | None = None  # a batch's: the whole result series for each event
     server: tuple[str, str, str] = ("", "", "")  # hostname, cluster id, server id, as default details show them
+    replay: str = ""  # the id of the replay that the task runs in
 
 
 @dataclass(frozen=True, slots=True)

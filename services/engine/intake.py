@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from services.engine.column import Rows
+from services.engine.column import IntArray, Rows
 from services.engine.frame import Frame, Points, Step
 from services.engine.lineprotocol.keytable import KeyTable
 from services.engine.lineprotocol.lines import Payload, decode
@@ -67,6 +67,15 @@ class Slice:
         if frame is None:
             frame = self._frames[measurements] = self._frame(measurements)
         return frame
+
+    def part(self, begin: int, end: int, time: IntArray, now: int) -> Slice:
+        """The points begin:end, at other times (int64[end-begin]) and in a step at another moment: for replays."""
+        rows = np.arange(begin, end, dtype=np.intp)
+        step = self.step
+        rounds = None if step.loopbacks is None else step.loopbacks[begin:end]
+        step = Step(step.seq[begin:end], step.row[begin:end], now, loopbacks=rounds)
+        points = self.points.take(rows).with_time(time)
+        return Slice(self.database, self.retention_policy, points, self._names[begin:end], step)
 
     def _frame(self, measurements: frozenset[int] | None) -> Frame:
         if measurements is None:

@@ -20,6 +20,7 @@ from services.bus.errors import WrongSequence
 from services.bus.events import Event, decode
 from services.bus.link import Credentials
 from services.bus.streams import EVENTS, StreamLimits
+from services.engine.asks import Asks
 from services.engine.checkpoints import Checkpoints
 from services.engine.influxdb import Client
 from services.engine.intake import Intake
@@ -110,7 +111,7 @@ async def _serve(
         table,
         engine.shards,
         name,
-        replace(await _surroundings(config, name, bus), post_endpoints=post_endpoints),
+        replace(await surroundings(config, name, bus), post_endpoints=post_endpoints),
         describe_handler,
     )
     leases = Leases(
@@ -125,6 +126,7 @@ async def _serve(
         config.nats.replicas,
     )
     supervisor.attach(leases)
+    asks = Asks(bus, name, worker)
     stopping = asyncio.create_task(stop.wait())
     following = asyncio.create_task(worker.run())
     starting = asyncio.create_task(leases.start())
@@ -136,6 +138,7 @@ async def _serve(
         ready()
         await _before(stopping, following, asyncio.create_task(leases.failed()))
     starting.cancel()
+    asks.stop()
     await supervisor.finish(_FINISH)
     try:
         await asyncio.wait_for(leases.stop(), _LEAVE)
@@ -154,7 +157,7 @@ async def _before(stopping: asyncio.Task[bool], *working: asyncio.Task[None]) ->
     return not stopping.done()
 
 
-async def _surroundings(config: Config, name: str, bus: Bus) -> Surroundings:
+async def surroundings(config: Config, name: str, bus: Bus) -> Surroundings:
     """Who serves, as alert templates are told it, and which InfluxDB there is.
 
     The cluster keeps its id for ever; a worker's follows from it.

@@ -63,6 +63,8 @@ class Node:
     """
 
     spec: ClassVar[NodeSpec]
+    clocked: ClassVar[bool] = False
+    """Whether it matters to the node when a step is, so that a replay must not put much time into one step."""
 
     def __init__(self, properties: Any, context: Context) -> None:
         """`properties`: the node's own Properties, filled from the script. Raises TaskFailed where it cannot start."""
@@ -111,6 +113,10 @@ class Node:
     def tick(self, now: int) -> Sequence[Message]:
         """The run's clock has reached what `next_tick` asked for."""
         return []
+
+    def unanswered(self) -> bool:
+        """Whether it holds something back until an answer comes from outside; a replay waits for that at its end."""
+        return False
 
     def finish(self) -> Sequence[Message]:
         """The task is being disabled or a replay has ended: give what is to be flushed then."""

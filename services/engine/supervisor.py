@@ -273,16 +273,17 @@ class Supervisor:
                 task, alerts = await self._build(id_, run, levels)
         running = self._running(task, run, position)
         running.dirty = found is None or not found.here
+        self._answer(running)  # before it is said to run: whoever hears that may ask at once
         try:
             if announce and (run["worker"] != self._name or not run["started"]):
                 told = {"alerts": alerts, "levels": task.around.levels}
                 await self._announce(running, told)
             self._check_ours(id_)
         except BaseException:
+            self._unanswer(id_)
             running.close()
             raise
         self._worker.add(running)
-        self._answer(running)
         said = log.info if found is None else log.debug
         said("a task runs", task=id_, position=position, restored=found is not None)
         return running

@@ -39,6 +39,7 @@ class Surroundings:
     post_endpoints: where httpPost nodes may post to by name.
     influxdb: the clusters by name, "" for the default one.
     clusters: what the autoscale nodes scale: kubernetes, swarm and ec2, each its configuration sections by id.
+    replay: the id of the replay that the task runs in, "" for the live task.
     """
 
     hostname: str = "localhost"
@@ -48,6 +49,7 @@ class Surroundings:
     post_endpoints: Mapping[str, PostEndpoint] = field(default_factory=dict)
     influxdb: Mapping[str, Client] = field(default_factory=dict)
     clusters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    replay: str = ""
 
 
 @dataclass(slots=True)
@@ -150,7 +152,7 @@ class TaskRun:
         for live in self._nodes:
             if (watched := live.watched()) is not None:
                 self._watchers.setdefault(self._by_name[watched], []).append(live)
-        self.measurements = _measurements(graph)
+        self.measurements = measurements_of(graph)
         self.streams = self.dbrps if graph.edge is Edge.STREAM else frozenset[tuple[str, str]]()
         """The databases and retention policies whose writes come in: a batch task only asks for what is there."""
         self._timed = [i for i, n in enumerate(self._nodes) if type(n).next_tick is not Node.next_tick]
@@ -175,6 +177,16 @@ class TaskRun:
     def timed(self) -> bool:
         """Whether the clock can set something off in this task."""
         return bool(self._timed)
+
+    @property
+    def clocked(self) -> bool:
+        """Whether it matters to some node when a step is."""
+        return any(node.clocked for node in self._nodes)
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether something is held back until an answer comes from outside."""
+        return self._late.waiting or any(node.unanswered() for node in self._nodes)
 
     @property
     def waiting(self) -> bool:
@@ -398,7 +410,7 @@ def _tick(now: int) -> Step:
 _NO_STEP = _tick(0)
 
 
-def _measurements(graph: Graph) -> frozenset[str] | None:
+def measurements_of(graph: Graph) -> frozenset[str] | None:
     """The measurements that the graph's `from` nodes name; None where one of them takes all."""
     names: set[str] = set()
     for source in graph.sources() if graph.edge is Edge.STREAM else ():

@@ -45,6 +45,11 @@ class Alerting:
         found: Shown | None = (await self._ask("event", topic=topic, event=event))["event"]
         return found
 
+    async def stats(self) -> Shown:
+        """What alerting has done since it began (schemas.events.alerts.AlertingStatsSchema)."""
+        found: Shown = await self._ask("stats")
+        return found
+
     async def delete(self, topic: str) -> None:
         """Forget the events of a topic; one that is not there is no error."""
         await self._ask("delete", topic=topic)

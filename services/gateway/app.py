@@ -15,14 +15,14 @@ _log = logs.get("http")
 
 
 def make_app(blueprints: Iterable[Blueprint], max_body: int) -> Quart:
-    """The app with these resources under /kapacitor/v1."""
+    """The app with these resources, under /kapacitor/v1 where they name no other place."""
     app = Quart("tickbus", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = max_body
     app.config["BODY_TIMEOUT"] = None
     app.url_map.converters["rest"] = _Rest
     app.url_map.merge_slashes = False
     for blueprint in blueprints:
-        app.register_blueprint(blueprint, url_prefix=BASE)
+        app.register_blueprint(blueprint, url_prefix=blueprint.url_prefix or BASE)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _unexpected)
     return app

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,10 +13,14 @@ from services import log as logs
 from services.bus.connection import Bus
 from services.bus.errors import BusError, NobodyThere
 from services.bus.subjects import ask_subject
+from services.gateway.commands.refusal import Refusal
 
 Stats = dict[str, Any]
 
 _SECONDS = 2.0
+_RELOAD_SECONDS = 10.0
+_UNKNOWN_SECONDS = 0.5
+_TAKING_UP_SECONDS = 0.5
 _log = logs.get("gateway")
 
 
@@ -28,7 +33,7 @@ class Engine:
     async def stats(self, id: str) -> Stats | None:
         """A running task's statistics as the API shows them; None where no worker runs it."""
         try:
-            answer = orjson.loads(await self._bus.ask(ask_subject("task", id, "stats"), b"{}", _SECONDS))
+            answer = orjson.loads(await self._ask(id, "stats", b"{}"))
         except NobodyThere:
             return None
         except (BusError, ValueError) as error:
@@ -43,11 +48,48 @@ class Engine:
         answers = await asyncio.gather(*map(self.stats, asked))
         return {id: stats for id, stats in zip(asked, answers, strict=True) if stats is not None}
 
+    async def workers(self, expected: int) -> list[dict[str, Any]]:
+        """What each worker says of itself and its tasks (schemas.events.asks.EngineStatsAnswerSchema).
+
+        expected: how many there are, 0 where that is not known.
+        """
+        try:
+            answers = await self._ask_all("stats", expected, _SECONDS)
+        except BusError as error:
+            _log.warn("no statistics of the engine", err=error)
+            return []
+        return [orjson.loads(answer) for answer in answers]
+
+    async def reload(self, expected: int) -> None:
+        """Have all workers read anew what sideload nodes look up. Raises Refusal."""
+        try:
+            done = await self._ask_all("reload", expected, _RELOAD_SECONDS)
+        except BusError as error:
+            raise Refusal(503, f"the engine does not answer: {error}") from error
+        if len(done) < expected:
+            raise Refusal(500, "a worker could not reload its sideload sources, see its log")
+
     async def endpoint(self, id: str, endpoint: str) -> tuple[int, Any] | None:
         """Status and body of what a task's httpOut shows; None where no worker runs the task."""
         question = orjson.dumps({"endpoint": endpoint})
         try:
-            answer = orjson.loads(await self._bus.ask(ask_subject("task", id, "endpoint"), question, _SECONDS))
+            answer = orjson.loads(await self._ask(id, "endpoint", question))
         except NobodyThere:
             return None
         return answer["status"], answer["body"]
+
+    async def _ask(self, id: str, what: str, question: bytes) -> bytes:
+        """Ask the worker of a task. One that has just taken it up says so a moment before it answers."""
+        subject = ask_subject("task", id, what)
+        end = time.monotonic() + _TAKING_UP_SECONDS
+        while True:
+            try:
+                return await self._bus.ask(subject, question, _SECONDS)
+            except NobodyThere:
+                if time.monotonic() >= end:
+                    raise
+            await asyncio.sleep(_TAKING_UP_SECONDS / 25)
+
+    async def _ask_all(self, what: str, expected: int, timeout: float) -> list[bytes]:
+        subject = ask_subject("engine", what)
+        return await self._bus.ask_all(subject, b"{}", expected or None, timeout if expected else _UNKNOWN_SECONDS)

@@ -23,6 +23,7 @@ from services.gateway.write_request import WRITE_PATHS, LoggedRequest, WriteRequ
 from services.gateway.writes import Gone, ReadBody, too_large
 
 PING = f"{BASE}/ping"
+PREVIEW_ONLY = frozenset({f"{PREVIEW}/logs"})
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"})
 
@@ -99,7 +100,7 @@ class Entry:
             return await _answer(send, 301, headers, b"")
         if method == "OPTIONS":
             return await _answer(send, 200, headers, b"")
-        if path.startswith(f"{PREVIEW}/"):
+        if path.startswith(f"{PREVIEW}/") and path not in PREVIEW_ONLY:
             path = BASE + path[len(PREVIEW) :]
             scope = {**scope, "path": path, "raw_path": quote(path).encode()}
         if method == "HEAD" and path != PING:

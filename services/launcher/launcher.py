@@ -18,7 +18,7 @@ from services.launcher.process import Program, Supervised
 _log = log.get("launcher")
 
 # The order of stopping: nothing new comes in, what came in is worked off and saved, alerts are handed on, NATS last.
-_STOPPED_FIRST_TO_LAST = ("gateway", "engine", "alerting", "nats")
+_STOPPED_FIRST_TO_LAST = ("gateway", "engine", "recorder", "alerting", "nats")
 
 Programs = Callable[[Config, dict[str, str]], list[Program]]
 
@@ -105,6 +105,7 @@ def service_programs(config_file: Path | None) -> Programs:
             _service("gateway", environment, config_file, config.http.shutdown_timeout + 1.0),
             *(_service(name, {**environment, "KAPACITOR_ENGINE_ID": name}, config_file) for name in engines),
             _service("alerting", environment, config_file, 2.0),
+            _service("recorder", environment, config_file, 2.0),
         ]
 
     return programs

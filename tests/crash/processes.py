@@ -193,7 +193,7 @@ class Services:
         await asyncio.to_thread(self.nats.stop)
 
     async def start(self, *names: str) -> None:
-        """Start services: gateway, alerting, or the name of an engine worker. Ready when this returns."""
+        """Start services: gateway, alerting, recorder, or the name of an engine worker. Ready when this returns."""
         await asyncio.gather(*(self._start(name) for name in names))
 
     def __getitem__(self, name: str) -> Program:
@@ -206,8 +206,10 @@ class Services:
                 port = NatsServer(self._directory / "unused").port
                 self.url = f"http://127.0.0.1:{port}"
                 arguments = ["gateway", "--http", f"127.0.0.1:{port}", *common]
+            elif name in ("alerting", "recorder"):
+                arguments = [name, *common]
             else:
-                arguments = ["alerting", *common] if name == "alerting" else ["engine", "--id", name, *common]
+                arguments = ["engine", "--id", name, *common]
             log = self._directory / f"{name}.log"
             self.programs[name] = Program(*arguments, log=log, environment=self._environment)
         await self.programs[name].start()

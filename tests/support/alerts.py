@@ -88,6 +88,17 @@ async def started(bus: Bus, task: str, enabled: int, *handlers: dict[str, Any], 
     return await run_event(bus, task, "started", enabled=enabled, position=0, worker="w", alerts=[alert])
 
 
+async def replay_event(bus: Bus, id: str, task: str, what: str, **data: Any) -> int:
+    """Publish replay.<what>; its sequence in EVENTS."""
+    return await _event(bus, Event("replay", id, what, {"task": task, **data}, BASE))
+
+
+async def replay_started(bus: Bus, id: str, task: str, *handlers: dict[str, Any]) -> int:
+    """A recorder says that it runs the replay, whose task has an alert node `alert2` with these handlers."""
+    alert = {"node": "alert2", "topic": f"{id}:{task}:alert2", "handlers": list(handlers)}
+    return await replay_event(bus, id, task, "started", worker="r", zero=0, alerts=[alert])
+
+
 def post(url: str, **options: Any) -> dict[str, Any]:
     return {"kind": "post", "options": {"url": url, **options}}
 

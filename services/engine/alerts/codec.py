@@ -1,7 +1,8 @@
 """Alert events on the bus: one JSON message for all events of a node in a step, as columns.
 
 Shape: task, node, topic, started, ids + id, messages + message, details, level, time, duration, seq, row, ordinal,
-recoverable, series + of, columns {name: {kind, values, valid}}, data, server. Words as in services.engine.effects.
+recoverable, series + of, columns {name: {kind, values, valid}}, data, server, and of a replay's task: replay. Words as
+in services.engine.effects.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS | orjson.OPT_PAS
 
 
 def encode(alerts: Alerts, topic: str, started: int) -> bytes:
-    """The message for one topic. `started`: sequence of the task's run.started event, which names its handlers."""
+    """The message for one topic. `started`: sequence of the run.started or replay.started that names its handlers."""
     body = {
         "task": alerts.task,
         "node": alerts.node,
@@ -42,6 +43,8 @@ def encode(alerts: Alerts, topic: str, started: int) -> bytes:
         "data": alerts.data,
         "server": alerts.server,
     }
+    if alerts.replay:
+        body["replay"] = alerts.replay
     return orjson.dumps(body, default=_plain, option=_OPTIONS)
 
 
@@ -69,6 +72,7 @@ def decode(data: bytes) -> tuple[Alerts, int]:
         columns={name: _from_json(c) for name, c in body["columns"].items()},
         data=body["data"],
         server=tuple(body["server"]),
+        replay=body.get("replay", ""),
     )
     return alerts, int(body["started"])
 

@@ -94,7 +94,7 @@ class AlertNode(Node):
         p = properties
         if p.flapping is not None and max(p.flapping) > 1:
             raise TaskFailed("alert flap thresholds are percentages and should be between 0 and 1")
-        topics = topics_of(p, context.task, context.node)
+        topics = topics_of(p, context.task, context.node, context.around.replay)
         try:
             self._events = EventWriter(p.id, p.message, p.details, not p.no_recoveries, topics, context)
         except TemplateError as e:
@@ -267,9 +267,12 @@ class AlertNode(Node):
             more[f"{name}_triggered"] += count
 
 
-def topics_of(properties: AlertProperties, task: str, node: str) -> tuple[str, ...]:
-    """The topics that the node sends to: its own, if it has handlers, then the one that the script names."""
-    own = (f"main:{task}:{node}",) if properties.handlers else ()
+def topics_of(properties: AlertProperties, task: str, node: str, replay: str = "") -> tuple[str, ...]:
+    """The topics that the node sends to: its own, if it has handlers, then the one that the script names.
+
+    replay: the id of the replay that the task runs in, "" for the live task.
+    """
+    own = (f"{replay or 'main'}:{task}:{node}",) if properties.handlers else ()
     return (*own, properties.topic) if properties.topic else own
 
 

@@ -54,6 +54,7 @@ class BarrierNode(Node):
         doc=__doc__ or "",
     )
 
+    clocked = True
     properties: BarrierProperties
 
     def __init__(self, properties: BarrierProperties, context: Context) -> None:

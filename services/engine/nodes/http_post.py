@@ -132,6 +132,9 @@ class HTTPPostNode(Node):
             out.append(self._with_codes(self._held.popleft()))
         return out
 
+    def unanswered(self) -> bool:
+        return bool(self._held)
+
     def finish(self) -> Sequence[Message]:
         self._ending = True
         for held in self._held:

@@ -58,6 +58,7 @@ class StatsNode(Node):
         build=build,
     )
 
+    clocked = True
     properties: StatsProperties
 
     def __init__(self, properties: StatsProperties, context: Context) -> None:

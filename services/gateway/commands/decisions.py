@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
 from grammar.gotemplate.strconv import quote
@@ -15,7 +15,6 @@ from services.bus.streams import WRITES
 from services.bus.subjects import escape
 from services.gateway.commands.publish import publish
 from services.gateway.commands.refusal import Refusal
-from services.gateway.state import TaskState
 
 T = TypeVar("T")
 
@@ -26,10 +25,18 @@ class Changed(Exception):
     """What the decision rested on is no longer so."""
 
 
-class Decisions:
-    """Decisions about the resources of one kind (`task`, `template`)."""
+class Known(Protocol):
+    """The fold that decisions rest on."""
 
-    def __init__(self, bus: Bus, state: TaskState, kind: str) -> None:
+    def last(self, kind: str, id: str) -> int: ...
+    def counted(self, seq: int) -> bool: ...
+    async def reached(self, seq: int) -> None: ...
+
+
+class Decisions:
+    """Decisions about the resources of one kind (`task`, `template`, `recording`, `replay`)."""
+
+    def __init__(self, bus: Bus, state: Known, kind: str) -> None:
         self._bus = bus
         self._state = state
         self._kind = kind

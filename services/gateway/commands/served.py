@@ -13,7 +13,12 @@ from services import log as logs
 from services.bus.ask import Answering
 from services.bus.connection import Bus
 from services.bus.subjects import command_subject
+from services.gateway.commands.figures import Figures
+from services.gateway.commands.operations import Operations
+from services.gateway.commands.recorder_reads import RecorderReads
+from services.gateway.commands.recordings import RecordingCommands
 from services.gateway.commands.refusal import Refusal, invalid_json
+from services.gateway.commands.replays import ReplayCommands
 from services.gateway.commands.task_reads import TaskReads
 from services.gateway.commands.tasks import TaskCommands
 from services.gateway.commands.template_reads import TemplateReads
@@ -81,6 +86,85 @@ def template_verbs(commands: TemplateCommands, reads: TemplateReads) -> Mapping[
         return 200, reads.list(question)
 
     return {"create": create, "update": update, "delete": delete, "get": get, "list": list_}
+
+
+def operation_verbs(operations: Operations, figures: Figures) -> Mapping[str, Mapping[str, Command]]:
+    """What can be done with the server itself, by kind."""
+
+    async def set_level(body: Any) -> Reply:
+        await operations.set_level(body)
+        return 204, None
+
+    async def reload(body: Any) -> Reply:
+        await operations.reload_sideload()
+        return 204, None
+
+    async def list_stores(question: Any) -> Reply:
+        return 200, operations.stores()
+
+    async def change_store(question: Any) -> Reply:
+        operations.change_store(*_update(question, "storage"))
+        return 204, None
+
+    async def get_vars(question: Any) -> Reply:
+        return 200, await figures.vars()
+
+    return {
+        "loglevel": {"update": set_level},
+        "sideload": {"reload": reload},
+        "storage": {"list": list_stores, "update": change_store},
+        "vars": {"get": get_vars},
+    }
+
+
+def recording_verbs(commands: RecordingCommands, reads: RecorderReads) -> Mapping[str, Command]:
+    """What can be done with recordings. Files are brought and fetched over HTTP alone."""
+
+    async def stream(body: Any) -> Reply:
+        return 201, reads.new("recording", await commands.stream(body))
+
+    async def batch(body: Any) -> Reply:
+        return 201, reads.new("recording", await commands.batch(body))
+
+    async def query(body: Any) -> Reply:
+        return 201, reads.new("recording", await commands.query(body))
+
+    async def delete(question: Any) -> Reply:
+        await commands.delete(_id(question, "recording"))
+        return 204, None
+
+    async def get(question: Any) -> Reply:
+        return await reads.recording(_id(question, "recording"))
+
+    async def list_(question: Any) -> Reply:
+        return 200, await reads.list("recording", question)
+
+    return {"stream": stream, "batch": batch, "query": query, "delete": delete, "get": get, "list": list_}
+
+
+def replay_verbs(commands: ReplayCommands, reads: RecorderReads) -> Mapping[str, Command]:
+    """What can be done with replays."""
+
+    async def create(body: Any) -> Reply:
+        return 201, reads.new("replay", await commands.create(body))
+
+    async def batch(body: Any) -> Reply:
+        return 201, reads.new("replay", await commands.batch(body))
+
+    async def query(body: Any) -> Reply:
+        return 201, reads.new("replay", await commands.query(body))
+
+    async def delete(question: Any) -> Reply:
+        await commands.delete(_id(question, "replay"))
+        return 204, None
+
+    async def get(question: Any) -> Reply:
+        return await reads.replay(_id(question, "replay"))
+
+    async def list_(question: Any) -> Reply:
+        return 200, await reads.list("replay", question)
+
+    return {"create": create, "batch": batch, "query": query, "delete": delete, "get": get, "list": list_}
 
 
 def _handler(run: Command) -> Callable[[bytes, Mapping[str, str]], Awaitable[bytes]]:

@@ -7,6 +7,7 @@ from typing import Any
 from schemas.api.task import GetTaskSchema, ListTasksSchema
 from services.bus.errors import BusError
 from services.gateway.commands.listing import Page, check_fields, load, raw_script
+from services.gateway.commands.recorder_reads import RecorderReads
 from services.gateway.commands.refusal import Refusal
 from services.gateway.engine import Engine
 from services.gateway.scripts import Scripts
@@ -21,8 +22,9 @@ LIVE = "main"
 class TaskReads:
     """What can be asked about tasks."""
 
-    def __init__(self, state: TaskState, scripts: Scripts, engine: Engine) -> None:
+    def __init__(self, state: TaskState, scripts: Scripts, engine: Engine, replays: RecorderReads) -> None:
         self._state = state
+        self._replays = replays
         self._scripts = scripts
         self._engine = engine
 
@@ -41,7 +43,7 @@ class TaskReads:
         given = load(GetTaskSchema(), parameters)
         layout = _layout(given)
         if given["replay_id"] not in ("", LIVE):
-            raise Refusal(400, f"no running replay with ID: {given['replay_id']}")
+            return await self._in_replay(record, given["replay_id"], layout)
         return await self.show(record, layout)
 
     async def list(self, parameters: Any) -> dict[str, Any]:
@@ -56,6 +58,15 @@ class TaskReads:
         running = [record["id"] for record in records if executing(record)]
         stats = await self._engine.all_stats(running) if NEED_STATS & set(fields) else {}
         return {"tasks": [show(r, stats.get(r["id"]), self._scripts, layout, fields) for r in records]}
+
+    async def _in_replay(self, record: Record, replay_id: str, layout: Layout) -> dict[str, Any]:
+        """A task as it runs in a replay."""
+        replay = self._replays.running(replay_id, record["id"])
+        stats = await self._replays.stats(replay_id)
+        run = {"state": "started", "definition": replay["definition"]}
+        shown = show(record | {"run": run, "error": ""}, stats or None, self._scripts, layout)
+        shown["stats"] = stats
+        return shown
 
     async def endpoint(self, id: str, endpoint: str) -> tuple[int, Any]:
         """GET /tasks/ID/ENDPOINT: status and body of what the task's httpOut shows. Raises Refusal."""

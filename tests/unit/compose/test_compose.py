@@ -32,7 +32,7 @@ def test_every_service_it_depends_on_and_every_file_and_volume_it_mounts_is_ther
 
 def test_every_tickbus_service_has_a_command_and_an_environment_that_tickbus_takes(project: dict[str, Any]) -> None:
     ours = {name: service for name, service in project["services"].items() if service["image"] == "tickbus"}
-    assert set(ours) == {"gateway-1", "gateway-2", "engine", "alerting"}
+    assert set(ours) == {"gateway-1", "gateway-2", "engine", "alerting", "recorder"}
     for service in ours.values():
         assert (COMPOSE / service["build"]["context"] / service["build"]["dockerfile"]).is_file()
         _parser().parse_args(service["command"])

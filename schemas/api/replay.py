@@ -1,0 +1,61 @@
+"""A replay: how one is asked for, and how it is shown."""
+
+from __future__ import annotations
+
+from marshmallow import Schema, fields, validate
+
+from schemas.api.recording import RESULT_STATUSES, RequestSchema
+from schemas.api.task import LinkSchema
+
+CLOCKS = ("fast", "real")
+
+
+class _ReplayRequest(RequestSchema):
+    task = fields.String(load_default="", metadata={"doc": "The task that runs; an instance of its own."})
+    recording_time = fields.Boolean(
+        data_key="recording-time",
+        load_default=False,
+        truthy={True},
+        falsy={False},
+        metadata={"doc": "Whether points keep their times; otherwise they begin now and keep their distances."},
+    )
+    clock = fields.String(
+        load_default="fast",
+        metadata={"doc": "fast: as fast as it goes; real: as far apart as the points were."},
+    )
+
+
+class CreateReplaySchema(_ReplayRequest):
+    """POST /replays, and the command replay.create."""
+
+    recording = fields.String(load_default="")
+
+
+class ReplayBatchSchema(_ReplayRequest):
+    """POST /replays/batch, and the command replay.batch: a task's queries, without a recording in between."""
+
+    start = fields.String(load_default="", metadata={"doc": "RFC 3339."})
+    stop = fields.String(load_default="", metadata={"doc": "RFC 3339; now where it is left out."})
+
+
+class ReplayQuerySchema(_ReplayRequest):
+    """POST /replays/query, and the command replay.query: one query, without a recording in between."""
+
+    query = fields.String(load_default="", metadata={"doc": "InfluxQL."})
+    cluster = fields.String(load_default="")
+
+
+class ReplaySchema(Schema):
+    """A replay as it is shown. Lists leave out stats."""
+
+    link = fields.Nested(LinkSchema)
+    id = fields.String()
+    recording = fields.String()
+    task = fields.String()
+    recording_time = fields.Boolean(data_key="recording-time", attribute="recording-time")
+    clock = fields.String(validate=validate.OneOf(CLOCKS))
+    date = fields.String(metadata={"doc": "RFC 3339; when it was asked for."})
+    error = fields.String()
+    status = fields.String(validate=validate.OneOf(RESULT_STATUSES))
+    progress = fields.Float(metadata={"doc": "0 to 1."})
+    stats = fields.Dict(metadata={"doc": "See schemas.events.asks.StatsSchema; {} until it has finished."})

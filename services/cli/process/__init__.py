@@ -1,0 +1,1 @@
+"""What every service's process answers about itself: its log level, log lines, figures, profiles, stacks."""

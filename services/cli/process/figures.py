@@ -1,0 +1,31 @@
+"""What this process takes."""
+
+from __future__ import annotations
+
+import gc
+import resource
+import sys
+import threading
+from pathlib import Path
+
+
+def figures() -> dict[str, float | int]:
+    """Figures by the names of schemas.events.processes.FiguresAnswerSchema."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    most = usage.ru_maxrss if sys.platform == "darwin" else usage.ru_maxrss * 1024
+    return {
+        "cpu_seconds": usage.ru_utime + usage.ru_stime,
+        "resident_bytes": _resident() or most,
+        "most_resident_bytes": most,
+        "objects": sys.getallocatedblocks(),
+        "collections": sum(generation["collections"] for generation in gc.get_stats()),
+        "threads": threading.active_count(),
+    }
+
+
+def _resident() -> int:
+    """0 where the system has no /proc."""
+    try:
+        return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * resource.getpagesize()
+    except (OSError, ValueError, IndexError):
+        return 0

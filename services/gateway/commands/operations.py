@@ -1,0 +1,54 @@
+"""Commands about the server itself: log level, sideload, stores. HTTP and the bus both come here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import ValidationError
+
+from grammar.gotemplate.strconv import quote
+from schemas.api.operations import ACTIONS, LEVELS, STORES, LogLevelSchema, StorageActionSchema
+from services.gateway.answers import BASE
+from services.gateway.commands.refusal import Refusal, invalid_json
+from services.gateway.engine import Engine
+from services.gateway.processes import Processes
+
+_STORES = f"{BASE}/storage/stores"
+
+
+class Operations:
+    """What can be told the server."""
+
+    def __init__(self, processes: Processes, engine: Engine) -> None:
+        self._processes = processes
+        self._engine = engine
+
+    async def set_level(self, body: Any) -> None:
+        """Have all processes log from a level up. Raises Refusal."""
+        try:
+            level: str = LogLevelSchema().load(body)["level"].upper()
+        except ValidationError as error:
+            raise invalid_json() from error
+        if level not in LEVELS:
+            raise Refusal(400, "invalid log level")
+        await self._processes.ask("level", {"level": level})
+
+    async def reload_sideload(self) -> None:
+        """Have all workers read anew what sideload nodes look up. Raises Refusal for what cannot be read."""
+        await self._engine.reload(self._processes.count("engine"))
+
+    def stores(self) -> dict[str, Any]:
+        """What stores there are."""
+        storage = [{"link": {"rel": "self", "href": f"{_STORES}/{name}"}, "name": name} for name in STORES]
+        return {"link": {"rel": "self", "href": _STORES}, "storage": storage}
+
+    def change_store(self, name: str, body: Any) -> None:
+        """Rebuild a store's indexes: there are none beside the folds, so that is done at once. Raises Refusal."""
+        if name not in STORES:
+            raise Refusal(404, f"unknown storage {quote(name)}")
+        try:
+            action = StorageActionSchema().load(body)["action"]
+        except ValidationError as error:
+            raise invalid_json() from error
+        if action not in ACTIONS:
+            raise Refusal(400, f"unknown storage action {quote(action)}")

@@ -1,0 +1,92 @@
+"""GET /kapacitor/v1/debug/pprof: where the processes compute, what lies in their memory, what they are at.
+
+`profile` and `heap` are in pprof's format, all processes in one, each below a frame of its own name; with `debug=1`
+they are text, one line a stack, as flame graph tools take it. `goroutine` is the stacks of all threads and coroutines.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from quart import Blueprint, Response, request
+
+from services.gateway.answers import refusal_answer
+from services.gateway.commands.refusal import Refusal
+from services.gateway.pprof import Sample, encode
+from services.gateway.processes import Processes
+
+_MOST_SECONDS = 300.0
+_INDEX = """<html><head><title>/debug/pprof/</title></head><body>
+<p>Profiles of all processes:</p><ul>
+<li><a href="profile?seconds=10">profile</a>: CPU time, sampled for 10 s (<a href="profile?seconds=10&debug=1">text</a>)
+<li><a href="heap">heap</a>: objects and bytes by type (<a href="heap?debug=1">text</a>)
+<li><a href="goroutine">goroutine</a>: stacks of threads and coroutines
+<li><a href="cmdline">cmdline</a></ul></body></html>
+"""
+
+
+def blueprint(processes: Processes) -> Blueprint:
+    """The routes."""
+    routes = Blueprint("pprof", __name__, url_prefix="/kapacitor/v1/debug/pprof")
+
+    @routes.get("/")
+    async def index() -> Response:
+        return Response(_INDEX, 200, content_type="text/html; charset=utf-8")
+
+    @routes.get("/profile")
+    async def profile() -> Response:
+        seconds = _seconds()
+        found = list(_merged(await processes.ask("profile", {"seconds": seconds}, seconds)))
+        return _answer([("samples", "count"), ("cpu", "nanoseconds")], found, seconds)
+
+    @routes.get("/heap")
+    async def heap() -> Response:
+        found = list(_merged(await processes.ask("heap", {}, 10.0)))
+        return _answer([("inuse_objects", "count"), ("inuse_space", "bytes")], found, 0.0)
+
+    @routes.get("/goroutine")
+    async def goroutine() -> Response:
+        answers = await processes.ask("stacks")
+        text = "\n".join(f"=== {_name(one)}\n\n{one['text']}" for one in sorted(answers, key=_name))
+        return Response(text, 200, content_type="text/plain; charset=utf-8")
+
+    @routes.get("/cmdline")
+    async def cmdline() -> Response:
+        return Response("\0".join(sys.argv), 200, content_type="text/plain; charset=utf-8")
+
+    routes.register_error_handler(Refusal, refusal_answer)
+    return routes
+
+
+def _seconds() -> float:
+    text = request.args.get("seconds", "30")
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.01 <= seconds <= _MOST_SECONDS:
+        raise Refusal(400, f"invalid seconds parameter {text!r}: must be a number from 0.01 to {_MOST_SECONDS:g}")
+    return seconds
+
+
+def _merged(answers: list[dict[str, Any]]) -> Iterator[Sample]:
+    for answer in answers:
+        root = [_name(answer), "", 0]
+        for frames, values in answer["samples"]:
+            yield [root, *frames], values
+
+
+def _answer(kinds: list[tuple[str, str]], samples: list[Sample], seconds: float) -> Response:
+    if request.args.get("debug", "0") not in ("", "0"):
+        ordered = sorted(samples, key=lambda sample: -sample[1][-1])
+        lines = [f"{';'.join(str(frame[0]) for frame in frames)} {values[-1]}\n" for frames, values in ordered]
+        return Response("".join(lines), 200, content_type="text/plain; charset=utf-8")
+    response = Response(encode(kinds, samples, seconds), 200, content_type="application/octet-stream")
+    response.headers["Content-Disposition"] = 'attachment; filename="profile.pb.gz"'
+    return response
+
+
+def _name(answer: dict[str, Any]) -> str:
+    return f"{answer['service']} {answer['pid']}"
