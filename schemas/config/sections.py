@@ -167,6 +167,14 @@ class Engine:
         5000, Whole, "How many messages at most are decoded as one frame.", check=_AT_LEAST_1
     )
     max_batch_bytes: int = setting(2 << 20, Size, "How many bytes at most are decoded as one frame.", check=_POSITIVE)
+    group_idle_age: float = setting(
+        0.0,
+        Duration,
+        "After how long without a point tasks forget a group, as with barrier().delete(TRUE); 0s: never. "
+        "A group that comes back starts anew: windows, states and alerts know nothing of it, and an alert that was "
+        "raised for it is not recovered. Choose more than any window, deadman or pause of the data lasts.",
+        check=Range(min=0, error="must not be negative"),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

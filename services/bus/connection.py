@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from typing import BinaryIO
 
 from services.bus import ask as asking
-from services.bus import streams
+from services.bus import backups, streams
 from services.bus import tell as telling
 from services.bus.ask import ASK_TIMEOUT, Answering, Handler
 from services.bus.follow import MAX_BYTES, MAX_MESSAGES, Follower, Message
@@ -180,6 +181,14 @@ class Bus:
         It must not block. End it with `.stop()`.
         """
         return Hearing(self._link, subject, heard)
+
+    def backup(self) -> AsyncIterator[bytes]:
+        """A copy of all streams, buckets and objects, piece by piece; see services.bus.backups. Raises BusError."""
+        return backups.backup(self._link)
+
+    async def restore(self, file: BinaryIO) -> list[str]:
+        """Make everything of a backup on a server without streams; gives their names. Raises ValueError, BusError."""
+        return await backups.restore(self._link, file)
 
     async def bucket(self, name: str, ttl: float = 0.0, history: int = 1, replicas: int = 1) -> Bucket:
         """A key-value bucket, created where it is not there. ttl: seconds after which a key expires, 0 for never."""

@@ -20,6 +20,9 @@ ALERTS = "ALERTS"
 
 DUPLICATE_WINDOW_SECONDS = 120.0
 
+CREATED = "tickbus-created"
+"""The metadata of a stream that was restored from a backup: when the one that was backed up was made."""
+
 _NAME_IN_USE = 10058
 _STREAM_OF = (("tickbus.write.", WRITES), ("tickbus.event.", EVENTS), ("tickbus.alert.", ALERTS))
 
@@ -89,14 +92,23 @@ async def ensure_stream(
     except ApiError as error:
         if error.err_code != _NAME_IN_USE:
             raise
-        await link.api(f"STREAM.UPDATE.{name}", config)
+        answer = await link.api(f"STREAM.INFO.{name}")
+        metadata = answer["config"].get("metadata")
+        await link.api(f"STREAM.UPDATE.{name}", config | ({"metadata": metadata} if metadata else {}))
 
 
 async def stream_state(link: Link, stream: str) -> StreamState:
     """What a stream holds. ApiError with code 404 where it does not exist."""
     answer = await link.api(f"STREAM.INFO.{stream}")
     state = answer["state"]
-    return StreamState(state["first_seq"], state["last_seq"], state["messages"], state["bytes"], answer["created"])
+    created = created_of(answer)
+    return StreamState(state["first_seq"], state["last_seq"], state["messages"], state["bytes"], created)
+
+
+def created_of(info: dict[str, Any]) -> str:
+    """When a stream was first made, by what the server tells of it: restoring a backup does not make it another."""
+    created: str = (info["config"].get("metadata") or {}).get(CREATED) or info["created"]
+    return created
 
 
 async def last_message(link: Link, subject: str, stream: str | None = None) -> Message | None:

@@ -49,6 +49,10 @@ def _run(options: argparse.Namespace, config: Config) -> int:
         from services.launcher.launcher import service_programs
 
         return serve(config, service_programs(options.config))
+    if options.command == "restore":
+        from services.cli.restore import restore
+
+        return restore(config, options.backup)
     if options.command == "demo":
         from services.cli.demo import demo
 
@@ -92,6 +96,10 @@ def _parser() -> argparse.ArgumentParser:
     engine.add_argument("--id", metavar="NAME", help="the worker's name")
     _add(_command(commands, "alerting", "start the alerting service against a given NATS"), "data-dir", "nats")
     _add(_command(commands, "recorder", "start one recorder against a given NATS"), "data-dir", "nats")
+
+    restore = _command(commands, "restore", "begin with a backup, in an empty data directory or a NATS without streams")
+    _add(restore, "data-dir", "nats")
+    restore.add_argument("backup", type=Path, metavar="FILE", help="what GET /kapacitor/v1/storage/backup gave")
 
     config = _command(commands, "config", "print the effective configuration, each setting with its documentation")
     _add(config, "http", "data-dir", "workers", "nats")

@@ -171,4 +171,5 @@ async def surroundings(config: Config, name: str, bus: Bus) -> Surroundings:
     influxdb = {name: Client(c) for name, c in clusters_by_name(config.influxdb).items()}
     scaled: dict[str, tuple[Any, ...]] = {"kubernetes": config.kubernetes, "swarm": config.swarm, "ec2": config.ec2}
     clusters = {kind: {c.id: c for c in of} for kind, of in scaled.items()}
-    return Surroundings(config.hostname, cluster, server, influxdb=influxdb, clusters=clusters)
+    idle = round(config.engine.group_idle_age * 1e9)
+    return Surroundings(config.hostname, cluster, server, influxdb=influxdb, clusters=clusters, group_idle_age=idle)

@@ -106,6 +106,10 @@ class Node:
     def saw(self, messages: Sequence[Message]) -> None:
         """The node that is watched has emitted these."""
 
+    def timed(self) -> bool:
+        """Whether the clock may ever call this node. Asked once, when the task starts."""
+        return type(self).next_tick is not Node.next_tick
+
     def next_tick(self) -> int | None:
         """When (ns) this node wants `tick` called next; None: never. Asked after every step and tick."""
         return None

@@ -40,6 +40,7 @@ class Surroundings:
     influxdb: the clusters by name, "" for the default one.
     clusters: what the autoscale nodes scale: kubernetes, swarm and ec2, each its configuration sections by id.
     replay: the id of the replay that the task runs in, "" for the live task.
+    group_idle_age: after how long (ns) without a point a group is forgotten; 0: never.
     """
 
     hostname: str = "localhost"
@@ -50,6 +51,7 @@ class Surroundings:
     influxdb: Mapping[str, Client] = field(default_factory=dict)
     clusters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     replay: str = ""
+    group_idle_age: int = 0
 
 
 @dataclass(slots=True)
@@ -155,7 +157,7 @@ class TaskRun:
         self.measurements = measurements_of(graph)
         self.streams = self.dbrps if graph.edge is Edge.STREAM else frozenset[tuple[str, str]]()
         """The databases and retention policies whose writes come in: a batch task only asks for what is there."""
-        self._timed = [i for i, n in enumerate(self._nodes) if type(n).next_tick is not Node.next_tick]
+        self._timed = [i for i, n in enumerate(self._nodes) if n.timed()]
         self._asks = self._only_query()
         self._late = Late(self._nodes, self._parents)
         self._is_late = frozenset(self._late.nodes)

@@ -129,7 +129,7 @@ def _api(
         logs.blueprint(processes, stop),
         sideload.blueprint(operations),
         subscriptions.blueprint(),
-        storage.blueprint(operations),
+        storage.blueprint(operations, bus),
         figures_resource.blueprint(figures),
         pprof.blueprint(processes),
     ]

@@ -248,17 +248,44 @@ def test_every_node_is_held_to_it() -> None:
 @given(cut_points())
 def test_cuts_and_restarts_do_not_show(script: str, cut: tuple[list[str], list[int], set[int]]) -> None:
     lines, cuts, restarts = cut
+    hold_to_it(script, lines, cuts, restarts, set(), 0)
+
+
+@pytest.mark.parametrize(
+    "script", [pytest.param(s, id=f"{node}-{i}") for node in SCRIPTS for i, s in enumerate(SCRIPTS[node])]
+)
+@settings(max_examples=12, deadline=None)
+@given(cut_points(), st.data())
+def test_nor_do_they_where_groups_end_and_begin_anew(
+    script: str, cut: tuple[list[str], list[int], set[int]], data: st.DataObject
+) -> None:
+    lines, cuts, restarts = cut
+    pauses = data.draw(st.sets(st.integers(0, len(cuts) - 1), max_size=3))
+    age = data.draw(st.sampled_from([0, 3 * 10**9]))
+    if not age:
+        script = script.replace(".groupBy('h')", ".groupBy('h')|barrier().idle(3s).delete(TRUE)")
+    hold_to_it(script, lines, cuts, restarts, pauses, age)
+
+
+def hold_to_it(
+    script: str, lines: list[str], cuts: list[int], restarts: set[int], pauses: set[int], idle_age: int
+) -> None:
+    """Play it line by line and cut into frames, with restarts before some and silences of 4 s behind some."""
     script = f"{script}|httpOut('end')"
-    surroundings = Surroundings(influxdb={"": Client(InfluxDB())})
+    surroundings = Surroundings(influxdb={"": Client(InfluxDB())}, group_idle_age=idle_age)
     one_by_one, otherwise = (ScriptRun(script, surroundings=surroundings) for _ in range(2))
-    for line in lines:
-        one_by_one.write(line)
     begin = 0
     for i, end in enumerate(cuts):
+        for line in lines[begin:end]:
+            one_by_one.write(line)
         if i in restarts:
             otherwise.restart()
         otherwise.write(*lines[begin:end])
         begin = end
+        if i in pauses:
+            for run in (one_by_one, otherwise):
+                run.clock += 4 * 10**9
+                run.tick(run.clock)
     for run in (one_by_one, otherwise):
         run.tick(NOW + 25 * 10**9)
         run.finish()

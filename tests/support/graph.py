@@ -112,6 +112,7 @@ class ScriptRun:
         self._functions = {function.name: function for function in functions}
         self._woken = threading.Event()
         self._seq = 0
+        self.clock = NOW  # what is written is stored so many ns later as it has predecessors
         self.out: dict[str, list[Given]] = {}
         self.effects: list[Effect] = []
         self.reasons: list[str] = []
@@ -150,7 +151,7 @@ class ScriptRun:
         messages = []
         for body in bodies:
             self._seq += 1
-            messages.append(_Message(self._seq, body.encode(), NOW + self._seq, headers))
+            messages.append(_Message(self._seq, body.encode(), self.clock + self._seq, headers))
         piece, refused = self.intake.decode(db, rp, messages)
         assert not refused, refused
         if piece is not None:

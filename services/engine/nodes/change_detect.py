@@ -68,25 +68,27 @@ class ChangeDetectNode(Node):
         if barriers.delete:
             left = self._groups.without(barriers.group)
             self._reach(len(self._groups))
-            self._kept = {name: c and c.take(left) for name, c in self._kept.items()}
+            self._kept = {name: None if c is None else c.take(left) for name, c in self._kept.items()}
             self._groups.keep(left)
             self._size = len(left)
         return [barriers]
 
     def state(self) -> State:
         self._reach(len(self._groups))
-        kept = {name: c and [c.kind.value, c.values, c.valid] for name, c in self._kept.items()}
+        kept = {name: None if c is None else [c.kind.value, c.values, c.valid] for name, c in self._kept.items()}
         return {"groups": self._groups.state(), "kept": kept}
 
     def restore(self, state: State) -> None:
         self._groups.restore(state["groups"])
         self._size = len(self._groups)
-        self._kept = {name: c and Column(Kind(c[0]), c[1], c[2]) for name, c in state["kept"].items()}
+        self._kept = {name: None if c is None else Column(Kind(c[0]), c[1], c[2]) for name, c in state["kept"].items()}
 
     def _reach(self, size: int) -> None:
         more = size - self._size
         if more:
-            self._kept = {name: c and concat([c, None], [self._size, more]) for name, c in self._kept.items()}
+            self._kept = {
+                name: None if c is None else concat([c, None], [self._size, more]) for name, c in self._kept.items()
+            }
             self._size = size
 
     def _changed(self, through: Passage, kept: Kept, size: int) -> Frame | Batches:

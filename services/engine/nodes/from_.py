@@ -11,7 +11,8 @@ from services.engine.column import Rows
 from services.engine.compiled import compiled
 from services.engine.frame import Frame, Message, Points
 from services.engine.grouping import dimensions_of, regroup
-from services.engine.node import Context, Node, State
+from services.engine.grouping_node import GroupingNode
+from services.engine.node import Context, State
 from services.engine.series import Series, SeriesArray
 from services.engine.times import round_half_up, truncate
 from services.pipeline.demand import references_of
@@ -39,8 +40,12 @@ class FromProperties(Properties):
         return references_of(self.where)
 
 
-class FromNode(Node):
-    """Chooses points and groups them. A point whose condition cannot be evaluated is left out and logged."""
+class FromNode(GroupingNode):
+    """Chooses points and groups them. A point whose condition cannot be evaluated is left out and logged.
+
+    Points go on in the order they were written, whatever their times. With the setting [engine] group-idle-age a group
+    without points for so long ends here and in all nodes below, as with barrier().delete(TRUE).
+    """
 
     spec = NodeSpec(
         name="from",
@@ -77,9 +82,10 @@ class FromNode(Node):
         return [regroup(chosen, self._dimensions, self.context.table)]
 
     def state(self) -> State:
-        return {} if self._where is None else {"where": self._where.state()}
+        return self.idle_state() | ({} if self._where is None else {"where": self._where.state()})
 
     def restore(self, state: State) -> None:
+        self.restore_idle(state)
         if self._where is not None:
             self._where.restore(state["where"])
 

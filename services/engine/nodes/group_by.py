@@ -10,7 +10,8 @@ import numpy as np
 from services.engine.buffer import points_from_state, points_state
 from services.engine.frame import Barriers, Batches, Frame, Message, Points, concat_points, group_order
 from services.engine.grouping import dimensions_of, regroup
-from services.engine.node import Context, Node, State
+from services.engine.grouping_node import GroupingNode
+from services.engine.node import Context, State
 from services.engine.series import Dimensions, Series, group_of
 from services.pipeline.dimensions import check_dimensions
 from services.pipeline.spec import Edge, NodeSpec, Properties, Type, appending, argument, flag
@@ -35,7 +36,7 @@ class GroupByProperties(Properties):
         return frozenset()
 
 
-class GroupByNode(Node):
+class GroupByNode(GroupingNode):
     """Changes what points are grouped by. A grouping by measurement that is already there stays.
 
     Points of batches are held until a batch of another time begins (or a barrier comes), and then go on as new batches
@@ -86,9 +87,10 @@ class GroupByNode(Node):
     def state(self) -> State:
         table = self.context.table
         held = [[points_state(points, table), names, by_name] for points, names, by_name in self._held]
-        return {"time": self._time, "held": held}
+        return {"time": self._time, "held": held} | self.idle_state()
 
     def restore(self, state: State) -> None:
+        self.restore_idle(state)
         self._time = state["time"]
         table = self.context.table
         self._held = [(points_from_state(points, table), names, by_name) for points, names, by_name in state["held"]]

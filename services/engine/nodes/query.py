@@ -33,7 +33,7 @@ from services.pipeline.spec import (
 from services.pipeline.values import go_type
 
 _DUE = 1  # a tick that has passed
-_MADE_UP = 1000  # ticks
+_BEHIND, _MADE_UP = 10, 1000  # ticks
 _FILLS = ("null", "none", "previous", "linear")
 
 
@@ -68,9 +68,9 @@ class QueryNode(ExternalNode):
 
     A batch a series: its time is the end of that span, or grouped by time its latest point's. All numbers are floats,
     nulls are fields that are not there; without rows there is no batch. A query that fails is counted as an error and
-    logged, and the next tick tries anew. While a query is not answered, of the ticks that pass one waits and the others
-    are left out. After a crash or a pause of the engine the query that was under way is asked again, and then
-    all ticks that were missed, of more than a thousand the last.
+    logged, and the next tick tries anew. While a query is not answered, of the ticks that pass the last ten wait, the
+    others are left out. After a crash or a pause of the engine the query that was under way is asked again, then all
+    ticks that were missed, of more than a thousand the last.
 
     Counts batches_queried and points_queried.
     """
@@ -127,7 +127,9 @@ class QueryNode(ExternalNode):
             out = self._answered(self._task)
         if self._task is None and self._due is not None and self._due <= now:
             tick = self._due
-            self._due = self._schedule.next(tick) if tick <= self._missed else self._schedule.after(tick, now)
+            self._due = self._schedule.next(tick)
+            if tick > self._missed:
+                self._leave_out(now, _BEHIND)
             self._ask(tick)
         return out
 
@@ -158,13 +160,17 @@ class QueryNode(ExternalNode):
             began = self.context.began
             self._due = self._schedule.first(now if began is None else began)
         self._missed = now
-        following = None if self._due is None else self._schedule.next(self._due)
-        if self._due is not None and following is not None:
-            earliest = now - _MADE_UP * (following - self._due)
-            if self._due < earliest:
-                self._due = self._schedule.after(self._due, earliest)
+        self._leave_out(now, _MADE_UP)
         if self._asked is not None:
             self._ask(self._asked)
+
+    def _leave_out(self, now: int, most: int) -> None:
+        """Of the ticks that have passed ask only about so many, the last ones."""
+        following = None if self._due is None else self._schedule.next(self._due)
+        if self._due is not None and following is not None:
+            earliest = now - most * (following - self._due)
+            if self._due < earliest:
+                self._due = self._schedule.after(self._due, earliest)
 
     def _client(self) -> Client:
         clusters, name = self.context.around.influxdb, self.properties.cluster

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.engine.column import Column, IntArray, Kind
+from services.engine.column import BoolArray, Column, IntArray, Kind
 from services.engine.frame import Barriers, Batches, Frame, Message, Points
-from services.engine.merging import DimensionsTable, merged
+from services.engine.merging import DimensionsTable, merged, runs
 from services.engine.node import Context, Groups, Node, State, TaskFailed
 from services.engine.nodes.no_op import NoOpProperties
 from services.engine.retag import grouped_series, named, renamed_groups
+from services.engine.saved import groups_from_state, groups_state
 from services.engine.segments import grown
+from services.engine.series import GroupArray
 from services.engine.times import truncate
 from services.pipeline.graph import GraphNode
 from services.pipeline.spec import ANYWHERE, Builder, Edge, NodeSpec, Properties, Type, argument, flag
@@ -45,6 +47,7 @@ class StatsNode(Node):
 
     Its field `emitted` (int) counts the group's points since the task started, those in batches too. Times are
     multiples of the interval, counted from the year 1, on the run's clock; nothing is given before the first point.
+    A group that ends (see barrier) ends here as well, with the next tick; if it comes back it is counted from 0.
     """
 
     spec = NodeSpec(
@@ -69,6 +72,7 @@ class StatsNode(Node):
         self._emitted: IntArray = np.zeros(0, dtype=np.int64)
         self._grouped_by: IntArray = np.zeros(0, dtype=np.int64)
         self._dimensions = DimensionsTable()
+        self._ended: list[tuple[int, int]] = []  # groups, with their dimensions, that the next tick is to end below
         self._next: int | None = None
 
     def watched(self) -> str | None:
@@ -82,6 +86,9 @@ class StatsNode(Node):
                 if m.delete:
                     left = self._groups.without(m.group)
                     self._reach()
+                    over = np.setdiff1d(np.arange(len(self._groups)), left)
+                    by = self._grouped_by[over].tolist()
+                    self._ended += zip(self._groups.global_numbers(over).tolist(), by, strict=True)
                     self._emitted, self._grouped_by = self._emitted[left], self._grouped_by[left]
                     self._groups.keep(left)
                 continue
@@ -100,17 +107,18 @@ class StatsNode(Node):
         assert self._next is not None
         time, self._next = self._next, max(self._next + self.properties.interval, self._after(now))
         n = len(self._groups)
-        if not n:
-            return []
         table = self.context.table
         group = renamed_groups(np.array(self._groups.numbers, dtype=np.int32), _NAME, table)
+        ends = self._ends(group, time)
+        if not n:
+            return ends
         series = grouped_series(np.full(n, named(_NAME, table), dtype=np.int32), group, table)
         emitted = Column(Kind.INT, self._emitted[:n].copy())
         points = Points(np.full(n, time, dtype=np.int64), series, {"emitted": emitted})
         frames: list[Frame] = merged(
             points, group, self._grouped_by[:n].copy(), np.zeros(n, dtype=np.int64), self._dimensions
         )
-        return frames
+        return [*ends, *frames]
 
     def state(self) -> State:
         n = len(self._groups)
@@ -121,6 +129,8 @@ class StatsNode(Node):
             "grouped_by": self._grouped_by[:n],
             "dimensions": self._dimensions.state(),
             "next": self._next,
+            "ended": groups_state(np.array([g for g, _ in self._ended], dtype=np.int32), self.context.table),
+            "ended_by": [by for _, by in self._ended],
         }
 
     def restore(self, state: State) -> None:
@@ -129,6 +139,27 @@ class StatsNode(Node):
         self._grouped_by = np.array(state["grouped_by"], dtype=np.int64)
         self._dimensions.restore(state["dimensions"])
         self._next = state["next"]
+        ended = groups_from_state(state["ended"], self.context.table).tolist()
+        self._ended = list(zip(ended, state["ended_by"], strict=True))
+
+    def _ends(self, alive: GroupArray, time: int) -> list[Message]:
+        """Word for the nodes below of the groups that have ended; alive: those that points are given of."""
+        ended, self._ended = self._ended, []
+        if not ended:
+            return []
+        group = renamed_groups(np.array([g for g, _ in ended], dtype=np.int32), _NAME, self.context.table)
+        by = np.array([n for _, n in ended], dtype=np.int64)
+        # groups by measurement have become one here: it lasts as long as one of them does
+        over = np.flatnonzero(~np.isin(group, alive) | ~self._by_name(by))
+        out: list[Message] = []
+        for lo, hi in runs(by[over]):
+            rows = over[lo:hi]
+            cause, times = np.zeros(len(rows), dtype=np.int64), np.full(len(rows), time, dtype=np.int64)
+            out.append(Barriers(group[rows], times, cause, self._dimensions[int(by[rows[0]])], True))
+        return out
+
+    def _by_name(self, by: IntArray) -> BoolArray:
+        return np.array([self._dimensions[n].by_name for n in by.tolist()], dtype=np.bool_)
 
     def _after(self, now: int) -> int:
         return truncate(now, self.properties.interval) + self.properties.interval
