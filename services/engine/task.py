@@ -16,6 +16,7 @@ from services.engine.frame import Batches, Frame, Message, Step
 from services.engine.influxdb import Client
 from services.engine.intake import Slice
 from services.engine.late import Late
+from services.engine.lateness import Lateness
 from services.engine.node import Node, State, TaskFailed
 from services.engine.posting import PostEndpoint
 from services.engine.series import SeriesTable
@@ -64,6 +65,10 @@ class NodeStatistics:
     busy_ns: int = 0
     more: dict[str, int] = field(default_factory=dict)  # what only some nodes count: fields_defaulted …
     trouble: str = ""  # what the task shows as its error though it goes on: why a function was started again
+
+    def count(self, what: str, more: int) -> None:
+        """Add to one of those that only some nodes count; it is shown once there is something to count."""
+        self.more[what] = self.more.get(what, 0) + more
 
 
 class NodeContext:
@@ -147,6 +152,9 @@ class TaskRun:
             context = NodeContext(self, n.name, wanted.get(n.name), n.quiet)
             self._contexts.append(context)
             self._nodes.append(classes[n.spec.name](n.properties, context))
+        self._lateness = [
+            Lateness(table, len(n.parents), n.spec.late_on) if n.spec.late and n.spec.late_on else None for n in order
+        ]
         self._parents = [[place[p.number] for p in n.parents] for n in order]
         self._children = [len(n.children) for n in order]
         self._by_name = {n.name: i for i, n in enumerate(order)}
@@ -309,14 +317,18 @@ class TaskRun:
                 for c in self._contexts
             },
             "late": self._late.state([c.node for c in self._contexts], self.table),
+            "newest": {c.node: n.state() for c, n in zip(self._contexts, self._lateness, strict=True) if n is not None},
         }
 
     def restore(self, state: State) -> None:
         """Take up what `state` gave. ValueError where it is of another version or another graph."""
         if state.get("version") != STATE_VERSION or set(state["nodes"]) != set(self._by_name):
             raise ValueError(f"the saved state of task {self.id} is not one of this graph")
-        for context, node in zip(self._contexts, self._nodes, strict=True):
+        newest = state.get("newest", {})
+        for context, node, lateness in zip(self._contexts, self._nodes, self._lateness, strict=True):
             node.restore(state["nodes"][context.node])
+            if lateness is not None and context.node in newest:
+                lateness.restore(newest[context.node])
             s = context.statistics
             s.collected, s.emitted, s.errors, more = state["counts"][context.node]
             s.more = dict(more)
@@ -365,6 +377,8 @@ class TaskRun:
         self.current = step
         statistics.collected += sum(map(_count, inputs))
         begun = time.perf_counter_ns()
+        if (lateness := self._lateness[i]) is not None and (late := lateness.count(inputs)):
+            statistics.count("late_points", late)
         emitted: list[Message] = self._guarded(i, self._nodes[i].run, inputs)
         statistics.busy_ns += time.perf_counter_ns() - begun
         return self._emitted(i, emitted)

@@ -21,7 +21,7 @@ def node_docs(spec: NodeSpec, handlers: Iterable[HandlerSpec] = ()) -> str:
     ends = f"{_takes(spec)} {_gives(spec)}"
     if spec.name == UDF.name:
         head, ends = "@NAME()", "Takes a stream or batches and gives a stream or batches, as the function says."
-    parts = [head, ends, *_prose(spec.doc), *_lists(spec.properties, "")]
+    parts = [head, ends, *_prose(spec.doc), *_late(spec), *_lists(spec.properties, "")]
     if spec.takes_handlers and handlers:
         entries = [_entry(f".{h.kind}({_arguments(h.properties)})", h.doc, "") for h in handlers]
         parts.append("\n".join(["Handlers", *entries]))
@@ -32,6 +32,14 @@ def handler_docs(spec: HandlerSpec) -> str:
     """The same for an alert handler."""
     head = f"|alert().{spec.kind}({_arguments(spec.properties)})"
     return "\n\n".join([head, *_prose(spec.doc), *_lists(spec.properties, "")]) + "\n"
+
+
+def _late(spec: NodeSpec) -> Iterator[str]:
+    if not spec.late:
+        return
+    what = " or batches" if Edge.BATCH in spec.late_on else ""
+    which = "older than the newest before them in their group" if spec.late_on else "that come too late"
+    yield textwrap.fill(f"Late points{what} ({which}; counted as late_points): {spec.late}", _WIDTH)
 
 
 def _takes(spec: NodeSpec) -> str:

@@ -255,6 +255,8 @@ class NodeSpec:
     hidden: bool = False  # no script can write it; other nodes are made of it: noOp
     takes_handlers: bool = False  # its properties have `handlers: list[HandlerUse]`, to be filled by the registry's
     own_parent_last: bool = False  # the node it hangs on comes after those given as arguments: union
+    late: str = ""  # what becomes of late points; empty: order does not matter to the node
+    late_on: tuple[Edge, ...] = (Edge.STREAM,)  # where they are counted for it; nowhere: it counts them itself
     # Makes the node, and what else it is made of, where that is more than one node: (builder, the node it hangs on, its
     # properties with the arguments filled in) -> the node that the chain goes on with. stats and deadman have it.
     build: Callable[[Builder, GraphNode, Any], GraphNode] | None = None

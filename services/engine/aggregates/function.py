@@ -20,6 +20,14 @@ from services.pipeline.spec import Edge, NodeSpec, Properties, Type, argument, f
 AS_DOC = "The field to put the result in."
 TIMES_DOC = "Keep the times of points, where the result is a point's; else it has the batch's time."
 
+_LATE_IN_RUNS = (
+    "on a stream they end the run of equal times before them and begin one of their own, so one time may give several "
+    "results. Batches are taken as they are."
+)
+_LATE_IN_ORDER = (
+    "they are taken in order of arrival, on streams and in batches: the value before is the one that came before."
+)
+
 
 class Function(Protocol):
     """What all functions' properties have, in whatever order."""
@@ -56,6 +64,7 @@ def function_spec(
         provides=provides,
         doc=doc or "",
         prefix=prefix,
+        late=_LATE_IN_ORDER if provides is None else _LATE_IN_RUNS,
     )
 
 

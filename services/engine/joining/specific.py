@@ -94,6 +94,8 @@ class Matching:
             return []
         if not fine:
             meeting.coarse = []
+            if not meeting.fine:
+                del self._meetings[key]
             return []
         mine = [g for g in meeting.fine if g.group == group]
         meeting.fine = [g for g in meeting.fine if g.group != group]

@@ -52,6 +52,11 @@ class BarrierNode(Node):
         wants=(Edge.STREAM, Edge.BATCH),
         provides=None,
         doc=__doc__ or "",
+        late=(
+            "points older than their group's last barrier are dropped, here and in batches; older points "
+            "after no barrier go on."
+        ),
+        late_on=(),
     )
 
     clocked = True
@@ -75,7 +80,10 @@ class BarrierNode(Node):
         local = self._seen(frame)
         fresh = frame.points.time >= self._barrier[local]
         self._moved(frame.by_group(), local, frame.points.time, fresh)
-        return [frame if fresh.all() else frame.take(np.flatnonzero(fresh))]
+        if fresh.all():
+            return [frame]
+        self._dropped(fresh)
+        return [frame.take(np.flatnonzero(fresh))]
 
     def batches(self, batches: Batches) -> Sequence[Message]:
         members = self._seen(batches)
@@ -85,7 +93,10 @@ class BarrierNode(Node):
         local = members[batches.batch_of_points()]
         fresh = time >= self._barrier[local]
         self._moved(group_order(local), local, time, fresh)
-        return [batches if fresh.all() else batches.keep(fresh)]
+        if fresh.all():
+            return [batches]
+        self._dropped(fresh)
+        return [batches.keep(fresh)]
 
     def barriers(self, barriers: Barriers) -> Sequence[Message]:
         local = self._seen(barriers)
@@ -154,6 +165,9 @@ class BarrierNode(Node):
             self._barrier[known:n] = _NEVER
             self._grouped_by[known:n] = self._dimensions.number(message.dimensions)
         return local
+
+    def _dropped(self, fresh: BoolArray) -> None:
+        self.context.statistics.count("late_points", int(np.count_nonzero(~fresh)))
 
     def _moved(self, order: GroupOrder, local: IntArray, time: IntArray, fresh: BoolArray) -> None:
         """Points have come: the last that is not too old of each group counts."""

@@ -42,6 +42,7 @@ class ChangeDetectNode(Node):
         wants=(Edge.STREAM, Edge.BATCH),
         provides=None,
         doc=__doc__ or "",
+        late="they are compared in order of arrival, like others.",
     )
 
     properties: ChangeDetectProperties

@@ -76,6 +76,10 @@ class CombineNode(Node):
         wants=(Edge.STREAM, Edge.BATCH),
         provides=Edge.STREAM,
         doc=__doc__ or "",
+        late=(
+            "on a stream they end the collecting of the time before them and begin a collection of their "
+            "own; they are not combined with earlier points of their time."
+        ),
     )
 
     properties: CombineProperties

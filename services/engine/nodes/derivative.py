@@ -45,6 +45,10 @@ class DerivativeNode(Node):
         wants=(Edge.STREAM, Edge.BATCH),
         provides=None,
         doc=__doc__ or "",
+        late=(
+            "they are taken in order of arrival: elapsed time is negative then, so the sign of the result "
+            "turns; they are the base for the next point."
+        ),
     )
 
     properties: DerivativeProperties

@@ -54,6 +54,10 @@ class FlattenNode(Node):
         wants=(Edge.STREAM, Edge.BATCH),
         provides=None,
         doc=__doc__ or "",
+        late=(
+            "on a stream they end the point that is being folded and begin one of their own, so one time may "
+            "give several points. In batches rows out of order do the same."
+        ),
     )
 
     properties: FlattenProperties

@@ -51,6 +51,11 @@ class GroupByNode(GroupingNode):
         provides=None,
         prefix="groupby",
         doc=__doc__ or "",
+        late=(
+            "on a stream they go on like others. A batch whose time differs from that of the batches held, "
+            "earlier or later, lets those go and begins batches of its own time."
+        ),
+        late_on=(Edge.BATCH,),
     )
 
     properties: GroupByProperties

@@ -85,6 +85,12 @@ class JoinNode(Node):
         wants=(Edge.STREAM, Edge.BATCH),
         provides=None,
         doc=__doc__ or "",
+        late=(
+            "their parent falls back to their time in that group: sets of that time wait for the other "
+            "parents again, and what they complete leaves, behind sets of later times. Where a parent's set "
+            "of that time has left already they open a new one."
+        ),
+        late_on=(Edge.STREAM, Edge.BATCH),
     )
 
     properties: JoinProperties

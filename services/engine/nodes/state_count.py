@@ -27,6 +27,7 @@ class StateCountNode(StateTrackingNode):
         provides=None,
         prefix="state_count",
         doc=__doc__ or "",
+        late="they are taken in order of arrival and count like others.",
     )
 
     properties: StateCountProperties

@@ -28,6 +28,10 @@ class StateDurationNode(StateTrackingNode):
         provides=None,
         prefix="state_duration",
         doc=__doc__ or "",
+        late=(
+            "they are taken in order of arrival: the duration falls, below 0 where they are older than the "
+            "first point in the state."
+        ),
     )
 
     properties: StateDurationProperties

@@ -47,6 +47,11 @@ class UnionNode(Node):
         wants=(Edge.STREAM, Edge.BATCH),
         provides=None,
         doc=__doc__ or "",
+        late=(
+            "they wait only for the other parents to have reached their time and are never sorted in before "
+            "points that their parent gave earlier; what leaves the union then falls back in time."
+        ),
+        late_on=(Edge.STREAM, Edge.BATCH),
         own_parent_last=True,
     )
 

@@ -57,6 +57,11 @@ class WindowNode(Node):
         wants=(Edge.STREAM,),
         provides=Edge.BATCH,
         doc=__doc__ or "",
+        late=(
+            "they stand in the window where they arrived, not sorted in, as long as it is open; they do not "
+            "move its edges. A window that has left is not emitted again. With every(0s) they emit no "
+            "window."
+        ),
     )
 
     properties: WindowProperties

@@ -28,7 +28,8 @@ async def test_credentials(tmp_path: Path) -> None:
     server.start()
     try:
         start = time.monotonic()
-        with pytest.raises(BusUnavailable, match="Authorization"):
+        # the server may hang up before its word of refusal has been read
+        with pytest.raises(BusUnavailable, match="Authorization|reset by peer"):
             await Bus.connect(server.url, timeout=20)
         assert time.monotonic() - start < 5
         host = server.url.removeprefix("nats://")
