@@ -50,10 +50,19 @@ class Client:
 
     async def command(self, text: str) -> None:
         """Have InfluxQL done that gives nothing. Raises InfluxDBError."""
-        answer = await self._post("query", {"q": text}, b"")
-        for result in (answer, *answer.get("results", ())):
+        await self.query(text)
+
+    async def query(self, text: str) -> list[dict[str, Any]]:
+        """The series that InfluxQL gives, of all statements: name, tags, columns, values. Times are ints, in ns.
+
+        Raises InfluxDBError.
+        """
+        answer = await self._post("query", {"q": text, "epoch": "ns"}, b"")
+        results = answer.get("results", ())
+        for result in (answer, *results):
             if result.get("error"):
                 raise InfluxDBError(result["error"], again=False)
+        return [series for result in results for series in result.get("series", ())]
 
     async def close(self) -> None:
         """Let go of its connections."""

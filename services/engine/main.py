@@ -40,7 +40,7 @@ from services.store.store import Store
 
 log = logs.get("engine")
 
-_SCHEMA, _VERSION = "engine", 2
+_SCHEMA, _VERSION = "engine", 3
 _FINISH, _LEAVE = 0.5, 2.0  # seconds at the end: for what is under way, for saving and handing over
 
 

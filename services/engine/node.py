@@ -32,6 +32,7 @@ class Context(Protocol):
     table: SeriesTable
     dbrps: frozenset[tuple[str, str]]  # the databases and retention policies that the task reads
     around: Surroundings
+    began: int | None  # when the run was begun, by its clock, ns; None: now, as far as anybody knows
     demand: frozenset[str] | None  # the fields that can matter here or below; None: all
     statistics: NodeStatistics
 

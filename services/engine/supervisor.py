@@ -260,7 +260,7 @@ class Supervisor:
         """
         levels = run["levels"] if run["started"] else None
         found = await self._checkpoints.load(id_, run["enabled"])
-        task, alerts = await self._build(id_, run["definition"], levels)
+        task, alerts = await self._build(id_, run, levels)
         position = run["position"]
         if found is not None:
             try:
@@ -270,7 +270,7 @@ class Supervisor:
                 log.warn("a saved state does not fit; the log is replayed instead", task=id_, error=str(e))
                 task.close()
                 found = None
-                task, alerts = await self._build(id_, run["definition"], levels)
+                task, alerts = await self._build(id_, run, levels)
         running = self._running(task, run, position)
         running.dirty = found is None or not found.here
         self._answer(running)  # before it is said to run: whoever hears that may ask at once
@@ -312,8 +312,9 @@ class Supervisor:
             raise _NotOurs
 
     async def _build(
-        self, id_: str, definition: Mapping[str, Any], levels: Mapping[str, Any] | None
+        self, id_: str, run: Mapping[str, Any], levels: Mapping[str, Any] | None
     ) -> tuple[TaskRun, list[dict[str, Any]]]:
+        definition = run["definition"]
         async with self._building:
             # parsing a script takes some milliseconds: with many to be built the heartbeat has to come through
             await asyncio.sleep(0)
@@ -327,9 +328,8 @@ class Supervisor:
         if levels is None:
             levels = await self._topic_levels([topic for a in alerts for topic in a["topics"]])
         dbrps = [(d["db"], d["rp"]) for d in definition["dbrps"]]
-        task = TaskRun(
-            id_, compiled.graph, dbrps, self._classes, self._table, log, replace(self._around, levels=levels)
-        )
+        around = replace(self._around, levels=levels)
+        task = TaskRun(id_, compiled.graph, dbrps, self._classes, self._table, log, around, run["began"])
         return task, alerts
 
     def _alert(self, task: str, node: str, properties: Any) -> dict[str, Any]:

@@ -23,6 +23,8 @@ from services.engine.series import SeriesTable
 from services.log import Log
 from services.pipeline.demand import demands
 from services.pipeline.graph import Graph, GraphNode
+from services.pipeline.sources import BATCH
+from services.pipeline.spec import Edge
 
 T = TypeVar("T")
 
@@ -78,6 +80,7 @@ class NodeContext:
         self.table = task.table
         self.dbrps = task.dbrps
         self.around = task.around
+        self.began = task.began
         self.demand = demand
         self.statistics = NodeStatistics()
         self._run = task
@@ -123,14 +126,19 @@ class TaskRun:
         table: SeriesTable,
         log: Log,
         around: Surroundings | None = None,
+        began: int | None = None,
     ) -> None:
-        """Raises TaskFailed where a node cannot start."""
+        """began: when it was enabled, ns, however often it has been taken up since; None: only now.
+
+        Raises TaskFailed where a node cannot start.
+        """
         self.id = task_id
         self.graph = graph
         self.dbrps = frozenset(dbrps)
         self.table = table
         self.log = log
         self.around = around or Surroundings()
+        self.began = began
         self.effects: list[Effect] = []
         self.failure: str | None = None
         self.current = _NO_STEP
@@ -155,7 +163,10 @@ class TaskRun:
             if (watched := live.watched()) is not None:
                 self._watchers.setdefault(self._by_name[watched], []).append(live)
         self.measurements = measurements_of(graph)
+        self.streams = self.dbrps if graph.edge is Edge.STREAM else frozenset[tuple[str, str]]()
+        """The databases and retention policies whose writes come in: a batch task only asks for what is there."""
         self._timed = [i for i, n in enumerate(self._nodes) if n.timed()]
+        self._asks = self._only_query()
         self._late = Late(self._nodes, self._parents)
         self._is_late = frozenset(self._late.nodes)
 
@@ -164,8 +175,8 @@ class TaskRun:
         return self._contexts[self._by_name[name]]
 
     def wants(self, database: str, retention_policy: str) -> bool:
-        """Whether the task reads this database and retention policy."""
-        return (database, retention_policy) in self.dbrps
+        """Whether writes to this database and retention policy come in."""
+        return (database, retention_policy) in self.streams
 
     def attach(self, wake: Callable[[], None]) -> None:
         """Begin what the task's nodes have done outside; `wake` is called, in any thread, when `next_tick` is due."""
@@ -222,8 +233,8 @@ class TaskRun:
 
     def tick(self, now: int) -> list[Effect]:
         """The clock has reached `now`: nodes that waited for it are called."""
-        self.current = _tick(now)
-        due = [i for i in self._awake() if (t := self._nodes[i].next_tick()) is not None and t <= now]
+        due = {i: t for i in self._awake() if (t := self._nodes[i].next_tick()) is not None and t <= now}
+        self.current = Step(_NO_STEP.seq, _NO_STEP.row, now, now if self._asks is None else due.get(self._asks, now))
         return self._go(self.current, {i: list(self._guarded(i, self._nodes[i].tick, now)) for i in due})
 
     def finish(self, now: int) -> list[Effect]:
@@ -274,7 +285,7 @@ class TaskRun:
 
     def statistics(self) -> dict[str, Any]:
         """`stats` as the API shows it; with the `error` of a task that goes on in spite of it."""
-        nodes = {}
+        nodes: dict[str, dict[str, Any]] = {}
         for context, node in zip(self._contexts, self._nodes, strict=True):
             s = context.statistics
             mean = s.busy_ns // s.collected if s.collected else 0
@@ -287,7 +298,11 @@ class TaskRun:
                 **s.more,
             }
         seconds = max((time.time_ns() - self.started_ns) / 1e9, 1e-9)
-        came = self._contexts[0].statistics.collected
+        if self.graph.edge is Edge.BATCH:
+            # as in Kapacitor, `batch` has collected what its queries have
+            source = next(n for n in self.graph.sources() if n.spec is BATCH)
+            nodes[source.name]["collected"] = sum(nodes[n.name]["collected"] for n in source.children)
+        came: int = nodes[self._contexts[0].node]["collected"]
         stats: dict[str, Any] = {"task-stats": {"throughput": came / seconds}, "node-stats": nodes}
         trouble = next((c.statistics.trouble for c in self._contexts if c.statistics.trouble), "")
         return stats | {"error": trouble} if trouble else stats
@@ -318,6 +333,15 @@ class TaskRun:
             s.collected, s.emitted, s.errors, more = state["counts"][context.node]
             s.more = dict(more)
         self._late.restore(state.get("late", ()), self._by_name, self.table)
+
+    def _only_query(self) -> int | None:
+        """The query of a batch task in which the clock sets nothing else off; None: it is not one.
+
+        Its steps bear the ticks of its schedule: the same ones after a crash, however late they are then asked. Where
+        several nodes come upon their time independently, only the time at which they are called never falls.
+        """
+        emitting = [i for i in self._timed if self._children[i]]
+        return emitting[0] if self.graph.edge is Edge.BATCH and len(emitting) == 1 else None
 
     def _awake(self) -> Iterable[int]:
         """The nodes that the clock may call: while steps wait, those below wait as well."""
@@ -405,7 +429,7 @@ _NO_STEP = _tick(0)
 def measurements_of(graph: Graph) -> frozenset[str] | None:
     """The measurements that the graph's `from` nodes name; None where one of them takes all."""
     names: set[str] = set()
-    for source in graph.sources():
+    for source in graph.sources() if graph.edge is Edge.STREAM else ():
         for child in source.children if source.spec.head else ():
             name = getattr(child.properties, "measurement", None)
             if not name:

@@ -136,14 +136,14 @@ class Worker:
         running.measurements = None
         if running.run.measurements is not None:
             running.measurements = frozenset(map(self._intake.measurement, running.run.measurements))
-        if running.reached >= self._cursor.at and running.run.dbrps <= self._followed:
+        if not running.run.streams or (running.reached >= self._cursor.at and running.run.streams <= self._followed):
             running.cursor = self._cursor
         else:
             self._restart = True
         self.tasks[running.id] = running
         if running.run.timed:
             self._timed[running] = None
-        if len(running.run.dbrps) > 1:
+        if len(running.run.streams) > 1:
             self._several.add(running)
         self._routes = None
         self._wake.set()
@@ -207,8 +207,9 @@ class Worker:
         while not self._stopping:
             self._restart = False
             running = list(self.tasks.values())
-            after = min((r.position for r in running), default=0)
-            self._followed = frozenset(dbrp for r in running for dbrp in r.run.dbrps)
+            # a batch task needs nothing of the log, wherever it says it has come to
+            after = min((r.position for r in running if r.run.streams), default=0)
+            self._followed = frozenset(dbrp for r in running for dbrp in r.run.streams)
             self._cursor = Cursor(after)
             for one in running:
                 one.leave(self._cursor)
@@ -371,7 +372,7 @@ class Worker:
         if self._routes is None:
             self._routes = {}
             for running in self.tasks.values():
-                for dbrp in running.run.dbrps:
+                for dbrp in running.run.streams:
                     route = self._routes.setdefault(dbrp, {})
                     for m in running.measurements if running.measurements is not None else (_ANY,):
                         route.setdefault(m, []).append(running)
@@ -425,7 +426,7 @@ class Worker:
     async def _last_before(self, running: Running, position: int) -> int:
         """The last sequence up to `position` that holds a message for the task, or `position` where one follows it."""
         last = 0
-        for dbrp in running.run.dbrps:
+        for dbrp in running.run.streams:
             seq = await self._bus.last_subject_sequence(write_subject(*dbrp))
             if seq > position:
                 return position

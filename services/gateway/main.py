@@ -61,7 +61,7 @@ from services.gateway.writes import Writes
 from services.pipeline.spec import HandlerSpec
 from services.store.store import Store
 
-_SCHEMA, _VERSION = "gateway", 1
+_SCHEMA, _VERSION = "gateway", 2
 
 
 async def main(

@@ -145,7 +145,7 @@ _ACCEPTED: dict[Type, tuple[type, ...]] = {
     Type.REGEX: (Regex,),
     Type.STRING_OR_REGEX: (str, Regex),
     Type.STRING_OR_STAR: (str, Star),
-    Type.DIMENSION: (str, Star, TimeDimension),
+    Type.DIMENSION: (*_PLAIN, TimeDimension),
     Type.NODE: (GraphNode, PartOf),
     Type.ANY: _PLAIN,
     Type.NUMBER: (int, float),

@@ -40,7 +40,7 @@ class Type(enum.Enum):
     REGEX = "regex"  # filled in as the tree's Regex
     STRING_OR_REGEX = "string or regex"
     STRING_OR_STAR = "string or star"  # a dimension; filled in as str, or STAR
-    DIMENSION = "string, star or time(duration)"  # a dimension of a query; time(…) is filled in as TimeDimension
+    DIMENSION = "string, star or time(duration)"  # of a query; anything plain is taken, for it is checked at the start
     NODE = "node"  # filled in as GraphNode: another node of the graph, as in join
     ANY = "any"  # a literal of any plain type, as `default`'s second argument; durations are filled in as Duration
     NUMBER = "int or float"

@@ -233,8 +233,8 @@ def cut_points(draw: st.DrawFn) -> tuple[list[str], list[int], set[int]]:
     return lines, cuts, draw(st.sets(st.integers(0, len(cuts) - 1), max_size=3))
 
 
-HELD_ELSEWHERE = {"udf", "k8sAutoscale", "swarmAutoscale", "ec2Autoscale"}
-"""What answers in its own time: tests/unit/services/engine/nodes/test_udf.py and test_autoscale.py hold it to it."""
+HELD_ELSEWHERE = {"udf", "k8sAutoscale", "swarmAutoscale", "ec2Autoscale", "batch", "query"}
+"""What answers in its own time: test_udf.py, test_autoscale.py and test_query.py of the unit tests hold it to it."""
 
 
 def test_every_node_is_held_to_it() -> None:

@@ -105,9 +105,10 @@ class ScriptRun:
         precision: str = "n",
         surroundings: Surroundings | None = None,
         functions: Iterable[FunctionSpec] = (),
+        began: int | None = None,
     ) -> None:
         self._script, self._dbrps, self._handlers = script, tuple(dbrps), dict(handlers or {})
-        self._precision, self._surroundings = precision, surroundings
+        self._precision, self._surroundings, self._began = precision, surroundings, began
         self._functions = {function.name: function for function in functions}
         self._woken = threading.Event()
         self._seq = 0
@@ -122,7 +123,8 @@ class ScriptRun:
         self.table = SeriesTable()
         self.intake = Intake(self.table)
         graph = compile_script(_parsed(self._script), registry(self._handlers, self._functions)).graph
-        self.run = TaskRun("t", graph, self._dbrps, classes(), self.table, _Kept(self.reasons), self._surroundings)
+        log, around = _Kept(self.reasons), self._surroundings
+        self.run = TaskRun("t", graph, self._dbrps, classes(), self.table, log, around, self._began)
         self.nodes: dict[str, Node] = {}
         for place, node in self.run.nodes():
             self.nodes[place.name] = node

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from grammar.influxql.query import quoted
 from services.engine.effects import Output
 from services.engine.frame import Batches, Frame, Message
 from services.engine.influxdb import Writer
@@ -89,8 +90,8 @@ class InfluxDBOutNode(Node):
         parameters = {"precision": precision, "consistency": p.write_consistency}
         self._writer = Writer(client, parameters, p.buffer, p.flush_interval / 1e9, self._written, self._failed)
         if p.create:
-            name = f" WITH NAME {_quoted(p.retention_policy)}" if p.retention_policy else ""
-            self._writer.command(f"CREATE DATABASE {_quoted(p.database)}{name}")
+            name = f" WITH NAME {quoted(p.retention_policy)}" if p.retention_policy else ""
+            self._writer.command(f"CREATE DATABASE {quoted(p.database)}{name}")
         self._waits = p.create  # for the first tick, to begin without any data
         self._ending = False
 
@@ -162,8 +163,3 @@ class InfluxDBOutNode(Node):
     def _failed(self, reason: str) -> None:
         self.context.statistics.more["write_errors"] += 1
         self.context.error(f"failed to write points to InfluxDB: {reason}")
-
-
-def _quoted(name: str) -> str:
-    """A name as InfluxQL writes it."""
-    return '"' + name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'

@@ -29,10 +29,11 @@ def executing(record: Record) -> bool:
     return record["run"] is not None and record["run"]["state"] == "started"
 
 
-def new_run(enabled: int, position: int, record: Record) -> Record:
+def new_run(enabled: int, began: int, position: int, record: Record) -> Record:
     """A run of the task as the record defines it, to be started by a worker."""
     return {
         "enabled": enabled,
+        "began": began,
         "position": position,
         "definition": definition_of(record),
         "state": "starting",

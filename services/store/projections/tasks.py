@@ -9,7 +9,8 @@ The shapes of the events are in schemas.events. The buckets of the state, beside
     created, modified, last_enabled   ns since 1970, 0 for never
     sequence                   of the last event that changed the task
     run                        None unless enabled: the run that is meant to be, with
-        enabled, position      sequence of the event that enabled it, and the write after which it begins
+        enabled, began         sequence and time (ns) of the event that enabled it
+        position               the write after which it begins
         definition             type, script, dbrps, vars as they were then: what runs, whatever is changed meanwhile
         state                  "starting", "started" or "failed", as the workers say
         worker, alerts         of the last `started`
@@ -138,7 +139,7 @@ def _updated(state: State, fact: Fact, data: Record) -> bool:
         state.delete(TASKS, was)
         end_run(state, was, fact.seq, data.get("position", 0), record)
         if new["run"] is not None:
-            new["run"] = new_run(fact.seq, data.get("position", 0), new)
+            new["run"] = new_run(fact.seq, fact.time_ns, data.get("position", 0), new)
     state.put(TASKS, fact.id, new)
     return True
 
@@ -152,7 +153,7 @@ def _enabled(state: State, fact: Fact, data: Record) -> bool:
         "last_enabled": fact.time_ns,
         "modified": fact.time_ns,
         "sequence": fact.seq,
-        "run": new_run(fact.seq, data["position"], record),
+        "run": new_run(fact.seq, fact.time_ns, data["position"], record),
     }
     state.put(TASKS, fact.id, record | changed)
     return True

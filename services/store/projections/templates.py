@@ -127,7 +127,7 @@ def _put(state: State, fact: Fact, new: Record, old: Record, position: int, rest
     new["sequence"] = fact.seq
     if restart and old["run"] is not None:
         end_run(state, old["id"], fact.seq, position, old)
-        new |= {"run": new_run(fact.seq, position, new), "error": ""}
+        new |= {"run": new_run(fact.seq, fact.time_ns, position, new), "error": ""}
     state.put(TASKS, old["id"], new)
 
 
