@@ -42,7 +42,10 @@ class BarrierNode(Node):
 
     With `idle` a barrier comes when a group has been silent that long on the run's clock; its time is that of the
     group's last point plus `idle`, so it goes on with the data's time. With `period` it comes at that interval from the
-    group's first point on, and its time is the clock's. Points older than their group's last barrier are dropped.
+    group's first point on, and its time is the clock's.
+
+    With `delete` the group ends: this node and all below forget it, and if it comes back it begins anew. The setting
+    [engine] group-idle-age does the same for all groups of all tasks.
     """
 
     spec = NodeSpec(
@@ -53,8 +56,8 @@ class BarrierNode(Node):
         provides=None,
         doc=__doc__ or "",
         late=(
-            "points older than their group's last barrier are dropped, here and in batches; older points "
-            "after no barrier go on."
+            "points older than their group's last barrier are dropped, on streams and in batches. Others go on, late or "
+            "not."
         ),
         late_on=(),
     )
