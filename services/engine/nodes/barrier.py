@@ -56,8 +56,8 @@ class BarrierNode(Node):
         provides=None,
         doc=__doc__ or "",
         late=(
-            "points older than their group's last barrier are dropped, on streams and in batches. Others go on, late or "
-            "not."
+            "points older than their group's last barrier are dropped, on streams and in batches. "
+            "Others go on, late or not."
         ),
         late_on=(),
     )
