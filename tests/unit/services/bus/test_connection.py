@@ -29,7 +29,7 @@ async def test_credentials(tmp_path: Path) -> None:
     try:
         start = time.monotonic()
         # the server may hang up before its word of refusal has been read
-        with pytest.raises(BusUnavailable, match="Authorization|reset by peer"):
+        with pytest.raises(BusUnavailable, match=r"Authorization|reset by peer"):
             await Bus.connect(server.url, timeout=20)
         assert time.monotonic() - start < 5
         host = server.url.removeprefix("nats://")
