@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
@@ -228,6 +228,4 @@ class Groups:
             self.local(np.array(numbers, dtype=np.int32))
 
 
-NodeClasses = Mapping[str, type[Node]]
-
-__all__ = ["Context", "Groups", "Node", "NodeClasses", "Properties", "State", "TaskFailed"]
+__all__ = ["Context", "Groups", "Node", "Properties", "State", "TaskFailed"]

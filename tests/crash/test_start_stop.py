@@ -14,7 +14,7 @@ from tests.crash.load import HOSTS, Load, Sink, check_both, define_both, level_a
 from tests.crash.processes import Api, Serve, Services
 
 TASKS = 1000
-START_SECONDS = 20.0  # some 5 s where the machine has nothing else to do; this has to hold where it has
+START_SECONDS = 12.0  # 5 s on a machine that has nothing else to do
 STOP_SECONDS = 10.0
 
 SCRIPT = """

@@ -10,7 +10,6 @@ import numpy as np
 from grammar.gotemplate import TemplateError
 from services.engine.alerts.decisions import Decisions, Policy
 from services.engine.alerts.events import EventWriter, Raised
-from services.engine.alerts.info import LEVELS
 from services.engine.alerts.levels import CRITICAL, OK, Levels
 from services.engine.column import Column, Kind
 from services.engine.compiled import compiled
@@ -280,4 +279,4 @@ def _strings(values: np.ndarray[tuple[int], np.dtype[np.object_]]) -> Column:
     return Column(Kind.STRING, values)
 
 
-__all__ = ["LEVELS", "AlertNode", "AlertProperties", "topics_of"]
+__all__ = ["AlertNode", "AlertProperties", "topics_of"]
