@@ -14,6 +14,8 @@ from services.bus.streams import StreamLimits
 from services.engine.nodes import registry
 from services.engine.scripts import ParsedScripts
 from services.engine.udf.functions import Functions
+from services.gateway.access.access import Access
+from services.gateway.access.passwords import Passwords
 from services.gateway.alerting import Alerting
 from services.gateway.app import make_app
 from services.gateway.commands.figures import Figures
@@ -57,6 +59,8 @@ from services.gateway.resources import (
 from services.gateway.scripts import Scripts
 from services.gateway.server import listen, serve
 from services.gateway.state import TaskState
+from services.gateway.tls import Certificate, reloading
+from services.gateway.user_state import UserState
 from services.gateway.writes import Writes
 from services.pipeline.spec import HandlerSpec
 from services.store.store import Store
@@ -69,9 +73,10 @@ async def main(
 ) -> None:
     """Serve the HTTP API until `stop` is set; `ready` is called once it answers.
 
-    handlers: the alert handlers that scripts may use. Raises OSError where the address cannot be had, BusUnavailable
-    where NATS cannot be reached, StoreError where the fold cannot be kept.
+    handlers: the alert handlers that scripts may use. Raises OSError where the address cannot be had or the certificate
+    cannot be used, BusUnavailable where NATS cannot be reached, StoreError where the fold cannot be kept.
     """
+    certificate = Certificate(config.http, config.tls) if config.http.https_enabled else None
     listener = listen(config.http.bind_address)
     nats = config.nats
     credentials = Credentials(nats.username or None, nats.password or None)
@@ -82,19 +87,29 @@ async def main(
             StreamLimits(nats.alert_max_age, nats.alert_max_bytes, nats.replicas),
         )
         path = config.data_dir / "gateway" / "gateway.lmdb"
-        with Store.open(path, _SCHEMA, _VERSION, durable=False) as store:
+        auth = config.auth
+        with (
+            Store.open(path, _SCHEMA, _VERSION, durable=False) as store,
+            Passwords(auth.bcrypt_cost, auth.cache_expiration) as passwords,
+        ):
             async with (
                 TaskState(bus, store) as state,
                 RecorderState(bus, store) as recorder_state,
+                UserState(bus, store) as users,
                 Functions(config.udf.functions) as functions,
             ):
+                access = Access(users, passwords, config.http.shared_secret) if config.http.auth_enabled else None
+                if access is not None:
+                    users.on_change(access.forget)
                 scripts = Scripts(registry(handlers, functions), ParsedScripts(store).parsed)
                 async with Processes(bus) as processes:
                     resources, verbs = _api(config, bus, state, recorder_state, scripts, processes, stop)
                     app = make_app(resources, config.http.max_body_size)
-                    entry = Entry(app, Writes(config, bus), config.http.log_enabled)
+                    entry = Entry(app, Writes(config, bus), config.http.log_enabled, access)
                     answering = serve_commands(bus, verbs)
-                    await serve(entry, listener, stop, config.http.shutdown_timeout, ready)
+                    with reloading(certificate):
+                        tls = certificate.context if certificate else None
+                        await serve(entry, listener, stop, config.http.shutdown_timeout, ready, tls)
                     for one in answering:
                         one.stop()
 

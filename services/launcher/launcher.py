@@ -10,6 +10,7 @@ from typing import Any
 
 from schemas.config import Config
 from services import log
+from services.gateway.tls import Certificate
 from services.launcher.directory import DataDirectory, started
 from services.launcher.errors import CannotStart
 from services.launcher.nats import free_port, is_free, nats_program
@@ -40,17 +41,25 @@ class Launcher:
         self._nats_url = ""
 
     @property
+    def nats_url(self) -> str:
+        """The address of NATS, with its credentials; empty before ``start``."""
+        return self._nats_url
+
+    @property
     def http_url(self) -> str:
         """The address of the HTTP API, as seen from this machine."""
         host, _, port = self.http_address.rpartition(":")
-        return f"http://{'127.0.0.1' if host in ('', '0.0.0.0', '[::]') else host}:{port}"
+        scheme = "https" if self.config.http.https_enabled else "http"
+        return f"{scheme}://{'127.0.0.1' if host in ('', '0.0.0.0', '[::]') else host}:{port}"
 
     async def start(self) -> None:
         """Start everything; return when every service is ready.
 
-        Raises CannotStart, or OSError where the directory or the address is no good; what was started by then runs
-        until ``stop``.
+        Raises CannotStart, or OSError where the directory, the address or the certificate is no good; what was started
+        by then runs until ``stop``.
         """
+        if self.config.http.https_enabled:
+            Certificate(self.config.http, self.config.tls)
         self._directory = DataDirectory(self.config.data_dir)
         host, _, port = self.http_address.rpartition(":")
         if not is_free(host.strip("[]"), int(port)):

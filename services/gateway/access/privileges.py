@@ -47,7 +47,7 @@ class User:
             return True
         at = posixpath.normpath(resource)
         while at not in self.privileges:
-            if at == "/":
+            if at in ("/", ""):
                 return False
             at = posixpath.dirname(at)
         return bool(self.privileges[at] & (privilege | Privilege.ALL))
