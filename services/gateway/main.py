@@ -34,6 +34,7 @@ from services.gateway.over_http import blueprint
 from services.gateway.processes import Processes
 from services.gateway.recorder_state import RecorderState
 from services.gateway.resources import (
+    documents,
     figures,
     loglevel,
     logs,
@@ -52,7 +53,7 @@ from services.gateway.resources import (
 from services.gateway.scripts import Scripts
 from services.gateway.server import listen, serve
 from services.gateway.state import TaskState
-from services.gateway.writes import Writes
+from services.gateway.writes import ROUTES, Writes
 from services.pipeline.spec import HandlerSpec
 from services.store.store import Store
 
@@ -131,5 +132,6 @@ def _api(
         storage.backup(bus),
         figures.metrics(shown),
         pprof.blueprint(processes),
+        documents.blueprint(chain.from_iterable(operations.values()), ROUTES),
     ]
     return operations, besides

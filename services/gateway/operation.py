@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 from marshmallow import Schema
@@ -71,4 +70,5 @@ class Operation(Description):
         return [part[1:-1] for part in self.path.split("/") if part.startswith("{")]
 
 
-NO_NAMES: Mapping[str, str] = MappingProxyType({})
+Route = tuple[str, str, Description]
+"""Method, path with names in braces, and what the documents say of it."""
