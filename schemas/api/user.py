@@ -46,18 +46,9 @@ class UpdateUserSchema(_UserRequest):
 class ListUsersSchema(ListTasksSchema):
     """The parameters of GET /users: pattern, fields, offset and limit are those of GET /tasks."""
 
-
-class GrantSchema(Schema):
-    """The command user.grant: let `~subscriber` with this token as its password write to a database, and nothing else.
-
-    InfluxDB sends what a subscription is about to `http://~subscriber:TOKEN@HOST:9092`.
-    """
-
     class Meta:
         unknown = EXCLUDE
-
-    token = fields.String(required=True, metadata={"doc": "Letters, digits, '-', '.', '@' and '_'."})
-    database = fields.String(required=True, validate=validate.Length(min=1))
+        exclude = ("script_format", "dot_view")
 
 
 class UserSchema(Schema):
@@ -67,3 +58,41 @@ class UserSchema(Schema):
     name = fields.String()
     type = fields.String(validate=validate.OneOf(TYPES))
     permissions = fields.List(fields.String(validate=validate.OneOf(SHOWN_PERMISSIONS)))
+
+
+class UserListSchema(Schema):
+    """Users."""
+
+    users = fields.List(fields.Nested(UserSchema))
+
+
+class RevokeTokenSchema(Schema):
+    """Which token of a subscription."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    token = fields.String(required=True, metadata={"doc": "Letters, digits, '-', '.', '@' and '_'."})
+
+
+class GrantTokenSchema(RevokeTokenSchema):
+    """A token of a subscription, and what it may be used for.
+
+    Whoever sends it as the password of `~subscriber` may write to the database, and nothing else: InfluxDB does with a
+    subscription to `http://~subscriber:TOKEN@HOST:9092`.
+    """
+
+    database = fields.String(required=True, validate=validate.Length(min=1))
+
+
+class TokenSchema(Schema):
+    """A token of a subscription as it is shown: the token itself is known to nobody but its users."""
+
+    name = fields.String(metadata={"doc": "Of the user that it makes; it may stand for the token in `revoke`."})
+    databases = fields.List(fields.String())
+
+
+class TokenListSchema(Schema):
+    """Tokens of subscriptions."""
+
+    tokens = fields.List(fields.Nested(TokenSchema))

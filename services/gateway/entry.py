@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from services import log as logs
 from services.gateway.access.access import Access
+from services.gateway.access.credentials import without_credentials
 from services.gateway.access.privileges import Denied, User
 from services.gateway.answers import (
     BASE,
@@ -139,6 +140,8 @@ class Entry:
             return await _answer(send, 301, headers, b"")
         if method == "OPTIONS":
             return await _answer(send, 200, headers, b"")
+        if self._access is not None and scope["query_string"]:
+            scope = {**scope, "query_string": without_credentials(scope["query_string"])}
         if path.startswith(f"{PREVIEW}/") and path not in PREVIEW_ONLY:
             path = BASE + path[len(PREVIEW) :]
             scope = {**scope, "path": path, "raw_path": quote(path).encode()}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import parse_qs
@@ -41,6 +42,8 @@ class Subscription:
 
 Credentials = Password | Bearer | Subscription
 
+_IN_QUERY = re.compile(rb"(?:^|&)(?:u|%75|p|%70)=[^&]*")
+
 
 def credentials_of(headers: Iterable[tuple[bytes, bytes]], query: bytes) -> Credentials:
     """The credentials in the headers, whose names are in lower case, or in the query. Denied, 401, without any."""
@@ -55,6 +58,11 @@ def credentials_of(headers: Iterable[tuple[bytes, bytes]], query: bytes) -> Cred
         if "u" in given and "p" in given:
             return Password(given["u"][0], given["p"][0].encode())
     raise Denied(401, "unable to parse authentication credentials")
+
+
+def without_credentials(query: bytes) -> bytes:
+    """A query without the parameters `u` and `p`: for whoever shows it, or takes parameters for something else."""
+    return _IN_QUERY.sub(b"", query).removeprefix(b"&")
 
 
 def _basic(value: bytes) -> Credentials | None:

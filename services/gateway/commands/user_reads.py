@@ -34,6 +34,8 @@ class UserReads:
 
     def get(self, name: str) -> dict[str, Any]:
         """GET /users/NAME. Raises Refusal."""
+        if not name:
+            raise Refusal(400, "must specify username on path")
         record = None if name.startswith(TOKENS) else self._state.get(name)
         if record is None:
             raise Refusal(404, "no user exists")
@@ -49,7 +51,11 @@ class UserReads:
         records = [record for name in chosen if (record := self._state.get(name)) is not None]
         return {"users": [self.show(record, fields) for record in records]}
 
+    def show_token(self, record: Record) -> dict[str, Any]:
+        """A token of a subscription."""
+        return {"name": record["name"], "databases": record["databases"]}
+
     def tokens(self) -> dict[str, Any]:
-        """What subscriptions' tokens there are, by their users' names: the tokens themselves are known to nobody."""
+        """All tokens of subscriptions."""
         records = [record for name in self._state.tokens() if (record := self._state.get(name)) is not None]
-        return {"tokens": [{"name": record["name"], "databases": record["databases"]} for record in records]}
+        return {"tokens": [self.show_token(record) for record in records]}

@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError
 
 from grammar.gotemplate.strconv import quote
-from schemas.api.user import PERMISSIONS, TYPES, CreateUserSchema, GrantSchema, UpdateUserSchema
+from schemas.api.user import PERMISSIONS, TYPES, CreateUserSchema, GrantTokenSchema, RevokeTokenSchema, UpdateUserSchema
 from services.bus.connection import Bus
 from services.bus.subjects import escape
 from services.gateway.access.names import TOKENS, is_name, token_user
@@ -57,6 +57,7 @@ class UserCommands:
 
     async def update(self, name: str, body: Any) -> Record:
         """Change a user; gives its record. What is left out stays; an admin has no permissions. Raises Refusal."""
+        _check_given(name)
         given = _read(UpdateUserSchema(), body)
         self._there(name)
         change: dict[str, Any] = {}
@@ -79,12 +80,13 @@ class UserCommands:
 
     async def delete(self, name: str) -> None:
         """Delete a user; no error where there is none. Raises Refusal."""
+        _check_given(name)
         if not name.startswith(TOKENS):
             await self._delete(name)
 
     async def grant(self, body: Any) -> Record:
         """Let a subscription's token write to one more database; gives its user's record. Raises Refusal."""
-        given = _read(GrantSchema(), body)
+        given = _read(GrantTokenSchema(), body)
         if not is_name(given["token"]):
             raise Refusal(400, f"token must be a valid username: {quote(given['token'])}")
         name = token_user(given["token"])
@@ -98,8 +100,9 @@ class UserCommands:
 
         return await self._decide(name, grant)
 
-    async def revoke(self, token: str) -> None:
-        """Let nobody write with this token any more; a token's user may stand for it. Raises Refusal."""
+    async def revoke(self, body: Any) -> None:
+        """Let nobody write with a token any more; a token's user may stand for it. Raises Refusal."""
+        token: str = _read(RevokeTokenSchema(), body)["token"]
         await self._delete(token if token.startswith(TOKENS) else token_user(token))
 
     async def _delete(self, name: str) -> None:
@@ -142,6 +145,11 @@ def _read(schema: Schema, body: Any) -> dict[str, Any]:
         if one not in PERMISSIONS:
             raise Refusal(400, f"invalid permissions: unknown permission {one}")
     return given
+
+
+def _check_given(name: str) -> None:
+    if not name:
+        raise Refusal(400, "must specify username on path")
 
 
 def _check_name(name: str) -> None:

@@ -6,7 +6,14 @@ import base64
 
 import pytest
 
-from services.gateway.access.credentials import Bearer, Credentials, Password, Subscription, credentials_of
+from services.gateway.access.credentials import (
+    Bearer,
+    Credentials,
+    Password,
+    Subscription,
+    credentials_of,
+    without_credentials,
+)
 from services.gateway.access.privileges import Denied
 
 
@@ -42,3 +49,16 @@ def test_without_any(authorization: bytes, query: bytes) -> None:
     with pytest.raises(Denied) as denied:
         credentials_of([(b"authorization", authorization)], query)
     assert (denied.value.status, str(denied.value)) == (401, "unable to parse authentication credentials")
+
+
+@pytest.mark.parametrize(
+    ("query", "rest"),
+    [
+        (b"", b""),
+        (b"u=a&p=b", b""),
+        (b"db=x&u=a&rp=p=&%70=b&up=1", b"db=x&rp=p=&up=1"),
+        (b"p=b&db=x", b"db=x"),
+    ],
+)
+def test_a_query_without_them(query: bytes, rest: bytes) -> None:
+    assert without_credentials(query) == rest
