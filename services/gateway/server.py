@@ -49,10 +49,12 @@ def listen(address: str) -> socket.socket:
     """
     host, _, port = address.rpartition(":")
     host = host.strip("[]")
-    if not host and socket.has_dualstack_ipv6():
-        return socket.create_server(("", int(port)), family=socket.AF_INET6, dualstack_ipv6=True, backlog=_BACKLOG)
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, int(port)), family=family, backlog=_BACKLOG)
+    dual = not host and socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if dual or ":" in host else socket.AF_INET
+    listener = socket.create_server((host, int(port)), family=family, dualstack_ipv6=dual, backlog=_BACKLOG)
+    # Accepted sockets inherit it. uvloop sets it as well, asyncio's own loop would not.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 async def serve(

@@ -13,16 +13,17 @@ import pytest
 from services.gateway.access.privileges import Denied
 from services.gateway.access.tokens import user_named
 
+SECRET = "secret" * 11
 SOON = time.time() + 600
 
 
-def token(algorithm: str = "HS256", secret: str = "secret", **claims: Any) -> str:
+def token(algorithm: str = "HS256", secret: str = SECRET, **claims: Any) -> str:
     return jwt.encode(claims, secret, algorithm=algorithm)
 
 
 @pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
 def test_a_token_names_its_user(algorithm: str) -> None:
-    assert user_named(token(algorithm, username="bob", exp=SOON, aud="any", sub="any", iss="any"), "secret") == "bob"
+    assert user_named(token(algorithm, username="bob", exp=SOON, aud="any", sub="any", iss="any"), SECRET) == "bob"
 
 
 def unsigned(algorithm: str) -> str:
@@ -33,7 +34,7 @@ def unsigned(algorithm: str) -> str:
 @pytest.mark.parametrize(
     ("given", "text"),
     [
-        (token(secret="other", username="bob", exp=SOON), "invalid token: signature is invalid"),
+        (token(secret="other" * 20, username="bob", exp=SOON), "invalid token: signature is invalid"),
         (token(username="bob", exp=time.time() - 1), "invalid token: Token is expired"),
         (token(username="bob", exp=SOON, nbf=SOON), "invalid token: Token is not valid yet"),
         (token(username="bob", exp="soon"), "invalid token: "),
@@ -52,7 +53,7 @@ def unsigned(algorithm: str) -> str:
 )
 def test_what_is_no_good(given: str, text: str) -> None:
     with pytest.raises(Denied) as denied:
-        user_named(given, "secret")
+        user_named(given, SECRET)
     assert denied.value.status == 401
     assert str(denied.value).startswith(text)
 
