@@ -75,6 +75,9 @@ async def serve(
     connections: dict[asyncio.Task[None], _Connection] = {}
 
     def opened(wire: Wire) -> None:
+        if stop.is_set():
+            wire.close()
+            return
         connection = _Connection(entry, loop, config, context, wire)
         task = loop.create_task(connection.run())
         connections[task] = connection
