@@ -9,6 +9,7 @@ from itertools import chain
 from quart import Blueprint
 
 from schemas.config import Config
+from services import log
 from services.bus.connection import Bus
 from services.bus.link import Credentials
 from services.bus.streams import StreamLimits
@@ -65,6 +66,7 @@ from services.pipeline.spec import HandlerSpec
 from services.store.store import Store
 
 _SCHEMA, _VERSION = "gateway", 2
+_log = log.get("gateway")
 
 
 async def main(
@@ -100,6 +102,8 @@ async def main(
                 access = Access(user_state, passwords, config.http.shared_secret) if config.http.auth_enabled else None
                 if access is not None:
                     user_state.on_change(access.forget)
+                    if not user_state.names():
+                        _log.warn("there is no user yet: `tickbus user add NAME --admin` makes the first")
                 scripts = Scripts(registry(handlers, functions), ParsedScripts(store).parsed)
                 async with Processes(bus) as processes:
                     user_operations = users.operations(UserCommands(bus, user_state, passwords), UserReads(user_state))
