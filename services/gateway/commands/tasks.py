@@ -77,13 +77,13 @@ class TaskCommands:
         id = request.id or str(uuid.uuid4())
         self._decisions.check_id(id)
 
-        async def define() -> int:
+        async def define(basis: int) -> int:
             definition = self._new_definition(id, request)
             status = request.status or "disabled"
             data: Record = {"id": id, "status": status, "created": from_nanoseconds(time.time_ns())}
             if status == "enabled":
                 data["position"] = await self._decisions.position()
-            return await self._decisions.publish(id, "defined", definition | data)
+            return await self._decisions.publish(id, "defined", definition | data, basis)
 
         async with self._decisions.alone(id):
             defined = await self._decisions.decide(id, define)
@@ -98,8 +98,8 @@ class TaskCommands:
         """
         request = _read(UpdateTaskSchema(), body)
 
-        async def update() -> _Change:
-            return await self._update(id, request)
+        async def update(basis: int) -> _Change:
+            return await self._update(id, request, basis)
 
         async with self._decisions.alone(id, request.id):
             change = await self._decisions.decide(id, update)
@@ -113,11 +113,12 @@ class TaskCommands:
     async def delete(self, id: str) -> None:
         """Delete a task and stop it; no error where there is none. Raises Refusal."""
 
-        async def delete() -> int:
+        async def delete(basis: int) -> int:
             record = self._state.get(id)
             if record is None:
                 return 0
-            deleted = await self._decisions.publish(id, "deleted", {"position": await self._decisions.position()})
+            data = {"position": await self._decisions.position()}
+            deleted = await self._decisions.publish(id, "deleted", data, basis)
             return deleted if _runs(record) else 0
 
         async with self._decisions.alone(id):
@@ -142,7 +143,7 @@ class TaskCommands:
             raise Refusal(400, "cannot specify dbrp in both implicitly and explicitly")
         return definition | {"dbrps": own or request.dbrps} | _made_from(template)
 
-    async def _update(self, id: str, request: _Request) -> _Change:
+    async def _update(self, id: str, request: _Request, basis: int) -> _Change:
         """Whatever a request changes is one event: a gateway that dies leaves the old task or the new one."""
         record = self._state.get(id)
         if record is None:
@@ -160,9 +161,9 @@ class TaskCommands:
             data |= definition | {"id": new_id, "status": status, "created": from_nanoseconds(record["created"])}
             if new_id != id:
                 data |= {"was": id, "was-sequence": record["sequence"]}
-            event = await self._decisions.publish(new_id, "updated", data)
+            event = await self._decisions.publish(new_id, "updated", data, basis)
         elif data:
-            event = await self._decisions.publish(id, status, data)
+            event = await self._decisions.publish(id, status, data, basis)
         else:
             return _Change(record)
         ends = _runs(record) and (moved or not is_enabled)
