@@ -15,8 +15,8 @@ from marshmallow import Schema
 Reply = tuple[int, Any]
 """Status as over HTTP, and the body: anything that JSON holds, None for an empty one."""
 
-Shape = type[Schema] | str | None
-"""Of a body: a schema (JSON), a content type for anything else, None for an empty one."""
+Shape = type[Schema] | tuple[str, ...] | None
+"""Of a body: a schema (JSON), the content types that anything else may have, None for an empty one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Question:
     """
 
     names: Mapping[str, str]
-    parameters: Any
+    parameters: Mapping[str, Any]
     body: Any
     link: str
 
