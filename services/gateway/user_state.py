@@ -34,6 +34,11 @@ class UserState:
     ) -> None:
         await self._projection.stop()
 
+    @property
+    def position(self) -> int:
+        """The last event that is in the fold."""
+        return self._projection.position
+
     def get(self, name: str) -> Record | None:
         """A user's record (see services.store.projections.users), None where there is no such user."""
         return fold.user_of(self._projection.state, name)

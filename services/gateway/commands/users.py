@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from marshmallow import Schema, ValidationError
@@ -49,9 +49,9 @@ class UserCommands:
         check()
         data["hash"] = await self._hash(given["password"])
 
-        async def define() -> None:
+        async def define(basis: int) -> None:
             check()
-            await self._decisions.publish(name, "defined", data)
+            await self._decisions.publish(name, "defined", data, basis)
 
         return await self._decide(name, define)
 
@@ -70,11 +70,11 @@ class UserCommands:
         if given["type"] == "admin":
             change["permissions"] = []
 
-        async def update() -> None:
+        async def update(basis: int) -> None:
             record = self._there(name)
             if record | change != record:
                 kept = {key: record[key] for key in ("admin", "permissions", "hash", "databases")}
-                await self._decisions.publish(name, "updated", kept | change)
+                await self._decisions.publish(name, "updated", kept | change, basis)
 
         return await self._decide(name, update)
 
@@ -91,12 +91,12 @@ class UserCommands:
             raise Refusal(400, f"token must be a valid username: {quote(given['token'])}")
         name = token_user(given["token"])
 
-        async def grant() -> None:
+        async def grant(basis: int) -> None:
             record = self._state.get(name)
             databases = record["databases"] if record else []
             if given["database"] not in databases:
                 data = {"admin": False, "permissions": [], "hash": "", "databases": [*databases, given["database"]]}
-                await self._decisions.publish(name, "updated" if record else "defined", data)
+                await self._decisions.publish(name, "updated" if record else "defined", data, basis)
 
         return await self._decide(name, grant)
 
@@ -106,14 +106,14 @@ class UserCommands:
         await self._delete(token if token.startswith(TOKENS) else token_user(token))
 
     async def _delete(self, name: str) -> None:
-        async def delete() -> None:
+        async def delete(basis: int) -> None:
             if self._state.get(name) is not None:
-                await self._decisions.publish(name, "deleted", {})
+                await self._decisions.publish(name, "deleted", {}, basis)
 
         async with self._decisions.alone(name):
             await self._decisions.decide(name, delete)
 
-    async def _decide(self, name: str, decision: Callable[[], Any]) -> Record:
+    async def _decide(self, name: str, decision: Callable[[int], Awaitable[None]]) -> Record:
         async with self._decisions.alone(name):
             await self._decisions.decide(name, decision)
         record = self._state.get(name)
