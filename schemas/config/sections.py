@@ -84,6 +84,12 @@ class Storage:
         "The most that one service's LMDB file may grow to. Disk is used as data is written, not up front.",
         check=Range(min=1 << 20, error="must be at least 1m"),
     )
+    keep_free: int = setting(
+        256 << 20,
+        Size,
+        "How many bytes of the disk serve keeps free, at most a tenth of it: with less, writes are answered 503.",
+        check=Range(min=0, error="must not be negative"),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,6 +34,7 @@ from services.gateway.commands.task_reads import TaskReads
 from services.gateway.commands.tasks import TaskCommands
 from services.gateway.commands.template_reads import TemplateReads
 from services.gateway.commands.templates import TemplateCommands
+from services.gateway.disk import Disk
 from services.gateway.engine import Engine
 from services.gateway.entry import Entry
 from services.gateway.processes import Processes
@@ -90,9 +91,10 @@ async def main(
             ):
                 scripts = Scripts(registry(handlers, functions), ParsedScripts(store).parsed)
                 async with Processes(bus) as processes:
-                    resources, verbs = _api(config, bus, state, recorder_state, scripts, processes, stop)
+                    disk = Disk(config, bus)
+                    resources, verbs = _api(config, bus, disk, state, recorder_state, scripts, processes, stop)
                     app = make_app(resources, config.http.max_body_size)
-                    entry = Entry(app, Writes(config, bus), config.http.log_enabled)
+                    entry = Entry(app, Writes(config, bus, disk), config.http.log_enabled)
                     answering = serve_commands(bus, verbs)
                     await serve(entry, listener, stop, config.http.shutdown_timeout, ready)
                     for one in answering:
@@ -102,6 +104,7 @@ async def main(
 def _api(
     config: Config,
     bus: Bus,
+    disk: Disk,
     state: TaskState,
     recorder_state: RecorderState,
     scripts: Scripts,
@@ -111,10 +114,13 @@ def _api(
     """The resources over HTTP, and the commands over the bus, by kind and verb."""
     engine, alerting = Engine(bus), Alerting(bus, lambda: state.position)
     recorder_reads = RecorderReads(recorder_state)
-    recording_commands = RecordingCommands(bus, state, recorder_state, scripts, config.nats.replicas)
-    replay_commands = ReplayCommands(bus, state, recorder_state)
-    task_commands, task_reads = TaskCommands(bus, state, scripts), TaskReads(state, scripts, engine, recorder_reads)
-    template_commands, template_reads = TemplateCommands(bus, state, scripts), TemplateReads(state, scripts)
+    recording_commands = RecordingCommands(bus, state, recorder_state, scripts, config.nats.replicas, disk)
+    replay_commands = ReplayCommands(bus, state, recorder_state, disk)
+    task_commands, task_reads = (
+        TaskCommands(bus, state, scripts, disk),
+        TaskReads(state, scripts, engine, recorder_reads),
+    )
+    template_commands, template_reads = TemplateCommands(bus, state, scripts, disk), TemplateReads(state, scripts)
     operations = Operations(processes, engine)
     figures = Figures(bus, state, scripts, processes, engine, alerting, config.hostname)
     resources = [
