@@ -9,12 +9,15 @@ from itertools import chain
 from quart import Blueprint
 
 from schemas.config import Config
+from services import log
 from services.bus.connection import Bus
 from services.bus.link import Credentials
 from services.bus.streams import StreamLimits
 from services.engine.nodes import registry
 from services.engine.scripts import ParsedScripts
 from services.engine.udf.functions import Functions
+from services.gateway.access.access import Access
+from services.gateway.access.passwords import Passwords
 from services.gateway.alerting import Alerting
 from services.gateway.app import make_app
 from services.gateway.commands.figures import Figures
@@ -26,6 +29,8 @@ from services.gateway.commands.task_reads import TaskReads
 from services.gateway.commands.tasks import TaskCommands
 from services.gateway.commands.template_reads import TemplateReads
 from services.gateway.commands.templates import TemplateCommands
+from services.gateway.commands.user_reads import UserReads
+from services.gateway.commands.users import UserCommands
 from services.gateway.disk import Disk
 from services.gateway.engine import Engine
 from services.gateway.entry import Entry
@@ -50,15 +55,19 @@ from services.gateway.resources import (
     tasks,
     templates,
     topics,
+    users,
 )
 from services.gateway.scripts import Scripts
 from services.gateway.server import listen, serve
 from services.gateway.state import TaskState
+from services.gateway.tls import Certificate, reloading
+from services.gateway.user_state import UserState
 from services.gateway.writes import ROUTES, Writes
 from services.pipeline.spec import HandlerSpec
 from services.store.store import Store
 
 _SCHEMA, _VERSION = "gateway", 2
+_log = log.get("gateway")
 
 
 async def main(
@@ -66,9 +75,10 @@ async def main(
 ) -> None:
     """Serve the HTTP API until `stop` is set; `ready` is called once it answers.
 
-    handlers: the alert handlers that scripts may use. Raises OSError where the address cannot be had, BusUnavailable
-    where NATS cannot be reached, StoreError where the fold cannot be kept.
+    handlers: the alert handlers that scripts may use. Raises OSError where the address cannot be had or the certificate
+    cannot be used, BusUnavailable where NATS cannot be reached, StoreError where the fold cannot be kept.
     """
+    certificate = Certificate(config.http, config.tls) if config.http.https_enabled else None
     listener = listen(config.http.bind_address)
     nats = config.nats
     credentials = Credentials(nats.username or None, nats.password or None)
@@ -79,21 +89,38 @@ async def main(
             StreamLimits(nats.alert_max_age, nats.alert_max_bytes, nats.replicas),
         )
         path = config.data_dir / "gateway" / "gateway.lmdb"
-        with Store.open(path, _SCHEMA, _VERSION, durable=False) as store:
+        auth = config.auth
+        with (
+            Store.open(path, _SCHEMA, _VERSION, durable=False) as store,
+            Passwords(auth.bcrypt_cost, auth.cache_expiration) as passwords,
+        ):
             async with (
                 TaskState(bus, store) as state,
                 RecorderState(bus, store) as recorder_state,
+                UserState(bus, store) as user_state,
                 Functions(config.udf.functions) as functions,
             ):
+                access = Access(user_state, passwords, config.http.shared_secret) if config.http.auth_enabled else None
+                if access is not None:
+                    user_state.on_change(access.forget)
+                    if not user_state.names():
+                        _log.warn("there is no user yet: `tickbus user add NAME --admin` makes the first")
                 scripts = Scripts(registry(handlers, functions), ParsedScripts(store).parsed)
                 async with Processes(bus) as processes:
                     disk = Disk(config, bus)
-                    operations, besides = _api(config, bus, disk, state, recorder_state, scripts, processes, stop)
+                    user_operations = users.operations(
+                        UserCommands(bus, user_state, passwords, disk), UserReads(user_state)
+                    )
+                    operations, besides = _api(
+                        config, bus, disk, state, recorder_state, user_operations, scripts, processes, stop
+                    )
                     resources = [blueprint(name, its) for name, its in operations.items()]
                     app = make_app([*resources, *besides], config.http.max_body_size)
-                    entry = Entry(app, Writes(config, bus, disk), config.http.log_enabled)
+                    entry = Entry(app, Writes(config, bus, disk), config.http.log_enabled, access)
                     answering = serve_commands(bus, chain.from_iterable(operations.values()))
-                    await serve(entry, listener, stop, config.http.shutdown_timeout, ready)
+                    with reloading(certificate):
+                        tls = certificate.context if certificate else None
+                        await serve(entry, listener, stop, config.http.shutdown_timeout, ready, tls)
                     for one in answering:
                         one.stop()
 
@@ -104,6 +131,7 @@ def _api(
     disk: Disk,
     state: TaskState,
     recorder_state: RecorderState,
+    user_operations: list[Operation],
     scripts: Scripts,
     processes: Processes,
     stop: asyncio.Event,
@@ -126,6 +154,7 @@ def _api(
         "subscriptions": subscriptions.operations(),
         "storage": storage.operations(server),
         "figures": figures.operations(shown),
+        "users": user_operations,
     }
     besides = [
         ping.blueprint(),

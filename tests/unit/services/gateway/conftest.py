@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
@@ -13,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from schemas.config import Config, Http, Nats
+from schemas.config import Auth, Config, Http, Nats
 from services.bus.connection import Bus
 from services.gateway.main import main
 from tests.support.nats import NatsServer, nats_server
@@ -32,7 +33,8 @@ def start_gateway(nats_server: NatsServer, tmp_path: Path) -> StartGateway:
     async def start(name: str = "data", **http: object) -> AsyncIterator[httpx.AsyncClient]:
         address = f"127.0.0.1:{_free_port()}"
         nats = Nats(url=nats_server.url, ack_timeout=1.0)
-        config = Config(data_dir=tmp_path / name, http=replace(Http(bind_address=address), **http), nats=nats)  # type: ignore[arg-type]
+        settings = replace(Http(bind_address=address), **http)  # type: ignore[arg-type]
+        config = Config(data_dir=tmp_path / name, http=settings, auth=Auth(bcrypt_cost=4), nats=nats)
         ready, stop = asyncio.Event(), asyncio.Event()
         running = asyncio.create_task(main(config, ready.set, stop, {}))
         waiting = asyncio.create_task(ready.wait())
@@ -41,7 +43,8 @@ def start_gateway(nats_server: NatsServer, tmp_path: Path) -> StartGateway:
         if running.done():
             running.result()
         try:
-            async with httpx.AsyncClient(base_url=f"http://{address}", timeout=20) as client:
+            scheme, trusted = ("https", trusting(settings)) if settings.https_enabled else ("http", True)
+            async with httpx.AsyncClient(base_url=f"{scheme}://{address}", timeout=20, verify=trusted) as client:
                 yield client
         finally:
             stop.set()
@@ -70,6 +73,11 @@ async def gateway(start_gateway: StartGateway) -> AsyncIterator[httpx.AsyncClien
     """One gateway's client."""
     async with start_gateway() as client:
         yield client
+
+
+def trusting(http: Http) -> ssl.SSLContext:
+    """What trusts the gateway's certificate and no other."""
+    return ssl.create_default_context(cafile=http.https_certificate)
 
 
 def _free_port() -> int:
