@@ -3,7 +3,7 @@
 from schemas.config.clusters import Ec2, Kubernetes, Swarm
 from schemas.config.influxdb import InfluxDB
 from schemas.config.load import ConfigError, load_config
-from schemas.config.sections import Config, Engine, Http, Logging, Nats, Storage, Udf, UdfFunction
+from schemas.config.sections import Config, Engine, Http, Load, Logging, Nats, Storage, Udf, UdfFunction
 
 __all__ = [
     "Config",
@@ -13,6 +13,7 @@ __all__ = [
     "Http",
     "InfluxDB",
     "Kubernetes",
+    "Load",
     "Logging",
     "Nats",
     "Storage",
