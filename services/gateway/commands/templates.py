@@ -61,6 +61,23 @@ class TemplateCommands:
             await self._restarted(updated, restarted)
         return self._there(request["id"] or id)
 
+    async def declare(self, body: Any) -> bool:
+        """Have a template be what a request to create it says; whether that took a change. Raises Refusal."""
+        id = self.check(body)["id"]
+        record = self._state.template(id)
+        if record is None:
+            await self.create(body)
+            return True
+        await self.update(id, body)
+        return bool(self._there(id)["sequence"] != record["sequence"])
+
+    def check(self, body: Any) -> dict[str, str]:
+        """The request to create a template, read. Raises Refusal where it would not do, were there no such template."""
+        request = _read(CreateTemplateSchema(), body)
+        self._decisions.check_id(request["id"])
+        self._compiled(request["script"])
+        return request
+
     async def delete(self, id: str) -> None:
         """Delete a template; no error where there is none. Its tasks stay as they are. Raises Refusal."""
 
