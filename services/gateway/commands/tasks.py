@@ -110,15 +110,16 @@ class TaskCommands:
             await self._started(new_id, change.began)
         return change.before, self._there(new_id)
 
-    async def declare(self, body: Any) -> bool:
-        """Have a task be what a request to create it says and nothing else, and enabled; whether that took a change.
+    async def declare(self, body: Any) -> int:
+        """Have a task be what a request to create it says and nothing else, and enabled.
 
-        Nothing of before is kept where update would keep it. A task that is so already is left alone, unless its run
-        has failed or is of another definition: then it starts anew. Workers are not waited for. Raises Refusal.
+        Gives the event by which it is, 0 where it was so. Nothing of before is kept where update would keep it. A task
+        that is so already is left alone, unless its run has failed or is of another definition: then it starts anew.
+        Workers are not waited for. Raises Refusal.
         """
         request = self.check(body)
 
-        async def declare(basis: int) -> bool:
+        async def declare(basis: int) -> int:
             return await self._declare(request, basis)
 
         async with self._decisions.alone(request.id):
@@ -168,18 +169,17 @@ class TaskCommands:
             raise Refusal(400, "cannot specify dbrp in both implicitly and explicitly")
         return definition | {"dbrps": own or request.dbrps} | _made_from(template)
 
-    async def _declare(self, request: _Request, basis: int) -> bool:
+    async def _declare(self, request: _Request, basis: int) -> int:
         """One event: of a task that starts anew, the old run ends at the very write behind which the new one begins."""
         record = self._state.get(request.id)
         definition = self._definition(request)
         if record is not None and _runs_as(record, definition):
-            return False
+            return 0
         created = record["created"] if record is not None else time.time_ns()
         data: Record = {"id": request.id, "status": "enabled", "created": from_nanoseconds(created), "restart": True}
         data["position"] = await self._decisions.position()
         what = "defined" if record is None else "updated"
-        await self._decisions.publish(request.id, what, definition | data, basis)
-        return True
+        return await self._decisions.publish(request.id, what, definition | data, basis)
 
     async def _update(self, id: str, request: _Request, basis: int) -> _Change:
         """Whatever a request changes is one event: a gateway that dies leaves the old task or the new one."""

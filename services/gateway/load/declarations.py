@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,11 +55,21 @@ class Reading:
         """The keys of all declarations."""
         return frozenset(declaration.key for declaration in self.declarations)
 
-    def leaves_alone(self, kind: str, name: str, file: str) -> bool:
-        """Whether what was loaded from a file must stay though it is not declared: that cannot be read at present."""
+    def gone(self, remembered: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """What of that which files declared before ({"kind", "name", "file"}) is to be deleted.
+
+        What was loaded from a file or folder that cannot be read at present is not: nobody has taken it away.
+        """
+        declared = self.declared()
         refused = {complaint.file for complaint in self.complaints if complaint.refused}
-        of_its_name = {stem(one) for one in refused if one.startswith(f"{FOLDERS[kind]}/")} if kind != "handler" else ()
-        return kind in self.unread or file in refused or name in of_its_name
+        ids = {(file.partition("/")[0], stem(file)) for file in refused}
+
+        def stays(record: Mapping[str, Any]) -> bool:
+            kind, name = record["kind"], record["name"]
+            unclear = kind in self.unread or record["file"] in refused or (FOLDERS[kind], name) in ids
+            return (kind, name) in declared or unclear
+
+        return [record for record in remembered if not stays(record)]
 
 
 def stem(file: str) -> str:
