@@ -30,12 +30,21 @@ class Claim:
 
     @classmethod
     async def take(cls, bucket: Bucket, key: str, owner: str) -> Claim | None:
-        """Claim what the key stands for, None where another has it. Raises BusError."""
+        """Claim what the key stands for, None where another has it. Raises BusError.
+
+        owner: no two that live at the same time have the same. What an earlier one of that name left is taken over.
+        """
         until = time.monotonic() + TTL_SECONDS - _MARGIN_SECONDS
         try:
             revision = await bucket.create(key, owner.encode())
         except WrongSequence:
-            return None
+            entry = await bucket.get(key)
+            if entry is None or entry.value != owner.encode():
+                return None
+            try:
+                revision = await bucket.update(key, owner.encode(), entry.revision)
+            except WrongSequence:
+                return None
         return cls(bucket, key, owner, revision, until)
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from itertools import chain
 
 from quart import Blueprint
@@ -28,13 +29,16 @@ from services.gateway.commands.template_reads import TemplateReads
 from services.gateway.commands.templates import TemplateCommands
 from services.gateway.engine import Engine
 from services.gateway.entry import Entry
+from services.gateway.load.loader import Loader
 from services.gateway.operation import Operation
 from services.gateway.over_bus import serve as serve_commands
 from services.gateway.over_http import blueprint
 from services.gateway.processes import Processes
 from services.gateway.recorder_state import RecorderState
+from services.gateway.rereading import reread
 from services.gateway.resources import (
     figures,
+    load,
     loglevel,
     logs,
     ping,
@@ -60,12 +64,17 @@ _SCHEMA, _VERSION = "gateway", 2
 
 
 async def main(
-    config: Config, ready: Callable[[], None], stop: asyncio.Event, handlers: Mapping[str, HandlerSpec]
+    config: Config,
+    ready: Callable[[], None],
+    stop: asyncio.Event,
+    handlers: Mapping[str, HandlerSpec],
+    again: asyncio.Event | None = None,
 ) -> None:
     """Serve the HTTP API until `stop` is set; `ready` is called once it answers.
 
-    handlers: the alert handlers that scripts may use. Raises OSError where the address cannot be had, BusUnavailable
-    where NATS cannot be reached, StoreError where the fold cannot be kept.
+    handlers: the alert handlers that scripts may use. again: set whenever the load directory and sideload sources are
+    to be read anew. Raises OSError where the address cannot be had, BusUnavailable where NATS cannot be reached,
+    StoreError where the fold cannot be kept.
     """
     listener = listen(config.http.bind_address)
     nats = config.nats
@@ -84,8 +93,14 @@ async def main(
                 Functions(config.udf.functions) as functions,
             ):
                 scripts = Scripts(registry(handlers, functions), ParsedScripts(store).parsed)
-                async with Processes(bus) as processes:
-                    operations, besides = _api(config, bus, state, recorder_state, scripts, processes, stop)
+                deciding = _Deciding(TaskCommands(bus, state, scripts), TemplateCommands(bus, state, scripts))
+                loader = Loader(config, bus, store, state, scripts, deciding.tasks, deciding.templates)
+                async with Processes(bus) as processes, loader:
+                    server = Operations(processes, Engine(bus))
+                    rereading = asyncio.create_task(reread(again or asyncio.Event(), loader, server))
+                    operations, besides = _api(
+                        config, bus, state, recorder_state, scripts, processes, stop, deciding, server, loader
+                    )
                     resources = [blueprint(name, its) for name, its in operations.items()]
                     app = make_app([*resources, *besides], config.http.max_body_size)
                     entry = Entry(app, Writes(config, bus), config.http.log_enabled)
@@ -93,6 +108,15 @@ async def main(
                     await serve(entry, listener, stop, config.http.shutdown_timeout, ready)
                     for one in answering:
                         one.stop()
+                    rereading.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class _Deciding:
+    """What the API and the load directory both go through."""
+
+    tasks: TaskCommands
+    templates: TemplateCommands
 
 
 def _api(
@@ -103,20 +127,23 @@ def _api(
     scripts: Scripts,
     processes: Processes,
     stop: asyncio.Event,
+    deciding: _Deciding,
+    server: Operations,
+    loader: Loader,
 ) -> tuple[Mapping[str, list[Operation]], list[Blueprint]]:
     """The operations by resource, and what there is over HTTP besides."""
     engine, alerting = Engine(bus), Alerting(bus, lambda: state.position)
     recorder_reads = RecorderReads(recorder_state)
     recording_commands = RecordingCommands(bus, state, recorder_state, scripts, config.nats.replicas)
-    server = Operations(processes, engine)
-    shown = Figures(bus, state, scripts, processes, engine, alerting, config.hostname)
+    shown = Figures(bus, state, scripts, processes, engine, alerting, config.hostname, lambda: loader.errors)
     task_reads = TaskReads(state, scripts, engine, recorder_reads)
     operations = {
-        "tasks": tasks.operations(TaskCommands(bus, state, scripts), task_reads),
-        "templates": templates.operations(TemplateCommands(bus, state, scripts), TemplateReads(state, scripts)),
+        "tasks": tasks.operations(deciding.tasks, task_reads),
+        "templates": templates.operations(deciding.templates, TemplateReads(state, scripts)),
         "topics": topics.operations(alerting),
         "recordings": recordings.operations(recording_commands, recorder_reads),
         "replays": replays.operations(ReplayCommands(bus, state, recorder_state), recorder_reads),
+        "load": load.operations(loader),
         "loglevel": loglevel.operations(server),
         "sideload": sideload.operations(server),
         "subscriptions": subscriptions.operations(),

@@ -34,7 +34,7 @@ class Commands(Protocol):
 
 @dataclass(slots=True)
 class Outcome:
-    """What a load has done. changed: of what was loaded, the event by which each declaration is as it shall be.
+    """What a load has done. changed: by key, the event by which a declaration is so that was not so before.
 
     interrupted: why it could not go on to the end, empty where it did.
     """
@@ -99,8 +99,9 @@ class Applying:
         commands = self._commands[declaration.kind]
         try:
             return await commands.declare(declaration.body)
-        except Refusal:
-            if declaration.kind != "template" or not await self._pausing.make_way(declaration, self._reading):
+        except Refusal as refusal:
+            in_the_way = refusal.status == 500 and declaration.kind == "template"
+            if not in_the_way or not await self._pausing.make_way(declaration, self._reading):
                 raise
         return await commands.declare(declaration.body)
 

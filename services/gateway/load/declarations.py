@@ -31,16 +31,17 @@ class Declaration:
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """What is wrong with a file. line, column: from 1, 0 where it is wrong as a whole.
+    """What is wrong with a file, "" for the directory. line, column: from 1, 0 where it is wrong as a whole.
 
-    refused: whether the file counts for nothing; otherwise it is taken as it is.
+    effect: `refused`, it counts for nothing; `failed`, it was taken, but what it declares does not run; `noted`, it was
+    taken, but not all that it says counts.
     """
 
     file: str
     text: str
     line: int = 0
     column: int = 0
-    refused: bool = True
+    effect: str = "refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class Reading:
         What was loaded from a file or folder that cannot be read at present is not: nobody has taken it away.
         """
         declared = self.declared()
-        refused = {complaint.file for complaint in self.complaints if complaint.refused}
+        refused = {complaint.file for complaint in self.complaints if complaint.effect == "refused"}
         ids = {(file.partition("/")[0], stem(file)) for file in refused}
 
         def stays(record: Mapping[str, Any]) -> bool:

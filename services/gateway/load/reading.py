@@ -73,7 +73,7 @@ def _take(directory: Path, kind: str, name: str, found: list[Declaration], compl
         complaints.append(Complaint(file, f"{kind} {declaration.name} is declared by {first.file} already"))
         return
     found.append(declaration)
-    complaints += [Complaint(file, text, refused=False) for text in unknown]
+    complaints += [Complaint(file, text, effect="noted") for text in unknown]
 
 
 def _declaration(directory: Path, kind: str, file: str) -> tuple[Declaration, list[str]]:
