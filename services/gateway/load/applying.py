@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
+from grammar.tickscript.ast import TickscriptError
 from services import log as logs
 from services.gateway.commands.refusal import Refusal
 from services.gateway.load.declarations import Complaint, Declaration, Reading
@@ -128,10 +129,18 @@ class Applying:
             if refusal.status == 503:
                 self._outcome.interrupted = str(refusal)
             else:
-                self._outcome.complaints.append(Complaint(file, str(refusal)))
+                self._outcome.complaints.append(Complaint(file, str(refusal), *_place(file, refusal)))
         except Exception as error:
             _log.exception("a file of the load directory cannot be taken", error, file=file)
             self._outcome.complaints.append(Complaint(file, f"internal error, see the log: {error!r}"))
+
+
+def _place(file: str, refusal: Refusal) -> tuple[int, int]:
+    """Line and character of what is wrong with a script, 0 where that is not said, or said of a template's script."""
+    error = refusal.__cause__
+    if not file.endswith(".tick") or not isinstance(error, TickscriptError):
+        return 0, 0
+    return error.position.line, error.position.char
 
 
 async def _each(things: Iterable[T], do: Callable[[T], Awaitable[None]]) -> None:

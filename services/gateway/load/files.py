@@ -46,14 +46,16 @@ def text_of(path: Path) -> str:
     except OSError as error:
         leads_nowhere = error.errno == errno.ENOENT and path.is_symlink()
         raise Unreadable("a link that leads nowhere" if leads_nowhere else _why(error)) from None
-    with open(descriptor, "rb") as file:
+    try:
         mode = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(mode):
             raise Unreadable("a directory, not a file" if stat.S_ISDIR(mode) else "not a regular file")
-        try:
+        with open(descriptor, "rb", closefd=False) as file:
             data = file.read(LARGEST + 1)
-        except OSError as error:
-            raise Unreadable(_why(error)) from None
+    except OSError as error:
+        raise Unreadable(_why(error)) from None
+    finally:
+        os.close(descriptor)
     if len(data) > LARGEST:
         raise Unreadable(f"larger than {LARGEST} bytes")
     return _decoded(data)
