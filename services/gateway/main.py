@@ -37,6 +37,7 @@ from services.gateway.processes import Processes
 from services.gateway.recorder_state import RecorderState
 from services.gateway.rereading import reread
 from services.gateway.resources import (
+    documents,
     figures,
     load,
     loglevel,
@@ -56,7 +57,7 @@ from services.gateway.resources import (
 from services.gateway.scripts import Scripts
 from services.gateway.server import listen, serve
 from services.gateway.state import TaskState
-from services.gateway.writes import Writes
+from services.gateway.writes import ROUTES, Writes
 from services.pipeline.spec import HandlerSpec
 from services.store.store import Store
 
@@ -158,5 +159,6 @@ def _api(
         storage.backup(bus),
         figures.metrics(shown),
         pprof.blueprint(processes),
+        documents.blueprint(chain.from_iterable(operations.values()), ROUTES),
     ]
     return operations, besides
