@@ -91,6 +91,12 @@ class Launcher:
         }
         await asyncio.gather(*map(self._start, self._programs(self.config, environment)))
 
+    def hang_up(self) -> None:
+        """Have what is read from files read anew: the gateway is passed on SIGHUP."""
+        gateway = self._running.get("gateway")
+        if gateway is not None:
+            gateway.hang_up()
+
     async def stop(self) -> None:
         """Stop everything, in order; each service has its own time before it is killed, ten seconds in all."""
         if self._watching is not None:
