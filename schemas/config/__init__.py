@@ -3,7 +3,7 @@
 from schemas.config.clusters import Ec2, Kubernetes, Swarm
 from schemas.config.influxdb import InfluxDB
 from schemas.config.load import ConfigError, load_config
-from schemas.config.sections import Auth, Config, Engine, Http, Logging, Nats, Storage, Tls, Udf, UdfFunction
+from schemas.config.sections import Auth, Config, Engine, Http, Load, Logging, Nats, Storage, Tls, Udf, UdfFunction
 
 __all__ = [
     "Auth",
@@ -14,6 +14,7 @@ __all__ = [
     "Http",
     "InfluxDB",
     "Kubernetes",
+    "Load",
     "Logging",
     "Nats",
     "Storage",

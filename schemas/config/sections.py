@@ -158,6 +158,12 @@ class Storage:
         "The most that one service's LMDB file may grow to. Disk is used as data is written, not up front.",
         check=Range(min=1 << 20, error="must be at least 1m"),
     )
+    keep_free: int = setting(
+        256 << 20,
+        Size,
+        "How many bytes of the disk serve keeps free, at most a tenth of it: with less, writes are answered 503.",
+        check=Range(min=0, error="must not be negative"),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -252,6 +258,26 @@ class Engine:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Load:
+    """[load]: tasks, templates and topic handlers defined by the files of a directory.
+
+    Read when a gateway starts and on SIGHUP. Every gateway that has it enabled should see the same files.
+    """
+
+    enabled: bool = setting(False, Flag, "Whether the directory is read.")
+    dir: str = setting(
+        "/etc/kapacitor/load",
+        Text,
+        "The directory, an absolute path: tasks/*.tick, tasks/*.yaml, .yml or .json for tasks made from templates, "
+        "templates/*.tick, and handlers/*.yaml, .yml or .json. What was loaded from it is deleted with its file.",
+    )
+
+    def __post_init__(self) -> None:
+        if self.enabled and not Path(self.dir).is_absolute():
+            raise ValidationError({"dir": ["must be an absolute path"]})
+
+
+@dataclass(frozen=True, kw_only=True)
 class UdfFunction:
     """[udf.functions.NAME]: a function that scripts use as `@NAME()`, run as a process or reached over a socket."""
 
@@ -306,6 +332,7 @@ class Config:
     storage: Storage = field(default_factory=Storage)
     nats: Nats = field(default_factory=Nats)
     engine: Engine = field(default_factory=Engine)
+    load: Load = field(default_factory=Load)
     udf: Udf = field(default_factory=Udf)
     influxdb: tuple[InfluxDB, ...] = field(default_factory=lambda: (InfluxDB(),))
     kubernetes: tuple[Kubernetes, ...] = ()

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import signal
 import ssl
-from collections.abc import Iterator
 from pathlib import Path
 
 from schemas.config import Http, Tls
@@ -59,20 +55,6 @@ class Certificate:
 
     def _no_password(self) -> str:
         raise OSError(f"HTTPS: the private key in {self._key} is encrypted; store it without a password")
-
-
-@contextlib.contextmanager
-def reloading(certificate: Certificate | None) -> Iterator[None]:
-    """Meanwhile SIGHUP has the certificate read again; without one it does what it always does."""
-    if certificate is None:
-        yield
-        return
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGHUP, certificate.reload)
-    try:
-        yield
-    finally:
-        loop.remove_signal_handler(signal.SIGHUP)
 
 
 def _text(file: str, what: str) -> str:

@@ -25,6 +25,7 @@ from services.engine.lineprotocol.validate import check
 from services.gateway.access.privileges import Privilege, User, database_resource
 from services.gateway.answers import RETRY_AFTER_SECONDS, Answer
 from services.gateway.cut import LineTooLong, cut
+from services.gateway.disk import Disk
 from services.gateway.operation import Description
 from services.gateway.write_request import WRITE_PATHS, WriteRequest
 
@@ -89,8 +90,9 @@ class _Target:
 class Writes:
     """Takes writes for one bus."""
 
-    def __init__(self, config: Config, bus: Bus) -> None:
+    def __init__(self, config: Config, bus: Bus, disk: Disk) -> None:
         self._bus = bus
+        self._disk = disk
         self._max_body = config.http.max_body_size
         self._ack_timeout = config.nats.ack_timeout
         self._default_rp = config.default_retention_policy
@@ -104,8 +106,8 @@ class Writes:
 
         204 only once JetStream has the points. 400 as plain text for what does not parse and for a missing db, 401
         for a database that the user may not write to (in this order, as Kapacitor 1.5.7), 413 for a body over the
-        limit, 503 where JetStream does not acknowledge. Raises Gone where `read` does: a client that hangs up in the
-        middle has written nothing.
+        limit, 503 where JetStream does not acknowledge or its disk is nearly full. Raises Gone where `read` does: a
+        client that hangs up in the middle has written nothing.
         """
         try:
             await self._write(request, await read(self._max_body), user)
@@ -155,6 +157,10 @@ class Writes:
 
         With a key each message has an id, so that a repeat of the write fills in what is missing and doubles nothing.
         """
+        full = self._disk.refuses_data(len(body))
+        if full:
+            self._complain("write refused", full)
+            raise Refused(503, f"the write was not stored, try again: {full}")
         limit = self._bus.max_payload - _HEADER_ROOM
         name = _message_id(subject, key) if key else None
         try:
@@ -174,7 +180,7 @@ class Writes:
             self._complain("write refused by the bus", problem)
             raise Refused(500, str(problem)) from problem
 
-    def _complain(self, text: str, error: BusError) -> None:
+    def _complain(self, text: str, error: BusError | str) -> None:
         """Log what goes wrong, not once a write: an outage must not fill the disk with lines about it."""
         self._failed += 1
         now = time.monotonic()

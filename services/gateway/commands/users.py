@@ -16,6 +16,7 @@ from services.gateway.access.passwords import Passwords
 from services.gateway.access.privileges import shown_permissions
 from services.gateway.commands.decisions import Decisions
 from services.gateway.commands.refusal import Refusal, invalid_json
+from services.gateway.disk import Disk
 from services.gateway.user_state import UserState
 from services.store.projections.tasks import Record
 
@@ -25,10 +26,10 @@ _NAME = "username must contain only letters, numbers, '-', '.', '@' and '_'. "
 class UserCommands:
     """Each command is decided on the fold, and decided anew where somebody else was first."""
 
-    def __init__(self, bus: Bus, state: UserState, passwords: Passwords) -> None:
+    def __init__(self, bus: Bus, state: UserState, passwords: Passwords, disk: Disk) -> None:
         self._state = state
         self._passwords = passwords
-        self._decisions = Decisions(bus, state, "user")
+        self._decisions = Decisions(bus, state, "user", disk)
 
     async def create(self, body: Any) -> Record:
         """Make a user; gives its record. Checked in order: name, password, permissions, duplicate. Raises Refusal."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from schemas.config import Auth, Config, Http, Nats
+from schemas.config import Auth, Config, Http, Load, Nats
 from services.bus.connection import Bus
 from services.gateway.main import main
 from tests.support.nats import NatsServer, nats_server
@@ -27,16 +27,22 @@ StartGateway = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
 @pytest.fixture
 def start_gateway(nats_server: NatsServer, tmp_path: Path) -> StartGateway:
-    """Starts a gateway with its own data directory (`name`) and settings of [http]; gives a client for it."""
+    """Starts a gateway with its own data directory (`name`), load directory and settings of [http]; gives a client.
+
+    again: has it read the load directory anew.
+    """
 
     @contextlib.asynccontextmanager
-    async def start(name: str = "data", **http: object) -> AsyncIterator[httpx.AsyncClient]:
+    async def start(
+        name: str = "data", load: Path | None = None, again: asyncio.Event | None = None, **http: object
+    ) -> AsyncIterator[httpx.AsyncClient]:
         address = f"127.0.0.1:{_free_port()}"
         nats = Nats(url=nats_server.url, ack_timeout=1.0)
         settings = replace(Http(bind_address=address), **http)  # type: ignore[arg-type]
-        config = Config(data_dir=tmp_path / name, http=settings, auth=Auth(bcrypt_cost=4), nats=nats)
+        directory = Load(enabled=True, dir=str(load)) if load is not None else Load()
+        config = Config(data_dir=tmp_path / name, http=settings, auth=Auth(bcrypt_cost=4), nats=nats, load=directory)
         ready, stop = asyncio.Event(), asyncio.Event()
-        running = asyncio.create_task(main(config, ready.set, stop, {}))
+        running = asyncio.create_task(main(config, ready.set, stop, {}, again))
         waiting = asyncio.create_task(ready.wait())
         await asyncio.wait([running, waiting], return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()

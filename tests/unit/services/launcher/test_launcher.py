@@ -159,6 +159,23 @@ def test_starts_again_what_dies(serve: Serve, tmp_path: Path) -> None:
     assert all("ended=SIGKILL" in line and "lvl=warn" in line for line in died)
 
 
+def test_a_hang_up_is_passed_on_to_the_gateway_once_it_is_ready(serve: Serve, tmp_path: Path) -> None:
+    process = serve("gateway", "engine-0")
+    read_ready(process)
+    before = pids(tmp_path)["gateway"]
+    told = tmp_path / "events"
+    process.send_signal(signal.SIGHUP)
+    until(lambda: told.exists() and told.read_text() == "gateway hung up\n")
+    (tmp_path / "wait").touch()
+    os.kill(before, signal.SIGKILL)
+    until(lambda: pids(tmp_path)["gateway"] not in (None, before))
+    process.send_signal(signal.SIGHUP)
+    (tmp_path / "wait").unlink()
+    until(lambda: told.read_text() == "gateway hung up\n" * 2)
+    process.terminate()
+    assert process.wait(10) == 0
+
+
 def test_nothing_outlives_a_killed_launcher(serve: Serve, tmp_path: Path) -> None:
     process = serve("gateway", "engine-0")
     read_ready(process)
