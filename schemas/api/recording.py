@@ -53,7 +53,7 @@ class RecordQuerySchema(RequestSchema):
 
 
 class ImportRecordingSchema(RequestSchema):
-    """The parameters of POST /recordings/import. The body is a recording's file as Kapacitor keeps it (.srpl)."""
+    """The parameters of POST /recordings/import. The body is a recording's file as Kapacitor keeps it: .srpl, .brpl."""
 
 
 class ListSchema(Schema):

@@ -11,7 +11,7 @@ import hashlib
 import re
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,7 @@ _BUCKET = re.compile(r"[A-Za-z0-9_-]+")
 _CHUNK = 1 << 20
 _ROOM_FOR_HEADERS = 1024
 _STALL_SECONDS = 10.0
+_LIST_SECONDS = 2.0
 _ATTEMPTS = 3
 
 
@@ -105,15 +106,12 @@ class Objects:
         return None if message is None else _info(message)
 
     async def list(self) -> list[ObjectInfo]:
-        """All objects, by name."""
-        found: dict[str, ObjectInfo | None] = {}
-        async with self._follow(f"$O.{self._bucket}.M.>", last_per_subject=True) as follower:
-            left = await follower.lag()
-            while left:
-                for message in await follower.batch():
-                    found[message.subject] = _info(message)
-                left = follower.pending
-        return sorted((info for info in found.values() if info is not None), key=lambda info: info.name)
+        """All objects, by name. BusUnavailable where they cannot be listed."""
+        for _ in range(_ATTEMPTS):
+            found = await self._listed()
+            if found is not None:
+                return sorted((info for info in found if info is not None), key=lambda info: info.name)
+        raise BusUnavailable(f"the objects in {self._bucket} cannot be listed")
 
     async def delete(self, name: str) -> None:
         """Delete an object; what is not there is no error."""
@@ -138,6 +136,21 @@ class Objects:
                     chunks += (message.data for message in batch)
         data = b"".join(chunks)
         return data if _digest(data) == meta["digest"] else None
+
+    async def _listed(self) -> Collection[ObjectInfo | None] | None:
+        """All objects; None where one that was on its way has been replaced meanwhile: it does not come any more."""
+        found: dict[str, ObjectInfo | None] = {}
+        async with self._follow(f"$O.{self._bucket}.M.>", last_per_subject=True) as follower:
+            left = await follower.lag()
+            while left:
+                try:
+                    batch = await asyncio.wait_for(follower.batch(), _LIST_SECONDS)
+                except TimeoutError:
+                    return None
+                for message in batch:
+                    found[message.subject] = _info(message)
+                left = follower.pending
+        return found.values()
 
     async def _meta(self, name: str) -> dict[str, Any] | None:
         message = await last_message(self._link, self._meta_subject(name), self._stream)
