@@ -71,21 +71,22 @@ class Objects:
         try:
             # One connection keeps the order in which they are sent.
             await asyncio.gather(*(self._publisher.publish(subject, chunk) for chunk in chunks))
-            await self._publish_meta(
-                {
-                    "name": name,
-                    "metadata": dict(metadata or {}),
-                    "options": {"max_chunk_size": step},
-                    "bucket": self._bucket,
-                    "nuid": nuid,
-                    "size": len(data),
-                    "chunks": len(chunks),
-                    "digest": _digest(data),
-                }
-            )
         except BaseException:
             await self._purge(nuid)
             raise
+        # from here on it may be there, whatever comes back: the chunks have to stay
+        await self._publish_meta(
+            {
+                "name": name,
+                "metadata": dict(metadata or {}),
+                "options": {"max_chunk_size": step},
+                "bucket": self._bucket,
+                "nuid": nuid,
+                "size": len(data),
+                "chunks": len(chunks),
+                "digest": _digest(data),
+            }
+        )
         if before is not None:
             await self._purge(before["nuid"])
 

@@ -88,7 +88,7 @@ class Client:
                             yield series, not series.get("partial", False)
                 return
             except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-                failure = f"{url}: {error or type(error).__name__}"
+                failure = f"{url}: {str(error) or type(error).__name__}"
                 if begun:
                     break
         raise InfluxDBError(failure, again=True)
@@ -110,7 +110,7 @@ class Client:
             try:
                 response = await client.post(url, params=given, content=body)
             except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-                failure = f"{url}: {error or type(error).__name__}"
+                failure = f"{url}: {str(error) or type(error).__name__}"
                 continue
             return _checked(response)
         raise InfluxDBError(failure, again=True)
