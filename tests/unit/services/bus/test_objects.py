@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 
 from services.bus.connection import Bus
@@ -24,3 +25,20 @@ async def test_objects_come_back_whole(bus: Bus) -> None:
     assert await objects.get("täsk/1") is None and await objects.info("täsk/1") is None
     assert [each.name for each in await objects.list()] == ["empty"]
     assert (await bus.stream_state("OBJ_snapshots")).bytes < 100_000
+
+
+async def test_an_object_whose_storing_is_broken_off_is_the_old_one_or_the_new_one(bus: Bus) -> None:
+    """Broken off at every turn of the event loop that it takes."""
+    store = await bus.objects("broken-off")
+    await store.put("x", b"0")
+    values = [b"0"]
+    for turns in range(60):
+        values.append(str(turns).encode() * 1000)
+        putting = asyncio.create_task(store.put("x", values[-1]))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        if turns % 3 == 0:
+            await asyncio.sleep(turns / 60_000)
+        putting.cancel()
+        await asyncio.gather(putting, return_exceptions=True)
+        assert await store.get("x") in values
