@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
-from contextlib import aclosing, closing
+from contextlib import aclosing
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,6 +70,8 @@ def task_queries(run: TaskRun, clusters: Mapping[str, Client], start: int, stop:
             plan.check_sources(run.dbrps)
     except TaskFailed as error:
         raise QueryFailed(str(error)) from error
+    if not clusters:
+        raise QueryFailed("InfluxDB not configured, cannot record batch query")
     return [TaskQuery(plan, _client(clusters, plan.properties.cluster), start, stop, now) for plan in plans]
 
 
@@ -85,6 +88,8 @@ class OneQuery:
         sources = statement.sources if isinstance(statement, Select) else ()
         if len(sources) != 1 or not all(sources[0]):
             raise QueryFailed("could not determine database and retention policy. Is the query fully qualified?")
+        if not clusters:
+            raise QueryFailed("InfluxDB not configured, cannot record query")
         self._database, self._retention_policy = sources[0]
         try:
             self._client = _client(clusters, cluster)
@@ -105,20 +110,9 @@ class OneQuery:
 
         Points of one time are in the order of their series; a series that is not in order of time stays as it is.
         """
-        with closing(_Sorter()) as sorter:
-            latest: np.int64 | None = None
-            try:
-                async with aclosing(self._client.series(self._text)) as found:
-                    async for series, whole in found:
-                        batch = batch_of(series, False, NO_TIME, True)
-                        if len(batch):
-                            keys = np.maximum.accumulate(batch.time)
-                            keys = keys if latest is None else np.maximum(keys, latest)
-                            await asyncio.to_thread(sorter.add, keys.tolist(), batch)
-                            latest = keys[-1]
-                        latest = None if whole else latest
-            except InfluxDBError as error:
-                raise QueryFailed(f"InfluxDB query failed: {error}") from error
+        sorter = _Sorter()
+        try:
+            await self._sort(sorter)
             gathered, number = Gathered(), 0
             while rows := await asyncio.to_thread(sorter.next):
                 number += 1
@@ -130,12 +124,31 @@ class OneQuery:
                     yield gathered
                     gathered = Gathered()
             yield gathered
+        finally:
+            await asyncio.to_thread(sorter.close)
+
+    async def _sort(self, sorter: _Sorter) -> None:
+        """Hand all points over. Raises QueryFailed."""
+        latest: np.int64 | None = None
+        try:
+            async with aclosing(self._client.series(self._text)) as found:
+                async for series, whole in found:
+                    batch = batch_of(series, False, NO_TIME, True)
+                    if len(batch):
+                        keys = np.maximum.accumulate(batch.time)
+                        keys = keys if latest is None else np.maximum(keys, latest)
+                        await asyncio.to_thread(sorter.add, keys.tolist(), batch)
+                        latest = keys[-1]
+                    latest = None if whole else latest
+        except InfluxDBError as error:
+            raise QueryFailed(f"InfluxDB query failed: {error}") from error
 
 
 class _Sorter:
-    """Sorts lines on disk, so that it does not matter how many they are."""
+    """Sorts lines on disk, so that it does not matter how many they are. May be closed while a thread is at it."""
 
     def __init__(self) -> None:
+        self._alone = threading.Lock()
         # a database without a name is a file of its own that is gone once it is closed
         self._lines = sqlite3.connect("", check_same_thread=False, isolation_level=None)
         self._lines.execute("CREATE TABLE lines (key INTEGER, time INTEGER, line BLOB)")
@@ -146,16 +159,20 @@ class _Sorter:
         """Add a batch's points as lines."""
         key, times = series_key(batch.name, batch.tags), batch.time.tolist()
         lines = encode_each([key] * len(batch), batch.fields, times)
-        self._lines.executemany("INSERT INTO lines VALUES (?, ?, ?)", zip(keys, times, lines, strict=True))
+        with self._alone:
+            self._lines.executemany("INSERT INTO lines VALUES (?, ?, ?)", zip(keys, times, lines, strict=True))
 
     def next(self) -> list[tuple[int, bytes]]:
         """The time and line of some that follow, by their keys, else as they were added; none behind the last."""
-        if self._sorted is None:
-            self._sorted = self._lines.execute("SELECT time, line FROM lines ORDER BY key, rowid")
-        return self._sorted.fetchmany(_AT_ONCE)
+        with self._alone:
+            if self._sorted is None:
+                self._sorted = self._lines.execute("SELECT time, line FROM lines ORDER BY key, rowid")
+            return self._sorted.fetchmany(_AT_ONCE)
 
     def close(self) -> None:
-        self._lines.close()
+        """Let go of them."""
+        with self._alone:
+            self._lines.close()
 
 
 async def _answer(client: Client, text: str, by_name: bool, stop: int, by_time: bool) -> AsyncGenerator[Batch, None]:
