@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from services.engine.column import Column, IntArray, column_of, concat
+from services.engine.column import Column, IntArray, Kind, column_of, concat
 from services.engine.frame import Batches, Points
 from services.engine.series import Dimensions, Group, Series, SeriesTable, Tags
 
@@ -122,4 +122,12 @@ def _points(series: Mapping[str, Any]) -> tuple[IntArray, dict[str, Column]]:
 
 
 def _column(values: Sequence[Any]) -> Column:
+    kinds = set(map(type, values))
+    if kinds and kinds <= {int, float, type(None)} and kinds != {type(None)}:
+        # None becomes NaN
+        numbers = np.array(values, dtype=np.float64)
+        if type(None) not in kinds:
+            return Column(Kind.FLOAT, numbers)
+        valid = ~np.isnan(numbers)
+        return Column(Kind.FLOAT, np.where(valid, numbers, 0.0), valid)
     return column_of([float(v) if type(v) is int else v for v in values])

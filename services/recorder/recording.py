@@ -45,7 +45,7 @@ class RecordingJob:
         self._archive = Archive(shop.objects, record["sequence"])
         self._contents = Contents()
         self._saved = time.monotonic()
-        self._share: Callable[[], float] = float
+        self._share: Callable[[], float] = lambda: 0.0
 
     @property
     def size(self) -> int:
