@@ -37,6 +37,7 @@ class Source:
         self._found = found
         self._batches: Batches | None = None
         self._moments: IntArray = np.empty(0, dtype=np.int64)
+        self._keys = self._moments
         self._tmax = self._moment = NO_TIME  # of the latest batch
 
     async def fill(self) -> bool:
@@ -50,24 +51,26 @@ class Source:
 
     def key(self) -> int:
         """The place of the next batch among those of other sources."""
-        moment = int(self._moments[0])
-        return self.clock.wall(moment) if self.clock.real else moment
+        return int(self._keys[0])
 
-    def take(self, key: int | None) -> tuple[Batches, IntArray]:
-        """The next batch and those behind it as far as `key` (None: all that are here), and when each comes."""
+    def take(self, key: int | None, first: bool) -> tuple[Batches, IntArray]:
+        """The next batch and those behind it as far as `key` (None: all that are here), and when each comes.
+
+        first: whether one whose place is `key` itself is among them.
+        """
         assert self._batches is not None
         n = len(self._moments)
         if key is not None:
-            until = key - (self.clock.wall(0) if self.clock.real else 0)
-            n = max(1, int(np.searchsorted(self._moments, until, "right")))
+            n = max(1, int(np.searchsorted(self._keys, key, "right" if first else "left")))
         taken, moments = part(self._batches, 0, n), self._moments[:n]
         self._batches = part(self._batches, n, len(self._moments))
-        self._moments = self._moments[n:]
+        self._moments, self._keys = self._moments[n:], self._keys[n:]
         return taken, moments
 
     def _timed(self, found: Batches) -> Batches:
         """Batches at their times in the replay."""
         full = found.lengths() > 0
+        before = np.cumsum(full) == 0 if not self.clock.begun else np.zeros(len(full), dtype=np.bool_)
         time = found.points.time
         if full.any():
             self.clock.begin(int(time[found.offsets[:-1][full][0]]))
@@ -75,13 +78,15 @@ class Source:
         last = np.full(len(found), NO_TIME, dtype=np.int64)
         last[full] = time[found.offsets[1:][full] - 1]
         tmax = self._filled(np.maximum(found.tmax, last))
-        moments = np.maximum.accumulate(np.concatenate([[self._moment], last if self.clock.real else tmax]))[1:]
-        moments = np.where(moments == NO_TIME, tmax, moments)
+        # on the real clock empty batches do not count, but for those that come before all others
+        own = np.where(before, tmax, last) if self.clock.real else tmax
+        moments = np.maximum.accumulate(np.concatenate([[self._moment], own]))[1:]
         self._tmax, self._moment = int(tmax[-1]), int(moments[-1])
         points = found.points.with_time(time)
         timed = Batches(points, found.offsets, found.group, found.names, tmax, found.dimensions, found.cause)
         some = np.flatnonzero(tmax != NO_TIME)
-        self._moments = moments[some]
+        keys = np.where(before, NO_TIME, self.clock.walls(moments)) if self.clock.real else moments
+        self._moments, self._keys = moments[some], keys[some]
         return timed if len(some) == len(found) else timed.select(some)
 
     def _filled(self, tmax: IntArray) -> IntArray:
@@ -99,15 +104,14 @@ async def play_batches(stage: Stage, sources: Sequence[Source], done: Callable[[
     """
     seq = 1
     while True:
-        ready = [source for source in sources if await source.fill()]
+        ready = [(source.key(), i) for i, source in enumerate(sources) if await source.fill()]
         if not ready:
             return
-        # of two with the same key the first goes first: the sort is stable
-        ready.sort(key=Source.key)
-        taken, moments = ready[0].take(ready[1].key() if len(ready) > 1 else None)
-        await stage.through(
-            moments, ready[0].clock, _feeding(stage, ready[0].query, taken, moments, seq, done), _AT_ONCE
-        )
+        # of two in the same place the first query node's goes first
+        (_, i), other = min(ready), sorted(ready)[1:2]
+        source = sources[i]
+        taken, moments = source.take(other[0][0], i < other[0][1]) if other else source.take(None, True)
+        await stage.through(moments, source.clock, _feeding(stage, source.query, taken, moments, seq, done), _AT_ONCE)
         seq += len(taken)
 
 

@@ -41,11 +41,11 @@ class ReplayClock:
 
     def wait(self, moment: int) -> float:
         """Seconds until a moment is due."""
-        return max(0.0, (self.wall(moment) - time.time_ns()) / 1e9) if self.real else 0.0
+        return max(0.0, (moment + self._behind() - time.time_ns()) / 1e9) if self.real else 0.0
 
-    def wall(self, moment: int) -> int:
-        """When a moment is on the wall."""
-        return moment + self._behind()
+    def walls(self, moments: IntArray) -> IntArray:
+        """When moments are on the wall."""
+        return moments + self._behind()
 
     def _behind(self) -> int:
         """From what the clock says to the wall's time."""
