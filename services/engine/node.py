@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
@@ -22,6 +23,15 @@ State = dict[str, Any]
 
 class TaskFailed(Exception):
     """Ends the task: executing false, and str() is its error."""
+
+
+@contextlib.contextmanager
+def no_name_too_long(what: str) -> Iterator[None]:
+    """For making subjects of the bus: a name that is too long for one ends the task. what: whose name it is."""
+    try:
+        yield
+    except ValueError as e:
+        raise TaskFailed(f"{what} {e}") from e
 
 
 class Context(Protocol):

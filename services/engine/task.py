@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from grammar.tickscript.literals import go_duration
+from services.bus.subjects import write_subject
 from services.engine.effects import Effect, Failure
 from services.engine.external import ExternalNode
 from services.engine.frame import Batches, Frame, Message, Step
@@ -17,7 +18,7 @@ from services.engine.influxdb import Client
 from services.engine.intake import Slice
 from services.engine.late import Late
 from services.engine.lateness import Lateness
-from services.engine.node import Node, State, TaskFailed
+from services.engine.node import Node, State, TaskFailed, no_name_too_long
 from services.engine.posting import PostEndpoint
 from services.engine.series import SeriesTable
 from services.log import Log
@@ -135,6 +136,9 @@ class TaskRun:
         self.id = task_id
         self.graph = graph
         self.dbrps = frozenset(dbrps)
+        for dbrp in self.dbrps:
+            with no_name_too_long("dbrp"):
+                write_subject(*dbrp)
         self.table = table
         self.log = log
         self.around = around or Surroundings()

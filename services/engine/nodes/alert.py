@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from grammar.gotemplate import TemplateError
+from services.bus.subjects import alert_subject
 from services.engine.alerts.decisions import Decisions, Policy
 from services.engine.alerts.events import EventWriter, Raised
 from services.engine.alerts.levels import CRITICAL, OK, Levels
@@ -16,7 +17,7 @@ from services.engine.compiled import compiled
 from services.engine.expressions import Evaluator
 from services.engine.frame import Barriers, Batches, Frame, GroupOrder, Message, Points
 from services.engine.grouping import regrouped
-from services.engine.node import Context, Groups, Node, State, TaskFailed
+from services.engine.node import Context, Groups, Node, State, TaskFailed, no_name_too_long
 from services.engine.retag import with_tags
 from services.engine.series import Group
 from services.pipeline.spec import (
@@ -94,6 +95,9 @@ class AlertNode(Node):
         if p.flapping is not None and max(p.flapping) > 1:
             raise TaskFailed("alert flap thresholds are percentages and should be between 0 and 1")
         topics = topics_of(p, context.task, context.node, context.around.replay)
+        for topic in topics:
+            with no_name_too_long("topic"):
+                alert_subject(topic)
         try:
             self._events = EventWriter(p.id, p.message, p.details, not p.no_recoveries, topics, context)
         except TemplateError as e:

@@ -14,7 +14,7 @@ from schemas.api.task import CreateTaskSchema, UpdateTaskSchema
 from services import log as logs
 from services.bus.connection import Bus
 from services.bus.times import from_nanoseconds
-from services.gateway.commands.decisions import Decisions
+from services.gateway.commands.decisions import Decisions, check_dbrps
 from services.gateway.commands.refusal import Refusal, invalid_json
 from services.gateway.disk import Disk
 from services.gateway.scripts import Scripts
@@ -142,6 +142,7 @@ class TaskCommands:
             raise Refusal(400, "must specify dbrp")
         if own and request.dbrps:
             raise Refusal(400, "cannot specify dbrp in both implicitly and explicitly")
+        check_dbrps(own or request.dbrps)
         return definition | {"dbrps": own or request.dbrps} | _made_from(template)
 
     async def _update(self, id: str, request: _Request, basis: int) -> _Change:
@@ -189,7 +190,9 @@ class TaskCommands:
         if request.vars_error:
             raise Refusal(400, request.vars_error)
         definition = self._compiled(script, request.vars or record["vars"])
-        return definition | {"dbrps": own or request.dbrps or record["dbrps"]} | _made_from(template)
+        dbrps = own or request.dbrps or record["dbrps"]
+        check_dbrps(dbrps)
+        return definition | {"dbrps": dbrps} | _made_from(template)
 
     def _template(self, id: str) -> Record | None:
         """The template of this id, None for the empty one. Raises Refusal where it is not there."""

@@ -11,7 +11,7 @@ from marshmallow import Schema, ValidationError
 from grammar.tickscript.ast import TickscriptError
 from schemas.api.template import CreateTemplateSchema, UpdateTemplateSchema
 from services.bus.connection import Bus
-from services.gateway.commands.decisions import Decisions
+from services.gateway.commands.decisions import Decisions, check_dbrps
 from services.gateway.commands.refusal import Refusal, invalid_json
 from services.gateway.commands.tasks import RUN_SECONDS
 from services.gateway.disk import Disk
@@ -127,7 +127,9 @@ class TemplateCommands:
             compiled = self._scripts.template(script)
         except TickscriptError as error:
             raise Refusal(400, api_error(error)) from error
-        return {"type": compiled.type, "script": script, "dbrps": [{"db": db, "rp": rp} for db, rp in compiled.dbrps]}
+        dbrps = [{"db": db, "rp": rp} for db, rp in compiled.dbrps]
+        check_dbrps(dbrps)
+        return {"type": compiled.type, "script": script, "dbrps": dbrps}
 
     def _there(self, id: str) -> Record:
         record = self._state.template(id)
