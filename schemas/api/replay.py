@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from marshmallow import Schema, fields, validate
 
 from schemas.api.recording import RESULT_STATUSES, RequestSchema
@@ -10,13 +13,20 @@ from schemas.api.task import LinkSchema
 CLOCKS = ("fast", "real")
 
 
+class Flag(fields.Boolean):
+    """true or false, and nothing that could pass for one."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
 class _ReplayRequest(RequestSchema):
     task = fields.String(load_default="", metadata={"doc": "The task that runs; an instance of its own."})
-    recording_time = fields.Boolean(
+    recording_time = Flag(
         data_key="recording-time",
         load_default=False,
-        truthy={True},
-        falsy={False},
         metadata={"doc": "Whether points keep their times; otherwise they begin now and keep their distances."},
     )
     clock = fields.String(
