@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services import log as logs
 from services.bus.connection import Bus
+from services.bus.errors import BusError
+from services.bus.follow import Follower
 from services.bus.objects import Objects
 from services.bus.streams import WRITES
 from services.bus.subjects import write_subject
@@ -20,6 +23,7 @@ log = logs.get("recorder")
 
 CHUNK_BYTES = 4 << 20
 _SAVE_SECONDS = 30.0
+_LOOK_SECONDS = 2.0  # how often is looked how far the log is while nothing of the recording comes
 _MAX_BYTES = 16 << 20  # of the log that wait here
 
 
@@ -38,6 +42,7 @@ class RecordingJob:
         self._contents = Contents()
         self._gathered = Gathered()
         self._saved = time.monotonic()
+        self._seen = 0  # everything in the log up to there is gathered or stored, or is not wanted
         self._time: tuple[int, int] | None = None  # of the first point, and the latest one
 
     @property
@@ -73,22 +78,21 @@ class RecordingJob:
     async def _stream(self) -> None:
         """Record the log until a point comes that is later than the stop."""
         record = self._record
-        after = max(record["position"], self._contents.position)
-        state = await self._bus.stream_state(WRITES)
-        if state.first_seq > after + 1:
-            lost = f"{after + 1} to {state.first_seq - 1}"
-            raise RecordingFailed(f"the log no longer holds the writes {lost}, which the recording needs")
+        self._seen = max(record["position"], self._contents.position)
+        await self._nothing_lost()
         subjects = sorted({write_subject(d["db"], d["rp"]) for d in record["dbrps"]})
         selection = Selection(record["measurements"], record["stop"])
-        async with self._bus.follow(WRITES, subjects, after, max_bytes=_MAX_BYTES) as follower:
+        async with self._bus.follow(WRITES, subjects, self._seen, max_bytes=_MAX_BYTES) as follower:
             waiting: asyncio.Task[Any] | None = None
             try:
                 while True:
                     waiting = waiting or asyncio.create_task(follower.batch())
-                    await asyncio.wait([waiting], timeout=_SAVE_SECONDS)
+                    await asyncio.wait([waiting], timeout=_LOOK_SECONDS)
                     if waiting.done():
                         messages = waiting.result()
                         waiting = None
+                        await self._nothing_lost()
+                        self._seen = messages[-1].seq
                         taken = selection.take(messages)
                         if taken.records:
                             times = taken.times
@@ -97,13 +101,33 @@ class RecordingJob:
                             earliest = self._time[0] if self._time else int(times[0])
                             self._time = (earliest, max(last, self._time[1]) if self._time else last)
                         if taken.ended:
-                            await self._save(messages[-1].seq)
+                            await self._save()
                             return
-                    await self._save_if_due(follower.position)
+                    else:
+                        await self._look_ahead(follower, subjects)
+                    await self._save_if_due()
             finally:
                 if waiting is not None:
                     waiting.cancel()
                     await asyncio.gather(waiting, return_exceptions=True)
+
+    async def _nothing_lost(self) -> None:
+        """Raises RecordingFailed where the log has dropped what was not seen yet.
+
+        To be asked for when messages have come, before they count as seen: they then have no gap.
+        """
+        first = (await self._bus.stream_state(WRITES)).first_seq
+        if first > self._seen + 1:
+            lost = f"{self._seen + 1} to {first - 1}"
+            raise RecordingFailed(f"the log no longer holds the writes {lost}, which the recording needs")
+
+    async def _look_ahead(self, follower: Follower, subjects: Sequence[str]) -> None:
+        """Count as seen what is not wanted: where nothing comes for long, the log may drop that without harm."""
+        with contextlib.suppress(BusError):
+            last = await self._bus.last_sequence(WRITES)
+            ours = await asyncio.gather(*map(self._bus.last_subject_sequence, subjects))
+            if max(ours, default=0) <= follower.position:
+                self._seen = max(self._seen, last)
 
     async def _import(self) -> None:
         """Take up a file. It is read anew from its beginning if that was interrupted."""
@@ -118,12 +142,12 @@ class RecordingJob:
         except srpl.BadFile as error:
             raise RecordingFailed(str(error)) from error
 
-    async def _save_if_due(self, position: int) -> None:
-        late = time.monotonic() - self._saved > _SAVE_SECONDS and self._gathered.records
+    async def _save_if_due(self) -> None:
+        late = time.monotonic() - self._saved > _SAVE_SECONDS and self._seen > self._contents.position
         if self._gathered.bytes >= self._chunk_bytes or late:
-            await self._save(position)
+            await self._save()
 
-    async def _save(self, position: int) -> None:
+    async def _save(self) -> None:
         gathered, self._gathered = self._gathered, Gathered()
-        self._contents = await self._archive.add(self._contents, gathered, position)
+        self._contents = await self._archive.add(self._contents, gathered, self._seen)
         self._saved = time.monotonic()

@@ -100,9 +100,12 @@ class RecordingCommands:
             raise Refusal(503, f"the file cannot be stored: {error}") from error
         try:
             return await self._create(id, lambda: _ready({"type": "stream", "source": "import", "object": name}))
-        except Refusal:
-            with contextlib.suppress(BusError):
-                await self._objects.delete(name)
+        except Refusal as refusal:
+            if (
+                refusal.status != 503
+            ):  # then the recording may be there for all we know; if not, recorders drop the file
+                with contextlib.suppress(BusError):
+                    await self._objects.delete(name)
             raise
 
     async def delete(self, id: str) -> None:
