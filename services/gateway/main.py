@@ -30,6 +30,7 @@ from services.gateway.disk import Disk
 from services.gateway.engine import Engine
 from services.gateway.entry import Entry
 from services.gateway.operation import Operation
+from services.gateway.over_bus import finish as finish_commands
 from services.gateway.over_bus import serve as serve_commands
 from services.gateway.over_http import blueprint
 from services.gateway.processes import Processes
@@ -93,9 +94,10 @@ async def main(
                     app = make_app([*resources, *besides], config.http.max_body_size)
                     entry = Entry(app, Writes(config, bus, disk), config.http.log_enabled)
                     answering = serve_commands(bus, chain.from_iterable(operations.values()))
-                    await serve(entry, listener, stop, config.http.shutdown_timeout, ready)
-                    for one in answering:
-                        one.stop()
+                    timeout = config.http.shutdown_timeout
+                    async with asyncio.TaskGroup() as both:
+                        both.create_task(finish_commands(answering, stop, timeout))
+                        await serve(entry, listener, stop, timeout, ready)
 
 
 def _api(
