@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
+from grammar.gotemplate.strconv import quote
 from schemas.api.operations import WriteSchema
 from schemas.config import Config
 from services import log as logs
@@ -21,6 +22,7 @@ from services.bus.connection import Bus
 from services.bus.errors import BusError, BusUnavailable
 from services.bus.subjects import escape, write_subject
 from services.engine.lineprotocol.validate import check
+from services.gateway.access.privileges import Privilege, User, database_resource
 from services.gateway.answers import RETRY_AFTER_SECONDS, Answer
 from services.gateway.cut import LineTooLong, cut
 from services.gateway.disk import Disk
@@ -99,21 +101,21 @@ class Writes:
         self._failed = 0
         self._complained = -_COMPLAINT_SECONDS
 
-    async def __call__(self, request: WriteRequest, read: ReadBody) -> Answer:
-        """The answer to one request, whose body `read` reads.
+    async def __call__(self, request: WriteRequest, read: ReadBody, user: User | None = None) -> Answer:
+        """The answer to one request, whose body `read` reads. user: whose it is, None: anybody may write.
 
-        204 only once JetStream has the points. 400 as plain text for what does not parse and for a missing db (in
-        this order, as Kapacitor 1.5.7), 413 for a body over the limit, 503 where JetStream does not acknowledge or its
-        disk is nearly full.
-        Raises Gone where `read` does: a client that hangs up in the middle has written nothing.
+        204 only once JetStream has the points. 400 as plain text for what does not parse and for a missing db, 401
+        for a database that the user may not write to (in this order, as Kapacitor 1.5.7), 413 for a body over the
+        limit, 503 where JetStream does not acknowledge or its disk is nearly full. Raises Gone where `read` does: a
+        client that hangs up in the middle has written nothing.
         """
         try:
-            await self._write(request, await read(self._max_body))
+            await self._write(request, await read(self._max_body), user)
         except Refused as refused:
             return Answer(refused.status, f"{refused}\n".encode(), _LATER if refused.status == 503 else ())
         return _WRITTEN
 
-    async def _write(self, request: WriteRequest, body: bytes) -> None:
+    async def _write(self, request: WriteRequest, body: bytes, user: User | None) -> None:
         received = time.time_ns()
         if request.gzip:
             body = await _off_loop(_gunzip, body, self._max_body)
@@ -125,6 +127,9 @@ class Writes:
             raise Refused(400, error)
         if not target.db:
             raise Refused(400, "database is required")
+        if user is not None and not user.may(database_resource(target.db), Privilege.WRITE):
+            text = f"{quote(user.name)} user is not authorized to write to database {quote(target.db)}"
+            raise Refused(401, text)
         if not body or body.isspace():
             return
         if target.problem is not None:

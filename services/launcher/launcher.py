@@ -10,6 +10,7 @@ from typing import Any
 
 from schemas.config import Config
 from services import log
+from services.gateway.tls import Certificate
 from services.launcher.directory import DataDirectory, started
 from services.launcher.disk import Disks, DiskWatch
 from services.launcher.errors import CannotStart
@@ -43,17 +44,25 @@ class Launcher:
         self._watching: asyncio.Task[None] | None = None
 
     @property
+    def nats_url(self) -> str:
+        """The address of NATS, with its credentials; empty before ``start``."""
+        return self._nats_url
+
+    @property
     def http_url(self) -> str:
         """The address of the HTTP API, as seen from this machine."""
         host, _, port = self.http_address.rpartition(":")
-        return f"http://{'127.0.0.1' if host in ('', '0.0.0.0', '[::]') else host}:{port}"
+        scheme = "https" if self.config.http.https_enabled else "http"
+        return f"{scheme}://{'127.0.0.1' if host in ('', '0.0.0.0', '[::]') else host}:{port}"
 
     async def start(self) -> None:
         """Start everything; return when every service is ready.
 
-        Raises CannotStart, or OSError where the directory or the address is no good; what was started by then runs
-        until ``stop``.
+        Raises CannotStart, or OSError where the directory, the address or the certificate is no good; what was started
+        by then runs until ``stop``.
         """
+        if self.config.http.https_enabled:
+            Certificate(self.config.http, self.config.tls)
         self.config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         own_nats = not self.config.nats.url
         store = nats_store(self.config)
@@ -81,6 +90,12 @@ class Launcher:
             "KAPACITOR_LOGGING_LEVEL": self.config.logging.level,
         }
         await asyncio.gather(*map(self._start, self._programs(self.config, environment)))
+
+    def hang_up(self) -> None:
+        """Have what is read from files read anew: the gateway is passed on SIGHUP."""
+        gateway = self._running.get("gateway")
+        if gateway is not None:
+            gateway.hang_up()
 
     async def stop(self) -> None:
         """Stop everything, in order; each service has its own time before it is killed, ten seconds in all."""

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import random
 import re
 import secrets
@@ -47,8 +48,8 @@ def nats_program(config: Config, stuck: Callable[[], None] = lambda: None) -> tu
     user = config.nats.username or "tickbus"
     password = config.nats.password or secrets.token_urlsafe(24)
     file = folder / "nats.conf"
-    file.touch(mode=0o600)
-    file.write_text(_configuration(port, user, password, store, config.nats.max_payload), "utf-8")
+    with open(file, "w", encoding="utf-8", opener=_for_owner) as out:
+        out.write(_configuration(port, user, password, store, config.nats.max_payload))
 
     def on_line(line: str) -> None:
         _relay(line)
@@ -123,6 +124,13 @@ authorization {{
   password: {json.dumps(password)}
 }}
 """
+
+
+def _for_owner(path: str, flags: int) -> int:
+    """Open a file that only its owner may read, also where it was there before."""
+    descriptor = os.open(path, flags, 0o600)
+    os.fchmod(descriptor, 0o600)
+    return descriptor
 
 
 _log = log.get("nats")

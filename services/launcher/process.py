@@ -62,6 +62,8 @@ class Supervised:
         self._asked_to_restart = False
         self._process: Process | None = None
         self._ready = asyncio.Event()
+        self._serves = False
+        self._hang_up = False
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._log = log.get("launcher").bind(name=program.name)
@@ -75,6 +77,12 @@ class Supervised:
             waiting.cancel()
         if self._task.done() and not self._ready.is_set():
             self._task.result()
+
+    def hang_up(self) -> None:
+        """Send it SIGHUP: now if it is ready, else as soon as it is. Before that it might end by it."""
+        self._hang_up = not self._serves
+        if self._serves:
+            self._signal(signal.SIGHUP)
 
     async def stop(self) -> None:
         """Ask the program to end, kill it when it does not, and wait until it is gone."""
@@ -149,6 +157,7 @@ class Supervised:
             return await process.wait()
         finally:
             self._process = self.pid = None
+            self._serves = False
             self._changed()
 
     async def _read_lines(self, process: Process) -> None:
@@ -157,6 +166,9 @@ class Supervised:
             line = raw.decode("utf-8", "replace").rstrip()
             if self.program.ready.search(line):
                 self._ready.set()
+                self._serves = True
+                if self._hang_up:
+                    self.hang_up()
             elif self.program.ours:
                 self._log.info(line)
             if self.program.on_line is not None:

@@ -62,7 +62,7 @@ class Store:
         path = Path(path).absolute()
         mark = f"{schema}\n{version}".encode()
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             lock = _lock(path)
         except OSError as error:
             raise StoreError(f"cannot open the store {path}: {error}") from error
