@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from marshmallow import EXCLUDE, Schema, fields
+from marshmallow import EXCLUDE, INCLUDE, Schema, fields
+
+from schemas.api.task import LinkSchema
 
 STORES = ("handler-specs", "topic-states", "tasks", "recordings", "replays", "overrides", "load")
 """What the API calls stores; here all of them are folds over the bus's log."""
@@ -29,3 +31,82 @@ class StorageActionSchema(Schema):
         unknown = EXCLUDE
 
     action = fields.String(load_default="", metadata={"doc": "rebuild"})
+
+
+class HeapSchema(Schema):
+    """The parameters of GET /debug/pprof/heap."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    debug = fields.String(load_default="0", metadata={"doc": "1: as text, one line a stack."})
+
+
+class ProfileSchema(HeapSchema):
+    """The parameters of GET /debug/pprof/profile."""
+
+    seconds = fields.String(load_default="30", metadata={"doc": "How long to sample: 0.01 to 300."})
+
+
+class StoreSchema(Schema):
+    """A store."""
+
+    link = fields.Nested(LinkSchema)
+    name = fields.String()
+
+
+class StoreListSchema(Schema):
+    """Stores."""
+
+    link = fields.Nested(LinkSchema)
+    storage = fields.List(fields.Nested(StoreSchema))
+
+
+class RoutesSchema(Schema):
+    """Paths, each with a list of methods."""
+
+    class Meta:
+        unknown = INCLUDE
+
+
+class StatisticSchema(Schema):
+    """One set of figures."""
+
+    name = fields.String()
+    tags = fields.Dict(keys=fields.String(), values=fields.String())
+    values = fields.Dict(keys=fields.String())
+
+
+class VarsSchema(Schema):
+    """The figures of the whole server."""
+
+    cluster_id = fields.String()
+    server_id = fields.String()
+    host = fields.String()
+    platform = fields.String()
+    product = fields.String()
+    version = fields.String()
+    cmdline = fields.List(fields.String())
+    kapacitor = fields.Dict(keys=fields.String(), values=fields.Nested(StatisticSchema))
+    memstats = fields.Dict(keys=fields.String())
+    num_enabled_tasks = fields.Integer()
+    num_subscriptions = fields.Integer()
+    num_tasks = fields.Integer()
+    uptime = fields.Float(metadata={"doc": "Seconds."})
+
+
+class ErrorSchema(Schema):
+    """What every answer but those of /write holds that tells of a mistake or a failure."""
+
+    error = fields.String(required=True)
+
+
+class WriteSchema(Schema):
+    """The parameters of POST /write."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    db = fields.String(required=True, metadata={"doc": "The database."})
+    rp = fields.String(load_default="", metadata={"doc": "The retention policy; empty is one of its own."})
+    precision = fields.String(load_default="n", metadata={"doc": "Of the times: n, u, ms, s, m or h; else n."})

@@ -83,3 +83,9 @@ class RecordingSchema(Schema):
     error = fields.String()
     status = fields.String(validate=validate.OneOf(RESULT_STATUSES))
     progress = fields.Float(metadata={"doc": "0 to 1."})
+
+
+class RecordingListSchema(Schema):
+    """Recordings."""
+
+    recordings = fields.List(fields.Nested(RecordingSchema))

@@ -59,3 +59,9 @@ class ReplaySchema(Schema):
     status = fields.String(validate=validate.OneOf(RESULT_STATUSES))
     progress = fields.Float(metadata={"doc": "0 to 1."})
     stats = fields.Dict(metadata={"doc": "See schemas.events.asks.StatsSchema; {} until it has finished."})
+
+
+class ReplayListSchema(Schema):
+    """Replays."""
+
+    replays = fields.List(fields.Nested(ReplaySchema))

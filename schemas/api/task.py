@@ -134,3 +134,24 @@ class TaskSchema(Schema):
     created = fields.String(metadata={"doc": "RFC 3339."})
     modified = fields.String()
     last_enabled = fields.String(data_key="last-enabled", attribute="last-enabled")
+
+
+class TaskListSchema(Schema):
+    """Tasks."""
+
+    tasks = fields.List(fields.Nested(TaskSchema))
+
+
+class ValuesSchema(Schema):
+    """Points of one series."""
+
+    name = fields.String()
+    tags = fields.Dict(keys=fields.String(), values=fields.String())
+    columns = fields.List(fields.String(), metadata={"doc": "`time`, then the fields, by name."})
+    values = fields.List(fields.List(fields.Raw(allow_none=True)), metadata={"doc": "A row a point; RFC 3339 times."})
+
+
+class EndpointSchema(Schema):
+    """What an httpOut node shows: the last point, or the last batch, of each group."""
+
+    series = fields.List(fields.Nested(ValuesSchema), allow_none=True, metadata={"doc": "null before there was data."})

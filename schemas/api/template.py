@@ -61,3 +61,9 @@ class TemplateSchema(Schema):
     error = fields.String(metadata={"doc": "Why the script cannot be used any more; empty if nothing is wrong."})
     created = fields.String(metadata={"doc": "RFC 3339."})
     modified = fields.String()
+
+
+class TemplateListSchema(Schema):
+    """Templates."""
+
+    templates = fields.List(fields.Nested(TemplateSchema))

@@ -33,6 +33,7 @@ class _Rest(BaseConverter):
 
     regex = ".*"
     part_isolating = False
+    weight = 200  # what names the further segments is tried first
 
 
 async def _http_error(error: HTTPException) -> Response:

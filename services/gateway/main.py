@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from itertools import chain
 
 from quart import Blueprint
 
@@ -21,25 +22,20 @@ from services.gateway.commands.operations import Operations
 from services.gateway.commands.recorder_reads import RecorderReads
 from services.gateway.commands.recordings import RecordingCommands
 from services.gateway.commands.replays import ReplayCommands
-from services.gateway.commands.served import (
-    Command,
-    operation_verbs,
-    recording_verbs,
-    replay_verbs,
-    serve_commands,
-    task_verbs,
-    template_verbs,
-)
 from services.gateway.commands.task_reads import TaskReads
 from services.gateway.commands.tasks import TaskCommands
 from services.gateway.commands.template_reads import TemplateReads
 from services.gateway.commands.templates import TemplateCommands
 from services.gateway.engine import Engine
 from services.gateway.entry import Entry
+from services.gateway.operation import Operation
+from services.gateway.over_bus import serve as serve_commands
+from services.gateway.over_http import blueprint
 from services.gateway.processes import Processes
 from services.gateway.recorder_state import RecorderState
-from services.gateway.resources import figures as figures_resource
 from services.gateway.resources import (
+    documents,
+    figures,
     loglevel,
     logs,
     ping,
@@ -57,7 +53,7 @@ from services.gateway.resources import (
 from services.gateway.scripts import Scripts
 from services.gateway.server import listen, serve
 from services.gateway.state import TaskState
-from services.gateway.writes import Writes
+from services.gateway.writes import ROUTES, Writes
 from services.pipeline.spec import HandlerSpec
 from services.store.store import Store
 
@@ -90,10 +86,11 @@ async def main(
             ):
                 scripts = Scripts(registry(handlers, functions), ParsedScripts(store).parsed)
                 async with Processes(bus) as processes:
-                    resources, verbs = _api(config, bus, state, recorder_state, scripts, processes, stop)
-                    app = make_app(resources, config.http.max_body_size)
+                    operations, besides = _api(config, bus, state, recorder_state, scripts, processes, stop)
+                    resources = [blueprint(name, its) for name, its in operations.items()]
+                    app = make_app([*resources, *besides], config.http.max_body_size)
                     entry = Entry(app, Writes(config, bus), config.http.log_enabled)
-                    answering = serve_commands(bus, verbs)
+                    answering = serve_commands(bus, chain.from_iterable(operations.values()))
                     await serve(entry, listener, stop, config.http.shutdown_timeout, ready)
                     for one in answering:
                         one.stop()
@@ -107,37 +104,34 @@ def _api(
     scripts: Scripts,
     processes: Processes,
     stop: asyncio.Event,
-) -> tuple[list[Blueprint], Mapping[str, Mapping[str, Command]]]:
-    """The resources over HTTP, and the commands over the bus, by kind and verb."""
+) -> tuple[Mapping[str, list[Operation]], list[Blueprint]]:
+    """The operations by resource, and what there is over HTTP besides."""
     engine, alerting = Engine(bus), Alerting(bus, lambda: state.position)
     recorder_reads = RecorderReads(recorder_state)
     recording_commands = RecordingCommands(bus, state, recorder_state, scripts, config.nats.replicas)
-    replay_commands = ReplayCommands(bus, state, recorder_state)
-    task_commands, task_reads = TaskCommands(bus, state, scripts), TaskReads(state, scripts, engine, recorder_reads)
-    template_commands, template_reads = TemplateCommands(bus, state, scripts), TemplateReads(state, scripts)
-    operations = Operations(processes, engine)
-    figures = Figures(bus, state, scripts, processes, engine, alerting, config.hostname)
-    resources = [
+    server = Operations(processes, engine)
+    shown = Figures(bus, state, scripts, processes, engine, alerting, config.hostname)
+    task_reads = TaskReads(state, scripts, engine, recorder_reads)
+    operations = {
+        "tasks": tasks.operations(TaskCommands(bus, state, scripts), task_reads),
+        "templates": templates.operations(TemplateCommands(bus, state, scripts), TemplateReads(state, scripts)),
+        "topics": topics.operations(alerting),
+        "recordings": recordings.operations(recording_commands, recorder_reads),
+        "replays": replays.operations(ReplayCommands(bus, state, recorder_state), recorder_reads),
+        "loglevel": loglevel.operations(server),
+        "sideload": sideload.operations(server),
+        "subscriptions": subscriptions.operations(),
+        "storage": storage.operations(server),
+        "figures": figures.operations(shown),
+    }
+    besides = [
         ping.blueprint(),
         routes.blueprint(),
-        tasks.blueprint(task_commands, task_reads),
-        templates.blueprint(template_commands, template_reads),
-        topics.blueprint(alerting),
-        recordings.blueprint(recording_commands, recorder_reads),
-        replays.blueprint(replay_commands, recorder_reads),
-        loglevel.blueprint(operations),
+        recordings.files(recording_commands, recorder_reads),
         logs.blueprint(processes, stop),
-        sideload.blueprint(operations),
-        subscriptions.blueprint(),
-        storage.blueprint(operations, bus),
-        figures_resource.blueprint(figures),
+        storage.backup(bus),
+        figures.metrics(shown),
         pprof.blueprint(processes),
+        documents.blueprint(chain.from_iterable(operations.values()), ROUTES),
     ]
-    verbs = {
-        "task": task_verbs(task_commands, task_reads),
-        "template": template_verbs(template_commands, template_reads),
-        "recording": recording_verbs(recording_commands, recorder_reads),
-        "replay": replay_verbs(replay_commands, recorder_reads),
-        **operation_verbs(operations, figures),
-    }
-    return resources, verbs
+    return operations, besides

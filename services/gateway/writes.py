@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
+from schemas.api.operations import WriteSchema
 from schemas.config import Config
 from services import log as logs
 from services.bus.connection import Bus
@@ -22,12 +23,29 @@ from services.bus.subjects import escape, write_subject
 from services.engine.lineprotocol.validate import check
 from services.gateway.answers import RETRY_AFTER_SECONDS, Answer
 from services.gateway.cut import LineTooLong, cut
-from services.gateway.write_request import WriteRequest
+from services.gateway.operation import Description
+from services.gateway.write_request import WRITE_PATHS, WriteRequest
 
 ReadBody = Callable[[int], Awaitable[bytes]]
 """Reads a request's body whole. Raises Gone, and Refused where it is larger than so many bytes."""
 
 PRECISIONS = frozenset({"n", "u", "ms", "s", "m", "h"})
+
+ROUTES = [
+    (
+        "POST",
+        path,
+        Description(
+            about="Write points, in line protocol. 204 once they are stored; mistakes are told in plain text.",
+            parameters=WriteSchema,
+            body="text/plain",
+            answers={204: None},
+            errors=(400, 413),
+        ),
+    )
+    for path in sorted(WRITE_PATHS)
+]
+"""What the documents say of it."""
 
 _HEADER_ROOM = 2048
 _LONG_KEY = 128

@@ -1,23 +1,28 @@
-"""The resource /loglevel over HTTP."""
+"""The resource /loglevel."""
 
 from __future__ import annotations
 
-from quart import Blueprint, Response
-
-from services.gateway.answers import answer, refusal_answer
+from schemas.api.operations import LogLevelSchema
 from services.gateway.commands.operations import Operations
-from services.gateway.commands.refusal import Refusal
-from services.gateway.resources.bodies import json_body
+from services.gateway.operation import Operation, Question, Reply
 
 
-def blueprint(operations: Operations) -> Blueprint:
-    """The route."""
-    routes = Blueprint("loglevel", __name__)
+def operations(commands: Operations) -> list[Operation]:
+    """Setting the level."""
 
-    @routes.post("/loglevel")
-    async def set_level() -> Response:
-        await operations.set_level(await json_body())
-        return answer(204)
+    async def update(asked: Question) -> Reply:
+        await commands.set_level(asked.body)
+        return 204, None
 
-    routes.register_error_handler(Refusal, refusal_answer)
-    return routes
+    return [
+        Operation(
+            kind="loglevel",
+            verb="update",
+            method="POST",
+            path="/loglevel",
+            about="Have all processes log from a level up.",
+            body=LogLevelSchema,
+            answers={204: None},
+            run=update,
+        )
+    ]

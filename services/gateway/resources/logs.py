@@ -9,8 +9,10 @@ from collections.abc import AsyncIterator, Mapping
 import orjson
 from quart import Blueprint, Response, request
 
-from services.gateway.answers import PREVIEW, refusal_answer
+from services.gateway.answers import PREVIEW
 from services.gateway.commands.refusal import Refusal
+from services.gateway.operation import Description
+from services.gateway.over_http import described, new_blueprint
 from services.gateway.processes import Processes
 
 _LEVELS = ("debug", "info", "warn", "error")
@@ -21,9 +23,15 @@ _ESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
 
 def blueprint(processes: Processes, stop: asyncio.Event) -> Blueprint:
     """The route. stop: ends all streams."""
-    routes = Blueprint("logs", __name__, url_prefix=PREVIEW)
+    routes = new_blueprint("logs", PREVIEW)
 
     @routes.get("/logs")
+    @described(
+        Description(
+            about="The log lines of all processes from now on; each parameter is a key and the value it must have.",
+            answers={200: "application/logfmt"},
+        )
+    )
     async def stream() -> Response:
         """Each parameter is a key that a line must have with that value; `lvl=info+` is that level and those above."""
         wanted: dict[str, str] = {}
@@ -37,7 +45,6 @@ def blueprint(processes: Processes, stop: asyncio.Event) -> Blueprint:
         response.timeout = None
         return response
 
-    routes.register_error_handler(Refusal, refusal_answer)
     return routes
 
 

@@ -12,12 +12,16 @@ from typing import Any
 
 from quart import Blueprint, Response, request
 
-from services.gateway.answers import refusal_answer
+from schemas.api.operations import HeapSchema, ProfileSchema
+from services.gateway.answers import BASE
 from services.gateway.commands.refusal import Refusal
+from services.gateway.operation import Description
+from services.gateway.over_http import described, new_blueprint
 from services.gateway.pprof import Sample, encode
 from services.gateway.processes import Processes
 
 _MOST_SECONDS = 300.0
+_PPROF = "application/octet-stream"
 _INDEX = """<html><head><title>/debug/pprof/</title></head><body>
 <p>Profiles of all processes:</p><ul>
 <li><a href="profile?seconds=10">profile</a>: CPU time, sampled for 10 s (<a href="profile?seconds=10&debug=1">text</a>)
@@ -29,34 +33,44 @@ _INDEX = """<html><head><title>/debug/pprof/</title></head><body>
 
 def blueprint(processes: Processes) -> Blueprint:
     """The routes."""
-    routes = Blueprint("pprof", __name__, url_prefix="/kapacitor/v1/debug/pprof")
+    routes = new_blueprint("pprof", f"{BASE}/debug/pprof")
 
     @routes.get("/")
+    @described(Description(about="What profiles there are.", answers={200: "text/html"}, errors=()))
     async def index() -> Response:
         return Response(_INDEX, 200, content_type="text/html; charset=utf-8")
 
     @routes.get("/profile")
+    @described(
+        Description(
+            about="CPU time of all processes by stack.",
+            parameters=ProfileSchema,
+            answers={200: _PPROF},
+        )
+    )
     async def profile() -> Response:
         seconds = _seconds()
         found = list(_merged(await processes.ask("profile", {"seconds": seconds}, seconds)))
         return _answer([("samples", "count"), ("cpu", "nanoseconds")], found, seconds)
 
     @routes.get("/heap")
+    @described(Description(about="Objects and bytes by type.", parameters=HeapSchema, answers={200: _PPROF}, errors=()))
     async def heap() -> Response:
         found = list(_merged(await processes.ask("heap", {}, 10.0)))
         return _answer([("inuse_objects", "count"), ("inuse_space", "bytes")], found, 0.0)
 
     @routes.get("/goroutine")
+    @described(Description(about="Stacks of threads and coroutines.", answers={200: "text/plain"}, errors=()))
     async def goroutine() -> Response:
         answers = await processes.ask("stacks")
         text = "\n".join(f"=== {_name(one)}\n\n{one['text']}" for one in sorted(answers, key=_name))
         return Response(text, 200, content_type="text/plain; charset=utf-8")
 
     @routes.get("/cmdline")
+    @described(Description(about="How the gateway was started.", answers={200: "text/plain"}, errors=()))
     async def cmdline() -> Response:
         return Response("\0".join(sys.argv), 200, content_type="text/plain; charset=utf-8")
 
-    routes.register_error_handler(Refusal, refusal_answer)
     return routes
 
 
@@ -83,7 +97,7 @@ def _answer(kinds: list[tuple[str, str]], samples: list[Sample], seconds: float)
         ordered = sorted(samples, key=lambda sample: -sample[1][-1])
         lines = [f"{';'.join(str(frame[0]) for frame in frames)} {values[-1]}\n" for frames, values in ordered]
         return Response("".join(lines), 200, content_type="text/plain; charset=utf-8")
-    response = Response(encode(kinds, samples, seconds), 200, content_type="application/octet-stream")
+    response = Response(encode(kinds, samples, seconds), 200, content_type=_PPROF)
     response.headers["Content-Disposition"] = 'attachment; filename="profile.pb.gz"'
     return response
 

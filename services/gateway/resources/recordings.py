@@ -1,56 +1,145 @@
-"""The resource /recordings over HTTP."""
+"""The resource /recordings."""
 
 from __future__ import annotations
 
 from quart import Blueprint, Response, request
 
-from services.gateway.answers import answer, refusal_answer
+from schemas.api.recording import (
+    ImportRecordingSchema,
+    ListSchema,
+    RecordBatchSchema,
+    RecordingListSchema,
+    RecordingSchema,
+    RecordQuerySchema,
+    RecordStreamSchema,
+)
+from services.gateway.answers import answer
 from services.gateway.commands.recorder_reads import RecorderReads
 from services.gateway.commands.recordings import RecordingCommands
-from services.gateway.commands.refusal import Refusal
-from services.gateway.resources.bodies import id_of, json_body, list_parameters
+from services.gateway.operation import Description, Operation, Question, Reply
+from services.gateway.over_http import described, new_blueprint
 
 _FILE = "application/gzip"
 
 
-def blueprint(commands: RecordingCommands, reads: RecorderReads) -> Blueprint:
-    """The routes."""
-    routes = Blueprint("recordings", __name__)
+def operations(commands: RecordingCommands, reads: RecorderReads) -> list[Operation]:
+    """What can be done with recordings, but for the files, which come and go over HTTP alone."""
 
-    @routes.get("/recordings")
-    async def list_recordings() -> Response:
-        return answer(200, await reads.list("recording", list_parameters()))
+    async def stream(asked: Question) -> Reply:
+        return 201, reads.new("recording", await commands.stream(asked.body))
 
-    @routes.post("/recordings/stream")
-    async def record_stream() -> Response:
-        return answer(201, reads.new("recording", await commands.stream(await json_body())))
+    async def batch(asked: Question) -> Reply:
+        return 201, reads.new("recording", await commands.batch(asked.body))
 
-    @routes.post("/recordings/batch")
-    async def record_batch() -> Response:
-        return answer(201, reads.new("recording", await commands.batch(await json_body())))
+    async def query(asked: Question) -> Reply:
+        return 201, reads.new("recording", await commands.query(asked.body))
 
-    @routes.post("/recordings/query")
-    async def record_query() -> Response:
-        return answer(201, reads.new("recording", await commands.query(await json_body())))
+    async def delete(asked: Question) -> Reply:
+        await commands.delete(asked.id)
+        return 204, None
+
+    async def get(asked: Question) -> Reply:
+        return await reads.recording(asked.id)
+
+    async def list_(asked: Question) -> Reply:
+        return 200, await reads.list("recording", asked.parameters)
+
+    return [
+        Operation(
+            kind="recording",
+            verb="list",
+            method="GET",
+            path="/recordings",
+            about="Recordings, the newest first.",
+            parameters=ListSchema,
+            answers={200: RecordingListSchema},
+            run=list_,
+        ),
+        Operation(
+            kind="recording",
+            verb="stream",
+            method="POST",
+            path="/recordings/stream",
+            about="Record what a task's databases are written.",
+            body=RecordStreamSchema,
+            answers={201: RecordingSchema},
+            errors=(400, 404, 500),
+            run=stream,
+        ),
+        Operation(
+            kind="recording",
+            verb="batch",
+            method="POST",
+            path="/recordings/batch",
+            about="Record what a task's queries give.",
+            body=RecordBatchSchema,
+            answers={201: RecordingSchema},
+            errors=(400, 404, 500),
+            run=batch,
+        ),
+        Operation(
+            kind="recording",
+            verb="query",
+            method="POST",
+            path="/recordings/query",
+            about="Record what one query gives.",
+            body=RecordQuerySchema,
+            answers={201: RecordingSchema},
+            errors=(400, 404, 500),
+            run=query,
+        ),
+        Operation(
+            kind="recording",
+            verb="get",
+            method="GET",
+            path="/recordings/{id}",
+            noun="recording",
+            about="A recording; 202 while it is made. 500: there is none.",
+            answers={200: RecordingSchema, 202: RecordingSchema},
+            errors=(400, 500),
+            run=get,
+        ),
+        Operation(
+            kind="recording",
+            verb="delete",
+            method="DELETE",
+            path="/recordings/{id}",
+            noun="recording",
+            about="Delete a recording; no error where there is none.",
+            answers={204: None},
+            run=delete,
+        ),
+    ]
+
+
+def files(commands: RecordingCommands, reads: RecorderReads) -> Blueprint:
+    """Bringing and fetching a recording's file."""
+    routes = new_blueprint("recording_files")
 
     @routes.post("/recordings/import")
-    async def import_recording() -> Response:
+    @described(
+        Description(
+            about="Make a recording of a file as Kapacitor keeps it (.srpl).",
+            parameters=ImportRecordingSchema,
+            body=_FILE,
+            answers={201: RecordingSchema},
+        )
+    )
+    async def bring() -> Response:
         file = await request.get_data(cache=False, as_text=False, parse_form_data=False)
         record = await commands.take_in(request.args.to_dict(), file)
         return answer(201, reads.new("recording", record))
 
-    @routes.get("/recordings/<rest:path>")
-    async def get_recording(path: str) -> Response:
-        id, slash, what = id_of(path, "recording").partition("/")
-        if slash and what == "file":
-            name = {"Content-Disposition": f'attachment; filename="{id}.srpl"'}
-            return Response(await reads.export(id), 200, content_type=_FILE, headers=name)
-        return answer(*await reads.recording(path))
+    @routes.get("/recordings/<id>/file")
+    @described(
+        Description(
+            about="A recording of a stream as Kapacitor keeps it (.srpl). 409: it is still being made.",
+            answers={200: _FILE},
+            errors=(400, 404, 409),
+        )
+    )
+    async def fetch(id: str) -> Response:
+        name = {"Content-Disposition": f'attachment; filename="{id}.srpl"'}
+        return Response(await reads.export(id), 200, content_type=_FILE, headers=name)
 
-    @routes.delete("/recordings/<rest:id>")
-    async def delete_recording(id: str) -> Response:
-        await commands.delete(id_of(id, "recording"))
-        return answer(204)
-
-    routes.register_error_handler(Refusal, refusal_answer)
     return routes

@@ -1,44 +1,99 @@
-"""The resource /replays over HTTP."""
+"""The resource /replays."""
 
 from __future__ import annotations
 
-from quart import Blueprint, Response
-
-from services.gateway.answers import answer, refusal_answer
+from schemas.api.recording import ListSchema
+from schemas.api.replay import CreateReplaySchema, ReplayBatchSchema, ReplayListSchema, ReplayQuerySchema, ReplaySchema
 from services.gateway.commands.recorder_reads import RecorderReads
-from services.gateway.commands.refusal import Refusal
 from services.gateway.commands.replays import ReplayCommands
-from services.gateway.resources.bodies import id_of, json_body, list_parameters
+from services.gateway.operation import Operation, Question, Reply
 
 
-def blueprint(commands: ReplayCommands, reads: RecorderReads) -> Blueprint:
-    """The routes."""
-    routes = Blueprint("replays", __name__)
+def operations(commands: ReplayCommands, reads: RecorderReads) -> list[Operation]:
+    """What can be done with replays."""
 
-    @routes.get("/replays")
-    async def list_replays() -> Response:
-        return answer(200, await reads.list("replay", list_parameters()))
+    async def create(asked: Question) -> Reply:
+        return 201, reads.new("replay", await commands.create(asked.body))
 
-    @routes.post("/replays")
-    async def create_replay() -> Response:
-        return answer(201, reads.new("replay", await commands.create(await json_body())))
+    async def batch(asked: Question) -> Reply:
+        return 201, reads.new("replay", await commands.batch(asked.body))
 
-    @routes.post("/replays/batch")
-    async def replay_batch() -> Response:
-        return answer(201, reads.new("replay", await commands.batch(await json_body())))
+    async def query(asked: Question) -> Reply:
+        return 201, reads.new("replay", await commands.query(asked.body))
 
-    @routes.post("/replays/query")
-    async def replay_query() -> Response:
-        return answer(201, reads.new("replay", await commands.query(await json_body())))
+    async def delete(asked: Question) -> Reply:
+        await commands.delete(asked.id)
+        return 204, None
 
-    @routes.get("/replays/<rest:id>")
-    async def get_replay(id: str) -> Response:
-        return answer(*await reads.replay(id_of(id, "replay")))
+    async def get(asked: Question) -> Reply:
+        return await reads.replay(asked.id)
 
-    @routes.delete("/replays/<rest:id>")
-    async def delete_replay(id: str) -> Response:
-        await commands.delete(id_of(id, "replay"))
-        return answer(204)
+    async def list_(asked: Question) -> Reply:
+        return 200, await reads.list("replay", asked.parameters)
 
-    routes.register_error_handler(Refusal, refusal_answer)
-    return routes
+    return [
+        Operation(
+            kind="replay",
+            verb="list",
+            method="GET",
+            path="/replays",
+            about="Replays, the newest first.",
+            parameters=ListSchema,
+            answers={200: ReplayListSchema},
+            run=list_,
+        ),
+        Operation(
+            kind="replay",
+            verb="create",
+            method="POST",
+            path="/replays",
+            about="Run an instance of a task on a recording.",
+            body=CreateReplaySchema,
+            answers={201: ReplaySchema},
+            errors=(400, 404, 500),
+            run=create,
+        ),
+        Operation(
+            kind="replay",
+            verb="batch",
+            method="POST",
+            path="/replays/batch",
+            about="Run an instance of a task on what its queries give for a time.",
+            body=ReplayBatchSchema,
+            answers={201: ReplaySchema},
+            errors=(400, 404, 500),
+            run=batch,
+        ),
+        Operation(
+            kind="replay",
+            verb="query",
+            method="POST",
+            path="/replays/query",
+            about="Run an instance of a task on what one query gives.",
+            body=ReplayQuerySchema,
+            answers={201: ReplaySchema},
+            errors=(400, 404, 500),
+            run=query,
+        ),
+        Operation(
+            kind="replay",
+            verb="get",
+            method="GET",
+            path="/replays/{id}",
+            noun="replay",
+            about="A replay; 202 while it runs.",
+            answers={200: ReplaySchema, 202: ReplaySchema},
+            errors=(400, 404),
+            run=get,
+        ),
+        Operation(
+            kind="replay",
+            verb="delete",
+            method="DELETE",
+            path="/replays/{id}",
+            noun="replay",
+            about="Delete a replay, stopping it; no error where there is none.",
+            answers={204: None},
+            run=delete,
+        ),
+    ]

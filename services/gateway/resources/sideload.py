@@ -1,22 +1,27 @@
-"""The resource /sideload over HTTP."""
+"""The resource /sideload."""
 
 from __future__ import annotations
 
-from quart import Blueprint, Response
-
-from services.gateway.answers import answer, refusal_answer
 from services.gateway.commands.operations import Operations
-from services.gateway.commands.refusal import Refusal
+from services.gateway.operation import Operation, Question, Reply
 
 
-def blueprint(operations: Operations) -> Blueprint:
-    """The route."""
-    routes = Blueprint("sideload", __name__)
+def operations(commands: Operations) -> list[Operation]:
+    """Reading anew."""
 
-    @routes.post("/sideload/reload")
-    async def reload() -> Response:
-        await operations.reload_sideload()
-        return answer(204)
+    async def reload(asked: Question) -> Reply:
+        await commands.reload_sideload()
+        return 204, None
 
-    routes.register_error_handler(Refusal, refusal_answer)
-    return routes
+    return [
+        Operation(
+            kind="sideload",
+            verb="reload",
+            method="POST",
+            path="/sideload/reload",
+            about="Have all workers read anew what sideload nodes look up. 500: a source cannot be read.",
+            answers={204: None},
+            errors=(500,),
+            run=reload,
+        )
+    ]

@@ -1,4 +1,4 @@
-"""The resource /storage over HTTP."""
+"""The resource /storage."""
 
 from __future__ import annotations
 
@@ -6,42 +6,72 @@ from collections.abc import AsyncIterator
 
 from quart import Blueprint, Response
 
+from schemas.api.operations import StorageActionSchema, StoreListSchema
 from services.bus.connection import Bus
 from services.bus.errors import BusError
-from services.gateway.answers import answer, refusal_answer
 from services.gateway.commands.operations import Operations
 from services.gateway.commands.refusal import Refusal
-from services.gateway.resources.bodies import json_body
+from services.gateway.operation import Description, Operation, Question, Reply
+from services.gateway.over_http import described, new_blueprint
+
+_BACKUP = "application/octet-stream"
 
 
-def blueprint(operations: Operations, bus: Bus) -> Blueprint:
-    """The routes."""
-    routes = Blueprint("storage", __name__)
+def operations(commands: Operations) -> list[Operation]:
+    """What can be done with stores."""
 
-    @routes.get("/storage/stores")
-    async def list_stores() -> Response:
-        return answer(200, operations.stores())
+    async def list_(asked: Question) -> Reply:
+        return 200, commands.stores()
 
-    @routes.post("/storage/stores/<rest:name>")
-    async def change_store(name: str) -> Response:
-        operations.change_store(name, await json_body())
-        return answer(204)
+    async def update(asked: Question) -> Reply:
+        commands.change_store(asked.id, asked.body)
+        return 204, None
+
+    return [
+        Operation(
+            kind="storage",
+            verb="list",
+            method="GET",
+            path="/storage/stores",
+            about="What is stored.",
+            answers={200: StoreListSchema},
+            errors=(),
+            run=list_,
+        ),
+        Operation(
+            kind="storage",
+            verb="update",
+            method="POST",
+            path="/storage/stores/{id}",
+            about="Rebuild a store's indexes; there are none that could be out of date.",
+            body=StorageActionSchema,
+            answers={204: None},
+            errors=(400, 404),
+            run=update,
+        ),
+    ]
+
+
+def backup(bus: Bus) -> Blueprint:
+    """Copying all of it."""
+    routes = new_blueprint("backup")
 
     @routes.get("/storage/backup")
-    async def backup() -> Response:
-        """Everything that the bus keeps, for `tickbus restore`."""
+    @described(
+        Description(about="All that the bus keeps, for `tickbus restore`.", answers={200: _BACKUP}, errors=()),
+    )
+    async def copy() -> Response:
         pieces = bus.backup()
         try:
             first = await anext(pieces)
             second = await anext(pieces)
         except BusError as error:
             raise Refusal(503, f"the bus cannot be copied: {error}") from error
-        response = Response(_all(first, second, pieces), 200, content_type="application/octet-stream")
+        response = Response(_all(first, second, pieces), 200, content_type=_BACKUP)
         response.headers["Content-Disposition"] = 'attachment; filename="tickbus.backup"'
         response.timeout = None
         return response
 
-    routes.register_error_handler(Refusal, refusal_answer)
     return routes
 
 

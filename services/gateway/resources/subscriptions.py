@@ -1,4 +1,4 @@
-"""The resource /subscriptions over HTTP.
+"""The resource /subscriptions.
 
 Kapacitor has InfluxDB send it writes by subscriptions that it makes there. Nothing is subscribed to here: InfluxDB, or
 whoever writes, is given the address of /write or of the bus.
@@ -6,17 +6,24 @@ whoever writes, is given the address of /write or of the bus.
 
 from __future__ import annotations
 
-from quart import Blueprint, Response
-
-from services.gateway.answers import answer
+from services.gateway.operation import Operation, Question, Reply
 
 
-def blueprint() -> Blueprint:
-    """The route."""
-    routes = Blueprint("subscriptions", __name__)
+def operations() -> list[Operation]:
+    """Synchronising."""
 
-    @routes.post("/subscriptions")
-    async def synchronise() -> Response:
-        return answer(204)
+    async def synchronise(asked: Question) -> Reply:
+        return 204, None
 
-    return routes
+    return [
+        Operation(
+            kind="subscription",
+            verb="synchronise",
+            method="POST",
+            path="/subscriptions",
+            about="Of no effect: tickbus makes no subscriptions.",
+            answers={204: None},
+            errors=(),
+            run=synchronise,
+        )
+    ]

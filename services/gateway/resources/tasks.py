@@ -1,47 +1,109 @@
-"""The resource /tasks over HTTP."""
+"""The resource /tasks."""
 
 from __future__ import annotations
 
-from quart import Blueprint, Response, request
-
-from services.gateway.answers import answer, refusal_answer
-from services.gateway.commands.refusal import Refusal
+from schemas.api.task import (
+    CreateTaskSchema,
+    EndpointSchema,
+    GetTaskSchema,
+    ListTasksSchema,
+    TaskListSchema,
+    TaskSchema,
+    UpdateTaskSchema,
+)
 from services.gateway.commands.task_reads import TaskReads
 from services.gateway.commands.tasks import TaskCommands
-from services.gateway.resources.bodies import id_of, json_body, list_parameters
+from services.gateway.operation import Operation, Question, Reply
 
 
-def blueprint(commands: TaskCommands, reads: TaskReads) -> Blueprint:
-    """The routes."""
-    routes = Blueprint("tasks", __name__)
+def operations(commands: TaskCommands, reads: TaskReads) -> list[Operation]:
+    """What can be done with tasks."""
 
-    @routes.get("/tasks")
-    async def list_tasks() -> Response:
-        return answer(200, await reads.list(list_parameters()))
+    async def create(asked: Question) -> Reply:
+        return 200, await reads.show(await commands.create(asked.body))
 
-    @routes.post("/tasks")
-    async def create_task() -> Response:
-        return answer(200, await reads.show(await commands.create(await json_body())))
-
-    @routes.get("/tasks/<rest:path>")
-    async def get_task(path: str) -> Response:
-        id, slash, endpoint = id_of(path, "task").partition("/")
-        if slash:
-            return answer(*await reads.endpoint(id, endpoint))
-        return answer(200, await reads.get(id, request.args.to_dict()))
-
-    @routes.patch("/tasks/<rest:id>")
-    async def update_task(id: str) -> Response:
-        before, record = await commands.update(id_of(id, "task"), await json_body())
-        shown = await reads.show(record)
+    async def update(asked: Question) -> Reply:
+        before, record = await commands.update(asked.id, asked.body)
         # What was wrong before the change is still told once, as Kapacitor 1.5.7 does.
-        shown["error"] = before["error"]
-        return answer(200, shown)
+        return 200, await reads.show(record) | {"error": before["error"]}
 
-    @routes.delete("/tasks/<rest:id>")
-    async def delete_task(id: str) -> Response:
-        await commands.delete(id_of(id, "task"))
-        return answer(204)
+    async def delete(asked: Question) -> Reply:
+        await commands.delete(asked.id)
+        return 204, None
 
-    routes.register_error_handler(Refusal, refusal_answer)
-    return routes
+    async def get(asked: Question) -> Reply:
+        return 200, await reads.get(asked.id, asked.parameters)
+
+    async def endpoint(asked: Question) -> Reply:
+        return await reads.endpoint(asked.id, asked.names["endpoint"])
+
+    async def list_(asked: Question) -> Reply:
+        return 200, await reads.list(asked.parameters)
+
+    return [
+        Operation(
+            kind="task",
+            verb="list",
+            method="GET",
+            path="/tasks",
+            about="Tasks, in the order of the bytes of their ids.",
+            parameters=ListTasksSchema,
+            answers={200: TaskListSchema},
+            run=list_,
+        ),
+        Operation(
+            kind="task",
+            verb="create",
+            method="POST",
+            path="/tasks",
+            about="Define a task, and run it if it is to be enabled. 500: it is there, but cannot start.",
+            body=CreateTaskSchema,
+            answers={200: TaskSchema},
+            errors=(400, 500),
+            run=create,
+        ),
+        Operation(
+            kind="task",
+            verb="get",
+            method="GET",
+            path="/tasks/{id}",
+            noun="task",
+            about="A task.",
+            parameters=GetTaskSchema,
+            answers={200: TaskSchema},
+            errors=(400, 404),
+            run=get,
+        ),
+        Operation(
+            kind="task",
+            verb="endpoint",
+            method="GET",
+            path="/tasks/{id}/{endpoint}",
+            about="What an httpOut node of a task shows. 500: a value that JSON cannot hold.",
+            answers={200: EndpointSchema},
+            errors=(404, 500),
+            run=endpoint,
+        ),
+        Operation(
+            kind="task",
+            verb="update",
+            method="PATCH",
+            path="/tasks/{id}",
+            noun="task",
+            about="Change, enable or disable a task. 500: it cannot start, or the new id is taken.",
+            body=UpdateTaskSchema,
+            answers={200: TaskSchema},
+            errors=(400, 404, 500),
+            run=update,
+        ),
+        Operation(
+            kind="task",
+            verb="delete",
+            method="DELETE",
+            path="/tasks/{id}",
+            noun="task",
+            about="Delete a task and stop it; no error where there is none.",
+            answers={204: None},
+            run=delete,
+        ),
+    ]

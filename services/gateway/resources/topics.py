@@ -1,75 +1,137 @@
-"""The resource /alerts/topics over HTTP: topics and their events."""
+"""The resource /alerts/topics: topics and their events."""
 
 from __future__ import annotations
 
 import posixpath
 from typing import Any
 
-from quart import Blueprint, Response, request
-
 from grammar.gotemplate.strconv import quote
+from schemas.api.topic import (
+    EventListSchema,
+    EventSchema,
+    HandlerListSchema,
+    ListEventsSchema,
+    ListHandlersSchema,
+    ListTopicsSchema,
+    TopicListSchema,
+    TopicSchema,
+)
 from schemas.events.alerts import LEVELS
 from services.gateway.alerting import Alerting
-from services.gateway.answers import BASE, answer, refusal_answer
+from services.gateway.answers import BASE
 from services.gateway.commands.refusal import Refusal
 from services.gateway.glob import compile_glob
+from services.gateway.operation import Operation, Question, Reply
 
 _TOPICS = f"{BASE}/alerts/topics"
 _MALFORMED = compile_glob("[")
 
 
-def blueprint(alerting: Alerting) -> Blueprint:
-    """The routes."""
-    routes = Blueprint("topics", __name__)
+def operations(alerting: Alerting) -> list[Operation]:
+    """What can be asked of topics and their events."""
 
-    @routes.get("/alerts/topics")
-    async def list_topics() -> Response:
-        fits = _pattern()
-        least = LEVELS.index(_min_level())
+    async def list_(asked: Question) -> Reply:
+        fits = _pattern(asked)
+        least = LEVELS.index(_min_level(asked))
         found = [t for t in await alerting.topics() if LEVELS.index(t["level"]) >= least]
         topics = [_topic(t) for t in found if fits is None or fits.fullmatch(t["id"])]
-        return answer(200, {"link": _link(_requested()), "topics": topics})
+        return 200, {"link": _link(asked.link), "topics": topics}
 
-    @routes.get("/alerts/topics/<rest:path>")
-    async def get_topic(path: str) -> Response:
-        topic, _, rest = path.partition("/")
-        what, slash, id = rest.partition("/")
-        if what == "events" and slash and id:
-            return answer(200, await _one_event(alerting, topic, id))
-        if what == "events":
-            return answer(200, await _events(alerting, topic))
-        if rest == "handlers":
-            _pattern()
-            return answer(200, {"link": _link(_requested()), "topic": topic, "handlers": []})
+    async def get(asked: Question) -> Reply:
+        topic = asked.id.partition("/")[0]
         found = await alerting.topic(topic)
         if found is None:
             raise Refusal(404, f"unknown topic: {quote(topic)}")
-        return answer(200, _topic(found))
+        return 200, _topic(found)
 
-    @routes.delete("/alerts/topics/<rest:topic>")
-    async def delete_topic(topic: str) -> Response:
-        if "/" not in topic:
-            await alerting.delete(topic)
-        return answer(204)
+    async def delete(asked: Question) -> Reply:
+        if "/" not in asked.id:
+            await alerting.delete(asked.id)
+        return 204, None
 
-    routes.register_error_handler(Refusal, refusal_answer)
-    return routes
+    async def events(asked: Question) -> Reply:
+        topic = asked.names["topic"]
+        found = await alerting.events(topic, _min_level(asked))
+        if found is None:
+            raise Refusal(500, f"failed to get topic events: unknown topic {quote(topic)}")
+        shown = [_event(topic, event) for event in found]
+        return 200, {"link": _link(_path(topic, "events")), "topic": topic, "events": shown}
 
+    async def event(asked: Question) -> Reply:
+        topic, id = asked.names["topic"], asked.id
+        if not id:
+            return await events(asked)
+        found = await alerting.event(topic, id)
+        if found is None:
+            raise Refusal(404, f"unknown event {quote(id)} in topic {quote(topic)}")
+        return 200, _event(topic, found)
 
-async def _events(alerting: Alerting, topic: str) -> dict[str, Any]:
-    least = _min_level()
-    found = await alerting.events(topic, least)
-    if found is None:
-        raise Refusal(500, f"failed to get topic events: unknown topic {quote(topic)}")
-    events = [_event(topic, event) for event in found]
-    return {"link": _link(_path(topic, "events")), "topic": topic, "events": events}
+    async def handlers(asked: Question) -> Reply:
+        _pattern(asked)
+        return 200, {"link": _link(asked.link), "topic": asked.names["topic"], "handlers": []}
 
-
-async def _one_event(alerting: Alerting, topic: str, id: str) -> dict[str, Any]:
-    found = await alerting.event(topic, id)
-    if found is None:
-        raise Refusal(404, f"unknown event {quote(id)} in topic {quote(topic)}")
-    return _event(topic, found)
+    return [
+        Operation(
+            kind="topic",
+            verb="list",
+            method="GET",
+            path="/alerts/topics",
+            about="Topics, by id.",
+            parameters=ListTopicsSchema,
+            answers={200: TopicListSchema},
+            run=list_,
+        ),
+        Operation(
+            kind="topic",
+            verb="get",
+            method="GET",
+            path="/alerts/topics/{id}",
+            about="A topic.",
+            answers={200: TopicSchema},
+            errors=(404,),
+            run=get,
+        ),
+        Operation(
+            kind="topic",
+            verb="delete",
+            method="DELETE",
+            path="/alerts/topics/{id}",
+            about="Forget a topic's events; no error where there is none.",
+            answers={204: None},
+            run=delete,
+        ),
+        Operation(
+            kind="topic",
+            verb="events",
+            method="GET",
+            path="/alerts/topics/{topic}/events",
+            about="The last event of each id in a topic. 500: there is no such topic.",
+            parameters=ListEventsSchema,
+            answers={200: EventListSchema},
+            errors=(400, 500),
+            run=events,
+        ),
+        Operation(
+            kind="topic",
+            verb="event",
+            method="GET",
+            path="/alerts/topics/{topic}/events/{id}",
+            about="The last event of an id in a topic.",
+            answers={200: EventSchema},
+            errors=(404, 500),
+            run=event,
+        ),
+        Operation(
+            kind="handler",
+            verb="list",
+            method="GET",
+            path="/alerts/topics/{topic}/handlers",
+            about="The handlers of a topic.",
+            parameters=ListHandlersSchema,
+            answers={200: HandlerListSchema},
+            run=handlers,
+        ),
+    ]
 
 
 def _topic(shown: dict[str, Any]) -> dict[str, Any]:
@@ -96,14 +158,8 @@ def _path(*names: str) -> str:
     return posixpath.normpath("/".join((_TOPICS, *names)))
 
 
-def _requested() -> str:
-    """The URL as it was asked for, under the usual base."""
-    query = request.query_string.decode("latin-1")
-    return request.path + (f"?{query}" if query else "")
-
-
-def _pattern() -> Any:
-    pattern = request.args.get("pattern", "")
+def _pattern(asked: Question) -> Any:
+    pattern = _text(asked, "pattern")
     if not pattern:
         return None
     compiled = compile_glob(pattern)
@@ -112,12 +168,19 @@ def _pattern() -> Any:
     return compiled
 
 
-def _min_level() -> str:
+def _min_level(asked: Question) -> str:
     """A level by its beginning, in any case, as Kapacitor 1.5.7 reads it; none is OK."""
-    given = request.args.get("min-level", "").upper()
+    given = _text(asked, "min-level").upper()
     together = "".join(LEVELS)
     at = together.find(given)
     for level in LEVELS:
         if at == together.index(level):
             return level
     raise Refusal(400, f"unknown alert level '{given}'")
+
+
+def _text(asked: Question, name: str) -> str:
+    given = asked.parameters.get(name, "") if isinstance(asked.parameters, dict) else ""
+    if not isinstance(given, str):
+        raise Refusal(400, f"invalid {name} parameter: must be a string")
+    return given
