@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, fields, pre_load
+from marshmallow import EXCLUDE, Schema, fields, pre_load, validate
 
 from schemas.api.task import LinkSchema
 
@@ -36,13 +36,22 @@ class HandlerRequestSchema(Schema):
         return {k: v for k, v in data.items() if v is not None} if isinstance(data, dict) else data
 
 
+class PatchOperationSchema(Schema):
+    """One operation of a JSON patch (RFC 6902) of a handler."""
+
+    op = fields.String(required=True, validate=validate.OneOf(("add", "remove", "replace", "move", "copy", "test")))
+    path = fields.String(required=True, metadata={"doc": "Of what is to change: /match, /options/url."})
+    value = fields.Raw(allow_none=True, metadata={"doc": "What it becomes."})
+    from_ = fields.String(data_key="from", metadata={"doc": "Where it comes from, on move and copy."})
+
+
 class ListHandlersSchema(Schema):
     """The parameters of GET …/handlers."""
 
     class Meta:
         unknown = EXCLUDE
 
-    pattern = fields.String(load_default="", metadata={"doc": "Of ids: *, ?, [a-z]."})
+    pattern = fields.String(load_default="", metadata={"doc": "A pattern as of Go's path.Match, for ids."})
 
 
 class HandlerSchema(Schema):

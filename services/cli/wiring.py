@@ -19,7 +19,7 @@ async def gateway(config: Config, ready: Callable[[], None], stop: asyncio.Event
     from services.alerting.handlers import specs
     from services.gateway.main import main
 
-    await main(config, ready, stop, specs())
+    await main(config, ready, stop, specs(), check_handler(config.sections))
 
 
 async def engine(config: Config, ready: Callable[[], None], stop: asyncio.Event) -> None:
@@ -43,6 +43,18 @@ async def alerting(config: Config, ready: Callable[[], None], stop: asyncio.Even
     from services.alerting.main import main
 
     await main(config, ready, stop)
+
+
+def check_handler(sections: Mapping[str, Any]) -> Callable[[str, Any, str], None]:
+    """What says whether a topic may have a handler of this kind, with these options and this match, or ValueError."""
+    from services.alerting.handlers import check_json
+    from services.alerting.match import match_of
+
+    def check(kind: str, options: Any, match: str) -> None:
+        check_json(kind, options, sections)
+        match_of(match)
+
+    return check
 
 
 def _described(config: Config) -> Callable[[HandlerUse], dict[str, Any]]:

@@ -18,6 +18,7 @@ from services.engine.udf.functions import Functions
 from services.gateway.alerting import Alerting
 from services.gateway.app import make_app
 from services.gateway.commands.figures import Figures
+from services.gateway.commands.handlers import Check, HandlerCommands
 from services.gateway.commands.operations import Operations
 from services.gateway.commands.recorder_reads import RecorderReads
 from services.gateway.commands.recordings import RecordingCommands
@@ -28,6 +29,7 @@ from services.gateway.commands.template_reads import TemplateReads
 from services.gateway.commands.templates import TemplateCommands
 from services.gateway.engine import Engine
 from services.gateway.entry import Entry
+from services.gateway.handler_state import HandlerState
 from services.gateway.operation import Operation
 from services.gateway.over_bus import serve as serve_commands
 from services.gateway.over_http import blueprint
@@ -36,6 +38,7 @@ from services.gateway.recorder_state import RecorderState
 from services.gateway.resources import (
     documents,
     figures,
+    handlers,
     loglevel,
     logs,
     ping,
@@ -61,12 +64,16 @@ _SCHEMA, _VERSION = "gateway", 2
 
 
 async def main(
-    config: Config, ready: Callable[[], None], stop: asyncio.Event, handlers: Mapping[str, HandlerSpec]
+    config: Config,
+    ready: Callable[[], None],
+    stop: asyncio.Event,
+    specs: Mapping[str, HandlerSpec],
+    check_handler: Check,
 ) -> None:
     """Serve the HTTP API until `stop` is set; `ready` is called once it answers.
 
-    handlers: the alert handlers that scripts may use. Raises OSError where the address cannot be had, BusUnavailable
-    where NATS cannot be reached, StoreError where the fold cannot be kept.
+    specs: the alert handlers that scripts may use. check_handler: what topics may be given. Raises OSError where the
+    address cannot be had, BusUnavailable where NATS cannot be reached, StoreError where the fold cannot be kept.
     """
     listener = listen(config.http.bind_address)
     nats = config.nats
@@ -82,11 +89,13 @@ async def main(
             async with (
                 TaskState(bus, store) as state,
                 RecorderState(bus, store) as recorder_state,
+                HandlerState(bus, store) as handler_state,
                 Functions(config.udf.functions) as functions,
             ):
-                scripts = Scripts(registry(handlers, functions), ParsedScripts(store).parsed)
+                scripts = Scripts(registry(specs, functions), ParsedScripts(store).parsed)
                 async with Processes(bus) as processes:
-                    operations, besides = _api(config, bus, state, recorder_state, scripts, processes, stop)
+                    states = state, recorder_state, handler_state
+                    operations, besides = _api(config, bus, states, scripts, processes, check_handler, stop)
                     resources = [blueprint(name, its) for name, its in operations.items()]
                     app = make_app([*resources, *besides], config.http.max_body_size)
                     entry = Entry(app, Writes(config, bus), config.http.log_enabled)
@@ -99,16 +108,18 @@ async def main(
 def _api(
     config: Config,
     bus: Bus,
-    state: TaskState,
-    recorder_state: RecorderState,
+    states: tuple[TaskState, RecorderState, HandlerState],
     scripts: Scripts,
     processes: Processes,
+    check_handler: Check,
     stop: asyncio.Event,
 ) -> tuple[Mapping[str, list[Operation]], list[Blueprint]]:
     """The operations by resource, and what there is over HTTP besides."""
-    engine, alerting = Engine(bus), Alerting(bus, lambda: state.position)
+    state, recorder_state, handler_state = states
+    engine, alerting = Engine(bus), Alerting(bus, lambda: max(state.position, handler_state.position))
     recorder_reads = RecorderReads(recorder_state)
     recording_commands = RecordingCommands(bus, state, recorder_state, scripts, config.nats.replicas)
+    handler_commands = HandlerCommands(bus, handler_state, alerting, check_handler)
     server = Operations(processes, engine)
     shown = Figures(bus, state, scripts, processes, engine, alerting, config.hostname)
     task_reads = TaskReads(state, scripts, engine, recorder_reads)
@@ -116,6 +127,7 @@ def _api(
         "tasks": tasks.operations(TaskCommands(bus, state, scripts), task_reads),
         "templates": templates.operations(TemplateCommands(bus, state, scripts), TemplateReads(state, scripts)),
         "topics": topics.operations(alerting),
+        "handlers": handlers.operations(handler_commands, handler_state),
         "recordings": recordings.operations(recording_commands, recorder_reads),
         "replays": replays.operations(ReplayCommands(bus, state, recorder_state), recorder_reads),
         "loglevel": loglevel.operations(server),

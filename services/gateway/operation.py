@@ -15,8 +15,8 @@ from marshmallow import Schema
 Reply = tuple[int, Any]
 """Status as over HTTP, and the body: anything that JSON holds, None for an empty one."""
 
-Shape = type[Schema] | str | None
-"""Of a body: a schema (JSON), a content type for anything else, None for an empty one."""
+Shape = type[Schema] | tuple[type[Schema]] | str | None
+"""Of a body: a schema (JSON), a tuple with one (an array of it), a content type for all else, None for an empty one."""
 
 
 @dataclass(frozen=True, slots=True)

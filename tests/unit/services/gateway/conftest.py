@@ -15,6 +15,7 @@ import pytest
 
 from schemas.config import Config, Http, Nats
 from services.bus.connection import Bus
+from services.cli.wiring import check_handler
 from services.gateway.main import main
 from tests.support.nats import NatsServer, nats_server
 from tests.support.worker import StandInWorker
@@ -34,7 +35,7 @@ def start_gateway(nats_server: NatsServer, tmp_path: Path) -> StartGateway:
         nats = Nats(url=nats_server.url, ack_timeout=1.0)
         config = Config(data_dir=tmp_path / name, http=replace(Http(bind_address=address), **http), nats=nats)  # type: ignore[arg-type]
         ready, stop = asyncio.Event(), asyncio.Event()
-        running = asyncio.create_task(main(config, ready.set, stop, {}))
+        running = asyncio.create_task(main(config, ready.set, stop, {}, check_handler({})))
         waiting = asyncio.create_task(ready.wait())
         await asyncio.wait([running, waiting], return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
