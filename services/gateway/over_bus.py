@@ -70,6 +70,8 @@ def _name(operation: Operation, asked: Any, name: str) -> str:
 
 
 def _link(operation: Operation, names: Mapping[str, str], parameters: Any) -> str:
-    path = "/".join(quote(names[part[1:-1]]) if part.startswith("{") else part for part in operation.path.split("/"))
+    path = "/".join(
+        quote(names[part[1:-1]], safe="/:") if part.startswith("{") else part for part in operation.path.split("/")
+    )
     given = {k: v for k, v in parameters.items() if k not in names} if isinstance(parameters, dict) else {}
     return BASE + path + (f"?{urlencode(given, doseq=True)}" if given else "")

@@ -28,6 +28,12 @@ def specs() -> Mapping[str, HandlerSpec]:
     return {kind: handler.SPEC for kind, handler in kinds().items() if handler.SPEC.in_scripts}
 
 
+def options_of(kind: str) -> Mapping[str, str]:
+    """What each option of a topic's handler is, by the name that the API has for it."""
+    fields = kinds()[kind].OPTIONS.fields
+    return {field.data_key or name: field.metadata.get("doc", "") for name, field in fields.items()}
+
+
 def to_json(use: HandlerUse) -> dict[str, Any]:
     """A handler as a script uses it: {"kind", "options"}, the options being those of the handler's API."""
     return {"kind": use.kind, "options": kinds()[use.kind].SPEC.options(use.properties)}
