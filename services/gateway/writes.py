@@ -38,7 +38,7 @@ ROUTES = [
         Description(
             about="Write points, in line protocol. 204 once they are stored; mistakes are told in plain text.",
             parameters=WriteSchema,
-            body="text/plain",
+            body=("text/plain",),
             answers={204: None},
             errors=(400, 413),
         ),

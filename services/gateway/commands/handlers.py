@@ -48,11 +48,11 @@ class HandlerCommands:
         new = _spec(topic, _read(body, 400, "invalid handler json"))
         self._possible(new, "failed to create handler")
 
-        async def define() -> int:
+        async def define(basis: int) -> int:
             if self._state.get(topic, new["id"]) is not None:
                 text = f"cannot register handler, handler with ID {quote(new['id'])} already exists"
                 raise Refusal(500, f"failed to create handler: {text}")
-            return await self._publish(topic, new["id"], "defined", _definition(new))
+            return await self._publish(topic, new["id"], "defined", _definition(new), basis)
 
         async with self._decisions.alone(topic):
             await self._mark(topic, await self._decisions.decide(new["id"], define))
@@ -72,10 +72,10 @@ class HandlerCommands:
     async def delete(self, topic: str, id: str) -> None:
         """Take a handler from a topic; no error where there is none. Raises Refusal."""
 
-        async def delete() -> int:
+        async def delete(basis: int) -> int:
             if self._state.get(topic, id) is None:
                 return 0
-            return await self._publish(topic, id, "deleted", {})
+            return await self._publish(topic, id, "deleted", {}, basis)
 
         async with self._decisions.alone(topic):
             seq = await self._decisions.decide(id, delete)
@@ -83,7 +83,7 @@ class HandlerCommands:
                 await self._mark(topic, seq)
 
     async def _update(self, topic: str, id: str, change: Callable[[Record], Record]) -> Record:
-        async def update() -> tuple[int, Record]:
+        async def update(basis: int) -> tuple[int, Record]:
             old = self._there(topic, id)
             new = change(old)
             self._possible(new, "failed to update handler")
@@ -92,7 +92,7 @@ class HandlerCommands:
                 if self._state.get(topic, new["id"]) is not None:
                     raise Refusal(500, "failed to update handler: handler spec already exists")
                 data |= {"was": id, "was-sequence": old["sequence"]}
-            return await self._publish(topic, new["id"], "updated", data), new
+            return await self._publish(topic, new["id"], "updated", data, basis), new
 
         async with self._decisions.alone(topic):
             seq, new = await self._decisions.decide(id, update)
@@ -111,12 +111,12 @@ class HandlerCommands:
         except ValueError as error:
             raise Refusal(500, f"{failure}: {error}") from error
 
-    async def _publish(self, topic: str, id: str, what: str, data: dict[str, Any]) -> int:
+    async def _publish(self, topic: str, id: str, what: str, data: dict[str, Any], basis: int) -> int:
         try:
             position = await self._bus.last_sequence(ALERTS)
         except BusError as error:
             raise Refusal(503, f"the bus cannot be reached: {error}") from error
-        return await self._decisions.publish(name_of(topic, id), what, data | {"position": position})
+        return await self._decisions.publish(name_of(topic, id), what, data | {"position": position}, basis)
 
     async def _mark(self, topic: str, seq: int) -> None:
         """Mark in ALERTS what counts from now on, and wait until alerting has come there: what is written after the

@@ -104,10 +104,10 @@ class RecordingCommands:
         await delete(self._decisions, id, lambda: None if self._state.get("recording", id) is None else {})
 
     async def _create(self, id: str, data: Callable[[], Awaitable[dict[str, Any]]]) -> Record:
-        async def define() -> int:
+        async def define(basis: int) -> int:
             if self._state.get("recording", id) is not None:
                 raise Refusal(500, "recording already exists")
-            return await self._decisions.publish(id, "defined", await data())
+            return await self._decisions.publish(id, "defined", await data(), basis)
 
         async with self._decisions.alone(id):
             await self._decisions.decide(id, define)
@@ -171,10 +171,10 @@ def moment(text: str) -> int:
 async def delete(decisions: Decisions, id: str, data: Callable[[], dict[str, Any] | None]) -> None:
     """Publish `deleted` with what `data` gives; nothing where that gives None. Raises Refusal."""
 
-    async def decide() -> None:
+    async def decide(basis: int) -> None:
         found = data()
         if found is not None:
-            await decisions.publish(id, "deleted", found)
+            await decisions.publish(id, "deleted", found, basis)
 
     async with decisions.alone(id):
         await decisions.decide(id, decide)

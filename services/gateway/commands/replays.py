@@ -73,10 +73,10 @@ class ReplayCommands:
             **more,
         }
 
-        async def define() -> int:
+        async def define(basis: int) -> int:
             if self._state.get("replay", id) is not None:
                 raise Refusal(500, "replay already exists")
-            return await self._decisions.publish(id, "defined", data)
+            return await self._decisions.publish(id, "defined", data, basis)
 
         async with self._decisions.alone(id):
             await self._decisions.decide(id, define)

@@ -34,10 +34,10 @@ class TemplateCommands:
         id = request["id"] or str(uuid.uuid4())
         self._decisions.check_id(id)
 
-        async def define() -> None:
+        async def define(basis: int) -> None:
             if self._state.template(id) is not None:
                 raise Refusal(400, f"template {id} already exists")
-            await self._decisions.publish(id, "defined", self._compiled(request["script"]) | {"id": id})
+            await self._decisions.publish(id, "defined", self._compiled(request["script"]) | {"id": id}, basis)
 
         async with self._decisions.alone(id):
             await self._decisions.decide(id, define)
@@ -52,8 +52,8 @@ class TemplateCommands:
         """
         request = _read(UpdateTemplateSchema(), body)
 
-        async def update() -> tuple[int, list[str]]:
-            return await self._update(id, request)
+        async def update(basis: int) -> tuple[int, list[str]]:
+            return await self._update(id, request, basis)
 
         async with self._decisions.alone(id, request["id"]):
             updated, restarted = await self._decisions.decide(id, update)
@@ -64,14 +64,14 @@ class TemplateCommands:
     async def delete(self, id: str) -> None:
         """Delete a template; no error where there is none. Its tasks stay as they are. Raises Refusal."""
 
-        async def delete() -> None:
+        async def delete(basis: int) -> None:
             if self._state.template(id) is not None:
-                await self._decisions.publish(id, "deleted", {})
+                await self._decisions.publish(id, "deleted", {}, basis)
 
         async with self._decisions.alone(id):
             await self._decisions.decide(id, delete)
 
-    async def _update(self, id: str, request: dict[str, str]) -> tuple[int, list[str]]:
+    async def _update(self, id: str, request: dict[str, str], basis: int) -> tuple[int, list[str]]:
         """The event, and the tasks that it starts anew."""
         record = self._state.template(id)
         if record is None:
@@ -100,7 +100,7 @@ class TemplateCommands:
             "tasks": {task: its["sequence"] for task, its in tasks.items()},
             "position": await self._decisions.position(),
         }
-        return await self._decisions.publish(new_id, "updated", data), restarted
+        return await self._decisions.publish(new_id, "updated", data, basis), restarted
 
     async def _restarted(self, updated: int, tasks: list[str]) -> None:
         """Wait until the tasks run; where one cannot, until all run again as they did. Raises Refusal."""

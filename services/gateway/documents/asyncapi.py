@@ -95,7 +95,8 @@ def _asked(shapes: Shapes, operation: Operation) -> Document:
 def _reply(shapes: Shapes, operation: Operation) -> Document:
     replies = [_one_reply(status, _shape(shapes, shape)) for status, shape in operation.answers.items()]
     error = shapes.ref(ErrorSchema)
-    return {"oneOf": [*replies, *(_one_reply(status, error) for status in (*operation.errors, 503))]}
+    errors = sorted({400, *operation.errors, 503})
+    return {"oneOf": [*replies, *(_one_reply(status, error) for status in errors)]}
 
 
 def _one_reply(status: int, body: Document) -> Document:
@@ -107,8 +108,8 @@ def _shape(shapes: Shapes, shape: Any) -> Document:
     return shapes.ref(shape) if _is_schema(shape) else {"type": "null"}
 
 
-def _is_schema(shape: Shape) -> TypeGuard[type[Schema] | tuple[type[Schema]]]:
-    return isinstance(shape, type | tuple)
+def _is_schema(shape: Shape) -> TypeGuard[type[Schema] | list[type[Schema]]]:
+    return isinstance(shape, type | list)
 
 
 def _add_fact(

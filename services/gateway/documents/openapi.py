@@ -70,8 +70,8 @@ def _answer(shapes: Shapes, status: int, shape: Shape) -> Document:
 
 
 def _content(shapes: Shapes, shape: Any) -> Document:
-    if isinstance(shape, str):
-        return {shape: {"schema": {}}}
+    if isinstance(shape, tuple):
+        return {kind: {"schema": {} if kind == JSON else {"type": "string"}} for kind in shape}
     return {JSON: {"schema": shapes.ref(shape)}}
 
 

@@ -23,7 +23,7 @@ def blueprint(operations: Iterable[Operation], beside: Iterable[Route]) -> Bluep
     operations, beside = list(operations), list(beside)
 
     @routes.get("/openapi.json")
-    @described(Description(about="This document.", answers={200: _JSON}, errors=()))
+    @described(Description(about="This document.", answers={200: (_JSON,)}, errors=()))
     async def openapi() -> Response:
         if "openapi" not in made:
             # Not above: a gateway that is not asked for its documents starts without the library behind them.
@@ -33,7 +33,7 @@ def blueprint(operations: Iterable[Operation], beside: Iterable[Route]) -> Bluep
         return answer(200, made["openapi"])
 
     @routes.get("/asyncapi.json")
-    @described(Description(about="The AsyncAPI document of the bus.", answers={200: _JSON}, errors=()))
+    @described(Description(about="The AsyncAPI document of the bus.", answers={200: (_JSON,)}, errors=()))
     async def asyncapi() -> Response:
         if "asyncapi" not in made:
             from services.gateway.documents.asyncapi import make_asyncapi

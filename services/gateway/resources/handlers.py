@@ -104,7 +104,7 @@ def operations(commands: HandlerCommands, state: HandlerState) -> list[Operation
             method="PATCH",
             path=_HANDLER,
             about="Change a handler by a JSON patch (RFC 6902) of id, kind, options and match. 500: as for PUT.",
-            body=(PatchOperationSchema,),
+            body=[PatchOperationSchema],
             answers={200: HandlerSchema},
             errors=(400, 404, 500),
             run=update,

@@ -24,7 +24,7 @@ def pattern(asked: Question) -> re.Pattern[str] | None:
 
 def text(asked: Question, name: str) -> str:
     """A parameter, "" where it is not given. Raises Refusal for what is no string."""
-    given = asked.parameters.get(name, "") if isinstance(asked.parameters, dict) else ""
+    given = asked.parameters.get(name, "")
     if not isinstance(given, str):
         raise Refusal(400, f"invalid {name} parameter: must be a string")
     return given
