@@ -171,7 +171,8 @@ class Dispatcher:
     def wanted(self, lane: Lane, entry: Entry, number: int, message: Message) -> Event | None:
         """An event of an entry, None where it is none or is not for the handler."""
         try:
-            event = message.event(number, entry.previous[number - entry.first], entry.seq)
+            previous, lasted = entry.previous[number - entry.first], entry.durations.get(number)
+            event = message.event(number, previous, entry.seq, lasted)
             return event if lane.match is None or lane.match(event, entry.time_ns) else None
         except NoMatch as reason:
             what = _log.limited(lane.of.key)

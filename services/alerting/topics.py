@@ -8,12 +8,15 @@ by (tick, ordinal) within one run, which `started` names, since a clock may have
 handler of another topic puts here is ordered by the place in ALERTS of the event that it is made of, or of the last
 where it is made of several: one of which an earlier one was made already makes it a repeat.
 
+Where several nodes send events of one id, a group whose first point is not OK takes up the alert that the topic has, as
+in Kapacitor 1.5.7: its duration counts from the topic's last event.
+
 Marks in ALERTS say from where on which handlers a topic has (services.engine.alerts.mark).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -61,13 +64,17 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """What was new in a message: the numbers of its events, and for each the level its id had before."""
+    """What was new in a message: the numbers of its events, and for each the level its id had before.
+
+    durations: ns, by the number of the event, of those that last longer than the message says.
+    """
 
     events: Sequence[int]
     previous: bytes
+    durations: Mapping[int, int]
 
 
-NOTHING = Folded((), b"")
+NOTHING = Folded((), b"", {})
 
 
 def own_topic(owner: str, node: str) -> str:
@@ -91,6 +98,8 @@ class Topic:
         self.started = 0
         self.collected = 0
         self.seen: dict[tuple[str, str], Seen] = {}
+        # by owner, node and id, of alerts that go on where another's stood: when they began, and ns to add
+        self.carried: dict[tuple[str, str, str], tuple[int, int]] = {}
         self.changed: set[int] = set()  # slots whose states are not saved
         self.deleted = False  # and neither an event nor a handler came since
         self.applied = 0  # its handlers are those that it had at this sequence of EVENTS
@@ -149,6 +158,7 @@ class Topic:
         had = len(self.ids)
         slots = self._slots_of(message.ids)[named]
         before = self._before(message, first, named, slots, had) if previous else b""
+        durations = self._carry(message, first) if message.fresh or self.carried else {}
         self.level[slots] = message.level[last]
         self.time[slots] = message.time[last]
         self.duration[slots] = message.duration[last]
@@ -156,13 +166,16 @@ class Topic:
         numbers = slots.tolist()
         for slot, i in zip(numbers, last.tolist(), strict=True):
             sources[slot] = (raw, i)
+            if i in durations:
+                self.duration[slot] = durations[i]
         self.changed.update(numbers)
-        return Folded(range(first, n), before)
+        return Folded(range(first, n), before, durations)
 
     def clear(self) -> None:
         """Forget all states, as if it were new; what was seen stays seen."""
         self.cleared = True
         self.changed.clear()
+        self.carried.clear()
         self.collected = 0
         self._begin()
 
@@ -211,6 +224,32 @@ class Topic:
             out.append(current[id])
             current[id] = level
         return bytes(out)
+
+    def _carry(self, message: Message, first: int) -> dict[int, int]:
+        """The durations of new events whose alerts go on where another node's stood, by the number of the event."""
+        durations: dict[int, int] = {}
+        current: dict[str, tuple[int, int]] = {}
+        columns = (message.id, message.level, message.time, message.duration)
+        rows = zip(*(column[first:].tolist() for column in columns), strict=True)
+        for i, (number, level, time, duration) in enumerate(rows, first):
+            id = message.ids[number]
+            mine = message.owner, message.node, id
+            began, more = self.carried.pop(mine, (0, 0))
+            if began != time - duration:
+                before, since = current.get(id) or self._stands(id)
+                takes_up = i in message.fresh and not duration and before and since < time
+                more = time - since if takes_up else 0
+            if more:
+                durations[i] = duration + more
+                if level:
+                    self.carried[mine] = time - duration, more
+            current[id] = level, time
+        return durations
+
+    def _stands(self, id: str) -> tuple[int, int]:
+        """Level and time of the last event of an id."""
+        slot = self._slots.get(id)
+        return (0, 0) if slot is None else (int(self.level[slot]), int(self.time[slot]))
 
     def _first_new(self, message: Message) -> int:
         """The first event that was not seen before; all after it are new, too. Notes the last one as seen."""

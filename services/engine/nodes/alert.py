@@ -121,14 +121,15 @@ class AlertNode(Node):
         members = self._groups.members(frame).astype(np.int32)
         order = GroupOrder(by_group.order, by_group.starts, by_group.ends, members)
         try:
-            self._begin_new(order.groups, [self._events.id_of_point(frame, int(row)) for row in self._fresh(order)])
+            fresh = self._fresh(order)
+            self._begin_new(order.groups, [self._events.id_of_point(frame, row) for row in fresh])
             level = self._levels.of_stream(frame.points, order, self._decisions.level)
             raised, lasted = self._decisions.decide(level, frame.points.time, order)
             rows = np.flatnonzero(raised)
             if not len(rows):
                 return []
             sent = frame.take(rows)
-            events = self._events.of_points(sent, level[rows], lasted[rows])
+            events = self._events.of_points(sent, level[rows], lasted[rows], np.isin(rows, fresh))
         except TemplateError as e:
             raise TaskFailed(str(e)) from e
         self._count(events)
@@ -138,16 +139,18 @@ class AlertNode(Node):
     def batches(self, batches: Batches) -> Sequence[Message]:
         local = self._groups.local(batches.group)
         chosen: list[tuple[int, int, int, int, int]] = []
+        fresh: set[int] = set()
         try:
             for i, group in enumerate(local.tolist()):
                 if group >= self._known:
+                    fresh.add(i)
                     self._begin_new(np.array([group]), [self._events.id_of_batch(batches, i)])
                 found = self._batch(batches, i, group)
                 if found is not None:
                     chosen.append(found)
             if not chosen:
                 return []
-            events = self._events.of_batches(batches, chosen)
+            events = self._events.of_batches(batches, chosen, fresh)
         except TemplateError as e:
             raise TaskFailed(str(e)) from e
         self._count(events)
