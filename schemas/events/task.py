@@ -38,6 +38,12 @@ class UpdatedSchema(DefinedSchema):
 
     was = fields.String(metadata={"doc": "The old id, on a rename."})
     was_sequence = fields.Integer(data_key="was-sequence")
+    restart = fields.Boolean(
+        load_default=False,
+        metadata={
+            "doc": "Whether a task that is enabled and stays so ends at `position`, and starts anew as it is now."
+        },
+    )
 
 
 class _AtPosition(Schema):

@@ -1,8 +1,8 @@
 """Alert events on the bus: one JSON message for all events of a node in a step, as columns.
 
 Shape: task, node, topic, started, ids + id, messages + message, details, level, time, duration, seq, row, ordinal,
-recoverable, series + of, columns {name: {kind, values, valid}}, data, server, of a replay's task: replay, and fresh:
-the numbers of events, where there are such. Words as in services.engine.effects.
+recoverable, series + of, columns {name: {kind, values, valid}}, data, server, of a replay's task: replay, of alerts
+in a category: category, moment, and fresh: the numbers of events. Words as in services.engine.effects.
 """
 
 from __future__ import annotations
@@ -48,6 +48,8 @@ def encode(alerts: Alerts, topic: str, started: int) -> bytes:
         body["replay"] = alerts.replay
     if alerts.fresh is not None and alerts.fresh.any():
         body["fresh"] = np.flatnonzero(alerts.fresh)
+    if alerts.category:
+        body |= {"category": alerts.category, "moment": alerts.moment}
     return orjson.dumps(body, default=_plain, option=_OPTIONS)
 
 
@@ -77,6 +79,8 @@ def decode(data: bytes) -> tuple[Alerts, int]:
         server=tuple(body["server"]),
         fresh=_fresh(body),
         replay=body.get("replay", ""),
+        category=body.get("category", ""),
+        moment=np.array(body["moment"], dtype=np.int64) if "moment" in body else None,
     )
     return alerts, int(body["started"])
 

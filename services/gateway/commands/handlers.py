@@ -21,6 +21,7 @@ from services.engine.alerts.mark import put_mark
 from services.gateway.alerting import Alerting
 from services.gateway.commands.decisions import Decisions
 from services.gateway.commands.refusal import Refusal
+from services.gateway.disk import Disk
 from services.gateway.handler_state import HandlerState
 from services.store.projections.handlers import name_of
 from services.store.projections.tasks import Record
@@ -39,14 +40,19 @@ _log = logs.get("gateway")
 class HandlerCommands:
     """Each command is decided on the fold, and decided anew where somebody else was first."""
 
-    def __init__(self, bus: Bus, state: HandlerState, alerting: Alerting, check: Check) -> None:
+    def __init__(self, bus: Bus, state: HandlerState, alerting: Alerting, check: Check, disk: Disk) -> None:
         self._bus, self._state, self._alerting, self._check = bus, state, alerting, check
-        self._decisions = Decisions(bus, state, "handler")
+        self._decisions = Decisions(bus, state, "handler", disk)
+
+    def check(self, topic: str, body: Any) -> Record:
+        """What a request to give a topic a handler asks for. Raises Refusal where that cannot be."""
+        new = _spec(topic, _read(body, 400, "invalid handler json"))
+        self._possible(new, "failed to create handler")
+        return new
 
     async def create(self, topic: str, body: Any) -> Record:
         """Give a topic a handler; gives its record. Raises Refusal."""
-        new = _spec(topic, _read(body, 400, "invalid handler json"))
-        self._possible(new, "failed to create handler")
+        new = self.check(topic, body)
 
         async def define(basis: int) -> int:
             if self._state.get(topic, new["id"]) is not None:
@@ -57,6 +63,25 @@ class HandlerCommands:
         async with self._decisions.alone(topic):
             await self._mark(topic, await self._decisions.decide(new["id"], define))
         return new
+
+    async def declare(self, topic: str, body: Any) -> int:
+        """Have a handler be what a request to create it says; gives the event by which it is, 0 where it was so.
+
+        Raises Refusal.
+        """
+        new = self.check(topic, body)
+
+        async def declare(basis: int) -> int:
+            old = self._state.get(topic, new["id"])
+            if old is not None and _definition(old) == _definition(new):
+                return 0
+            return await self._publish(topic, new["id"], "updated" if old else "defined", _definition(new), basis)
+
+        async with self._decisions.alone(topic):
+            seq = await self._decisions.decide(new["id"], declare)
+            if seq:
+                await self._mark(topic, seq)
+        return seq
 
     async def replace(self, topic: str, id: str, body: Any) -> Record:
         """Put another handler in the place of one; gives the new record. Raises Refusal."""

@@ -16,6 +16,7 @@ from services.bus.connection import Bus
 from services.bus.times import from_nanoseconds
 from services.gateway.commands.decisions import Decisions
 from services.gateway.commands.refusal import Refusal, invalid_json
+from services.gateway.disk import Disk
 from services.gateway.scripts import Scripts
 from services.gateway.state import TaskState
 from services.pipeline.compile import api_error, dbrps_of
@@ -62,10 +63,10 @@ class _Change:
 class TaskCommands:
     """Each command is decided on the fold, and decided anew where somebody else was first."""
 
-    def __init__(self, bus: Bus, state: TaskState, scripts: Scripts) -> None:
+    def __init__(self, bus: Bus, state: TaskState, scripts: Scripts, disk: Disk) -> None:
         self._state = state
         self._scripts = scripts
-        self._decisions = Decisions(bus, state, "task")
+        self._decisions = Decisions(bus, state, "task", disk)
 
     async def create(self, body: Any) -> Record:
         """Define a task, and run it if it is to be enabled; gives its record. Raises Refusal.
@@ -110,6 +111,28 @@ class TaskCommands:
             await self._started(new_id, change.began)
         return change.before, self._there(new_id)
 
+    async def declare(self, body: Any) -> int:
+        """Have a task be what a request to create it says and nothing else, and enabled.
+
+        Gives the event by which it is, 0 where it was so. Nothing of before is kept where update would keep it. A task
+        that is so already is left alone, unless its run has failed or is of another definition: then it starts anew.
+        Workers are not waited for. Raises Refusal.
+        """
+        request = self.check(body)
+
+        async def declare(basis: int) -> int:
+            return await self._declare(request, basis)
+
+        async with self._decisions.alone(request.id):
+            return await self._decisions.decide(request.id, declare)
+
+    def check(self, body: Any) -> _Request:
+        """The request to create a task, read. Raises Refusal where it would not do, were there no such task."""
+        request = _read(CreateTaskSchema(), body)
+        self._decisions.check_id(request.id)
+        self._definition(request)
+        return request
+
     async def delete(self, id: str) -> None:
         """Delete a task and stop it; no error where there is none. Raises Refusal."""
 
@@ -129,6 +152,10 @@ class TaskCommands:
     def _new_definition(self, id: str, request: _Request) -> dict[str, Any]:
         if self._state.get(id) is not None:
             raise Refusal(400, f"task {id} already exists")
+        return self._definition(request)
+
+    def _definition(self, request: _Request) -> dict[str, Any]:
+        """What a task is by the request alone."""
         template = self._template(request.template_id)
         script = template["script"] if template else request.script
         if not script:
@@ -143,6 +170,18 @@ class TaskCommands:
             raise Refusal(400, "cannot specify dbrp in both implicitly and explicitly")
         return definition | {"dbrps": own or request.dbrps} | _made_from(template)
 
+    async def _declare(self, request: _Request, basis: int) -> int:
+        """One event: of a task that starts anew, the old run ends at the very write behind which the new one begins."""
+        record = self._state.get(request.id)
+        definition = self._definition(request)
+        if record is not None and _runs_as(record, definition):
+            return 0
+        created = record["created"] if record is not None else time.time_ns()
+        data: Record = {"id": request.id, "status": "enabled", "created": from_nanoseconds(created), "restart": True}
+        data["position"] = await self._decisions.position()
+        what = "defined" if record is None else "updated"
+        return await self._decisions.publish(request.id, what, definition | data, basis)
+
     async def _update(self, id: str, request: _Request, basis: int) -> _Change:
         """Whatever a request changes is one event: a gateway that dies leaves the old task or the new one."""
         record = self._state.get(id)
@@ -156,8 +195,7 @@ class TaskCommands:
         data: Record = {}
         if moved or was_enabled != is_enabled:
             data["position"] = await self._decisions.position()
-        kept = definition_of(record) | {"template-id": record["template-id"]}
-        if new_id != id or definition | kept != definition:
+        if new_id != id or definition | _defined(record) != definition:
             data |= definition | {"id": new_id, "status": status, "created": from_nanoseconds(record["created"])}
             if new_id != id:
                 data |= {"was": id, "was-sequence": record["sequence"]}
@@ -177,7 +215,7 @@ class TaskCommands:
             if self._state.get(request.id) is not None:
                 raise Refusal(500, "failed to create new task during ID change: task already exists")
         if request.only_disables(record):
-            return definition_of(record) | {"template-id": record["template-id"]}
+            return _defined(record)
         template = self._template(request.template_id or record["template-id"])
         script = template["script"] if template else request.script or record["script"]
         own = self._dbrps(script)
@@ -257,6 +295,18 @@ def _made_from(template: Record | None) -> dict[str, Any]:
     if template is None:
         return {"template-id": ""}
     return {"template-id": template["id"], "template-sequence": template["sequence"]}
+
+
+def _defined(record: Record) -> dict[str, Any]:
+    return definition_of(record) | {"template-id": record["template-id"]}
+
+
+def _runs_as(record: Record, definition: dict[str, Any]) -> bool:
+    """Whether a task is defined so, and a run of just that is under way or about to begin."""
+    run = record["run"]
+    if run is None or run["state"] == "failed" or run["definition"] != definition_of(record):
+        return False
+    return definition | _defined(record) == definition
 
 
 def _runs(record: Record) -> bool:

@@ -138,8 +138,8 @@ def _updated(state: State, fact: Fact, data: Record) -> bool:
     new |= _status(fact, data, new)
     if was != fact.id:
         state.delete(TASKS, was)
-        if new["run"] is not None and new["run"] is record["run"]:
-            new["run"] = new_run(fact.seq, fact.time_ns, data.get("position", 0), new)
+    if (was != fact.id or data["restart"]) and new["run"] is not None and new["run"] is record["run"]:
+        new["run"] = new_run(fact.seq, fact.time_ns, data.get("position", 0), new)
     if new["run"] is not record["run"]:
         end_run(state, was, fact.seq, data.get("position", 0), record)
     state.put(TASKS, fact.id, new)

@@ -97,6 +97,18 @@ def test_an_update_may_enable_and_disable_with_what_it_changes(log: Log) -> None
     assert again < disabled
 
 
+def test_an_update_may_start_a_task_anew(log: Log) -> None:
+    log.task("t", "defined", status="enabled", position=3)
+    run = log.there("t")["run"]
+    again = log.task(
+        "t", "updated", status="enabled", position=9, restart=True, script="stream|from().measurement('x')"
+    )
+    record = log.there("t")
+    assert (record["run"]["enabled"], record["run"]["position"]) == (again, 9)
+    assert record["run"]["definition"] == definition_of(record)
+    assert log.state.get(ENDED, "t") == [{"sequence": again, "position": 9, "run": run}]
+
+
 def test_an_update_without_position_leaves_the_status(log: Log) -> None:
     log.task("t", "defined", status="enabled", position=7)
     run = log.there("t")["run"]
