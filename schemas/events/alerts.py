@@ -52,6 +52,12 @@ class EventQuestionSchema(TopicQuestionSchema):
     event = fields.String(required=True)
 
 
+class FoldedQuestionSchema(_Question):
+    """`folded`: the answer, {}, comes once what lies in ALERTS up to `alert` shows in all other answers."""
+
+    alert = fields.Integer(required=True)
+
+
 class AlertingStatsQuestionSchema(_Question):
     """`stats`: counts since alerting began. The answer is an AlertingStatsSchema."""
 

@@ -37,6 +37,7 @@ class Asks:
                 ("events", shapes.EventsQuestionSchema, self._events),
                 ("event", shapes.EventQuestionSchema, self._event),
                 ("delete", shapes.TopicQuestionSchema, self._delete),
+                ("folded", shapes.FoldedQuestionSchema, self._folded),
                 ("stats", shapes.AlertingStatsQuestionSchema, self._stats),
             )
         ]
@@ -52,7 +53,7 @@ class Asks:
         async def answer(data: bytes, headers: Any) -> bytes:
             question = schema.load(orjson.loads(data) if data else {})
             if question.get("after"):
-                await self._alerting.runs.reached(question["after"], _EVENTS_SECONDS)
+                await self._alerting.known.reached(question["after"], _EVENTS_SECONDS)
             return orjson.dumps(await make(question))
 
         return answer
@@ -85,6 +86,10 @@ class Asks:
 
     async def _delete(self, question: Question) -> dict[str, Any]:
         await self._alerting.delete(question["topic"])
+        return {}
+
+    async def _folded(self, question: Question) -> dict[str, Any]:
+        await self._alerting.folded(question["alert"])
         return {}
 
     async def _stats(self, question: Question) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from typing import Any
 import orjson
 
 from services import log as logs
-from services.alerting.dispatch import Cursor, Dispatcher, Entry
+from services.alerting.dispatch import Dispatcher
+from services.alerting.lane import Cursor, Entry
 from services.alerting.records import Key, Source, records
 from services.alerting.topics import Seen, Topic, Topics
 from services.bus.errors import BusError
@@ -57,6 +58,7 @@ class Keeper:
     def __init__(self, store: Store, bucket: Bucket, topics: Topics) -> None:
         self._store, self._bucket, self._topics = store, bucket, topics
         self.position = 0
+        self.anew = True  # the fold begins with nothing
         self._log_id = ""
         self._saved_position = 0
         self._told: bytes = b""
@@ -188,12 +190,15 @@ class Keeper:
         for raw, meta in topics:
             name = raw.decode("utf-8", "surrogatepass")
             topic = self._topics.by_name[name] = Topic(name)
-            topic.task, topic.node, topic.started, topic.collected, topic.deleted, seen = codec.unpack(meta)
+            topic.task, topic.node, topic.started, topic.collected, topic.deleted, seen, topic.applied = codec.unpack(
+                meta
+            )
             topic.seen = {of: Seen(*values) for of, values in seen.items()}
         for raw, packed in states:
             name, id = _split(raw)
             self._topics.by_name[name].put(id, *codec.unpack(packed))
         self.position = self._saved_position = position
+        self.anew = not position
         entries = [(*_waiting_key(raw), codec.unpack(packed)) for raw, packed in waiting]
         return self._still_waiting(entries)
 
@@ -235,7 +240,7 @@ class Keeper:
                 topic.cleared = False
                 changes.dropped.append(topic.name)
             seen = {of: [s.point, s.started, s.tick] for of, s in topic.seen.items()}
-            meta = [topic.task, topic.node, topic.started, topic.collected, topic.deleted, seen]
+            meta = [topic.task, topic.node, topic.started, topic.collected, topic.deleted, seen, topic.applied]
             changes.topics.append((topic.name, codec.pack(meta)))
             changes.states += [(topic, slot, topic.key(slot), topic.sources[slot]) for slot in topic.changed]
             topic.changed.clear()

@@ -4,7 +4,11 @@ The fold of a topic depends on the messages of its subject alone, and on which r
 between them (see Runs): it reads no clock. What it leaves out are repeats: a worker that goes back to a snapshot sends
 again what it has sent before, under the same identities. Those of one node rise: what points cause is ordered by
 (seq, row, ordinal) over all runs, since a run begins behind the writes that the one before has seen; what ticks cause
-by (tick, ordinal) within one run, which `started` names, since a clock may have been set back between two.
+by (tick, ordinal) within one run, which `started` names, since a clock may have been set back between two. What a
+handler of another topic puts here is ordered by the place in ALERTS of the event that it is made of, or of the last
+where it is made of several: one of which an earlier one was made already makes it a repeat.
+
+Marks in ALERTS say from where on which handlers a topic has (services.engine.alerts.mark).
 """
 
 from __future__ import annotations
@@ -71,6 +75,13 @@ def own_topic(owner: str, node: str) -> str:
     return f"{owner if ':' in owner else f'main:{owner}'}:{node}"
 
 
+def owner_of(topic: str) -> str:
+    """Whose own topic it would be by its name."""
+    replay, _, rest = topic.partition(":")
+    task = rest.partition(":")[0]
+    return task if replay == "main" else f"{replay}:{task}"
+
+
 class Topic:
     """One topic. Arrays are by slot, the number an id has here."""
 
@@ -81,7 +92,8 @@ class Topic:
         self.collected = 0
         self.seen: dict[tuple[str, str], Seen] = {}
         self.changed: set[int] = set()  # slots whose states are not saved
-        self.deleted = False  # and no event came since
+        self.deleted = False  # and neither an event nor a handler came since
+        self.applied = 0  # its handlers are those that it had at this sequence of EVENTS
         self.cleared = False  # what is saved of it is to be dropped first
         self._begin()
 
@@ -120,11 +132,13 @@ class Topic:
         n = len(message)
         if first >= n:
             return NOTHING
-        if self.anonymous and self.started < life.deleted < message.started:
-            self.clear()
-        if self.started < life.began <= message.started:
-            self.collected = 0
-        self.task, self.node = message.owner, message.node
+        if self.anonymous:
+            if self.started < life.deleted < message.started:
+                self.clear()
+            if self.started < life.began <= message.started:
+                self.collected = 0
+        if message.via is None:
+            self.task, self.node = message.owner, message.node
         self.started = max(self.started, message.started)
         self.deleted = False
         self.collected += n - first
@@ -132,8 +146,9 @@ class Topic:
         last[message.id[first:]] = np.arange(first, n)
         named = np.flatnonzero(last >= 0)
         last = last[named]
+        had = len(self.ids)
         slots = self._slots_of(message.ids)[named]
-        before = self._before(message, first, named, slots) if previous else b""
+        before = self._before(message, first, named, slots, had) if previous else b""
         self.level[slots] = message.level[last]
         self.time[slots] = message.time[last]
         self.duration[slots] = message.duration[last]
@@ -183,9 +198,14 @@ class Topic:
                 self.duration = np.append(self.duration, more)
         return slot
 
-    def _before(self, message: Message, first: int, named: IntArray, slots: IntArray) -> bytes:
-        """For each new event the level that its id had: in this message, else in the topic."""
+    def _before(self, message: Message, first: int, named: IntArray, slots: IntArray, had: int) -> bytes:
+        """For each new event the level that its id had: in this message, else in the topic, else where it comes from.
+
+        had: how many ids the topic had before.
+        """
         current = dict(zip(named.tolist(), self.level[slots].tolist(), strict=True))
+        if message.via is not None and slots[0] >= had:
+            return bytes([message.via.previous])
         out = bytearray()
         for id, level in zip(message.id[first:].tolist(), message.level[first:].tolist(), strict=True):
             out.append(current[id])
@@ -203,7 +223,7 @@ class Topic:
         if message.seq[0] < 0:
             return self._first_new_tick(message, seen)
         last = _identity(message, n - 1)
-        if last <= seen.point:
+        if last <= seen.point or (message.via is not None and (*message.via.first, 0) <= seen.point):
             return n
         first = 0
         while _identity(message, first) <= seen.point:
@@ -256,8 +276,21 @@ class Topics:
             topic = self.by_name[message.topic] = Topic(message.topic)
         return topic.fold(message, life, previous)
 
+    def apply(self, name: str, seq: int, begun: bool) -> Topic:
+        """Take a mark in, from which on a topic has the handlers that it had at this event; gives the topic.
+
+        begun: whether the event gave it one: then the topic is there for readers.
+        """
+        topic = self.by_name.get(name)
+        if topic is None:
+            topic = self.by_name[name] = Topic(name)
+            topic.deleted = True
+        topic.applied = max(topic.applied, seq)
+        topic.deleted = topic.deleted and not begun
+        return topic
+
     def delete(self, name: str) -> Topic | None:
-        """Take in that somebody has deleted a topic; gives it, None where there is none."""
+        """Take in that somebody has deleted a topic; gives it, None where there is none. Its handlers stay."""
         topic = self.by_name.get(name)
         if topic is not None:
             topic.clear()
@@ -265,19 +298,29 @@ class Topics:
         return topic
 
     def drop_owner(self, owner: str) -> list[Topic]:
-        """Forget the own topics of a replay that has ended; gives other topics that no longer know of it."""
+        """Forget the own topics of a replay that has ended; gives the topics that no longer know of it."""
         changed = []
         for topic in list(self.by_name.values()):
             mine = [key for key in topic.seen if key[0] == owner]
             if mine and topic.name in {own_topic(*key) for key in mine}:
-                self.drop(topic.name)
+                changed += self.drop(topic.name)
             elif mine:
                 for key in mine:
                     del topic.seen[key]
                 changed.append(topic)
         return changed
 
-    def drop(self, name: str) -> None:
-        """Forget a topic whose task is no more."""
-        if self.by_name.pop(name, None) is not None:
-            self.dropped.add(name)
+    def drop(self, name: str) -> list[Topic]:
+        """Forget a topic whose task is no more; gives it where it stays, empty, for the sake of its handlers."""
+        topic = self.by_name.get(name)
+        if topic is None:
+            return []
+        if topic.applied:
+            topic.clear()
+            topic.task = topic.node = ""
+            topic.seen.clear()
+            topic.deleted = True
+            return [topic]
+        del self.by_name[name]
+        self.dropped.add(name)
+        return []

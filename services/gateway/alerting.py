@@ -50,6 +50,10 @@ class Alerting:
         found: Shown = await self._ask("stats")
         return found
 
+    async def folded(self, alert: int) -> None:
+        """Wait until alerting has taken in what lies in ALERTS up to this sequence."""
+        await self._ask("folded", alert=alert)
+
     async def delete(self, topic: str) -> None:
         """Forget the events of a topic; one that is not there is no error."""
         await self._ask("delete", topic=topic)

@@ -25,7 +25,7 @@ from services.gateway.writes import Gone, ReadBody, too_large
 PING = f"{BASE}/ping"
 PREVIEW_ONLY = frozenset({f"{PREVIEW}/logs"})
 
-METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"})
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]

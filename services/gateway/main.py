@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from itertools import chain
 
 from quart import Blueprint
@@ -19,6 +18,7 @@ from services.engine.udf.functions import Functions
 from services.gateway.alerting import Alerting
 from services.gateway.app import make_app
 from services.gateway.commands.figures import Figures
+from services.gateway.commands.handlers import Check, HandlerCommands
 from services.gateway.commands.operations import Operations
 from services.gateway.commands.recorder_reads import RecorderReads
 from services.gateway.commands.recordings import RecordingCommands
@@ -27,18 +27,21 @@ from services.gateway.commands.task_reads import TaskReads
 from services.gateway.commands.tasks import TaskCommands
 from services.gateway.commands.template_reads import TemplateReads
 from services.gateway.commands.templates import TemplateCommands
+from services.gateway.deciding import Deciding
 from services.gateway.engine import Engine
 from services.gateway.entry import Entry
+from services.gateway.handler_state import HandlerState
 from services.gateway.load.loader import Loader
 from services.gateway.operation import Operation
 from services.gateway.over_bus import serve as serve_commands
 from services.gateway.over_http import blueprint
 from services.gateway.processes import Processes
 from services.gateway.recorder_state import RecorderState
-from services.gateway.rereading import reread
+from services.gateway.rereading import rereading
 from services.gateway.resources import (
     documents,
     figures,
+    handlers,
     load,
     loglevel,
     logs,
@@ -68,14 +71,15 @@ async def main(
     config: Config,
     ready: Callable[[], None],
     stop: asyncio.Event,
-    handlers: Mapping[str, HandlerSpec],
+    specs: Mapping[str, HandlerSpec],
+    check_handler: Check,
     again: asyncio.Event | None = None,
 ) -> None:
     """Serve the HTTP API until `stop` is set; `ready` is called once it answers.
 
-    handlers: the alert handlers that scripts may use. again: set whenever the load directory and sideload sources are
-    to be read anew. Raises OSError where the address cannot be had, BusUnavailable where NATS cannot be reached,
-    StoreError where the fold cannot be kept.
+    specs: the alert handlers that scripts may use. check_handler: what topics may be given. again: set whenever the
+    load directory and sideload sources are to be read anew. Raises OSError where the address cannot be had,
+    BusUnavailable where NATS cannot be reached, StoreError where the fold cannot be kept.
     """
     listener = listen(config.http.bind_address)
     nats = config.nats
@@ -91,16 +95,24 @@ async def main(
             async with (
                 TaskState(bus, store) as state,
                 RecorderState(bus, store) as recorder_state,
+                HandlerState(bus, store) as handler_state,
                 Functions(config.udf.functions) as functions,
             ):
-                scripts = Scripts(registry(handlers, functions), ParsedScripts(store).parsed)
-                deciding = _Deciding(TaskCommands(bus, state, scripts), TemplateCommands(bus, state, scripts))
-                loader = Loader(config, bus, store, state, scripts, deciding.tasks, deciding.templates)
-                async with Processes(bus) as processes, loader:
-                    server = Operations(processes, Engine(bus))
-                    rereading = asyncio.create_task(reread(again or asyncio.Event(), loader, server))
+                scripts = Scripts(registry(specs, functions), ParsedScripts(store).parsed)
+                alerting = Alerting(bus, lambda: max(state.position, handler_state.position))
+                deciding = Deciding(
+                    TaskCommands(bus, state, scripts),
+                    TemplateCommands(bus, state, scripts),
+                    HandlerCommands(bus, handler_state, alerting, check_handler),
+                )
+                async with (
+                    Processes(bus) as processes,
+                    Loader(config, bus, store, state, scripts, deciding) as loader,
+                    rereading(again or asyncio.Event(), loader, Operations(processes, Engine(bus))),
+                ):
+                    states = state, recorder_state, handler_state
                     operations, besides = _api(
-                        config, bus, state, recorder_state, scripts, processes, stop, deciding, server, loader
+                        config, bus, states, scripts, processes, deciding, alerting, loader, stop
                     )
                     resources = [blueprint(name, its) for name, its in operations.items()]
                     app = make_app([*resources, *besides], config.http.max_body_size)
@@ -109,39 +121,32 @@ async def main(
                     await serve(entry, listener, stop, config.http.shutdown_timeout, ready)
                     for one in answering:
                         one.stop()
-                    rereading.cancel()
-
-
-@dataclass(frozen=True, slots=True)
-class _Deciding:
-    """What the API and the load directory both go through."""
-
-    tasks: TaskCommands
-    templates: TemplateCommands
 
 
 def _api(
     config: Config,
     bus: Bus,
-    state: TaskState,
-    recorder_state: RecorderState,
+    states: tuple[TaskState, RecorderState, HandlerState],
     scripts: Scripts,
     processes: Processes,
-    stop: asyncio.Event,
-    deciding: _Deciding,
-    server: Operations,
+    deciding: Deciding,
+    alerting: Alerting,
     loader: Loader,
+    stop: asyncio.Event,
 ) -> tuple[Mapping[str, list[Operation]], list[Blueprint]]:
     """The operations by resource, and what there is over HTTP besides."""
-    engine, alerting = Engine(bus), Alerting(bus, lambda: state.position)
+    state, recorder_state, handler_state = states
+    engine = Engine(bus)
     recorder_reads = RecorderReads(recorder_state)
     recording_commands = RecordingCommands(bus, state, recorder_state, scripts, config.nats.replicas)
+    server = Operations(processes, engine)
     shown = Figures(bus, state, scripts, processes, engine, alerting, config.hostname, lambda: loader.errors)
     task_reads = TaskReads(state, scripts, engine, recorder_reads)
     operations = {
         "tasks": tasks.operations(deciding.tasks, task_reads),
         "templates": templates.operations(deciding.templates, TemplateReads(state, scripts)),
         "topics": topics.operations(alerting),
+        "handlers": handlers.operations(deciding.handlers, handler_state),
         "recordings": recordings.operations(recording_commands, recorder_reads),
         "replays": replays.operations(ReplayCommands(bus, state, recorder_state), recorder_reads),
         "load": load.operations(loader),

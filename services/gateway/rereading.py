@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 
 from services import log as logs
 from services.gateway.commands.operations import Operations
@@ -12,8 +14,18 @@ from services.gateway.load.loader import Loader
 _log = logs.get("gateway")
 
 
-async def reread(wanted: asyncio.Event, loader: Loader, server: Operations) -> None:
-    """Read it whenever `wanted` is set, until cancelled. What is set meanwhile is done after that."""
+@contextlib.asynccontextmanager
+async def rereading(wanted: asyncio.Event, loader: Loader, server: Operations) -> AsyncIterator[None]:
+    """Read it whenever `wanted` is set, for as long as this is entered; what is wished meanwhile is done after that."""
+    reading = asyncio.create_task(_read(wanted, loader, server))
+    try:
+        yield
+    finally:
+        reading.cancel()
+        await asyncio.wait([reading])
+
+
+async def _read(wanted: asyncio.Event, loader: Loader, server: Operations) -> None:
     while True:
         await wanted.wait()
         wanted.clear()

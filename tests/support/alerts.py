@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from services.bus.connection import Bus
 from services.bus.events import Event, encode
 from services.bus.subjects import alert_subject
 from services.engine.alerts import codec
+from services.engine.alerts.mark import put_mark
 from services.engine.column import Column, Kind
 from services.engine.effects import Alerts
 
@@ -86,6 +88,22 @@ async def started(bus: Bus, task: str, enabled: int, *handlers: dict[str, Any], 
     """A worker says that it runs the task, whose alert node has these handlers."""
     alert = {"node": node, "topic": own_topic(task, node), "handlers": list(handlers)}
     return await run_event(bus, task, "started", enabled=enabled, position=0, worker="w", alerts=[alert])
+
+
+async def handler_event(bus: Bus, topic: str, id: str, what: str, **data: Any) -> int:
+    """Publish handler.<what>; its sequence in EVENTS."""
+    position = await bus.last_sequence("ALERTS")
+    return await _event(bus, Event("handler", f"{topic}/{id}", what, {"position": position, **data}, time.time_ns()))
+
+
+async def give(bus: Bus, topic: str, id: str, handler: dict[str, Any], match: str = "", what: str = "defined") -> int:
+    """Give a topic a handler as a gateway does, its mark included; the mark's sequence in ALERTS."""
+    return await put_mark(bus, topic, await handler_event(bus, topic, id, what, **handler, match=match))
+
+
+async def take(bus: Bus, topic: str, id: str) -> int:
+    """Take it away again; the mark's sequence in ALERTS."""
+    return await put_mark(bus, topic, await handler_event(bus, topic, id, "deleted"))
 
 
 async def replay_event(bus: Bus, id: str, task: str, what: str, **data: Any) -> int:

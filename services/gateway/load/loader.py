@@ -16,11 +16,11 @@ from services.bus.claims import TTL_SECONDS, Claim
 from services.bus.connection import Bus
 from services.bus.errors import BusError
 from services.gateway.commands.refusal import Refusal
-from services.gateway.commands.tasks import TaskCommands
-from services.gateway.commands.templates import TemplateCommands
+from services.gateway.deciding import Deciding
 from services.gateway.load.applying import Applying, Commands, Outcome
 from services.gateway.load.declarations import Complaint, Reading
 from services.gateway.load.files import Unreadable
+from services.gateway.load.handlers import DeclaredHandlers
 from services.gateway.load.memory import Memory
 from services.gateway.load.pausing import Pausing
 from services.gateway.load.reading import read_directory
@@ -53,8 +53,7 @@ class Loader:
         store: Store,
         state: TaskState,
         scripts: Scripts,
-        tasks: TaskCommands,
-        templates: TemplateCommands,
+        deciding: Deciding,
     ) -> None:
         """store: where what was declared is kept; it has to be open for as long."""
         self.errors = 0
@@ -64,8 +63,12 @@ class Loader:
         self._replicas = config.nats.replicas
         self._name = f"{socket.gethostname()} {store.path}"
         self._bus, self._state, self._scripts = bus, state, scripts
-        self._tasks = tasks
-        self._commands: dict[str, Commands] = {"task": tasks, "template": templates}
+        self._tasks = deciding.tasks
+        self._commands: dict[str, Commands] = {
+            "task": deciding.tasks,
+            "template": deciding.templates,
+            "handler": DeclaredHandlers(deciding.handlers),
+        }
         self._memory = Memory(bus, store)
         self._waiting: list[asyncio.Future[Report]] = []
         self._wanted = asyncio.Event()
