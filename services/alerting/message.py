@@ -43,15 +43,18 @@ class Message:
     """What the fold needs of it is at hand; an event is made of the rest only when it is asked for.
 
     owner: whose it is: the task's id, or `<replay id>:<task id>` of one that runs in a replay, or a handler's key.
-    ids: distinct ids; id: int64[n] into them. level, time, duration, seq, row, ordinal: int64[n], as in Alerts.
+    ids: distinct ids; id: int64[n] into them. level, time, duration, seq, row, ordinal: int64[n], as in Alerts, and so
+    are category and, in one, moment.
     """
 
     __slots__ = (
         "_body",
+        "category",
         "duration",
         "id",
         "ids",
         "level",
+        "moment",
         "node",
         "ordinal",
         "owner",
@@ -86,12 +89,19 @@ class Message:
             self.seq = _ints(body["seq"], n)
             self.row = _ints(body["row"], n)
             self.ordinal = _ints(body["ordinal"], n)
+            self.category: str = body.get("category", "")
+            self.moment = _ints(body["moment"], n) if "moment" in body else None
             _check(body, n, topic)
         except (KeyError, TypeError, ArithmeticError, AttributeError) as error:
             raise ValueError(f"not an alert message: {error!r}") from error
 
     def __len__(self) -> int:
         return len(self.id)
+
+    def tags(self, i: int) -> dict[str, str]:
+        """The tags of event number i. Whoever published it may have put values of any kind there."""
+        tags: dict[str, str] = self._body["series"][self._body["of"][i]]["tags"]
+        return tags
 
     def event(self, i: int, previous: int, seq: int = 0) -> Event:
         """Event number i; `previous` is the level that its id had before, `seq` the message's sequence in ALERTS."""
@@ -164,6 +174,7 @@ def _check(body: dict[str, Any], n: int, topic: str) -> None:
     texts = [
         body["task"],
         body.get("replay", ""),
+        body.get("category", ""),
         body["node"],
         body["topic"],
         *body["ids"],
