@@ -31,6 +31,7 @@ from services.gateway.deciding import Deciding
 from services.gateway.engine import Engine
 from services.gateway.entry import Entry
 from services.gateway.handler_state import HandlerState
+from services.gateway.inhibited import Inhibited
 from services.gateway.load.loader import Loader
 from services.gateway.operation import Operation
 from services.gateway.over_bus import serve as serve_commands
@@ -140,8 +141,9 @@ def _api(
     recorder_reads = RecorderReads(recorder_state)
     recording_commands = RecordingCommands(bus, state, recorder_state, scripts, config.nats.replicas)
     server = Operations(processes, engine)
-    shown = Figures(bus, state, scripts, processes, engine, alerting, config.hostname, lambda: loader.errors)
-    task_reads = TaskReads(state, scripts, engine, recorder_reads)
+    inhibited = Inhibited(alerting, state, scripts)
+    shown = Figures(bus, state, scripts, processes, engine, alerting, inhibited, config.hostname, lambda: loader.errors)
+    task_reads = TaskReads(state, scripts, engine, recorder_reads, inhibited)
     operations = {
         "tasks": tasks.operations(deciding.tasks, task_reads),
         "templates": templates.operations(deciding.templates, TemplateReads(state, scripts)),
