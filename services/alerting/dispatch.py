@@ -174,7 +174,8 @@ class Dispatcher:
         if entry.previous[number - entry.first] == INHIBITED:
             return None
         try:
-            event = message.event(number, entry.previous[number - entry.first], entry.seq)
+            previous, lasted = entry.previous[number - entry.first], entry.durations.get(number)
+            event = message.event(number, previous, entry.seq, lasted)
             return event if lane.match is None or lane.match(event, entry.time_ns) else None
         except NoMatch as reason:
             what = _log.limited(lane.of.key)

@@ -194,11 +194,7 @@ class Keeper:
         self._done = {raw.decode(): tuple(codec.unpack(cursor)) for raw, cursor in done}
         for raw, meta in topics:
             name = raw.decode("utf-8", "surrogatepass")
-            topic = self._topics.by_name[name] = Topic(name)
-            topic.task, topic.node, topic.started, topic.collected, topic.deleted, seen, topic.applied = codec.unpack(
-                meta
-            )
-            topic.seen = {of: Seen(*values) for of, values in seen.items()}
+            self._topics.by_name[name] = _topic(name, codec.unpack(meta))
         for raw, packed in states:
             name, id = _split(raw)
             self._topics.by_name[name].put(id, *codec.unpack(packed))
@@ -209,10 +205,10 @@ class Keeper:
 
     def _still_waiting(self, entries: list[tuple[str, int, list[Any]]]) -> list[tuple[str, Entry]]:
         out = []
-        for key, seq, (first, end, previous, time_ns) in sorted(entries, key=lambda e: e[1]):
+        for key, seq, (first, end, previous, time_ns, durations) in sorted(entries, key=lambda e: e[1]):
             start = self.rest(key, seq, first, end)
             if start < end:
-                out.append((key, Entry(seq, first, end, previous, time_ns, start, saved=True)))
+                out.append((key, Entry(seq, first, end, previous, time_ns, start, durations, saved=True)))
             else:
                 self._gone.append((key, seq))
         return out
@@ -231,7 +227,8 @@ class Keeper:
                 for key, cursor in unwritten.items():
                     tx.put(_DONE, key, codec.pack(list(cursor)))
         except StoreError as error:
-            _log.error("the progress of handlers cannot be saved", err=error)
+            self._unwritten = unwritten | self._unwritten
+            _log.limited("done").error("the progress of handlers cannot be saved, trying again", err=error)
 
     def _changes(self, dispatcher: Dispatcher) -> _Changes | None:
         """What has changed since the last save, marked as saved."""
@@ -244,9 +241,7 @@ class Keeper:
             if topic.cleared:
                 topic.cleared = False
                 changes.dropped.append(topic.name)
-            seen = {of: [s.point, s.started, s.tick] for of, s in topic.seen.items()}
-            meta = [topic.task, topic.node, topic.started, topic.collected, topic.deleted, seen, topic.applied]
-            changes.topics.append((topic.name, codec.pack(meta)))
+            changes.topics.append((topic.name, codec.pack(_meta(topic))))
             changes.states += [(topic, slot, topic.key(slot), topic.sources[slot]) for slot in topic.changed]
             topic.changed.clear()
         self._touched.clear()
@@ -269,7 +264,7 @@ class Keeper:
             self._saved(changes, await asyncio.to_thread(self._write, changes))
         except StoreError as error:
             self._take_back(changes)
-            _log.error("topics cannot be saved, trying again", err=error)
+            _log.limited("save").error("topics cannot be saved, trying again", err=error)
 
     def _write(self, changes: _Changes) -> list[bytes]:
         """Write them; gives the records of the states. It may run in another thread."""
@@ -286,8 +281,8 @@ class Keeper:
             for (_, _, key, _), text in zip(changes.states, texts, strict=True):
                 tx.put(_STATES, _prefix(key[0]) + key[1].encode("utf-8", "surrogatepass"), codec.pack([*key[2:], text]))
             for lane, entry in changes.waiting:
-                packed = codec.pack([entry.first, entry.end, entry.previous, entry.time_ns])
-                tx.put(_WAITING, f"{entry.seq}/{lane}", packed)
+                packed = [entry.first, entry.end, entry.previous, entry.time_ns, dict(entry.durations)]
+                tx.put(_WAITING, f"{entry.seq}/{lane}", codec.pack(packed))
             for owner, record in changes.inhibitors:
                 if record is None:
                     tx.delete(_INHIBITORS, _owner_key(owner))
@@ -323,6 +318,21 @@ class Keeper:
         self._inhibitors.changed.update(owner for owner, _ in changes.inhibitors)
         self._fresh = changes.waiting + self._fresh
         self._gone = changes.gone + self._gone
+
+
+def _meta(topic: Topic) -> list[Any]:
+    """What is kept of a topic besides its states."""
+    seen = {of: [s.point, s.started, s.tick] for of, s in topic.seen.items()}
+    flags = [topic.task, topic.node, topic.started, topic.collected, topic.deleted, topic.applied]
+    return [*flags, seen, dict(topic.carried)]
+
+
+def _topic(name: str, meta: list[Any]) -> Topic:
+    topic = Topic(name)
+    *flags, seen, topic.carried = meta
+    topic.task, topic.node, topic.started, topic.collected, topic.deleted, topic.applied = flags
+    topic.seen = {of: Seen(*values) for of, values in seen.items()}
+    return topic
 
 
 def _prefix(topic: str) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from services.alerting import handlers
@@ -17,7 +18,10 @@ Cursor = tuple[int, int]
 
 @dataclass(slots=True)
 class Entry:
-    """What waits of one message: events from number `next` to `end`; previous: levels from number `first` on."""
+    """What waits of one message: events from number `next` to `end`; previous: levels from number `first` on.
+
+    durations: ns, by the number of the event, of those that last longer than the message says.
+    """
 
     seq: int
     first: int
@@ -25,6 +29,7 @@ class Entry:
     previous: bytes
     time_ns: int
     next: int
+    durations: Mapping[int, int]
     message: Message | None = None
     saved: bool = False
 

@@ -44,13 +44,14 @@ class Message:
 
     owner: whose it is: the task's id, or `<replay id>:<task id>` of one that runs in a replay, or a handler's key.
     ids: distinct ids; id: int64[n] into them. level, time, duration, seq, row, ordinal: int64[n], as in Alerts, and so
-    are category and, in one, moment.
+    are category and, in one, moment. fresh: the numbers of events that the first point of its group raised.
     """
 
     __slots__ = (
         "_body",
         "category",
         "duration",
+        "fresh",
         "id",
         "ids",
         "level",
@@ -91,6 +92,7 @@ class Message:
             self.ordinal = _ints(body["ordinal"], n)
             self.category: str = body.get("category", "")
             self.moment = _ints(body["moment"], n) if "moment" in body else None
+            self.fresh = frozenset(_ints(body.get("fresh", ()), len(body.get("fresh", ())), n).tolist())
             _check(body, n, topic)
         except (KeyError, TypeError, ArithmeticError, AttributeError) as error:
             raise ValueError(f"not an alert message: {error!r}") from error
@@ -103,8 +105,11 @@ class Message:
         tags: dict[str, str] = self._body["series"][self._body["of"][i]]["tags"]
         return tags
 
-    def event(self, i: int, previous: int, seq: int = 0) -> Event:
-        """Event number i; `previous` is the level that its id had before, `seq` the message's sequence in ALERTS."""
+    def event(self, i: int, previous: int, seq: int = 0, duration: int | None = None) -> Event:
+        """Event number i; `previous` is the level that its id had before, `seq` the message's sequence in ALERTS.
+
+        duration: ns, where it is another than the message says (see Topic).
+        """
         body = self._body
         series, details, data = body["series"][body["of"][i]], body["details"], body["data"]
         return Event(
@@ -116,7 +121,7 @@ class Message:
             level=body["level"][i],
             previous=previous,
             time=body["time"][i],
-            duration=body["duration"][i],
+            duration=body["duration"][i] if duration is None else duration,
             recoverable=body["recoverable"],
             name=series["name"],
             group=series["group"],

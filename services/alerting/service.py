@@ -280,7 +280,7 @@ class Alerting:
         first, end = folded.events[0], folded.events[-1] + 1
         start = self._keeper.rest(handler.key, stored.seq, first, end)
         if start < end:
-            entry = Entry(stored.seq, first, end, folded.previous, stored.time_ns, start, message)
+            entry = Entry(stored.seq, first, end, folded.previous, stored.time_ns, start, folded.durations, message)
             self.dispatcher.put(handler, entry)
 
     def _apply(self, name: str, seq: int) -> None:

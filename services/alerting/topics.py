@@ -5,12 +5,15 @@ between them (see Runs): it reads no clock. What it leaves out are repeats (see 
 (see inhibitors.py). What a handler of another topic puts here is ordered by the place in ALERTS of the event that it is
 made of, or of the last where it is made of several: one of which an earlier one was made already makes it a repeat.
 
+Where several nodes send events of one id, a group whose first point is not OK takes up the alert that the topic has, as
+in Kapacitor 1.5.7: its duration counts from the topic's last event.
+
 Marks in ALERTS say from where on which handlers a topic has (services.engine.alerts.mark).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -55,13 +58,17 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """What was new in a message: the numbers of its events, and for each the level its id had before, or INHIBITED."""
+    """What was new in a message: the numbers of its events, and for each the level its id had before, or INHIBITED.
+
+    durations: ns, by the number of the event, of those that last longer than the message says.
+    """
 
     events: Sequence[int]
     previous: bytes
+    durations: Mapping[int, int]
 
 
-NOTHING = Folded((), b"")
+NOTHING = Folded((), b"", {})
 
 
 def own_topic(owner: str, node: str) -> str:
@@ -85,6 +92,8 @@ class Topic:
         self.started = 0
         self.collected = 0
         self.seen: dict[tuple[str, str], Seen] = {}
+        # by owner, node and id, of alerts that go on where another's stood: when they began, and ns to add
+        self.carried: dict[tuple[str, str, str], tuple[int, int]] = {}
         self.changed: set[int] = set()  # slots whose states are not saved
         self.deleted = False  # and neither an event nor a handler came since
         self.applied = 0  # its handlers are those that it had at this sequence of EVENTS
@@ -145,6 +154,7 @@ class Topic:
         ids = message.ids if inhibited is None else [message.ids[i] for i in named.tolist()]
         slots = self._slots_of(ids)[named if inhibited is None else slice(None)]
         before = self._before(message, first, named, slots, had, inhibited) if previous else b""
+        durations = self._carry(message, first, inhibited) if message.fresh or self.carried else {}
         self.level[slots] = message.level[last]
         self.time[slots] = message.time[last]
         self.duration[slots] = message.duration[last]
@@ -152,13 +162,16 @@ class Topic:
         numbers = slots.tolist()
         for slot, i in zip(numbers, last.tolist(), strict=True):
             sources[slot] = (raw, i)
+            if i in durations:
+                self.duration[slot] = durations[i]
         self.changed.update(numbers)
-        return Folded(range(first, n), before)
+        return Folded(range(first, n), before, durations)
 
     def clear(self) -> None:
         """Forget all states, as if it were new; what was seen stays seen."""
         self.cleared = True
         self.changed.clear()
+        self.carried.clear()
         self.collected = 0
         self._begin()
 
@@ -213,6 +226,33 @@ class Topic:
             out.append(current[id])
             current[id] = level
         return bytes(out)
+
+    def _carry(self, message: Message, first: int, inhibited: Inhibited) -> dict[int, int]:
+        """The durations of new events whose alerts go on where another node's stood, by the number of the event."""
+        durations: dict[int, int] = {}
+        current: dict[str, tuple[int, int]] = {}
+        columns = (message.id, message.level, message.time, message.duration)
+        rows = zip(*(column[first:].tolist() for column in columns), strict=True)
+        for i, (number, level, time, duration) in enumerate(rows, first):
+            id = message.ids[number]
+            mine = message.owner, message.node, id
+            began, more = self.carried.pop(mine, (0, 0))
+            if began != time - duration:
+                before, since = current.get(id) or self._stands(id)
+                takes_up = i in message.fresh and not duration and before and since < time
+                more = time - since if takes_up else 0
+            if more:
+                durations[i] = duration + more
+                if level:
+                    self.carried[mine] = time - duration, more
+            if inhibited is None or not inhibited[i]:
+                current[id] = level, time
+        return durations
+
+    def _stands(self, id: str) -> tuple[int, int]:
+        """Level and time of the last event of an id."""
+        slot = self._slots.get(id)
+        return (0, 0) if slot is None else (int(self.level[slot]), int(self.time[slot]))
 
     def _first_new(self, message: Message) -> int:
         """The first event that was not seen before; all after it are new, too. Notes the last one as seen."""

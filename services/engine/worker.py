@@ -408,7 +408,7 @@ class Worker:
         try:
             self._checkpoints.save(self.tasks.values())
         except StoreError as e:
-            log.error("states cannot be saved", error=str(e))
+            log.limited("save").error("states cannot be saved", error=str(e))
             return
         if self._shared() and (self._sharing is None or self._sharing.done()):
             self._sharing = asyncio.create_task(self._share(list(self.tasks.values())))

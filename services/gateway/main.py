@@ -4,86 +4,55 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from itertools import chain
-
-from quart import Blueprint
 
 from schemas.config import Config
+from services import log
 from services.bus.connection import Bus
 from services.bus.link import Credentials
 from services.bus.streams import StreamLimits
 from services.engine.nodes import registry
 from services.engine.scripts import ParsedScripts
 from services.engine.udf.functions import Functions
-from services.gateway.alerting import Alerting
+from services.gateway.access.access import Access
+from services.gateway.access.passwords import Passwords
+from services.gateway.api import Api
 from services.gateway.app import make_app
-from services.gateway.commands.figures import Figures
-from services.gateway.commands.handlers import Check, HandlerCommands
-from services.gateway.commands.operations import Operations
-from services.gateway.commands.recorder_reads import RecorderReads
-from services.gateway.commands.recordings import RecordingCommands
-from services.gateway.commands.replays import ReplayCommands
-from services.gateway.commands.task_reads import TaskReads
-from services.gateway.commands.tasks import TaskCommands
-from services.gateway.commands.template_reads import TemplateReads
-from services.gateway.commands.templates import TemplateCommands
-from services.gateway.deciding import Deciding
-from services.gateway.engine import Engine
+from services.gateway.commands.handlers import Check
+from services.gateway.disk import Disk
 from services.gateway.entry import Entry
-from services.gateway.handler_state import HandlerState
-from services.gateway.inhibited import Inhibited
-from services.gateway.load.loader import Loader
-from services.gateway.operation import Operation
+from services.gateway.folds import Folds
 from services.gateway.over_bus import serve as serve_commands
-from services.gateway.over_http import blueprint
 from services.gateway.processes import Processes
-from services.gateway.recorder_state import RecorderState
-from services.gateway.rereading import rereading
-from services.gateway.resources import (
-    documents,
-    figures,
-    handlers,
-    load,
-    loglevel,
-    logs,
-    ping,
-    pprof,
-    recordings,
-    replays,
-    routes,
-    sideload,
-    storage,
-    subscriptions,
-    tasks,
-    templates,
-    topics,
-)
+from services.gateway.rereading import reread
 from services.gateway.scripts import Scripts
 from services.gateway.server import listen, serve
-from services.gateway.state import TaskState
-from services.gateway.writes import ROUTES, Writes
+from services.gateway.tls import Certificate
+from services.gateway.user_state import UserState
+from services.gateway.writes import Writes
 from services.pipeline.spec import HandlerSpec
 from services.store.store import Store
 
 _SCHEMA, _VERSION = "gateway", 2
+_log = log.get("http")
 
 
 async def main(
     config: Config,
     ready: Callable[[], None],
     stop: asyncio.Event,
-    specs: Mapping[str, HandlerSpec],
+    handlers: Mapping[str, HandlerSpec],
     check_handler: Check,
     again: asyncio.Event | None = None,
 ) -> None:
     """Serve the HTTP API until `stop` is set; `ready` is called once it answers.
 
-    specs: the alert handlers that scripts may use. check_handler: what topics may be given. again: set whenever the
-    load directory and sideload sources are to be read anew. Raises OSError where the address cannot be had,
-    BusUnavailable where NATS cannot be reached, StoreError where the fold cannot be kept.
+    handlers: the alert handlers that scripts may use. check_handler: whether a topic may be given one. again: set
+    whenever what is read from files is to be read anew. Raises OSError where the address cannot be had or the
+    certificate cannot be used, BusUnavailable where NATS cannot be reached, StoreError where the folds cannot be kept.
     """
-    listener = listen(config.http.bind_address)
-    nats = config.nats
+    http, nats = config.http, config.nats
+    certificate = Certificate(http, config.tls) if http.https_enabled else None
+    listener = listen(http.bind_address)
     credentials = Credentials(nats.username or None, nats.password or None)
     async with await Bus.connect(nats.url, "gateway", credentials) as bus:
         await bus.ensure_streams(
@@ -91,81 +60,39 @@ async def main(
             StreamLimits(replicas=nats.replicas),
             StreamLimits(nats.alert_max_age, nats.alert_max_bytes, nats.replicas),
         )
-        path = config.data_dir / "gateway" / "gateway.lmdb"
-        with Store.open(path, _SCHEMA, _VERSION, durable=False) as store:
+        with (
+            Store.open(config.data_dir / "gateway" / "gateway.lmdb", _SCHEMA, _VERSION, durable=False) as store,
+            Passwords(config.auth.bcrypt_cost, config.auth.cache_expiration) as passwords,
+        ):
             async with (
-                TaskState(bus, store) as state,
-                RecorderState(bus, store) as recorder_state,
-                HandlerState(bus, store) as handler_state,
+                Folds(bus, store) as folds,
                 Functions(config.udf.functions) as functions,
+                Processes(bus) as processes,
             ):
-                scripts = Scripts(registry(specs, functions), ParsedScripts(store).parsed)
-                alerting = Alerting(bus, lambda: max(state.position, handler_state.position))
-                deciding = Deciding(
-                    TaskCommands(bus, state, scripts),
-                    TemplateCommands(bus, state, scripts),
-                    HandlerCommands(bus, handler_state, alerting, check_handler),
-                )
-                async with (
-                    Processes(bus) as processes,
-                    Loader(config, bus, store, state, scripts, deciding) as loader,
-                    rereading(again or asyncio.Event(), loader, Operations(processes, Engine(bus))),
-                ):
-                    states = state, recorder_state, handler_state
-                    operations, besides = _api(
-                        config, bus, states, scripts, processes, deciding, alerting, loader, stop
+                scripts = Scripts(registry(handlers, functions), ParsedScripts(store).parsed)
+                disk = Disk(config, bus)
+                api = Api(config, bus, store, folds, disk, scripts, passwords, processes, check_handler, stop)
+                app = make_app(api.blueprints(), http.max_body_size)
+                access = _access(config, folds.users, passwords)
+                entry = Entry(app, Writes(config, bus, disk), http.log_enabled, access)
+                async with api.loader:
+                    rereading = asyncio.create_task(
+                        reread(again or asyncio.Event(), certificate, api.loader, api.server)
                     )
-                    resources = [blueprint(name, its) for name, its in operations.items()]
-                    app = make_app([*resources, *besides], config.http.max_body_size)
-                    entry = Entry(app, Writes(config, bus), config.http.log_enabled)
-                    answering = serve_commands(bus, chain.from_iterable(operations.values()))
-                    await serve(entry, listener, stop, config.http.shutdown_timeout, ready)
+                    answering = serve_commands(bus, api.all_operations())
+                    tls = certificate.context if certificate else None
+                    await serve(entry, listener, stop, http.shutdown_timeout, ready, tls)
                     for one in answering:
                         one.stop()
+                    rereading.cancel()
 
 
-def _api(
-    config: Config,
-    bus: Bus,
-    states: tuple[TaskState, RecorderState, HandlerState],
-    scripts: Scripts,
-    processes: Processes,
-    deciding: Deciding,
-    alerting: Alerting,
-    loader: Loader,
-    stop: asyncio.Event,
-) -> tuple[Mapping[str, list[Operation]], list[Blueprint]]:
-    """The operations by resource, and what there is over HTTP besides."""
-    state, recorder_state, handler_state = states
-    engine = Engine(bus)
-    recorder_reads = RecorderReads(recorder_state)
-    recording_commands = RecordingCommands(bus, state, recorder_state, scripts, config.nats.replicas)
-    server = Operations(processes, engine)
-    inhibited = Inhibited(alerting, state, scripts)
-    shown = Figures(bus, state, scripts, processes, engine, alerting, inhibited, config.hostname, lambda: loader.errors)
-    task_reads = TaskReads(state, scripts, engine, recorder_reads, inhibited)
-    operations = {
-        "tasks": tasks.operations(deciding.tasks, task_reads),
-        "templates": templates.operations(deciding.templates, TemplateReads(state, scripts)),
-        "topics": topics.operations(alerting),
-        "handlers": handlers.operations(deciding.handlers, handler_state),
-        "recordings": recordings.operations(recording_commands, recorder_reads),
-        "replays": replays.operations(ReplayCommands(bus, state, recorder_state), recorder_reads),
-        "load": load.operations(loader),
-        "loglevel": loglevel.operations(server),
-        "sideload": sideload.operations(server),
-        "subscriptions": subscriptions.operations(),
-        "storage": storage.operations(server),
-        "figures": figures.operations(shown),
-    }
-    besides = [
-        ping.blueprint(),
-        routes.blueprint(),
-        recordings.files(recording_commands, recorder_reads),
-        logs.blueprint(processes, stop),
-        storage.backup(bus),
-        figures.metrics(shown),
-        pprof.blueprint(processes),
-        documents.blueprint(chain.from_iterable(operations.values()), ROUTES),
-    ]
-    return operations, besides
+def _access(config: Config, users: UserState, passwords: Passwords) -> Access | None:
+    """Who says who may do what; None where everybody may do everything."""
+    if not config.http.auth_enabled:
+        return None
+    access = Access(users, passwords, config.http.shared_secret)
+    users.on_change(access.forget)
+    if not users.names():
+        _log.warn("there is no user yet: `tickbus user add NAME --admin` makes the first")
+    return access

@@ -52,7 +52,7 @@ class Description:
 
 @dataclass(frozen=True, kw_only=True)
 class Operation(Description):
-    """`tickbus.command.<kind>.<verb>`, and METHOD /kapacitor/v1<path>.
+    """`tickbus.command.<kind>.<verb>`, and METHOD /kapacitor/v1<path>; without a method, over the bus alone.
 
     path: names in braces, `/tasks/{id}`; the last one takes all that is left, slashes included, the others one segment.
     run: the deciding; raises Refusal. noun: what an empty last name is told that is missing; "" where it may be empty.
@@ -60,8 +60,8 @@ class Operation(Description):
 
     kind: str
     verb: str
-    method: str
-    path: str
+    method: str = ""
+    path: str = ""
     run: Callable[[Question], Awaitable[Reply]]
     noun: str = ""
 

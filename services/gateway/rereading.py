@@ -1,35 +1,26 @@
-"""What is read anew on SIGHUP: the load directory, and what sideload nodes look up."""
+"""What is read anew on SIGHUP: the certificate, the load directory, and what sideload nodes look up."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
 
 from services import log as logs
 from services.gateway.commands.operations import Operations
 from services.gateway.commands.refusal import Refusal
 from services.gateway.load.loader import Loader
+from services.gateway.tls import Certificate
 
 _log = logs.get("gateway")
 
 
-@contextlib.asynccontextmanager
-async def rereading(wanted: asyncio.Event, loader: Loader, server: Operations) -> AsyncIterator[None]:
-    """Read it whenever `wanted` is set, for as long as this is entered; what is wished meanwhile is done after that."""
-    reading = asyncio.create_task(_read(wanted, loader, server))
-    try:
-        yield
-    finally:
-        reading.cancel()
-        await asyncio.wait([reading])
-
-
-async def _read(wanted: asyncio.Event, loader: Loader, server: Operations) -> None:
+async def reread(wanted: asyncio.Event, certificate: Certificate | None, loader: Loader, server: Operations) -> None:
+    """Read it whenever `wanted` is set, until cancelled. What is set meanwhile is done after that."""
     while True:
         await wanted.wait()
         wanted.clear()
-        _log.info("reading the load directory and sideload sources anew", load_enabled=loader.enabled)
+        _log.info("reading files anew", load_enabled=loader.enabled, https_enabled=certificate is not None)
+        if certificate is not None:
+            certificate.reload()
         loader.ask()
         try:
             await server.reload_sideload()

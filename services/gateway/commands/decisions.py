@@ -15,6 +15,7 @@ from services.bus.streams import WRITES
 from services.bus.subjects import escape
 from services.gateway.commands.publish import publish
 from services.gateway.commands.refusal import Refusal
+from services.gateway.disk import Disk
 
 T = TypeVar("T")
 
@@ -38,8 +39,9 @@ class Known(Protocol):
 class Decisions:
     """Decisions about the resources of one kind (`task`, `template`, `recording`, `replay`)."""
 
-    def __init__(self, bus: Bus, state: Known, kind: str) -> None:
+    def __init__(self, bus: Bus, state: Known, kind: str, disk: Disk) -> None:
         self._bus = bus
+        self._disk = disk
         self._state = state
         self._kind = kind
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -64,6 +66,9 @@ class Decisions:
         last = max(self._state.last(self._kind, id), self._seen.get(id, 0))
         if last > basis:
             raise Changed
+        full = "" if what == "deleted" else self._disk.refuses_changes()
+        if full:
+            raise Refusal(503, f"the change cannot be stored: {full}")
         try:
             seq = await publish(self._bus, self._kind, id, what, data, last)
         except WrongSequence as error:

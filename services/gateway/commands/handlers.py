@@ -21,6 +21,7 @@ from services.engine.alerts.mark import put_mark
 from services.gateway.alerting import Alerting
 from services.gateway.commands.decisions import Decisions
 from services.gateway.commands.refusal import Refusal
+from services.gateway.disk import Disk
 from services.gateway.handler_state import HandlerState
 from services.store.projections.handlers import name_of
 from services.store.projections.tasks import Record
@@ -39,9 +40,15 @@ _log = logs.get("gateway")
 class HandlerCommands:
     """Each command is decided on the fold, and decided anew where somebody else was first."""
 
-    def __init__(self, bus: Bus, state: HandlerState, alerting: Alerting, check: Check) -> None:
+    def __init__(self, bus: Bus, state: HandlerState, alerting: Alerting, check: Check, disk: Disk) -> None:
         self._bus, self._state, self._alerting, self._check = bus, state, alerting, check
-        self._decisions = Decisions(bus, state, "handler")
+        self._decisions = Decisions(bus, state, "handler", disk)
+
+    def check(self, topic: str, body: Any) -> Record:
+        """What a request to give a topic a handler asks for. Raises Refusal where that cannot be."""
+        new = _spec(topic, _read(body, 400, "invalid handler json"))
+        self._possible(new, "failed to create handler")
+        return new
 
     async def create(self, topic: str, body: Any) -> Record:
         """Give a topic a handler; gives its record. Raises Refusal."""
@@ -58,8 +65,10 @@ class HandlerCommands:
         return new
 
     async def declare(self, topic: str, body: Any) -> int:
-        """Have a topic have a handler just as a request to create it says; gives the event by which it has, 0 where it
-        had. Raises Refusal."""
+        """Have a handler be what a request to create it says; gives the event by which it is, 0 where it was so.
+
+        Raises Refusal.
+        """
         new = self.check(topic, body)
 
         async def declare(basis: int) -> int:
@@ -73,12 +82,6 @@ class HandlerCommands:
             if seq:
                 await self._mark(topic, seq)
         return seq
-
-    def check(self, topic: str, body: Any) -> Record:
-        """The handler of a request to create it. Raises Refusal where it would not do, were there no such handler."""
-        new = _spec(topic, _read(body, 400, "invalid handler json"))
-        self._possible(new, "failed to create handler")
-        return new
 
     async def replace(self, topic: str, id: str, body: Any) -> Record:
         """Put another handler in the place of one; gives the new record. Raises Refusal."""

@@ -16,6 +16,7 @@ from services.bus.connection import Bus
 from services.bus.times import from_nanoseconds
 from services.gateway.commands.decisions import Decisions
 from services.gateway.commands.refusal import Refusal, invalid_json
+from services.gateway.disk import Disk
 from services.gateway.scripts import Scripts
 from services.gateway.state import TaskState
 from services.pipeline.compile import api_error, dbrps_of
@@ -62,10 +63,10 @@ class _Change:
 class TaskCommands:
     """Each command is decided on the fold, and decided anew where somebody else was first."""
 
-    def __init__(self, bus: Bus, state: TaskState, scripts: Scripts) -> None:
+    def __init__(self, bus: Bus, state: TaskState, scripts: Scripts, disk: Disk) -> None:
         self._state = state
         self._scripts = scripts
-        self._decisions = Decisions(bus, state, "task")
+        self._decisions = Decisions(bus, state, "task", disk)
 
     async def create(self, body: Any) -> Record:
         """Define a task, and run it if it is to be enabled; gives its record. Raises Refusal.

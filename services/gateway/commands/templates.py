@@ -14,6 +14,7 @@ from services.bus.connection import Bus
 from services.gateway.commands.decisions import Decisions
 from services.gateway.commands.refusal import Refusal, invalid_json
 from services.gateway.commands.tasks import RUN_SECONDS
+from services.gateway.disk import Disk
 from services.gateway.scripts import Scripts
 from services.gateway.state import TaskState
 from services.pipeline.compile import api_error
@@ -23,10 +24,10 @@ from services.store.projections.records import Record
 class TemplateCommands:
     """A change of a template is one event together with what becomes of its tasks."""
 
-    def __init__(self, bus: Bus, state: TaskState, scripts: Scripts) -> None:
+    def __init__(self, bus: Bus, state: TaskState, scripts: Scripts, disk: Disk) -> None:
         self._state = state
         self._scripts = scripts
-        self._decisions = Decisions(bus, state, "template")
+        self._decisions = Decisions(bus, state, "template", disk)
 
     async def create(self, body: Any) -> Record:
         """Define a template; gives its record. Checked in order: id, duplicate, script. Raises Refusal."""

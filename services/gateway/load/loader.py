@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -16,11 +16,11 @@ from services.bus.claims import TTL_SECONDS, Claim
 from services.bus.connection import Bus
 from services.bus.errors import BusError
 from services.gateway.commands.refusal import Refusal
-from services.gateway.deciding import Deciding
+from services.gateway.commands.tasks import TaskCommands
+from services.gateway.disk import Disk
 from services.gateway.load.applying import Applying, Commands, Outcome
 from services.gateway.load.declarations import Complaint, Reading
 from services.gateway.load.files import Unreadable
-from services.gateway.load.handlers import DeclaredHandlers
 from services.gateway.load.memory import Memory
 from services.gateway.load.pausing import Pausing
 from services.gateway.load.reading import read_directory
@@ -51,11 +51,13 @@ class Loader:
         config: Config,
         bus: Bus,
         store: Store,
+        disk: Disk,
         state: TaskState,
         scripts: Scripts,
-        deciding: Deciding,
+        tasks: TaskCommands,
+        commands: Mapping[str, Commands],
     ) -> None:
-        """store: where what was declared is kept; it has to be open for as long."""
+        """store: where what was declared is kept; it has to be open for as long. commands: by kind."""
         self.errors = 0
         self.last: Report | None = None
         self.enabled = config.load.enabled
@@ -63,13 +65,9 @@ class Loader:
         self._replicas = config.nats.replicas
         self._name = f"{socket.gethostname()} {store.path}"
         self._bus, self._state, self._scripts = bus, state, scripts
-        self._tasks = deciding.tasks
-        self._commands: dict[str, Commands] = {
-            "task": deciding.tasks,
-            "template": deciding.templates,
-            "handler": DeclaredHandlers(deciding.handlers),
-        }
-        self._memory = Memory(bus, store)
+        self._tasks = tasks
+        self._commands = commands
+        self._memory = Memory(bus, store, disk)
         self._waiting: list[asyncio.Future[Report]] = []
         self._wanted = asyncio.Event()
         self._working: asyncio.Task[None] | None = None

@@ -10,6 +10,7 @@ from services.bus.streams import EVENTS
 from services.bus.subjects import escape
 from services.gateway.commands.decisions import Decisions
 from services.gateway.commands.refusal import Refusal
+from services.gateway.disk import Disk
 from services.gateway.load.declarations import Declaration
 from services.store.projection import Projection
 from services.store.projections import declarations as fold
@@ -22,11 +23,11 @@ _FOLD_SECONDS = 10.0
 class Memory:
     """Use as an async context manager: it is up to date when it begins, and follows the log until it ends."""
 
-    def __init__(self, bus: Bus, store: Store) -> None:
+    def __init__(self, bus: Bus, store: Store, disk: Disk) -> None:
         """store: where the fold is kept; it has to be open for as long."""
         self._bus = bus
         self._projection: Projection[Event] = Projection(store, fold.fold, EVENTS, name="declarations")
-        self._decisions = Decisions(bus, self, "load")
+        self._decisions = Decisions(bus, self, "load", disk)
 
     async def __aenter__(self) -> Memory:
         await self._projection.start(self._bus, fold.SUBJECTS, decode)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
@@ -13,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from schemas.config import Config, Http, Load, Nats
+from schemas.config import Auth, Config, Http, Load, Nats
 from services.bus.connection import Bus
 from services.cli.wiring import check_handler
 from services.gateway.main import main
@@ -40,7 +41,7 @@ def start_gateway(nats_server: NatsServer, tmp_path: Path) -> StartGateway:
         nats = Nats(url=nats_server.url, ack_timeout=1.0)
         settings = replace(Http(bind_address=address), **http)  # type: ignore[arg-type]
         directory = Load(enabled=True, dir=str(load)) if load is not None else Load()
-        config = Config(data_dir=tmp_path / name, http=settings, nats=nats, load=directory)
+        config = Config(data_dir=tmp_path / name, http=settings, auth=Auth(bcrypt_cost=4), nats=nats, load=directory)
         ready, stop = asyncio.Event(), asyncio.Event()
         running = asyncio.create_task(main(config, ready.set, stop, {}, check_handler({}), again))
         waiting = asyncio.create_task(ready.wait())
@@ -49,7 +50,8 @@ def start_gateway(nats_server: NatsServer, tmp_path: Path) -> StartGateway:
         if running.done():
             running.result()
         try:
-            async with httpx.AsyncClient(base_url=f"http://{address}", timeout=20) as client:
+            scheme, trusted = ("https", trusting(settings)) if settings.https_enabled else ("http", True)
+            async with httpx.AsyncClient(base_url=f"{scheme}://{address}", timeout=20, verify=trusted) as client:
                 yield client
         finally:
             stop.set()
@@ -78,6 +80,11 @@ async def gateway(start_gateway: StartGateway) -> AsyncIterator[httpx.AsyncClien
     """One gateway's client."""
     async with start_gateway() as client:
         yield client
+
+
+def trusting(http: Http) -> ssl.SSLContext:
+    """What trusts the gateway's certificate and no other."""
+    return ssl.create_default_context(cafile=http.https_certificate)
 
 
 def _free_port() -> int:

@@ -59,7 +59,7 @@ def main() -> int:
     if sys.argv[1] == "serve":
         directory, address, *names = sys.argv[2:]
         overrides = {"": {"data_dir": directory}, "http": {"bind-address": address}}
-        return serve(load_config(overrides=overrides), programs(names))
+        return serve(load_config(environment=os.environ, overrides=overrides), programs(names))
     return run_service("standin", load_config(environment=os.environ), standin)
 
 

@@ -46,7 +46,8 @@ async def test_every_operation_is_on_the_bus_and_in_both_documents(gateway: http
     paths = (await document(gateway, "openapi"))["paths"]
     over_http = {its["operationId"] for path in paths.values() for its in path.values() if "operationId" in its}
     over_bus = {name for name, its in (await document(gateway, "asyncapi"))["operations"].items() if "reply" in its}
-    assert over_http == over_bus
+    assert over_bus - over_http == {"token.grant", "token.list", "token.revoke"}
+    assert over_http <= over_bus
     assert {"task.create", "topic.list", "recording.stream"} <= over_bus
 
 

@@ -507,3 +507,55 @@ async def test_nats_goes_away_during_a_load(
         async with asyncio.timeout(60):
             while (await client.post(LOAD)).status_code == 503:
                 await asyncio.sleep(0.2)
+
+
+async def test_handlers_are_as_the_files_say(loading: httpx.AsyncClient, directory: Directory, bus: Bus) -> None:
+    topics = f"{V1}/alerts/topics"
+
+    async def handlers(topic: str) -> list[dict[str, Any]]:
+        shown: list[dict[str, Any]] = (await loading.get(f"{topics}/{topic}/handlers")).json()["handlers"]
+        return [{key: one[key] for key in ("id", "kind", "options", "match")} for one in shown]
+
+    tcp = {"kind": "tcp", "options": {"address": "127.0.0.1:1"}}
+    await loading.post(f"{topics}/loaded/handlers", json={"id": "theirs", **tcp})
+    directory.put("handlers/any.yaml", "topic: loaded\nid: mine\nkind: tcp\noptions: {address: '127.0.0.1:1'}")
+    directory.put("handlers/other.json", '{"topic": "loaded", "id": "log", "kind": "log", "options": {"path": "/x"}}')
+    directory.put("handlers/slash.yaml", "topic: a/b\nid: x\nkind: tcp")
+    directory.put("handlers/path.yaml", "topic: loaded\nid: x\nkind: log\noptions: {path: rel}")
+    directory.put("handlers/unknown.yaml", "topic: loaded\nid: y\nkind: nokind")
+    report = await load(loading)
+    assert counts(report) == (2, 0, 0, 3)
+    assert told(report) == [
+        (
+            "handlers/path.yaml",
+            "refused",
+            "failed to create handler: log path must be absolute: rel is not absolute",
+        ),
+        (
+            "handlers/slash.yaml",
+            "refused",
+            "invalid handler spec: handler topic must contain only letters, numbers, '-', '.' and '_'. \"a/b\"",
+        ),
+        ("handlers/unknown.yaml", "refused", 'failed to create handler: unsupported action kind "nokind"'),
+    ]
+    mine, log, theirs = (
+        {"id": "mine", **tcp, "match": ""},
+        {"id": "log", "kind": "log", "options": {"path": "/x"}, "match": ""},
+        {"id": "theirs", **tcp, "match": ""},
+    )
+    assert await handlers("loaded") == [log, mine, theirs]
+    for name in ("slash", "path", "unknown"):
+        directory.take(f"handlers/{name}.yaml")
+    await loading.delete(f"{topics}/loaded/handlers/log")
+    await loading.put(f"{topics}/loaded/handlers/mine", json={"id": "mine", **tcp, "match": "changed()"})
+    position = await bus.last_sequence("EVENTS")
+    assert counts(await load(loading)) == (2, 0, 0, 0)
+    assert {(e.id, e.what) for e in await events_since(bus, position) if e.kind == "handler"} == {
+        ("loaded/mine", "updated"),
+        ("loaded/log", "defined"),
+    }
+    assert await handlers("loaded") == [log, mine, theirs]
+    assert counts(await load(loading)) == (0, 2, 0, 0)
+    directory.take("handlers/any.yaml")
+    assert counts(await load(loading)) == (0, 1, 1, 0)
+    assert await handlers("loaded") == [log, theirs]
