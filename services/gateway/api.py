@@ -27,6 +27,7 @@ from services.gateway.commands.users import UserCommands
 from services.gateway.disk import Disk
 from services.gateway.engine import Engine
 from services.gateway.folds import Folds
+from services.gateway.inhibited import Inhibited
 from services.gateway.load.applying import Commands
 from services.gateway.load.handlers import DeclaredHandlers
 from services.gateway.load.loader import Loader
@@ -93,11 +94,21 @@ class Api:
         self.server = Operations(processes, engine)
         self._recordings = RecordingCommands(bus, folds.tasks, folds.recorder, scripts, config.nats.replicas, disk)
         self._recorder_reads = RecorderReads(folds.recorder)
+        inhibited = Inhibited(alerting, folds.tasks, scripts)
         self._figures = Figures(
-            bus, folds.tasks, scripts, processes, engine, alerting, config.hostname, lambda: self.loader.errors
+            bus,
+            folds.tasks,
+            scripts,
+            processes,
+            engine,
+            alerting,
+            inhibited,
+            config.hostname,
+            lambda: self.loader.errors,
         )
+        task_reads = TaskReads(folds.tasks, scripts, engine, self._recorder_reads, inhibited)
         self.operations: Mapping[str, list[Operation]] = {
-            "tasks": tasks.operations(task_commands, TaskReads(folds.tasks, scripts, engine, self._recorder_reads)),
+            "tasks": tasks.operations(task_commands, task_reads),
             "templates": templates.operations(template_commands, TemplateReads(folds.tasks, scripts)),
             "topics": topics.operations(alerting),
             "handlers": handlers.operations(handler_commands, folds.handlers),
