@@ -12,7 +12,6 @@ import zlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs
 
 from schemas.config import Config
 from services import log as logs
@@ -22,6 +21,7 @@ from services.bus.subjects import escape, write_subject
 from services.engine.lineprotocol.validate import check
 from services.gateway.answers import RETRY_AFTER_SECONDS, Answer
 from services.gateway.cut import LineTooLong, cut
+from services.gateway.query import read_query
 from services.gateway.write_request import WriteRequest
 
 ReadBody = Callable[[int], Awaitable[bytes]]
@@ -113,7 +113,7 @@ class Writes:
 
     def _target(self, query: bytes) -> _Target:
         """Clients repeat themselves, so what was found out is kept."""
-        given = {name: values[0] for name, values in parse_qs(query.decode("latin-1"), keep_blank_values=True).items()}
+        given = {name: values[0] for name, values in read_query(query).items()}
         db, precision = given.get("db", ""), given.get("precision", "n")
         subject, problem = "", None
         try:
