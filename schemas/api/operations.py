@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from marshmallow import EXCLUDE, Schema, fields
+from marshmallow import EXCLUDE, INCLUDE, Schema, fields
 
 from schemas.api.request import RequestSchema
 from schemas.api.task import LinkSchema
@@ -61,7 +61,7 @@ class RoutesSchema(Schema):
     """Paths, each with a list of methods."""
 
     class Meta:
-        include = {"/kapacitor/v1/ping": fields.List(fields.String())}  # noqa: RUF012
+        unknown = INCLUDE
 
 
 class StatisticSchema(Schema):
@@ -94,3 +94,14 @@ class ErrorSchema(Schema):
     """What every answer but those of /write holds that tells of a mistake or a failure."""
 
     error = fields.String(required=True)
+
+
+class WriteSchema(Schema):
+    """The parameters of POST /write."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    db = fields.String(required=True, metadata={"doc": "The database."})
+    rp = fields.String(load_default="", metadata={"doc": "The retention policy; empty is one of its own."})
+    precision = fields.String(load_default="n", metadata={"doc": "Of the times: n, u, ms, s, m or h; else n."})

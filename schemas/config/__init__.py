@@ -3,9 +3,10 @@
 from schemas.config.clusters import Ec2, Kubernetes, Swarm
 from schemas.config.influxdb import InfluxDB
 from schemas.config.load import ConfigError, load_config
-from schemas.config.sections import Config, Engine, Http, Logging, Nats, Storage, Udf, UdfFunction
+from schemas.config.sections import Auth, Config, Engine, Http, Load, Logging, Nats, Storage, Tls, Udf, UdfFunction
 
 __all__ = [
+    "Auth",
     "Config",
     "ConfigError",
     "Ec2",
@@ -13,10 +14,12 @@ __all__ = [
     "Http",
     "InfluxDB",
     "Kubernetes",
+    "Load",
     "Logging",
     "Nats",
     "Storage",
     "Swarm",
+    "Tls",
     "Udf",
     "UdfFunction",
     "load_config",

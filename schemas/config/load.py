@@ -19,16 +19,19 @@ from schemas.config.clusters import Ec2, Kubernetes, Swarm
 from schemas.config.fields import Texts
 from schemas.config.influxdb import InfluxDB, mistakes_of
 from schemas.config.section import schema_of
-from schemas.config.sections import Config, Engine, Http, Logging, Nats, Storage, Udf
+from schemas.config.sections import Auth, Config, Engine, Http, Load, Logging, Nats, Storage, Tls, Udf
 
 Sections = Mapping[str, Schema]
 
 _OWN: dict[str, type[Any]] = {
     "http": Http,
+    "auth": Auth,
+    "tls": Tls,
     "logging": Logging,
     "storage": Storage,
     "nats": Nats,
     "engine": Engine,
+    "load": Load,
     "udf": Udf,
 }
 _LISTS: dict[str, type[Any]] = {"influxdb": InfluxDB, "kubernetes": Kubernetes, "swarm": Swarm, "ec2": Ec2}

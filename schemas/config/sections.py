@@ -23,7 +23,8 @@ LEVELS = ("DEBUG", "INFO", "WARN", "ERROR")
 
 _POSITIVE = Range(min=0, min_inclusive=False, error="must be more than 0")
 _AT_LEAST_1 = Range(min=1, error="must be at least 1")
-_NOT_YET = "is not supported"
+_META = "Of no effect: it belongs to meta-addr."
+_TLS = OneOf(["", "tls1.2", "tls1.3"], error="must be tls1.2 or tls1.3")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,19 +44,92 @@ class Http:
     )
     shutdown_timeout: float = setting(2.0, Duration, "How long a stopping gateway waits for requests under way.")
     auth_enabled: bool = setting(
-        False, Flag, "Whether requests need a user's credentials. Only false so far.", check=only(False, _NOT_YET)
+        False,
+        Flag,
+        "Whether requests need a user's credentials: every one but GET and HEAD of /kapacitor/v1/ping, and OPTIONS. "
+        "`tickbus user add NAME --admin` makes the first user.",
     )
     shared_secret: str = setting(
-        "", Text, "The key that JWT tokens are signed with. Only empty so far.", check=only("", _NOT_YET), secret=True
+        "",
+        Text,
+        "The key of the JSON Web Tokens that may stand for a password: `Authorization: Bearer TOKEN`, signed with "
+        "HS256, HS384 or HS512, with the claims username and exp. Empty: tokens are refused.",
+        secret=True,
     )
-    https_enabled: bool = setting(
-        False, Flag, "Whether the API speaks HTTPS. Only false so far.", check=only(False, _NOT_YET)
+    https_enabled: bool = setting(False, Flag, "Whether the API speaks HTTPS, and nothing else.")
+    https_certificate: str = setting(
+        "/etc/ssl/kapacitor.pem",
+        Text,
+        "The certificate file for HTTPS, PEM, with those between it and its authority behind it. A gateway that gets "
+        "SIGHUP reads it and the key again.",
     )
-    https_certificate: str = setting("/etc/ssl/kapacitor.pem", Text, "The certificate file; read when HTTPS is on.")
-    https_private_key: str = setting("", Text, "The private key file; empty where the certificate file holds it.")
+    https_private_key: str = setting("", Text, "The private key file, PEM; empty where the certificate file holds it.")
     pprof_enabled: bool = setting(
-        False, Flag, "Whether /debug/pprof is served. Only false so far.", check=only(False, _NOT_YET)
+        False,
+        Flag,
+        "In Kapacitor, whether /debug/pprof and /debug/vars are open to everybody. Here they need credentials as all "
+        "routes do: true is refused where auth-enabled is, and of no effect elsewhere.",
     )
+
+    def __post_init__(self) -> None:
+        if self.auth_enabled and self.pprof_enabled:
+            raise ValidationError("pprof-enabled = true is not supported together with auth-enabled = true")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Auth:
+    """[auth]: the users. Whether requests need one says auth-enabled in [http]."""
+
+    enabled: bool = setting(
+        False,
+        Flag,
+        "Kapacitor takes any credentials for an administrator's while this is off. tickbus never does: of no effect.",
+    )
+    cache_expiration: float = setting(
+        600.0,
+        Duration,
+        "How long a password that was right is known to be, without its slow hash being computed again; 0s: not at "
+        "all. A change of the user ends that at once.",
+    )
+    bcrypt_cost: int = setting(
+        10,
+        Whole,
+        "The cost of the hash that is kept of each new password: 2^cost rounds of bcrypt.",
+        check=Range(min=4, max=31, error="must be 4 to 31"),
+    )
+    meta_addr: str = setting("", Text, "A meta server of InfluxDB Enterprise; not supported, so it must be empty.")
+    meta_username: str = setting("", Text, _META)
+    meta_password: str = setting("", Text, _META, secret=True)
+    meta_internal_shared_secret: str = setting("", Text, _META, secret=True)
+    meta_use_tls: bool = setting(False, Flag, _META)
+    meta_ca: str = setting("", Text, _META)
+    meta_cert: str = setting("", Text, _META)
+    meta_key: str = setting("", Text, _META)
+    meta_insecure_skip_verify: bool = setting(False, Flag, _META)
+
+    def __post_init__(self) -> None:
+        if self.enabled and self.meta_addr:
+            raise ValidationError("meta-addr is not supported: users are kept by tickbus itself, it must be empty")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tls:
+    """[tls]: how the API speaks HTTPS."""
+
+    ciphers: tuple[str, ...] = setting(
+        (),
+        Texts,
+        "The cipher suites. Only empty: those that OpenSSL thinks well of.",
+        check=only((), "is not supported: the cipher suites are OpenSSL's"),
+    )
+    min_version: str = setting(
+        "", Text, "The oldest version that is spoken, tls1.2 or tls1.3; empty: tls1.2.", check=_TLS
+    )
+    max_version: str = setting("", Text, "The newest version that is spoken; empty: tls1.3.", check=_TLS)
+
+    def __post_init__(self) -> None:
+        if (self.min_version, self.max_version) == ("tls1.3", "tls1.2"):
+            raise ValidationError("min-version is newer than max-version")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +157,12 @@ class Storage:
         Size,
         "The most that one service's LMDB file may grow to. Disk is used as data is written, not up front.",
         check=Range(min=1 << 20, error="must be at least 1m"),
+    )
+    keep_free: int = setting(
+        256 << 20,
+        Size,
+        "How many bytes of the disk serve keeps free, at most a tenth of it: with less, writes are answered 503.",
+        check=Range(min=0, error="must not be negative"),
     )
 
 
@@ -178,6 +258,26 @@ class Engine:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Load:
+    """[load]: tasks, templates and topic handlers defined by the files of a directory.
+
+    Read when a gateway starts and on SIGHUP. Every gateway that has it enabled should see the same files.
+    """
+
+    enabled: bool = setting(False, Flag, "Whether the directory is read.")
+    dir: str = setting(
+        "/etc/kapacitor/load",
+        Text,
+        "The directory, an absolute path: tasks/*.tick, tasks/*.yaml, .yml or .json for tasks made from templates, "
+        "templates/*.tick, and handlers/*.yaml, .yml or .json. What was loaded from it is deleted with its file.",
+    )
+
+    def __post_init__(self) -> None:
+        if self.enabled and not Path(self.dir).is_absolute():
+            raise ValidationError({"dir": ["must be an absolute path"]})
+
+
+@dataclass(frozen=True, kw_only=True)
 class UdfFunction:
     """[udf.functions.NAME]: a function that scripts use as `@NAME()`, run as a process or reached over a socket."""
 
@@ -226,10 +326,13 @@ class Config:
         False, Flag, "Whether overrides made over the HTTP API are left out. None can be made so far."
     )
     http: Http = field(default_factory=Http)
+    auth: Auth = field(default_factory=Auth)
+    tls: Tls = field(default_factory=Tls)
     logging: Logging = field(default_factory=Logging)
     storage: Storage = field(default_factory=Storage)
     nats: Nats = field(default_factory=Nats)
     engine: Engine = field(default_factory=Engine)
+    load: Load = field(default_factory=Load)
     udf: Udf = field(default_factory=Udf)
     influxdb: tuple[InfluxDB, ...] = field(default_factory=lambda: (InfluxDB(),))
     kubernetes: tuple[Kubernetes, ...] = ()

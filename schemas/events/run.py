@@ -1,7 +1,7 @@
 """Facts about tasks that run: `tickbus.event.run.<task id>.<what>`, published by engine workers.
 
-`enabled` is the sequence of the event that enabled the task (`enabled`, or `updated` where it renames an enabled one),
-`disabled` of the one that disabled it (`disabled`, `deleted`, `updated` of another id): they say which run is meant.
+`enabled` is the sequence of the event that enabled the task (`enabled`, or a `defined` or `updated` that says so),
+`disabled` of the one that ended its run (`disabled`, `deleted`, or such an `updated`): they say which run is meant.
 """
 
 from __future__ import annotations

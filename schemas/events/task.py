@@ -15,11 +15,12 @@ from schemas.api.task import STATUSES, DefinitionSchema
 
 
 class DefinedSchema(DefinitionSchema):
-    """`defined`: there is a new task. It is not enabled by this: `enabled` follows."""
+    """`defined`: there is a new task. One that is enabled has a `position`; without it the task is disabled."""
 
     id = fields.String(required=True)
     status = fields.String(required=True, validate=validate.OneOf(STATUSES))
     created = fields.String(required=True, metadata={"doc": "RFC 3339."})
+    position = fields.Integer()
     template_sequence = fields.Integer(
         data_key="template-sequence",
         metadata={"doc": "Where its template stood: the event counts only if it still stands there."},
@@ -29,14 +30,20 @@ class DefinedSchema(DefinitionSchema):
 class UpdatedSchema(DefinedSchema):
     """`updated`: the task now is this. What runs goes on as it was until it is disabled and enabled again.
 
-    A rename is published under the new id. It counts only if `was` then still stands at `was-sequence`, the sequence
-    of the last event that changed it; otherwise everybody leaves it aside. Renaming an enabled task has a `position`:
-    the event then disables `was` and enables `id` there.
+    With a `position` the event also enables or disables the task there, as `status` says; without it the task's status
+    stays. A rename is published under the new id. It counts only if `was` then still stands at `was-sequence`, the
+    sequence of the last event that changed it; otherwise everybody leaves it aside. Renaming a task that is enabled and
+    stays so has a `position`: the event then disables `was` and enables `id` there.
     """
 
     was = fields.String(metadata={"doc": "The old id, on a rename."})
     was_sequence = fields.Integer(data_key="was-sequence")
-    position = fields.Integer()
+    restart = fields.Boolean(
+        load_default=False,
+        metadata={
+            "doc": "Whether a task that is enabled and stays so ends at `position`, and starts anew as it is now."
+        },
+    )
 
 
 class _AtPosition(Schema):

@@ -18,7 +18,7 @@ from services.bus.subjects import ask_subject
 from services.engine.alerts.info import LEVELS
 from services.engine.result import rfc3339
 
-_EVENTS_SECONDS = 5.0
+_EVENTS_SECONDS = 10.0  # longer than anybody waits for the answer: to him it is no failure, but silence
 
 Question = dict[str, Any]
 

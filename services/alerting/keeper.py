@@ -221,7 +221,8 @@ class Keeper:
                 for key, cursor in unwritten.items():
                     tx.put(_DONE, key, codec.pack(list(cursor)))
         except StoreError as error:
-            _log.error("the progress of handlers cannot be saved", err=error)
+            self._unwritten = unwritten | self._unwritten
+            _log.limited("done").error("the progress of handlers cannot be saved, trying again", err=error)
 
     def _changes(self, dispatcher: Dispatcher) -> _Changes | None:
         """What has changed since the last save, marked as saved."""
@@ -257,7 +258,7 @@ class Keeper:
             self._saved(changes, await asyncio.to_thread(self._write, changes))
         except StoreError as error:
             self._take_back(changes)
-            _log.error("topics cannot be saved, trying again", err=error)
+            _log.limited("save").error("topics cannot be saved, trying again", err=error)
 
     def _write(self, changes: _Changes) -> list[bytes]:
         """Write them; gives the records of the states. It may run in another thread."""

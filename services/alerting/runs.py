@@ -13,6 +13,7 @@ The bucket `ended` holds, under "", the owners of the replays that have ended an
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -69,6 +70,7 @@ class Runs:
 
     async def start(self, bus: Bus) -> None:
         """Follow the log; returns once its present end is reached."""
+        self._bus = bus
         await self._projection.start(bus, SUBJECTS, decode)
 
     async def stop(self) -> None:
@@ -76,8 +78,13 @@ class Runs:
         await self._projection.stop()
 
     async def reached(self, seq: int, timeout: float | None = None) -> None:
-        """Wait until the fold has come to this event. TimeoutError after so many seconds."""
-        await self._projection.reached(seq, timeout)
+        """Wait until the fold has come to this event, or to all before it that are in it. TimeoutError after seconds.
+
+        Raises BusError.
+        """
+        if self.position < seq:
+            ours = await asyncio.gather(*map(self._bus.last_subject_sequence, SUBJECTS))
+            await self._projection.reached(min(seq, max(ours)), timeout)
 
     def on_change(self, listener: Callable[[str], None]) -> None:
         """Call with the id of each task of which something has changed."""

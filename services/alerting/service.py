@@ -223,11 +223,11 @@ class Alerting:
             try:
                 if started > await self._bus.last_sequence(EVENTS):
                     raise ValueError(f"there is no event {started} yet that could have started its run")
+                await self.runs.reached(started)
                 break
             except BusError as error:
                 _log.warn("the log of events cannot be asked yet", err=error)
                 await asyncio.sleep(_BUS_PAUSE)
-        await self.runs.reached(started)
 
     async def _fetch(self, seq: int) -> Message | None:
         stored = await self._bus.get_message(ALERTS, seq)

@@ -74,6 +74,11 @@ class Bus:
         """Published messages that JetStream has not yet acknowledged."""
         return self._publisher.in_flight
 
+    @property
+    def in_flight_bytes(self) -> int:
+        """How large they are together, headers included."""
+        return self._publisher.in_flight_bytes
+
     async def ensure_streams(
         self,
         writes: StreamLimits | None = None,

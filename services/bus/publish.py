@@ -51,6 +51,11 @@ class Publisher:
         """Messages that are on their way to an acknowledgement."""
         return self._gate.count
 
+    @property
+    def in_flight_bytes(self) -> int:
+        """How large they are, headers included."""
+        return self._gate.bytes
+
     async def publish(
         self,
         subject: str,
@@ -116,7 +121,7 @@ class _Gate:
 
     def __init__(self, max_count: int, max_bytes: int) -> None:
         self.count = 0
-        self._bytes = 0
+        self.bytes = 0
         self._max_count = max_count
         self._max_bytes = max_bytes
         self._queue: deque[tuple[int, asyncio.Future[None]]] = deque()
@@ -145,7 +150,7 @@ class _Gate:
 
     def leave(self, size: int) -> None:
         self.count -= 1
-        self._bytes -= size
+        self.bytes -= size
         self._admit()
 
     def _admit(self) -> None:
@@ -161,8 +166,8 @@ class _Gate:
                 return
 
     def _fits(self, size: int) -> bool:
-        return self.count < self._max_count and (self._bytes + size <= self._max_bytes or self.count == 0)
+        return self.count < self._max_count and (self.bytes + size <= self._max_bytes or self.count == 0)
 
     def _take(self, size: int) -> None:
         self.count += 1
-        self._bytes += size
+        self.bytes += size

@@ -86,6 +86,16 @@ def alert_subject(topic: str) -> str:
     return f"tickbus.alert.{escape(topic)}"
 
 
+def inhibition_subject(owner: str) -> str:
+    """Where it goes from when to when alerts of a task inhibit others: `tickbus.alert.<owner>.inhibits`."""
+    return f"tickbus.alert.{escape(owner)}.inhibits"
+
+
+def is_inhibition(subject: str) -> bool:
+    """Whether it is such a subject: no topic's."""
+    return subject.startswith("tickbus.alert.") and subject.endswith(".inhibits") and subject.count(".") == 3
+
+
 def parse_alert_subject(subject: str) -> str:
     """The topic of an alert subject. ValueError for any other subject."""
     tokens = subject.split(".")

@@ -5,26 +5,33 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import secrets
 import socket
+import ssl
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
 import psutil
 
-from schemas.config import Config
+from schemas.config import Config, Http
 from services import log
+from services.bus.connection import Bus
+from services.bus.errors import BusError
+from services.bus.link import Credentials
 from services.cli.serve import serve
+from services.cli.users import Refused, command
 from services.launcher.errors import CannotStart
 from services.launcher.launcher import Launcher, service_programs
 from services.launcher.nats import is_free
 
 _DATABASE, _POLICY = "telegraf", "autogen"
 _TASK = "demo"
+_USER, _PERMISSIONS = "tickbus-demo", ["api", "write_points"]
 _CALM, _BUSY = 16.0, 5.0
 _FIRST_CALM = 4.0
 
@@ -87,19 +94,54 @@ def demo(config: Config, config_file: Path | None, *, temporary: bool, seconds: 
 
         async def show(launcher: Launcher, stop: asyncio.Event) -> None:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await _show(launcher.http_url, data_dir, stop)
+                async with asyncio.timeout(seconds), _user(launcher) as user:
+                    await _show(launcher, user, stop)
             print("demo ends", flush=True)
 
         return serve(config, service_programs(config_file), show)
 
 
-async def _show(url: str, data_dir: Path, stop: asyncio.Event) -> None:
+@contextlib.asynccontextmanager
+async def _user(launcher: Launcher) -> AsyncIterator[tuple[str, str] | None]:
+    """Name and password of a user that is there meanwhile; None where the API asks for none."""
+    if not launcher.config.http.auth_enabled:
+        yield None
+        return
+    nats = launcher.config.nats
+    credentials = Credentials(nats.username or None, nats.password or None)
+    async with await Bus.connect(launcher.nats_url, "demo", credentials) as bus:
+        password = secrets.token_urlsafe(12)
+        made = {"name": _USER, "password": password, "permissions": _PERMISSIONS}
+        try:
+            await command(bus, "user", "delete", {"id": _USER})
+            await command(bus, "user", "create", made)
+        except (Refused, BusError) as error:
+            raise CannotStart(f"the demo's user was refused: {error}") from error
+        try:
+            yield _USER, password
+        finally:
+            with contextlib.suppress(Refused, BusError):
+                await command(bus, "user", "delete", {"id": _USER})
+
+
+def _trusted(http: Http) -> ssl.SSLContext | bool:
+    """What to trust of the API on this machine: its own certificate, whoever has signed it and whatever its name."""
+    if not http.https_enabled:
+        return True
+    context = ssl.create_default_context(cafile=http.https_certificate)
+    context.check_hostname = False
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    return context
+
+
+async def _show(launcher: Launcher, user: tuple[str, str] | None, stop: asyncio.Event) -> None:
+    url, http = launcher.http_url, launcher.config.http
     with _alert_sink() as sink, _bursts():
-        async with httpx.AsyncClient(base_url=url, timeout=5.0) as client:
+        async with httpx.AsyncClient(base_url=url, timeout=5.0, auth=user, verify=_trusted(http)) as client:
             await _define_task(client, _SCRIPT.replace("@sink@", sink))
+            log_in = f"  the API asks who you are: user {user[0]}, password {user[1]}\n" if user else ""
             print(
-                f"tickbus demo on {url}, data in {data_dir}; Ctrl-C ends it\n"
+                f"tickbus demo on {url}, data in {launcher.config.data_dir}; Ctrl-C ends it\n{log_in}"
                 f"  this host's CPU and memory are written every second; a task watches them:\n"
                 f"    {url}/kapacitor/v1/tasks/{_TASK}          the task, its script and statistics\n"
                 f"    {url}/kapacitor/v1/tasks/{_TASK}/host     what it says of this host now\n"

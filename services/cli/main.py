@@ -53,18 +53,29 @@ def _run(options: argparse.Namespace, config: Config) -> int:
         from services.cli.restore import restore
 
         return restore(config, options.backup)
+    if options.command == "user":
+        from services.cli.users import user
+
+        return user(_quiet(options, config), options)
     if options.command == "demo":
         from services.cli.demo import demo
 
-        if options.log_level is None:
-            # The alerts are what is to be seen.
-            config = replace(config, logging=replace(config.logging, level="WARN"))
-        return demo(config, options.config, temporary=options.data_dir is None, seconds=options.seconds)
+        # The alerts are what is to be seen.
+        return demo(
+            _quiet(options, config), options.config, temporary=options.data_dir is None, seconds=options.seconds
+        )
     from services.cli.service import run_service
 
     if not config.nats.url:
         raise ConfigError(f"tickbus {options.command}: needs a NATS: --nats URL, or url in [nats] of the configuration")
     return run_service(options.command, config)
+
+
+def _quiet(options: argparse.Namespace, config: Config) -> Config:
+    """The configuration for a command that people look at: no level but the one that the command line gives."""
+    if options.log_level is not None:
+        return config
+    return replace(config, logging=replace(config.logging, level="WARN"))
 
 
 def _config(options: argparse.Namespace) -> Config:
@@ -101,6 +112,8 @@ def _parser() -> argparse.ArgumentParser:
     _add(restore, "data-dir", "nats")
     restore.add_argument("backup", type=Path, metavar="FILE", help="what GET /kapacitor/v1/storage/backup gave")
 
+    _add_user(commands)
+
     config = _command(commands, "config", "print the effective configuration, each setting with its documentation")
     _add(config, "http", "data-dir", "workers", "nats")
     config.add_argument("--reveal", action="store_true", help="print secrets too")
@@ -109,6 +122,29 @@ def _parser() -> argparse.ArgumentParser:
         known = commands.add_parser(what, help=f"list {text}, or print all about one", description=f"Lists {text}.")
         known.add_argument("name", nargs="?", metavar="NAME", help="print all about this one")
     return parser
+
+
+def _add_user(commands: Any) -> None:
+    text = "make, change, delete and list the users of the HTTP API"
+    user = commands.add_parser("user", help=text, description=f"{text[0].upper()}{text[1:]}.")
+    verbs = user.add_subparsers(dest="verb", required=True, metavar="WHAT")
+    add = _command(verbs, "add", "make a user; the password is asked for, or read from standard input")
+    change = _command(verbs, "set", "change what a user may do")
+    passwd = _command(verbs, "passwd", "give a user another password")
+    delete = _command(verbs, "delete", "delete a user")
+    listed = _command(verbs, "list", "list all users, and the tokens of subscriptions")
+    grant = _command(verbs, "grant", "make a token that `~subscriber` may write to a database with")
+    revoke = _command(verbs, "revoke", "let nobody write with a token any more")
+    for one in (add, change, passwd, delete, listed, grant, revoke):
+        _add(one, "data-dir", "nats")
+    for one in (add, change, passwd, delete):
+        one.add_argument("name", metavar="NAME")
+    for one in (add, change):
+        one.add_argument("--admin", dest="type", action="store_const", const="admin", help="may do everything")
+        one.add_argument("--permissions", metavar="LIST", help="of api, config_api, write_points, all; with commas")
+    change.add_argument("--normal", dest="type", action="store_const", const="normal", help="may do what is permitted")
+    grant.add_argument("database", metavar="DATABASE")
+    revoke.add_argument("name", metavar="NAME", help="of the token, as `list` shows it")
 
 
 def _command(commands: Any, name: str, text: str) -> argparse.ArgumentParser:

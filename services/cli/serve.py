@@ -18,7 +18,7 @@ def serve(config: Config, programs: Programs, meanwhile: Meanwhile | None = None
     """Start everything, print one line when it is ready, stop it on SIGTERM or SIGINT; the exit code.
 
     ``meanwhile(launcher, stop)`` runs while the services do, instead of the line; they are stopped when it returns,
-    which it should do when ``stop`` is set.
+    which it should do when ``stop`` is set. SIGHUP is passed on to the gateway; with ``meanwhile`` it ends everything.
     """
     log.setup(config.logging.file, config.logging.level)
     try:
@@ -30,8 +30,10 @@ def serve(config: Config, programs: Programs, meanwhile: Meanwhile | None = None
 
 async def _serve(launcher: Launcher, meanwhile: Meanwhile) -> int:
     stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, launcher.hang_up if meanwhile is _say_ready else stop.set)
     try:
         if await _unless(stop, launcher.start()):
             await meanwhile(launcher, stop)

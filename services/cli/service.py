@@ -11,8 +11,10 @@ from typing import Any
 
 from schemas.config import Config
 from services import log
+from services.bus.errors import BusError
 from services.cli import wiring
 from services.launcher.leash import hold_leash
+from services.store.errors import StoreError
 
 Main = Callable[[Config, Callable[[], None], asyncio.Event], Awaitable[None]]
 
@@ -40,6 +42,9 @@ def run_service(name: str, config: Config, main: Main | None = None) -> int:
             main = _with_agent(name, SERVICES[name])
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(_run(name, config, main))
+    except (StoreError, BusError) as error:
+        logger.error("service failed", err=error)
+        return 1
     except Exception as error:
         logger.exception("service failed", error)
         return 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,11 +16,13 @@ if TYPE_CHECKING:
 
 
 async def gateway(config: Config, ready: Callable[[], None], stop: asyncio.Event) -> None:
-    """The gateway, which checks scripts with all handlers known."""
+    """The gateway, which checks scripts with all handlers known. SIGHUP has it read anew what it reads from files."""
     from services.alerting.handlers import specs
     from services.gateway.main import main
 
-    await main(config, ready, stop, specs())
+    again = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, again.set)
+    await main(config, ready, stop, specs(), again)
 
 
 async def engine(config: Config, ready: Callable[[], None], stop: asyncio.Event) -> None:

@@ -16,6 +16,16 @@ from services.engine.column import Column, IntArray
 
 
 @dataclass(frozen=True, slots=True)
+class Identities:
+    """What identifies n things that a step has caused (see Step), and when (ns) their causes came: int64[n] each."""
+
+    seq: IntArray
+    row: IntArray
+    ordinal: IntArray
+    moment: IntArray
+
+
+@dataclass(frozen=True, slots=True)
 class Alerts:
     """Alert events of one node in one step, as columns; n events in order.
 
@@ -45,6 +55,24 @@ class Alerts:
     data: list[dict[str, Any]] | None = None  # a batch's: the whole result series for each event
     server: tuple[str, str, str] = ("", "", "")  # hostname, cluster id, server id, as default details show them
     replay: str = ""  # the id of the replay that the task runs in
+    category: str = ""  # which other alerts may inhibit
+    moment: IntArray | None = None  # of alerts in a category: int64[n] ns, when what caused them came
+
+
+@dataclass(frozen=True, slots=True)
+class Inhibition:
+    """From when on an alert of one node inhibits others, and from when on no more: n changes in order.
+
+    keys: which of the node's inhibitors, and of its groups. categories, tags: of the alerts that it inhibits.
+    """
+
+    task: str
+    node: str
+    keys: list[str]
+    categories: list[str]
+    tags: list[dict[str, str]]
+    on: list[bool]
+    identities: Identities
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,4 +106,4 @@ class Failure:
     reason: str
 
 
-Effect = Alerts | Write | Output | Failure
+Effect = Alerts | Inhibition | Write | Output | Failure

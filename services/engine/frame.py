@@ -334,12 +334,14 @@ class Step:
 
     seq: int64[n] and row: int32[n] tell for each input row its message's log sequence and its line in it.
     A tick has no rows; `tick` is then its number (its time in ns), and 0 otherwise.
+    moment: int64[n], when each input row came, in ns by the run's clock; live, when its message was stored.
     loopbacks: int64[n], how many loopbacks each input row has come through; None: none of them through any.
     What a node emits is identified by (task, node, seq[cause], row[cause], ordinal), or by (task, node, tick, ordinal).
     """
 
     seq: IntArray
     row: NDArray[np.int32]
+    moment: IntArray
     now: int
     tick: int = 0
     loopbacks: IntArray | None = None

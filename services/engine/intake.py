@@ -68,12 +68,12 @@ class Slice:
             frame = self._frames[measurements] = self._frame(measurements)
         return frame
 
-    def part(self, begin: int, end: int, time: IntArray, now: int) -> Slice:
-        """The points begin:end, at other times (int64[end-begin]) and in a step at another moment: for replays."""
+    def part(self, begin: int, end: int, time: IntArray, moment: IntArray) -> Slice:
+        """The points begin:end, at other times and moments (int64[end-begin] both): for replays."""
         rows = np.arange(begin, end, dtype=np.intp)
         step = self.step
         rounds = None if step.loopbacks is None else step.loopbacks[begin:end]
-        step = Step(step.seq[begin:end], step.row[begin:end], now, loopbacks=rounds)
+        step = Step(step.seq[begin:end], step.row[begin:end], moment, int(moment[-1]), loopbacks=rounds)
         points = self.points.take(rows).with_time(time)
         return Slice(self.database, self.retention_policy, points, self._names[begin:end], step)
 
@@ -139,7 +139,8 @@ class Intake:
         seqs = np.array([m.seq for m in messages], dtype=np.int64)[lines.payload]
         loopbacks = np.array([_number(m, LOOPBACKS) for m in messages], dtype=np.int64)
         rounds = loopbacks[lines.payload] if loopbacks.any() else None
-        step = Step(seqs, lines.row, messages[-1].time_ns, loopbacks=rounds)
+        moments = np.array([m.time_ns for m in messages], dtype=np.int64)[lines.payload]
+        step = Step(seqs, lines.row, moments, messages[-1].time_ns, loopbacks=rounds)
         points = Points(lines.time, series, source=lines)
         return Slice(database, retention_policy, points, self._names(series), step), refused
 

@@ -99,7 +99,8 @@ class Late:
                 for part in ("out", "given")
             )
             unanswered = {names[name] for name in one["unanswered"]}
-            step = Step(seq, row, one["now"], one["tick"], one["loopbacks"])
+            moment = np.asarray(one["moment"], dtype=np.int64)
+            step = Step(seq, row, moment, one["now"], one["tick"], one["loopbacks"])
             self._steps.append(_Waiting(step, out, given, one["at"], unanswered))
 
     def _done(self, waiting: _Waiting, visit: Visit, answer: Answer) -> bool:
@@ -136,6 +137,7 @@ class Late:
         return {
             "seq": waiting.step.seq,
             "row": waiting.step.row,
+            "moment": waiting.step.moment,
             "now": waiting.step.now,
             "tick": waiting.step.tick,
             "loopbacks": waiting.step.loopbacks,

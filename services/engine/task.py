@@ -28,7 +28,7 @@ from services.pipeline.spec import Edge
 
 T = TypeVar("T")
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 _FINISH, _PAUSE = 2.0, 0.005  # seconds: how long a task that ends waits for what is outside, and how often it looks
 
 
@@ -165,6 +165,8 @@ class TaskRun:
         self.measurements = measurements_of(graph)
         self.streams = self.dbrps if graph.edge is Edge.STREAM else frozenset[tuple[str, str]]()
         """The databases and retention policies whose writes come in: a batch task only asks for what is there."""
+        self.inhibits = any(getattr(n.properties, "inhibitors", ()) for n in order)
+        """Whether alerts of this task may inhibit others."""
         self._timed = [i for i, n in enumerate(self._nodes) if n.timed()]
         self._asks = self._only_query()
         self._late = Late(self._nodes, self._parents)
@@ -234,7 +236,7 @@ class TaskRun:
     def tick(self, now: int) -> list[Effect]:
         """The clock has reached `now`: nodes that waited for it are called."""
         due = {i: t for i in self._awake() if (t := self._nodes[i].next_tick()) is not None and t <= now}
-        self.current = Step(_NO_STEP.seq, _NO_STEP.row, now, now if self._asks is None else due.get(self._asks, now))
+        self.current = _tick(now, now if self._asks is None else due.get(self._asks, now))
         return self._go(self.current, {i: list(self._guarded(i, self._nodes[i].tick, now)) for i in due})
 
     def finish(self, now: int) -> list[Effect]:
@@ -242,7 +244,7 @@ class TaskRun:
 
         What has to go through something outside is waited for, but not for long.
         """
-        self.current = _tick(now)
+        self.current = _tick(now, now)
         effects: list[Effect] = []
         for i, node in enumerate(self._nodes):
             effects += self._go(self.current, {i: list(self._guarded(i, node.finish))})
@@ -419,11 +421,12 @@ def _count(messages: Sequence[Message]) -> int:
     return sum(len(m) for m in messages if isinstance(m, Frame | Batches))
 
 
-def _tick(now: int) -> Step:
-    return Step(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int32), now, now)
+def _tick(now: int, number: int) -> Step:
+    return Step(_NOTHING, np.empty(0, dtype=np.int32), _NOTHING, now, number)
 
 
-_NO_STEP = _tick(0)
+_NOTHING = np.empty(0, dtype=np.int64)
+_NO_STEP = _tick(0, 0)
 
 
 def measurements_of(graph: Graph) -> frozenset[str] | None:

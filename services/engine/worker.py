@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,10 +13,10 @@ from services import log as logs
 from services.bus.connection import Bus
 from services.bus.errors import BusError
 from services.bus.follow import Follower, Message
-from services.bus.subjects import alert_subject, parse_write_subject, write_subject
-from services.engine.alerts.split import messages_of
+from services.bus.subjects import parse_write_subject, write_subject
+from services.engine.alerts.letters import letters
 from services.engine.checkpoints import Checkpoints
-from services.engine.effects import Alerts, Effect, Failure, Write
+from services.engine.effects import Alerts, Effect, Failure, Inhibition, Write
 from services.engine.intake import LOOPBACKS, Intake, Refused, Slice
 from services.engine.node import State, TaskFailed
 from services.engine.outbox import Letter, Outbox, Standing
@@ -285,12 +285,10 @@ class Worker:
     def perform(self, running: Running, effects: Sequence[Effect]) -> None:
         """Have done what a step wants done outside. Raises TaskFailed where the last of it is the task's end."""
         for effect in effects:
-            if isinstance(effect, Alerts):
+            if isinstance(effect, Alerts | Inhibition):
                 limit = self._bus.max_payload - _HEADER_ROOM
-                for topic in effect.topics:
-                    lane, subject = f"{effect.task}/{effect.node}/{topic}", alert_subject(topic)
-                    for data in messages_of(effect, topic, running.started, limit):
-                        self.outbox.send(lane, Letter(subject, data, None, running.standing))
+                for lane, subject, data in letters(effect, running.started, "", limit):
+                    self.outbox.send(lane, Letter(subject, data, None, running.standing))
             elif isinstance(effect, Write):
                 subject = write_subject(effect.database, effect.retention_policy)
                 headers = {LOOPBACKS: str(effect.loopbacks)}
@@ -313,7 +311,7 @@ class Worker:
 
     def _tick(self) -> None:
         now = time.time_ns()
-        for running in list(self._timed):
+        for running in _inhibiting_first(self._timed):
             due = running.run.next_tick()
             if due is not None and due <= now:
                 with self._failing(running):
@@ -366,7 +364,7 @@ class Worker:
         """The tasks that read some of these measurements. Found by index: tasks on others cost nothing."""
         route = self._route().get(dbrp, {})
         found = {r.id: r for m in (_ANY, *sorted(present)) for r in route.get(m, ())}
-        return list(found.values())
+        return _inhibiting_first(found.values())
 
     def _route(self) -> dict[DBRP, dict[int, list[Running]]]:
         if self._routes is None:
@@ -410,7 +408,7 @@ class Worker:
         try:
             self._checkpoints.save(self.tasks.values())
         except StoreError as e:
-            log.error("states cannot be saved", error=str(e))
+            log.limited("save").error("states cannot be saved", error=str(e))
             return
         if self._shared() and (self._sharing is None or self._sharing.done()):
             self._sharing = asyncio.create_task(self._share(list(self.tasks.values())))
@@ -443,3 +441,9 @@ def _goes(messages: Sequence[Message], most: int) -> Iterator[Sequence[Message]]
             begin, size = i, 0
         size += len(message.data)
     yield messages[begin:]
+
+
+def _inhibiting_first(tasks: Iterable[Running]) -> list[Running]:
+    """Tasks whose alerts inhibit others come first, so that this is on the bus before alerts of the same step."""
+    found = list(tasks)
+    return sorted(found, key=lambda r: not r.run.inhibits) if any(r.run.inhibits for r in found) else found

@@ -1,7 +1,10 @@
-"""The entrance for every request: writes on a short path, then what holds for every path, then Quart."""
+"""The entrance for every request: who may come in, then writes on a short path, then what holds for every path, then
+Quart.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import posixpath
 import time
 from collections.abc import Awaitable, Callable
@@ -9,6 +12,9 @@ from typing import Any
 from urllib.parse import quote
 
 from services import log as logs
+from services.gateway.access.access import Access
+from services.gateway.access.credentials import without_credentials
+from services.gateway.access.privileges import Denied, User
 from services.gateway.answers import (
     BASE,
     NOT_FOUND,
@@ -20,7 +26,7 @@ from services.gateway.answers import (
     request_id,
 )
 from services.gateway.write_request import WRITE_PATHS, LoggedRequest, WriteRequest
-from services.gateway.writes import Gone, ReadBody, too_large
+from services.gateway.writes import Gone, ReadBody, Refused, too_large
 
 PING = f"{BASE}/ping"
 PREVIEW_ONLY = frozenset({f"{PREVIEW}/logs"})
@@ -30,7 +36,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"})
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 Application = Callable[[Any, Receive, Send], Awaitable[None]]
-WriteHandler = Callable[[WriteRequest, ReadBody], Awaitable[Answer]]
+WriteHandler = Callable[[WriteRequest, ReadBody, User | None], Awaitable[Answer]]
 SendAnswer = Callable[[int, RawHeaders, bytes], Awaitable[None]]
 
 GONE = 499
@@ -42,14 +48,23 @@ _log = logs.get("http")
 
 
 class Entry:
-    """An ASGI callable around a Quart app, with a further entrance for writes that come some other way."""
+    """An ASGI callable around a Quart app, with a further entrance for writes that come some other way.
 
-    def __init__(self, app: Application, write: WriteHandler, log_requests: bool) -> None:
+    Nothing else leads to the app or to the writes, so that what `access` says holds for all there is, and for what
+    there is not.
+    """
+
+    def __init__(self, app: Application, write: WriteHandler, log_requests: bool, access: Access | None = None) -> None:
+        """access: who may come in, None: everybody."""
         self._app = app
         self._write = write
         self._log_requests = log_requests
+        self._access = access
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close"})
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -61,19 +76,31 @@ class Entry:
             return
         name = request_id()
         started = time.perf_counter_ns()
-        status = await self._other(scope, receive, send, name)
+        headers = common_headers(scope["headers"], name)
+        user, refusal = await self._admit(scope["method"], path, query, scope["headers"])
+        if refusal is None:
+            status = await self._other(scope, receive, send, headers)
+        else:
+            status = await _answer(send, refusal.status, headers, refusal.body)
         if self._logs():
             logged = LoggedRequest.of(scope["method"], path, query, scope["headers"], version)
-            _log_request(client, logged, status, name, started)
+            _log_request(client, logged, user, status, name, started)
 
     async def write(self, request: WriteRequest, client: str, read: ReadBody, send: SendAnswer) -> None:
         """Answer a POST /write. client: its address, for the access log. Nothing is sent where `read` raises Gone."""
         name = request_id()
         started = time.perf_counter_ns()
+        user = refusal = answer = None
         try:
-            answer = await self._write(request, read)
+            if self._access is not None:
+                user, refusal = await self._admit("POST", request.path, request.query, request.headers)
+            if refusal is None:
+                answer = await self._write(request, read, user)
+            else:
+                await _drop(read)
+                answer = refusal
         except Gone:
-            answer = None
+            pass
         except Exception as error:
             _log.exception("write failed", error, request=name)
             answer = Answer(500, _INTERNAL)
@@ -82,14 +109,27 @@ class Entry:
             await send(answer.status, headers, answer.body)
         if self._logs():
             status = GONE if answer is None else answer.status
-            _log_request(client, request.logged, status, name, started)
+            _log_request(client, request.logged, user, status, name, started)
 
     def _logs(self) -> bool:
         return self._log_requests and _log.enabled("INFO")
 
-    async def _other(self, scope: Any, receive: Receive, send: Send, name: str) -> int:
+    async def _admit(
+        self, method: str, path: str, query: bytes, headers: RawHeaders
+    ) -> tuple[User | None, Answer | None]:
+        """Who sends a request, where that counts; and the answer to it if it is not let in."""
+        if self._access is None or method == "OPTIONS" or (path == PING and method in ("GET", "HEAD")):
+            return None, None
+        try:
+            return await self._access.admit(method, path, query, headers), None
+        except Denied as denied:
+            return None, Answer(denied.status, error_body(str(denied)))
+        except Exception as error:
+            _log.exception("nobody can be let in", error)
+            return None, Answer(500, _INTERNAL)
+
+    async def _other(self, scope: Any, receive: Receive, send: Send, headers: RawHeaders) -> int:
         """As Kapacitor 1.5.7: unclean paths are sent on, OPTIONS is always empty, there is no 405."""
-        headers = common_headers(scope["headers"], name)
         path, method = scope["path"], scope["method"]
         if method not in METHODS:
             return await _answer(send, 404, headers, NOT_FOUND)
@@ -98,6 +138,8 @@ class Entry:
             return await _redirect(send, headers, method, clean, scope["query_string"])
         if method == "OPTIONS":
             return await _answer(send, 200, headers, b"")
+        if self._access is not None and scope["query_string"]:
+            scope = {**scope, "query_string": without_credentials(scope["query_string"])}
         if path.startswith(f"{PREVIEW}/") and path not in PREVIEW_ONLY:
             path = BASE + path[len(PREVIEW) :]
             scope = {**scope, "path": path, "raw_path": quote(path).encode()}
@@ -150,6 +192,12 @@ async def _redirect(send: Send, headers: RawHeaders, method: str, path: str, que
     return 301
 
 
+async def _drop(read: ReadBody) -> None:
+    """Read a body that nobody is to see. Raises Gone."""
+    with contextlib.suppress(Refused):
+        await read(0)
+
+
 async def _answer(send: Send, status: int, headers: RawHeaders, body: bytes) -> int:
     await _sender(send)(status, Answer(status, body).all_headers(headers), body)
     return status
@@ -187,9 +235,10 @@ def _reader(receive: Receive) -> ReadBody:
     return read
 
 
-def _log_request(client: str, request: LoggedRequest, status: int, name: str, started: int) -> None:
+def _log_request(client: str, request: LoggedRequest, user: User | None, status: int, name: str, started: int) -> None:
+    who = f"{logs.logfmt(username=user.name)} {request.who}" if user is not None else request.who
     took = f"{(time.perf_counter_ns() - started) / 1000:.0f}µs"
     _log.often(
         "http request",
-        f"host={client} {request.what} status={status} {request.who} request-id={name} duration={took}",
+        f"host={client} {request.what} status={status} {who} request-id={name} duration={took}",
     )

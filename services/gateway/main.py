@@ -4,71 +4,53 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from itertools import chain
-
-from quart import Blueprint
 
 from schemas.config import Config
+from services import log
 from services.bus.connection import Bus
 from services.bus.link import Credentials
 from services.bus.streams import StreamLimits
 from services.engine.nodes import registry
 from services.engine.scripts import ParsedScripts
 from services.engine.udf.functions import Functions
-from services.gateway.alerting import Alerting
+from services.gateway.access.access import Access
+from services.gateway.access.passwords import Passwords
+from services.gateway.api import Api
 from services.gateway.app import make_app
-from services.gateway.commands.figures import Figures
-from services.gateway.commands.operations import Operations
-from services.gateway.commands.recorder_reads import RecorderReads
-from services.gateway.commands.recordings import RecordingCommands
-from services.gateway.commands.replays import ReplayCommands
-from services.gateway.commands.task_reads import TaskReads
-from services.gateway.commands.tasks import TaskCommands
-from services.gateway.commands.template_reads import TemplateReads
-from services.gateway.commands.templates import TemplateCommands
-from services.gateway.engine import Engine
+from services.gateway.disk import Disk
 from services.gateway.entry import Entry
-from services.gateway.operation import Operation
+from services.gateway.folds import Folds
 from services.gateway.over_bus import serve as serve_commands
-from services.gateway.over_http import blueprint
 from services.gateway.processes import Processes
-from services.gateway.recorder_state import RecorderState
-from services.gateway.resources import (
-    figures,
-    loglevel,
-    logs,
-    ping,
-    pprof,
-    recordings,
-    replays,
-    routes,
-    sideload,
-    storage,
-    subscriptions,
-    tasks,
-    templates,
-    topics,
-)
+from services.gateway.rereading import reread
 from services.gateway.scripts import Scripts
 from services.gateway.server import listen, serve
-from services.gateway.state import TaskState
+from services.gateway.tls import Certificate
+from services.gateway.user_state import UserState
 from services.gateway.writes import Writes
 from services.pipeline.spec import HandlerSpec
 from services.store.store import Store
 
 _SCHEMA, _VERSION = "gateway", 2
+_log = log.get("http")
 
 
 async def main(
-    config: Config, ready: Callable[[], None], stop: asyncio.Event, handlers: Mapping[str, HandlerSpec]
+    config: Config,
+    ready: Callable[[], None],
+    stop: asyncio.Event,
+    handlers: Mapping[str, HandlerSpec],
+    again: asyncio.Event | None = None,
 ) -> None:
     """Serve the HTTP API until `stop` is set; `ready` is called once it answers.
 
-    handlers: the alert handlers that scripts may use. Raises OSError where the address cannot be had, BusUnavailable
-    where NATS cannot be reached, StoreError where the fold cannot be kept.
+    handlers: the alert handlers that scripts may use. again: set whenever what is read from files is to be read anew.
+    Raises OSError where the address cannot be had or the certificate cannot be used, BusUnavailable where NATS cannot
+    be reached, StoreError where the folds cannot be kept.
     """
-    listener = listen(config.http.bind_address)
-    nats = config.nats
+    http, nats = config.http, config.nats
+    certificate = Certificate(http, config.tls) if http.https_enabled else None
+    listener = listen(http.bind_address)
     credentials = Credentials(nats.username or None, nats.password or None)
     async with await Bus.connect(nats.url, "gateway", credentials) as bus:
         await bus.ensure_streams(
@@ -76,60 +58,39 @@ async def main(
             StreamLimits(replicas=nats.replicas),
             StreamLimits(nats.alert_max_age, nats.alert_max_bytes, nats.replicas),
         )
-        path = config.data_dir / "gateway" / "gateway.lmdb"
-        with Store.open(path, _SCHEMA, _VERSION, durable=False) as store:
+        with (
+            Store.open(config.data_dir / "gateway" / "gateway.lmdb", _SCHEMA, _VERSION, durable=False) as store,
+            Passwords(config.auth.bcrypt_cost, config.auth.cache_expiration) as passwords,
+        ):
             async with (
-                TaskState(bus, store) as state,
-                RecorderState(bus, store) as recorder_state,
+                Folds(bus, store) as folds,
                 Functions(config.udf.functions) as functions,
+                Processes(bus) as processes,
             ):
                 scripts = Scripts(registry(handlers, functions), ParsedScripts(store).parsed)
-                async with Processes(bus) as processes:
-                    operations, besides = _api(config, bus, state, recorder_state, scripts, processes, stop)
-                    resources = [blueprint(name, its) for name, its in operations.items()]
-                    app = make_app([*resources, *besides], config.http.max_body_size)
-                    entry = Entry(app, Writes(config, bus), config.http.log_enabled)
-                    answering = serve_commands(bus, chain.from_iterable(operations.values()))
-                    await serve(entry, listener, stop, config.http.shutdown_timeout, ready)
+                disk = Disk(config, bus)
+                api = Api(config, bus, store, folds, disk, scripts, passwords, processes, stop)
+                app = make_app(api.blueprints(), http.max_body_size)
+                access = _access(config, folds.users, passwords)
+                entry = Entry(app, Writes(config, bus, disk), http.log_enabled, access)
+                async with api.loader:
+                    rereading = asyncio.create_task(
+                        reread(again or asyncio.Event(), certificate, api.loader, api.server)
+                    )
+                    answering = serve_commands(bus, api.all_operations())
+                    tls = certificate.context if certificate else None
+                    await serve(entry, listener, stop, http.shutdown_timeout, ready, tls)
                     for one in answering:
                         one.stop()
+                    rereading.cancel()
 
 
-def _api(
-    config: Config,
-    bus: Bus,
-    state: TaskState,
-    recorder_state: RecorderState,
-    scripts: Scripts,
-    processes: Processes,
-    stop: asyncio.Event,
-) -> tuple[Mapping[str, list[Operation]], list[Blueprint]]:
-    """The operations by resource, and what there is over HTTP besides."""
-    engine, alerting = Engine(bus), Alerting(bus, lambda: state.position)
-    recorder_reads = RecorderReads(recorder_state)
-    recording_commands = RecordingCommands(bus, state, recorder_state, scripts, config.nats.replicas)
-    server = Operations(processes, engine)
-    shown = Figures(bus, state, scripts, processes, engine, alerting, config.hostname)
-    task_reads = TaskReads(state, scripts, engine, recorder_reads)
-    operations = {
-        "tasks": tasks.operations(TaskCommands(bus, state, scripts), task_reads),
-        "templates": templates.operations(TemplateCommands(bus, state, scripts), TemplateReads(state, scripts)),
-        "topics": topics.operations(alerting),
-        "recordings": recordings.operations(recording_commands, recorder_reads),
-        "replays": replays.operations(ReplayCommands(bus, state, recorder_state), recorder_reads),
-        "loglevel": loglevel.operations(server),
-        "sideload": sideload.operations(server),
-        "subscriptions": subscriptions.operations(),
-        "storage": storage.operations(server),
-        "figures": figures.operations(shown),
-    }
-    besides = [
-        ping.blueprint(),
-        routes.blueprint(),
-        recordings.files(recording_commands, recorder_reads),
-        logs.blueprint(processes, stop),
-        storage.backup(bus),
-        figures.metrics(shown),
-        pprof.blueprint(processes),
-    ]
-    return operations, besides
+def _access(config: Config, users: UserState, passwords: Passwords) -> Access | None:
+    """Who says who may do what; None where everybody may do everything."""
+    if not config.http.auth_enabled:
+        return None
+    access = Access(users, passwords, config.http.shared_secret)
+    users.on_change(access.forget)
+    if not users.names():
+        _log.warn("there is no user yet: `tickbus user add NAME --admin` makes the first")
+    return access

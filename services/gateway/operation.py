@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 from marshmallow import Schema
@@ -16,8 +15,8 @@ from marshmallow import Schema
 Reply = tuple[int, Any]
 """Status as over HTTP, and the body: anything that JSON holds, None for an empty one."""
 
-Shape = type[Schema] | str | None
-"""Of a body: a schema (JSON), a content type for anything else, None for an empty one."""
+Shape = type[Schema] | tuple[str, ...] | None
+"""Of a body: a schema (JSON), the content types that anything else may have, None for an empty one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,7 @@ class Question:
     """
 
     names: Mapping[str, str]
-    parameters: Any
+    parameters: Mapping[str, Any]
     body: Any
     link: str
 
@@ -52,7 +51,7 @@ class Description:
 
 @dataclass(frozen=True, kw_only=True)
 class Operation(Description):
-    """`tickbus.command.<kind>.<verb>`, and METHOD /kapacitor/v1<path>.
+    """`tickbus.command.<kind>.<verb>`, and METHOD /kapacitor/v1<path>; without a method, over the bus alone.
 
     path: names in braces, `/tasks/{id}`; the last one takes all that is left, slashes included, the others one segment.
     run: the deciding; raises Refusal. noun: what an empty last name is told that is missing; "" where it may be empty.
@@ -60,8 +59,8 @@ class Operation(Description):
 
     kind: str
     verb: str
-    method: str
-    path: str
+    method: str = ""
+    path: str = ""
     run: Callable[[Question], Awaitable[Reply]]
     noun: str = ""
 
@@ -71,4 +70,5 @@ class Operation(Description):
         return [part[1:-1] for part in self.path.split("/") if part.startswith("{")]
 
 
-NO_NAMES: Mapping[str, str] = MappingProxyType({})
+Route = tuple[str, str, Description]
+"""Method, path with names in braces, and what the documents say of it."""

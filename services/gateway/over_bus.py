@@ -51,14 +51,12 @@ def _json(data: bytes) -> Any:
 def _question(operation: Operation, asked: Any) -> Question:
     """Without names in the path, what was asked is the body, or else the parameters."""
     names = {name: _name(operation, asked, name) for name in operation.names}
-    if not operation.body:
-        body, parameters = None, asked
-    elif not names:
+    if operation.body and not names:
         body, parameters = asked, {}
-    elif "body" in asked:
-        body, parameters = asked["body"], {}
-    else:
+    elif not isinstance(asked, dict) or (operation.body and "body" not in asked):
         raise invalid_json()
+    else:
+        body, parameters = (asked["body"], {}) if operation.body else (None, asked)
     return Question(names, parameters, body, _link(operation, names, parameters))
 
 
@@ -69,7 +67,7 @@ def _name(operation: Operation, asked: Any, name: str) -> str:
     return given
 
 
-def _link(operation: Operation, names: Mapping[str, str], parameters: Any) -> str:
+def _link(operation: Operation, names: Mapping[str, str], parameters: Mapping[str, Any]) -> str:
     path = "/".join(quote(names[part[1:-1]]) if part.startswith("{") else part for part in operation.path.split("/"))
-    given = {k: v for k, v in parameters.items() if k not in names} if isinstance(parameters, dict) else {}
+    given = {name: value for name, value in parameters.items() if name not in names}
     return BASE + path + (f"?{urlencode(given, doseq=True)}" if given else "")

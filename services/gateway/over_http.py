@@ -23,6 +23,8 @@ def blueprint(name: str, operations: Iterable[Operation]) -> Blueprint:
     """The routes of a resource's operations."""
     routes = new_blueprint(name)
     for operation in operations:
+        if not operation.method:
+            continue
         endpoint = f"{operation.kind}_{operation.verb}"
         routes.add_url_rule(rule(operation), endpoint, _view(operation), methods=[operation.method])
     return routes

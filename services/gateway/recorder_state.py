@@ -44,6 +44,11 @@ class RecorderState:
     ) -> None:
         await self._projection.stop()
 
+    @property
+    def position(self) -> int:
+        """The last event that is in the fold."""
+        return self._projection.position
+
     def get(self, kind: str, id: str) -> Record | None:
         """A `recording`'s or `replay`'s record (see services.store.projections.recordings), None: not there."""
         return fold.record_of(self._projection.state, kind, id)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import ssl
 import time
 from collections.abc import Callable
 from typing import Any, cast
@@ -34,6 +35,8 @@ from services.gateway.writes import Gone, too_large
 
 _BACKLOG = 1024
 _KEEP_ALIVE_SECONDS = 180.0
+_HANDSHAKE_SECONDS = 20.0
+_BYE_SECONDS = 1.0
 _MAX_HEADERS = 64 << 10
 _BODY_CHUNKS = 16
 _log = logs.get("http")
@@ -46,22 +49,35 @@ def listen(address: str) -> socket.socket:
     """
     host, _, port = address.rpartition(":")
     host = host.strip("[]")
-    if not host and socket.has_dualstack_ipv6():
-        return socket.create_server(("", int(port)), family=socket.AF_INET6, dualstack_ipv6=True, backlog=_BACKLOG)
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, int(port)), family=family, backlog=_BACKLOG)
+    dual = not host and socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if dual or ":" in host else socket.AF_INET
+    listener = socket.create_server((host, int(port)), family=family, dualstack_ipv6=dual, backlog=_BACKLOG)
+    # Accepted sockets inherit it. uvloop sets it as well, asyncio's own loop would not.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 async def serve(
-    entry: Entry, listener: socket.socket, stop: asyncio.Event, timeout: float, ready: Callable[[], None]
+    entry: Entry,
+    listener: socket.socket,
+    stop: asyncio.Event,
+    timeout: float,
+    ready: Callable[[], None],
+    tls: ssl.SSLContext | None = None,
 ) -> None:
-    """Serve until `stop` is set; requests under way then have `timeout` seconds to end. `ready` once it takes them."""
+    """Serve until `stop` is set; requests under way then have `timeout` seconds to end. `ready` once it takes them.
+
+    tls: for HTTPS.
+    """
     loop = asyncio.get_running_loop()
     config = _Config()
     context = WorkerContext(None)
     connections: dict[asyncio.Task[None], _Connection] = {}
 
     def opened(wire: Wire) -> None:
+        if stop.is_set():
+            wire.close()
+            return
         connection = _Connection(entry, loop, config, context, wire)
         task = loop.create_task(connection.run())
         connections[task] = connection
@@ -74,7 +90,14 @@ async def serve(
             _log.exception("a connection failed", error)
 
     listener.setblocking(False)
-    server = await loop.create_server(lambda: Wire(loop, opened), sock=listener, backlog=_BACKLOG)
+    server = await loop.create_server(
+        lambda: Wire(loop, opened),
+        sock=listener,
+        backlog=_BACKLOG,
+        ssl=tls,
+        ssl_handshake_timeout=_HANDSHAKE_SECONDS if tls else None,
+        ssl_shutdown_timeout=_BYE_SECONDS if tls else None,
+    )
     ready()
     await stop.wait()
     server.close()

@@ -90,7 +90,8 @@ class Wire(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         self.end()
-        return True
+        # TLS cannot be closed in one direction only.
+        return self._transport.get_extra_info("ssl_object") is None
 
     def pause_writing(self) -> None:
         self._room.clear()

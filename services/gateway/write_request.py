@@ -13,16 +13,21 @@ from services.gateway.answers import BASE, PREVIEW, RawHeaders
 WRITE_PATHS = frozenset({"/write", f"{BASE}/write", f"{PREVIEW}/write"})
 
 
+_PASSWORD = re.compile(rb"(?:^|(?<=&))(p|%70)=[^&]+")
+_REDACTED = rb"\1=[REDACTED]"
+
+
 @dataclass(frozen=True, slots=True)
 class LoggedRequest:
-    """What the access log says of a request, as logfmt: what was asked for, and by which program."""
+    """What the access log says of a request, as logfmt: what was asked for, and by which program. No password."""
 
     what: str
     who: str
 
     @classmethod
     def of(cls, method: str, path: str, query: bytes, headers: Iterable[tuple[bytes, bytes]], version: str) -> Self:
-        uri = f"{path}?{query.decode('latin-1')}" if query else path
+        shown = _PASSWORD.sub(_REDACTED, query).decode("latin-1")
+        uri = f"{path}?{shown}" if query else path
         agent = next((value for name, value in headers if name == b"user-agent"), b"-").decode("latin-1")
         what = logs.logfmt(method=method, uri=uri, protocol=f"HTTP/{version}")
         return cls(what, logs.logfmt(**{"user-agent": agent}))
@@ -32,6 +37,7 @@ class LoggedRequest:
 class WriteRequest:
     """What matters of a head. Header names are in lower case; gzip: how the body is encoded; key: Idempotency-Key."""
 
+    path: str
     query: bytes
     headers: RawHeaders
     gzip: bool
@@ -43,7 +49,7 @@ class WriteRequest:
         last = dict(headers)
         gzip = last.get(b"content-encoding") == b"gzip"
         key = last.get(b"idempotency-key", b"").strip()
-        return cls(query, headers, gzip, key, LoggedRequest.of("POST", path, query, headers, version))
+        return cls(path, query, headers, gzip, key, LoggedRequest.of("POST", path, query, headers, version))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,21 +13,42 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from grammar.gotemplate.strconv import quote
+from schemas.api.operations import WriteSchema
 from schemas.config import Config
 from services import log as logs
 from services.bus.connection import Bus
 from services.bus.errors import BusError, BusUnavailable
 from services.bus.subjects import escape, write_subject
 from services.engine.lineprotocol.validate import check
+from services.gateway.access.privileges import Privilege, User, database_resource
 from services.gateway.answers import RETRY_AFTER_SECONDS, Answer
 from services.gateway.cut import LineTooLong, cut
+from services.gateway.disk import Disk
+from services.gateway.operation import Description
 from services.gateway.query import read_query
-from services.gateway.write_request import WriteRequest
+from services.gateway.write_request import WRITE_PATHS, WriteRequest
 
 ReadBody = Callable[[int], Awaitable[bytes]]
 """Reads a request's body whole. Raises Gone, and Refused where it is larger than so many bytes."""
 
 PRECISIONS = frozenset({"n", "u", "ms", "s", "m", "h"})
+
+ROUTES = [
+    (
+        "POST",
+        path,
+        Description(
+            about="Write points, in line protocol. 204 once they are stored; mistakes are told in plain text.",
+            parameters=WriteSchema,
+            body=("text/plain",),
+            answers={204: None},
+            errors=(400, 413),
+        ),
+    )
+    for path in sorted(WRITE_PATHS)
+]
+"""What the documents say of it."""
 
 _HEADER_ROOM = 2048
 _LONG_KEY = 128
@@ -69,8 +90,9 @@ class _Target:
 class Writes:
     """Takes writes for one bus."""
 
-    def __init__(self, config: Config, bus: Bus) -> None:
+    def __init__(self, config: Config, bus: Bus, disk: Disk) -> None:
         self._bus = bus
+        self._disk = disk
         self._max_body = config.http.max_body_size
         self._ack_timeout = config.nats.ack_timeout
         self._default_rp = config.default_retention_policy
@@ -79,20 +101,21 @@ class Writes:
         self._failed = 0
         self._complained = -_COMPLAINT_SECONDS
 
-    async def __call__(self, request: WriteRequest, read: ReadBody) -> Answer:
-        """The answer to one request, whose body `read` reads.
+    async def __call__(self, request: WriteRequest, read: ReadBody, user: User | None = None) -> Answer:
+        """The answer to one request, whose body `read` reads. user: whose it is, None: anybody may write.
 
-        204 only once JetStream has the points. 400 as plain text for what does not parse and for a missing db (in
-        this order, as Kapacitor 1.5.7), 413 for a body over the limit, 503 where JetStream does not acknowledge.
-        Raises Gone where `read` does: a client that hangs up in the middle has written nothing.
+        204 only once JetStream has the points. 400 as plain text for what does not parse and for a missing db, 401
+        for a database that the user may not write to (in this order, as Kapacitor 1.5.7), 413 for a body over the
+        limit, 503 where JetStream does not acknowledge or its disk is nearly full. Raises Gone where `read` does: a
+        client that hangs up in the middle has written nothing.
         """
         try:
-            await self._write(request, await read(self._max_body))
+            await self._write(request, await read(self._max_body), user)
         except Refused as refused:
             return Answer(refused.status, f"{refused}\n".encode(), _LATER if refused.status == 503 else ())
         return _WRITTEN
 
-    async def _write(self, request: WriteRequest, body: bytes) -> None:
+    async def _write(self, request: WriteRequest, body: bytes, user: User | None) -> None:
         received = time.time_ns()
         if request.gzip:
             body = await _off_loop(_gunzip, body, self._max_body)
@@ -104,6 +127,9 @@ class Writes:
             raise Refused(400, error)
         if not target.db:
             raise Refused(400, "database is required")
+        if user is not None and not user.may(database_resource(target.db), Privilege.WRITE):
+            text = f"{quote(user.name)} user is not authorized to write to database {quote(target.db)}"
+            raise Refused(401, text)
         if not body or body.isspace():
             return
         if target.problem is not None:
@@ -131,6 +157,10 @@ class Writes:
 
         With a key each message has an id, so that a repeat of the write fills in what is missing and doubles nothing.
         """
+        full = self._disk.refuses_data(len(body))
+        if full:
+            self._complain("write refused", full)
+            raise Refused(503, f"the write was not stored, try again: {full}")
         limit = self._bus.max_payload - _HEADER_ROOM
         name = _message_id(subject, key) if key else None
         try:
@@ -150,7 +180,7 @@ class Writes:
             self._complain("write refused by the bus", problem)
             raise Refused(500, str(problem)) from problem
 
-    def _complain(self, text: str, error: BusError) -> None:
+    def _complain(self, text: str, error: BusError | str) -> None:
         """Log what goes wrong, not once a write: an outage must not fill the disk with lines about it."""
         self._failed += 1
         now = time.monotonic()

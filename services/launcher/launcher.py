@@ -10,9 +10,11 @@ from typing import Any
 
 from schemas.config import Config
 from services import log
+from services.gateway.tls import Certificate
 from services.launcher.directory import DataDirectory, started
+from services.launcher.disk import Disks, DiskWatch
 from services.launcher.errors import CannotStart
-from services.launcher.nats import free_port, is_free, nats_program
+from services.launcher.nats import free_port, is_free, nats_program, nats_store
 from services.launcher.process import Program, Supervised
 
 _log = log.get("launcher")
@@ -38,28 +40,49 @@ class Launcher:
         self._directory: DataDirectory | None = None
         self._running: dict[str, Supervised] = {}
         self._nats_url = ""
+        self._disks = Disks([config.data_dir], config.storage.keep_free)
+        self._watching: asyncio.Task[None] | None = None
+
+    @property
+    def nats_url(self) -> str:
+        """The address of NATS, with its credentials; empty before ``start``."""
+        return self._nats_url
 
     @property
     def http_url(self) -> str:
         """The address of the HTTP API, as seen from this machine."""
         host, _, port = self.http_address.rpartition(":")
-        return f"http://{'127.0.0.1' if host in ('', '0.0.0.0', '[::]') else host}:{port}"
+        scheme = "https" if self.config.http.https_enabled else "http"
+        return f"{scheme}://{'127.0.0.1' if host in ('', '0.0.0.0', '[::]') else host}:{port}"
 
     async def start(self) -> None:
         """Start everything; return when every service is ready.
 
-        Raises CannotStart, or OSError where the directory or the address is no good; what was started by then runs
-        until ``stop``.
+        Raises CannotStart, or OSError where the directory, the address or the certificate is no good; what was started
+        by then runs until ``stop``.
         """
+        if self.config.http.https_enabled:
+            Certificate(self.config.http, self.config.tls)
+        self.config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        own_nats = not self.config.nats.url
+        store = nats_store(self.config)
+        if own_nats:
+            store.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._disks = Disks([self.config.data_dir, store], self.config.storage.keep_free)
+        self._disks.check()
         self._directory = DataDirectory(self.config.data_dir)
         host, _, port = self.http_address.rpartition(":")
         if not is_free(host.strip("[]"), int(port)):
             raise CannotStart(f"{self.http_address} is in use by another program; choose another with --http HOST:PORT")
+        watch = DiskWatch(self._disks, self._restart_nats, self._write_state)
+        self._watching = asyncio.create_task(watch.run())
         self._nats_url = self.config.nats.url
-        if not self._nats_url:
-            program, self._nats_url = nats_program(self.config)
+        environment = {}
+        if own_nats:
+            program, self._nats_url = nats_program(self.config, watch.stuck)
             await self._start(program)
-        environment = {
+            environment["KAPACITOR_NATS_STORE_DIR"] = str(store)
+        environment |= {
             "KAPACITOR_NATS_URL": self._nats_url,
             "KAPACITOR_HTTP_BIND_ADDRESS": self.http_address,
             "KAPACITOR_DATA_DIR": str(self.config.data_dir),
@@ -68,8 +91,16 @@ class Launcher:
         }
         await asyncio.gather(*map(self._start, self._programs(self.config, environment)))
 
+    def hang_up(self) -> None:
+        """Have what is read from files read anew: the gateway is passed on SIGHUP."""
+        gateway = self._running.get("gateway")
+        if gateway is not None:
+            gateway.hang_up()
+
     async def stop(self) -> None:
         """Stop everything, in order; each service has its own time before it is killed, ten seconds in all."""
+        if self._watching is not None:
+            self._watching.cancel()
         for kind in _STOPPED_FIRST_TO_LAST:
             await asyncio.gather(*(one.stop() for name, one in self._running.items() if name.split("-")[0] == kind))
         if self._directory is not None:
@@ -77,9 +108,12 @@ class Launcher:
             self._directory = None
 
     async def _start(self, program: Program) -> None:
-        supervised = Supervised(program, self._write_state)
+        supervised = Supervised(program, self._write_state, self._disks.full)
         self._running[program.name] = supervised
         await supervised.start()
+
+    async def _restart_nats(self) -> bool:
+        return await self._running["nats"].restart()
 
     def _write_state(self) -> None:
         if self._directory is None:

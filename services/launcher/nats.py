@@ -2,10 +2,12 @@
 
 import errno
 import json
+import os
 import random
 import re
 import secrets
 import socket
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from urllib.parse import quote
@@ -24,27 +26,42 @@ _PASSWORD_WARNING = "Plaintext passwords detected, use nkeys or bcrypt"
 
 _LOG_LINE = re.compile(r"^\[\d+\] (?:\S+ \S+ )?\[(\w{3})\] (.*)$")
 
+# What NATS says when a stream could not be written. It then takes nothing more into it, and tells nobody, until NATS
+# is started anew, whatever becomes of the disk.
+_STUCK = re.compile("critical write error|will be DISABLED", re.IGNORECASE)
 
-def nats_program(config: Config) -> tuple[Program, str]:
+
+def nats_store(config: Config) -> Path:
+    """Where NATS keeps its streams."""
+    return Path(config.nats.store_dir).expanduser().absolute() if config.nats.store_dir else config.data_dir / "nats"
+
+
+def nats_program(config: Config, stuck: Callable[[], None] = lambda: None) -> tuple[Program, str]:
     """The program to run and the URL, with credentials, to reach it at.
 
-    Writes the configuration file. Port and credentials stay the same however often the program is started again.
+    ``stuck`` is called when it says that it has to be started anew to go on. Writes the configuration file. Port and
+    credentials stay the same however often the program is started again.
     """
-    folder = config.data_dir / "nats"
-    store = Path(config.nats.store_dir).expanduser().absolute() if config.nats.store_dir else folder
+    folder, store = config.data_dir / "nats", nats_store(config)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     port = config.nats.port or free_port()
     user = config.nats.username or "tickbus"
     password = config.nats.password or secrets.token_urlsafe(24)
     file = folder / "nats.conf"
-    file.touch(mode=0o600)
-    file.write_text(_configuration(port, user, password, store, config.nats.max_payload), "utf-8")
+    with open(file, "w", encoding="utf-8", opener=_for_owner) as out:
+        out.write(_configuration(port, user, password, store, config.nats.max_payload))
+
+    def on_line(line: str) -> None:
+        _relay(line)
+        if _STUCK.search(line):
+            stuck()
+
     program = Program(
         name="nats",
         command=[str(nats_binary()), "-c", str(file)],
         ready=re.compile(r"Server is ready"),
         ours=False,
-        on_line=_relay,
+        on_line=on_line,
         stop_within=1.5,
     )
     return program, f"nats://{quote(user, safe='')}:{quote(password, safe='')}@127.0.0.1:{port}"
@@ -107,6 +124,13 @@ authorization {{
   password: {json.dumps(password)}
 }}
 """
+
+
+def _for_owner(path: str, flags: int) -> int:
+    """Open a file that only its owner may read, also where it was there before."""
+    descriptor = os.open(path, flags, 0o600)
+    os.fchmod(descriptor, 0o600)
+    return descriptor
 
 
 _log = log.get("nats")

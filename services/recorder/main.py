@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from schemas.config import Config
+from services.bus.claims import TTL_SECONDS
 from services.bus.connection import Bus
 from services.bus.link import Credentials
 from services.bus.streams import EVENTS, StreamLimits
@@ -21,9 +22,8 @@ from services.engine.scripts import ParsedScripts
 from services.engine.udf.functions import Functions
 from services.pipeline.spec import HandlerSpec, HandlerUse
 from services.recorder.archive import BUCKET as ARCHIVE
-from services.recorder.claims import BUCKET, TTL_SECONDS
 from services.recorder.replay import Workshop
-from services.recorder.service import Recorder
+from services.recorder.service import CLAIMS, Recorder
 from services.store.store import Store
 
 _SCHEMA, _VERSION = "recorder", 1
@@ -65,7 +65,7 @@ async def main(
                     describe_handler,
                     bus.max_payload,
                 )
-                claims = await bus.bucket(BUCKET, ttl=TTL_SECONDS, replicas=nats.replicas)
+                claims = await bus.bucket(CLAIMS, ttl=TTL_SECONDS, replicas=nats.replicas)
                 try:
                     async with Recorder(bus, store, claims, shop, name) as recorder:
                         # the server has taken the subscriptions once it answers something that was asked after them

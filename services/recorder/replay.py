@@ -14,9 +14,8 @@ import numpy as np
 from grammar.tickscript.ast import Script, TickscriptError
 from services import log as logs
 from services.bus.objects import Objects
-from services.bus.subjects import alert_subject
-from services.engine.alerts.split import messages_of
-from services.engine.effects import Alerts, Effect, Failure, Output
+from services.engine.alerts.letters import letters
+from services.engine.effects import Alerts, Effect, Failure, Inhibition, Output
 from services.engine.intake import Intake, Slice
 from services.engine.node import Node, TaskFailed
 from services.engine.nodes.alert import topics_of
@@ -221,7 +220,7 @@ class ReplayJob:
                 end = min(end, int(np.searchsorted(moments, tick, "left")))
             if end > at:
                 clock.now = int(moments[end - 1])
-                part = piece.part(at, end, times[at:end], clock.now)
+                part = piece.part(at, end, times[at:end], moments[at:end])
                 self._perform(run.step(part, measurements))
                 self._done += end - at
                 at = end
@@ -254,14 +253,11 @@ class ReplayJob:
     def _perform(self, effects: Sequence[Effect]) -> None:
         """Have done what a step wants done outside. What would be written back to the bus stays undone: it would go
         to all the live tasks."""
+        limit = self._shop.max_payload - _HEADER_ROOM
         for effect in effects:
-            if isinstance(effect, Alerts):
-                mine = replace(effect, replay=self._record["id"])
-                limit = self._shop.max_payload - _HEADER_ROOM
-                for topic in effect.topics:
-                    lane = f"{mine.replay}:{effect.task}/{effect.node}/{topic}"
-                    for data in messages_of(mine, topic, self._started, limit):
-                        self._shop.outbox.send(lane, Letter(alert_subject(topic), data, None, self._standing))
+            if isinstance(effect, Alerts | Inhibition):
+                for lane, subject, data in letters(effect, self._started, self._record["id"], limit):
+                    self._shop.outbox.send(lane, Letter(subject, data, None, self._standing))
             elif isinstance(effect, Failure):
                 raise TaskFailed(effect.reason)
             elif isinstance(effect, Output) and self._standing() is Standing.HELD:

@@ -13,6 +13,7 @@ import orjson
 
 from services import log as logs
 from services.bus.ask import Answering
+from services.bus.claims import TTL_SECONDS, Claim
 from services.bus.connection import Bus
 from services.bus.errors import BusError
 from services.bus.events import Event, decode
@@ -22,7 +23,6 @@ from services.bus.subjects import ask_subject
 from services.engine.outbox import Standing
 from services.recorder import facts, srpl
 from services.recorder.archive import Archive
-from services.recorder.claims import TTL_SECONDS, Claim
 from services.recorder.recording import RecordingFailed, RecordingJob
 from services.recorder.replay import ReplayFailed, ReplayJob, Workshop
 from services.store.projection import Change, Projection
@@ -32,6 +32,8 @@ from services.store.store import Store
 log = logs.get("recorder")
 
 QUEUE = "recorder"
+CLAIMS = "tickbus-recorder"
+"""The bucket for claims."""
 _LOOK_SECONDS = 1.0
 _RETRY_SECONDS = 1.0
 _FILE_NS = 3600 * 10**9  # after which a file that no recording is made of is dropped
@@ -43,7 +45,7 @@ Key = tuple[str, int]  # kind, and the sequence of the event that defined it
 class Recorder:
     """Use as an async context manager: it knows all that is to be done when it begins, and has let go when it ends.
 
-    Any number of recorders may share the work; each piece has one of them at a time (see services.recorder.claims).
+    Any number of recorders may share the work; each piece has one of them at a time (see services.bus.claims).
     """
 
     def __init__(self, bus: Bus, store: Store, claims: Bucket, shop: Workshop, name: str) -> None:
@@ -108,7 +110,7 @@ class Recorder:
         """Work on one recording or replay if nobody else does. Whatever fails here must not end the recorder."""
         key = (kind, record["sequence"])
         try:
-            claim = await Claim.take(self._claims, kind, record["sequence"], self._name)
+            claim = await Claim.take(self._claims, f"{kind}/{record['sequence']}", self._name)
             if claim is None:
                 self._later[key] = time.monotonic() + TTL_SECONDS / 2
                 return

@@ -185,14 +185,17 @@ class Projection(Generic[E]):
             following.result()
 
     async def stop(self) -> None:
-        """Follow no more, and save."""
+        """Follow no more, and save. Where that fails, the next start reads so much more of the log."""
         self._stopping.set()
         if self._following is not None:
             self._following.cancel()
             await asyncio.wait([self._following])
         if self._saving is not None:
             await self._saving
-        self.save()
+        try:
+            self.save()
+        except StoreError as error:
+            _log.warn("state cannot be saved, it is rebuilt from the log", stream=self._stream, err=error)
 
     async def reached(self, seq: int, timeout: float | None = None) -> None:
         """Wait until the event with this sequence is in the state. TimeoutError after so many seconds."""
@@ -314,7 +317,8 @@ class Projection(Generic[E]):
                 await asyncio.to_thread(self._write, dirty, self._position)
             except StoreError as error:
                 self._dirty = dirty | self._dirty
-                _log.warn("state cannot be saved, trying again", stream=self._stream, err=error)
+                told = _log.limited(f"save {self._store.path}/{self._name}")
+                told.warn("state cannot be saved, trying again", stream=self._stream, err=error)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()

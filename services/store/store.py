@@ -27,6 +27,7 @@ _log = log.get("store")
 
 _FIRST_MAP = 64 << 20
 _MAX_BUCKETS = 256
+_READERS = 8192  # bytes, for the 126 readers that LMDB provides for
 _META = b"tickbus"
 _SCHEMA = b"schema"
 _POSITION = b"position:"
@@ -35,9 +36,9 @@ _POSITION = b"position:"
 class Store:
     """An open store. Threads may share it; only one process at a time has it open."""
 
-    def __init__(self, path: Path, env: lmdb.Environment, lock: int, durable: bool) -> None:
+    def __init__(self, path: Path, mark: bytes, lock: int, durable: bool) -> None:
         self._path = path
-        self._env = env
+        self._mark = mark
         self._lock_fd = lock
         self._durable = durable
         self._mutex = threading.RLock()
@@ -45,6 +46,7 @@ class Store:
         self._closed = False
         self._buckets: dict[bytes, lmdb._Database] = {}
         self.set_aside: Path | None = None
+        self._connect()
 
     @classmethod
     def open(cls, path: str | Path, schema: str, version: int = 1, durable: bool = True) -> Store:
@@ -60,19 +62,15 @@ class Store:
         path = Path(path).absolute()
         mark = f"{schema}\n{version}".encode()
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             lock = _lock(path)
         except OSError as error:
             raise StoreError(f"cannot open the store {path}: {error}") from error
         try:
             reason = _reason_to_set_aside(path, mark)
             aside = _set_aside(path, reason) if reason else None
-            size = path.stat().st_size if path.exists() else 0
-            map_size = max(_FIRST_MAP, 2 * size)
-            env = _environment(path, map_size, durable)
-            store = cls(path, env, lock, durable)
+            store = cls(path, mark, lock, durable)
             store.set_aside = aside
-            store._begin(mark)
         except (OSError, lmdb.Error) as error:
             os.close(lock)
             raise StoreError(f"cannot open the store {path}: {error}") from error
@@ -152,10 +150,14 @@ class Store:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def _begin(self, mark: bytes) -> None:
+    def _connect(self) -> None:
+        size = self._path.stat().st_size if self._path.exists() else 0
+        self._env = _environment(self._path, max(_FIRST_MAP, 2 * size), self._durable)
         with self._env.begin(write=True) as txn:
             meta = self._env.open_db(_META, txn=txn)
-            txn.put(_SCHEMA, mark, db=meta)
+            # one that is as it should be is opened without writing: a full disk does not keep it closed
+            if txn.get(_SCHEMA, db=meta) != self._mark:
+                txn.put(_SCHEMA, self._mark, db=meta)
             names = [name for name, _ in txn.cursor()]
             opened = {name: self._env.open_db(name, txn=txn) for name in names}
         self._buckets = opened
@@ -172,7 +174,19 @@ class Store:
                 except lmdb.MapFullError:
                     self._grow(changes.size)
                 except lmdb.Error as error:
+                    self._recover()
                     raise StoreError(f"cannot write to the store {self._path}: {error}") from error
+
+    def _recover(self) -> None:
+        """After a failed write. Where that was LMDB's first page it refuses everything until it is opened anew."""
+        with contextlib.suppress(lmdb.Error):
+            self._env.begin().abort()
+            return
+        self._env.close()
+        try:
+            self._connect()
+        except (OSError, lmdb.Error) as error:
+            _log.error("a store cannot be opened again", file=self._path, err=error)
 
     def _apply_once(self, changes: _Changes) -> None:
         opened: dict[bytes, lmdb._Database] = {}
@@ -341,7 +355,18 @@ def _lock(path: Path) -> int:
     except BlockingIOError as error:
         os.close(fd)
         raise StoreInUse(f"the store {path} is open in another process") from error
+    try:
+        _give_room(path.with_name(path.name + "-lock"))
+    except OSError:
+        os.close(fd)
+        raise
     return fd
+
+
+def _give_room(table: Path) -> None:
+    """Write the table of readers that LMDB maps: where the disk had no room for it, its first use would be fatal."""
+    if not table.exists() or table.stat().st_size < _READERS:
+        table.write_bytes(bytes(_READERS))
 
 
 def _environment(path: Path, map_size: int, durable: bool) -> lmdb.Environment:

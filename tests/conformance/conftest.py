@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-import http.client
-import os
-import pathlib
-import signal
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 
 import pytest
 
 from tests.conformance.conform import Server, Sinks, influx_up
 from tests.support.influx import BINARY, influxd
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-READY_SECONDS = 60
-STOP_SECONDS = 15
+from tests.support.serve import serve
 
 
 @pytest.fixture(scope="session")
@@ -29,25 +18,8 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     if running:
         yield Server(running)
         return
-    folder = tmp_path_factory.mktemp("serve")
-    address = f"127.0.0.1:{_free_port()}"
-    command = [
-        sys.executable,
-        "-m",
-        "services.cli.main",
-        "serve",
-        "--http",
-        address,
-        "--data-dir",
-        str(folder / "data"),
-    ]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
-    try:
-        _wait_until_up(process, address, folder / "log")
-        yield Server(f"http://{address}")
-    finally:
-        _stop(process)
+    with serve(tmp_path_factory.mktemp("serve")) as url:
+        yield Server(url)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -64,38 +36,3 @@ def influx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def sinks() -> Sinks:
     """The listeners that the cases' tasks post to."""
     return Sinks()
-
-
-def _free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port: int = s.getsockname()[1]
-        return port
-
-
-def _wait_until_up(process: subprocess.Popen[bytes], address: str, log: pathlib.Path) -> None:
-    end = time.monotonic() + READY_SECONDS
-    while time.monotonic() < end:
-        if process.poll() is not None:
-            break
-        try:
-            connection = http.client.HTTPConnection(address, timeout=2)
-            connection.request("GET", "/kapacitor/v1/ping")
-            if connection.getresponse().status == 204:
-                return
-        except OSError:
-            time.sleep(0.05)
-        finally:
-            connection.close()
-    pytest.fail(
-        f"tickbus serve did not come up on {address}:\n{log.read_text(errors='replace')[-4000:]}", pytrace=False
-    )
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.send_signal(signal.SIGTERM)
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()

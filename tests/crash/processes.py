@@ -121,10 +121,16 @@ class Program:
 
 
 class Serve(Program):
-    """`tickbus serve` with a NATS of its own."""
+    """`tickbus serve` with a NATS of its own. data: its data directory, where that is not to lie beside its log."""
 
-    def __init__(self, directory: Path, workers: int = 1, environment: dict[str, str] | None = None) -> None:
-        self.data = directory / "data"
+    def __init__(
+        self,
+        directory: Path,
+        workers: int = 1,
+        environment: dict[str, str] | None = None,
+        data: Path | None = None,
+    ) -> None:
+        self.data = data or directory / "data"
         directory.mkdir(parents=True, exist_ok=True)
         super().__init__(
             "serve", "--http", "127.0.0.1:0", "--data-dir", str(self.data), "--workers", str(workers),

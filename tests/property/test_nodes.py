@@ -87,6 +87,9 @@ SCRIPTS: dict[str, list[str]] = {
         f"""{FROM}|alert().crit(lambda: "v" > 0.5).flapping(0.2, 0.5).history(4).topic('t').noRecoveries()""",
         f"""{WINDOW}|alert().crit(lambda: "v" > 0.5).topic('t').levelField('l').messageField('m')""",
         f"""{WINDOW}|alert().warn(lambda: "v" > 0.5).topic('t').all().stateChangesOnly()""",
+        f"""{FROM}|alert().crit(lambda: "v" > 0.5).inhibit('c', 'h').inhibit('d').category('c').topic('t')""",
+        f"""{FROM}|alert().crit(lambda: "v" > 0.5).flapping(0.2, 0.5).history(4).inhibit('c', 'k').noRecoveries()""",
+        f"""{WINDOW}|alert().warn(lambda: "v" > 0.5).inhibit('c', 'h', 'k').stateChangesOnly(3s).noRecoveries()""",
     ],
     "httpOut": [f"{FROM}|httpOut('x')", f"{WINDOW}|httpOut('x')"],
     "join": [

@@ -14,7 +14,7 @@ import numpy as np
 
 from grammar.tickscript.parser import parse
 from services.engine.column import Value
-from services.engine.effects import Alerts, Effect, Write
+from services.engine.effects import Alerts, Effect, Inhibition, Write
 from services.engine.external import ExternalNode
 from services.engine.frame import Barriers, Batches, Frame, Message, Step
 from services.engine.intake import LOOPBACKS, Intake, Slice
@@ -259,11 +259,14 @@ def one_by_one(lines: str) -> list[str]:
 
 
 def plain_effects(effects: Sequence[Effect]) -> dict[str, list[Any]]:
-    """Effects as plain values, in order for each node (alerts) or target (writes). Other outputs are left out."""
+    """Effects as plain values, in order for each node (alerts, what they inhibit) or target (writes). Other outputs are
+    left out."""
     found: dict[str, list[Any]] = {}
     for effect in effects:
         if isinstance(effect, Alerts):
             found.setdefault(effect.node, []).extend(_events(effect))
+        elif isinstance(effect, Inhibition):
+            found.setdefault(f"{effect.node} inhibits", []).extend(_inhibitions(effect))
         elif isinstance(effect, Write):
             found.setdefault(f"{effect.database}.{effect.retention_policy}", []).append(
                 (effect.lines, effect.message_id)
@@ -283,5 +286,15 @@ def _events(alerts: Alerts) -> list[dict[str, Any]]:
         event["series"] = alerts.series[alerts.series_of[i]]
         event["fields"] = {n: c.value(i) for n, c in sorted(alerts.columns.items()) if c.mask()[i]}
         event["data"] = None if alerts.data is None else alerts.data[i]
+        event["category"] = alerts.category
+        event["moment"] = None if alerts.moment is None else int(alerts.moment[i])
         events.append(event)
     return events
+
+
+def _inhibitions(effect: Inhibition) -> list[tuple[Any, ...]]:
+    """(key, category, tags, whether it inhibits, identity, moment) of each change."""
+    of = effect.identities
+    identities = zip(of.seq.tolist(), of.row.tolist(), of.ordinal.tolist(), strict=True)
+    changes = (effect.keys, effect.categories, effect.tags, effect.on, identities, of.moment.tolist())
+    return list(zip(*changes, strict=True))

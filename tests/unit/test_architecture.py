@@ -41,6 +41,8 @@ HOMES = {
     "arpeggio": {"grammar"},
     "quart": {"services.gateway"},
     "hypercorn": {"services.gateway"},
+    "jwt": {"services.gateway"},
+    "bcrypt": {"services.gateway"},
     "psutil": {"services.launcher", "services.cli"},
 }
 

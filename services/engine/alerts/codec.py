@@ -1,8 +1,8 @@
 """Alert events on the bus: one JSON message for all events of a node in a step, as columns.
 
 Shape: task, node, topic, started, ids + id, messages + message, details, level, time, duration, seq, row, ordinal,
-recoverable, series + of, columns {name: {kind, values, valid}}, data, server, and of a replay's task: replay. Words as
-in services.engine.effects.
+recoverable, series + of, columns {name: {kind, values, valid}}, data, server, of a replay's task: replay, and of alerts
+in a category: category, moment. Words as in services.engine.effects.
 """
 
 from __future__ import annotations
@@ -45,6 +45,8 @@ def encode(alerts: Alerts, topic: str, started: int) -> bytes:
     }
     if alerts.replay:
         body["replay"] = alerts.replay
+    if alerts.category:
+        body |= {"category": alerts.category, "moment": alerts.moment}
     return orjson.dumps(body, default=_plain, option=_OPTIONS)
 
 
@@ -73,6 +75,8 @@ def decode(data: bytes) -> tuple[Alerts, int]:
         data=body["data"],
         server=tuple(body["server"]),
         replay=body.get("replay", ""),
+        category=body.get("category", ""),
+        moment=np.array(body["moment"], dtype=np.int64) if "moment" in body else None,
     )
     return alerts, int(body["started"])
 

@@ -1,4 +1,4 @@
-"""Which points raise an event, and how long the alert has lasted then."""
+"""Which points trigger an alert, which of them are told of, and how long the alert has lasted then."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Policy:
 
 
 class Decisions:
-    """Each group's level, and since when it alerts; decides which points raise an event.
+    """Each group's level, and since when it alerts; decides which points trigger an alert.
 
     level: int8, first and last: int64 ns (time of the first and the last event of this alert), all by local group.
     """
@@ -53,9 +53,9 @@ class Decisions:
         self._history[group] = [OK] * (self._policy.history - 1) + [level]
 
     def decide(self, level: LevelArray, time: IntArray, order: GroupOrder) -> tuple[BoolArray, IntArray]:
-        """For points' levels and times: which raise an event (bool[n]), and the alert's duration then (int64[n] ns).
+        """For points' levels and times: which trigger (bool[n]), and the alert's duration then (int64[n] ns).
 
-        `order` by local group. Brings the groups' state forward.
+        `order` by local group. Brings the groups' state forward. Not all that triggers is told of: see `tells`.
         """
         if self._policy.flapping is not None or (self._policy.changes_only and self._policy.pause):
             return self._one_by_one(level, time, order)
@@ -70,13 +70,17 @@ class Decisions:
         self.level[order.groups] = now[order.ends - 1]
         at = np.flatnonzero(sent)
         duration = self._durations(group[at], time[rows[at]], before[at] == OK)
-        raised, lasted = np.zeros(len(level), dtype=np.bool_), np.zeros(len(level), dtype=np.int64)
+        triggered, lasted = np.zeros(len(level), dtype=np.bool_), np.zeros(len(level), dtype=np.int64)
         lasted[rows[at]] = duration
-        raised[rows[at]] = True if self._policy.recoveries else now[at] != OK
-        return raised, lasted
+        triggered[rows[at]] = True
+        return triggered, lasted
+
+    def tells(self, level: LevelArray) -> BoolArray:
+        """Whether an event is raised by what triggers, by the levels it has then: bool[n]."""
+        return np.ones(len(level), dtype=np.bool_) if self._policy.recoveries else level != OK
 
     def one(self, group: int, level: int, time: int) -> int | None:
-        """One point (or batch) of a group: the alert's duration if it raises an event, else None."""
+        """One point (or batch) of a group: the alert's duration if it triggers, else None."""
         p = self._policy
         before = int(self.level[group])
         changed = before != level
@@ -91,17 +95,15 @@ class Decisions:
         self._last[group] = time
         if before == OK:
             self._first[group] = time
-        if level == OK and not p.recoveries:
-            return None
         return time - int(self._first[group])
 
     def batch(self, group: int, level: int, time: int) -> int | None:
-        """As `one`, for a whole batch: a recovery is told even of a group that flaps."""
+        """As `one`, for a whole batch: a recovery triggers even in a group that flaps."""
         was_ok = self.level[group] == OK
         duration = self.one(group, level, time)
         if duration is None and level == OK and not was_ok and group in self._flapping:
             self._last[group] = time
-            return time - int(self._first[group]) if self._policy.recoveries else None
+            return time - int(self._first[group])
         return duration
 
     def keep(self, left: Rows) -> None:
@@ -146,14 +148,14 @@ class Decisions:
         return time - first
 
     def _one_by_one(self, level: LevelArray, time: IntArray, order: GroupOrder) -> tuple[BoolArray, IntArray]:
-        raised, lasted = np.zeros(len(level), dtype=np.bool_), np.zeros(len(level), dtype=np.int64)
+        triggered, lasted = np.zeros(len(level), dtype=np.bool_), np.zeros(len(level), dtype=np.int64)
         levels, times = level.tolist(), time.tolist()
         for start, end, group in zip(order.starts.tolist(), order.ends.tolist(), order.groups.tolist(), strict=True):
             for row in order.order[start:end].tolist():
                 duration = self.one(group, levels[row], times[row])
                 if duration is not None:
-                    raised[row], lasted[row] = True, duration
-        return raised, lasted
+                    triggered[row], lasted[row] = True, duration
+        return triggered, lasted
 
     def _flap(self, group: int, level: int) -> None:
         """Weigh the changes among a group's last levels, the newest most, against the two thresholds."""

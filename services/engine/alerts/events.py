@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from grammar.gotemplate import Duration, Time, parse, parse_html
 from services.engine.alerts.info import LEVELS, DetailsInfo, IDInfo, MessageInfo, ServerInfo, group_name
 from services.engine.alerts.levels import LevelArray
+from services.engine.alerts.ordinals import Ordinals
 from services.engine.alerts.origins import Origin, Origins
 from services.engine.column import Column, IntArray
 from services.engine.effects import Alerts
-from services.engine.frame import Batches, Frame, Step
+from services.engine.frame import Batches, Frame
 from services.engine.node import Context
 from services.engine.result import batch_row
-from services.engine.segments import grown, is_first
+from services.engine.segments import grown
 
 DEFAULT_DETAILS = "{{ json . }}"
 _PER_POINT = frozenset({"Fields", "Time", "Duration"})
@@ -64,10 +65,17 @@ class EventWriter:
     """
 
     def __init__(
-        self, id_: str, message: str, details: str, recoverable: bool, topics: tuple[str, ...], context: Context
+        self,
+        texts: tuple[str, str, str],
+        recoverable: bool,
+        category: str,
+        topics: tuple[str, ...],
+        context: Context,
     ) -> None:
-        """Raises TemplateError where a template does not parse."""
+        """texts: templates of id, message and details. Raises TemplateError where one does not parse."""
+        id_, message, details = texts
         self.topics = topics
+        self._category = category
         self._id = parse(id_, "id")
         self._message = parse(message, "message")
         self._details = None if details == DEFAULT_DETAILS else parse_html(details, "details")
@@ -80,8 +88,7 @@ class EventWriter:
         self._server = ServerInfo(around.hostname, around.cluster_id, around.server_id)
         self._origins = Origins(context.table, self._render_id)
         self._kept: list[str] = []
-        self._last_step: Step | None = None  # with its last event's cause and ordinal
-        self._last_cause = self._last_ordinal = 0
+        self._ordinals = Ordinals()
         self._kept_at: NDArray[np.int32] = np.full(256, -1, dtype=np.int32)
 
     def id_of_point(self, frame: Frame, row: int) -> str:
@@ -167,13 +174,7 @@ class EventWriter:
         columns: dict[str, Column],
         data: list[dict[str, Any]] | None,
     ) -> None:
-        step = self._context.step
-        if step.tick:
-            # all that a timer causes has one cause
-            cause = np.zeros(len(cause), dtype=np.int64)
-            seq, row = np.full(len(cause), -step.tick, dtype=np.int64), cause
-        else:
-            seq, row = step.seq[cause], step.row[cause].astype(np.int64)
+        identities = self._ordinals.identities(self._context.step, cause)
         used, series_of = np.unique(raised.origin_of, return_inverse=True)
         origins = [self._origins.known[o] for o in used.tolist()]
         ids, id_of_origin = _distinct([o.id for o in origins])
@@ -191,15 +192,17 @@ class EventWriter:
                 level=raised.level,
                 time=time,
                 duration=raised.duration,
-                seq=seq,
-                row=row,
-                ordinal=self._ordinals(step, cause),
+                seq=identities.seq,
+                row=identities.row,
+                ordinal=identities.ordinal,
                 recoverable=self._recoverable,
                 series=[{"name": o.name, "tags": o.tags, "group": group_name(o.group)} for o in origins],
                 series_of=series_of.astype(np.int32),
                 columns=columns,
                 data=data,
                 server=(self._server.Hostname, self._server.ClusterID, self._server.ServerID),
+                category=self._category,
+                moment=identities.moment if self._category else None,
             )
         )
 
@@ -218,16 +221,6 @@ class EventWriter:
             Time(time),
             Duration(duration),
         )
-
-    def _ordinals(self, step: Step, cause: IntArray) -> IntArray:
-        """The how-manieth event of its cause in this step each one is: int64[n]. Causes do not fall."""
-        n = len(cause)
-        head = is_first(cause)
-        ordinal: IntArray = np.arange(n, dtype=np.int64) - np.maximum.accumulate(np.where(head, np.arange(n), 0))
-        if step is self._last_step and cause[0] == self._last_cause:
-            ordinal[cause == cause[0]] += self._last_ordinal + 1
-        self._last_step, self._last_cause, self._last_ordinal = step, int(cause[-1]), int(ordinal[-1])
-        return ordinal
 
     def _render_id(self, name: str, group: str, tags: dict[str, str]) -> str:
         return self._id.execute(IDInfo(name, self._context.task, group_name(group), tags, self._server))

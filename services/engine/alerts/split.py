@@ -62,6 +62,7 @@ def _rows(alerts: Alerts, start: int, stop: int) -> Alerts:
         ordinal=alerts.ordinal[start:stop],
         columns={name: column.take(rows) for name, column in alerts.columns.items()},
         data=None if alerts.data is None else alerts.data[start:stop],
+        moment=None if alerts.moment is None else alerts.moment[start:stop],
     )
 
 

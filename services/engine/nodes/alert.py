@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 from grammar.gotemplate import TemplateError
 from services.engine.alerts.decisions import Decisions, Policy
 from services.engine.alerts.events import EventWriter, Raised
+from services.engine.alerts.inhibiting import Inhibiting
 from services.engine.alerts.levels import CRITICAL, OK, Levels
 from services.engine.column import Column, Kind
 from services.engine.compiled import compiled
@@ -26,6 +28,7 @@ from services.pipeline.spec import (
     NodeSpec,
     Properties,
     Type,
+    appending,
     flag,
     prop,
 )
@@ -62,10 +65,26 @@ class AlertProperties(Properties):
         Type.DURATION, optional=True, doc="Send only changes of level; with a duration the same level again after it."
     )
     topic: str = prop(Type.STRING, default="", doc="A topic to send to, besides the node's own handlers.")
+    category: str = prop(Type.STRING, default="", doc="What the alerts are called by those that inhibit them.")
+    inhibitors: list[tuple[str, ...]] = appending(
+        Type.STRING,
+        Type.STRING,
+        name="inhibit",
+        variadic=True,
+        doc="A category of alerts that are not sent while this one is not OK, and the tags that must be equal then.",
+    )
     handlers: list[HandlerUse] = field(default_factory=list)
 
     def passes(self) -> bool:
         return True
+
+
+class _New(NamedTuple):
+    """A group's first point or batch: the id of its alert, its tags, and what caused it."""
+
+    id: str
+    tags: dict[str, str]
+    cause: int
 
 
 class AlertNode(Node):
@@ -74,6 +93,11 @@ class AlertNode(Node):
     Only points that raise an event go on, with the fields and tags asked for added; the event's own data is without
     those. Events go to the node's own (anonymous) topic if it has handlers, and to `topic` if it is set. A batch has
     the level of its worst point (with `all`: of its best), and goes on whole. A template that fails ends the task.
+
+    An inhibited alert is neither handled nor known to its topic, and counts as alerts_inhibited; its point goes on.
+    `inhibit` counts over all tasks, from the write (or the moment, for what the clock causes) on that triggered the
+    alert, up to the one that made it OK, or until its task ends. An alert that comes to the bus before the one that
+    inhibits it, as from a worker that is ahead of another, is not held back.
     """
 
     spec = NodeSpec(
@@ -95,7 +119,8 @@ class AlertNode(Node):
             raise TaskFailed("alert flap thresholds are percentages and should be between 0 and 1")
         topics = topics_of(p, context.task, context.node, context.around.replay)
         try:
-            self._events = EventWriter(p.id, p.message, p.details, not p.no_recoveries, topics, context)
+            texts = (p.id, p.message, p.details)
+            self._events = EventWriter(texts, not p.no_recoveries, p.category, topics, context)
         except TemplateError as e:
             raise TaskFailed(str(e)) from e
         pause = p.state_changes_only
@@ -108,6 +133,7 @@ class AlertNode(Node):
             context.error,
         )
         self._groups = Groups(context.table)
+        self._inhibiting = Inhibiting(p.inhibitors, self._groups, context)
         self._known = 0
         for name in ("alerts_triggered", "oks_triggered", "infos_triggered", "warns_triggered", "crits_triggered"):
             context.statistics.more[name] = 0
@@ -121,10 +147,14 @@ class AlertNode(Node):
         members = self._groups.members(frame).astype(np.int32)
         order = GroupOrder(by_group.order, by_group.starts, by_group.ends, members)
         try:
-            self._begin_new(order.groups, [self._events.id_of_point(frame, int(row)) for row in self._fresh(order)])
+            self._begin_new([self._new_by_point(frame, row) for row in self._fresh(order)])
             level = self._levels.of_stream(frame.points, order, self._decisions.level)
-            raised, lasted = self._decisions.decide(level, frame.points.time, order)
-            rows = np.flatnonzero(raised)
+            triggered, lasted = self._decisions.decide(level, frame.points.time, order)
+            if self._inhibiting:
+                rows = np.flatnonzero(triggered)
+                group = self._groups.local(frame.group[rows])
+                self._inhibiting.triggered(group, (level[rows] != OK).tolist(), frame.cause[rows])
+            rows = np.flatnonzero(triggered & self._decisions.tells(level))
             if not len(rows):
                 return []
             sent = frame.take(rows)
@@ -137,14 +167,16 @@ class AlertNode(Node):
 
     def batches(self, batches: Batches) -> Sequence[Message]:
         local = self._groups.local(batches.group)
-        chosen: list[tuple[int, int, int, int, int]] = []
         try:
-            for i, group in enumerate(local.tolist()):
-                if group >= self._known:
-                    self._begin_new(np.array([group]), [self._events.id_of_batch(batches, i)])
-                found = self._batch(batches, i, group)
-                if found is not None:
-                    chosen.append(found)
+            fresh = np.unique(local, return_index=True)[1][np.unique(local) >= self._known]
+            self._begin_new([self._new_by_batch(batches, i) for i in fresh.tolist()])
+            found = [self._batch(batches, i, group) for i, group in enumerate(local.tolist())]
+            triggered = [one for one in found if one is not None]
+            which = np.array([one[0] for one in triggered], dtype=np.intp)
+            level = np.array([one[2] for one in triggered], dtype=np.int8)
+            if self._inhibiting:
+                self._inhibiting.triggered(local[which], (level != OK).tolist(), batches.cause[which])
+            chosen = [one for one, told in zip(triggered, self._decisions.tells(level), strict=True) if told]
             if not chosen:
                 return []
             events = self._events.of_batches(batches, chosen)
@@ -158,6 +190,9 @@ class AlertNode(Node):
     def barriers(self, barriers: Barriers) -> Sequence[Message]:
         if barriers.delete:
             left = self._groups.without(barriers.group)
+            if self._inhibiting:
+                self._inhibiting.end(self._groups.known(barriers.group), barriers.cause)
+                self._inhibiting.keep(left)
             self._decisions.reach(len(self._groups))
             self._decisions.keep(left)
             self._groups.keep(left)
@@ -169,6 +204,7 @@ class AlertNode(Node):
             "groups": self._groups.state(),
             "levels": self._levels.state(),
             "decisions": self._decisions.state(len(self._groups)),
+            "inhibiting": self._inhibiting.state(),
         }
 
     def restore(self, state: State) -> None:
@@ -176,6 +212,7 @@ class AlertNode(Node):
         self._known = len(self._groups)
         self._levels.restore(state["levels"])
         self._decisions.restore(state["decisions"])
+        self._inhibiting.restore(state["inhibiting"])
 
     def _evaluators(self, suffix: str, *conditions: LambdaValue | None) -> Mapping[int, Evaluator]:
         table, failure = self.context.table, "Failed to compile stateful expression for "
@@ -191,23 +228,31 @@ class AlertNode(Node):
         new = np.flatnonzero(order.groups >= self._known)
         return [int(order.order[order.starts[i]]) for i in new[np.argsort(order.groups[new])]]
 
-    def _begin_new(self, groups: np.ndarray[tuple[int], np.dtype[np.int32]], ids: list[str]) -> None:
-        """New groups (the highest of `groups`, ascending) begin as their topic remembers the alert of that id."""
-        if not ids and len(self._groups) == self._known:
+    def _new_by_point(self, frame: Frame, row: int) -> _New:
+        tags = self.context.table.series(int(frame.points.series[row])).tags if self._inhibiting else ()
+        return _New(self._events.id_of_point(frame, row), dict(tags), int(frame.cause[row]))
+
+    def _new_by_batch(self, batches: Batches, i: int) -> _New:
+        tags = self.context.table.group(int(batches.group[i])).tags
+        return _New(self._events.id_of_batch(batches, i), dict(tags), int(batches.cause[i]))
+
+    def _begin_new(self, new: Sequence[_New]) -> None:
+        """New groups, in the order of their local numbers, begin as their topic remembers the alert of that id."""
+        if not new and len(self._groups) == self._known:
             return
         self._decisions.reach(len(self._groups))
         levels = self.context.around.levels
-        for group, id_ in zip(range(self._known, len(self._groups)), ids, strict=False):
-            for topic in self._events.topics:
-                remembered = levels.get(topic, {}).get(id_)
-                if remembered is not None:
-                    if remembered[0] != OK:
-                        self._decisions.begin(group, remembered[0], remembered[1])
-                    break
+        for group, one in zip(range(self._known, len(self._groups)), new, strict=False):
+            found = (levels.get(topic, {}).get(one.id) for topic in self._events.topics)
+            remembered = next((state for state in found if state is not None), (OK, 0, 0))
+            if remembered[0] != OK:
+                self._decisions.begin(group, remembered[0], remembered[1])
+            if self._inhibiting:
+                self._inhibiting.begin(one.tags, remembered[0] != OK, one.cause)
         self._known = len(self._groups)
 
     def _batch(self, batches: Batches, i: int, group: int) -> tuple[int, int, int, int, int] | None:
-        """(batch, its worst point's row, level, time, duration) if batch i raises an event."""
+        """(batch, its worst point's row, level, time, duration) if batch i triggers an alert."""
         lo, hi = int(batches.offsets[i]), int(batches.offsets[i + 1])
         if lo == hi:
             return None

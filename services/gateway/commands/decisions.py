@@ -15,6 +15,7 @@ from services.bus.streams import WRITES
 from services.bus.subjects import escape
 from services.gateway.commands.publish import publish
 from services.gateway.commands.refusal import Refusal
+from services.gateway.disk import Disk
 
 T = TypeVar("T")
 
@@ -28,6 +29,8 @@ class Changed(Exception):
 class Known(Protocol):
     """The fold that decisions rest on."""
 
+    @property
+    def position(self) -> int: ...
     def last(self, kind: str, id: str) -> int: ...
     def counted(self, seq: int) -> bool: ...
     async def reached(self, seq: int) -> None: ...
@@ -36,26 +39,36 @@ class Known(Protocol):
 class Decisions:
     """Decisions about the resources of one kind (`task`, `template`, `recording`, `replay`)."""
 
-    def __init__(self, bus: Bus, state: Known, kind: str) -> None:
+    def __init__(self, bus: Bus, state: Known, kind: str, disk: Disk) -> None:
         self._bus = bus
+        self._disk = disk
         self._state = state
         self._kind = kind
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._seen: dict[str, int] = {}
 
-    async def decide(self, id: str, decision: Callable[[], Awaitable[T]]) -> T:
-        """What the decision gives; it is made again as long as it raises Changed. Refusal where that goes on."""
+    async def decide(self, id: str, decision: Callable[[int], Awaitable[T]]) -> T:
+        """What the decision gives; it is made again as long as it raises Changed. Refusal where that goes on.
+
+        It is told how far the fold has come, for `publish`: what it then reads of the state is at least that new.
+        """
         for _ in range(_ATTEMPTS):
             with contextlib.suppress(Changed):
-                return await decision()
+                return await decision(self._state.position)
         raise Refusal(503, f"{self._kind} {id} is being changed by others, try again")
 
-    async def publish(self, id: str, what: str, data: dict[str, Any]) -> int:
+    async def publish(self, id: str, what: str, data: dict[str, Any], basis: int) -> int:
         """Store a fact and wait until the fold has it; gives its sequence.
 
-        Raises Changed where the resource was changed by somebody else first; the fold then knows of that change.
+        basis: the place in the log that the decision rests on. Raises Changed where the resource was changed by
+        somebody else behind it, while the decision was made too; the fold then knows of that change.
         """
         last = max(self._state.last(self._kind, id), self._seen.get(id, 0))
+        if last > basis:
+            raise Changed
+        full = "" if what == "deleted" else self._disk.refuses_changes()
+        if full:
+            raise Refusal(503, f"the change cannot be stored: {full}")
         try:
             seq = await publish(self._bus, self._kind, id, what, data, last)
         except WrongSequence as error:

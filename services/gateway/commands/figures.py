@@ -6,7 +6,7 @@ import asyncio
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,10 +52,12 @@ class Figures:
         engine: Engine,
         alerting: Alerting,
         host: str,
+        load_errors: Callable[[], int],
     ) -> None:
+        """host: this one's name. load_errors: how many there were in loads of the directory."""
         self._bus, self._state, self._scripts = bus, state, scripts
         self._processes, self._engine, self._alerting = processes, engine, alerting
-        self._host = host
+        self._host, self._load_errors = host, load_errors
         self._started = time.time()
         self._cluster = ""
 
@@ -126,6 +128,7 @@ class Figures:
             metrics.counter("tickbus_alerts_given_up", "Alert events that no sink took.", {}, alerting["given_up"])
             metrics.gauge("tickbus_alerts_waiting", "Alert events that wait for a handler.", {}, alerting["waiting"])
             metrics.gauge("tickbus_alerting_lag_messages", "Alert messages not folded.", {}, alerting["lag"])
+        metrics.counter("tickbus_load_errors", "Errors of loads of the load directory.", {}, self._load_errors())
         for name, stream in asked.streams.items():
             of = {"stream": name}
             metrics.gauge("tickbus_stream_messages", "Messages that a stream holds.", of, stream.messages)
@@ -179,6 +182,7 @@ class Figures:
         for worker in asked.workers:
             values = {"lag": worker["lag"], "refused": worker["refused"], "tasks": len(worker["tasks"])}
             yield "workers", {"worker": worker["worker"]}, values
+        yield "load", {}, {"errors": self._load_errors()}
         if asked.alerting:
             yield "alerting", {}, {key: value for key, value in asked.alerting.items() if key != "lanes"}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from services.bus import events
 from services.bus.connection import Bus
-from services.bus.errors import BusError, WrongSequence
+from services.bus.errors import BusError, PayloadTooLarge, WrongSequence
 from services.bus.events import Event
 from services.bus.subjects import escape
 from services.gateway.commands.refusal import Refusal
@@ -28,5 +28,7 @@ async def publish(bus: Bus, kind: str, id: str, what: str, data: dict[str, Any],
         return (await bus.publish(event.subject, body, headers, msg_id=event.event_id, expect_last=last)).seq
     except WrongSequence:
         raise
+    except PayloadTooLarge as error:
+        raise Refusal(413, f"too large: {error}") from error
     except BusError as error:
         raise Refusal(503, f"the change could not be stored: {error}") from error

@@ -20,6 +20,7 @@ from services.bus.times import to_nanoseconds
 from services.engine.task import measurements_of
 from services.gateway.commands.decisions import Decisions
 from services.gateway.commands.refusal import Refusal, invalid_json
+from services.gateway.disk import Disk
 from services.gateway.recorder_state import RecorderState
 from services.gateway.scripts import Scripts
 from services.gateway.state import TaskState
@@ -35,10 +36,12 @@ EARLIEST = -(2**63)
 class RecordingCommands:
     """Each command is decided on the folds, and decided anew where somebody else was first."""
 
-    def __init__(self, bus: Bus, tasks: TaskState, state: RecorderState, scripts: Scripts, replicas: int) -> None:
+    def __init__(
+        self, bus: Bus, tasks: TaskState, state: RecorderState, scripts: Scripts, replicas: int, disk: Disk
+    ) -> None:
         self._bus, self._tasks, self._state, self._scripts = bus, tasks, state, scripts
-        self._replicas = replicas
-        self._decisions = Decisions(bus, state, "recording")
+        self._replicas, self._disk = replicas, disk
+        self._decisions = Decisions(bus, state, "recording", disk)
         self._objects: Objects | None = None
 
     async def stream(self, body: Any) -> Record:
@@ -85,6 +88,9 @@ class RecordingCommands:
         id = self._id(read(ImportRecordingSchema(), parameters))
         if not file.startswith(b"\x1f\x8b"):
             raise Refusal(400, "not a recording's file: it is not compressed by gzip")
+        full = self._disk.refuses_data(len(file))
+        if full:
+            raise Refusal(503, f"the file cannot be stored: {full}")
         name = f"import/{uuid.uuid4()}"
         try:
             if self._objects is None:
@@ -104,10 +110,10 @@ class RecordingCommands:
         await delete(self._decisions, id, lambda: None if self._state.get("recording", id) is None else {})
 
     async def _create(self, id: str, data: Callable[[], Awaitable[dict[str, Any]]]) -> Record:
-        async def define() -> int:
+        async def define(basis: int) -> int:
             if self._state.get("recording", id) is not None:
                 raise Refusal(500, "recording already exists")
-            return await self._decisions.publish(id, "defined", await data())
+            return await self._decisions.publish(id, "defined", await data(), basis)
 
         async with self._decisions.alone(id):
             await self._decisions.decide(id, define)
@@ -171,10 +177,10 @@ def moment(text: str | None) -> int:
 async def delete(decisions: Decisions, id: str, data: Callable[[], dict[str, Any] | None]) -> None:
     """Publish `deleted` with what `data` gives; nothing where that gives None. Raises Refusal."""
 
-    async def decide() -> None:
+    async def decide(basis: int) -> None:
         found = data()
         if found is not None:
-            await decisions.publish(id, "deleted", found)
+            await decisions.publish(id, "deleted", found, basis)
 
     async with decisions.alone(id):
         await decisions.decide(id, decide)

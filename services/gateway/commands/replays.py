@@ -10,6 +10,7 @@ from services.bus.connection import Bus
 from services.gateway.commands.decisions import Decisions
 from services.gateway.commands.recordings import delete, moment, read
 from services.gateway.commands.refusal import Refusal
+from services.gateway.disk import Disk
 from services.gateway.recorder_state import RecorderState
 from services.gateway.state import TaskState
 from services.store.projections.tasks import Record, definition_of
@@ -18,9 +19,9 @@ from services.store.projections.tasks import Record, definition_of
 class ReplayCommands:
     """Each command is decided on the folds, and decided anew where somebody else was first."""
 
-    def __init__(self, bus: Bus, tasks: TaskState, state: RecorderState) -> None:
+    def __init__(self, bus: Bus, tasks: TaskState, state: RecorderState, disk: Disk) -> None:
         self._tasks, self._state = tasks, state
-        self._decisions = Decisions(bus, state, "replay")
+        self._decisions = Decisions(bus, state, "replay", disk)
 
     async def create(self, body: Any) -> Record:
         """Begin to replay a recording; gives the replay's record. Raises Refusal."""
@@ -73,10 +74,10 @@ class ReplayCommands:
             **more,
         }
 
-        async def define() -> int:
+        async def define(basis: int) -> int:
             if self._state.get("replay", id) is not None:
                 raise Refusal(500, "replay already exists")
-            return await self._decisions.publish(id, "defined", data)
+            return await self._decisions.publish(id, "defined", data, basis)
 
         async with self._decisions.alone(id):
             await self._decisions.decide(id, define)

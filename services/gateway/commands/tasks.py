@@ -16,6 +16,7 @@ from services.bus.connection import Bus
 from services.bus.times import from_nanoseconds
 from services.gateway.commands.decisions import Decisions
 from services.gateway.commands.refusal import Refusal, invalid_json
+from services.gateway.disk import Disk
 from services.gateway.scripts import Scripts
 from services.gateway.state import TaskState
 from services.pipeline.compile import api_error, dbrps_of
@@ -47,21 +48,25 @@ class _Request:
         return self.status == "disabled" and same_id and not changes
 
 
-@dataclass(slots=True)
-class _Done:
-    """How far an update is. before: the record as it was first. disabled: the event that ended a run, 0 for none."""
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What an update has done. before: the record until then. ended, began: the event, where a run is to stop or start.
 
-    before: Record | None = None
-    disabled: int = 0
+    0 where there is none to wait for.
+    """
+
+    before: Record
+    ended: int = 0
+    began: int = 0
 
 
 class TaskCommands:
     """Each command is decided on the fold, and decided anew where somebody else was first."""
 
-    def __init__(self, bus: Bus, state: TaskState, scripts: Scripts) -> None:
+    def __init__(self, bus: Bus, state: TaskState, scripts: Scripts, disk: Disk) -> None:
         self._state = state
         self._scripts = scripts
-        self._decisions = Decisions(bus, state, "task")
+        self._decisions = Decisions(bus, state, "task", disk)
 
     async def create(self, body: Any) -> Record:
         """Define a task, and run it if it is to be enabled; gives its record. Raises Refusal.
@@ -73,15 +78,18 @@ class TaskCommands:
         id = request.id or str(uuid.uuid4())
         self._decisions.check_id(id)
 
-        async def define() -> None:
-            now = {"id": id, "status": "disabled", "created": from_nanoseconds(time.time_ns())}
-            await self._decisions.publish(id, "defined", self._new_definition(id, request) | now)
+        async def define(basis: int) -> int:
+            definition = self._new_definition(id, request)
+            status = request.status or "disabled"
+            data: Record = {"id": id, "status": status, "created": from_nanoseconds(time.time_ns())}
+            if status == "enabled":
+                data["position"] = await self._decisions.position()
+            return await self._decisions.publish(id, "defined", definition | data, basis)
 
         async with self._decisions.alone(id):
-            await self._decisions.decide(id, define)
-            enabled = await self._enable(id) if request.status == "enabled" else 0
-        if enabled:
-            await self._started(id, enabled)
+            defined = await self._decisions.decide(id, define)
+        if request.status == "enabled":
+            await self._started(id, defined)
         return self._there(id)
 
     async def update(self, id: str, body: Any) -> tuple[Record, Record]:
@@ -90,28 +98,50 @@ class TaskCommands:
         Enabling answers once a worker runs the task (500 with the reason if it cannot), disabling once it has stopped.
         """
         request = _read(UpdateTaskSchema(), body)
-        done = _Done()
 
-        async def update() -> int:
-            return await self._update(id, request, done)
+        async def update(basis: int) -> _Change:
+            return await self._update(id, request, basis)
 
         async with self._decisions.alone(id, request.id):
-            enabled = await self._decisions.decide(id, update)
-        if done.disabled:
-            await self._stopped(id, done.disabled)
+            change = await self._decisions.decide(id, update)
+        if change.ended:
+            await self._stopped(id, change.ended)
         new_id = request.id or id
-        if enabled:
-            await self._started(new_id, enabled)
-        return done.before or {}, self._there(new_id)
+        if change.began:
+            await self._started(new_id, change.began)
+        return change.before, self._there(new_id)
+
+    async def declare(self, body: Any) -> int:
+        """Have a task be what a request to create it says and nothing else, and enabled.
+
+        Gives the event by which it is, 0 where it was so. Nothing of before is kept where update would keep it. A task
+        that is so already is left alone, unless its run has failed or is of another definition: then it starts anew.
+        Workers are not waited for. Raises Refusal.
+        """
+        request = self.check(body)
+
+        async def declare(basis: int) -> int:
+            return await self._declare(request, basis)
+
+        async with self._decisions.alone(request.id):
+            return await self._decisions.decide(request.id, declare)
+
+    def check(self, body: Any) -> _Request:
+        """The request to create a task, read. Raises Refusal where it would not do, were there no such task."""
+        request = _read(CreateTaskSchema(), body)
+        self._decisions.check_id(request.id)
+        self._definition(request)
+        return request
 
     async def delete(self, id: str) -> None:
         """Delete a task and stop it; no error where there is none. Raises Refusal."""
 
-        async def delete() -> int:
+        async def delete(basis: int) -> int:
             record = self._state.get(id)
             if record is None:
                 return 0
-            deleted = await self._decisions.publish(id, "deleted", {"position": await self._decisions.position()})
+            data = {"position": await self._decisions.position()}
+            deleted = await self._decisions.publish(id, "deleted", data, basis)
             return deleted if _runs(record) else 0
 
         async with self._decisions.alone(id):
@@ -122,6 +152,10 @@ class TaskCommands:
     def _new_definition(self, id: str, request: _Request) -> dict[str, Any]:
         if self._state.get(id) is not None:
             raise Refusal(400, f"task {id} already exists")
+        return self._definition(request)
+
+    def _definition(self, request: _Request) -> dict[str, Any]:
+        """What a task is by the request alone."""
         template = self._template(request.template_id)
         script = template["script"] if template else request.script
         if not script:
@@ -136,24 +170,43 @@ class TaskCommands:
             raise Refusal(400, "cannot specify dbrp in both implicitly and explicitly")
         return definition | {"dbrps": own or request.dbrps} | _made_from(template)
 
-    async def _update(self, id: str, request: _Request, done: _Done) -> int:
-        """Carry on with an update; gives the event that enabled the task, 0 for none to wait for."""
+    async def _declare(self, request: _Request, basis: int) -> int:
+        """One event: of a task that starts anew, the old run ends at the very write behind which the new one begins."""
+        record = self._state.get(request.id)
+        definition = self._definition(request)
+        if record is not None and _runs_as(record, definition):
+            return 0
+        created = record["created"] if record is not None else time.time_ns()
+        data: Record = {"id": request.id, "status": "enabled", "created": from_nanoseconds(created), "restart": True}
+        data["position"] = await self._decisions.position()
+        what = "defined" if record is None else "updated"
+        return await self._decisions.publish(request.id, what, definition | data, basis)
+
+    async def _update(self, id: str, request: _Request, basis: int) -> _Change:
+        """Whatever a request changes is one event: a gateway that dies leaves the old task or the new one."""
         record = self._state.get(id)
         if record is None:
             raise Refusal(404, "task does not exist, cannot update")
-        done.before = done.before or record
+        new_id = request.id or id
         definition = self._changed_definition(record, request)
-        if request.status == "disabled" and record["status"] == "enabled":
-            position = await self._decisions.position()
-            event = await self._decisions.publish(id, "disabled", {"position": position})
-            done.disabled = event if _runs(record) else 0
-        renamed = await self._redefine(id, request.id or id, definition)
-        if renamed and request.status != "disabled" and record["status"] == "enabled":
-            done.disabled = renamed if _runs(record) else 0
-            return renamed
-        if request.status == "enabled" and record["status"] == "disabled":
-            return await self._enable(request.id or id)
-        return 0
+        status = request.status or record["status"]
+        was_enabled, is_enabled = record["status"] == "enabled", status == "enabled"
+        moved = is_enabled and new_id != id
+        data: Record = {}
+        if moved or was_enabled != is_enabled:
+            data["position"] = await self._decisions.position()
+        if new_id != id or definition | _defined(record) != definition:
+            data |= definition | {"id": new_id, "status": status, "created": from_nanoseconds(record["created"])}
+            if new_id != id:
+                data |= {"was": id, "was-sequence": record["sequence"]}
+            event = await self._decisions.publish(new_id, "updated", data, basis)
+        elif data:
+            event = await self._decisions.publish(id, status, data, basis)
+        else:
+            return _Change(record)
+        ends = _runs(record) and (moved or not is_enabled)
+        begins = is_enabled and (moved or not was_enabled)
+        return _Change(record, event if ends else 0, event if begins else 0)
 
     def _changed_definition(self, record: Record, request: _Request) -> dict[str, Any]:
         """What the task is to be. Empty parts of a request change nothing; vars are replaced as a whole."""
@@ -162,7 +215,7 @@ class TaskCommands:
             if self._state.get(request.id) is not None:
                 raise Refusal(500, "failed to create new task during ID change: object already exists")
         if request.only_disables(record):
-            return definition_of(record) | {"template-id": record["template-id"]}
+            return _defined(record)
         template = self._template(request.template_id or record["template-id"])
         script = template["script"] if template else request.script or record["script"]
         own = self._dbrps(script)
@@ -196,35 +249,6 @@ class TaskCommands:
             return [{"db": db, "rp": rp} for db, rp in dbrps_of(self._scripts.parse(script))]
         except TickscriptError as error:
             raise Refusal(400, api_error(error)) from error
-
-    async def _redefine(self, id: str, new_id: str, definition: dict[str, Any]) -> int:
-        """Store a changed definition; gives the event's sequence if it was a rename, else 0."""
-        record = self._there(id)
-        kept = definition_of(record) | {"template-id": record["template-id"]}
-        if new_id == id and definition | kept == definition:
-            return 0
-        data = definition | {
-            "id": new_id,
-            "status": record["status"],
-            "created": from_nanoseconds(record["created"]),
-        }
-        if new_id == id:
-            await self._decisions.publish(id, "updated", data)
-            return 0
-        data |= {"was": id, "was-sequence": record["sequence"]}
-        if record["status"] == "enabled":
-            data["position"] = await self._decisions.position()
-        return await self._decisions.publish(new_id, "updated", data)
-
-    async def _enable(self, id: str) -> int:
-        """Enable a task that is there; gives the event's sequence, 0 where somebody else has enabled it."""
-
-        async def enable() -> int:
-            if self._there(id)["status"] == "enabled":
-                return 0
-            return await self._decisions.publish(id, "enabled", {"position": await self._decisions.position()})
-
-        return await self._decisions.decide(id, enable)
 
     async def _started(self, id: str, enabled: int) -> None:
         record = await self._state.ran(id, enabled, RUN_SECONDS)
@@ -271,6 +295,18 @@ def _made_from(template: Record | None) -> dict[str, Any]:
     if template is None:
         return {"template-id": ""}
     return {"template-id": template["id"], "template-sequence": template["sequence"]}
+
+
+def _defined(record: Record) -> dict[str, Any]:
+    return definition_of(record) | {"template-id": record["template-id"]}
+
+
+def _runs_as(record: Record, definition: dict[str, Any]) -> bool:
+    """Whether a task is defined so, and a run of just that is under way or about to begin."""
+    run = record["run"]
+    if run is None or run["state"] == "failed" or run["definition"] != definition_of(record):
+        return False
+    return definition | _defined(record) == definition
 
 
 def _runs(record: Record) -> bool:

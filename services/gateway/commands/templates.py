@@ -14,6 +14,7 @@ from services.bus.connection import Bus
 from services.gateway.commands.decisions import Decisions
 from services.gateway.commands.refusal import Refusal, invalid_json
 from services.gateway.commands.tasks import RUN_SECONDS
+from services.gateway.disk import Disk
 from services.gateway.scripts import Scripts
 from services.gateway.state import TaskState
 from services.pipeline.compile import api_error
@@ -23,10 +24,10 @@ from services.store.projections.records import Record
 class TemplateCommands:
     """A change of a template is one event together with what becomes of its tasks."""
 
-    def __init__(self, bus: Bus, state: TaskState, scripts: Scripts) -> None:
+    def __init__(self, bus: Bus, state: TaskState, scripts: Scripts, disk: Disk) -> None:
         self._state = state
         self._scripts = scripts
-        self._decisions = Decisions(bus, state, "template")
+        self._decisions = Decisions(bus, state, "template", disk)
 
     async def create(self, body: Any) -> Record:
         """Define a template; gives its record. Checked in order: id, duplicate, script. Raises Refusal."""
@@ -34,10 +35,10 @@ class TemplateCommands:
         id = request["id"] or str(uuid.uuid4())
         self._decisions.check_id(id)
 
-        async def define() -> None:
+        async def define(basis: int) -> None:
             if self._state.template(id) is not None:
                 raise Refusal(400, f"template {id} already exists")
-            await self._decisions.publish(id, "defined", self._compiled(request["script"]) | {"id": id})
+            await self._decisions.publish(id, "defined", self._compiled(request["script"]) | {"id": id}, basis)
 
         async with self._decisions.alone(id):
             await self._decisions.decide(id, define)
@@ -51,28 +52,50 @@ class TemplateCommands:
         cannot start, nothing is changed (500).
         """
         request = _read(UpdateTemplateSchema(), body)
-
-        async def update() -> tuple[int, list[str]]:
-            return await self._update(id, request)
-
-        async with self._decisions.alone(id, request["id"]):
-            updated, restarted = await self._decisions.decide(id, update)
+        updated, restarted = await self._change(id, request)
         if restarted:
             await self._restarted(updated, restarted)
         return self._there(request["id"] or id)
 
+    async def declare(self, body: Any) -> int:
+        """Have a template be what a request to create it says; gives the event by which it is, 0 where it was so.
+
+        Its tasks change with it as update has it, only that workers are not waited for: whether the change was taken
+        back the fold knows later. Raises Refusal.
+        """
+        request = self.check(body)
+        id = request["id"]
+        if self._state.template(id) is None:
+            return int((await self.create(body))["sequence"])
+        return (await self._change(id, request))[0]
+
+    def check(self, body: Any) -> dict[str, str]:
+        """The request to create a template, read. Raises Refusal where it would not do, were there no such template."""
+        request = _read(CreateTemplateSchema(), body)
+        self._decisions.check_id(request["id"])
+        self._compiled(request["script"])
+        return request
+
     async def delete(self, id: str) -> None:
         """Delete a template; no error where there is none. Its tasks stay as they are. Raises Refusal."""
 
-        async def delete() -> None:
+        async def delete(basis: int) -> None:
             if self._state.template(id) is not None:
-                await self._decisions.publish(id, "deleted", {})
+                await self._decisions.publish(id, "deleted", {}, basis)
 
         async with self._decisions.alone(id):
             await self._decisions.decide(id, delete)
 
-    async def _update(self, id: str, request: dict[str, str]) -> tuple[int, list[str]]:
-        """The event, and the tasks that it starts anew."""
+    async def _change(self, id: str, request: dict[str, str]) -> tuple[int, list[str]]:
+        """The event, 0 where there was nothing to change, and the tasks that it starts anew."""
+
+        async def update(basis: int) -> tuple[int, list[str]]:
+            return await self._update(id, request, basis)
+
+        async with self._decisions.alone(id, request["id"]):
+            return await self._decisions.decide(id, update)
+
+    async def _update(self, id: str, request: dict[str, str], basis: int) -> tuple[int, list[str]]:
         record = self._state.template(id)
         if record is None:
             raise Refusal(404, "template does not exist, cannot update")
@@ -101,7 +124,7 @@ class TemplateCommands:
             "tasks": {task: its["sequence"] for task, its in tasks.items()},
             "position": await self._decisions.position(),
         }
-        return await self._decisions.publish(new_id, "updated", data), restarted
+        return await self._decisions.publish(new_id, "updated", data, basis), restarted
 
     async def _restarted(self, updated: int, tasks: list[str]) -> None:
         """Wait until the tasks run; where one cannot, until all run again as they did. Raises Refusal."""

@@ -37,7 +37,7 @@ def metrics(figures: Figures) -> Blueprint:
 
     @routes.get("/metrics")
     @described(
-        Description(about="Figures of the whole server, for Prometheus.", answers={200: "text/plain"}, errors=())
+        Description(about="Figures of the whole server, for Prometheus.", answers={200: ("text/plain",)}, errors=())
     )
     async def show() -> Response:
         return Response(await figures.metrics(), 200, content_type=CONTENT_TYPE)

@@ -29,7 +29,7 @@ def blueprint(processes: Processes, stop: asyncio.Event) -> Blueprint:
     @described(
         Description(
             about="The log lines of all processes from now on; each parameter is a key and the value it must have.",
-            answers={200: "application/logfmt"},
+            answers={200: ("application/logfmt", "application/json")},
         )
     )
     async def stream() -> Response:

@@ -22,6 +22,7 @@ from services.gateway.processes import Processes
 
 _MOST_SECONDS = 300.0
 _PPROF = "application/octet-stream"
+_TEXT = "text/plain"
 _INDEX = """<html><head><title>/debug/pprof/</title></head><body>
 <p>Profiles of all processes:</p><ul>
 <li><a href="profile?seconds=10">profile</a>: CPU time, sampled for 10 s (<a href="profile?seconds=10&debug=1">text</a>)
@@ -36,7 +37,7 @@ def blueprint(processes: Processes) -> Blueprint:
     routes = new_blueprint("pprof", f"{BASE}/debug/pprof")
 
     @routes.get("/")
-    @described(Description(about="What profiles there are.", answers={200: "text/html"}, errors=()))
+    @described(Description(about="What profiles there are.", answers={200: ("text/html",)}, errors=()))
     async def index() -> Response:
         return Response(_INDEX, 200, content_type="text/html; charset=utf-8")
 
@@ -45,7 +46,7 @@ def blueprint(processes: Processes) -> Blueprint:
         Description(
             about="CPU time of all processes by stack.",
             parameters=ProfileSchema,
-            answers={200: _PPROF},
+            answers={200: (_PPROF, _TEXT)},
         )
     )
     async def profile() -> Response:
@@ -54,20 +55,24 @@ def blueprint(processes: Processes) -> Blueprint:
         return _answer([("samples", "count"), ("cpu", "nanoseconds")], found, seconds)
 
     @routes.get("/heap")
-    @described(Description(about="Objects and bytes by type.", parameters=HeapSchema, answers={200: _PPROF}, errors=()))
+    @described(
+        Description(
+            about="Objects and bytes by type.", parameters=HeapSchema, answers={200: (_PPROF, _TEXT)}, errors=()
+        )
+    )
     async def heap() -> Response:
         found = list(_merged(await processes.ask("heap", {}, 10.0)))
         return _answer([("inuse_objects", "count"), ("inuse_space", "bytes")], found, 0.0)
 
     @routes.get("/goroutine")
-    @described(Description(about="Stacks of threads and coroutines.", answers={200: "text/plain"}, errors=()))
+    @described(Description(about="Stacks of threads and coroutines.", answers={200: (_TEXT,)}, errors=()))
     async def goroutine() -> Response:
         answers = await processes.ask("stacks")
         text = "\n".join(f"=== {_name(one)}\n\n{one['text']}" for one in sorted(answers, key=_name))
         return Response(text, 200, content_type="text/plain; charset=utf-8")
 
     @routes.get("/cmdline")
-    @described(Description(about="How the gateway was started.", answers={200: "text/plain"}, errors=()))
+    @described(Description(about="How the gateway was started.", answers={200: (_TEXT,)}, errors=()))
     async def cmdline() -> Response:
         return Response("\0".join(sys.argv), 200, content_type="text/plain; charset=utf-8")
 

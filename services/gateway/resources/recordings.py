@@ -121,7 +121,7 @@ def files(commands: RecordingCommands, reads: RecorderReads) -> Blueprint:
         Description(
             about="Make a recording of a file as Kapacitor keeps it (.srpl).",
             parameters=ImportRecordingSchema,
-            body=_FILE,
+            body=(_FILE,),
             answers={201: RecordingSchema},
         )
     )
@@ -134,7 +134,7 @@ def files(commands: RecordingCommands, reads: RecorderReads) -> Blueprint:
     @described(
         Description(
             about="A recording of a stream as Kapacitor keeps it (.srpl). 409: it is still being made.",
-            answers={200: _FILE},
+            answers={200: (_FILE,)},
             errors=(400, 404, 409),
         )
     )

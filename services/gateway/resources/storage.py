@@ -58,7 +58,7 @@ def backup(bus: Bus) -> Blueprint:
 
     @routes.get("/storage/backup")
     @described(
-        Description(about="All that the bus keeps, for `tickbus restore`.", answers={200: _BACKUP}, errors=()),
+        Description(about="All that the bus keeps, for `tickbus restore`.", answers={200: (_BACKUP,)}, errors=()),
     )
     async def copy() -> Response:
         pieces = bus.backup()

@@ -180,7 +180,7 @@ def _min_level(asked: Question) -> str:
 
 
 def _text(asked: Question, name: str) -> str:
-    given = asked.parameters.get(name, "") if isinstance(asked.parameters, dict) else ""
+    given = asked.parameters.get(name, "")
     if not isinstance(given, str):
         raise Refusal(400, f"invalid {name} parameter: must be a string")
     return given

@@ -122,7 +122,7 @@ def _defined(state: State, fact: Fact, data: Record) -> bool:
         "run": None,
         "error": "",
     }
-    state.put(TASKS, fact.id, record)
+    state.put(TASKS, fact.id, record | _status(fact, data, record))
     return True
 
 
@@ -135,36 +135,41 @@ def _updated(state: State, fact: Fact, data: Record) -> bool:
         return False
     new = record | definition_of(data) | {"template-id": data["template_id"]}
     new |= {"id": fact.id, "modified": fact.time_ns, "sequence": fact.seq}
+    new |= _status(fact, data, new)
     if was != fact.id:
         state.delete(TASKS, was)
+    if (was != fact.id or data["restart"]) and new["run"] is not None and new["run"] is record["run"]:
+        new["run"] = new_run(fact.seq, fact.time_ns, data.get("position", 0), new)
+    if new["run"] is not record["run"]:
         end_run(state, was, fact.seq, data.get("position", 0), record)
-        if new["run"] is not None:
-            new["run"] = new_run(fact.seq, fact.time_ns, data.get("position", 0), new)
     state.put(TASKS, fact.id, new)
     return True
 
 
+def _status(fact: Fact, data: Record, record: Record) -> Record:
+    """What becomes of a record's status and run by an event that may change them together with the definition."""
+    if "position" not in data or data["status"] == record["status"]:
+        return {}
+    if data["status"] == "disabled":
+        return {"status": "disabled", "run": None}
+    run = new_run(fact.seq, fact.time_ns, data["position"], record)
+    return {"status": "enabled", "last_enabled": fact.time_ns, "run": run}
+
+
 def _enabled(state: State, fact: Fact, data: Record) -> bool:
-    record = task_of(state, fact.id)
-    if record is None or record["status"] == "enabled":
-        return False
-    changed = {
-        "status": "enabled",
-        "last_enabled": fact.time_ns,
-        "modified": fact.time_ns,
-        "sequence": fact.seq,
-        "run": new_run(fact.seq, fact.time_ns, data["position"], record),
-    }
-    state.put(TASKS, fact.id, record | changed)
-    return True
+    return _switched(state, fact, {"status": "enabled", **data})
 
 
 def _disabled(state: State, fact: Fact, data: Record) -> bool:
+    return _switched(state, fact, {"status": "disabled", **data})
+
+
+def _switched(state: State, fact: Fact, data: Record) -> bool:
     record = task_of(state, fact.id)
-    if record is None or record["status"] == "disabled":
+    if record is None or record["status"] == data["status"]:
         return False
     end_run(state, fact.id, fact.seq, data["position"], record)
-    changed = {"status": "disabled", "modified": fact.time_ns, "sequence": fact.seq, "run": None}
+    changed = {"modified": fact.time_ns, "sequence": fact.seq, **_status(fact, data, record)}
     state.put(TASKS, fact.id, record | changed)
     return True
 

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from marshmallow import Schema, fields
 
-from schemas.config import Config, ConfigError, UdfFunction, load_config
+from schemas.config import Config, ConfigError, Load, UdfFunction, load_config
 from schemas.config.section import schema_of
 
 SAMPLE = """
@@ -96,12 +96,18 @@ def test_a_list_section_may_stand_once_and_may_be_left_out(tmp_path: Path) -> No
         ("[http]\nbind-address = 9092", "config: [http] bind-address: must be a string"),
         ("[http]\nbind-address = 'x'", 'config: [http] bind-address: must be "HOST:PORT"'),
         ("[http]\nlog-enabled = 'true'", "config: [http] log-enabled: must be true or false"),
-        ("[http]\nauth-enabled = true", "config: [http] auth-enabled: is not supported"),
+        ("[http]\nauth-enabled = true\npprof-enabled = true", "config: [http]: pprof-enabled = true is not supported"),
+        ("[auth]\nbcrypt-cost = 3", "config: [auth] bcrypt-cost: must be 4 to 31"),
+        ("[auth]\nenabled = true\nmeta-addr = 'meta:8091'", "config: [auth]: meta-addr is not supported: users are"),
+        ("[tls]\nmin-version = 'tls1.1'", "config: [tls] min-version: must be tls1.2 or tls1.3"),
+        ("[tls]\nmin-version = 'tls1.3'\nmax-version = 'tls1.2'", "config: [tls]: min-version is newer than"),
+        ("[tls]\nciphers = ['X']", "config: [tls] ciphers: is not supported"),
         ("[engine]\nworkers = 1.5", "config: [engine] workers: must be an integer"),
         ("[engine]\nheartbeat = '1 s'", "config: [engine] heartbeat: invalid duration '1 s'"),
         ("[engine]\nshards = 0", "config: [engine] shards: must be 1 to 4096"),
         ("[nats]\nmax-payload = 'big'", "config: [nats] max-payload: must be a number of bytes"),
         ("[logging]\nlevel = 'LOUD'", "config: [logging] level: must be one of DEBUG, INFO, WARN, ERROR"),
+        ("[load]\nenabled = true\ndir = './load'", "config: [load] dir: must be an absolute path"),
         ("http = 3", "config: [http]: must be a section"),
         ("slack = [1]", "config: [[slack]]: must be a list of sections"),
         ("[[slack]]\n[[slack]]\nurll = ''", "config: [[slack]] 1: urll: unknown option (did you mean url?)"),
@@ -149,6 +155,12 @@ def test_defaults_of_the_dataclasses_are_what_an_empty_file_gives() -> None:
         "default_retention_policy",
         "skip_config_overrides",
     }
+
+
+def test_the_load_directory(tmp_path: Path) -> None:
+    assert load(tmp_path, "[load]\nenabled = true").load == Load(enabled=True, dir="/etc/kapacitor/load")
+    # as it stands in Kapacitor's defaults, where it is not enabled
+    assert load(tmp_path, "[load]\ndir = './load'").load == Load(enabled=False, dir="./load")
 
 
 def test_functions_of_the_users(tmp_path: Path) -> None:

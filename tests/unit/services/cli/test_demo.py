@@ -1,11 +1,19 @@
 import urllib.request
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import httpx
 import psutil
 import pytest
 
-from schemas.config import Config
+from schemas.config import Config, Http
 from services.cli import demo
+from tests.support.certificates import make_pair
+from tests.support.nats import NatsServer
+from tests.unit.services.gateway.conftest import StartGateway, nats_server, start_gateway
+
+__all__ = ["nats_server", "start_gateway"]
 
 
 def test_an_alert_that_is_posted_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -37,3 +45,22 @@ def test_the_next_free_port_is_taken() -> None:
         host, port = demo._next_free(f"127.0.0.1:{taken}").split(":")
     assert host == "127.0.0.1"
     assert int(port) > taken
+
+
+async def test_a_user_and_a_certificate_are_found_where_the_api_asks_for_them(
+    start_gateway: StartGateway, nats_server: NatsServer, tmp_path: Path
+) -> None:
+    pair = make_pair(tmp_path)
+    settings = {"https_certificate": str(pair.certificate), "https_private_key": str(pair.key)}
+    launcher: Any = SimpleNamespace(config=Config(http=Http(auth_enabled=True)), nats_url=nats_server.url)
+    async with start_gateway(auth_enabled=True, https_enabled=True, **settings) as client:
+        trusted = demo._trusted(Http(https_enabled=True, **settings))
+        async with demo._user(launcher) as user, httpx.AsyncClient(verify=trusted) as own:
+            assert user is not None
+            tasks = f"{client.base_url}/kapacitor/v1/tasks"
+            assert (await own.get(tasks, auth=user)).status_code == 200
+        assert (await client.get(tasks, auth=user)).status_code == 401
+    assert demo._trusted(Http()) is True
+    launcher.config = Config()
+    async with demo._user(launcher) as user:
+        assert user is None

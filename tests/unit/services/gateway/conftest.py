@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
@@ -13,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from schemas.config import Config, Http, Nats
+from schemas.config import Auth, Config, Http, Load, Nats
 from services.bus.connection import Bus
 from services.gateway.main import main
 from tests.support.nats import NatsServer, nats_server
@@ -26,22 +27,30 @@ StartGateway = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
 @pytest.fixture
 def start_gateway(nats_server: NatsServer, tmp_path: Path) -> StartGateway:
-    """Starts a gateway with its own data directory (`name`) and settings of [http]; gives a client for it."""
+    """Starts a gateway with its own data directory (`name`), load directory and settings of [http]; gives a client.
+
+    again: has it read the load directory anew.
+    """
 
     @contextlib.asynccontextmanager
-    async def start(name: str = "data", **http: object) -> AsyncIterator[httpx.AsyncClient]:
+    async def start(
+        name: str = "data", load: Path | None = None, again: asyncio.Event | None = None, **http: object
+    ) -> AsyncIterator[httpx.AsyncClient]:
         address = f"127.0.0.1:{_free_port()}"
         nats = Nats(url=nats_server.url, ack_timeout=1.0)
-        config = Config(data_dir=tmp_path / name, http=replace(Http(bind_address=address), **http), nats=nats)  # type: ignore[arg-type]
+        settings = replace(Http(bind_address=address), **http)  # type: ignore[arg-type]
+        directory = Load(enabled=True, dir=str(load)) if load is not None else Load()
+        config = Config(data_dir=tmp_path / name, http=settings, auth=Auth(bcrypt_cost=4), nats=nats, load=directory)
         ready, stop = asyncio.Event(), asyncio.Event()
-        running = asyncio.create_task(main(config, ready.set, stop, {}))
+        running = asyncio.create_task(main(config, ready.set, stop, {}, again))
         waiting = asyncio.create_task(ready.wait())
         await asyncio.wait([running, waiting], return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
         if running.done():
             running.result()
         try:
-            async with httpx.AsyncClient(base_url=f"http://{address}", timeout=20) as client:
+            scheme, trusted = ("https", trusting(settings)) if settings.https_enabled else ("http", True)
+            async with httpx.AsyncClient(base_url=f"{scheme}://{address}", timeout=20, verify=trusted) as client:
                 yield client
         finally:
             stop.set()
@@ -70,6 +79,11 @@ async def gateway(start_gateway: StartGateway) -> AsyncIterator[httpx.AsyncClien
     """One gateway's client."""
     async with start_gateway() as client:
         yield client
+
+
+def trusting(http: Http) -> ssl.SSLContext:
+    """What trusts the gateway's certificate and no other."""
+    return ssl.create_default_context(cafile=http.https_certificate)
 
 
 def _free_port() -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import re
+import ssl
 from collections.abc import Sequence
 
 import httpx
@@ -117,12 +118,13 @@ CLOSING = [
 class Connection:
     """A connection to the gateway; what comes back has its ids and dates masked."""
 
-    def __init__(self, client: httpx.AsyncClient, way: bytes) -> None:
+    def __init__(self, client: httpx.AsyncClient, way: bytes, tls: ssl.SSLContext | None = None) -> None:
         self._address = client.base_url.host, client.base_url.port
         self._way = way
+        self._tls = tls
 
     async def __aenter__(self) -> Connection:
-        self._reader, self._writer = await asyncio.open_connection(*self._address)
+        self._reader, self._writer = await asyncio.open_connection(*self._address, ssl=self._tls)
         return self
 
     async def __aexit__(self, *error: object) -> None:

@@ -15,7 +15,7 @@ from schemas.api.task import TaskSchema
 from schemas.events.asks import StatsSchema
 from services.bus import events
 from services.bus.connection import Bus
-from services.bus.subjects import command_subject
+from services.bus.subjects import command_subject, escape
 from tests.support.worker import StandInWorker
 from tests.unit.services.gateway.conftest import StartGateway
 
@@ -27,10 +27,10 @@ def body(id: str, **more: Any) -> dict[str, Any]:
     return {"id": id, "dbrps": DBRPS, "script": "stream|from().measurement('cpu')", **more}
 
 
-async def history(bus: Bus, id: str, count: int) -> list[events.Event]:
-    """The first events about one task, as they stand in the log."""
+async def history(bus: Bus, *ids: str, count: int) -> list[events.Event]:
+    """The first events about some tasks, as they stand in the log."""
     found: list[events.Event] = []
-    async with bus.follow("EVENTS", [f"tickbus.event.*.{id}.*"]) as follower:
+    async with bus.follow("EVENTS", [f"tickbus.event.*.{escape(id)}.*" for id in ids]) as follower:
         while len(found) < count:
             found += map(events.decode, await follower.batch())
     return found
@@ -50,22 +50,51 @@ async def test_the_life_of_a_task_stands_in_the_log(
     assert changed.json()["script"] == "stream\n    |from()\n        .measurement('mem')\n"
     assert (await gateway.patch(f"{TASKS}/life", json={"status": "disabled"})).json()["executing"] is False
     assert (await gateway.delete(f"{TASKS}/life")).status_code == 204
-    log = await history(bus, "life", 7)
+    log = await history(bus, "life", count=6)
     assert [f"{e.kind}.{e.what}" for e in log] == [
         "task.defined",
-        "task.enabled",
         "run.started",
         "task.updated",
         "task.disabled",
         "run.stopped",
         "task.deleted",
     ]
-    assert log[1].data == {"position": end - 1}
-    assert log[2].data["enabled"] == log[1].seq
-    assert log[4].data == {"position": end}
-    assert log[5].data == {"disabled": log[4].seq}
+    assert (log[0].data["status"], log[0].data["position"]) == ("enabled", end - 1)
+    assert log[1].data["enabled"] == log[0].seq
+    assert log[3].data == {"position": end}
+    assert log[4].data == {"disabled": log[3].seq}
     assert log[0].data["script"] == "stream|from().measurement('cpu')"
-    assert log[3].data["dbrps"] == DBRPS
+    assert (log[2].data["dbrps"], "position" in log[2].data) == (DBRPS, False)
+
+
+async def test_a_patch_is_one_event_whatever_it_changes(
+    gateway: httpx.AsyncClient, bus: Bus, worker: StandInWorker
+) -> None:
+    await gateway.post(TASKS, json=body("whole"))
+    other = {"script": "stream|from().measurement('mem')", "vars": {"n": {"type": "int", "value": 1}}}
+    enabled = (await gateway.patch(f"{TASKS}/whole", json={**other, "status": "enabled"})).json()
+    assert (enabled["executing"], enabled["vars"]["n"]["value"]) == (True, 1)
+    dbrps = [{"db": "other", "rp": "rp"}]
+    disabled = (await gateway.patch(f"{TASKS}/whole", json={"dbrps": dbrps, "status": "disabled"})).json()
+    assert (disabled["executing"], disabled["dbrps"]) == (False, dbrps)
+    moved = {"id": "whole.2", "status": "enabled", "dbrps": DBRPS}
+    assert (await gateway.patch(f"{TASKS}/whole", json=moved)).json()["executing"] is True
+    back = {"id": "whole", "status": "disabled", "dbrps": dbrps}
+    assert (await gateway.patch(f"{TASKS}/whole.2", json=back)).json()["executing"] is False
+    both = await history(bus, "whole", "whole.2", count=9)
+    assert [(e.id, f"{e.kind}.{e.what}", e.data.get("status")) for e in both] == [
+        ("whole", "task.defined", "disabled"),
+        ("whole", "task.updated", "enabled"),
+        ("whole", "run.started", None),
+        ("whole", "task.updated", "disabled"),
+        ("whole", "run.stopped", None),
+        ("whole.2", "task.updated", "enabled"),
+        ("whole.2", "run.started", None),
+        ("whole", "task.updated", "disabled"),
+        ("whole.2", "run.stopped", None),
+    ]
+    assert both[4].data == {"disabled": both[3].seq}
+    assert both[8].data == {"disabled": both[7].seq}
 
 
 async def test_a_task_that_cannot_start_is_there_all_the_same(

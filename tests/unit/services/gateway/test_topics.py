@@ -62,6 +62,15 @@ async def test_topics_and_events_as_kapacitor_shows_them(client: httpx.AsyncClie
         assert (await client.get(f"{BASE}/named")).status_code == 404
 
 
+async def test_facts_that_alerting_does_not_follow_are_not_waited_for(client: httpx.AsyncClient) -> None:
+    """The gateway's last event is one of a task that does not run: alerting never sees it."""
+    task = {"id": "still", "script": "stream|from()", "dbrps": [{"db": "db", "rp": "rp"}]}
+    assert (await client.post("/kapacitor/v1/tasks", json=task)).status_code == 200
+    assert (await client.get(BASE, timeout=2.0)).status_code == 200
+    assert (await client.delete("/kapacitor/v1/tasks/still")).status_code == 204
+    assert (await client.get(BASE, timeout=2.0)).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("path", "status", "error"),
     [

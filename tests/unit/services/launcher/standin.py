@@ -2,12 +2,14 @@
 
 ``standin.py serve DIR HOST:PORT NAME…`` is `tickbus serve` with stand-ins for services; ``standin.py NAME`` is one of
 them, run as every service is. What a stand-in does follows from its name: those that start with "broken" fail at the
-start, "stuck" ones do not stop when asked. Each writes a line to DIR/events when it has stopped.
+start, "stuck" ones do not stop when asked. Where DIR/wait is there, none is ready before it is gone. Each
+writes a line to DIR/events when it has stopped, and when it gets SIGHUP.
 """
 
 import asyncio
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable
 
@@ -22,12 +24,19 @@ async def standin(config: Config, ready: Callable[[], None], stop: asyncio.Event
     name = os.environ["STANDIN"]
     if "broken" in name:
         raise ValueError("broken")
+
+    def tell(what: str) -> None:
+        with (config.data_dir / "events").open("a") as events:
+            events.write(f"{name} {what}\n")
+
+    while (config.data_dir / "wait").exists():
+        await asyncio.sleep(0.02)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, tell, "hung up")
     ready()
     await stop.wait()
     if "stuck" in name:
         await asyncio.sleep(60)
-    with (config.data_dir / "events").open("a") as events:
-        events.write(f"{name} stopped\n")
+    tell("stopped")
 
 
 def programs(names: list[str]) -> Programs:
@@ -50,7 +59,7 @@ def main() -> int:
     if sys.argv[1] == "serve":
         directory, address, *names = sys.argv[2:]
         overrides = {"": {"data_dir": directory}, "http": {"bind-address": address}}
-        return serve(load_config(overrides=overrides), programs(names))
+        return serve(load_config(environment=os.environ, overrides=overrides), programs(names))
     return run_service("standin", load_config(environment=os.environ), standin)
 
 

@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
+from tests.support.certificates import in_one, make_pair
+
 STANDIN = Path(__file__).with_name("standin.py")
 SERVICES = ("gateway", "engine-0", "engine-1", "alerting")
 
@@ -26,9 +28,12 @@ Serve = Callable[..., "subprocess.Popen[str]"]
 def serve(tmp_path: Path) -> Iterator[Serve]:
     started: list[subprocess.Popen[str]] = []
 
-    def start(*names: str, address: str = "127.0.0.1:0") -> "subprocess.Popen[str]":
+    def start(*names: str, address: str = "127.0.0.1:0", **settings: str) -> "subprocess.Popen[str]":
         command = [sys.executable, str(STANDIN), "serve", str(tmp_path), address, *names]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("KAPACITOR_")}
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment | settings
+        )
         started.append(process)
         return process
 
@@ -68,10 +73,10 @@ def alive(pid: int) -> bool:
         return False
 
 
-def log_in(url: str) -> bool:
-    """Whether NATS takes the credentials of this URL."""
+def log_in(url: str, **other: object) -> bool:
+    """Whether NATS takes the credentials of this URL, or others."""
     parts = urlsplit(url)
-    login = json.dumps({"user": parts.username, "pass": parts.password, "verbose": False})
+    login = json.dumps((other or {"user": parts.username, "pass": parts.password}) | {"verbose": False})
     try:
         with socket.create_connection((parts.hostname, parts.port), 2) as connection:
             connection.sendall(f"CONNECT {login}\r\nPING\r\n".encode())
@@ -92,14 +97,42 @@ def test_starts_everything_and_stops_it_in_order(serve: Serve, tmp_path: Path) -
     assert running["pid"] == process.pid
     assert all(alive(pid) for pid in pids(tmp_path).values())
     assert log_in(running["nats"])
-    assert not log_in(running["nats"].replace("tickbus:", "tickbus:x"))
-    assert (tmp_path / "state.json").stat().st_mode & 0o777 == 0o600
 
     process.terminate()
     assert process.wait(10) == 0
     stopped = [line.split()[0] for line in (tmp_path / "events").read_text().splitlines()]
     assert (stopped[0], sorted(stopped[1:3]), stopped[3]) == ("gateway", ["engine-0", "engine-1"], "alerting")
     assert not any(alive(service["pid"]) for service in running["services"].values())
+
+
+def test_nats_is_for_this_machine_and_for_whoever_may_read_its_credentials(serve: Serve, tmp_path: Path) -> None:
+    (tmp_path / "nats").mkdir()
+    (tmp_path / "nats" / "nats.conf").touch(mode=0o666)
+    read_ready(serve("gateway"))
+    running = state(tmp_path)
+    assert log_in(running["nats"])
+    for wrong in ({"user": "tickbus"}, {"user": "tickbus", "pass": ""}, {"user": "tickbus", "pass": "x"}, {"x": 1}):
+        assert not log_in(running["nats"], **wrong)
+    assert not log_in(running["nats"].replace("tickbus:", "tickbus:x"))
+    for file in ("state.json", "nats/nats.conf"):
+        assert (tmp_path / file).stat().st_mode & 0o777 == 0o600
+    listening = psutil.Process(running["services"]["nats"]["pid"]).net_connections("tcp")
+    assert {one.laddr.ip for one in listening if one.status == psutil.CONN_LISTEN} == {"127.0.0.1"}
+
+
+def test_https_is_said_and_its_files_are_looked_at(serve: Serve, tmp_path: Path) -> None:
+    file = str(in_one(make_pair(tmp_path)))
+    settings = {"KAPACITOR_HTTP_HTTPS_ENABLED": "true"}
+    process = serve("gateway", KAPACITOR_HTTP_HTTPS_CERTIFICATE=file, **settings)
+    assert read_ready(process).startswith("tickbus ready on https://127.0.0.1:")
+    assert state(tmp_path)["http"].startswith("https://")
+    process.terminate()
+    assert process.wait(10) == 0
+
+    process = serve("gateway", KAPACITOR_HTTP_HTTPS_CERTIFICATE="/nowhere.pem", **settings)
+    _, errors = process.communicate(timeout=10)
+    complaint = "tickbus: HTTPS: the certificate file cannot be read: /nowhere.pem: No such file or directory\n"
+    assert (process.returncode, errors) == (1, complaint)
 
 
 def test_starts_again_what_dies(serve: Serve, tmp_path: Path) -> None:
@@ -124,6 +157,23 @@ def test_starts_again_what_dies(serve: Serve, tmp_path: Path) -> None:
     died = [line for line in process.stderr.read().splitlines() if "service died" in line]
     assert len(died) == 2
     assert all("ended=SIGKILL" in line and "lvl=warn" in line for line in died)
+
+
+def test_a_hang_up_is_passed_on_to_the_gateway_once_it_is_ready(serve: Serve, tmp_path: Path) -> None:
+    process = serve("gateway", "engine-0")
+    read_ready(process)
+    before = pids(tmp_path)["gateway"]
+    told = tmp_path / "events"
+    process.send_signal(signal.SIGHUP)
+    until(lambda: told.exists() and told.read_text() == "gateway hung up\n")
+    (tmp_path / "wait").touch()
+    os.kill(before, signal.SIGKILL)
+    until(lambda: pids(tmp_path)["gateway"] not in (None, before))
+    process.send_signal(signal.SIGHUP)
+    (tmp_path / "wait").unlink()
+    until(lambda: told.read_text() == "gateway hung up\n" * 2)
+    process.terminate()
+    assert process.wait(10) == 0
 
 
 def test_nothing_outlives_a_killed_launcher(serve: Serve, tmp_path: Path) -> None:

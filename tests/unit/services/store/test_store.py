@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from services.store.errors import StoreInUse
+from services.store.errors import StoreError, StoreInUse
 from services.store.store import Store
 
 
@@ -45,6 +46,38 @@ def test_a_failing_block_writes_nothing(tmp_path: Path) -> None:
             tx.position = 9
             raise KeyError
         assert store.get("a", "k") is None and store.position() == 0
+
+
+def test_a_store_whose_first_page_could_not_be_written_goes_on(tmp_path: Path) -> None:
+    """LMDB gives up then, for reading too; what was committed before is there, and what comes behind is taken."""
+    path = tmp_path / "s"
+    with Store.open(path, "x") as store:
+        with store.write() as tx:
+            tx.put("a", "k", b"before")
+            tx.position = 1
+        first_page = next(fd for fd in map(int, os.listdir("/proc/self/fd")) if _writes_through(fd, path))
+        intact, unwritable = os.dup(first_page), os.open(path, os.O_RDONLY)
+        os.dup2(unwritable, first_page)
+        with pytest.raises(StoreError), store.write() as tx:
+            tx.put("a", "k", b"lost")
+            tx.position = 2
+        assert (store.get("a", "k"), store.position()) == (b"before", 1)
+        with store.write() as tx:
+            tx.put("b", "k", b"after")
+            tx.position = 3
+        assert (store.get("a", "k"), store.get("b", "k"), store.position()) == (b"before", b"after", 3)
+        os.close(intact)
+        os.close(unwritable)
+    with Store.open(path, "x") as store:
+        assert (store.set_aside, store.position()) == (None, 3)
+
+
+def _writes_through(fd: int, path: Path) -> bool:
+    """Whether this is the descriptor of the file by which LMDB writes its first pages."""
+    try:
+        return os.path.samestat(os.fstat(fd), path.stat()) and bool(fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_DSYNC)
+    except OSError:
+        return False
 
 
 def test_long_keys_are_whole_and_in_order(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.store.projection import State
-from services.store.projections.tasks import VOID, Record, executing, fold, task_of
+from services.store.projections.tasks import ENDED, VOID, Record, definition_of, executing, fold, task_of
 
 DEFINITION = {"type": "stream", "script": "stream|from()", "dbrps": [{"db": "d", "rp": "r"}], "vars": {}}
 
@@ -72,6 +72,67 @@ def test_what_runs_is_what_was_defined_when_it_was_enabled(log: Log) -> None:
     assert log.there("t")["last_enabled"] == enabled * 1000
 
 
+def test_a_task_defined_as_enabled_runs_by_that_one_event(log: Log) -> None:
+    defined = log.task("t", "defined", status="enabled", position=7)
+    record = log.there("t")
+    assert (record["status"], record["last_enabled"], record["sequence"]) == ("enabled", defined * 1000, defined)
+    assert (record["run"]["enabled"], record["run"]["position"], record["run"]["state"]) == (defined, 7, "starting")
+    assert record["run"]["definition"] == definition_of(record)
+
+
+def test_an_update_may_enable_and_disable_with_what_it_changes(log: Log) -> None:
+    log.task("t", "defined")
+    enabled = log.task("t", "updated", status="enabled", position=3, script="stream|from().measurement('x')")
+    run = log.there("t")["run"]
+    assert (run["enabled"], run["position"], run["definition"]["script"][-5:]) == (enabled, 3, "('x')")
+    again = log.task("t", "updated", status="enabled", position=4, script="stream|from().measurement('y')")
+    record = log.there("t")
+    assert (record["script"][-5:], record["run"], record["last_enabled"]) == ("('y')", run, enabled * 1000)
+    assert log.state.get(ENDED, "t") is None
+    disabled = log.task("t", "updated", status="disabled", position=9)
+    record = log.there("t")
+    assert (record["status"], record["run"], record["sequence"]) == ("disabled", None, disabled)
+    assert record["last_enabled"] == enabled * 1000
+    assert log.state.get(ENDED, "t") == [{"sequence": disabled, "position": 9, "run": run}]
+    assert again < disabled
+
+
+def test_an_update_may_start_a_task_anew(log: Log) -> None:
+    log.task("t", "defined", status="enabled", position=3)
+    run = log.there("t")["run"]
+    again = log.task(
+        "t", "updated", status="enabled", position=9, restart=True, script="stream|from().measurement('x')"
+    )
+    record = log.there("t")
+    assert (record["run"]["enabled"], record["run"]["position"]) == (again, 9)
+    assert record["run"]["definition"] == definition_of(record)
+    assert log.state.get(ENDED, "t") == [{"sequence": again, "position": 9, "run": run}]
+
+
+def test_an_update_without_position_leaves_the_status(log: Log) -> None:
+    log.task("t", "defined", status="enabled", position=7)
+    run = log.there("t")["run"]
+    log.task("t", "updated", status="disabled")
+    assert (log.there("t")["status"], log.there("t")["run"]) == ("enabled", run)
+
+
+@pytest.mark.parametrize("before", ["enabled", "disabled"])
+@pytest.mark.parametrize("after", ["enabled", "disabled"])
+def test_a_rename_may_enable_and_disable(log: Log, before: str, after: str) -> None:
+    log.task("a", "defined", status=before, position=3)
+    known = log.there("a")["sequence"]
+    run = log.there("a")["run"]
+    renamed = log.task("b", "updated", was="a", status=after, position=5, **{"was-sequence": known})
+    record = log.there("b")
+    assert record["status"] == after
+    assert (record["run"] or {}).get("enabled") == (renamed if after == "enabled" else None)
+    ended = [{"sequence": renamed, "position": 5, "run": run}] if run else None
+    assert log.state.get(ENDED, "a") == ended
+    assert log.state.get(ENDED, "b") is None
+    first = known * 1000 if before == "enabled" else 0
+    assert record["last_enabled"] == (renamed * 1000 if (before, after) == ("disabled", "enabled") else first)
+
+
 def test_an_error_stays_until_the_task_is_started_again(log: Log) -> None:
     log.task("t", "defined")
     enabled = log.task("t", "enabled", position=0)
@@ -98,7 +159,7 @@ def test_a_rename_moves_the_task_and_its_run(log: Log) -> None:
     log.task("a", "defined")
     log.task("a", "enabled", position=3)
     known = log.there("a")["sequence"]
-    renamed = log.task("b", "updated", was="a", **{"was-sequence": known}, position=5)
+    renamed = log.task("b", "updated", was="a", status="enabled", **{"was-sequence": known}, position=5)
     assert task_of(log.state, "a") is None
     record = log.there("b")
     assert (record["id"], record["created"], record["status"]) == ("b", 1000, "enabled")

@@ -1,4 +1,7 @@
-"""Who works on what: each recording and replay under way is claimed by one recorder, for as long as it says so."""
+"""Who works on what: of all processes that could, one claims it, and has it for as long as it says so.
+
+A bucket for claims has a ttl of TTL_SECONDS, so that what a dead process claimed is free again.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +13,15 @@ from services import log as logs
 from services.bus.errors import BusError, WrongSequence
 from services.bus.kv import Bucket
 
-_log = logs.get("recorder")
+_log = logs.get("bus")
 
-BUCKET = "tickbus-recorder"
 TTL_SECONDS = 4.0
 _BEAT_SECONDS = 1.0
 _MARGIN_SECONDS = 1.0  # so long before others may think so a claim counts as lost here
 
 
 class Claim:
-    """The right to work on one thing. `held` is false as soon as another recorder may have it."""
+    """The right to work on one thing. `held` is false as soon as another may have it."""
 
     def __init__(self, bucket: Bucket, key: str, owner: str, revision: int, until: float) -> None:
         self._bucket, self._key, self._owner = bucket, key, owner
@@ -27,14 +29,22 @@ class Claim:
         self.lost = asyncio.Event()
 
     @classmethod
-    async def take(cls, bucket: Bucket, kind: str, sequence: int, owner: str) -> Claim | None:
-        """Claim a thing, None where another has it. Raises BusError."""
-        key = f"{kind}/{sequence}"
+    async def take(cls, bucket: Bucket, key: str, owner: str) -> Claim | None:
+        """Claim what the key stands for, None where another has it. Raises BusError.
+
+        owner: no two that live at the same time have the same. What an earlier one of that name left is taken over.
+        """
         until = time.monotonic() + TTL_SECONDS - _MARGIN_SECONDS
         try:
             revision = await bucket.create(key, owner.encode())
         except WrongSequence:
-            return None
+            entry = await bucket.get(key)
+            if entry is None or entry.value != owner.encode():
+                return None
+            try:
+                revision = await bucket.update(key, owner.encode(), entry.revision)
+            except WrongSequence:
+                return None
         return cls(bucket, key, owner, revision, until)
 
     @property

@@ -1,0 +1,78 @@
+"""The credentials that a request brings along.
+
+Kapacitor 1.8.3's ways, in this order: `Authorization: Bearer TOKEN`; Basic authentication, where the user `~subscriber`
+has a subscription's token for its password; the parameters `u` and `p` of the query.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import parse_qs
+
+from services.gateway.access.privileges import Denied
+
+SUBSCRIBER = "~subscriber"
+
+
+@dataclass(frozen=True, slots=True)
+class Password:
+    """A user's name and password."""
+
+    name: str
+    password: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """A JSON Web Token."""
+
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """The token of a subscription."""
+
+    token: str
+
+
+Credentials = Password | Bearer | Subscription
+
+_IN_QUERY = re.compile(rb"(?:^|&)(?:u|%75|p|%70)=[^&]*")
+
+
+def credentials_of(headers: Iterable[tuple[bytes, bytes]], query: bytes) -> Credentials:
+    """The credentials in the headers, whose names are in lower case, or in the query. Denied, 401, without any."""
+    value = next((value for name, value in headers if name == b"authorization"), b"")
+    scheme, _, rest = value.partition(b" ")
+    if scheme == b"Bearer":
+        return Bearer(rest.decode("latin-1"))
+    if scheme.lower() == b"basic" and (found := _basic(rest)) is not None:
+        return found
+    if query:
+        given = parse_qs(query.decode("latin-1"))
+        if "u" in given and "p" in given:
+            return Password(given["u"][0], given["p"][0].encode())
+    raise Denied(401, "unable to parse authentication credentials")
+
+
+def without_credentials(query: bytes) -> bytes:
+    """A query without the parameters `u` and `p`: for whoever shows it, or takes parameters for something else."""
+    return _IN_QUERY.sub(b"", query).removeprefix(b"&")
+
+
+def _basic(value: bytes) -> Credentials | None:
+    try:
+        name, colon, password = base64.b64decode(value, validate=True).partition(b":")
+    except binascii.Error:
+        return None
+    if not colon:
+        return None
+    text = name.decode("utf-8", "replace")
+    if text == SUBSCRIBER:
+        return Subscription(password.decode("utf-8", "replace"))
+    return Password(text, password)

@@ -1,0 +1,462 @@
+"""Loading a directory with real gateways on a real nats-server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+
+from schemas.api.load import LoadReportSchema
+from services.bus.connection import Bus
+from services.bus.events import Event, decode
+from services.bus.subjects import command_subject
+from tests.support.nats import NatsServer
+from tests.support.worker import StandInWorker
+from tests.unit.services.gateway.conftest import StartGateway
+from tests.unit.services.gateway.test_tasks import TASKS
+
+V1 = "/kapacitor/v1"
+TEMPLATES, LOAD = f"{V1}/templates", f"{V1}/load"
+
+
+def script(measurement: str) -> str:
+    return f"dbrp \"db\".\"rp\"\nstream|from().measurement('{measurement}')|httpOut('out')\n"
+
+
+TEMPLATE = "var m string\nstream|from().measurement(m)|httpOut('out')\n"
+
+
+def made_from(template: str, **vars: Any) -> str:
+    given = {name: {"type": "string", "value": value} for name, value in vars.items()}
+    return orjson.dumps({"template-id": template, "dbrps": [{"db": "db", "rp": "rp"}], "vars": given}).decode()
+
+
+class Directory:
+    """A load directory whose names end in the test's own, since all tests share one NATS."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        for folder in ("tasks", "templates", "handlers"):
+            (path / folder).mkdir(parents=True)
+
+    def put(self, file: str, text: str) -> None:
+        (self.path / file).write_text(text)
+
+    def take(self, file: str) -> None:
+        (self.path / file).unlink()
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Directory:
+    return Directory(tmp_path / "load")
+
+
+@pytest.fixture
+async def loading(
+    start_gateway: StartGateway, directory: Directory, bus: Bus, worker: StandInWorker
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A gateway that has loaded the directory, still empty; at the end nothing is left of what it loaded."""
+    async with start_gateway(load=directory.path) as client:
+        await load(client)
+        yield client
+        for file in directory.path.glob("*/*"):
+            file.unlink()
+        await load(client)
+
+
+async def load(client: httpx.AsyncClient) -> dict[str, Any]:
+    """Have the directory loaded; gives the report."""
+    answer = await client.post(LOAD)
+    assert answer.status_code == 200, answer.text
+    assert LoadReportSchema().validate(answer.json()) == {}
+    report: dict[str, Any] = answer.json()
+    return report
+
+
+def counts(report: Mapping[str, Any]) -> tuple[int, int, int, int]:
+    return report["loaded"], report["unchanged"], report["removed"], report["refused"]
+
+
+def told(report: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    return [(one["file"], one["effect"], one["error"]) for one in report["complaints"]]
+
+
+async def task(client: httpx.AsyncClient, id: str) -> dict[str, Any]:
+    answer = await client.get(f"{TASKS}/{id}?script-format=raw")
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def errors(client: httpx.AsyncClient) -> int:
+    statistics = (await client.get(f"{V1}/debug/vars")).json()["kapacitor"].values()
+    (found,) = [one["values"]["errors"] for one in statistics if one["name"] == "load"]
+    return int(found)
+
+
+async def events_since(bus: Bus, position: int) -> list[Event]:
+    last = await bus.last_sequence("EVENTS")
+    found: list[Event] = []
+    async with bus.follow("EVENTS", ["tickbus.event.>"], position) as feed:
+        while position < last:
+            messages = await feed.batch()
+            found += map(decode, messages)
+            position = messages[-1].seq
+    return found
+
+
+async def whats_since(bus: Bus, position: int) -> list[str]:
+    return [f"{e.kind}.{e.id}.{e.what}" for e in await events_since(bus, position) if e.kind != "run"]
+
+
+async def test_what_the_directory_holds_is_there_and_runs(
+    start_gateway: StartGateway, directory: Directory, worker: StandInWorker
+) -> None:
+    directory.put("templates/base.tick", TEMPLATE)
+    directory.put("tasks/made.yaml", made_from("base", m="cpu"))
+    directory.put("tasks/script.tick", script("mem"))
+    async with start_gateway(load=directory.path) as client:
+        await load(client)
+        made, own = await task(client, "made"), await task(client, "script")
+        assert (made["template-id"], made["executing"], made["status"]) == ("base", True, "enabled")
+        assert made["vars"] == {"m": {"type": "string", "value": "cpu", "description": ""}}
+        assert (own["script"], own["dbrps"], own["executing"]) == (script("mem"), [{"db": "db", "rp": "rp"}], True)
+        assert (await client.get(f"{TEMPLATES}/base?script-format=raw")).json()["script"] == TEMPLATE
+        assert (await client.get(LOAD)).json()["unchanged"] == 3
+        assert await errors(client) == 0
+        for file in ("templates/base.tick", "tasks/made.yaml", "tasks/script.tick"):
+            directory.take(file)
+        assert counts(await load(client)) == (0, 0, 3, 0)
+        assert (await client.get(TASKS)).json() == {"tasks": []}
+        assert (await client.get(TEMPLATES)).json() == {"templates": []}
+
+
+async def test_what_is_as_declared_is_left_alone(loading: httpx.AsyncClient, directory: Directory, bus: Bus) -> None:
+    directory.put("templates/base.tick", TEMPLATE)
+    directory.put("tasks/made.yaml", made_from("base", m="cpu"))
+    directory.put("tasks/script.tick", script("mem"))
+    assert counts(await load(loading)) == (3, 0, 0, 0)
+    position = await bus.last_sequence("EVENTS")
+    assert counts(await load(loading)) == (0, 3, 0, 0)
+    assert await bus.last_sequence("EVENTS") == position
+
+
+async def test_a_changed_file_restarts_its_task_by_one_event(
+    loading: httpx.AsyncClient, directory: Directory, bus: Bus
+) -> None:
+    directory.put("tasks/one.tick", script("cpu"))
+    directory.put("tasks/other.tick", script("cpu"))
+    await load(loading)
+    created = (await task(loading, "one"))["created"]
+    position = await bus.last_sequence("EVENTS")
+    directory.put("tasks/one.tick", script("mem"))
+    assert counts(await load(loading)) == (1, 1, 0, 0)
+    assert await whats_since(bus, position) == ["task.one.updated"]
+    runs = [e for e in await events_since(bus, position) if e.kind == "run"]
+    assert [(e.id, e.what) for e in runs] == [("one", "stopped"), ("one", "started")]
+    found = await task(loading, "one")
+    assert (found["script"], found["executing"], found["created"]) == (script("mem"), True, created)
+
+
+async def test_vars_and_dbrps_that_are_taken_away_are_gone(loading: httpx.AsyncClient, directory: Directory) -> None:
+    directory.put("templates/base.tick", TEMPLATE.replace("var m string", "var m = 'disk'"))
+    directory.put("tasks/x.json", made_from("base", m="cpu"))
+    await load(loading)
+    directory.put("tasks/x.json", '{"template-id": "base", "dbrps": [{"db": "other", "rp": "rp"}]}')
+    assert counts(await load(loading)) == (1, 1, 0, 0)
+    found = await task(loading, "x")
+    assert (found["vars"], found["dbrps"]) == ({}, [{"db": "other", "rp": "rp"}])
+    # what would do as a change of the task that is there is no declaration of it
+    directory.put("tasks/x.json", '{"template-id": "base"}')
+    assert told(await load(loading)) == [("tasks/x.json", "refused", "must specify dbrp")]
+    # from a template to a script of its own, and back
+    directory.take("tasks/x.json")
+    directory.put("tasks/x.tick", script("own"))
+    assert counts(await load(loading)) == (1, 1, 0, 0)
+    found = await task(loading, "x")
+    assert (found["template-id"], found["script"], found["executing"]) == ("", script("own"), True)
+    directory.take("tasks/x.tick")
+    directory.put("tasks/x.yml", made_from("base"))
+    assert counts(await load(loading)) == (1, 1, 0, 0)
+    assert (await task(loading, "x"))["template-id"] == "base"
+
+
+async def test_what_the_api_has_changed_is_brought_back(
+    loading: httpx.AsyncClient, directory: Directory, worker: StandInWorker
+) -> None:
+    directory.put("tasks/disabled.tick", script("cpu"))
+    directory.put("tasks/patched.tick", script("cpu"))
+    directory.put("tasks/deleted.tick", script("cpu"))
+    directory.put("tasks/adopted.tick", script("cpu"))
+    body = {"id": "adopted", "script": "stream|from()", "dbrps": [{"db": "db", "rp": "rp"}], "status": "disabled"}
+    assert (await loading.post(TASKS, json=body)).status_code == 200
+    assert counts(await load(loading)) == (4, 0, 0, 0)
+    await loading.patch(f"{TASKS}/disabled", json={"status": "disabled"})
+    await loading.patch(f"{TASKS}/patched", json={"script": script("mem")})
+    await loading.delete(f"{TASKS}/deleted")
+    assert counts(await load(loading)) == (3, 1, 0, 0)
+    for id in ("disabled", "patched", "deleted", "adopted"):
+        found = await task(loading, id)
+        assert (found["script"], found["executing"]) == (script("cpu"), True), id
+    # what runs is another script than what is defined, until a restart
+    await loading.patch(f"{TASKS}/patched", json={"script": script("mem")})
+    await loading.patch(f"{TASKS}/patched", json={"status": "disabled"})
+    await loading.patch(f"{TASKS}/patched", json={"status": "enabled"})
+    await loading.patch(f"{TASKS}/patched", json={"script": script("cpu")})
+    assert counts(await load(loading)) == (1, 3, 0, 0)
+
+
+async def test_what_the_directory_did_not_declare_stays(loading: httpx.AsyncClient, directory: Directory) -> None:
+    directory.put("tasks/mine.tick", script("cpu"))
+    body = {"id": "theirs", "script": script("cpu"), "status": "disabled"}
+    assert (await loading.post(TASKS, json=body)).status_code == 200
+    await load(loading)
+    directory.take("tasks/mine.tick")
+    assert counts(await load(loading)) == (0, 0, 1, 0)
+    assert [one["id"] for one in (await loading.get(TASKS)).json()["tasks"]] == ["theirs"]
+    # a name that was the directory's once is anybody's now
+    assert (await loading.post(TASKS, json=body | {"id": "mine"})).status_code == 200
+    assert counts(await load(loading)) == (0, 0, 0, 0)
+    assert (await task(loading, "mine"))["status"] == "disabled"
+    for id in ("mine", "theirs"):
+        await loading.delete(f"{TASKS}/{id}")
+
+
+async def test_files_that_are_wrong_are_told_of_and_the_rest_is_loaded(
+    loading: httpx.AsyncClient, directory: Directory, worker: StandInWorker
+) -> None:
+    worker.fails["cannot"] = "no luck"
+    directory.put("templates/broken.tick", "var m string\nstream|from(")
+    directory.put("templates/base.tick", TEMPLATE)
+    directory.put("tasks/a-syntax.tick", 'dbrp "db"."rp"\nstream|from()\n  |nonsense()')
+    directory.put("tasks/b-dbrp.tick", "stream|from()|httpOut('x')")
+    directory.put("tasks/c d.tick", script("cpu"))
+    directory.put("tasks/cannot.tick", script("cpu"))
+    directory.put("tasks/e-bytes.tick", "")
+    directory.put("tasks/fine.tick", script("cpu"))
+    directory.put("tasks/g-template.yaml", made_from("none", m="cpu"))
+    directory.put("tasks/h-var.yaml", "template-id: base\ndbrps: [{db: d, rp: r}]\nvars: {m: {type: int, value: 1}}")
+    directory.put("tasks/i-twice.yaml", made_from("base", m="cpu"))
+    directory.put("tasks/i-twice.json", made_from("base", m="cpu"))
+    before = await errors(loading)
+    report = await load(loading)
+    assert counts(report) == (4, 0, 0, 8)
+    expected = [
+        ("tasks/a-syntax.tick", "refused", 'invalid TICKscript: line 3 char 4: no method or property "nonsense" on'),
+        ("tasks/b-dbrp.tick", "refused", "must specify dbrp"),
+        ("tasks/c d.tick", "refused", "task ID must contain only letters, numbers, '-', '.' and '_'. \"c d\""),
+        ("tasks/cannot.tick", "failed", "task cannot cannot run: no luck"),
+        ("tasks/e-bytes.tick", "refused", "empty"),
+        ("tasks/g-template.yaml", "refused", "unknown template none: err: no template exists"),
+        ("tasks/h-var.yaml", "refused", "invalid TICKscript: invalid type supplied for m, got int exp string"),
+        ("tasks/i-twice.json", "refused", "task i-twice is declared by tasks/i-twice.yaml already"),
+        ("templates/broken.tick", "refused", "invalid TICKscript: parser: unexpected EOF line 2 char 13"),
+    ]
+    for found, (file, effect, text) in zip(told(report), expected, strict=True):
+        assert found[:2] == (file, effect) and found[2].startswith(text)
+    places = {one["file"]: (one["line"], one["column"]) for one in report["complaints"] if one["line"]}
+    assert places == {"tasks/a-syntax.tick": (3, 4), "templates/broken.tick": (2, 13)}
+    assert await errors(loading) == before + 9
+    assert [one["id"] for one in (await loading.get(TASKS)).json()["tasks"]] == ["cannot", "fine", "i-twice"]
+    # what cannot run is tried again by each load
+    worker.fails.clear()
+    assert counts(await load(loading)) == (1, 3, 0, 8)
+    assert (await task(loading, "cannot"))["executing"]
+
+
+async def test_a_file_that_turns_wrong_keeps_what_was_loaded_from_it(
+    loading: httpx.AsyncClient, directory: Directory
+) -> None:
+    directory.put("templates/base.tick", TEMPLATE)
+    for id in ("a", "b", "c"):
+        directory.put(f"tasks/{id}.yaml", made_from("base", m=id))
+    directory.put("tasks/d.tick", script("cpu"))
+    await load(loading)
+    directory.put("templates/base.tick", "")
+    directory.put("tasks/a.yaml", "[")
+    directory.put("tasks/b.yaml", made_from("gone", m="b"))
+    directory.take("tasks/c.yaml")
+    (directory.path / "tasks/c.yaml").mkdir()
+    directory.take("tasks/d.tick")
+    directory.put("tasks/d.json", "{")
+    assert counts(await load(loading)) == (0, 0, 0, 5)
+    for id in ("a", "b", "c", "d"):
+        assert (await task(loading, id))["executing"], id
+    (directory.path / "tasks/c.yaml").rmdir()
+
+
+async def test_a_directory_that_cannot_be_read_changes_nothing(
+    loading: httpx.AsyncClient, directory: Directory
+) -> None:
+    directory.put("tasks/x.tick", script("cpu"))
+    await load(loading)
+    away = directory.path.with_name("away")
+    directory.path.rename(away)
+    report = await load(loading)
+    assert counts(report) == (0, 0, 0, 1)
+    assert told(report) == [("", "refused", "no such file or directory")]
+    directory.path.mkdir()
+    assert told(await load(loading)) == [("", "refused", "has no tasks, templates or handlers in it")]
+    assert (await task(loading, "x"))["executing"]
+    directory.path.rmdir()
+    away.rename(directory.path)
+    assert counts(await load(loading)) == (0, 1, 0, 0)
+
+
+async def test_a_template_changes_with_its_tasks(loading: httpx.AsyncClient, directory: Directory, bus: Bus) -> None:
+    """Whose vars suit only the one that they are declared with."""
+    directory.put("templates/base.tick", TEMPLATE)
+    for id in ("follows", "goes", "moves", "stays"):
+        directory.put(f"tasks/{id}.yaml", made_from("base", m="cpu"))
+    await load(loading)
+    other = "var n string\nstream|from().measurement(n)|httpOut('out')\n"
+    directory.put("templates/base.tick", other)
+    directory.put("templates/other.tick", TEMPLATE)
+    directory.put("tasks/follows.yaml", made_from("base", n="cpu"))
+    directory.put("tasks/moves.yaml", made_from("other", m="cpu"))
+    directory.take("tasks/goes.yaml")
+    # one of its tasks would not do with the new script: nothing changes
+    report = await load(loading)
+    (complaint, second) = told(report)
+    assert complaint[:2] == ("tasks/follows.yaml", "refused")
+    assert second[0] == "templates/base.tick" and second[2].startswith("error reloading associated task stays: ")
+    assert counts(report) == (2, 1, 1, 2)
+    assert (await task(loading, "follows"))["executing"] and (await task(loading, "stays"))["executing"]
+    directory.put("tasks/stays.yaml", made_from("base", n="mem"))
+    position = await bus.last_sequence("EVENTS")
+    assert counts(await load(loading)) == (3, 2, 0, 0)
+    for id in ("follows", "stays"):
+        found = await task(loading, id)
+        assert (found["script"], found["executing"], list(found["vars"])) == (other, True, ["n"])
+    assert "task.moves.disabled" not in await whats_since(bus, position)
+
+
+async def test_a_change_of_a_template_that_workers_refuse_is_told_of(
+    loading: httpx.AsyncClient, directory: Directory, worker: StandInWorker
+) -> None:
+    directory.put("templates/base.tick", TEMPLATE)
+    directory.put("tasks/x.yaml", made_from("base", m="cpu"))
+    await load(loading)
+    new = TEMPLATE + "// new\n"
+    worker.fails_with[new, "x"] = "no luck"
+    directory.put("templates/base.tick", new)
+    report = await load(loading)
+    assert told(report) == [("templates/base.tick", "refused", "error reloading associated task x: no luck")]
+    found = await task(loading, "x")
+    assert (found["script"], found["executing"]) == (TEMPLATE, True)
+
+
+async def test_a_task_that_no_worker_starts_is_loaded(
+    start_gateway: StartGateway, directory: Directory, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.gateway.load.starting.RUN_SECONDS", 0.2)
+    directory.put("tasks/x.tick", script("cpu"))
+    async with start_gateway(load=directory.path) as client:
+        await load(client)
+        found = await task(client, "x")
+        assert (found["status"], found["executing"]) == ("enabled", False)
+        # it need not be started anew, it only has not started yet
+        report = await load(client)
+        assert (counts(report), report["waiting"]) == ((0, 1, 0, 0), 0)
+        directory.put("tasks/x.tick", script("mem"))
+        report = await load(client)
+        assert (counts(report), report["waiting"]) == ((1, 0, 0, 0), 1)
+        directory.take("tasks/x.tick")
+        await load(client)
+
+
+async def test_what_was_declared_is_known_to_the_log_alone(
+    start_gateway: StartGateway, directory: Directory, worker: StandInWorker, tmp_path: Path
+) -> None:
+    directory.put("tasks/x.tick", script("cpu"))
+    async with start_gateway("first", load=directory.path) as client:
+        await load(client)
+    directory.take("tasks/x.tick")
+    async with start_gateway("second", load=directory.path) as client:
+        await load(client)
+        assert (await client.get(f"{TASKS}/x")).status_code == 404
+
+
+async def test_two_gateways_do_not_fight(
+    start_gateway: StartGateway, directory: Directory, worker: StandInWorker, bus: Bus
+) -> None:
+    for number in range(20):
+        directory.put(f"tasks/t{number}.tick", script(f"m{number}"))
+    position = await bus.last_sequence("EVENTS")
+    async with start_gateway("one", load=directory.path) as one, start_gateway("two", load=directory.path) as two:
+        await asyncio.gather(load(one), load(two))
+        for number in range(0, 20, 2):
+            directory.put(f"tasks/t{number}.tick", script(f"n{number}"))
+        reports = await asyncio.gather(load(one), load(two))
+        assert sorted(map(counts, reports)) == [(0, 20, 0, 0), (10, 10, 0, 0)]
+        whats = await whats_since(bus, position)
+        assert len(whats) == len(set(whats)) == 20 + 20 + 10
+        for file in (directory.path / "tasks").iterdir():
+            file.unlink()
+        reports = await asyncio.gather(load(one), load(two))
+        assert sorted(map(counts, reports)) == [(0, 0, 0, 0), (0, 0, 20, 0)]
+
+
+async def test_a_wish_during_a_load_is_one_more_load(
+    start_gateway: StartGateway, directory: Directory, worker: StandInWorker
+) -> None:
+    again = asyncio.Event()
+    async with start_gateway(load=directory.path, again=again) as client:
+        await load(client)
+        directory.put("tasks/x.tick", script("cpu"))
+        again.set()
+        async with asyncio.timeout(10):
+            while (await client.get(f"{TASKS}/x")).status_code == 404:
+                await asyncio.sleep(0.01)
+        directory.take("tasks/x.tick")
+        again.set()
+        again.set()
+        async with asyncio.timeout(10):
+            while (await client.get(f"{TASKS}/x")).status_code == 200:
+                await asyncio.sleep(0.01)
+
+
+async def test_the_bus_takes_the_command(loading: httpx.AsyncClient, directory: Directory, bus: Bus) -> None:
+    directory.put("tasks/x.tick", script("cpu"))
+    reply = orjson.loads(await bus.ask(command_subject("load", "run"), b"", 10.0))
+    assert reply["status"] == 200 and reply["body"]["loaded"] == 1
+    reply = orjson.loads(await bus.ask(command_subject("load", "get"), b""))
+    assert reply == {"status": 200, "body": (await loading.get(LOAD)).json()}
+
+
+async def test_without_a_directory(gateway: httpx.AsyncClient) -> None:
+    for answer in (await gateway.get(LOAD), await gateway.post(LOAD)):
+        assert (answer.status_code, answer.json()["error"][:45]) == (
+            404,
+            "the load directory is not enabled, see [load]"[:45],
+        )
+    assert await errors(gateway) == 0
+
+
+async def test_nats_goes_away_during_a_load(
+    start_gateway: StartGateway, directory: Directory, worker: StandInWorker, nats_server: NatsServer
+) -> None:
+    for number in range(40):
+        directory.put(f"tasks/t{number}.tick", script(f"m{number}"))
+    async with start_gateway(load=directory.path) as client:
+        async with asyncio.timeout(10):
+            while not (await client.get(f"{TASKS}?fields=id")).json()["tasks"]:
+                await asyncio.sleep(0)
+        await nats_server.restart(kill=True)
+        async with asyncio.timeout(60):
+            while True:
+                with contextlib.suppress(httpx.HTTPError):
+                    if len((await client.get(f"{TASKS}?fields=id")).json().get("tasks", ())) == 40:
+                        break
+                await asyncio.sleep(0.05)
+        for file in (directory.path / "tasks").iterdir():
+            file.unlink()
+        async with asyncio.timeout(60):
+            while (await client.post(LOAD)).status_code == 503:
+                await asyncio.sleep(0.2)
