@@ -76,7 +76,7 @@ class RecordingSchema(Schema):
     date = fields.String(metadata={"doc": "RFC 3339; when it was asked for."})
     error = fields.String()
     status = fields.String(validate=validate.OneOf(RESULT_STATUSES))
-    progress = fields.Float(metadata={"doc": "0 to 1."})
+    progress = fields.Float(metadata={"doc": "0 to 1; told anew every ten seconds."})
 
 
 class RecordingListSchema(Schema):

@@ -57,7 +57,7 @@ class ReplaySchema(Schema):
     date = fields.String(metadata={"doc": "RFC 3339; when it was asked for."})
     error = fields.String()
     status = fields.String(validate=validate.OneOf(RESULT_STATUSES))
-    progress = fields.Float(metadata={"doc": "0 to 1."})
+    progress = fields.Float(metadata={"doc": "0 to 1; told anew every ten seconds."})
     stats = fields.Dict(metadata={"doc": "See schemas.events.asks.StatsSchema; {} until it has finished."})
 
 
