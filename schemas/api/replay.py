@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from schemas.api.recording import RESULT_STATUSES, RequestSchema
+from schemas.api.recording import RESULT_STATUSES, JobRequestSchema
 from schemas.api.task import LinkSchema
 
 CLOCKS = ("fast", "real")
@@ -22,7 +22,7 @@ class Flag(fields.Boolean):
         return value
 
 
-class _ReplayRequest(RequestSchema):
+class _ReplayRequest(JobRequestSchema):
     task = fields.String(load_default="", metadata={"doc": "The task that runs; an instance of its own."})
     recording_time = Flag(
         data_key="recording-time",
@@ -44,8 +44,8 @@ class CreateReplaySchema(_ReplayRequest):
 class ReplayBatchSchema(_ReplayRequest):
     """POST /replays/batch, and the command replay.batch: a task's queries, without a recording in between."""
 
-    start = fields.String(load_default="", metadata={"doc": "RFC 3339."})
-    stop = fields.String(load_default="", metadata={"doc": "RFC 3339; now where it is left out."})
+    start = fields.String(load_default=None, metadata={"doc": "RFC 3339."})
+    stop = fields.String(load_default=None, metadata={"doc": "RFC 3339; now where it is left out."})
 
 
 class ReplayQuerySchema(_ReplayRequest):
@@ -67,7 +67,7 @@ class ReplaySchema(Schema):
     date = fields.String(metadata={"doc": "RFC 3339; when it was asked for."})
     error = fields.String()
     status = fields.String(validate=validate.OneOf(RESULT_STATUSES))
-    progress = fields.Float(metadata={"doc": "0 to 1."})
+    progress = fields.Float(metadata={"doc": "0 to 1; told anew every ten seconds."})
     stats = fields.Dict(metadata={"doc": "See schemas.events.asks.StatsSchema; {} until it has finished."})
 
 
