@@ -109,12 +109,17 @@ class Decisions:
         if not all(c in "-._0123456789" or c.isalpha() for c in id):
             text = f"{self._kind} ID must contain only letters, numbers, '-', '.' and '_'. {quote(id)}"
             raise Refusal(400, text)
-        if id in (".", ".."):
-            raise Refusal(400, f"{self._kind} ID must not be {quote(id)}: no path can end with it")
+        check_in_path(f"{self._kind} ID", id)
         try:
             escape(id)
         except ValueError as error:
             raise Refusal(400, f"{self._kind} ID is too long: {error}") from error
+
+
+def check_in_path(what: str, name: str) -> None:
+    """Raises Refusal for a name that no path leads to."""
+    if name in (".", ".."):
+        raise Refusal(400, f"{what} must not be {quote(name)}: in a path it stands for another one")
 
 
 def check_dbrps(dbrps: Iterable[Mapping[str, str]]) -> None:

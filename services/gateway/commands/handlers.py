@@ -19,7 +19,7 @@ from services.bus.streams import ALERTS
 from services.bus.subjects import escape
 from services.engine.alerts.mark import put_mark
 from services.gateway.alerting import Alerting
-from services.gateway.commands.decisions import Decisions
+from services.gateway.commands.decisions import Decisions, check_in_path
 from services.gateway.commands.refusal import Refusal
 from services.gateway.disk import Disk
 from services.gateway.handler_state import HandlerState
@@ -175,6 +175,8 @@ def _spec(topic: str, given: dict[str, Any]) -> Record:
         raise Refusal(400, f"invalid handler spec: handler topic {_NAMES} {quote(topic)}")
     if not _named(given["id"], "-._"):
         raise Refusal(400, f"invalid handler spec: handler ID {_NAMES} {quote(given['id'])}")
+    check_in_path("invalid handler spec: handler topic", topic)
+    check_in_path("invalid handler spec: handler ID", given["id"])
     if not given["kind"]:
         raise Refusal(400, "invalid handler spec: handler Kind must not be empty")
     try:

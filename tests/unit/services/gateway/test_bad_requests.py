@@ -25,7 +25,7 @@ from tests.unit.services.gateway.test_tasks import DBRPS, TASKS, body
 
 BASE = "/kapacitor/v1"
 JSON = "application/json"
-INVALID = {"error": "invalid JSON"}
+HANDLER = ("invalid handler json: ", "failed to unmarshal JSON: ", "invalid patch json: ", "failed to apply patch: ")
 LONG = "x" * 10_000
 
 NO_JSON = [
@@ -50,13 +50,16 @@ NO_JSON = [
     b'{"id": "\\udc00\\ud800"}',
     b"\xef\xbb\xbf{}",
 ]
-NO_OBJECTS = [b"[]", b"[{}]", b'"id"', b"1", b"-0.5", b"true", b"null"]
+NO_OBJECTS = [b"[]", b"[{}]", b'"id"', b"1", b"-0.5", b"true"]  # null is one without keys, to Kapacitor too
+NO_LISTS = [b"{}", b'{"op": "add"}', b'"id"', b"1", b"-0.5", b"true", b"null", b"[1]", b"[{}]", b"[null]", b"[[]]"]
 
 WRONG: dict[str, list[Any]] = {
     "string": [1, 0, 1.5, True, [], ["x"], {}, {"x": 1}, 10**18],
     "boolean": ["true", 1, 0, [], {}],
     "array": ["x", 1, True, {}, {"db": "a"}, [1], [None], [[]], [True]],
-    "object": ["x", 1, True, [], [{}], {"x": 1}, {"x": "y"}, {"x": []}, {"x": {"type": 1}}, {"x": {"type": "no"}}],
+    "object": ["x", 1, True, [], [{}], [1]],
+    "vars": ["x", 1, [], {"x": 1}, {"x": "y"}, {"x": []}, {"x": {"type": 1}}, {"x": {"type": "no"}}],
+    "dbrps": [{"db": "a", "rp": "b"}, ["x"], [{"db": 1}], [{"rp": []}]],
 }
 
 # As they stand in a path, and as they are then read.
@@ -84,7 +87,10 @@ PARAMETERS = ["", "%00", LONG, "[", "%5Bz-a%5D", "%FF", "*", "999999999999999999
 
 @dataclass(frozen=True)
 class Route:
-    """A route as the OpenAPI document has it. keys: of its body, each with the type that it should have."""
+    """A route as the OpenAPI document has it.
+
+    keys: of its body where that is an object, each with the type that it should have. json: whether it is JSON.
+    """
 
     method: str
     path: str
@@ -95,23 +101,29 @@ class Route:
     json: bool
 
     @property
-    def id(self) -> str:
-        """One that is there."""
-        return "tasks" if "/stores/" in self.path else "there"
+    def there(self) -> dict[str, str]:
+        """The names in the path, of what is there."""
+        return dict.fromkeys(self.names, "tasks" if "/stores/" in self.path else "there")
 
     @property
     def url(self) -> str:
-        """With names of what is there."""
-        return self.path.replace("{id}", self.id).replace("{topic}", self.id)
+        """The path with these names."""
+        return self.path.format(**self.there)
 
 
 @pytest.fixture
 async def routes(gateway: httpx.AsyncClient, bus: Bus, tmp_path: Path) -> AsyncIterator[list[Route]]:
-    """All of them, with everything behind them that answers, and a task and a template called `there`."""
-    for path in ("tasks", "templates"):
-        created = await gateway.post(f"{BASE}/{path}", json=body("there"))
-        assert created.status_code == 200 or "already exists" in created.text
+    """All of them, with everything behind them that answers; each kind of thing has one called `there`."""
     async with Alerting(bus, tmp_path / "alerting.lmdb", {}) as service:
+        handler = {"id": "there", "kind": "log", "options": {"path": "/dev/null"}}
+        for path, more in (
+            ("tasks", body("there")),
+            ("templates", body("there")),
+            ("users", {"name": "there", "type": "normal", "password": "there", "permissions": []}),
+            ("alerts/topics/there/handlers", handler),
+        ):
+            created = await gateway.post(f"{BASE}/{path}", json=more)
+            assert created.status_code == 200 or "exist" in created.text, (path, created.text)
         asks = Asks(bus, service)
         yield list(_routes((await gateway.get(f"{BASE}/openapi.json")).json()))
         asks.stop()
@@ -123,9 +135,8 @@ def _routes(document: Any) -> Iterator[Route]:
             named = operation.get("parameters", [])
             content = operation.get("requestBody", {}).get("content", {})
             keys: dict[str, str] = {}
-            if JSON in content:
-                name = content[JSON]["schema"]["$ref"].rpartition("/")[2]
-                shape = document["components"]["schemas"][name]
+            if "$ref" in (schema := content.get(JSON, {}).get("schema", {})):
+                shape = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
                 keys = {key: _type(its) for key, its in shape["properties"].items()}
             yield Route(
                 method.upper(),
@@ -140,13 +151,22 @@ def _routes(document: Any) -> Iterator[Route]:
 
 def _type(schema: Any) -> str:
     given = schema.get("type", "object")
-    return given if isinstance(given, str) else next(one for one in given if one != "null")
+    kind: str = given if isinstance(given, str) else next(one for one in given if one != "null")
+    if "$ref" in schema.get("items", {}):
+        return "dbrps"
+    return "vars" if "$ref" in schema.get("additionalProperties", {}) else kind
 
 
 async def command(bus: Bus, route: Route, question: bytes) -> tuple[int, Any]:
     subject = command_subject(*route.command.split("."))
     reply = orjson.loads(await bus.ask(subject, question, 20.0))
     return reply["status"], reply["body"]
+
+
+def invalid(status: int, shown: Any) -> bool:
+    """Whether a request was told that it is none, in Kapacitor 1.5.7's words: of handlers it says more."""
+    words = str(shown.get("error"))
+    return status == 400 and shown.keys() == {"error"} and (words == "invalid JSON" or words.startswith(HANDLER))
 
 
 def fine(status: int, text: str) -> bool:
@@ -169,14 +189,15 @@ async def test_bodies_that_are_no_json_object(routes: list[Route], gateway: http
     with_bodies = [route for route in routes if route.json]
     assert len(with_bodies) >= 12
     for route in with_bodies:
-        for sent in [b"", *NO_JSON, *NO_OBJECTS]:
+        others = NO_OBJECTS if route.keys else NO_LISTS
+        for sent in [b"", *NO_JSON, *others]:
             answer = await gateway.request(route.method, route.url, content=sent)
-            assert (answer.status_code, answer.json()) == (400, INVALID), (route, sent[:50])
-        for sent in [*NO_JSON, *NO_OBJECTS]:
-            asked = b'{"id": "%b", "body": %b}' % (route.id.encode(), sent) if route.names else sent
-            assert await command(bus, route, asked) == (400, INVALID), (route, sent[:50])
+            assert invalid(answer.status_code, answer.json()), (route, sent[:50], answer.text)
+        for sent in [*NO_JSON, *others]:
+            asked = b"{%b, " % orjson.dumps(route.there)[1:-1] + b'"body": ' + sent + b"}" if route.names else sent
+            assert invalid(*await command(bus, route, asked)), (route, sent[:50])
         for sent in NO_JSON:
-            assert await command(bus, route, sent) == (400, INVALID), (route, sent[:50])
+            assert invalid(*await command(bus, route, sent)), (route, sent[:50])
 
 
 @pytest.mark.usefixtures("worker", "nothing_stored")
@@ -186,9 +207,9 @@ async def test_keys_of_a_wrong_type(routes: list[Route], gateway: httpx.AsyncCli
             for value in WRONG[kind]:
                 asked = {**(body("wrong") if route.url == TASKS else {}), key: value}
                 answer = await gateway.request(route.method, route.url, json=asked)
-                assert (answer.status_code, answer.json()) == (400, INVALID), (route, key, value)
-                question = {"id": route.id, "body": asked} if route.names else asked
-                assert await command(bus, route, orjson.dumps(question)) == (400, INVALID), (route, key, value)
+                assert invalid(answer.status_code, answer.json()), (route, key, value, answer.text)
+                question = {**route.there, "body": asked} if route.names else asked
+                assert invalid(*await command(bus, route, orjson.dumps(question))), (route, key, value)
 
 
 @pytest.mark.usefixtures("worker")
@@ -241,16 +262,21 @@ async def test_ids_in_bodies(gateway: httpx.AsyncClient) -> None:
         "replays": {"task": "there", "recording": "none"},
         "replays/batch": {"task": "there", "start": "2026-01-01T00:00:00Z"},
         "replays/query": {"task": "there", "query": "SELECT 1"},
+        "alerts/topics/there/handlers": {"kind": "log", "options": {"path": "/dev/null"}},
     }
     for path, more in given.items():
         for id in (LONG, ".", "..", "a/b", "../x", "a b", "*", ">", "a\0", "\n", "\u202e", "٣", "x" * 1201, "ü" * 201):
             answer = await gateway.post(f"{BASE}/{path}", json={**more, "id": id})
             assert answer.status_code == 400, (path, id)
             words = answer.json()["error"]
-            assert "ID must" in words or "ID is too long" in words, (path, words)
-    for path in ("tasks", "templates"):
-        for id in ("..", "a/b", LONG):
+            assert "must" in words or "too long" in words, (path, words)
+    user = {"type": "normal", "password": "x"}
+    for id in ("..", "a/b", "a b", "a\0", LONG):
+        for path in ("tasks", "templates"):
             assert (await gateway.patch(f"{BASE}/{path}/there", json={"id": id})).status_code == 400
+        patch = [{"op": "replace", "path": "/id", "value": id}]
+        assert (await gateway.patch(f"{BASE}/alerts/topics/there/handlers/there", json=patch)).status_code == 400
+        assert (await gateway.post(f"{BASE}/users", json={**user, "name": id})).status_code == 400
 
 
 @pytest.mark.usefixtures("worker", "nothing_stored")
