@@ -87,6 +87,9 @@ class Match:
             result = run(Row([value for _, value in found], now))
         except Failure as failure:
             raise NoMatch(str(failure)) from None
+        except Exception as error:
+            # the data are a user's, and may fail in ways nobody thought of
+            raise NoMatch(f"{type(error).__name__}: {error}") from error
         if not isinstance(result, bool):
             raise NoMatch(f"expression returned unexpected type {type(result).__name__}, expected boolean")
         return result

@@ -332,7 +332,7 @@ class Alerting:
             try:
                 await self.folded(await put_mark(self._bus, topic, seq))
             except BusError as error:
-                _log.warn("a topic's handlers cannot be marked yet", topic=topic, err=error)
+                _log.limited(topic).warn("a topic's handlers cannot be marked yet", topic=topic, err=error)
                 await asyncio.sleep(_BUS_PAUSE)
 
     def _applied(self, name: str) -> int:

@@ -79,7 +79,7 @@ class Api:
 
         stop: ends streams that would go on for ever.
         """
-        self._bus, self._processes, self._stop = bus, processes, stop
+        self._config, self._bus, self._processes, self._stop = config, bus, processes, stop
         engine = Engine(bus)
         task_commands = TaskCommands(bus, folds.tasks, scripts, disk)
         template_commands = TemplateCommands(bus, folds.tasks, scripts, disk)
@@ -135,7 +135,7 @@ class Api:
             routes.blueprint(),
             recordings.files(self._recordings, self._recorder_reads),
             logs.blueprint(self._processes, self._stop),
-            storage.backup(self._bus),
+            storage.backup(self._bus, self._config.data_dir, self._config.storage.keep_free),
             figures.metrics(self._figures),
             pprof.blueprint(self._processes),
             documents.blueprint(self.all_operations(), ROUTES),

@@ -24,6 +24,7 @@ from tests.support.alerts import (
     SECOND,
     WARNING,
     alerts,
+    give,
     own_topic,
     post,
     run_event,
@@ -282,7 +283,8 @@ async def test_garbage_is_counted_and_skipped(bus: Bus, tmp_path: Path) -> None:
         assert service.dispatcher.counts.given_up == 1
 
 
-async def test_tcp_log_and_exec(bus: Bus, tmp_path: Path) -> None:
+@pytest.mark.parametrize("of", ["node", "topic"])
+async def test_tcp_log_and_exec(bus: Bus, tmp_path: Path, of: str) -> None:
     lines: list[bytes] = []
     whole = asyncio.Event()
 
@@ -302,7 +304,9 @@ async def test_tcp_log_and_exec(bus: Bus, tmp_path: Path) -> None:
         {"kind": "exec", "options": {"prog": "/no/such/program", "args": []}},
     ]
     async with running(bus, tmp_path) as service:
-        run = await started(bus, "t", 1, *kinds)
+        run = await started(bus, "t", 1, *(kinds if of == "node" else ()))
+        for number, kind in enumerate(kinds if of == "topic" else ()):
+            await give(bus, own_topic(), f"h{number}", kind)
         await send(bus, alerts([("a", CRITICAL), ("<b>", OK)], 5), run)
         await service.caught_up()
         await asyncio.wait_for(service.dispatcher.drained(), 10)
