@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields, validate
 
-from schemas.api.recording import RESULT_STATUSES, RequestSchema
+from schemas.api.recording import RESULT_STATUSES, JobRequestSchema
 from schemas.api.task import LinkSchema
 
 CLOCKS = ("fast", "real")
 
 
-class _ReplayRequest(RequestSchema):
+class _ReplayRequest(JobRequestSchema):
     task = fields.String(load_default="", metadata={"doc": "The task that runs; an instance of its own."})
     recording_time = fields.Boolean(
         data_key="recording-time",
@@ -34,8 +34,8 @@ class CreateReplaySchema(_ReplayRequest):
 class ReplayBatchSchema(_ReplayRequest):
     """POST /replays/batch, and the command replay.batch: a task's queries, without a recording in between."""
 
-    start = fields.String(load_default="", metadata={"doc": "RFC 3339."})
-    stop = fields.String(load_default="", metadata={"doc": "RFC 3339; now where it is left out."})
+    start = fields.String(load_default=None, metadata={"doc": "RFC 3339."})
+    stop = fields.String(load_default=None, metadata={"doc": "RFC 3339; now where it is left out."})
 
 
 class ReplayQuerySchema(_ReplayRequest):
@@ -57,7 +57,7 @@ class ReplaySchema(Schema):
     date = fields.String(metadata={"doc": "RFC 3339; when it was asked for."})
     error = fields.String()
     status = fields.String(validate=validate.OneOf(RESULT_STATUSES))
-    progress = fields.Float(metadata={"doc": "0 to 1."})
+    progress = fields.Float(metadata={"doc": "0 to 1; told anew every ten seconds."})
     stats = fields.Dict(metadata={"doc": "See schemas.events.asks.StatsSchema; {} until it has finished."})
 
 

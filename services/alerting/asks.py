@@ -38,6 +38,7 @@ class Asks:
                 ("event", shapes.EventQuestionSchema, self._event),
                 ("delete", shapes.TopicQuestionSchema, self._delete),
                 ("folded", shapes.FoldedQuestionSchema, self._folded),
+                ("inhibited", shapes.InhibitedQuestionSchema, self._inhibited),
                 ("stats", shapes.AlertingStatsQuestionSchema, self._stats),
             )
         ]
@@ -91,6 +92,9 @@ class Asks:
     async def _folded(self, question: Question) -> dict[str, Any]:
         await self._alerting.folded(question["alert"])
         return {}
+
+    async def _inhibited(self, question: Question) -> dict[str, Any]:
+        return {task: self._alerting.inhibited(task) for task in question["tasks"]}
 
     async def _stats(self, question: Question) -> dict[str, Any]:
         return self._alerting.stats()

@@ -23,6 +23,7 @@ from services.alerting.lane import Cursor, Entry, Lane
 from services.alerting.match import NoMatch
 from services.alerting.message import Message
 from services.alerting.runs import HandlerOf
+from services.alerting.topics import INHIBITED
 from services.bus.errors import BusError
 
 _log = logs.get("alerting")
@@ -170,6 +171,8 @@ class Dispatcher:
 
     def wanted(self, lane: Lane, entry: Entry, number: int, message: Message) -> Event | None:
         """An event of an entry, None where it is none or is not for the handler."""
+        if entry.previous[number - entry.first] == INHIBITED:
+            return None
         try:
             previous, lasted = entry.previous[number - entry.first], entry.durations.get(number)
             event = message.event(number, previous, entry.seq, lasted)

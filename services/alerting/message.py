@@ -43,17 +43,19 @@ class Message:
     """What the fold needs of it is at hand; an event is made of the rest only when it is asked for.
 
     owner: whose it is: the task's id, or `<replay id>:<task id>` of one that runs in a replay, or a handler's key.
-    ids: distinct ids; id: int64[n] into them. level, time, duration, seq, row, ordinal: int64[n], as in Alerts.
-    fresh: the numbers of events that the first point of its group raised.
+    ids: distinct ids; id: int64[n] into them. level, time, duration, seq, row, ordinal: int64[n], as in Alerts, and so
+    are category and, in one, moment. fresh: the numbers of events that the first point of its group raised.
     """
 
     __slots__ = (
         "_body",
+        "category",
         "duration",
         "fresh",
         "id",
         "ids",
         "level",
+        "moment",
         "node",
         "ordinal",
         "owner",
@@ -88,6 +90,8 @@ class Message:
             self.seq = _ints(body["seq"], n)
             self.row = _ints(body["row"], n)
             self.ordinal = _ints(body["ordinal"], n)
+            self.category: str = body.get("category", "")
+            self.moment = _ints(body["moment"], n) if "moment" in body else None
             self.fresh = frozenset(_ints(body.get("fresh", ()), len(body.get("fresh", ())), n).tolist())
             _check(body, n, topic)
         except (KeyError, TypeError, ArithmeticError, AttributeError) as error:
@@ -95,6 +99,11 @@ class Message:
 
     def __len__(self) -> int:
         return len(self.id)
+
+    def tags(self, i: int) -> dict[str, str]:
+        """The tags of event number i. Whoever published it may have put values of any kind there."""
+        tags: dict[str, str] = self._body["series"][self._body["of"][i]]["tags"]
+        return tags
 
     def event(self, i: int, previous: int, seq: int = 0, duration: int | None = None) -> Event:
         """Event number i; `previous` is the level that its id had before, `seq` the message's sequence in ALERTS.
@@ -170,6 +179,7 @@ def _check(body: dict[str, Any], n: int, topic: str) -> None:
     texts = [
         body["task"],
         body.get("replay", ""),
+        body.get("category", ""),
         body["node"],
         body["topic"],
         *body["ids"],

@@ -16,6 +16,7 @@ from services.alerting.dispatch import Dispatcher, Limits
 from services.alerting.forward import Forwarder
 from services.alerting.handler import Around
 from services.alerting.http import Http
+from services.alerting.inhibitors import Inhibitors
 from services.alerting.keeper import Keeper
 from services.alerting.known import Known
 from services.alerting.lane import Entry
@@ -28,7 +29,8 @@ from services.bus.follow import Follower
 from services.bus.follow import Message as Stored
 from services.bus.streams import ALERTS, EVENTS
 from services.bus.subjects import ALERTS as SUBJECTS
-from services.bus.subjects import alert_subject, parse_alert_subject
+from services.bus.subjects import alert_subject, inhibition_subject, parse_alert_subject, parse_inhibition_subject
+from services.engine.alerts.inhibition import Released, decode, encode_released
 from services.engine.alerts.mark import mark_of, put_mark
 from services.store.errors import StoreError
 from services.store.store import Store
@@ -55,9 +57,11 @@ class Alerting:
         self._around = Around(self._http, sections)
         self._limits = limits or Limits()
         self.topics = Topics()
+        self.inhibitors = Inhibitors()
         self.events = self.repeats = self.refused = self.lag = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._passing: set[asyncio.Task[None]] = set()
+        self._releasing: set[str] = set()
 
     async def __aenter__(self) -> Alerting:
         self._store = Store.open(self._path, _SCHEMA, _VERSION, durable=False)
@@ -114,6 +118,10 @@ class Alerting:
             return 0
         return topic.collected
 
+    def inhibited(self, task: str) -> dict[str, list[int]]:
+        """How many alerts of each node of a task were inhibited, by level, since the task was enabled."""
+        return self.inhibitors.counts(task, self.runs.began(task))
+
     def stats(self) -> dict[str, Any]:
         """Counts since the start. lag: messages of ALERTS not folded yet; waiting: events not handled yet."""
         lanes = self.dispatcher.lanes.values()
@@ -149,7 +157,7 @@ class Alerting:
         self.runs = self.known.runs
         await self.known.start(self._bus)
         bucket = await self._bus.bucket(_BUCKET, replicas=self._replicas)
-        self._keeper = Keeper(self._store, bucket, self.topics)
+        self._keeper = Keeper(self._store, bucket, self.topics, self.inhibitors)
         forwarder = functools.partial(Forwarder, self._bus)
         self.dispatcher = Dispatcher(self._around, self, self._keeper, self._limits, forwarder)
         state = await self._bus.stream_state(ALERTS)
@@ -163,6 +171,8 @@ class Alerting:
         self.known.on_change(self._run_changed, self._handlers_changed)
         for topic in self.known.handlers.topics():
             self._handlers_changed(topic)
+        for owner in self.inhibitors.owners():
+            self._end_inhibiting(owner)
         keeping = (self._keeper.keep_saving(self.dispatcher), self._keeper.keep_telling(self.dispatcher), self._watch())
         self._tasks += [asyncio.create_task(work) for work in keeping]
 
@@ -209,20 +219,40 @@ class Alerting:
 
     async def _take_one(self, stored: Stored) -> None:
         try:
-            topic = parse_alert_subject(stored.subject)
-            if stored.data == DELETION:
-                self._delete(topic)
-            elif (mark := mark_of(stored.data)) is not None:
-                await self._wait_for(mark)
-                self._apply(topic, mark)
+            owner = parse_inhibition_subject(stored.subject)
+            if owner is None:
+                await self._take_alert(parse_alert_subject(stored.subject), stored)
             else:
-                message = Message(stored.data, topic)
-                await self._wait_for(message.started)
-                self._fold(stored, message)
+                await self._take_inhibition(owner, stored)
         except ValueError as error:
             self.refused += 1
             _log.warn("a message is no alert and is skipped", subject=stored.subject, seq=stored.seq, err=error)
         self._keeper.position = stored.seq
+
+    async def _take_alert(self, topic: str, stored: Stored) -> None:
+        if stored.data == DELETION:
+            self._delete(topic)
+        elif (mark := mark_of(stored.data)) is not None:
+            await self._wait_for(mark)
+            self._apply(topic, mark)
+        else:
+            message = Message(stored.data, topic)
+            await self._wait_for(message.started)
+            self._fold(stored, message)
+
+    async def _take_inhibition(self, owner: str, stored: Stored) -> None:
+        """Take in that alerts of a task inhibit others, or that it is over with what they inhibit."""
+        told = decode(stored.data)
+        if isinstance(told, Released):
+            await self._wait_for(told.until)
+            self.inhibitors.release(owner, told.until, stored.time_ns)
+        elif told.owner != owner:
+            raise ValueError(f"it is of {told.owner!r} and came as of {owner!r}")
+        else:
+            await self._wait_for(told.started)
+            self.inhibitors.take(told)
+        if self._caught_up.is_set():
+            self._end_inhibiting(owner)
 
     def _fold(self, stored: Stored, message: Message) -> None:
         """Nothing else runs between folding, queueing and (by the caller) moving the position on."""
@@ -231,7 +261,11 @@ class Alerting:
         handlers = self.runs.handlers(task, started, name)
         if topic is not None:
             handlers += self.known.handlers.at(name, topic.applied)
-        folded = self.topics.fold(message, self.runs.life(task, started), bool(handlers))
+        life = self.runs.life(task, started)
+        inhibited = self.inhibitors.inhibited(message)
+        if inhibited is not None:
+            self.inhibitors.count(message, inhibited, life)
+        folded = self.topics.fold(message, life, bool(handlers), inhibited)
         self.events += len(folded.events)
         self.repeats += len(message) - len(folded.events)
         if not folded.events:
@@ -310,7 +344,34 @@ class Alerting:
         self._passing.add(task)
         task.add_done_callback(self._passing.discard)
 
+    def _end_inhibiting(self, owner: str) -> None:
+        """See to it that what a run inhibits that is over ends in ALERTS too, whatever its worker came to tell."""
+        if self._over(owner):
+            if owner not in self._releasing:
+                self._releasing.add(owner)
+                self._begin_task(self._release(owner))
+        elif self.runs.deleted(owner) and not self.runs.open(owner):
+            self.inhibitors.drop(owner)
+
+    async def _release(self, owner: str) -> None:
+        while until := self._over(owner):
+            try:
+                ack = await self._bus.publish(inhibition_subject(owner), encode_released(until))
+                await self.folded(ack.seq)
+            except BusError as error:
+                _log.warn("what an ended task inhibits cannot be ended yet", task=owner, err=error)
+                await asyncio.sleep(_BUS_PAUSE)
+        self._releasing.discard(owner)
+        self._end_inhibiting(owner)
+
+    def _over(self, owner: str) -> int:
+        """Up to which sequence of EVENTS runs of an owner that still inhibit have ended; 0: there are none."""
+        until = self.runs.began(owner) - 1 if self.runs.open(owner) else self.known.position
+        first = self.inhibitors.first(owner)
+        return until if first is not None and first <= until else 0
+
     def _run_changed(self, task: str) -> None:
+        self._end_inhibiting(task)
         if ":" in task:
             if self.runs.deleted(task):
                 self._begin_task(self._replay_ended(task))

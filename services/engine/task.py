@@ -84,7 +84,7 @@ class NodeContext:
         self.demand = demand
         self.statistics = NodeStatistics()
         self._run = task
-        self._quiet = quiet
+        self.quiet = quiet
 
     @property
     def step(self) -> Step:
@@ -97,7 +97,7 @@ class NodeContext:
         self.log(reason, group)
 
     def log(self, reason: str, group: int | None = None) -> None:
-        if self._quiet:
+        if self.quiet:
             return
         named = {} if group is None else {"group": self.table.group(group).id}
         limited = self._run.log.limited(f"{self.task}/{self.node}/{reason}")

@@ -27,6 +27,7 @@ from services.gateway.commands.users import UserCommands
 from services.gateway.disk import Disk
 from services.gateway.engine import Engine
 from services.gateway.folds import Folds
+from services.gateway.inhibited import Inhibited
 from services.gateway.load.applying import Commands
 from services.gateway.load.handlers import DeclaredHandlers
 from services.gateway.load.loader import Loader
@@ -78,7 +79,7 @@ class Api:
 
         stop: ends streams that would go on for ever.
         """
-        self._bus, self._processes, self._stop = bus, processes, stop
+        self._config, self._bus, self._processes, self._stop = config, bus, processes, stop
         engine = Engine(bus)
         task_commands = TaskCommands(bus, folds.tasks, scripts, disk)
         template_commands = TemplateCommands(bus, folds.tasks, scripts, disk)
@@ -93,11 +94,21 @@ class Api:
         self.server = Operations(processes, engine)
         self._recordings = RecordingCommands(bus, folds.tasks, folds.recorder, scripts, config.nats.replicas, disk)
         self._recorder_reads = RecorderReads(folds.recorder)
+        inhibited = Inhibited(alerting, folds.tasks, scripts)
         self._figures = Figures(
-            bus, folds.tasks, scripts, processes, engine, alerting, config.hostname, lambda: self.loader.errors
+            bus,
+            folds.tasks,
+            scripts,
+            processes,
+            engine,
+            alerting,
+            inhibited,
+            config.hostname,
+            lambda: self.loader.errors,
         )
+        task_reads = TaskReads(folds.tasks, scripts, engine, self._recorder_reads, inhibited)
         self.operations: Mapping[str, list[Operation]] = {
-            "tasks": tasks.operations(task_commands, TaskReads(folds.tasks, scripts, engine, self._recorder_reads)),
+            "tasks": tasks.operations(task_commands, task_reads),
             "templates": templates.operations(template_commands, TemplateReads(folds.tasks, scripts)),
             "topics": topics.operations(alerting),
             "handlers": handlers.operations(handler_commands, folds.handlers),
@@ -124,7 +135,7 @@ class Api:
             routes.blueprint(),
             recordings.files(self._recordings, self._recorder_reads),
             logs.blueprint(self._processes, self._stop),
-            storage.backup(self._bus),
+            storage.backup(self._bus, self._config.data_dir, self._config.storage.keep_free),
             figures.metrics(self._figures),
             pprof.blueprint(self._processes),
             documents.blueprint(self.all_operations(), ROUTES),

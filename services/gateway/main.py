@@ -44,7 +44,7 @@ async def main(
     check_handler: Check,
     again: asyncio.Event | None = None,
 ) -> None:
-    """Serve the HTTP API until `stop` is set; `ready` is called once it answers.
+    """Serve the HTTP API until `stop` is set; `ready` is called once it answers and has loaded its directory.
 
     handlers: the alert handlers that scripts may use. check_handler: whether a topic may be given one. again: set
     whenever what is read from files is to be read anew. Raises OSError where the address cannot be had or the
@@ -81,7 +81,9 @@ async def main(
                     )
                     answering = serve_commands(bus, api.all_operations())
                     tls = certificate.context if certificate else None
-                    await serve(entry, listener, stop, http.shutdown_timeout, ready, tls)
+                    await serve(
+                        entry, listener, stop, http.shutdown_timeout, lambda: api.loader.when_loaded(ready), tls
+                    )
                     for one in answering:
                         one.stop()
                     rereading.cancel()

@@ -14,6 +14,7 @@ from services.bus.streams import WRITES
 from services.bus.subjects import write_subject
 from services.recorder import srpl
 from services.recorder.archive import Archive, Contents, Gathered
+from services.recorder.progress import Progress
 from services.recorder.selection import Selection
 
 log = logs.get("recorder")
@@ -38,6 +39,7 @@ class RecordingJob:
         self._contents = Contents()
         self._gathered = Gathered()
         self._saved = time.monotonic()
+        self._progress = Progress()
         self._time: tuple[int, int] | None = None  # of the first point, and the latest one
 
     @property
@@ -48,11 +50,9 @@ class RecordingJob:
     @property
     def progress(self) -> float:
         """How much of the time from the first point to the stop has been recorded: 0 to 1."""
-        if self._time is None:
-            return 0.0
-        first, latest = self._time
+        first, latest = self._time or (0, 0)
         stop: int = self._record["stop"]
-        return min(1.0, max(0.0, (latest - first) / (stop - first))) if stop > first else 0.0
+        return self._progress.shown((latest - first) / (stop - first) if stop > first else 0.0)
 
     async def run(self) -> None:
         """Until it is whole. Raises RecordingFailed, or BusError where the bus does not go along."""

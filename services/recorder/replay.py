@@ -26,6 +26,7 @@ from services.pipeline.compile import api_error, compile_script
 from services.pipeline.spec import Registry
 from services.pipeline.vars import parse_vars
 from services.recorder.archive import Archive, Contents, Record
+from services.recorder.progress import Progress
 from services.recorder.timing import ReplayClock
 
 log = logs.get("recorder")
@@ -34,7 +35,6 @@ ATTEMPTS = 3
 """How often a replay is begun at most: it is begun anew when its recorder has died or could not go on."""
 
 _GO_BYTES = 2 << 20
-_SHOW_SECONDS = 1.0
 _ANSWERS_SECONDS = 30.0  # for what nodes have done outside, when the recording is through
 _ANSWER_PAUSE = 0.02
 _HEADER_ROOM = 2048
@@ -83,15 +83,12 @@ class ReplayJob:
         self._contents = Contents()
         self._done = 0  # points
         self._ticked = 0
-        self._progress, self._shown = 0.0, time.monotonic()
+        self._progress = Progress()
 
     @property
     def progress(self) -> float:
-        """How much of the recording is through: 0 to 1. It moves once a second."""
-        now = time.monotonic()
-        if now - self._shown >= _SHOW_SECONDS:
-            self._progress, self._shown = self._exact(), now
-        return self._progress
+        """How much of the recording is through: 0 to 1."""
+        return self._progress.shown(self._exact())
 
     def statistics(self) -> dict[str, Any]:
         """The task's, {} while it does not run."""
@@ -269,8 +266,8 @@ class ReplayJob:
             return 0.0
         if self._real:
             first, last = min(c.first for c in chunks), max(c.last for c in chunks)
-            return min(1.0, max(0.0, self._clock.passed() / max(last - first, 1)))
-        return min(1.0, self._done / max(self._contents.points, 1))
+            return self._clock.passed() / max(last - first, 1)
+        return self._done / max(self._contents.points, 1)
 
 
 def _goes(records: Sequence[Record]) -> Iterator[list[Record]]:

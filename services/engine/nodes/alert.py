@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from grammar.gotemplate import TemplateError
+from services import log as logs
 from services.engine.alerts.decisions import Decisions, Policy
 from services.engine.alerts.events import EventWriter, Raised
 from services.engine.alerts.inhibiting import Inhibiting
@@ -135,6 +136,7 @@ class AlertNode(Node):
         self._groups = Groups(context.table)
         self._inhibiting = Inhibiting(p.inhibitors, self._groups, context)
         self._known = 0
+        self._log = logs.get("engine").bind(task=context.task, node=context.node)
         for name in ("alerts_triggered", "oks_triggered", "infos_triggered", "warns_triggered", "crits_triggered"):
             context.statistics.more[name] = 0
         context.statistics.more["alerts_inhibited"] = 0
@@ -163,6 +165,7 @@ class AlertNode(Node):
         except TemplateError as e:
             raise TaskFailed(str(e)) from e
         self._count(events)
+        self._tell(events)
         out = sent.with_points(self._augmented(sent.points, events, np.arange(len(rows))))
         return [regrouped(out, self.context.table) if self._tags() else out]
 
@@ -184,6 +187,7 @@ class AlertNode(Node):
         except TemplateError as e:
             raise TaskFailed(str(e)) from e
         self._count(events)
+        self._tell(events)
         out = batches.select(np.array([c[0] for c in chosen], dtype=np.intp))
         out = out.with_points(self._augmented(out.points, events, out.batch_of_points()))
         return [self._retagged(out, events) if self._tags() else out]
@@ -310,6 +314,13 @@ class AlertNode(Node):
         more["alerts_triggered"] += len(events.level)
         for name, count in zip(("oks", "infos", "warns", "crits"), counts.tolist(), strict=True):
             more[f"{name}_triggered"] += count
+
+    def _tell(self, events: Raised) -> None:
+        """For those who watch the task."""
+        if self._log.enabled("DEBUG"):
+            lines = zip(events.level_names(), events.id_texts(), events.message_texts(), strict=True)
+            for level, id, message in lines:
+                self._log.debug("alert triggered", level=level, id=id, event_message=message)
 
 
 def topics_of(properties: AlertProperties, task: str, node: str, replay: str = "") -> tuple[str, ...]:

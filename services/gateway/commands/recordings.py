@@ -164,9 +164,9 @@ def read(schema: Schema, body: Any) -> dict[str, Any]:
     return data
 
 
-def moment(text: str) -> int:
+def moment(text: str | None) -> int:
     """A time of a request in ns since 1970, EARLIEST for none. Raises Refusal."""
-    if not text:
+    if text is None:
         return EARLIEST
     try:
         return min(max(to_nanoseconds(text), EARLIEST), -EARLIEST - 1)

@@ -213,7 +213,7 @@ class TaskCommands:
         if request.id and request.id != record["id"]:
             self._decisions.check_id(request.id)
             if self._state.get(request.id) is not None:
-                raise Refusal(500, "failed to create new task during ID change: task already exists")
+                raise Refusal(500, "failed to create new task during ID change: object already exists")
         if request.only_disables(record):
             return _defined(record)
         template = self._template(request.template_id or record["template-id"])

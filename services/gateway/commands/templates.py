@@ -105,6 +105,7 @@ class TemplateCommands:
             if self._state.template(new_id) is not None:
                 raise Refusal(500, "failed to create new template for ID change: template already exists")
         definition = self._compiled(request["script"] or record["script"])
+        _check_type(definition["type"], request["type"] or record["type"])
         changed = definition["script"] != record["script"]
         if not changed and new_id == id:
             return 0, []
@@ -164,6 +165,12 @@ def _read(schema: Schema, body: Any) -> dict[str, str]:
     except ValidationError as error:
         raise invalid_json() from error
     return request
+
+
+def _check_type(script: str, wanted: str) -> None:
+    """A template keeps its type unless another is asked for, and its script has to be of it. Raises Refusal."""
+    if script != wanted:
+        raise Refusal(400, f'invalid TICKscript: name "{script}" is undefined. Names in scope: {wanted},time')
 
 
 def _cannot_reload(task: str, problem: str) -> Refusal:

@@ -155,7 +155,10 @@ async def test_a_deleted_recording_stops_and_leaves_nothing(api: httpx.AsyncClie
     assert await exported(api, "del_r") == ["m v=2 1700000002000000000"]
 
 
-async def test_progress_and_size_move_while_it_records(api: httpx.AsyncClient, recorder: None) -> None:
+async def test_progress_and_size_move_while_it_records(
+    api: httpx.AsyncClient, recorder: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.recorder.progress.EVERY_SECONDS", 0.1)
     await define(api, "moves")
     await record(api, "moves_r", "moves", stop="1970-01-01T00:01:40Z")
     await write(api, "m v=1 0\nm v=2 50")
