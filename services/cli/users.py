@@ -23,6 +23,8 @@ from services.bus.errors import BusError
 from services.bus.link import Credentials
 from services.bus.subjects import command_subject
 
+_CONNECT_SECONDS = 3.0
+
 
 class Refused(Exception):
     """A command was refused, or cannot be asked; the text says why, for the user to read."""
@@ -50,7 +52,7 @@ async def command(bus: Bus, kind: str, verb: str, question: dict[str, Any]) -> A
 async def _run(config: Config, options: argparse.Namespace) -> str:
     question = _question(options)
     credentials = Credentials(config.nats.username or None, config.nats.password or None)
-    async with await Bus.connect(_nats_url(config), "user", credentials) as bus:
+    async with await Bus.connect(_nats_url(config), "user", credentials, _CONNECT_SECONDS) as bus:
         match options.verb:
             case "add":
                 return f"user {(await command(bus, 'user', 'create', question))['name']} added"

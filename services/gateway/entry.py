@@ -31,7 +31,7 @@ from services.gateway.writes import Gone, ReadBody, Refused, too_large
 PING = f"{BASE}/ping"
 PREVIEW_ONLY = frozenset({f"{PREVIEW}/logs"})
 
-METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"})
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]

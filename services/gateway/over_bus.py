@@ -68,6 +68,7 @@ def _name(operation: Operation, asked: Any, name: str) -> str:
 
 
 def _link(operation: Operation, names: Mapping[str, str], parameters: Mapping[str, Any]) -> str:
-    path = "/".join(quote(names[part[1:-1]]) if part.startswith("{") else part for part in operation.path.split("/"))
+    parts = operation.path.split("/")
+    path = "/".join(quote(names[part[1:-1]], safe="/:") if part.startswith("{") else part for part in parts)
     given = {name: value for name, value in parameters.items() if name not in names}
     return BASE + path + (f"?{urlencode(given, doseq=True)}" if given else "")

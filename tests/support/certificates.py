@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-import subprocess
+import ipaddress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    KeySerializationEncryption,
+    NoEncryption,
+    PrivateFormat,
+)
+from cryptography.x509.oid import NameOID
 
 
 @dataclass(frozen=True)
@@ -18,12 +31,12 @@ class Pair:
 def make_pair(directory: Path, name: str = "server", password: str = "") -> Pair:
     """A new pair of files. password: to encrypt the key with."""
     pair = Pair(directory / f"{name}.pem", directory / f"{name}.key")
-    _openssl(
-        *("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-days", "2"),
-        *("-keyout", str(pair.key), "-out", str(pair.certificate), "-subj", f"/CN={name}"),
-        *("-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"),
-        *(("-passout", f"pass:{password}") if password else ("-nodes",)),
-    )
+    key = ec.generate_private_key(ec.SECP256R1())
+    encryption: KeySerializationEncryption = NoEncryption()
+    if password:
+        encryption = BestAvailableEncryption(password.encode())
+    pair.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption))
+    pair.certificate.write_bytes(_certificate(key, name).public_bytes(Encoding.PEM))
     return pair
 
 
@@ -34,5 +47,19 @@ def in_one(pair: Pair) -> Path:
     return file
 
 
-def _openssl(*arguments: str) -> None:
-    subprocess.run(["openssl", *arguments], check=True, capture_output=True)
+def _certificate(key: ec.EllipticCurvePrivateKey, name: str) -> x509.Certificate:
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    places = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    now = datetime.now(UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName(places), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -19,10 +20,12 @@ ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 60
 STOP_SECONDS = 15
 
+_READY = re.compile(r"^tickbus ready on (\S+)", re.MULTILINE)
+
 
 @contextlib.contextmanager
-def serve(folder: Path) -> Iterator[str]:
-    """Start it with an empty store, its data and log in this folder; gives its URL."""
+def serve(folder: Path, settings: Mapping[str, str] = MappingProxyType({})) -> Iterator[str]:
+    """Start it with an empty store, its data (`data`) and log in this folder; gives its URL. settings: KAPACITOR_…"""
     address = f"127.0.0.1:{_free_port()}"
     command = [
         sys.executable,
@@ -34,11 +37,11 @@ def serve(folder: Path) -> Iterator[str]:
         "--data-dir",
         str(folder / "data"),
     ]
+    environment = {**os.environ, **settings}
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True, env=environment)
     try:
-        _wait_until_up(process, address, folder / "log")
-        yield f"http://{address}"
+        yield _url(process, folder / "log")
     finally:
         _stop(process)
 
@@ -50,23 +53,15 @@ def _free_port() -> int:
         return port
 
 
-def _wait_until_up(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
+def _url(process: subprocess.Popen[bytes], log: Path) -> str:
+    """What it says that it is ready on."""
     end = time.monotonic() + READY_SECONDS
-    while time.monotonic() < end:
-        if process.poll() is not None:
-            break
-        try:
-            connection = http.client.HTTPConnection(address, timeout=2)
-            connection.request("GET", "/kapacitor/v1/ping")
-            if connection.getresponse().status == 204:
-                return
-        except OSError:
-            time.sleep(0.05)
-        finally:
-            connection.close()
-    pytest.fail(
-        f"tickbus serve did not come up on {address}:\n{log.read_text(errors='replace')[-4000:]}", pytrace=False
-    )
+    while time.monotonic() < end and process.poll() is None:
+        ready = _READY.search(log.read_text(errors="replace"))
+        if ready is not None:
+            return ready[1]
+        time.sleep(0.05)
+    pytest.fail(f"tickbus serve does not come up:\n{log.read_text(errors='replace')[-4000:]}", pytrace=False)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -149,7 +149,8 @@ class AlertNode(Node):
         members = self._groups.members(frame).astype(np.int32)
         order = GroupOrder(by_group.order, by_group.starts, by_group.ends, members)
         try:
-            self._begin_new([self._new_by_point(frame, row) for row in self._fresh(order)])
+            fresh = self._fresh(order)
+            self._begin_new([self._new_by_point(frame, row) for row in fresh])
             level = self._levels.of_stream(frame.points, order, self._decisions.level)
             triggered, lasted = self._decisions.decide(level, frame.points.time, order)
             if self._inhibiting:
@@ -160,7 +161,7 @@ class AlertNode(Node):
             if not len(rows):
                 return []
             sent = frame.take(rows)
-            events = self._events.of_points(sent, level[rows], lasted[rows])
+            events = self._events.of_points(sent, level[rows], lasted[rows], np.isin(rows, fresh))
         except TemplateError as e:
             raise TaskFailed(str(e)) from e
         self._count(events)
@@ -182,7 +183,7 @@ class AlertNode(Node):
             chosen = [one for one, told in zip(triggered, self._decisions.tells(level), strict=True) if told]
             if not chosen:
                 return []
-            events = self._events.of_batches(batches, chosen)
+            events = self._events.of_batches(batches, chosen, set(fresh.tolist()))
         except TemplateError as e:
             raise TaskFailed(str(e)) from e
         self._count(events)

@@ -15,4 +15,4 @@ def is_name(text: str) -> bool:
 
 def token_user(token: str) -> str:
     """The name of the user that a token makes: the token itself is not kept anywhere."""
-    return TOKENS + hashlib.sha256(token.encode()).hexdigest()
+    return TOKENS + hashlib.blake2b(token.encode(), digest_size=16).hexdigest()

@@ -18,6 +18,7 @@ from services.gateway.alerting import Alerting
 from services.gateway.answers import VERSION
 from services.gateway.commands.refusal import Refusal
 from services.gateway.engine import Engine
+from services.gateway.inhibited import Inhibited
 from services.gateway.processes import Processes
 from services.gateway.prometheus import Metrics
 from services.gateway.scripts import Scripts
@@ -53,12 +54,14 @@ class Figures:
         processes: Processes,
         engine: Engine,
         alerting: Alerting,
+        inhibited: Inhibited,
         host: str,
         load_errors: Callable[[], int],
     ) -> None:
         """host: this one's name. load_errors: how many there were in loads of the directory."""
         self._bus, self._state, self._scripts = bus, state, scripts
         self._processes, self._engine, self._alerting = processes, engine, alerting
+        self._inhibited = inhibited
         self._host, self._load_errors = host, load_errors
         self._started = time.time()
         self._cluster = ""
@@ -150,6 +153,9 @@ class Figures:
         for answer in (processes, workers, alerting, topics, *streams):
             if isinstance(answer, BaseException) and not isinstance(answer, Refusal | BusError):
                 raise answer
+        if isinstance(workers, list):
+            tasks = {task: told["stats"] for worker in workers for task, told in worker["tasks"].items()}
+            await self._inhibited.put_right(tasks)
         found = {n: s for n, s in zip((WRITES, EVENTS, ALERTS), streams, strict=True) if isinstance(s, StreamState)}
         return _All(
             processes if isinstance(processes, list) else [],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -17,15 +17,23 @@ from services.gateway.over_http import DESCRIBED
 _NAME = re.compile(r"<(?:\w+:)?(\w+)>")
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _ABOUT = (
-    "Kapacitor's API, served by tickbus. A 401 answers requests without good credentials where authentication is on, a "
-    "503 with Retry-After what cannot be done at present. Unknown keys and parameters are ignored; null counts as left "
-    "out."
+    "Kapacitor's API, served by tickbus. Where authentication is on, a 401 answers requests without good credentials, "
+    "a 403 those that their user may not make. A 503 with Retry-After answers what cannot be done at present. Unknown "
+    "keys and parameters are ignored; null counts as left out."
 )
+
+_CREDENTIALS: Mapping[str, Document] = {
+    "password": {"type": "http", "scheme": "basic"},
+    "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+}
 
 
 def make_openapi(title: str, version: str, routes: Iterable[Route]) -> Document:
     """The document, as JSON holds it."""
-    shapes = Shapes(title, version, info={"description": _ABOUT})
+    ways: list[Document] = [{name: []} for name in _CREDENTIALS]
+    shapes = Shapes(title, version, info={"description": _ABOUT}, security=[*ways, {}])
+    for name, scheme in _CREDENTIALS.items():
+        shapes.spec.components.security_scheme(name, scheme)
     for method, path, description in routes:
         shapes.spec.path(path, operations={method.lower(): _operation(shapes, path, method, description)})
     return shapes.document()
