@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from marshmallow import EXCLUDE, INCLUDE, Schema, fields
 
+from schemas.api.request import RequestSchema
 from schemas.api.task import LinkSchema
 
 STORES = ("handler-specs", "topic-states", "tasks", "recordings", "replays", "overrides", "load")
@@ -15,20 +16,14 @@ LEVELS = ("DEBUG", "INFO", "ERROR")
 ACTIONS = ("rebuild",)
 
 
-class LogLevelSchema(Schema):
+class LogLevelSchema(RequestSchema):
     """POST /loglevel: the level of every process's log, until it ends."""
-
-    class Meta:
-        unknown = EXCLUDE
 
     level = fields.String(load_default="", metadata={"doc": "DEBUG, INFO or ERROR, in either case."})
 
 
-class StorageActionSchema(Schema):
+class StorageActionSchema(RequestSchema):
     """POST /storage/stores/NAME."""
-
-    class Meta:
-        unknown = EXCLUDE
 
     action = fields.String(load_default="", metadata={"doc": "rebuild"})
 

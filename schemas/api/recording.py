@@ -6,45 +6,39 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, fields, pre_load, validate
 
+from schemas.api.request import RequestSchema
 from schemas.api.task import TYPES, LinkSchema
 
 RESULT_STATUSES = ("running", "finished", "failed")
 
 
-class RequestSchema(Schema):
-    """Unknown keys are ignored and null counts as left out, as Kapacitor 1.5.7 reads its requests."""
-
-    class Meta:
-        unknown = EXCLUDE
+class JobRequestSchema(RequestSchema):
+    """What requests for recordings and replays have in common."""
 
     id = fields.String(
         load_default="", metadata={"doc": "Letters, digits, '-', '.' and '_'; a UUID where it is left out."}
     )
 
-    @pre_load
-    def without_nulls(self, data: Any, **kwargs: Any) -> Any:
-        return {k: v for k, v in data.items() if v is not None} if isinstance(data, dict) else data
 
-
-class RecordStreamSchema(RequestSchema):
+class RecordStreamSchema(JobRequestSchema):
     """POST /recordings/stream, and the command recording.stream: what a task's databases are written."""
 
     task = fields.String(load_default="", metadata={"doc": "The task whose dbrps and measurements are recorded."})
     stop = fields.String(
-        load_default="",
+        load_default=None,
         metadata={"doc": "RFC 3339; the first point of a later time ends the recording, and is not in it."},
     )
 
 
-class RecordBatchSchema(RequestSchema):
+class RecordBatchSchema(JobRequestSchema):
     """POST /recordings/batch, and the command recording.batch: what a task's queries give."""
 
     task = fields.String(load_default="")
-    start = fields.String(load_default="", metadata={"doc": "RFC 3339."})
-    stop = fields.String(load_default="", metadata={"doc": "RFC 3339; now where it is left out."})
+    start = fields.String(load_default=None, metadata={"doc": "RFC 3339."})
+    stop = fields.String(load_default=None, metadata={"doc": "RFC 3339; now where it is left out."})
 
 
-class RecordQuerySchema(RequestSchema):
+class RecordQuerySchema(JobRequestSchema):
     """POST /recordings/query, and the command recording.query: what one query gives."""
 
     type = fields.String(load_default="", metadata={"doc": "stream or batch: for which tasks it is to be."})
@@ -52,7 +46,7 @@ class RecordQuerySchema(RequestSchema):
     cluster = fields.String(load_default="")
 
 
-class ImportRecordingSchema(RequestSchema):
+class ImportRecordingSchema(JobRequestSchema):
     """The parameters of POST /recordings/import. The body is a recording's file as Kapacitor keeps it: .srpl, .brpl."""
 
 
@@ -82,7 +76,7 @@ class RecordingSchema(Schema):
     date = fields.String(metadata={"doc": "RFC 3339; when it was asked for."})
     error = fields.String()
     status = fields.String(validate=validate.OneOf(RESULT_STATUSES))
-    progress = fields.Float(metadata={"doc": "0 to 1."})
+    progress = fields.Float(metadata={"doc": "0 to 1; told anew every ten seconds."})
 
 
 class RecordingListSchema(Schema):

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from marshmallow import Schema, fields, validate
 
-from schemas.api.recording import RESULT_STATUSES, RequestSchema
+from schemas.api.recording import RESULT_STATUSES, JobRequestSchema
 from schemas.api.task import LinkSchema
 
 CLOCKS = ("fast", "real")
 
 
-class _ReplayRequest(RequestSchema):
+class Flag(fields.Boolean):
+    """true or false, and nothing that could pass for one."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
+class _ReplayRequest(JobRequestSchema):
     task = fields.String(load_default="", metadata={"doc": "The task that runs; an instance of its own."})
-    recording_time = fields.Boolean(
+    recording_time = Flag(
         data_key="recording-time",
         load_default=False,
-        truthy={True},
-        falsy={False},
         metadata={"doc": "Whether points keep their times; otherwise they begin now and keep their distances."},
     )
     clock = fields.String(
@@ -34,8 +44,8 @@ class CreateReplaySchema(_ReplayRequest):
 class ReplayBatchSchema(_ReplayRequest):
     """POST /replays/batch, and the command replay.batch: a task's queries, without a recording in between."""
 
-    start = fields.String(load_default="", metadata={"doc": "RFC 3339."})
-    stop = fields.String(load_default="", metadata={"doc": "RFC 3339; now where it is left out."})
+    start = fields.String(load_default=None, metadata={"doc": "RFC 3339."})
+    stop = fields.String(load_default=None, metadata={"doc": "RFC 3339; now where it is left out."})
 
 
 class ReplayQuerySchema(_ReplayRequest):
@@ -57,7 +67,7 @@ class ReplaySchema(Schema):
     date = fields.String(metadata={"doc": "RFC 3339; when it was asked for."})
     error = fields.String()
     status = fields.String(validate=validate.OneOf(RESULT_STATUSES))
-    progress = fields.Float(metadata={"doc": "0 to 1."})
+    progress = fields.Float(metadata={"doc": "0 to 1; told anew every ten seconds."})
     stats = fields.Dict(metadata={"doc": "See schemas.events.asks.StatsSchema; {} until it has finished."})
 
 

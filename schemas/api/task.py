@@ -6,16 +6,15 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, fields, pre_load, validate
 
+from schemas.api.request import RequestSchema
+
 TYPES = ("stream", "batch")
 STATUSES = ("enabled", "disabled")
 VAR_TYPES = ("bool", "int", "float", "string", "regex", "duration", "lambda", "list", "star")
 
 
-class DbrpSchema(Schema):
+class DbrpSchema(RequestSchema):
     """A database and retention policy."""
-
-    class Meta:
-        unknown = EXCLUDE
 
     db = fields.String(load_default="")
     rp = fields.String(load_default="")
@@ -43,12 +42,7 @@ class VarSchema(Schema):
     description = fields.String(load_default="")
 
 
-class _TaskRequest(Schema):
-    """Unknown keys are ignored and null counts as left out, as Kapacitor 1.5.7 reads its requests."""
-
-    class Meta:
-        unknown = EXCLUDE
-
+class _TaskRequest(RequestSchema):
     id = fields.String(load_default="", metadata={"doc": "Letters, digits, '-', '.' and '_'."})
     template_id = fields.String(data_key="template-id", load_default="")
     type = fields.String(
@@ -60,10 +54,6 @@ class _TaskRequest(Schema):
     script = fields.String(load_default="", metadata={"doc": "TICKscript."})
     status = fields.String(load_default="", validate=validate.OneOf(STATUSES))
     vars = fields.Dict(load_default=dict, metadata={"doc": "By name, each as VarSchema has it."})
-
-    @pre_load
-    def without_nulls(self, data: Any, **kwargs: Any) -> Any:
-        return {k: v for k, v in data.items() if v is not None} if isinstance(data, dict) else data
 
 
 class CreateTaskSchema(_TaskRequest):

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from marshmallow import EXCLUDE, Schema, fields, validate
 
-from marshmallow import EXCLUDE, Schema, fields, pre_load, validate
-
+from schemas.api.request import RequestSchema
 from schemas.api.task import TYPES, LinkSchema, ListTasksSchema, VarSchema
 
 
-class _TemplateRequest(Schema):
-    """Unknown keys are ignored and null counts as left out, as Kapacitor 1.5.7 reads its requests."""
-
-    class Meta:
-        unknown = EXCLUDE
-
+class _TemplateRequest(RequestSchema):
     id = fields.String(load_default="", metadata={"doc": "Letters, digits, '-', '.' and '_'."})
     type = fields.String(
         load_default="",
@@ -22,10 +16,6 @@ class _TemplateRequest(Schema):
         metadata={"doc": "Must be a known word if given; what counts is the script."},
     )
     script = fields.String(load_default="", metadata={"doc": "TICKscript. `var x TYPE` declares what tasks must give."})
-
-    @pre_load
-    def without_nulls(self, data: Any, **kwargs: Any) -> Any:
-        return {k: v for k, v in data.items() if v is not None} if isinstance(data, dict) else data
 
 
 class CreateTemplateSchema(_TemplateRequest):

@@ -1,4 +1,4 @@
-"""A topic of alerts, its events and its handlers: how lists of them are asked for, and how they are shown."""
+"""A topic of alerts and its events: how lists of them are asked for, and how they are shown."""
 
 from __future__ import annotations
 
@@ -27,12 +27,6 @@ class ListEventsSchema(_Parameters):
     """The parameters of GET /alerts/topics/TOPIC/events."""
 
     min_level = fields.String(data_key="min-level", load_default="OK", metadata=_LEAST)
-
-
-class ListHandlersSchema(_Parameters):
-    """The parameters of GET /alerts/topics/TOPIC/handlers."""
-
-    pattern = fields.String(load_default="", metadata=_PATTERN)
 
 
 class TopicSchema(Schema):
@@ -67,11 +61,3 @@ class EventListSchema(Schema):
     link = fields.Nested(LinkSchema)
     topic = fields.String()
     events = fields.List(fields.Nested(EventSchema))
-
-
-class HandlerListSchema(Schema):
-    """A topic's handlers."""
-
-    link = fields.Nested(LinkSchema)
-    topic = fields.String()
-    handlers = fields.List(fields.Dict())

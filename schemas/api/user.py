@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from marshmallow import EXCLUDE, Schema, fields, validate
 
-from marshmallow import EXCLUDE, Schema, fields, pre_load, validate
-
+from schemas.api.request import RequestSchema
 from schemas.api.task import LinkSchema, ListTasksSchema
 
 TYPES = ("normal", "admin")
@@ -18,19 +17,10 @@ _PERMISSIONS = (
 )
 
 
-class _UserRequest(Schema):
-    """Unknown keys are ignored and null counts as left out, as Kapacitor 1.8.3 reads its requests."""
-
-    class Meta:
-        unknown = EXCLUDE
-
+class _UserRequest(RequestSchema):
     password = fields.String(load_default="", metadata={"doc": "At most 72 bytes of UTF-8."})
     type = fields.String(load_default="", metadata={"doc": "normal or admin, who may do everything."})
     permissions = fields.List(fields.String(), load_default=None, metadata={"doc": _PERMISSIONS})
-
-    @pre_load
-    def without_nulls(self, data: Any, **kwargs: Any) -> Any:
-        return {k: v for k, v in data.items() if v is not None} if isinstance(data, dict) else data
 
 
 class CreateUserSchema(_UserRequest):

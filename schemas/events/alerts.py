@@ -52,6 +52,21 @@ class EventQuestionSchema(TopicQuestionSchema):
     event = fields.String(required=True)
 
 
+class FoldedQuestionSchema(_Question):
+    """`folded`: the answer, {}, comes once what lies in ALERTS up to `alert` shows in all other answers."""
+
+    alert = fields.Integer(required=True)
+
+
+class InhibitedQuestionSchema(_Question):
+    """`inhibited`: alerts that were not sent since others inhibit them, counted since their tasks were enabled.
+
+    The answer is {task: {node: [how many, by level from OK to CRITICAL]}}, without nodes that had none.
+    """
+
+    tasks = fields.List(fields.String(), required=True)
+
+
 class AlertingStatsQuestionSchema(_Question):
     """`stats`: counts since alerting began. The answer is an AlertingStatsSchema."""
 

@@ -44,6 +44,10 @@ class EngineStatsAnswerSchema(Schema):
     worker = fields.String()
     lag = fields.Integer(metadata={"doc": "Messages of WRITES that it has not taken yet."})
     refused = fields.Integer(metadata={"doc": "Messages since its start that were no line protocol."})
+    ingress = fields.List(
+        fields.Tuple((fields.String(), fields.String(), fields.String(), fields.Integer())),
+        metadata={"doc": "Points it has read since its start, by database, retention policy and measurement."},
+    )
     tasks = fields.Dict(values=fields.Nested(TaskStatsAnswerSchema))
 
 

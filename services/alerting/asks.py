@@ -37,6 +37,8 @@ class Asks:
                 ("events", shapes.EventsQuestionSchema, self._events),
                 ("event", shapes.EventQuestionSchema, self._event),
                 ("delete", shapes.TopicQuestionSchema, self._delete),
+                ("folded", shapes.FoldedQuestionSchema, self._folded),
+                ("inhibited", shapes.InhibitedQuestionSchema, self._inhibited),
                 ("stats", shapes.AlertingStatsQuestionSchema, self._stats),
             )
         ]
@@ -52,7 +54,7 @@ class Asks:
         async def answer(data: bytes, headers: Any) -> bytes:
             question = schema.load(orjson.loads(data) if data else {})
             if question.get("after"):
-                await self._alerting.runs.reached(question["after"], _EVENTS_SECONDS)
+                await self._alerting.known.reached(question["after"], _EVENTS_SECONDS)
             return orjson.dumps(await make(question))
 
         return answer
@@ -86,6 +88,13 @@ class Asks:
     async def _delete(self, question: Question) -> dict[str, Any]:
         await self._alerting.delete(question["topic"])
         return {}
+
+    async def _folded(self, question: Question) -> dict[str, Any]:
+        await self._alerting.folded(question["alert"])
+        return {}
+
+    async def _inhibited(self, question: Question) -> dict[str, Any]:
+        return {task: self._alerting.inhibited(task) for task in question["tasks"]}
 
     async def _stats(self, question: Question) -> dict[str, Any]:
         return self._alerting.stats()

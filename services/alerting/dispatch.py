@@ -2,35 +2,35 @@
 
 A lane that is slow or dead holds up no other, and not the fold. What waits in a lane is little more than where the
 events stand in the log; their messages are kept too while there is room, and else read again when their turn comes.
+
+The lane of a handler that makes one event of many (see collecting.py) does so at the end of each interval.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, cast
 
 from services import log as logs
-from services.alerting import handlers
+from services.alerting.collecting import collect
 from services.alerting.event import Event
-from services.alerting.handler import Around, Handler, Refused, Unsent
+from services.alerting.forward import Forwarder
+from services.alerting.handler import Around, Handler, Refused, Unsent, collects
+from services.alerting.lane import Cursor, Entry, Lane
+from services.alerting.match import NoMatch
 from services.alerting.message import Message
 from services.alerting.runs import HandlerOf
+from services.alerting.topics import INHIBITED
 from services.bus.errors import BusError
 
 _log = logs.get("alerting")
 
-Cursor = tuple[int, int]
-"""A place in ALERTS: sequence of a message, number of an event in it."""
-
-Fetch = Callable[[int], Awaitable[Message | None]]
-"""Reads a message of the log again; None where the log has it no more."""
-
 _FIRST_PAUSE, _LAST_PAUSE = 0.1, 10.0
 _BUS_PAUSE = 0.5
+_FULL = 5_000  # messages that wait in a lane that collects until it does so before its time
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,43 +46,12 @@ class Limits:
 
 
 @dataclass(slots=True)
-class Entry:
-    """What waits of one message: events from number `next` to `end`; previous: levels from number `first` on."""
-
-    seq: int
-    first: int
-    end: int
-    previous: bytes
-    time_ns: int
-    next: int
-    message: Message | None = None
-    saved: bool = False
-
-
-@dataclass(slots=True)
 class Counts:
     """handled: events that a sink took, by kind; retried: attempts after the first; given_up: events not taken."""
 
     handled: dict[str, int] = field(default_factory=dict)
     retried: int = 0
     given_up: int = 0
-
-
-class Lane:
-    """One handler of one topic, and what waits for it."""
-
-    def __init__(self, of: HandlerOf) -> None:
-        """ValueError where the kind is unknown or does not take the options."""
-        self.of = of
-        self.handler, self.options = handlers.from_json(of.kind, of.options)
-        self.entries: deque[Entry] = deque()
-        self.task: asyncio.Task[None] | None = None
-        self.pausing = False
-
-    @property
-    def next(self) -> Cursor | None:
-        """The event that is handled now or next, None where nothing waits."""
-        return (self.entries[0].seq, self.entries[0].next) if self.entries else None
 
 
 class Ledger(Protocol):
@@ -98,14 +67,31 @@ class Ledger(Protocol):
         """An entry waits no more."""
 
 
+class AlertLog(Protocol):
+    """ALERTS."""
+
+    async def fetch(self, seq: int) -> Message | None:
+        """Read a message again; None where the log has it no more. Raises BusError."""
+
+    async def current(self) -> None:
+        """Wait until everything is folded that was there when alerting began."""
+
+    async def folded(self, seq: int) -> None:
+        """Wait until a message is folded."""
+
+
 class Dispatcher:
     """All lanes."""
 
-    def __init__(self, around: Around, fetch: Fetch, ledger: Ledger, limits: Limits) -> None:
-        self._around, self._fetch, self._ledger, self._limits = around, fetch, ledger, limits
+    def __init__(
+        self, around: Around, log: AlertLog, ledger: Ledger, limits: Limits, forwarder: Callable[[str], Forwarder]
+    ) -> None:
+        """forwarder(key): what puts events into topics for a handler."""
+        self._around, self._log, self._ledger, self._limits = around, log, ledger, limits
+        self._forwarder = forwarder
         self._kept_bytes = 0
         self._began = time.time_ns()
-        self._stopping = False
+        self.stopping = False
         self.lanes: dict[str, Lane] = {}
         self.counts = Counts()
 
@@ -134,12 +120,14 @@ class Dispatcher:
         self._ledger.added(of.key, entry)
         if len(lane.entries) > self._limits.entries:
             self._overflow(lane)
-        if lane.task is None and not self._stopping:
+        if len(lane.entries) >= _FULL:
+            lane.full.set()
+        if lane.task is None and not self.stopping:
             lane.task = asyncio.create_task(self._run(lane))
 
     async def stop(self, timeout: float) -> None:
         """Take up no more events; those being sent may end within so many seconds."""
-        self._stopping = True
+        self.stopping = True
         tasks = [lane.task for lane in self.lanes.values() if lane.task is not None]
         for lane in self.lanes.values():
             if lane.task is not None and lane.pausing:
@@ -156,45 +144,100 @@ class Dispatcher:
         while tasks := [lane.task for lane in self.lanes.values() if lane.task is not None]:
             await asyncio.wait(tasks)
 
-    async def _run(self, lane: Lane) -> None:
+    def covered(self, key: str, last: Cursor) -> None:
+        """An event was folded that a handler has made of all up to this one."""
+        lane = self.lanes.get(key)
+        if lane is not None and collects(lane.handler):
+            self.advance(lane, (last[0], last[1] + 1))
+
+    def advance(self, lane: Lane, cursor: Cursor) -> None:
+        """Every event of the lane before the cursor is done."""
+        while lane.entries and (lane.entries[0].seq, lane.entries[0].end) <= cursor:
+            self._remove(lane, lane.entries.popleft())
+        if lane.entries and lane.entries[0].seq == cursor[0]:
+            lane.entries[0].next = max(lane.entries[0].next, cursor[1])
+        self._ledger.done(lane.of.key, cursor)
+
+    async def message(self, entry: Entry) -> Message | None:
+        """An entry's message; None where it was not kept, and the log has it no more."""
+        if entry.message is not None:
+            return entry.message
+        while True:
+            try:
+                return await self._log.fetch(entry.seq)
+            except BusError as error:
+                _log.warn("an alert event cannot be read again yet", seq=entry.seq, err=error)
+                await asyncio.sleep(_BUS_PAUSE)
+
+    def wanted(self, lane: Lane, entry: Entry, number: int, message: Message) -> Event | None:
+        """An event of an entry, None where it is none or is not for the handler."""
+        if entry.previous[number - entry.first] == INHIBITED:
+            return None
         try:
-            while lane.entries and not self._stopping:
-                entry = lane.entries[0]
-                message = entry.message or await self._again(entry.seq)
-                if message is None:
-                    self._give_up(lane, entry, entry.end - entry.next, "the log has them no more")
-                    entry.next = entry.end
-                    self._ledger.done(lane.of.key, (entry.seq, entry.next))
-                while entry.next < entry.end and not self._stopping:
-                    assert message is not None
-                    await self._deliver(lane, entry, message)
-                    entry.next += 1
-                    self._ledger.done(lane.of.key, (entry.seq, entry.next))
-                    # lets the ledger write it down before the next one is sent
-                    await asyncio.sleep(0)
-                if entry.next >= entry.end:
-                    self._remove(lane, lane.entries.popleft())
+            previous, lasted = entry.previous[number - entry.first], entry.durations.get(number)
+            event = message.event(number, previous, entry.seq, lasted)
+            return event if lane.match is None or lane.match(event, entry.time_ns) else None
+        except NoMatch as reason:
+            what = _log.limited(lane.of.key)
+            what.warn("an alert's match cannot be evaluated", topic=lane.of.topic, match=lane.of.match, err=reason)
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            self.give_up(lane, entry.seq, 1, f"no event: {error!r}")
+        return None
+
+    def give_up(self, lane: Lane, seq: int, count: int, reason: str, id: str = "") -> None:
+        """Note that some events of a message are not handled."""
+        self.counts.given_up += count
+        keys = {"topic": lane.of.topic, "kind": lane.of.kind, "seq": seq, "events": count}
+        _log.error("alert events given up on", **keys, **({"id": id} if id else {}), err=reason)
+
+    def handled(self, lane: Lane, count: int) -> None:
+        """Note that some events are."""
+        self.counts.handled[lane.of.kind] = self.counts.handled.get(lane.of.kind, 0) + count
+
+    async def _run(self, lane: Lane) -> None:
+        forward = self._forwarder(lane.of.key)
+        try:
+            handler = lane.handler
+            if collects(handler):
+                await collect(lane, handler, forward, self, self._log)
+            else:
+                await self._one_by_one(lane, cast(Handler, handler), replace(self._around, forward=forward))
         finally:
             lane.task = None
             if not lane.entries:
                 self.lanes.pop(lane.of.key, None)
 
-    async def _deliver(self, lane: Lane, entry: Entry, message: Message) -> None:
+    async def _one_by_one(self, lane: Lane, handler: Handler, around: Around) -> None:
+        while lane.entries and not self.stopping:
+            entry = lane.entries[0]
+            message = await self.message(entry)
+            if message is None:
+                self.give_up(lane, entry.seq, entry.end - entry.next, "the log has them no more")
+                entry.next = entry.end
+                self._ledger.done(lane.of.key, (entry.seq, entry.next))
+            while entry.next < entry.end and not self.stopping:
+                assert message is not None
+                event = self.wanted(lane, entry, entry.next, message)
+                if event is not None:
+                    await self._deliver(lane, entry, event, handler, around)
+                entry.next += 1
+                self._ledger.done(lane.of.key, (entry.seq, entry.next))
+                # lets the ledger write it down before the next one is sent
+                await asyncio.sleep(0)
+            if entry.next >= entry.end:
+                self._remove(lane, lane.entries.popleft())
+
+    async def _deliver(self, lane: Lane, entry: Entry, event: Event, handler: Handler, around: Around) -> None:
         """Have one event handled: again and again while the sink does not answer and it is not too old."""
-        try:
-            event = message.event(entry.next, entry.previous[entry.next - entry.first])
-        except (ValueError, TypeError, LookupError, AttributeError) as error:
-            self._give_up(lane, entry, 1, f"no event: {error!r}")
-            return
         pause = _FIRST_PAUSE
         until = max(entry.time_ns, self._began) / 1e9 + self._limits.retry_for
         while True:
-            problem = await self._attempt(lane.handler, lane.options, event)
+            problem = await _attempt(handler, lane.options, event, around)
             if problem is None:
-                self.counts.handled[lane.of.kind] = self.counts.handled.get(lane.of.kind, 0) + 1
+                self.handled(lane, 1)
                 return
             if isinstance(problem, Refused) or time.time() + pause > until:
-                self._give_up(lane, entry, 1, str(problem), event.id)
+                self.give_up(lane, entry.seq, 1, str(problem), event.id)
                 return
             _log.warn("an alert is sent again later", topic=lane.of.topic, kind=lane.of.kind, id=event.id, err=problem)
             lane.pausing = True
@@ -203,43 +246,30 @@ class Dispatcher:
             self.counts.retried += 1
             pause = min(2 * pause, _LAST_PAUSE)
 
-    async def _attempt(self, handler: Handler, options: Any, event: Event) -> Unsent | Refused | None:
-        seconds = handler.timeout(options)
-        try:
-            async with asyncio.timeout(seconds):
-                await handler.handle(event, options, self._around)
-        except (Unsent, Refused) as problem:
-            return problem
-        except TimeoutError:
-            return Unsent(f"no answer within {seconds:g} s")
-        except Exception as error:
-            # a user's endpoint or data may fail in ways nobody thought of; the lane goes on
-            return Refused(f"{type(error).__name__}: {error}")
-        return None
-
-    async def _again(self, seq: int) -> Message | None:
-        """A message that was not kept; None where the log has it no more."""
-        while True:
-            try:
-                return await self._fetch(seq)
-            except BusError as error:
-                _log.warn("an alert event cannot be read again yet", seq=seq, err=error)
-                await asyncio.sleep(_BUS_PAUSE)
-
     def _overflow(self, lane: Lane) -> None:
         """Give up on the oldest that is not being handled."""
         entry = lane.entries[1]
         del lane.entries[1]
-        self._give_up(lane, entry, entry.end - entry.next, "too many wait for this handler")
+        self.give_up(lane, entry.seq, entry.end - entry.next, "too many wait for this handler")
         entry.next = entry.end
         self._remove(lane, entry)
-
-    def _give_up(self, lane: Lane, entry: Entry, count: int, reason: str, id: str = "") -> None:
-        self.counts.given_up += count
-        keys = {"topic": lane.of.topic, "kind": lane.of.kind, "seq": entry.seq, "events": count}
-        _log.error("alert events given up on", **keys, **({"id": id} if id else {}), err=reason)
 
     def _remove(self, lane: Lane, entry: Entry) -> None:
         self._ledger.removed(lane.of.key, entry)
         if entry.message is not None:
             self._kept_bytes -= len(entry.message.raw)
+
+
+async def _attempt(handler: Handler, options: Any, event: Event, around: Around) -> Unsent | Refused | None:
+    seconds = handler.timeout(options)
+    try:
+        async with asyncio.timeout(seconds):
+            await handler.handle(event, options, around)
+    except (Unsent, Refused) as problem:
+        return problem
+    except TimeoutError:
+        return Unsent(f"no answer within {seconds:g} s")
+    except Exception as error:
+        # a user's endpoint or data may fail in ways nobody thought of; the lane goes on
+        return Refused(f"{type(error).__name__}: {error}")
+    return None

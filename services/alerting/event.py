@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any
@@ -73,7 +73,9 @@ class Event:
     """One alert event. Times and durations in ns, levels 0 (OK) to 3 (CRITICAL).
 
     given_details: None where the script gives no details of its own. fields: of the point that caused it (a batch's:
-    of its worst point). row: a batch's result series as JSON, None for a point.
+    of its worst point). rows: the result series of a batch (one) or of collected events (any number) as JSON, None for
+    a point. place: where it stands in ALERTS: sequence of its message, number in it. path: the topics that it came
+    through before its own.
     """
 
     topic: str
@@ -90,8 +92,10 @@ class Event:
     group: str
     tags: Mapping[str, str]
     fields: Mapping[str, Any]
-    row: Mapping[str, Any] | None
+    rows: Sequence[Mapping[str, Any]] | None
     server: tuple[str, str, str]
+    place: tuple[int, int] = (0, 0)
+    path: tuple[str, ...] = ()
 
     @cached_property
     def details(self) -> str:
@@ -115,7 +119,7 @@ class Event:
             Time(self.time),
             Duration(self.duration),
             EventLevel(self.level),
-            Result([_row(self)], None),
+            Result(_rows(self), None),
             EventLevel(self.previous),
             self.recoverable,
         )
@@ -145,17 +149,20 @@ def _default_details(event: Event) -> str:
     return _DEFAULT_DETAILS.execute(info)
 
 
-def _row(event: Event) -> Row:
-    if event.row is not None:
-        row = event.row
-        columns: list[str] = row.get("columns", [])
-        at = columns.index("time") if "time" in columns else -1
-        values = [[_time(v) if i == at else v for i, v in enumerate(cells)] for cells in row.get("values", [])]
-        return Row(row["name"], row.get("tags", {}), columns, values)
+def _rows(event: Event) -> list[Row]:
+    if event.rows is not None:
+        return [_row(row) for row in event.rows]
     names = sorted(event.fields)
     # the time of a point's event is the point's
     values = [[Time(event.time), *(event.fields[name] for name in names)]]
-    return Row(event.name, dict(event.tags), ["time", *names], values)
+    return [Row(event.name, dict(event.tags), ["time", *names], values)]
+
+
+def _row(row: Mapping[str, Any]) -> Row:
+    columns: list[str] = row.get("columns", [])
+    at = columns.index("time") if "time" in columns else -1
+    values = [[_time(v) if i == at else v for i, v in enumerate(cells)] for cells in row.get("values", [])]
+    return Row(row["name"], row.get("tags", {}), columns, values)
 
 
 def _time(value: Any) -> Any:

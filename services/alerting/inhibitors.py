@@ -23,7 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.alerting.message import Message
-from services.alerting.topics import Life, Seen, first_new
+from services.alerting.seen import Seen
+from services.alerting.topics import Life
 from services.engine.alerts.inhibition import Told
 from services.store import codec
 
@@ -94,12 +95,12 @@ class Inhibitors:
         # scope and category -> names of the tags that must be equal -> their values -> inhibitors
         self._index: dict[tuple[str, str], dict[Names, dict[Names, list[Inhibitor]]]] = {}
 
-    def take(self, told: Told) -> bool:
-        """Take in what a node tells, but for what it has told before; whether it inhibits anything now."""
+    def take(self, told: Told) -> None:
+        """Take in what a node tells, but for what it has told before."""
         what, of = told.inhibition, told.inhibition.identities
         owner = (told.owner, what.node)
         node = self._node(owner)
-        first = first_new(told.started, of.seq, of.row, of.ordinal, node.seen)
+        first = node.seen.first_new(told.started, of.seq, of.row, of.ordinal)
         for i in range(first, len(what.keys)):
             inhibitor = node.inhibitors.get(what.keys[i])
             if inhibitor is None:
@@ -107,7 +108,6 @@ class Inhibitors:
                 self._enter(told.owner, inhibitor)
             place = (int(of.moment[i]), int(of.seq[i]), int(of.row[i]))
             inhibitor.change(place, what.on[i], told.started)
-        return any(inhibitor.on for inhibitor in node.inhibitors.values())
 
     def inhibited(self, message: Message) -> NDArray[np.bool_] | None:
         """Which alerts of a message are inhibited, bool[n]; None: none of them."""
@@ -122,7 +122,7 @@ class Inhibitors:
         node = self._node((message.owner, message.node))
         if node.began < life.began:
             node.began, node.inhibited = life.began, [0, 0, 0, 0]
-        first = first_new(message.started, message.seq, message.row, message.ordinal, node.counted)
+        first = node.counted.first_new(message.started, message.seq, message.row, message.ordinal)
         for i in range(first, len(message)):
             if inhibited[i]:
                 node.inhibited[int(message.level[i])] += 1
@@ -133,8 +133,8 @@ class Inhibitors:
         return {name: list(node.inhibited) for name, node in of if node.began == began and any(node.inhibited)}
 
     def owners(self) -> set[str]:
-        """Whose alerts inhibit something as things stand."""
-        return {owner for (owner, _), node in self.nodes.items() if any(i.on for i in node.inhibitors.values())}
+        """All of whom something is kept."""
+        return {owner for owner, _ in self.nodes}
 
     def first(self, owner: str) -> int | None:
         """`started` of the first run of an owner that has begun what still inhibits; None where nothing does."""
@@ -204,7 +204,8 @@ class Inhibitors:
         self, by_names: Mapping[Names, Mapping[Names, list[Inhibitor]]], tags: Mapping[str, str], place: Place
     ) -> bool:
         for names, by_values in by_names.items():
-            found = by_values.get(tuple(tags.get(name, "") for name in names), ())
+            values = tuple(tags.get(name, "") for name in names)
+            found = by_values.get(values, ()) if set(map(type, values)) <= {str} else ()
             if any(inhibitor.at(place) for inhibitor in found):
                 return True
         return False

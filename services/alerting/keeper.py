@@ -16,9 +16,12 @@ from typing import Any
 import orjson
 
 from services import log as logs
-from services.alerting.dispatch import Cursor, Dispatcher, Entry
+from services.alerting.dispatch import Dispatcher
+from services.alerting.inhibitors import Inhibitors, Owner
+from services.alerting.lane import Cursor, Entry
 from services.alerting.records import Key, Source, records
-from services.alerting.topics import Seen, Topic, Topics
+from services.alerting.seen import Seen
+from services.alerting.topics import Topic, Topics
 from services.bus.errors import BusError
 from services.bus.kv import Bucket
 from services.store import codec
@@ -28,7 +31,7 @@ from services.store.store import Store
 _log = logs.get("alerting")
 
 _LOG = "ALERTS"
-_TOPICS, _STATES, _WAITING, _DONE = "topics", "states", "waiting", "done"
+_TOPICS, _STATES, _WAITING, _DONE, _INHIBITORS = "topics", "states", "waiting", "done", "inhibitors"
 _PROGRESS = "progress"
 
 _SAVE_SECONDS = 0.5
@@ -49,14 +52,16 @@ class _Changes:
     waiting: list[tuple[str, Entry]] = field(default_factory=list)
     gone: list[tuple[str, int]] = field(default_factory=list)
     caught_up: list[str] = field(default_factory=list)
+    inhibitors: list[tuple[Owner, bytes | None]] = field(default_factory=list)
 
 
 class Keeper:
     """Loads and saves. It is the dispatcher's ledger."""
 
-    def __init__(self, store: Store, bucket: Bucket, topics: Topics) -> None:
-        self._store, self._bucket, self._topics = store, bucket, topics
+    def __init__(self, store: Store, bucket: Bucket, topics: Topics, inhibitors: Inhibitors) -> None:
+        self._store, self._bucket, self._topics, self._inhibitors = store, bucket, topics, inhibitors
         self.position = 0
+        self.anew = True  # the fold begins with nothing
         self._log_id = ""
         self._saved_position = 0
         self._told: bytes = b""
@@ -80,13 +85,14 @@ class Keeper:
         if of != log_id or position > last_seq:
             if position:
                 _log.warn("saved topics belong to another log, they are rebuilt", file=self._store.path)
-            self._forget(_TOPICS, _STATES, _WAITING, _DONE)
+            self._forget(_TOPICS, _STATES, _WAITING, _DONE, _INHIBITORS)
         try:
             return self._load()
         except (ValueError, TypeError, KeyError) as error:
             _log.warn("saved topics are not whole, they are rebuilt from the log", file=self._store.path, err=error)
             self._topics.by_name.clear()
-            self._forget(_TOPICS, _STATES, _WAITING)
+            self._inhibitors.load(())
+            self._forget(_TOPICS, _STATES, _WAITING, _INHIBITORS)
             self.position = self._saved_position = 0
             return []
 
@@ -183,26 +189,26 @@ class Keeper:
         with self._store.read() as tx:
             position, _ = tx.position_of(_LOG)
             topics, states = tx.items(_TOPICS), tx.items(_STATES)
-            waiting, done = tx.items(_WAITING), tx.items(_DONE)
+            waiting, done, inhibitors = tx.items(_WAITING), tx.items(_DONE), tx.items(_INHIBITORS)
+        self._inhibitors.load((_owner(raw), packed) for raw, packed in inhibitors)
         self._done = {raw.decode(): tuple(codec.unpack(cursor)) for raw, cursor in done}
         for raw, meta in topics:
             name = raw.decode("utf-8", "surrogatepass")
-            topic = self._topics.by_name[name] = Topic(name)
-            topic.task, topic.node, topic.started, topic.collected, topic.deleted, seen = codec.unpack(meta)
-            topic.seen = {of: Seen(*values) for of, values in seen.items()}
+            self._topics.by_name[name] = _topic(name, codec.unpack(meta))
         for raw, packed in states:
             name, id = _split(raw)
             self._topics.by_name[name].put(id, *codec.unpack(packed))
         self.position = self._saved_position = position
+        self.anew = not position
         entries = [(*_waiting_key(raw), codec.unpack(packed)) for raw, packed in waiting]
         return self._still_waiting(entries)
 
     def _still_waiting(self, entries: list[tuple[str, int, list[Any]]]) -> list[tuple[str, Entry]]:
         out = []
-        for key, seq, (first, end, previous, time_ns) in sorted(entries, key=lambda e: e[1]):
+        for key, seq, (first, end, previous, time_ns, durations) in sorted(entries, key=lambda e: e[1]):
             start = self.rest(key, seq, first, end)
             if start < end:
-                out.append((key, Entry(seq, first, end, previous, time_ns, start, saved=True)))
+                out.append((key, Entry(seq, first, end, previous, time_ns, start, durations, saved=True)))
             else:
                 self._gone.append((key, seq))
         return out
@@ -235,12 +241,12 @@ class Keeper:
             if topic.cleared:
                 topic.cleared = False
                 changes.dropped.append(topic.name)
-            seen = {of: [s.point, s.started, s.tick] for of, s in topic.seen.items()}
-            meta = [topic.task, topic.node, topic.started, topic.collected, topic.deleted, seen]
-            changes.topics.append((topic.name, codec.pack(meta)))
+            changes.topics.append((topic.name, codec.pack(_meta(topic))))
             changes.states += [(topic, slot, topic.key(slot), topic.sources[slot]) for slot in topic.changed]
             topic.changed.clear()
         self._touched.clear()
+        changes.inhibitors = [(owner, self._inhibitors.pack(owner)) for owner in self._inhibitors.changed]
+        self._inhibitors.changed.clear()
         for key, entry in self._fresh:
             if entry.next < entry.end:
                 entry.saved = True
@@ -275,8 +281,13 @@ class Keeper:
             for (_, _, key, _), text in zip(changes.states, texts, strict=True):
                 tx.put(_STATES, _prefix(key[0]) + key[1].encode("utf-8", "surrogatepass"), codec.pack([*key[2:], text]))
             for lane, entry in changes.waiting:
-                packed = codec.pack([entry.first, entry.end, entry.previous, entry.time_ns])
-                tx.put(_WAITING, f"{entry.seq}/{lane}", packed)
+                packed = [entry.first, entry.end, entry.previous, entry.time_ns, dict(entry.durations)]
+                tx.put(_WAITING, f"{entry.seq}/{lane}", codec.pack(packed))
+            for owner, record in changes.inhibitors:
+                if record is None:
+                    tx.delete(_INHIBITORS, _owner_key(owner))
+                else:
+                    tx.put(_INHIBITORS, _owner_key(owner), record)
             for lane, seq in changes.gone:
                 tx.delete(_WAITING, f"{seq}/{lane}")
             tx.set_position(changes.position, _LOG, self._log_id)
@@ -304,8 +315,24 @@ class Keeper:
                 topic.changed.add(slot)
         found = ((name, self._topics.get(name)) for name, _ in changes.topics)
         self._touched |= {name: topic for name, topic in found if topic is not None}
+        self._inhibitors.changed.update(owner for owner, _ in changes.inhibitors)
         self._fresh = changes.waiting + self._fresh
         self._gone = changes.gone + self._gone
+
+
+def _meta(topic: Topic) -> list[Any]:
+    """What is kept of a topic besides its states."""
+    seen = {of: [s.point, s.started, s.tick] for of, s in topic.seen.items()}
+    flags = [topic.task, topic.node, topic.started, topic.collected, topic.deleted, topic.applied]
+    return [*flags, seen, dict(topic.carried)]
+
+
+def _topic(name: str, meta: list[Any]) -> Topic:
+    topic = Topic(name)
+    *flags, seen, topic.carried = meta
+    topic.task, topic.node, topic.started, topic.collected, topic.deleted, topic.applied = flags
+    topic.seen = {of: Seen(*values) for of, values in seen.items()}
+    return topic
 
 
 def _prefix(topic: str) -> bytes:
@@ -317,6 +344,15 @@ def _split(raw: bytes) -> tuple[str, str]:
     """Topic and id of a state's key."""
     size, _, rest = raw.partition(b":")
     return rest[: int(size)].decode("utf-8", "surrogatepass"), rest[int(size) :].decode("utf-8", "surrogatepass")
+
+
+def _owner_key(owner: Owner) -> bytes:
+    return b"\0".join(name.encode("utf-8", "surrogatepass") for name in owner)
+
+
+def _owner(raw: bytes) -> Owner:
+    owner, _, node = raw.partition(b"\0")
+    return owner.decode("utf-8", "surrogatepass"), node.decode("utf-8", "surrogatepass")
 
 
 def _waiting_key(raw: bytes) -> tuple[str, int]:

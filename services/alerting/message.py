@@ -1,7 +1,16 @@
-"""A message of ALERTS: the events of one alert node in one step, for one topic. See services.engine.alerts.codec."""
+"""A message of ALERTS: the events of one alert node in one step, for one topic. See services.engine.alerts.codec.
+
+What a handler puts there itself (publish, aggregate) is one event with `via` beside the rest, an object with
+    handler    the key of the handler (services.alerting.runs.HandlerOf)
+    first      place in ALERTS of the first event that it was made of; that of the last stands in seq and row
+    previous   the level that the id had where it comes from, which counts where its topic has none of its own
+    path       the topics that it came through
+    collected  whether it was made of all events from `first` on that were for the handler
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,19 +28,34 @@ DELETION = b'{"deleted":true}'
 """What stands in ALERTS where a topic is to be forgotten: its place there says which of its events are."""
 
 
+@dataclass(frozen=True, slots=True)
+class Via:
+    """How an event came to its topic by a handler of another; see above."""
+
+    handler: str
+    first: tuple[int, int]
+    previous: int
+    path: tuple[str, ...]
+    collected: bool
+
+
 class Message:
     """What the fold needs of it is at hand; an event is made of the rest only when it is asked for.
 
-    owner: whose it is: the task's id, or `<replay id>:<task id>` of one that runs in a replay.
-    ids: distinct ids; id: int64[n] into them. level, time, duration, seq, row, ordinal: int64[n], as in Alerts.
+    owner: whose it is: the task's id, or `<replay id>:<task id>` of one that runs in a replay, or a handler's key.
+    ids: distinct ids; id: int64[n] into them. level, time, duration, seq, row, ordinal: int64[n], as in Alerts, and so
+    are category and, in one, moment. fresh: the numbers of events that the first point of its group raised.
     """
 
     __slots__ = (
         "_body",
+        "category",
         "duration",
+        "fresh",
         "id",
         "ids",
         "level",
+        "moment",
         "node",
         "ordinal",
         "owner",
@@ -42,6 +66,7 @@ class Message:
         "task",
         "time",
         "topic",
+        "via",
     )
 
     def __init__(self, raw: bytes, topic: str) -> None:
@@ -51,7 +76,8 @@ class Message:
             self.raw = raw
             self.task: str = body["task"]
             replay: str = body.get("replay", "")
-            self.owner = f"{replay}:{self.task}" if replay else self.task
+            self.via = _via(body.get("via"))
+            self.owner = self.via.handler if self.via else f"{replay}:{self.task}" if replay else self.task
             self.node: str = body["node"]
             self.topic: str = body["topic"]
             self.started: int = body["started"]
@@ -64,6 +90,9 @@ class Message:
             self.seq = _ints(body["seq"], n)
             self.row = _ints(body["row"], n)
             self.ordinal = _ints(body["ordinal"], n)
+            self.category: str = body.get("category", "")
+            self.moment = _ints(body["moment"], n) if "moment" in body else None
+            self.fresh = frozenset(_ints(body.get("fresh", ()), len(body.get("fresh", ())), n).tolist())
             _check(body, n, topic)
         except (KeyError, TypeError, ArithmeticError, AttributeError) as error:
             raise ValueError(f"not an alert message: {error!r}") from error
@@ -71,8 +100,16 @@ class Message:
     def __len__(self) -> int:
         return len(self.id)
 
-    def event(self, i: int, previous: int) -> Event:
-        """Event number i; `previous` is the level that its id had before."""
+    def tags(self, i: int) -> dict[str, str]:
+        """The tags of event number i. Whoever published it may have put values of any kind there."""
+        tags: dict[str, str] = self._body["series"][self._body["of"][i]]["tags"]
+        return tags
+
+    def event(self, i: int, previous: int, seq: int = 0, duration: int | None = None) -> Event:
+        """Event number i; `previous` is the level that its id had before, `seq` the message's sequence in ALERTS.
+
+        duration: ns, where it is another than the message says (see Topic).
+        """
         body = self._body
         series, details, data = body["series"][body["of"][i]], body["details"], body["data"]
         return Event(
@@ -84,14 +121,16 @@ class Message:
             level=body["level"][i],
             previous=previous,
             time=body["time"][i],
-            duration=body["duration"][i],
+            duration=body["duration"][i] if duration is None else duration,
             recoverable=body["recoverable"],
             name=series["name"],
             group=series["group"],
             tags=series["tags"],
             fields=self._fields(i),
-            row=None if data is None else data[i],
+            rows=None if data is None else _rows(data[i]),
             server=tuple(body["server"]),
+            place=(seq, i),
+            path=self.via.path if self.via else (),
         )
 
     def _fields(self, i: int) -> dict[str, Any]:
@@ -103,10 +142,26 @@ class Message:
         return found
 
 
+def _rows(data: Any) -> list[Any]:
+    return data if isinstance(data, list) else [data]
+
+
 def _value(kind: str, value: Any) -> Any:
     if kind == Kind.FLOAT.value:
         return float(value)
     return Time(value) if kind == Kind.TIME.value else value
+
+
+def _via(body: Any) -> Via | None:
+    if body is None:
+        return None
+    first, number = _ints(body["first"], 2).tolist()
+    handler, path, previous, collected = body["handler"], tuple(body["path"]), body["previous"], body["collected"]
+    if set(map(type, (handler, *path))) != {str} or type(previous) is not int or type(collected) is not bool:
+        raise TypeError("via")
+    if not 0 <= previous < len(LEVELS):
+        raise ValueError(f"not an alert message: a level {previous}")
+    return Via(handler, (first, number), previous, path, collected)
 
 
 def _ints(values: Any, n: int, below: int | None = None) -> IntArray:
@@ -124,6 +179,7 @@ def _check(body: dict[str, Any], n: int, topic: str) -> None:
     texts = [
         body["task"],
         body.get("replay", ""),
+        body.get("category", ""),
         body["node"],
         body["topic"],
         *body["ids"],
@@ -135,6 +191,8 @@ def _check(body: dict[str, Any], n: int, topic: str) -> None:
         raise TypeError("texts expected")
     if not {type(one["tags"]) for one in series} <= {dict}:
         raise TypeError("tags expected")
+    if body.get("via") is not None and n != 1:
+        raise ValueError("not an alert message: one event expected of a handler")
     if body["topic"] != topic:
         raise ValueError(f"not an alert message: it is for the topic {body['topic']!r} and came to {topic!r}")
     if type(body["started"]) is not int or type(body["recoverable"]) is not bool:

@@ -21,7 +21,7 @@ Source = tuple[bytes, int]
 def texts(key: Key, source: Source | bytes) -> tuple[str, str]:
     """Message and details of a state, from a message or from a record of it."""
     if isinstance(source, tuple):
-        event = Message(source[0], key[0]).event(source[1], 0)
+        event = Message(source[0], key[0]).event(source[1], 0, duration=key[4])
         return event.message, event.details
     message, details, rest = codec.unpack(source)
     return message, _event(key, message, rest).details if details is None else details

@@ -1,4 +1,5 @@
-"""What runs of tasks there were: a fold over EVENTS. They say which handlers an alert node has, and when topics live.
+"""What runs of tasks there were: a part of the fold over EVENTS (see known.py). They say which handlers an alert node
+has, and when topics live.
 
 The bucket `tasks` of the state, by owner, holds records of plain data. The owner is the task's id, or
 `<replay id>:<task id>` of one that runs in a replay: it counts as deleted when the replay ends.
@@ -13,7 +14,6 @@ The bucket `ended` holds, under "", the owners of the replays that have ended an
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -21,23 +21,18 @@ from typing import Any
 from marshmallow import ValidationError
 
 from schemas.events import run as run_events
-from services.alerting.topics import Life, own_topic
-from services.bus.connection import Bus
-from services.bus.events import Event, decode
-from services.bus.streams import EVENTS
-from services.store.projection import Change, Projection, State
-from services.store.store import Store
+from services.alerting.topics import Life, own_topic, owner_of
+from services.bus.events import Event
+from services.store.projection import State
 
-SUBJECTS = (
-    "tickbus.event.run.>",
-    "tickbus.event.task.*.deleted",
-    "tickbus.event.replay.*.started",
-    "tickbus.event.replay.*.finished",
-    "tickbus.event.replay.*.failed",
-    "tickbus.event.replay.*.deleted",
-)
+TASKS = "tasks"
 
-_TASKS = "tasks"
+_FOLDED = {
+    ("task", "deleted"),
+    *(("replay", what) for what in ("started", "finished", "failed", "deleted")),
+    *(("run", what) for what in run_events.SCHEMAS),
+}
+
 _ENDED = "ended"
 _KEPT_REPLAYS = 256  # that have ended, for events that are not handled yet
 _KEPT = 16  # runs of a task whose handlers are still known, for events that are not handled yet
@@ -49,52 +44,25 @@ _NONE: Record = {"deleted": 0, "open": False, "runs": []}
 
 @dataclass(frozen=True, slots=True)
 class HandlerOf:
-    """A handler that a run's alert node has. key: tells it from all others, and is the same after a restart."""
+    """A handler that a run's alert node has, or a topic. key: tells it from all others, after a restart too.
+
+    match: what events must fulfil, "" for nothing. began: when a topic was given it, ns.
+    """
 
     key: str
     topic: str
     kind: str
     options: Any
+    match: str = ""
+    began: int = 0
 
 
 class Runs:
-    """The fold, kept in a store, and what is asked of it."""
+    """What is asked of the fold."""
 
-    def __init__(self, store: Store) -> None:
-        self._projection: Projection[Event] = Projection(store, fold, EVENTS)
-
-    @property
-    def position(self) -> int:
-        """Sequence of the last event folded."""
-        return self._projection.position
-
-    async def start(self, bus: Bus) -> None:
-        """Follow the log; returns once its present end is reached."""
-        self._bus = bus
-        await self._projection.start(bus, SUBJECTS, decode)
-
-    async def stop(self) -> None:
-        """Follow no more, and save."""
-        await self._projection.stop()
-
-    async def reached(self, seq: int, timeout: float | None = None) -> None:
-        """Wait until the fold has come to this event, or to all before it that are in it. TimeoutError after seconds.
-
-        Raises BusError.
-        """
-        if self.position < seq:
-            ours = await asyncio.gather(*map(self._bus.last_subject_sequence, SUBJECTS))
-            await self._projection.reached(min(seq, max(ours)), timeout)
-
-    def on_change(self, listener: Callable[[str], None]) -> None:
-        """Call with the id of each task of which something has changed."""
-
-        def changed(changes: list[Change]) -> None:
-            for change in changes:
-                if change.bucket == _TASKS:
-                    listener(change.key)
-
-        self._projection.on_change(changed)
+    def __init__(self, state: Callable[[], State]) -> None:
+        """state(): the fold's, as it is now."""
+        self._state = state
 
     def life(self, task: str, started: int) -> Life:
         """What folding a message of this task, sent under `started`, has to know."""
@@ -120,16 +88,21 @@ class Runs:
                         return handler
         return None
 
+    def owns(self, topic: str) -> bool:
+        """Whether it is the own topic of an alert node, by the last run of its task, be that over or not."""
+        owner = owner_of(topic)
+        runs = self._record(owner)["runs"]
+        return bool(runs) and any(alert["topic"] == topic and _own(owner, alert) for alert in runs[-1]["alerts"])
+
+    def is_open(self, topic: str) -> bool:
+        """Whether it is the own topic of an alert node that runs."""
+        return self.open(owner_of(topic)) and self.owns(topic)
+
     def open_topics(self) -> Iterator[str]:
         """The own topics of all alert nodes that run."""
-        for task, record in self._projection.state.bucket(_TASKS).items():
+        for task, record in self._state().bucket(TASKS).items():
             if record["open"]:
                 yield from (alert["topic"] for alert in record["runs"][-1]["alerts"] if _own(task, alert))
-
-    def is_open(self, task: str, topic: str) -> bool:
-        """Whether the task runs and has an alert node with this topic as its own."""
-        record = self._record(task)
-        return record["open"] and any(a["topic"] == topic and _own(task, a) for a in record["runs"][-1]["alerts"])
 
     def open(self, task: str) -> bool:
         """Whether it runs."""
@@ -147,49 +120,48 @@ class Runs:
         return runs[-1]["first"] if runs else 0
 
     def _record(self, task: str) -> Record:
-        record: Record = self._projection.state.get(_TASKS, task) or _NONE
+        record: Record = self._state().get(TASKS, task) or _NONE
         return record
 
 
 def fold(state: State, event: Event) -> None:
-    """Take one event in. ValueError where it is none of these kinds, and nothing is changed."""
-    record: Record = state.get(_TASKS, event.id) or _NONE
+    """Take one event in, if it is of these kinds. ValueError where it is broken, and nothing is changed."""
+    if (event.kind, event.what) not in _FOLDED:
+        return
+    record: Record = state.get(TASKS, event.id) or _NONE
     if (event.kind, event.what) == ("task", "deleted"):
-        state.put(_TASKS, event.id, record | {"deleted": event.seq})
+        state.put(TASKS, event.id, record | {"deleted": event.seq})
         return
     if event.kind == "replay":
         _replayed(state, event)
         return
-    schema = run_events.SCHEMAS.get(event.what) if event.kind == "run" else None
-    if schema is None:
-        raise ValueError(f"no such event: {event.kind} {event.what}")
     try:
-        data = schema().load(event.data)
+        data = run_events.SCHEMAS[event.what]().load(event.data)
         new = _FOLDS[event.what](record, event.seq, data)
     except (ValidationError, KeyError, TypeError) as error:
         raise ValueError(f"{event.kind} {event.what} #{event.seq}: {error!r}") from error
     if new is not record:
-        state.put(_TASKS, event.id, new)
+        state.put(TASKS, event.id, new)
 
 
 def _replayed(state: State, event: Event) -> None:
     """What a recorder says of a replay: its topics are there while it runs, and are forgotten with its end."""
     owner = f"{event.id}:{event.data.get('task')}"
-    record: Record = state.get(_TASKS, owner) or _NONE
+    record: Record = state.get(TASKS, owner) or _NONE
     if event.what == "started":
         try:
             # begun anew by another recorder it is the same run still
             enabled = record["runs"][-1]["enabled"] if record["open"] else event.seq
             data = {"enabled": enabled, "alerts": event.data["alerts"]}
-            state.put(_TASKS, owner, _started(record, event.seq, data))
+            state.put(TASKS, owner, _started(record, event.seq, data))
         except (KeyError, TypeError) as error:
             raise ValueError(f"replay started #{event.seq}: {error!r}") from error
     elif record["open"]:
-        state.put(_TASKS, owner, record | {"open": False, "deleted": event.seq})
+        state.put(TASKS, owner, record | {"open": False, "deleted": event.seq})
         ended = [one for one in state.get(_ENDED, "") or () if one != owner] + [owner]
         for old in ended[:-_KEPT_REPLAYS]:
-            if not (state.get(_TASKS, old) or _NONE)["open"]:
-                state.delete(_TASKS, old)
+            if not (state.get(TASKS, old) or _NONE)["open"]:
+                state.delete(TASKS, old)
         state.put(_ENDED, "", ended[-_KEPT_REPLAYS:])
 
 

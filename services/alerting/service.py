@@ -4,33 +4,40 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from services import log as logs
-from services.alerting.dispatch import Dispatcher, Entry, Limits
+from services.alerting.dispatch import Dispatcher, Limits
+from services.alerting.forward import Forwarder
 from services.alerting.handler import Around
 from services.alerting.http import Http
+from services.alerting.inhibitors import Inhibitors
 from services.alerting.keeper import Keeper
+from services.alerting.known import Known
+from services.alerting.lane import Entry
 from services.alerting.message import DELETION, Message
-from services.alerting.runs import HandlerOf, Runs
-from services.alerting.topics import Topic, Topics
+from services.alerting.runs import HandlerOf
+from services.alerting.topics import Folded, Topic, Topics
 from services.bus.connection import Bus
 from services.bus.errors import BusError
 from services.bus.follow import Follower
 from services.bus.follow import Message as Stored
 from services.bus.streams import ALERTS, EVENTS
 from services.bus.subjects import ALERTS as SUBJECTS
-from services.bus.subjects import alert_subject, parse_alert_subject
+from services.bus.subjects import alert_subject, inhibition_subject, parse_alert_subject, parse_inhibition_subject
+from services.engine.alerts.inhibition import Released, decode, encode_released
+from services.engine.alerts.mark import mark_of, put_mark
 from services.store.errors import StoreError
 from services.store.store import Store
 
 _log = logs.get("alerting")
 
-_SCHEMA, _VERSION = "alerting", 1
+_SCHEMA, _VERSION = "alerting", 2
 _BUCKET = "tickbus-alerting"
 _STEP_SECONDS = 0.005  # how long the fold goes on before others have their turn
 _STOP_SECONDS = 1.0  # for what is being sent when the service stops
@@ -50,9 +57,11 @@ class Alerting:
         self._around = Around(self._http, sections)
         self._limits = limits or Limits()
         self.topics = Topics()
+        self.inhibitors = Inhibitors()
         self.events = self.repeats = self.refused = self.lag = 0
         self._tasks: list[asyncio.Task[None]] = []
-        self._ending: set[asyncio.Task[None]] = set()
+        self._passing: set[asyncio.Task[None]] = set()
+        self._releasing: set[str] = set()
 
     async def __aenter__(self) -> Alerting:
         self._store = Store.open(self._path, _SCHEMA, _VERSION, durable=False)
@@ -69,7 +78,7 @@ class Alerting:
     ) -> None:
         await self._end()
         await self.dispatcher.stop(_STOP_SECONDS)
-        await self.runs.stop()
+        await self.known.stop()
         with contextlib.suppress(StoreError):
             await self._keeper.save(self.dispatcher)
         try:
@@ -81,15 +90,19 @@ class Alerting:
         _log.info("alerts handled", **self._figures())
 
     def visible(self, name: str) -> bool:
-        """Whether the topic is there for readers: a node's own while its task runs, others once they had events."""
+        """Whether the topic is there for readers: a node's own while its task runs, others once they had events.
+
+        Others are there, too, once they were given a handler.
+        """
         topic = self.topics.get(name)
-        if topic is None or topic.anonymous:
-            return name in set(self.runs.open_topics())
-        return not topic.deleted
+        if self._owned(name, topic):
+            return self.runs.is_open(name)
+        return topic is not None and not topic.deleted
 
     def names(self) -> list[str]:
         """The topics that are there for readers, in the order of their bytes."""
-        named = {name for name, topic in self.topics.by_name.items() if not topic.anonymous and not topic.deleted}
+        topics = self.topics.by_name.items()
+        named = {name for name, topic in topics if not topic.deleted and not self._owned(name, topic)}
         return sorted(named | set(self.runs.open_topics()), key=lambda name: name.encode("utf-8", "surrogatepass"))
 
     def alive(self, name: str) -> Topic | None:
@@ -105,6 +118,10 @@ class Alerting:
             return 0
         return topic.collected
 
+    def inhibited(self, task: str) -> dict[str, list[int]]:
+        """How many alerts of each node of a task were inhibited, by level, since the task was enabled."""
+        return self.inhibitors.counts(task, self.runs.began(task))
+
     def stats(self) -> dict[str, Any]:
         """Counts since the start. lag: messages of ALERTS not folded yet; waiting: events not handled yet."""
         lanes = self.dispatcher.lanes.values()
@@ -113,41 +130,67 @@ class Alerting:
 
     async def caught_up(self) -> None:
         """Wait until everything that is in ALERTS now is folded. Raises BusError."""
-        await self._reached(await self._bus.last_sequence(ALERTS))
+        await self.folded(await self._bus.last_sequence(ALERTS))
 
     async def delete(self, name: str) -> None:
         """Have a topic's events forgotten, in the log as here. Raises BusError."""
-        await self._reached((await self._bus.publish(alert_subject(name), DELETION)).seq)
+        try:
+            subject = alert_subject(name)
+        except ValueError:
+            return  # no topic can have a name so long
+        await self.folded((await self._bus.publish(subject, DELETION)).seq)
 
-    async def _reached(self, seq: int) -> None:
+    async def folded(self, seq: int) -> None:
+        """Wait until a message of ALERTS is folded."""
         while self._keeper.position < seq:
             self._folded.clear()
             await self._folded.wait()
 
+    async def current(self) -> None:
+        """Wait until everything is folded that was in ALERTS when the service began."""
+        await self._caught_up.wait()
+
+    async def fetch(self, seq: int) -> Message | None:
+        """A message of ALERTS, None where it is there no more. Raises BusError."""
+        stored = await self._bus.get_message(ALERTS, seq)
+        return None if stored is None else Message(stored.data, parse_alert_subject(stored.subject))
+
     async def _begin(self) -> None:
-        self._folded = asyncio.Event()
-        self.runs = Runs(self._store)
-        await self.runs.start(self._bus)
+        self._folded, self._caught_up = asyncio.Event(), asyncio.Event()
+        self.known = Known(self._store)
+        self.runs = self.known.runs
+        await self.known.start(self._bus)
         bucket = await self._bus.bucket(_BUCKET, replicas=self._replicas)
-        self._keeper = Keeper(self._store, bucket, self.topics)
-        self.dispatcher = Dispatcher(self._around, self._fetch, self._keeper, self._limits)
+        self._keeper = Keeper(self._store, bucket, self.topics, self.inhibitors)
+        forwarder = functools.partial(Forwarder, self._bus)
+        self.dispatcher = Dispatcher(self._around, self, self._keeper, self._limits, forwarder)
         state = await self._bus.stream_state(ALERTS)
         for key, entry in await self._keeper.load(state.created, state.last_seq):
             self._put_again(key, entry)
-        caught_up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        following = asyncio.create_task(self._follow(caught_up))
-        self._tasks.append(following)
-        await asyncio.wait([caught_up, following], return_when=asyncio.FIRST_COMPLETED)
-        if following.done():
-            following.result()
+        if self._keeper.anew:
+            self._apply_forgotten(state.first_seq)
+        await self._catch_up()
         for name in list(self.topics.by_name):
             self._sweep(name)
-        self.runs.on_change(self._run_changed)
+        self.known.on_change(self._run_changed, self._handlers_changed)
+        for topic in self.known.handlers.topics():
+            self._handlers_changed(topic)
+        for owner in self.inhibitors.owners():
+            self._end_inhibiting(owner)
         keeping = (self._keeper.keep_saving(self.dispatcher), self._keeper.keep_telling(self.dispatcher), self._watch())
         self._tasks += [asyncio.create_task(work) for work in keeping]
 
+    async def _catch_up(self) -> None:
+        """Begin to follow ALERTS, and come to its present end."""
+        following, waiting = asyncio.create_task(self._follow()), asyncio.create_task(self.current())
+        self._tasks.append(following)
+        await asyncio.wait([waiting, following], return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if following.done():
+            following.result()
+
     async def _end(self) -> None:
-        tasks, self._tasks = [*self._tasks, *self._ending], []
+        tasks, self._tasks = [*self._tasks, *self._passing], []
         for task in tasks:
             task.cancel()
         if tasks:
@@ -159,12 +202,12 @@ class Alerting:
         for task in done:
             task.result()
 
-    async def _follow(self, caught_up: asyncio.Future[None]) -> None:
+    async def _follow(self) -> None:
         async with self._bus.follow(ALERTS, [SUBJECTS], self._keeper.position) as follower:
             self.lag = await follower.lag()
             while True:
-                if not self.lag and not caught_up.done():
-                    caught_up.set_result(None)
+                if not self.lag:
+                    self._caught_up.set()
                 await self._take(follower, await follower.batch())
 
     async def _take(self, follower: Follower, messages: list[Stored]) -> None:
@@ -180,73 +223,162 @@ class Alerting:
 
     async def _take_one(self, stored: Stored) -> None:
         try:
-            topic = parse_alert_subject(stored.subject)
-            if stored.data == DELETION:
-                self._delete(topic)
-                self._keeper.position = stored.seq
-                return
-            message = Message(stored.data, topic)
-            if message.started > self.runs.position:
-                await self._wait_for(message.started)
+            owner = parse_inhibition_subject(stored.subject)
+            if owner is None:
+                await self._take_alert(parse_alert_subject(stored.subject), stored)
+            else:
+                await self._take_inhibition(owner, stored)
         except ValueError as error:
             self.refused += 1
             _log.warn("a message is no alert and is skipped", subject=stored.subject, seq=stored.seq, err=error)
-        else:
-            self._fold(stored, message)
         self._keeper.position = stored.seq
+
+    async def _take_alert(self, topic: str, stored: Stored) -> None:
+        if stored.data == DELETION:
+            self._delete(topic)
+        elif (mark := mark_of(stored.data)) is not None:
+            await self._wait_for(mark)
+            self._apply(topic, mark)
+        else:
+            message = Message(stored.data, topic)
+            await self._wait_for(message.started)
+            self._fold(stored, message)
+
+    async def _take_inhibition(self, owner: str, stored: Stored) -> None:
+        """Take in that alerts of a task inhibit others, or that it is over with what they inhibit."""
+        told = decode(stored.data)
+        if isinstance(told, Released):
+            await self._wait_for(told.until)
+            self.inhibitors.release(owner, told.until, stored.time_ns)
+        elif told.owner != owner:
+            raise ValueError(f"it is of {told.owner!r} and came as of {owner!r}")
+        else:
+            await self._wait_for(told.started)
+            self.inhibitors.take(told)
+        if self._caught_up.is_set():
+            self._end_inhibiting(owner)
 
     def _fold(self, stored: Stored, message: Message) -> None:
         """Nothing else runs between folding, queueing and (by the caller) moving the position on."""
-        task, started = message.owner, message.started
-        handlers = self.runs.handlers(task, started, message.topic)
-        folded = self.topics.fold(message, self.runs.life(task, started), bool(handlers))
+        task, started, name = message.owner, message.started, message.topic
+        topic = self.topics.get(name)
+        handlers = self.runs.handlers(task, started, name)
+        if topic is not None:
+            handlers += self.known.handlers.at(name, topic.applied)
+        life = self.runs.life(task, started)
+        inhibited = self.inhibitors.inhibited(message)
+        if inhibited is not None:
+            self.inhibitors.count(message, inhibited, life)
+        folded = self.topics.fold(message, life, bool(handlers), inhibited)
         self.events += len(folded.events)
         self.repeats += len(message) - len(folded.events)
         if not folded.events:
             return
-        self._keeper.touched(self.topics.by_name[message.topic])
-        first, end = folded.events[0], folded.events[-1] + 1
+        self._keeper.touched(self.topics.by_name[name])
         for handler in handlers:
-            start = self._keeper.rest(handler.key, stored.seq, first, end)
-            if start < end:
-                entry = Entry(stored.seq, first, end, folded.previous, stored.time_ns, start, message)
-                self.dispatcher.put(handler, entry)
+            self._queue(handler, stored, message, folded)
+        if message.via is not None and message.via.collected:
+            self.dispatcher.covered(message.via.handler, (int(message.seq[0]), int(message.row[0])))
+
+    def _queue(self, handler: HandlerOf, stored: Stored, message: Message, folded: Folded) -> None:
+        first, end = folded.events[0], folded.events[-1] + 1
+        start = self._keeper.rest(handler.key, stored.seq, first, end)
+        if start < end:
+            entry = Entry(stored.seq, first, end, folded.previous, stored.time_ns, start, folded.durations, message)
+            self.dispatcher.put(handler, entry)
+
+    def _apply(self, name: str, seq: int) -> None:
+        """From here on a topic has the handlers that it had at this event."""
+        self._keeper.touched(self.topics.apply(name, seq, self.known.handlers.begun(name, seq)))
+
+    def _apply_forgotten(self, first: int) -> None:
+        """Give topics the handlers whose marks lay before the first message that the log still has."""
+        handlers = self.known.handlers
+        for name in handlers.topics():
+            seq = handlers.before(name, first)
+            if seq:
+                self._apply(name, seq)
 
     def _delete(self, name: str) -> None:
         topic = self.topics.delete(name)
         if topic is not None:
             self._keeper.touched(topic)
 
-    async def _wait_for(self, started: int) -> None:
-        """Wait until the run that a message belongs to is known. ValueError where there is no such event."""
+    async def _wait_for(self, event: int) -> None:
+        """Wait until an event that a message rests on is known. ValueError where there is no such event."""
+        if event <= self.known.position:
+            return
         while True:
             try:
-                if started > await self._bus.last_sequence(EVENTS):
-                    raise ValueError(f"there is no event {started} yet that could have started its run")
-                await self.runs.reached(started)
+                if event > await self._bus.last_sequence(EVENTS):
+                    raise ValueError(f"there is no event {event} yet that it could rest on")
                 break
             except BusError as error:
                 _log.warn("the log of events cannot be asked yet", err=error)
                 await asyncio.sleep(_BUS_PAUSE)
-
-    async def _fetch(self, seq: int) -> Message | None:
-        stored = await self._bus.get_message(ALERTS, seq)
-        return None if stored is None else Message(stored.data, parse_alert_subject(stored.subject))
+        await self.known.reached(event)
 
     def _put_again(self, key: str, entry: Entry) -> None:
-        handler: HandlerOf | None = self.runs.handler(key)
+        handler = self.known.handler(key)
         if handler is None:
-            _log.error("alert events given up on", handler=key, seq=entry.seq, err="its run is not known any more")
+            _log.error("alert events given up on", handler=key, seq=entry.seq, err="it is not known any more")
             self._keeper.removed(key, entry)
         else:
             self.dispatcher.put(handler, entry)
 
+    def _handlers_changed(self, topic: str) -> None:
+        """See to it that the change is marked in ALERTS, whatever becomes of the gateway that should do it."""
+        if self.known.handlers.last(topic) > self._applied(topic):
+            self._begin_task(self._mark(topic))
+
+    async def _mark(self, topic: str) -> None:
+        while (seq := self.known.handlers.last(topic)) > self._applied(topic):
+            try:
+                await self.folded(await put_mark(self._bus, topic, seq))
+            except BusError as error:
+                _log.limited(topic).warn("a topic's handlers cannot be marked yet", topic=topic, err=error)
+                await asyncio.sleep(_BUS_PAUSE)
+
+    def _applied(self, name: str) -> int:
+        topic = self.topics.get(name)
+        return topic.applied if topic is not None else 0
+
+    def _begin_task(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._passing.add(task)
+        task.add_done_callback(self._passing.discard)
+
+    def _end_inhibiting(self, owner: str) -> None:
+        """See to it that what a run inhibits that is over ends in ALERTS too, whatever its worker came to tell."""
+        if self._over(owner):
+            if owner not in self._releasing:
+                self._releasing.add(owner)
+                self._begin_task(self._release(owner))
+        elif self.runs.deleted(owner) and not self.runs.open(owner):
+            self.inhibitors.drop(owner)
+
+    async def _release(self, owner: str) -> None:
+        while until := self._over(owner):
+            try:
+                ack = await self._bus.publish(inhibition_subject(owner), encode_released(until))
+                await self.folded(ack.seq)
+            except BusError as error:
+                _log.warn("what an ended task inhibits cannot be ended yet", task=owner, err=error)
+                await asyncio.sleep(_BUS_PAUSE)
+        self._releasing.discard(owner)
+        self._end_inhibiting(owner)
+
+    def _over(self, owner: str) -> int:
+        """Up to which sequence of EVENTS runs of an owner that still inhibit have ended; 0: there are none."""
+        until = self.runs.began(owner) - 1 if self.runs.open(owner) else self.known.position
+        first = self.inhibitors.first(owner)
+        return until if first is not None and first <= until else 0
+
     def _run_changed(self, task: str) -> None:
+        self._end_inhibiting(task)
         if ":" in task:
             if self.runs.deleted(task):
-                ending = asyncio.create_task(self._replay_ended(task))
-                self._ending.add(ending)
-                ending.add_done_callback(self._ending.discard)
+                self._begin_task(self._replay_ended(task))
         elif self.runs.deleted(task):
             for name in [name for name in self.topics.by_name if name.startswith(f"main:{task}:")]:
                 self._sweep(name)
@@ -267,7 +399,11 @@ class Alerting:
     def _sweep(self, name: str) -> None:
         """Forget a topic whose task was deleted."""
         if self.alive(name) is None:
-            self.topics.drop(name)
+            for topic in self.topics.drop(name):
+                self._keeper.touched(topic)
+
+    def _owned(self, name: str, topic: Topic | None) -> bool:
+        return (topic is not None and topic.anonymous) or self.runs.owns(name)
 
     async def _watch(self) -> None:
         """Log the figures once in a while, if they have moved."""

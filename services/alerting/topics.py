@@ -1,25 +1,35 @@
 """Topics: the last event of each id, folded from ALERTS.
 
 The fold of a topic depends on the messages of its subject alone, and on which runs and deletions of its task lie
-between them (see Runs): it reads no clock. What it leaves out are repeats: a worker that goes back to a snapshot sends
-again what it has sent before, under the same identities. Those of one node rise: what points cause is ordered by
-(seq, row, ordinal) over all runs, since a run begins behind the writes that the one before has seen; what ticks cause
-by (tick, ordinal) within one run, which `started` names, since a clock may have been set back between two.
+between them (see Runs): it reads no clock. What it leaves out are repeats (see seen.py), and alerts that are inhibited
+(see inhibitors.py). What a handler of another topic puts here is ordered by the place in ALERTS of the event that it is
+made of, or of the last where it is made of several: one of which an earlier one was made already makes it a repeat.
+
+Where several nodes send events of one id, a group whose first point is not OK takes up the alert that the topic has, as
+in Kapacitor 1.5.7: its duration counts from the topic's last event.
+
+Marks in ALERTS say from where on which handlers a topic has (services.engine.alerts.mark).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.alerting.message import IntArray, Message
 from services.alerting.records import Key, Source, texts
+from services.alerting.seen import Seen
 
 _FIRST_SIZE = 8
 
-Identity = tuple[int, int, int]
+Inhibited = NDArray[np.bool_] | None
+"""For each event of a message whether it is inhibited; None: none is."""
+
+INHIBITED = 255
+"""What stands among the levels that ids had before for an event that is inhibited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +42,6 @@ class Life:
 
     deleted: int = 0
     began: int = 0
-
-
-@dataclass(slots=True)
-class Seen:
-    """The last identities of one node: of what points caused, and of what ticks caused under one `started`."""
-
-    point: Identity = (0, 0, 0)
-    started: int = 0
-    tick: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +58,29 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """What was new in a message: the numbers of its events, and for each the level its id had before."""
+    """What was new in a message: the numbers of its events, and for each the level its id had before, or INHIBITED.
+
+    durations: ns, by the number of the event, of those that last longer than the message says.
+    """
 
     events: Sequence[int]
     previous: bytes
+    durations: Mapping[int, int]
 
 
-NOTHING = Folded((), b"")
+NOTHING = Folded((), b"", {})
 
 
 def own_topic(owner: str, node: str) -> str:
     """The topic of an alert node's own handlers. owner: as in services.alerting.message."""
     return f"{owner if ':' in owner else f'main:{owner}'}:{node}"
+
+
+def owner_of(topic: str) -> str:
+    """Whose own topic it would be by its name."""
+    replay, _, rest = topic.partition(":")
+    task = rest.partition(":")[0]
+    return task if replay == "main" else f"{replay}:{task}"
 
 
 class Topic:
@@ -80,8 +92,11 @@ class Topic:
         self.started = 0
         self.collected = 0
         self.seen: dict[tuple[str, str], Seen] = {}
+        # by owner, node and id, of alerts that go on where another's stood: when they began, and ns to add
+        self.carried: dict[tuple[str, str, str], tuple[int, int]] = {}
         self.changed: set[int] = set()  # slots whose states are not saved
-        self.deleted = False  # and no event came since
+        self.deleted = False  # and neither an event nor a handler came since
+        self.applied = 0  # its handlers are those that it had at this sequence of EVENTS
         self.cleared = False  # what is saved of it is to be dropped first
         self._begin()
 
@@ -114,26 +129,32 @@ class Topic:
         slot = self._slots.get(id)
         return None if slot is None else self._state(slot)
 
-    def fold(self, message: Message, life: Life, previous: bool) -> Folded:
-        """Take a message in; `previous`: whether the levels from before are wanted."""
+    def fold(self, message: Message, life: Life, previous: bool, inhibited: Inhibited = None) -> Folded:
+        """Take a message in; `previous`: whether the levels from before are wanted. inhibited: which are only seen."""
         first = self._first_new(message)
         n = len(message)
         if first >= n:
             return NOTHING
-        if self.anonymous and self.started < life.deleted < message.started:
-            self.clear()
-        if self.started < life.began <= message.started:
-            self.collected = 0
-        self.task, self.node = message.owner, message.node
+        if self.anonymous:
+            if self.started < life.deleted < message.started:
+                self.clear()
+            if self.started < life.began <= message.started:
+                self.collected = 0
+        if message.via is None:
+            self.task, self.node = message.owner, message.node
         self.started = max(self.started, message.started)
         self.deleted = False
-        self.collected += n - first
+        counts = np.arange(first, n) if inhibited is None else first + np.flatnonzero(~inhibited[first:])
+        self.collected += len(counts)
         last = np.full(len(message.ids), -1, dtype=np.int64)
-        last[message.id[first:]] = np.arange(first, n)
+        last[message.id[counts]] = counts
         named = np.flatnonzero(last >= 0)
         last = last[named]
-        slots = self._slots_of(message.ids)[named]
-        before = self._before(message, first, named, slots) if previous else b""
+        had = len(self.ids)
+        ids = message.ids if inhibited is None else [message.ids[i] for i in named.tolist()]
+        slots = self._slots_of(ids)[named if inhibited is None else slice(None)]
+        before = self._before(message, first, named, slots, had, inhibited) if previous else b""
+        durations = self._carry(message, first, inhibited) if message.fresh or self.carried else {}
         self.level[slots] = message.level[last]
         self.time[slots] = message.time[last]
         self.duration[slots] = message.duration[last]
@@ -141,13 +162,16 @@ class Topic:
         numbers = slots.tolist()
         for slot, i in zip(numbers, last.tolist(), strict=True):
             sources[slot] = (raw, i)
+            if i in durations:
+                self.duration[slot] = durations[i]
         self.changed.update(numbers)
-        return Folded(range(first, n), before)
+        return Folded(range(first, n), before, durations)
 
     def clear(self) -> None:
         """Forget all states, as if it were new; what was seen stays seen."""
         self.cleared = True
         self.changed.clear()
+        self.carried.clear()
         self.collected = 0
         self._begin()
 
@@ -183,14 +207,52 @@ class Topic:
                 self.duration = np.append(self.duration, more)
         return slot
 
-    def _before(self, message: Message, first: int, named: IntArray, slots: IntArray) -> bytes:
-        """For each new event the level that its id had: in this message, else in the topic."""
+    def _before(
+        self, message: Message, first: int, named: IntArray, slots: IntArray, had: int, inhibited: Inhibited
+    ) -> bytes:
+        """For each new event the level that its id had: in this message, else in the topic, else where it comes from.
+
+        had: how many ids the topic had before.
+        """
         current = dict(zip(named.tolist(), self.level[slots].tolist(), strict=True))
+        if message.via is not None and slots[0] >= had:
+            return bytes([message.via.previous])
         out = bytearray()
-        for id, level in zip(message.id[first:].tolist(), message.level[first:].tolist(), strict=True):
+        new = zip(message.id[first:].tolist(), message.level[first:].tolist(), strict=True)
+        for i, (id, level) in enumerate(new, first):
+            if inhibited is not None and inhibited[i]:
+                out.append(INHIBITED)
+                continue
             out.append(current[id])
             current[id] = level
         return bytes(out)
+
+    def _carry(self, message: Message, first: int, inhibited: Inhibited) -> dict[int, int]:
+        """The durations of new events whose alerts go on where another node's stood, by the number of the event."""
+        durations: dict[int, int] = {}
+        current: dict[str, tuple[int, int]] = {}
+        columns = (message.id, message.level, message.time, message.duration)
+        rows = zip(*(column[first:].tolist() for column in columns), strict=True)
+        for i, (number, level, time, duration) in enumerate(rows, first):
+            id = message.ids[number]
+            mine = message.owner, message.node, id
+            began, more = self.carried.pop(mine, (0, 0))
+            if began != time - duration:
+                before, since = current.get(id) or self._stands(id)
+                takes_up = i in message.fresh and not duration and before and since < time
+                more = time - since if takes_up else 0
+            if more:
+                durations[i] = duration + more
+                if level:
+                    self.carried[mine] = time - duration, more
+            if inhibited is None or not inhibited[i]:
+                current[id] = level, time
+        return durations
+
+    def _stands(self, id: str) -> tuple[int, int]:
+        """Level and time of the last event of an id."""
+        slot = self._slots.get(id)
+        return (0, 0) if slot is None else (int(self.level[slot]), int(self.time[slot]))
 
     def _first_new(self, message: Message) -> int:
         """The first event that was not seen before; all after it are new, too. Notes the last one as seen."""
@@ -200,29 +262,9 @@ class Topic:
         seen = self.seen.get((message.owner, message.node))
         if seen is None:
             seen = self.seen[message.owner, message.node] = Seen()
-        if message.seq[0] < 0:
-            return self._first_new_tick(message, seen)
-        last = _identity(message, n - 1)
-        if last <= seen.point:
+        if message.via is not None and (*message.via.first, 0) <= seen.point:
             return n
-        first = 0
-        while _identity(message, first) <= seen.point:
-            first += 1
-        seen.point = last
-        return first
-
-    def _first_new_tick(self, message: Message, seen: Seen) -> int:
-        n = len(message)
-        if message.started < seen.started:
-            return n
-        if message.started > seen.started:
-            seen.started, seen.tick = message.started, (0, 0)
-        first = 0
-        while first < n and (-int(message.seq[first]), int(message.ordinal[first])) <= seen.tick:
-            first += 1
-        if first < n:
-            seen.tick = (-int(message.seq[n - 1]), int(message.ordinal[n - 1]))
-        return first
+        return seen.first_new(message.started, message.seq, message.row, message.ordinal)
 
     def key(self, slot: int) -> Key:
         """Topic, id, level, time and duration of a slot."""
@@ -232,10 +274,6 @@ class Topic:
     def _state(self, slot: int) -> State:
         key = self.key(slot)
         return State(*key[1:], *texts(key, self.sources[slot]))
-
-
-def _identity(message: Message, i: int) -> Identity:
-    return int(message.seq[i]), int(message.row[i]), int(message.ordinal[i])
 
 
 @dataclass(slots=True)
@@ -249,15 +287,28 @@ class Topics:
         """A topic, None where it never had an event."""
         return self.by_name.get(name)
 
-    def fold(self, message: Message, life: Life, previous: bool) -> Folded:
+    def fold(self, message: Message, life: Life, previous: bool, inhibited: Inhibited = None) -> Folded:
         """Take a message in. See Topic.fold."""
         topic = self.by_name.get(message.topic)
         if topic is None:
             topic = self.by_name[message.topic] = Topic(message.topic)
-        return topic.fold(message, life, previous)
+        return topic.fold(message, life, previous, inhibited)
+
+    def apply(self, name: str, seq: int, begun: bool) -> Topic:
+        """Take a mark in, from which on a topic has the handlers that it had at this event; gives the topic.
+
+        begun: whether the event gave it one: then the topic is there for readers.
+        """
+        topic = self.by_name.get(name)
+        if topic is None:
+            topic = self.by_name[name] = Topic(name)
+            topic.deleted = True
+        topic.applied = max(topic.applied, seq)
+        topic.deleted = topic.deleted and not begun
+        return topic
 
     def delete(self, name: str) -> Topic | None:
-        """Take in that somebody has deleted a topic; gives it, None where there is none."""
+        """Take in that somebody has deleted a topic; gives it, None where there is none. Its handlers stay."""
         topic = self.by_name.get(name)
         if topic is not None:
             topic.clear()
@@ -265,19 +316,29 @@ class Topics:
         return topic
 
     def drop_owner(self, owner: str) -> list[Topic]:
-        """Forget the own topics of a replay that has ended; gives other topics that no longer know of it."""
+        """Forget the own topics of a replay that has ended; gives the topics that no longer know of it."""
         changed = []
         for topic in list(self.by_name.values()):
             mine = [key for key in topic.seen if key[0] == owner]
             if mine and topic.name in {own_topic(*key) for key in mine}:
-                self.drop(topic.name)
+                changed += self.drop(topic.name)
             elif mine:
                 for key in mine:
                     del topic.seen[key]
                 changed.append(topic)
         return changed
 
-    def drop(self, name: str) -> None:
-        """Forget a topic whose task is no more."""
-        if self.by_name.pop(name, None) is not None:
-            self.dropped.add(name)
+    def drop(self, name: str) -> list[Topic]:
+        """Forget a topic whose task is no more; gives it where it stays, empty, for the sake of its handlers."""
+        topic = self.by_name.get(name)
+        if topic is None:
+            return []
+        if topic.applied:
+            topic.clear()
+            topic.task = topic.node = ""
+            topic.seen.clear()
+            topic.deleted = True
+            return [topic]
+        del self.by_name[name]
+        self.dropped.add(name)
+        return []

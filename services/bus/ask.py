@@ -40,14 +40,29 @@ class Answering:
         self._link = link
         self._handler = handler
         self._subject = subject
+        self._under_way: set[asyncio.Task[None]] = set()
         self._sid = link.client.listen(subject, self._asked, queue)
 
     def stop(self) -> None:
         """Take no more questions; those already taken are still answered."""
         self._link.client.forget(self._sid)
 
+    async def drain(self, timeout: float) -> None:
+        """Take no more questions, and answer those that have been taken or are on their way, in so many seconds."""
+        self._link.client.leave(self._sid)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                # What was sent here before the server knew comes before its answer.
+                with contextlib.suppress(BusError):
+                    await self._link.round_trip(timeout)
+                if self._under_way:
+                    await asyncio.wait(list(self._under_way))
+        self.stop()
+
     def _asked(self, subject: bytes, reply: bytes, headers: bytes | None, data: bytes) -> None:
-        self._link.spawn(self._answer(reply.decode(), wire.decode(headers) or {}, data))
+        task = self._link.spawn(self._answer(reply.decode(), wire.decode(headers) or {}, data))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
 
     async def _answer(self, inbox: str, headers: dict[str, str], data: bytes) -> None:
         try:

@@ -67,6 +67,11 @@ class Client(NatsClient):
         self._pending.clear()
         self._pending_data_size = 0
 
+    def leave(self, sid: int) -> None:
+        """Have the server send nothing more for a subscription; what is on its way still comes, until `forget`."""
+        if self._subs.pop(sid, None) is not None and self.is_connected:
+            self._write([f"UNSUB {sid}\r\n".encode()])
+
     def forget(self, sid: int) -> None:
         """End a subscription."""
         self.sinks.pop(sid, None)

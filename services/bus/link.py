@@ -144,6 +144,13 @@ class Link:
             raise ApiError(failure.get("code", 500), failure.get("err_code", 0), failure.get("description", "unknown"))
         return answer
 
+    async def round_trip(self, timeout: float) -> None:
+        """Wait until the server has taken all that was sent, and all has come that it had sent by then."""
+        try:
+            await self.client.flush(max(1, round(timeout)))
+        except (nats_errors.Error, TimeoutError) as error:
+            raise BusUnavailable(f"the server does not answer: {error}") from error
+
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()

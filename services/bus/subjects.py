@@ -91,9 +91,12 @@ def inhibition_subject(owner: str) -> str:
     return f"tickbus.alert.{escape(owner)}.inhibits"
 
 
-def is_inhibition(subject: str) -> bool:
-    """Whether it is such a subject: no topic's."""
-    return subject.startswith("tickbus.alert.") and subject.endswith(".inhibits") and subject.count(".") == 3
+def parse_inhibition_subject(subject: str) -> str | None:
+    """The owner of such a subject, None for any other. ValueError for a broken one."""
+    tokens = subject.split(".")
+    if len(tokens) != 4 or tokens[:2] != ["tickbus", "alert"] or tokens[3] != "inhibits":
+        return None
+    return unescape(tokens[2])
 
 
 def parse_alert_subject(subject: str) -> str:

@@ -28,12 +28,12 @@ def nodes(name: str | None) -> int:
 
 def handlers(name: str | None) -> int:
     """The same for alert handlers."""
-    from services.alerting.handlers import specs
+    from services.alerting.handlers import kinds, options_of
     from services.pipeline.docs import handler_docs
 
-    known = specs()
+    known = {kind: handler.SPEC for kind, handler in kinds().items()}
     docs = {kind: spec.doc.removeprefix(f"{kind}: ") for kind, spec in known.items()}
-    return _print("handler", name, docs, lambda one: handler_docs(known[one]))
+    return _print("handler", name, docs, lambda one: handler_docs(known[one], options_of(one)))
 
 
 def _print(what: str, name: str | None, docs: Mapping[str, str], page: Callable[[str], str]) -> int:

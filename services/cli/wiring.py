@@ -22,7 +22,7 @@ async def gateway(config: Config, ready: Callable[[], None], stop: asyncio.Event
 
     again = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, again.set)
-    await main(config, ready, stop, specs(), again)
+    await main(config, ready, stop, specs(), check_handler(config.sections), again)
 
 
 async def engine(config: Config, ready: Callable[[], None], stop: asyncio.Event) -> None:
@@ -46,6 +46,18 @@ async def alerting(config: Config, ready: Callable[[], None], stop: asyncio.Even
     from services.alerting.main import main
 
     await main(config, ready, stop)
+
+
+def check_handler(sections: Mapping[str, Any]) -> Callable[[str, Any, str], None]:
+    """What says whether a topic may have a handler of this kind, with these options and this match, or ValueError."""
+    from services.alerting.handlers import check_json
+    from services.alerting.match import match_of
+
+    def check(kind: str, options: Any, match: str) -> None:
+        check_json(kind, options, sections)
+        match_of(match)
+
+    return check
 
 
 def _described(config: Config) -> Callable[[HandlerUse], dict[str, Any]]:

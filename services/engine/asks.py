@@ -40,7 +40,13 @@ class Asks:
             for running in self._worker.tasks.values()
             if (wanted is None or running.id in wanted) and running.standing() is Standing.HELD
         }
-        figures = {"worker": self._name, "lag": self._worker.lag, "refused": self._worker.refused, "tasks": tasks}
+        figures = {
+            "worker": self._name,
+            "lag": self._worker.lag,
+            "refused": self._worker.refused,
+            "ingress": self._worker.ingress.shown(),
+            "tasks": tasks,
+        }
         return orjson.dumps(figures)
 
     async def _reload(self, data: bytes, headers: Mapping[str, str]) -> bytes:

@@ -32,6 +32,7 @@ class Alerts:
     ids, messages, series: distinct values; *_of: int32[n] index into them. level: int8[n] (0 OK … 3 CRITICAL).
     time, duration: int64[n] ns. seq, row, ordinal: int64[n], what identifies each event (see Step).
     recoverable: bool for all. details: rendered text per event, or None where it is the default (the event as JSON).
+    fresh: bool[n], which events the first point of its group raised; None: none.
     """
 
     task: str
@@ -54,6 +55,7 @@ class Alerts:
     columns: dict[str, Column] = field(default_factory=dict)  # a stream's fields, a row each
     data: list[dict[str, Any]] | None = None  # a batch's: the whole result series for each event
     server: tuple[str, str, str] = ("", "", "")  # hostname, cluster id, server id, as default details show them
+    fresh: NDArray[np.bool_] | None = None
     replay: str = ""  # the id of the replay that the task runs in
     category: str = ""  # which other alerts may inhibit
     moment: IntArray | None = None  # of alerts in a category: int64[n] ns, when what caused them came

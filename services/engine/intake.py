@@ -68,6 +68,11 @@ class Slice:
             frame = self._frames[measurements] = self._frame(measurements)
         return frame
 
+    def counts(self, after: int) -> IntArray:
+        """How many points of each measurement are of messages behind a sequence: int64[k], by number."""
+        begin = int(np.searchsorted(self.step.seq, after, side="right"))
+        return np.bincount(self._names[begin:]).astype(np.int64)
+
     def part(self, begin: int, end: int, time: IntArray, moment: IntArray) -> Slice:
         """The points begin:end, at other times and moments (int64[end-begin] both): for replays."""
         rows = np.arange(begin, end, dtype=np.intp)
@@ -115,6 +120,10 @@ class Intake:
     def measurement(self, name: str) -> int:
         """The number of a measurement, a new one at first sight."""
         return self._measurements.setdefault(name, len(self._measurements))
+
+    def measurements(self) -> list[str]:
+        """The names of all measurements, by number."""
+        return list(self._measurements)
 
     def decode(
         self, database: str, retention_policy: str, messages: Sequence[LogMessage]

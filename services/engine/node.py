@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
@@ -24,6 +25,15 @@ class TaskFailed(Exception):
     """Ends the task: executing false, and str() is its error."""
 
 
+@contextlib.contextmanager
+def no_name_too_long(what: str) -> Iterator[None]:
+    """For making subjects of the bus: a name that is too long for one ends the task. what: whose name it is."""
+    try:
+        yield
+    except ValueError as e:
+        raise TaskFailed(f"{what} {e}") from e
+
+
 class Context(Protocol):
     """What a node may know of its surroundings."""
 
@@ -34,6 +44,7 @@ class Context(Protocol):
     around: Surroundings
     began: int | None  # when the run was begun, by its clock, ns; None: now, as far as anybody knows
     demand: frozenset[str] | None  # the fields that can matter here or below; None: all
+    quiet: bool  # the script said `.quiet()`: errors are not logged
     statistics: NodeStatistics
 
     @property

@@ -239,13 +239,18 @@ class Supervisor:
             flaw = running.run.flaw()
             if flaw is not None:
                 self._spawn(self._fail_soon(running, flaw))
-        except FunctionUnavailable:
+        except (FunctionUnavailable, BusError, StoreError, _NotOurs):
             raise
         except (TaskFailed, TickscriptError) as e:
-            text = api_error(e) if isinstance(e, TickscriptError) else str(e)
-            self._failed[id_] = run["enabled"]
-            log.error("a task cannot start", task=id_, error=text)
-            await self._say(id_, "failed", {"enabled": run["enabled"], "error": text})
+            await self._cannot_start(id_, run, api_error(e) if isinstance(e, TickscriptError) else str(e))
+        except Exception as e:
+            log.exception("a task broke", e, task=id_)
+            await self._cannot_start(id_, run, f"internal error: {type(e).__name__}: {e}")
+
+    async def _cannot_start(self, id_: str, run: Mapping[str, Any], error: str) -> None:
+        log.error("a task cannot start", task=id_, error=error)
+        await self._say(id_, "failed", {"enabled": run["enabled"], "error": error})
+        self._failed[id_] = run["enabled"]
 
     async def _fail_soon(self, running: Running, flaw: str) -> None:
         """End a task that has started, but late enough for whoever enabled it to be told that it has."""

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from grammar.tickscript.literals import go_duration
+from services.bus.subjects import write_subject
 from services.engine.column import IntArray
 from services.engine.effects import Effect, Failure
 from services.engine.external import ExternalNode
@@ -18,7 +19,7 @@ from services.engine.influxdb import Client
 from services.engine.intake import Slice
 from services.engine.late import Late
 from services.engine.lateness import Lateness
-from services.engine.node import Node, State, TaskFailed
+from services.engine.node import Node, State, TaskFailed, no_name_too_long
 from services.engine.posting import PostEndpoint
 from services.engine.series import SeriesTable
 from services.log import Log
@@ -85,7 +86,7 @@ class NodeContext:
         self.demand = demand
         self.statistics = NodeStatistics()
         self._run = task
-        self._quiet = quiet
+        self.quiet = quiet
 
     @property
     def step(self) -> Step:
@@ -98,7 +99,7 @@ class NodeContext:
         self.log(reason, group)
 
     def log(self, reason: str, group: int | None = None) -> None:
-        if self._quiet:
+        if self.quiet:
             return
         named = {} if group is None else {"group": self.table.group(group).id}
         limited = self._run.log.limited(f"{self.task}/{self.node}/{reason}")
@@ -136,6 +137,9 @@ class TaskRun:
         self.id = task_id
         self.graph = graph
         self.dbrps = frozenset(dbrps)
+        for dbrp in self.dbrps:
+            with no_name_too_long("dbrp"):
+                write_subject(*dbrp)
         self.table = table
         self.log = log
         self.around = around or Surroundings()

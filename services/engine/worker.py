@@ -17,6 +17,7 @@ from services.bus.subjects import parse_write_subject, write_subject
 from services.engine.alerts.letters import letters
 from services.engine.checkpoints import Checkpoints
 from services.engine.effects import Alerts, Effect, Failure, Inhibition, Write
+from services.engine.ingress import Ingress
 from services.engine.intake import LOOPBACKS, Intake, Refused, Slice
 from services.engine.node import State, TaskFailed
 from services.engine.outbox import Letter, Outbox, Standing
@@ -115,6 +116,7 @@ class Worker:
         self._interval, self._max_messages, self._max_bytes = interval, max_messages, max_bytes
         self._standing, self._shared, self._on_failed = standing, shared, on_failed
         self.outbox = Outbox(bus)
+        self.ingress = Ingress(intake)
         self.tasks: dict[str, Running] = {}
         self.refused = 0
         self.lag = 0
@@ -275,6 +277,7 @@ class Worker:
                 self._restart = True  # nobody reads this any more
                 continue
             for piece in self._decode(dbrp, part):
+                self.ingress.count(piece)
                 self._step(dbrp, piece)
         self._cursor.at = messages[-1].seq
         for running in list(self._awaited):

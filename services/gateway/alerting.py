@@ -50,6 +50,16 @@ class Alerting:
         found: Shown = await self._ask("stats")
         return found
 
+    async def inhibited(self, tasks: list[str]) -> dict[str, dict[str, list[int]]]:
+        """How many alerts of each node of these tasks were inhibited since they were enabled, by level; see
+        schemas.events.alerts.InhibitedQuestionSchema."""
+        found: dict[str, dict[str, list[int]]] = await self._ask("inhibited", tasks=tasks)
+        return found
+
+    async def folded(self, alert: int) -> None:
+        """Wait until alerting has taken in what lies in ALERTS up to this sequence."""
+        await self._ask("folded", alert=alert)
+
     async def delete(self, topic: str) -> None:
         """Forget the events of a topic; one that is not there is no error."""
         await self._ask("delete", topic=topic)

@@ -13,6 +13,7 @@ from services.bus.connection import Bus
 from services.gateway.access.passwords import Passwords
 from services.gateway.alerting import Alerting
 from services.gateway.commands.figures import Figures
+from services.gateway.commands.handlers import Check, HandlerCommands
 from services.gateway.commands.operations import Operations
 from services.gateway.commands.recorder_reads import RecorderReads
 from services.gateway.commands.recordings import RecordingCommands
@@ -26,6 +27,9 @@ from services.gateway.commands.users import UserCommands
 from services.gateway.disk import Disk
 from services.gateway.engine import Engine
 from services.gateway.folds import Folds
+from services.gateway.inhibited import Inhibited
+from services.gateway.load.applying import Commands
+from services.gateway.load.handlers import DeclaredHandlers
 from services.gateway.load.loader import Loader
 from services.gateway.operation import Operation
 from services.gateway.over_http import blueprint
@@ -33,6 +37,7 @@ from services.gateway.processes import Processes
 from services.gateway.resources import (
     documents,
     figures,
+    handlers,
     load,
     loglevel,
     logs,
@@ -67,25 +72,46 @@ class Api:
         scripts: Scripts,
         passwords: Passwords,
         processes: Processes,
+        check_handler: Check,
         stop: asyncio.Event,
     ) -> None:
-        """store: for what the load directory declared. stop: ends streams that would go on for ever."""
-        self._bus, self._processes, self._stop = bus, processes, stop
+        """store: for what the load directory declared. check_handler: whether a topic may be given a handler.
+
+        stop: ends streams that would go on for ever.
+        """
+        self._config, self._bus, self._processes, self._stop = config, bus, processes, stop
         engine = Engine(bus)
         task_commands = TaskCommands(bus, folds.tasks, scripts, disk)
         template_commands = TemplateCommands(bus, folds.tasks, scripts, disk)
-        self.loader = Loader(config, bus, store, disk, folds.tasks, scripts, task_commands, template_commands)
+        alerting = Alerting(bus, lambda: max(folds.tasks.position, folds.handlers.position))
+        handler_commands = HandlerCommands(bus, folds.handlers, alerting, check_handler, disk)
+        declared: Mapping[str, Commands] = {
+            "task": task_commands,
+            "template": template_commands,
+            "handler": DeclaredHandlers(handler_commands),
+        }
+        self.loader = Loader(config, bus, store, disk, folds.tasks, scripts, task_commands, declared)
         self.server = Operations(processes, engine)
-        alerting = Alerting(bus, lambda: folds.tasks.position)
         self._recordings = RecordingCommands(bus, folds.tasks, folds.recorder, scripts, config.nats.replicas, disk)
         self._recorder_reads = RecorderReads(folds.recorder)
+        inhibited = Inhibited(alerting, folds.tasks, scripts)
         self._figures = Figures(
-            bus, folds.tasks, scripts, processes, engine, alerting, config.hostname, lambda: self.loader.errors
+            bus,
+            folds.tasks,
+            scripts,
+            processes,
+            engine,
+            alerting,
+            inhibited,
+            config.hostname,
+            lambda: self.loader.errors,
         )
+        task_reads = TaskReads(folds.tasks, scripts, engine, self._recorder_reads, inhibited)
         self.operations: Mapping[str, list[Operation]] = {
-            "tasks": tasks.operations(task_commands, TaskReads(folds.tasks, scripts, engine, self._recorder_reads)),
+            "tasks": tasks.operations(task_commands, task_reads),
             "templates": templates.operations(template_commands, TemplateReads(folds.tasks, scripts)),
             "topics": topics.operations(alerting),
+            "handlers": handlers.operations(handler_commands, folds.handlers),
             "recordings": recordings.operations(self._recordings, self._recorder_reads),
             "replays": replays.operations(ReplayCommands(bus, folds.tasks, folds.recorder, disk), self._recorder_reads),
             "users": users.operations(UserCommands(bus, folds.users, passwords, disk), UserReads(folds.users)),
@@ -109,7 +135,7 @@ class Api:
             routes.blueprint(),
             recordings.files(self._recordings, self._recorder_reads),
             logs.blueprint(self._processes, self._stop),
-            storage.backup(self._bus),
+            storage.backup(self._bus, self._config.data_dir, self._config.storage.keep_free),
             figures.metrics(self._figures),
             pprof.blueprint(self._processes),
             documents.blueprint(self.all_operations(), ROUTES),

@@ -29,9 +29,9 @@ def make_app(blueprints: Iterable[Blueprint], max_body: int) -> Quart:
 
 
 class _Rest(BaseConverter):
-    """All that is left of a path, slashes included; may be empty."""
+    """All that is left of a path, slashes and line ends included; may be empty."""
 
-    regex = ".*"
+    regex = r"(?s:.*)"
     part_isolating = False
     weight = 200  # what names the further segments is tried first
 

@@ -31,7 +31,7 @@ from services.gateway.writes import Gone, ReadBody, Refused, too_large
 PING = f"{BASE}/ping"
 PREVIEW_ONLY = frozenset({f"{PREVIEW}/logs"})
 
-METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"})
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
@@ -42,6 +42,7 @@ SendAnswer = Callable[[int, RawHeaders, bytes], Awaitable[None]]
 GONE = 499
 """What stands in the access log where nobody was there any more to be answered."""
 
+_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&#34;", "'": "&#39;"})
 _INTERNAL = error_body("internal error, see the log")
 _log = logs.get("http")
 
@@ -134,10 +135,7 @@ class Entry:
             return await _answer(send, 404, headers, NOT_FOUND)
         clean = clean_path(path)
         if clean != path:
-            query = scope["query_string"].decode("latin-1")
-            location = quote(clean) + (f"?{query}" if query else "")
-            headers.append((b"location", location.encode()))
-            return await _answer(send, 301, headers, b"")
+            return await _redirect(send, headers, method, clean, scope["query_string"])
         if method == "OPTIONS":
             return await _answer(send, 200, headers, b"")
         if self._access is not None and scope["query_string"]:
@@ -177,6 +175,21 @@ def clean_path(path: str) -> str:
         return path
     clean = posixpath.normpath("/" + path).replace("//", "/", 1)
     return clean if clean == "/" or not path.endswith("/") else clean + "/"
+
+
+async def _redirect(send: Send, headers: RawHeaders, method: str, path: str, query: bytes) -> int:
+    """Send on to another path; for people there is a link, as Go's net/http makes it."""
+    location = quote(path) + (f"?{query.decode('latin-1')}" if query else "")
+    body = b""
+    headers.append((b"location", location.encode("latin-1")))
+    if method in ("GET", "HEAD"):
+        headers.append((b"content-type", b"text/html; charset=utf-8"))
+    if method == "GET":
+        link = location.translate(_ESCAPES)
+        body = f'<a href="{link}">Moved Permanently</a>.\n\n'.encode("latin-1")
+    headers.append((b"content-length", str(len(body)).encode()))
+    await _sender(send)(301, headers, body)
+    return 301
 
 
 async def _drop(read: ReadBody) -> None:

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 
 from services.bus.connection import Bus
+from services.gateway.handler_state import HandlerState
 from services.gateway.recorder_state import RecorderState
 from services.gateway.state import TaskState
 from services.gateway.user_state import UserState
@@ -20,11 +21,12 @@ class Folds:
         self.tasks = TaskState(bus, store)
         self.recorder = RecorderState(bus, store)
         self.users = UserState(bus, store)
+        self.handlers = HandlerState(bus, store)
         self._open = AsyncExitStack()
 
     async def __aenter__(self) -> Folds:
         async with AsyncExitStack() as opening:
-            for fold in (self.tasks, self.recorder, self.users):
+            for fold in (self.tasks, self.recorder, self.users, self.handlers):
                 await opening.enter_async_context(fold)
             self._open = opening.pop_all()
         return self

@@ -17,9 +17,11 @@ from services.gateway.access.access import Access
 from services.gateway.access.passwords import Passwords
 from services.gateway.api import Api
 from services.gateway.app import make_app
+from services.gateway.commands.handlers import Check
 from services.gateway.disk import Disk
 from services.gateway.entry import Entry
 from services.gateway.folds import Folds
+from services.gateway.over_bus import finish as finish_commands
 from services.gateway.over_bus import serve as serve_commands
 from services.gateway.processes import Processes
 from services.gateway.rereading import reread
@@ -40,13 +42,14 @@ async def main(
     ready: Callable[[], None],
     stop: asyncio.Event,
     handlers: Mapping[str, HandlerSpec],
+    check_handler: Check,
     again: asyncio.Event | None = None,
 ) -> None:
-    """Serve the HTTP API until `stop` is set; `ready` is called once it answers.
+    """Serve the HTTP API until `stop` is set; `ready` is called once it answers and has loaded its directory.
 
-    handlers: the alert handlers that scripts may use. again: set whenever what is read from files is to be read anew.
-    Raises OSError where the address cannot be had or the certificate cannot be used, BusUnavailable where NATS cannot
-    be reached, StoreError where the folds cannot be kept.
+    handlers: the alert handlers that scripts may use. check_handler: whether a topic may be given one. again: set
+    whenever what is read from files is to be read anew. Raises OSError where the address cannot be had or the
+    certificate cannot be used, BusUnavailable where NATS cannot be reached, StoreError where the folds cannot be kept.
     """
     http, nats = config.http, config.nats
     certificate = Certificate(http, config.tls) if http.https_enabled else None
@@ -69,7 +72,7 @@ async def main(
             ):
                 scripts = Scripts(registry(handlers, functions), ParsedScripts(store).parsed)
                 disk = Disk(config, bus)
-                api = Api(config, bus, store, folds, disk, scripts, passwords, processes, stop)
+                api = Api(config, bus, store, folds, disk, scripts, passwords, processes, check_handler, stop)
                 app = make_app(api.blueprints(), http.max_body_size)
                 access = _access(config, folds.users, passwords)
                 entry = Entry(app, Writes(config, bus, disk), http.log_enabled, access)
@@ -79,10 +82,14 @@ async def main(
                     )
                     answering = serve_commands(bus, api.all_operations())
                     tls = certificate.context if certificate else None
-                    await serve(entry, listener, stop, http.shutdown_timeout, ready, tls)
-                    for one in answering:
-                        one.stop()
-                    rereading.cancel()
+                    timeout = http.shutdown_timeout
+                    finishing = asyncio.create_task(finish_commands(answering, stop, timeout))
+                    try:
+                        await serve(entry, listener, stop, timeout, lambda: api.loader.when_loaded(ready), tls)
+                        await finishing
+                    finally:
+                        finishing.cancel()
+                        rereading.cancel()
 
 
 def _access(config: Config, users: UserState, passwords: Passwords) -> Access | None:

@@ -15,8 +15,9 @@ from marshmallow import Schema
 Reply = tuple[int, Any]
 """Status as over HTTP, and the body: anything that JSON holds, None for an empty one."""
 
-Shape = type[Schema] | tuple[str, ...] | None
-"""Of a body: a schema (JSON), the content types that anything else may have, None for an empty one."""
+Shape = type[Schema] | list[type[Schema]] | tuple[str, ...] | None
+"""Of a body: a schema (JSON), a list with one (an array of such), the content types that anything else may have, None
+for an empty one."""
 
 
 @dataclass(frozen=True, slots=True)

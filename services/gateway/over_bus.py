@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -23,8 +24,14 @@ _log = logs.get("gateway")
 
 
 def serve(bus: Bus, operations: Iterable[Operation]) -> list[Answering]:
-    """Answer `tickbus.command.<kind>.<verb>`; end it by stopping what this gives."""
+    """Answer `tickbus.command.<kind>.<verb>`, until `finish`."""
     return [bus.answer(command_subject(one.kind, one.verb), _handler(one), QUEUE) for one in operations]
+
+
+async def finish(answering: Iterable[Answering], stop: asyncio.Event, timeout: float) -> None:
+    """Take no more commands once `stop` is set; those under way then have `timeout` seconds to be answered."""
+    await stop.wait()
+    await asyncio.gather(*(one.drain(timeout) for one in answering))
 
 
 def _handler(operation: Operation) -> Callable[[bytes, Mapping[str, str]], Awaitable[bytes]]:
@@ -68,6 +75,7 @@ def _name(operation: Operation, asked: Any, name: str) -> str:
 
 
 def _link(operation: Operation, names: Mapping[str, str], parameters: Mapping[str, Any]) -> str:
-    path = "/".join(quote(names[part[1:-1]]) if part.startswith("{") else part for part in operation.path.split("/"))
+    parts = operation.path.split("/")
+    path = "/".join(quote(names[part[1:-1]], safe="/:") if part.startswith("{") else part for part in parts)
     given = {name: value for name, value in parameters.items() if name not in names}
     return BASE + path + (f"?{urlencode(given, doseq=True)}" if given else "")

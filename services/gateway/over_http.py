@@ -11,6 +11,7 @@ from quart import Blueprint, Response, request
 from services.gateway.answers import answer, refusal_answer
 from services.gateway.commands.refusal import Refusal, invalid_json
 from services.gateway.operation import Description, Operation, Question
+from services.gateway.query import read_query
 
 View = Callable[..., Awaitable[Response]]
 
@@ -55,10 +56,8 @@ def rule(operation: Operation) -> str:
 
 def parameters() -> dict[str, Any]:
     """The query's parameters; `fields` may be repeated, of the others the first counts."""
-    given: dict[str, Any] = request.args.to_dict()
-    if "fields" in given:
-        given["fields"] = request.args.getlist("fields")
-    return given
+    given = read_query(request.query_string)
+    return {name: values if name == "fields" else values[0] for name, values in given.items()}
 
 
 def _view(operation: Operation) -> View:

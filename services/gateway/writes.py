@@ -12,7 +12,6 @@ import zlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs
 
 from grammar.gotemplate.strconv import quote
 from schemas.api.operations import WriteSchema
@@ -27,6 +26,7 @@ from services.gateway.answers import RETRY_AFTER_SECONDS, Answer
 from services.gateway.cut import LineTooLong, cut
 from services.gateway.disk import Disk
 from services.gateway.operation import Description
+from services.gateway.query import read_query
 from services.gateway.write_request import WRITE_PATHS, WriteRequest
 
 ReadBody = Callable[[int], Awaitable[bytes]]
@@ -139,7 +139,7 @@ class Writes:
 
     def _target(self, query: bytes) -> _Target:
         """Clients repeat themselves, so what was found out is kept."""
-        given = {name: values[0] for name, values in parse_qs(query.decode("latin-1"), keep_blank_values=True).items()}
+        given = {name: values[0] for name, values in read_query(query).items()}
         db, precision = given.get("db", ""), given.get("precision", "n")
         subject, problem = "", None
         try:

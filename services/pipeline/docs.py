@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 from services.pipeline.functions import UDF
 from services.pipeline.spec import Edge, HandlerSpec, Mode, NodeSpec, Properties, PropertySpec
@@ -28,10 +29,14 @@ def node_docs(spec: NodeSpec, handlers: Iterable[HandlerSpec] = ()) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def handler_docs(spec: HandlerSpec) -> str:
-    """The same for an alert handler."""
-    head = f"|alert().{spec.kind}({_arguments(spec.properties)})"
-    return "\n\n".join([head, *_prose(spec.doc), *_lists(spec.properties, "")]) + "\n"
+def handler_docs(spec: HandlerSpec, options: Mapping[str, str] = MappingProxyType({})) -> str:
+    """The same for an alert handler. options: what topics are given it with, by name, and what that is."""
+    parts = [f"|alert().{spec.kind}({_arguments(spec.properties)})"] if spec.in_scripts else [f'"kind": "{spec.kind}"']
+    parts += [*_prose(spec.doc), *_lists(spec.properties, "")]
+    if options:
+        entries = [_entry(name, doc, "") for name, doc in options.items()]
+        parts.append("\n".join(["Options of a topic's handler", *entries]))
+    return "\n\n".join(parts) + "\n"
 
 
 def _late(spec: NodeSpec) -> Iterator[str]:

@@ -274,6 +274,7 @@ class HandlerSpec:
     options: Callable[[Any], dict[str, Any]] = dataclasses.asdict
     # check(options, config sections): ValueError, in the reference's words, where a task with it cannot start.
     check: Callable[[dict[str, Any], Mapping[str, Any]], None] = lambda options, sections: None
+    in_scripts: bool = True  # False: only topics have it, over the API
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ list of Vars, None.
 from __future__ import annotations
 
 import enum
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -94,9 +95,12 @@ def var_of(value: Value, description: str = "") -> Var | None:
 
 def _shape(var: object) -> tuple[str, Any, str]:
     """What makes the whole request `invalid JSON`: shapes, numbers, unknown types, durations."""
+    if var is None:
+        var = {}
     if not isinstance(var, dict):
         raise VarsError("invalid JSON")
-    word, value, description = var.get("type") or "", var.get("value"), var.get("description") or ""
+    given = {key.casefold(): value for key, value in var.items()}
+    word, value, description = given.get("type") or "", given.get("value"), given.get("description") or ""
     if not isinstance(word, str) or not isinstance(description, str) or (word and word not in _WORDS):
         raise VarsError("invalid JSON")
     if value is not None and word in _READ:
@@ -156,7 +160,7 @@ def _var(word: str, value: Any, description: str) -> Var:
     if type_ is VarType.BOOL and isinstance(value, str):
         raise ValueError("unexpected var type bool, value is a string")
     if not isinstance(value, _HOLDS[type_]) or isinstance(value, bool) is not (type_ is VarType.BOOL):
-        raise ValueError(f"mismatched type and value: {value!r} is no {word}")
+        raise ValueError(f"mismatched type and value: {json.dumps(value)} is no {word}")
     return Var(type_, value, description)
 
 

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from services import log as logs
 from services.bus.connection import Bus
+from services.bus.errors import BusError
+from services.bus.follow import Follower
 from services.bus.streams import WRITES
 from services.bus.subjects import write_subject
 from services.engine.results import Batch
 from services.recorder import brpl, srpl
 from services.recorder.archive import Archive, Contents, Gathered, Part
 from services.recorder.batches import GatheredBatches
+from services.recorder.progress import Progress
 from services.recorder.queries import OneQuery, QueryFailed, TaskQuery, task_queries
 from services.recorder.selection import Selection
 from services.recorder.workshop import CannotStart, Workshop
@@ -27,6 +31,7 @@ P = TypeVar("P", bound=Part)
 
 CHUNK_BYTES = 4 << 20
 _SAVE_SECONDS = 30.0
+_LOOK_SECONDS = 2.0  # how often is looked how far the log is while nothing of the recording comes
 _MAX_BYTES = 16 << 20  # of the log that wait here
 
 
@@ -45,6 +50,8 @@ class RecordingJob:
         self._archive = Archive(shop.objects, record["sequence"])
         self._contents = Contents()
         self._saved = time.monotonic()
+        self._seen = 0  # everything in the log up to there is gathered or stored, or is not wanted
+        self._progress = Progress()
         self._share: Callable[[], float] = lambda: 0.0
 
     @property
@@ -55,7 +62,7 @@ class RecordingJob:
     @property
     def progress(self) -> float:
         """How much is recorded of the time that it is to cover: 0 to 1; 0 while that cannot be known."""
-        return min(1.0, max(0.0, self._share()))
+        return self._progress.shown(self._share())
 
     async def run(self) -> None:
         """Until it is whole. Raises RecordingFailed, or BusError where the bus does not go along."""
@@ -76,39 +83,59 @@ class RecordingJob:
     async def _stream(self) -> None:
         """Record the log until a point comes that is later than the stop."""
         record, gathered = self._record, Gathered()
-        after = max(record["position"], self._contents.position)
-        state = await self._bus.stream_state(WRITES)
-        if state.first_seq > after + 1:
-            lost = f"{after + 1} to {state.first_seq - 1}"
-            raise RecordingFailed(f"the log no longer holds the writes {lost}, which the recording needs")
+        self._seen = max(record["position"], self._contents.position)
+        await self._nothing_lost()
         covered = _Covered(self._contents, record["stop"])
         self._share = covered.share
         subjects = sorted({write_subject(d["db"], d["rp"]) for d in record["dbrps"]})
         selection = Selection(record["measurements"], record["stop"])
-        async with self._bus.follow(WRITES, subjects, after, max_bytes=_MAX_BYTES) as follower:
+        async with self._bus.follow(WRITES, subjects, self._seen, max_bytes=_MAX_BYTES) as follower:
             waiting: asyncio.Task[Any] | None = None
             try:
                 while True:
                     waiting = waiting or asyncio.create_task(follower.batch())
-                    await asyncio.wait([waiting], timeout=_SAVE_SECONDS)
+                    await asyncio.wait([waiting], timeout=_LOOK_SECONDS)
                     if waiting.done():
                         messages = waiting.result()
                         waiting = None
+                        await self._nothing_lost()
+                        self._seen = messages[-1].seq
                         taken = selection.take(messages)
                         if taken.records:
                             times = taken.times
                             gathered.add(taken.records, len(times), int(times.min()), int(times.max()))
                             covered.add(int(times[0]), int(times.max()))
                         if taken.ended:
-                            await self._save(gathered, position=messages[-1].seq)
+                            await self._save(gathered, position=self._seen)
                             return
-                    if len(gathered) and self._due(gathered):
-                        await self._save(gathered, position=follower.position)
+                    else:
+                        await self._look_ahead(follower, subjects)
+                    if self._seen > self._contents.position and self._due(gathered):
+                        await self._save(gathered, position=self._seen)
                         gathered = Gathered()
             finally:
                 if waiting is not None:
                     waiting.cancel()
                     await asyncio.gather(waiting, return_exceptions=True)
+
+    async def _nothing_lost(self) -> None:
+        """Raises RecordingFailed where the log has dropped what was not seen yet.
+
+        To be asked for when messages have come, before they count as seen: they then have no gap.
+        """
+        first = (await self._bus.stream_state(WRITES)).first_seq
+        if first > self._seen + 1:
+            lost = f"{self._seen + 1} to {first - 1}"
+            raise RecordingFailed(f"the log no longer holds the writes {lost}, which the recording needs")
+
+    async def _look_ahead(self, follower: Follower, subjects: Sequence[str]) -> None:
+        """Count as seen what is not wanted: where nothing comes for long, the log may drop that without harm."""
+        with contextlib.suppress(BusError):
+            last = await self._bus.last_sequence(WRITES)
+            if last > self._seen:
+                ours = await asyncio.gather(*map(self._bus.last_subject_sequence, subjects))
+                if max(ours, default=0) <= follower.position:
+                    self._seen = last
 
     async def _batch(self) -> None:
         """Ask what the task's query nodes ask for, one node after the other."""

@@ -16,6 +16,7 @@ from services.engine.task import TaskRun
 from services.pipeline.spec import Edge
 from services.recorder.archive import Archive, Contents, records
 from services.recorder.points import play_points
+from services.recorder.progress import Progress
 from services.recorder.queries import OneQuery, QueryFailed, task_queries
 from services.recorder.sources import Source, asked, in_runs, play_batches, recorded
 from services.recorder.stage import Stage
@@ -25,7 +26,6 @@ from services.recorder.workshop import CannotStart, Workshop
 ATTEMPTS = 3
 """How often a replay is begun at most: it is begun anew when its recorder has died or could not go on."""
 
-_SHOW_SECONDS = 1.0
 _CHUNK_BYTES = 4 << 20
 
 Announce = Callable[[int, list[dict[str, Any]]], Awaitable[int]]
@@ -56,15 +56,12 @@ class ReplayJob:
         self._contents = Contents()
         self._done = 0  # points
         self._shares: dict[int, float] = {}  # of the time that each query node covers, how much is through
-        self._progress, self._shown = 0.0, time.monotonic()
+        self._progress = Progress()
 
     @property
     def progress(self) -> float:
-        """How much is through: 0 to 1; 0 while that cannot be known. It moves once a second."""
-        now = time.monotonic()
-        if now - self._shown >= _SHOW_SECONDS:
-            self._progress, self._shown = self._exact(), now
-        return self._progress
+        """How much is through: 0 to 1; 0 while that cannot be known."""
+        return self._progress.shown(self._exact())
 
     def statistics(self) -> dict[str, Any]:
         """The task's, {} while it does not run."""
@@ -193,5 +190,5 @@ class ReplayJob:
             return 0.0
         if self._record["clock"] == "real":
             first, last = min(c.first for c in chunks), max(c.last for c in chunks)
-            return min(1.0, max(0.0, (time.time_ns() - self._zero) / max(last - first, 1)))
-        return min(1.0, self._done / max(self._contents.points, 1))
+            return (time.time_ns() - self._zero) / max(last - first, 1)
+        return self._done / max(self._contents.points, 1)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 from services.bus.connection import Bus
+from services.bus.events import Event, encode
 from tests.crash.load import Load, Sink, check_both, define_both
 from tests.crash.processes import Api, Serve
 
@@ -29,6 +31,7 @@ async def test_everything_else_goes_on(tmp_path: Path) -> None:
             await _failing_scripts(serve, api)
             await _failing_task(serve, api)
             await _garbage(serve, api)
+            await _names_too_long(serve, api)
             await _too_large(api)
             await _hanging_endpoint(api, sink)
             await load.more(50)
@@ -93,6 +96,36 @@ async def _failing_task(serve: Serve, api: Api) -> None:
         answer = await api.call("PATCH", "/kapacitor/v1/tasks/ends", json={"status": status})
         assert answer.status_code == 200, answer.text
         assert (await api.task("ends"))["executing"] is executing
+
+
+async def _names_too_long(serve: Serve, api: Api) -> None:
+    """Names that the bus cannot carry: a task that has one does not start, or is not taken at all."""
+    long, alert = "x" * 5000, "stream|from()|alert().info(lambda: TRUE)"
+    answer = await api.define("long", "stream|from()", rp=long)
+    assert (answer.status_code, answer.json()["error"][:29]) == (400, "invalid dbrp: name too long: ")
+    for id, script, what in (
+        ("long.topic", f"{alert}.topic('{long}')", "topic name too long"),
+        ("l" * 1200, f"{alert}.log('/dev/null')", "topic name too long"),
+        ("long.loop", f"stream|from()|kapacitorLoopback().database('{long}').retentionPolicy('rp')", "dbrp name too"),
+    ):
+        answer = await api.define(id, script)
+        assert answer.status_code == 500 and what in answer.json()["error"], answer.text
+    # as gateways took it before they looked
+    data = {"id": "long.rp", "type": "stream", "script": "stream|from()", "dbrps": [{"db": "db", "rp": long}]}
+    data |= {"vars": {}, "status": "enabled", "created": "2026-01-01T00:00:00Z", "position": 0}
+    async with await Bus.connect(serve.state()["nats"], "test") as bus:
+        event = Event("task", "long.rp", "defined", data, time.time_ns())
+        headers, body = encode(event)
+        await bus.publish(event.subject, body, headers)
+    async with asyncio.timeout(10):
+        while (answer := await api.call("GET", "/kapacitor/v1/tasks/long.rp")).json().get("error", "") in (
+            "",
+            "no task exists",
+        ):
+            await asyncio.sleep(0.05)
+    assert "dbrp name too long" in answer.json()["error"]
+    assert (await api.call("DELETE", f"/kapacitor/v1/alerts/topics/{long}")).status_code == 204
+    assert (await api.define("lives", "stream|from().measurement('lives')")).json()["executing"]
 
 
 async def _garbage(serve: Serve, api: Api) -> None:

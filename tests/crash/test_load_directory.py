@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import orjson
 
-from tests.crash.processes import Api, Serve
+from tests.crash.processes import Api, Serve, eventually
 
 V1 = "/kapacitor/v1"
 MANY = 300
@@ -162,6 +162,32 @@ async def test_a_directory_from_start_to_end(tmp_path: Path) -> None:
         await serve.start()
         await until_shown(api, {"new": OTHER_TEMPLATE})
         assert (await api.call("GET", f"{V1}/tasks/own")).status_code == 404
+
+
+async def test_handlers_handle_what_tasks_of_the_same_load_raise(tmp_path: Path) -> None:
+    directory, sent = Directory(tmp_path / "load"), tmp_path / "sent.log"
+    alert = """|alert().id('{{ index .Tags "host" }}').crit(lambda: TRUE).topic('cpu')"""
+    directory.put("tasks/own.tick", f"dbrp \"db\".\"rp\"\nstream|from().measurement('cpu').groupBy('host'){alert}")
+    directory.put("handlers/own.yaml", f"topic: cpu\nid: own\nkind: log\noptions: {{path: {sent}}}")
+
+    def ids() -> list[str]:
+        return [orjson.loads(line)["id"] for line in sent.read_text().splitlines()] if sent.exists() else []
+
+    async with Serve(tmp_path, environment=directory.environment) as serve, Api(serve) as api:
+        await api.until_stats("own", "alert2", collected=0)
+        assert (await api.write("cpu,host=a value=1 1000")).status_code == 204
+        await eventually(lambda: ids() == ["a"], "the alert is logged")
+        directory.take("handlers/own.yaml")
+        assert (await reloaded(serve, api))["removed"] == 1
+        assert (await api.write("cpu,host=b value=1 1000")).status_code == 204
+        # until it is in the topic: a handler has what comes behind its coming
+        async with asyncio.timeout(20):
+            while (await api.call("GET", f"{V1}/alerts/topics/cpu/events/b")).status_code == 404:
+                await asyncio.sleep(0.05)
+        directory.put("handlers/own.yaml", f"topic: cpu\nid: own\nkind: log\noptions: {{path: {sent}}}")
+        assert (await reloaded(serve, api))["loaded"] == 1
+        assert (await api.write("cpu,host=c value=1 1000")).status_code == 204
+        await eventually(lambda: ids() == ["a", "c"], "the alert is logged")
 
 
 async def test_killed_in_the_middle_of_loads(tmp_path: Path) -> None:

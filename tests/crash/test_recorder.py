@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gzip
 import io
+import signal
 import time
 import zipfile
 from pathlib import Path
@@ -15,6 +16,7 @@ import httpx
 import orjson
 import pytest
 
+from services.bus.connection import Bus
 from tests.crash.processes import Api, Services
 from tests.support.alerts import sink
 from tests.support.influx import BINARY, Influxd, influxd
@@ -23,14 +25,14 @@ RECORDINGS, REPLAYS = "/kapacitor/v1/recordings", "/kapacitor/v1/replays"
 START = 1_700_000_000
 
 
-async def ended(api: Api, path: str) -> dict[str, Any]:
+async def ended(api: Api, path: str, status: str = "finished") -> dict[str, Any]:
     """Wait until a recording or replay does not run any more."""
     deadline = time.monotonic() + 40
     while (answer := await api.call("GET", path)).status_code == 202:
         assert time.monotonic() < deadline, answer.text
         await asyncio.sleep(0.05)
     body: dict[str, Any] = answer.json()
-    assert answer.status_code == 200 and body["status"] == "finished", body
+    assert answer.status_code == 200 and body["status"] == status, body
     return body
 
 
@@ -57,6 +59,47 @@ async def test_a_recording_is_whole_after_its_recorder_was_killed(tmp_path: Path
         file = await api.call("GET", f"{RECORDINGS}/r/file")
         points = gzip.decompress(file.content).split(b"\n")[2::3]
         assert [int(p[4 : p.index(b"i,")]) for p in points] == list(range(12_000))
+
+
+async def test_nats_is_killed_in_the_middle_of_a_recording(tmp_path: Path) -> None:
+    async with Services(tmp_path) as services, Api(services) as api:
+        await services.start("gateway", "recorder")
+        await api.define("t", "stream|from().measurement('m')|log()", status="disabled")
+        await record(api, "r")
+        padding = "x" * 2000
+        for write in range(30):
+            lines = [f'm v={write * 200 + i}i,s="{padding}" {START * 1000 + write * 200 + i}' for i in range(200)]
+            if write in (10, 20):
+                await services.nats.restart(kill=True)
+            async with asyncio.timeout(20):
+                while (await api.write("\n".join(lines), key=f"w{write}")).status_code != 204:
+                    await asyncio.sleep(0.1)
+        shown = (await api.call("GET", f"{RECORDINGS}/r")).json()
+        assert (shown["status"], shown["error"]) == ("running", "")
+        assert (await api.write(f"m v=0 {START * 1000 + 10**8}")).status_code == 204
+        assert (await ended(api, f"{RECORDINGS}/r"))["size"] > 0
+        file = await api.call("GET", f"{RECORDINGS}/r/file")
+        points = gzip.decompress(file.content).split(b"\n")[2::3]
+        assert [int(p[4 : p.index(b"i,")]) for p in points] == list(range(6_000))
+
+
+async def test_the_log_drops_what_a_hanging_recorder_has_not_seen(tmp_path: Path) -> None:
+    async with Services(tmp_path) as services, Api(services) as api:
+        await services.start("gateway", "recorder")
+        await api.define("t", "stream|from().measurement('m')|log()", status="disabled")
+        await record(api, "r")
+        assert (await api.write(f"m v=0 {START * 1000}")).status_code == 204
+        services["recorder"].send(signal.SIGSTOP)
+        async with await Bus.connect(services.nats.url) as bus:
+            for number in range(1, 5):
+                assert (await api.write(f"m v={number} {START * 1000 + number}")).status_code == 204
+            await bus._link.api("STREAM.PURGE.WRITES", {})
+        services["recorder"].send(signal.SIGCONT)
+        assert (await api.write(f"m v=5 {START * 1000 + 5}")).status_code == 204
+        shown = await ended(api, f"{RECORDINGS}/r", "failed")
+        assert "the log no longer holds the writes" in shown["error"] and shown["progress"] == 1
+        assert (await api.call("DELETE", f"{RECORDINGS}/r")).status_code == 204
+        await record(api, "r")
 
 
 async def test_a_replay_goes_on_after_its_recorder_was_killed(tmp_path: Path) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,8 +16,10 @@ from services.bus.connection import Bus
 from services.bus.events import Event, encode
 from services.bus.subjects import alert_subject
 from services.engine.alerts import codec
+from services.engine.alerts.letters import letters
+from services.engine.alerts.mark import put_mark
 from services.engine.column import Column, Kind
-from services.engine.effects import Alerts
+from services.engine.effects import Alerts, Identities, Inhibition
 
 BASE = 1_700_000_000 * 10**9
 SECOND = 10**9
@@ -33,6 +37,7 @@ def alerts(
     details: str | None = "",
     tick: bool = False,
     values: Sequence[float] | None = None,
+    host: str = "a",
 ) -> Alerts:
     """The events of one step, one for each row of the write `seq` (or of the tick `seq`)."""
     n = len(events)
@@ -55,11 +60,48 @@ def alerts(
         row=np.zeros(n, dtype=np.int64) if tick else numbers,
         ordinal=numbers if tick else np.zeros(n, dtype=np.int64),
         recoverable=True,
-        series=[{"name": "cpu", "tags": {"host": "a"}, "group": "host=a"}],
+        series=[{"name": "cpu", "tags": {"host": host}, "group": f"host={host}"}],
         series_of=np.zeros(n, dtype=np.int32),
         columns={"v": Column(Kind.FLOAT, np.array(values if values is not None else [1.5] * n, dtype=np.float64))},
         server=("here", "cluster", "server"),
     )
+
+
+def inhibition(changes: Sequence[tuple[str, bool]], seq: int, task: str = "up", tick: bool = False) -> Inhibition:
+    """What alerts of hosts inhibit from one step on: those of the category `usage` that have the same host."""
+    numbers = np.arange(len(changes), dtype=np.int64)
+    zeros = np.zeros(len(changes), dtype=np.int64)
+    return Inhibition(
+        task=task,
+        node="alert2",
+        keys=[host for host, _ in changes],
+        categories=["usage"] * len(changes),
+        tags=[{"host": host} for host, _ in changes],
+        on=[on for _, on in changes],
+        identities=Identities(
+            seq=np.full(len(changes), -moment(seq) if tick else seq),
+            row=zeros if tick else numbers,
+            ordinal=numbers if tick else zeros,
+            moment=np.full(len(changes), moment(seq)),
+        ),
+    )
+
+
+def in_category(of: Alerts, category: str = "usage") -> Alerts:
+    """The same alerts in a category."""
+    moments = [moment(int(seq)) for seq in of.seq]
+    return replace(of, category=category, moment=np.array(moments, dtype=np.int64))
+
+
+def moment(seq: int) -> int:
+    """When the write of this sequence was stored."""
+    return BASE + SECOND * seq
+
+
+async def tell(bus: Bus, what: Inhibition, started: int, replay: str = "") -> int:
+    """Publish it as a worker does; its sequence in ALERTS."""
+    ((_, subject, data),) = letters(what, started, replay, 1 << 20)
+    return (await bus.publish(subject, data)).seq
 
 
 def own_topic(task: str = "t", node: str = "alert2") -> str:
@@ -86,6 +128,22 @@ async def started(bus: Bus, task: str, enabled: int, *handlers: dict[str, Any], 
     """A worker says that it runs the task, whose alert node has these handlers."""
     alert = {"node": node, "topic": own_topic(task, node), "handlers": list(handlers)}
     return await run_event(bus, task, "started", enabled=enabled, position=0, worker="w", alerts=[alert])
+
+
+async def handler_event(bus: Bus, topic: str, id: str, what: str, **data: Any) -> int:
+    """Publish handler.<what>; its sequence in EVENTS."""
+    position = await bus.last_sequence("ALERTS")
+    return await _event(bus, Event("handler", f"{topic}/{id}", what, {"position": position, **data}, time.time_ns()))
+
+
+async def give(bus: Bus, topic: str, id: str, handler: dict[str, Any], match: str = "", what: str = "defined") -> int:
+    """Give a topic a handler as a gateway does, its mark included; the mark's sequence in ALERTS."""
+    return await put_mark(bus, topic, await handler_event(bus, topic, id, what, **handler, match=match))
+
+
+async def take(bus: Bus, topic: str, id: str) -> int:
+    """Take it away again; the mark's sequence in ALERTS."""
+    return await put_mark(bus, topic, await handler_event(bus, topic, id, "deleted"))
 
 
 async def replay_event(bus: Bus, id: str, task: str, what: str, **data: Any) -> int:

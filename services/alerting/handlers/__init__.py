@@ -10,13 +10,14 @@ from typing import Any, cast
 
 from marshmallow import ValidationError
 
-from services.alerting.handler import Handler
+from grammar.gotemplate.strconv import quote
+from services.alerting.handler import Collector, Handler
 from services.pipeline.spec import HandlerSpec, HandlerUse
 
 
 @functools.cache
-def kinds() -> Mapping[str, Handler]:
-    """Every handler in this folder, by the name that scripts use."""
+def kinds() -> Mapping[str, Handler | Collector]:
+    """Every handler in this folder, by the name that scripts and the API use."""
     modules = (importlib.import_module(m.name) for m in pkgutil.iter_modules(__path__, f"{__name__}."))
     found = [cast(Handler, module) for module in modules]
     return {handler.SPEC.kind: handler for handler in found}
@@ -24,7 +25,13 @@ def kinds() -> Mapping[str, Handler]:
 
 def specs() -> Mapping[str, HandlerSpec]:
     """What scripts may write of them, by kind: for the registry that scripts are compiled with."""
-    return {kind: handler.SPEC for kind, handler in kinds().items()}
+    return {kind: handler.SPEC for kind, handler in kinds().items() if handler.SPEC.in_scripts}
+
+
+def options_of(kind: str) -> Mapping[str, str]:
+    """What each option of a topic's handler is, by the name that the API has for it."""
+    fields = kinds()[kind].OPTIONS.fields
+    return {field.data_key or name: field.metadata.get("doc", "") for name, field in fields.items()}
 
 
 def to_json(use: HandlerUse) -> dict[str, Any]:
@@ -32,20 +39,33 @@ def to_json(use: HandlerUse) -> dict[str, Any]:
     return {"kind": use.kind, "options": kinds()[use.kind].SPEC.options(use.properties)}
 
 
-def from_json(kind: str, options: Any) -> tuple[Handler, Any]:
-    """The handler and its options, ready for `handle`. ValueError for an unknown kind or options it does not take."""
+def from_json(kind: str, options: Any) -> tuple[Handler | Collector, Any]:
+    """The handler and its options, ready to be used. ValueError for an unknown kind or options it does not take.
+
+    An option that is null counts as left out.
+    """
     handler = kinds().get(kind)
     if handler is None:
-        raise ValueError(f'unsupported action kind "{kind}"')
+        raise ValueError(f"unsupported action kind {quote(kind)}")
     try:
-        return handler, handler.OPTIONS.load(options)
+        if isinstance(options, dict):
+            options = {key: value for key, value in options.items() if value is not None}
+        return handler, handler.OPTIONS.load({} if options is None else options)
     except ValidationError as error:
         problems = error.messages_dict.items() if isinstance(error.messages, dict) else [("options", error.messages)]
         text = "; ".join(f"{key}: {_flat(problem)}" for key, problem in problems)
         raise ValueError(f"invalid options of {kind}: {text}") from None
 
 
+def check_json(kind: str, options: Any, sections: Mapping[str, Any]) -> None:
+    """ValueError, in the reference's words, where a topic cannot have a handler like this."""
+    handler, loaded = from_json(kind, options)
+    handler.check(loaded, sections)
+
+
 def _flat(problem: Any) -> str:
+    if isinstance(problem, dict):
+        return " ".join(f"{key}: {_flat(inner)}" for key, inner in problem.items())
     return " ".join(map(str, problem)) if isinstance(problem, list) else str(problem)
 
 

@@ -38,8 +38,8 @@ class Options:
 class OptionsSchema(Schema):
     """{"prog": program, "args": [argument …]}"""
 
-    prog = fields.String(load_default="")
-    args = fields.List(fields.String(), load_default=list, allow_none=True)
+    prog = fields.String(load_default="", metadata={"doc": "The program."})
+    args = fields.List(fields.String(), load_default=list, allow_none=True, metadata={"doc": "Its arguments."})
 
     @post_load
     def build(self, data: dict[str, Any], **kwargs: Any) -> Options:

@@ -39,8 +39,10 @@ class Options:
 class OptionsSchema(Schema):
     """{"path": absolute path, "mode": permissions as a number}"""
 
-    path = fields.String(load_default="")
-    mode = fields.Integer(load_default=_MODE, strict=True)
+    path = fields.String(load_default="", metadata={"doc": "The file's absolute path."})
+    mode = fields.Integer(
+        load_default=_MODE, strict=True, metadata={"doc": "The file's permissions as a number; 384 (0600) unless set."}
+    )
 
     @post_load
     def build(self, data: dict[str, Any], **kwargs: Any) -> Options:

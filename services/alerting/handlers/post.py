@@ -61,12 +61,32 @@ class Options:
 class OptionsSchema(Schema):
     """{"url", "endpoint", "headers", "capture-response", "timeout": ns, "skip-ssl-verification"}, all optional."""
 
-    url = fields.String(load_default="")
-    endpoint = fields.String(load_default="")
-    headers = fields.Dict(fields.String(), fields.String(), load_default=dict, allow_none=True)
-    capture_response = fields.Boolean(data_key="capture-response", load_default=False)
-    timeout = fields.Integer(load_default=0, strict=True)
-    skip_ssl_verification = fields.Boolean(data_key="skip-ssl-verification", load_default=False)
+    url = fields.String(load_default="", metadata={"doc": "Where to; a template that sees the alert's data."})
+    endpoint = fields.String(load_default="", metadata={"doc": "An endpoint of the configuration, in place of url."})
+    headers = fields.Dict(
+        fields.String(),
+        fields.String(),
+        load_default=dict,
+        allow_none=True,
+        metadata={"doc": "Headers by name; they win over the endpoint's own."},
+    )
+    capture_response = fields.Boolean(
+        data_key="capture-response",
+        load_default=False,
+        truthy={True},
+        falsy={False},
+        metadata={"doc": "Have what the server says to a refused post in the log."},
+    )
+    timeout = fields.Integer(
+        load_default=0, strict=True, metadata={"doc": "How long to wait for an answer, in ns; 0 is 10 s."}
+    )
+    skip_ssl_verification = fields.Boolean(
+        data_key="skip-ssl-verification",
+        load_default=False,
+        truthy={True},
+        falsy={False},
+        metadata={"doc": "Take any certificate."},
+    )
 
     @post_load
     def build(self, data: dict[str, Any], **kwargs: Any) -> Options:

@@ -34,7 +34,7 @@ class Options:
 class OptionsSchema(Schema):
     """{"address": "HOST:PORT"}"""
 
-    address = fields.String(load_default="")
+    address = fields.String(load_default="", metadata={"doc": "HOST:PORT."})
 
     @post_load
     def build(self, data: dict[str, Any], **kwargs: Any) -> Options:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
@@ -73,7 +74,7 @@ class FunctionNode(Node):
 
     On a stream a group's points of equal time are collected and taken for a batch of that time once a point of another
     time comes. Points that lack the field, or have it in a type that the function does not take or that differs from
-    that of the batch's first, are passed over and counted as errors.
+    that of the batch's first, are passed over and counted as errors, as soon as they come.
     """
 
     properties: Function
@@ -85,6 +86,7 @@ class FunctionNode(Node):
         self._runs = Runs(context.table, context.demand)
         self._series: dict[tuple[int, str], int] = {}
         self._renamed: dict[tuple[int, str], int] = {}
+        self._told: Counter[str] = Counter()  # what has been counted of points that are still held
 
     def give(self, batches: Batches, parts: list[Segments], whole: bool) -> Message | None:
         """What the batches come to. parts: their usable values apart by type; whole: empty batches count too."""
@@ -94,18 +96,25 @@ class FunctionNode(Node):
         return len(self._groups)
 
     def frame(self, frame: Frame) -> Sequence[Message]:
-        batches = self._runs.add(frame, self._groups)
-        return [] if batches is None else self._over(batches, False)
+        ended = self._runs.add(frame, self._groups)
+        given, refused = ([], Counter[str]()) if ended is None else self._over(ended, False)
+        held = self._refused_of_held()
+        report(self.context, [Refused(n, reason) for reason, n in (refused + held - self._told).items()])
+        self._told = held
+        return given
 
     def batches(self, batches: Batches) -> Sequence[Message]:
         self._groups.local(batches.group)
-        return self._over(batches, True)
+        given, refused = self._over(batches, True)
+        report(self.context, [Refused(n, reason) for reason, n in refused.items()])
+        return given
 
     def barriers(self, barriers: Barriers) -> Sequence[Message]:
         if barriers.delete:
             left = self._groups.without(barriers.group)
             self._runs.keep(left)
             self._groups.keep(left)
+            self._told = self._refused_of_held()
         return [barriers]
 
     def state(self) -> State:
@@ -114,6 +123,7 @@ class FunctionNode(Node):
     def restore(self, state: State) -> None:
         self._groups.restore(state["groups"])
         self._runs.restore(state["runs"])
+        self._told = self._refused_of_held()
 
     def of_group(self, batches: Batches, chosen: Rows) -> SeriesArray:
         """The series of points that keep nothing but their group's tags, one for each chosen batch: int32[k]."""
@@ -123,22 +133,25 @@ class FunctionNode(Node):
         """The series of points with their own tags under their batch's name."""
         return np.array([self._as_named(n, name) for n, name in zip(series.tolist(), names, strict=True)], np.int32)
 
-    def _over(self, batches: Batches, whole: bool) -> Sequence[Message]:
-        p = self.properties
-        points = batches.points
-        parts, refused = usable(
-            points.column(p.field),
-            points.time,
-            np.arange(len(points), dtype=np.intp),
-            batches.batch_of_points(),
-            self.kinds,
-            self.spec.name,
-            p.field,
-        )
-        report(self.context, refused)
+    def _over(self, batches: Batches, whole: bool) -> tuple[list[Message], Counter[str]]:
+        """What the batches come to, and what of their points could not be used."""
+        rows = np.arange(len(batches.points), dtype=np.intp)
+        parts, refused = self._usable(batches.points, rows, batches.batch_of_points())
         with np.errstate(all="ignore"):
             given = self.give(batches, parts, whole)
-        return [] if given is None else [given]
+        return [] if given is None else [given], _by_reason(refused)
+
+    def _refused_of_held(self) -> Counter[str]:
+        points, local = self._runs.held()
+        column = points.column(self.properties.field)
+        if column is not None and column.valid is None and column.kind in self.kinds:
+            return Counter()
+        order = np.argsort(local, kind="stable")
+        return _by_reason(self._usable(points, order, local[order])[1])
+
+    def _usable(self, points: Points, rows: Rows, segment: Rows) -> tuple[list[Segments], list[Refused]]:
+        field = self.properties.field
+        return usable(points.column(field), points.time, rows, segment, self.kinds, self.spec.name, field)
 
     def _of_group(self, group: int, name: str) -> int:
         number = self._series.get((group, name))
@@ -226,7 +239,11 @@ class SelectorNode(FunctionNode):
 class ChoiceNode(FunctionNode):
     """A function that makes a batch of each batch: some of its values, with the group's tags and no other fields."""
 
-    keeps_tags: ClassVar[bool] = False  # whether the points keep their own tags too
+    keeps_tags: ClassVar[bool] = False  # whether the points have their own tags too, besides those of the group
+
+    def __init__(self, properties: Function, context: Context) -> None:
+        super().__init__(properties, context)
+        self._merged: dict[tuple[int, int, str], int] = {}
 
     def choose(self, segments: Segments, points: Points) -> tuple[Rows, Rows]:
         """Positions of the chosen values, segment after segment, and how many each has."""
@@ -258,7 +275,18 @@ class ChoiceNode(FunctionNode):
     def _tagged(self, batches: Batches, owner: Rows, row: Rows) -> SeriesArray:
         if not self.keeps_tags:
             return self.of_group(batches, owner)
-        return self.as_named(batches.points.series[row], (batches.names[i] for i in owner.tolist()))
+        names = (batches.names[i] for i in owner.tolist())
+        every = zip(batches.points.series[row].tolist(), batches.group[owner].tolist(), names, strict=True)
+        return np.array([self._with_own(*one) for one in every], np.int32)
+
+    def _with_own(self, series: int, group: int, name: str) -> int:
+        number = self._merged.get((series, group, name))
+        if number is None:
+            table = self.context.table
+            tags = dict(table.group(group).tags) | dict(table.series(series).tags)
+            number = table.number(Series("", "", name, tuple(sorted(tags.items()))))
+            self._merged[series, group, name] = number
+        return number
 
 
 def batch_of(batches: Batches, chosen: Rows, counts: Rows, points: Points) -> Batches:
@@ -273,6 +301,10 @@ def batch_of(batches: Batches, chosen: Rows, counts: Rows, points: Points) -> Ba
     return Batches(
         points, offsets, batches.group[chosen], names, tmax[chosen], batches.dimensions, batches.cause[chosen]
     )
+
+
+def _by_reason(refused: Sequence[Refused]) -> Counter[str]:
+    return Counter({r.reason: r.count for r in refused})
 
 
 def report(context: Context, refused: Sequence[Refused]) -> None:

@@ -56,6 +56,10 @@ class Runs:
         self._held, self._local = points.take(held).detached(), local[held]
         return out
 
+    def held(self) -> tuple[Points, IntArray]:
+        """The points held back, in order of arrival, and their local groups."""
+        return self._held or concat_points([]), self._local
+
     def keep(self, left: Rows) -> None:
         """Forget all groups but these (ascending local numbers), which are renumbered 0…"""
         if self._held is None:

@@ -1,8 +1,8 @@
 """Alert events on the bus: one JSON message for all events of a node in a step, as columns.
 
 Shape: task, node, topic, started, ids + id, messages + message, details, level, time, duration, seq, row, ordinal,
-recoverable, series + of, columns {name: {kind, values, valid}}, data, server, of a replay's task: replay, and of alerts
-in a category: category, moment. Words as in services.engine.effects.
+recoverable, series + of, columns {name: {kind, values, valid}}, data, server, of a replay's task: replay, of alerts
+in a category: category, moment, and fresh: the numbers of events. Words as in services.engine.effects.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from services.engine.column import DTYPES, Column, Kind
 from services.engine.effects import Alerts
@@ -45,6 +46,8 @@ def encode(alerts: Alerts, topic: str, started: int) -> bytes:
     }
     if alerts.replay:
         body["replay"] = alerts.replay
+    if alerts.fresh is not None and alerts.fresh.any():
+        body["fresh"] = np.flatnonzero(alerts.fresh)
     if alerts.category:
         body |= {"category": alerts.category, "moment": alerts.moment}
     return orjson.dumps(body, default=_plain, option=_OPTIONS)
@@ -74,11 +77,20 @@ def decode(data: bytes) -> tuple[Alerts, int]:
         columns={name: _from_json(c) for name, c in body["columns"].items()},
         data=body["data"],
         server=tuple(body["server"]),
+        fresh=_fresh(body),
         replay=body.get("replay", ""),
         category=body.get("category", ""),
         moment=np.array(body["moment"], dtype=np.int64) if "moment" in body else None,
     )
     return alerts, int(body["started"])
+
+
+def _fresh(body: dict[str, Any]) -> NDArray[np.bool_] | None:
+    if "fresh" not in body:
+        return None
+    fresh = np.zeros(len(body["id"]), dtype=np.bool_)
+    fresh[body["fresh"]] = True
+    return fresh
 
 
 def _column(column: Column) -> dict[str, Any]:

@@ -100,16 +100,22 @@ class EventWriter:
         """The alert's id as a batch gives it."""
         return self._origins.known[self._origins.of_batch(batches.names[i], int(batches.group[i]))].id
 
-    def of_points(self, sent: Frame, level: LevelArray, duration: IntArray) -> Raised:
-        """The events of points: `sent` holds just them. They are published if there is a topic to publish them to."""
+    def of_points(self, sent: Frame, level: LevelArray, duration: IntArray, fresh: NDArray[np.bool_]) -> Raised:
+        """The events of points: `sent` holds just them. They are published if there is a topic to publish them to.
+
+        fresh: bool[n], which of them are the first of their groups.
+        """
         points = sent.points
         origin_of = self._origins.of_points(points.series, sent.group)
         needs_fields = self.topics or not self._message_by_level or self._details is not None
         columns = points.columns() if needs_fields else {}
-        return self._raise(origin_of, points.time, level, duration, sent.cause, columns, None)
+        return self._raise(origin_of, points.time, level, duration, sent.cause, columns, None, fresh)
 
-    def of_batches(self, batches: Batches, chosen: Sequence[tuple[int, int, int, int, int]]) -> Raised:
-        """The events of batches: (batch, row of its worst point, level, time ns, duration ns) each."""
+    def of_batches(self, batches: Batches, chosen: Sequence[tuple[int, int, int, int, int]], fresh: set[int]) -> Raised:
+        """The events of batches: (batch, row of its worst point, level, time ns, duration ns) each.
+
+        fresh: the batches that are the first of their groups.
+        """
         which = [c[0] for c in chosen]
         origin_of = [self._origins.of_batch(batches.names[i], int(batches.group[i])) for i in which]
         worst = batches.points.take(np.array([c[1] for c in chosen], dtype=np.intp))
@@ -122,6 +128,7 @@ class EventWriter:
             batches.cause[which],
             worst.columns(),
             data,
+            np.array([i in fresh for i in which], dtype=np.bool_),
         )
 
     def _raise(
@@ -133,6 +140,7 @@ class EventWriter:
         cause: IntArray,
         columns: dict[str, Column],
         data: list[dict[str, Any]] | None,
+        fresh: NDArray[np.bool_],
     ) -> Raised:
         texts = _Texts(self, origin_of, time, level, duration, columns)
         if self._message_by_level:
@@ -148,7 +156,7 @@ class EventWriter:
             of = message_of.tolist()
             details = [self._details.execute(details_info(texts.info(i), messages[of[i]])) for i in range(len(level))]
         if self.topics:
-            self._publish(raised, details, time, cause, columns, data)
+            self._publish(raised, details, time, cause, columns, data, fresh)
         return raised
 
     def _by_level(self, origin_of: NDArray[np.int32], level: LevelArray) -> NDArray[np.int32]:
@@ -173,6 +181,7 @@ class EventWriter:
         cause: IntArray,
         columns: dict[str, Column],
         data: list[dict[str, Any]] | None,
+        fresh: NDArray[np.bool_],
     ) -> None:
         identities = self._ordinals.identities(self._context.step, cause)
         used, series_of = np.unique(raised.origin_of, return_inverse=True)
@@ -201,6 +210,7 @@ class EventWriter:
                 columns=columns,
                 data=data,
                 server=(self._server.Hostname, self._server.ClusterID, self._server.ServerID),
+                fresh=fresh if fresh.any() else None,
                 category=self._category,
                 moment=identities.moment if self._category else None,
             )

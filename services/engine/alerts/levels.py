@@ -46,7 +46,7 @@ class Levels:
         """The level of every point: int8[n]. `current`: int8 by local group (order.groups), where each group stands."""
         n = len(points)
         if not self._remembers and not self._resets:
-            return self._highest(points, np.full(n, True))
+            return self._highest(points, lambda levels: _before(levels, order, current))
         out = np.zeros(n, dtype=np.int8)
         stands = current.copy()
         group = np.empty(n, dtype=np.int64)
@@ -59,7 +59,7 @@ class Levels:
     def of_batch(self, points: Points, current: int) -> LevelArray:
         """The levels of one batch's points, all of them seen from the level at which the group stands."""
         if not self._remembers and not self._resets:
-            return self._highest(points, np.full(len(points), True))
+            return self._highest(points, lambda levels: np.full(len(points), current, dtype=np.int8))
         check = self._checks(points)
         return np.array([self._determine(current, check(row)) for row in range(len(points))], dtype=np.int8)
 
@@ -76,16 +76,26 @@ class Levels:
             for level, evaluator in evaluators.items():
                 evaluator.restore(saved[level])
 
-    def _highest(self, points: Points, left: BoolArray) -> LevelArray:
-        """Without resets and memories the level does not depend on where the group stands: whole columns at once."""
+    def _highest(self, points: Points, before: Callable[[LevelArray], LevelArray]) -> LevelArray:
+        """Without resets and memories the level does not depend on where the group stands: whole columns at once.
+
+        before: from the levels of all points to those that each point found its group at.
+        """
         out = np.zeros(len(points), dtype=np.int8)
+        left = np.full(len(points), True)
+        failed: list[tuple[int, str, BoolArray]] = []
         for level in sorted(self._conditions, reverse=True):
             truth = self._conditions[level].truth(points)
-            if truth.failed is not None:
-                self._failed(level, False, truth.reasons[0], int((truth.failed & left).sum()))
+            if truth.failed is not None and (truth.failed & left).any():
+                failed.append((level, truth.reasons[0], truth.failed & left))
             hit = truth.true & left
             out[hit] = level
             left = left & ~hit
+        if failed:
+            # The condition of the present level is tried once more where it has failed to hold: see _determine.
+            found = before(out)
+            for level, reason, rows in failed:
+                self._failed(level, False, reason, int(rows.sum() + (rows & (found == level)).sum()))
         return out
 
     def _checks(self, points: Points) -> Callable[[int], Check]:
@@ -137,3 +147,13 @@ class Levels:
     def _failed(self, level: int, reset: bool, reason: str, count: int) -> None:
         what = "reset expression for current level" if reset else "expression for level"
         self._on_error(f"error evaluating {what} {_NAMES[level].upper()}: {reason}", count)
+
+
+def _before(levels: LevelArray, order: GroupOrder, current: LevelArray) -> LevelArray:
+    """For each point the level of the one before it in its group, `current` for the first: int8[n]."""
+    ordered = np.empty_like(levels)
+    ordered[1:] = levels[order.order[:-1]]
+    ordered[order.starts] = current[order.groups]
+    out = np.empty_like(levels)
+    out[order.order] = ordered
+    return out

@@ -60,6 +60,7 @@ def _rows(alerts: Alerts, start: int, stop: int) -> Alerts:
         seq=alerts.seq[start:stop],
         row=alerts.row[start:stop],
         ordinal=alerts.ordinal[start:stop],
+        fresh=None if alerts.fresh is None else alerts.fresh[start:stop],
         columns={name: column.take(rows) for name, column in alerts.columns.items()},
         data=None if alerts.data is None else alerts.data[start:stop],
         moment=None if alerts.moment is None else alerts.moment[start:stop],

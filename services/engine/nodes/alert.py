@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from grammar.gotemplate import TemplateError
+from services import log as logs
+from services.bus.subjects import alert_subject
 from services.engine.alerts.decisions import Decisions, Policy
 from services.engine.alerts.events import EventWriter, Raised
 from services.engine.alerts.inhibiting import Inhibiting
@@ -18,7 +20,7 @@ from services.engine.compiled import compiled
 from services.engine.expressions import Evaluator
 from services.engine.frame import Barriers, Batches, Frame, GroupOrder, Message, Points
 from services.engine.grouping import regrouped
-from services.engine.node import Context, Groups, Node, State, TaskFailed
+from services.engine.node import Context, Groups, Node, State, TaskFailed, no_name_too_long
 from services.engine.retag import with_tags
 from services.engine.series import Group
 from services.pipeline.spec import (
@@ -118,6 +120,9 @@ class AlertNode(Node):
         if p.flapping is not None and max(p.flapping) > 1:
             raise TaskFailed("alert flap thresholds are percentages and should be between 0 and 1")
         topics = topics_of(p, context.task, context.node, context.around.replay)
+        for topic in topics:
+            with no_name_too_long("topic"):
+                alert_subject(topic)
         try:
             texts = (p.id, p.message, p.details)
             self._events = EventWriter(texts, not p.no_recoveries, p.category, topics, context)
@@ -135,6 +140,7 @@ class AlertNode(Node):
         self._groups = Groups(context.table)
         self._inhibiting = Inhibiting(p.inhibitors, self._groups, context)
         self._known = 0
+        self._log = logs.get("engine").bind(task=context.task, node=context.node)
         for name in ("alerts_triggered", "oks_triggered", "infos_triggered", "warns_triggered", "crits_triggered"):
             context.statistics.more[name] = 0
         context.statistics.more["alerts_inhibited"] = 0
@@ -147,7 +153,8 @@ class AlertNode(Node):
         members = self._groups.members(frame).astype(np.int32)
         order = GroupOrder(by_group.order, by_group.starts, by_group.ends, members)
         try:
-            self._begin_new([self._new_by_point(frame, row) for row in self._fresh(order)])
+            fresh = self._fresh(order)
+            self._begin_new([self._new_by_point(frame, row) for row in fresh])
             level = self._levels.of_stream(frame.points, order, self._decisions.level)
             triggered, lasted = self._decisions.decide(level, frame.points.time, order)
             if self._inhibiting:
@@ -158,10 +165,11 @@ class AlertNode(Node):
             if not len(rows):
                 return []
             sent = frame.take(rows)
-            events = self._events.of_points(sent, level[rows], lasted[rows])
+            events = self._events.of_points(sent, level[rows], lasted[rows], np.isin(rows, fresh))
         except TemplateError as e:
             raise TaskFailed(str(e)) from e
         self._count(events)
+        self._tell(events)
         out = sent.with_points(self._augmented(sent.points, events, np.arange(len(rows))))
         return [regrouped(out, self.context.table) if self._tags() else out]
 
@@ -179,10 +187,11 @@ class AlertNode(Node):
             chosen = [one for one, told in zip(triggered, self._decisions.tells(level), strict=True) if told]
             if not chosen:
                 return []
-            events = self._events.of_batches(batches, chosen)
+            events = self._events.of_batches(batches, chosen, set(fresh.tolist()))
         except TemplateError as e:
             raise TaskFailed(str(e)) from e
         self._count(events)
+        self._tell(events)
         out = batches.select(np.array([c[0] for c in chosen], dtype=np.intp))
         out = out.with_points(self._augmented(out.points, events, out.batch_of_points()))
         return [self._retagged(out, events) if self._tags() else out]
@@ -309,6 +318,13 @@ class AlertNode(Node):
         more["alerts_triggered"] += len(events.level)
         for name, count in zip(("oks", "infos", "warns", "crits"), counts.tolist(), strict=True):
             more[f"{name}_triggered"] += count
+
+    def _tell(self, events: Raised) -> None:
+        """For those who watch the task."""
+        if self._log.enabled("DEBUG"):
+            lines = zip(events.level_names(), events.id_texts(), events.message_texts(), strict=True)
+            for level, id, message in lines:
+                self._log.debug("alert triggered", level=level, id=id, event_message=message)
 
 
 def topics_of(properties: AlertProperties, task: str, node: str, replay: str = "") -> tuple[str, ...]:

@@ -67,6 +67,7 @@ class DefaultNode(GroupingNode):
 
     def batches(self, batches: Batches) -> Sequence[Message]:
         points = self._filled(batches.points)
+        self._count_batches(batches.group)
         if not self.properties.tags:
             return [batches.with_points(points)]
         b, d = batches, batches.dimensions
@@ -93,6 +94,14 @@ class DefaultNode(GroupingNode):
             tags = dict(table.series(number).tags)
             more["tags_defaulted"] += count * sum(not tags.get(name) for name in self.properties.tags)
         return points.with_series(with_each(points.series, self._tagged, table))
+
+    def _count_batches(self, group: GroupArray) -> None:
+        """A batch counts like a point more, one without fields: as Kapacitor 1.5.7 counts."""
+        p, more, table = self.properties, self.context.statistics.more, self.context.table
+        more["fields_defaulted"] += len(group) * len(p.fields)
+        for number in group.tolist():
+            tags = dict(table.group(number).tags)
+            more["tags_defaulted"] += sum(not tags.get(name) for name in p.tags)
 
     def _tagged(self, series: Series) -> Series:
         return Series(series.database, series.retention_policy, series.name, self._tags(series.tags))

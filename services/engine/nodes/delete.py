@@ -54,6 +54,7 @@ class DeleteNode(GroupingNode):
 
     def batches(self, batches: Batches) -> Sequence[Message]:
         points, b = self._without(batches.points), batches
+        self._count_batches(b.group)
         if not self.properties.tags:
             return [batches.with_points(points)]
         dimensions = self._dimensions(b.dimensions)
@@ -72,6 +73,12 @@ class DeleteNode(GroupingNode):
         for number, count in zip(found.tolist(), often.tolist(), strict=True):
             more["tags_deleted"] += count * sum(name in p.tags for name, _ in table.series(number).tags)
         return points.with_series(with_each(points.series, self._untagged, table))
+
+    def _count_batches(self, group: GroupArray) -> None:
+        """A batch's own tags count like those of a point more: as Kapacitor 1.5.7 counts."""
+        gone, table = self.properties.tags, self.context.table
+        for number in group.tolist():
+            self.context.statistics.more["tags_deleted"] += sum(name in gone for name, _ in table.group(number).tags)
 
     def _untagged(self, series: Series) -> Series:
         return Series(series.database, series.retention_policy, series.name, self._tags(series.tags))

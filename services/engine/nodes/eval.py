@@ -154,7 +154,7 @@ class EvalNode(GroupingNode):
         self, through: Passage, alive: BoolArray | None, failed: BoolArray, reasons: Sequence[str]
     ) -> BoolArray:
         fresh = failed if alive is None else failed & alive
-        if fresh.any():
+        if fresh.any() and not self.context.quiet:
             reason = reasons[0] if reasons else ""
             self.context.error("error evaluating expression: " + reason, int(fresh.sum()))
         return ~failed if alive is None else alive & ~failed

@@ -44,7 +44,8 @@ class FlattenNode(Node):
 
     A field is named after its point's values of the `on` tags and its own name; of several of one name the last stays.
     On a stream a point leaves once a point of another time comes to its group; in batches each is folded by itself.
-    A point that lacks one of the tags is left out and counted as an error.
+    A point that lacks one of the tags is left out and counted as an error. What has no fields then does not leave,
+    but for the last point of a batch, as with Kapacitor 1.5.7.
     """
 
     spec = NodeSpec(
@@ -109,7 +110,9 @@ class FlattenNode(Node):
         time = round_half_up(points.time, self.properties.tolerance)
         of = batches.batch_of_points()
         begins = is_first(of) | is_first(time)
-        columns, full = self._fold(points, np.cumsum(begins) - 1, int(begins.sum()))
+        run = np.cumsum(begins) - 1
+        columns, full = self._fold(points, run, int(begins.sum()))
+        full[run[batches.offsets[1:][np.diff(batches.offsets) > 0] - 1]] = True
         row = np.flatnonzero(begins)[full]
         table = self.context.table
         names = np.array([named(name, table) for name in batches.names], dtype=np.int32)
@@ -150,7 +153,10 @@ class FlattenNode(Node):
         self._named_after += frame.points.series[fresh[first]].tolist()
 
     def _fold(self, points: Points, run: IntArray, runs: int) -> tuple[dict[str, Column], BoolArray]:
-        """Rows into runs (run: int64[n], never falling): the fields of each, and which have any (bool[runs])."""
+        """Rows into runs (run: int64[n], never falling): the fields of each, and which have any (bool[runs]).
+
+        Where not all fields are there, since nobody wants them, a point with its tags is taken to have some.
+        """
         p, demand = self.properties, self.context.demand
         pieces: dict[str, list[tuple[Rows, Column]]] = {}
         numbers, which = np.unique(points.series, return_inverse=True)
@@ -171,6 +177,8 @@ class FlattenNode(Node):
                 there = np.flatnonzero(column.mask())
                 pieces.setdefault(as_, []).append((rows[there], column.take(there)))
         full = np.zeros(runs, dtype=np.bool_)
+        if demand is not None:
+            full[run[~missing[which]]] = True
         columns = {}
         for name, parts in sorted(pieces.items()):
             column = columns[name] = _spread(parts, run, runs)

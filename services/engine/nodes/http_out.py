@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -44,7 +45,8 @@ class HTTPOutNode(Node):
 
     def __init__(self, properties: HTTPOutProperties, context: Context) -> None:
         super().__init__(properties, context)
-        self.endpoint = properties.endpoint
+        # Slashes too many are no part of the path that is asked for.
+        self.endpoint = posixpath.normpath(f"/{properties.endpoint}").lstrip("/")
         self._groups = Groups(context.table)
         self._parts: dict[int, tuple[Points, IntArray]] = {}  # last points of frames, with their local groups
         self._newest: IntArray = np.empty(0, dtype=np.int64)  # by local group: the part that has its last point

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from services.bus.subjects import write_subject
 from services.engine.effects import Write
 from services.engine.frame import Batches, Frame, Message
 from services.engine.lineprotocol.messages import lines_of
-from services.engine.node import Context, Node, TaskFailed
+from services.engine.node import Context, Node, TaskFailed, no_name_too_long
 from services.pipeline.spec import Edge, NodeSpec, Properties, Type, prop, putting
 
 _MOST_LOOPBACKS = 8
@@ -63,6 +64,8 @@ class KapacitorLoopbackNode(Node):
         target = (properties.database, properties.retention_policy)
         if target in context.dbrps:
             raise TaskFailed('loop detected on dbrp: "{}"."{}"'.format(*target))
+        with no_name_too_long("dbrp"):
+            write_subject(*target)
         context.statistics.more["points_written"] = 0
         self._tick = (0, 0)  # the last tick in which something was written, and how many messages
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
@@ -12,7 +12,7 @@ from grammar.gotemplate.strconv import quote
 from services.bus.connection import Bus
 from services.bus.errors import BusError, WrongSequence
 from services.bus.streams import WRITES
-from services.bus.subjects import escape
+from services.bus.subjects import escape, write_subject
 from services.gateway.commands.publish import publish
 from services.gateway.commands.refusal import Refusal
 from services.gateway.disk import Disk
@@ -109,7 +109,23 @@ class Decisions:
         if not all(c in "-._0123456789" or c.isalpha() for c in id):
             text = f"{self._kind} ID must contain only letters, numbers, '-', '.' and '_'. {quote(id)}"
             raise Refusal(400, text)
+        check_in_path(f"{self._kind} ID", id)
         try:
             escape(id)
         except ValueError as error:
             raise Refusal(400, f"{self._kind} ID is too long: {error}") from error
+
+
+def check_in_path(what: str, name: str) -> None:
+    """Raises Refusal for a name that no path leads to."""
+    if name in (".", ".."):
+        raise Refusal(400, f"{what} must not be {quote(name)}: in a path it stands for another one")
+
+
+def check_dbrps(dbrps: Iterable[Mapping[str, str]]) -> None:
+    """Raises Refusal for databases and retention policies that no write can have."""
+    for dbrp in dbrps:
+        try:
+            write_subject(dbrp["db"], dbrp["rp"])
+        except ValueError as error:
+            raise Refusal(400, f"invalid dbrp: {error}") from error

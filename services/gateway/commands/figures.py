@@ -18,11 +18,13 @@ from services.gateway.alerting import Alerting
 from services.gateway.answers import VERSION
 from services.gateway.commands.refusal import Refusal
 from services.gateway.engine import Engine
+from services.gateway.inhibited import Inhibited
 from services.gateway.processes import Processes
 from services.gateway.prometheus import Metrics
 from services.gateway.scripts import Scripts
 from services.gateway.state import TaskState
 from services.pipeline.graph import Graph
+from services.pipeline.spec import Edge
 from services.store.projections.records import Record
 
 Shown = dict[str, Any]
@@ -37,6 +39,7 @@ class _All:
     processes: list[Shown]
     workers: list[Shown]
     alerting: Shown
+    topics: list[Shown]
     streams: dict[str, StreamState]
 
 
@@ -51,12 +54,14 @@ class Figures:
         processes: Processes,
         engine: Engine,
         alerting: Alerting,
+        inhibited: Inhibited,
         host: str,
         load_errors: Callable[[], int],
     ) -> None:
         """host: this one's name. load_errors: how many there were in loads of the directory."""
         self._bus, self._state, self._scripts = bus, state, scripts
         self._processes, self._engine, self._alerting = processes, engine, alerting
+        self._inhibited = inhibited
         self._host, self._load_errors = host, load_errors
         self._started = time.time()
         self._cluster = ""
@@ -137,21 +142,26 @@ class Figures:
         return metrics.text()
 
     async def _ask(self) -> _All:
-        processes, workers, alerting, *streams = await asyncio.gather(
+        processes, workers, alerting, topics, *streams = await asyncio.gather(
             self._processes.ask("figures"),
             self._engine.workers(self._processes.count("engine")),
             self._alerting.stats(),
+            self._alerting.topics(),
             *(self._bus.stream_state(name) for name in (WRITES, EVENTS, ALERTS)),
             return_exceptions=True,
         )
-        for answer in (processes, workers, alerting, *streams):
+        for answer in (processes, workers, alerting, topics, *streams):
             if isinstance(answer, BaseException) and not isinstance(answer, Refusal | BusError):
                 raise answer
+        if isinstance(workers, list):
+            tasks = {task: told["stats"] for worker in workers for task, told in worker["tasks"].items()}
+            await self._inhibited.put_right(tasks)
         found = {n: s for n, s in zip((WRITES, EVENTS, ALERTS), streams, strict=True) if isinstance(s, StreamState)}
         return _All(
             processes if isinstance(processes, list) else [],
             workers if isinstance(workers, list) else [],
             alerting if isinstance(alerting, dict) else {},
+            topics if isinstance(topics, list) else [],
             found,
         )
 
@@ -176,6 +186,9 @@ class Figures:
                 graph = self._graph(task)
                 if graph is not None:
                     yield from _of_task(task, graph, nodes)
+        yield from _of_writes(asked.workers)
+        for topic in asked.topics:
+            yield "topics", {"id": topic["id"]}, {"collected": topic["collected"]}
         for name, stream in asked.streams.items():
             values = {"messages": stream.messages, "bytes": stream.bytes, "last_sequence": stream.last_seq}
             yield "streams", {"stream": name}, values
@@ -197,6 +210,23 @@ class Figures:
             return None
 
 
+def _of_writes(workers: list[Shown]) -> Iterator[tuple[str, dict[str, str], Shown]]:
+    """Points by what they are of, as far as some task reads it. A worker counts all of what its tasks read, so that
+    the one that has read most knows best."""
+    received: dict[tuple[str, str, str], int] = {}
+    for worker in workers:
+        for *of, points in worker.get("ingress", ()):
+            database, rp, measurement = of
+            key = database, rp, measurement
+            received[key] = max(points, received.get(key, 0))
+    for (database, rp, measurement), points in received.items():
+        tags = {"task_master": "main", "database": database, "retention_policy": rp, "measurement": measurement}
+        yield "ingress", tags, {"points_received": points}
+    total = sum(received.values())
+    tags = {"task": "task_master:main", "parent": "write_points", "child": "stream", "type": "stream"}
+    yield "edges", tags, {"collected": total, "emitted": total}
+
+
 def _of_task(
     task: str, graph: Graph, stats: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[tuple[str, dict[str, str], Shown]]:
@@ -207,6 +237,9 @@ def _of_task(
         kind = node.name.rstrip("0123456789")
         values = {key: value for key, value in counts.items() if key not in ("collected", "emitted")}
         yield "nodes", {"task": task, "node": node.name, "type": graph.edge.value, "kind": kind}, values
+        if not node.parents and node.provides is Edge.STREAM:
+            tags = {"task": task, "parent": "stream", "child": node.name, "type": "stream"}
+            yield "edges", tags, {"collected": counts["collected"], "emitted": counts["collected"]}
         # What a node emits counts once for each child.
         passed = counts["emitted"] // max(len(node.children), 1)
         for child in node.children:

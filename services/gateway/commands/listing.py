@@ -36,14 +36,15 @@ class Page:
     def __init__(self, given: dict[str, Any]) -> None:
         self._pattern: str = given["pattern"]
         self._offset = max(_integer("offset", given["offset"], 0), 0)
-        self._limit = max(_integer("limit", given["limit"], _DEFAULT_LIMIT), 0)
+        self._limit = _integer("limit", given["limit"], _DEFAULT_LIMIT)
 
     def of(self, ids: Iterable[str]) -> list[str]:
-        """The ids of that part. A malformed pattern matches none."""
+        """The ids of that part. A malformed pattern matches none; a negative limit is none."""
         if self._pattern:
             glob = compile_glob(self._pattern)
             ids = (id for id in ids if glob.fullmatch(id))
-        return list(ids)[self._offset :][: self._limit]
+        found = list(ids)[self._offset :]
+        return found if self._limit < 0 else found[: self._limit]
 
 
 def check_fields(fields: Iterable[str], known: Collection[str]) -> None:
@@ -57,6 +58,7 @@ def _integer(name: str, text: str, default: int) -> int:
     if not text:
         return default
     digits = text[1:] if text[0] in "+-" else text
-    if not (digits.isascii() and digits.isdigit() and len(digits) < 19):
+    short = digits.isascii() and digits.isdigit() and len(digits.lstrip("0")) <= 19
+    if not short or not -(2**63) <= int(text) < 2**63:
         raise Refusal(400, f'invalid {name} parameter "{text}" must be an integer')
     return int(text)

@@ -106,9 +106,11 @@ class RecordingCommands:
             raise Refusal(503, f"the file cannot be stored: {error}") from error
         try:
             return await self._create(id, lambda: _ready({"type": type, "source": "import", "object": name}))
-        except Refusal:
-            with contextlib.suppress(BusError):
-                await self._objects.delete(name)
+        except Refusal as refusal:
+            # at 503 the recording may be there for all we know; if not, recorders drop the file
+            if refusal.status != 503:
+                with contextlib.suppress(BusError):
+                    await self._objects.delete(name)
             raise
 
     async def delete(self, id: str) -> None:
@@ -170,9 +172,9 @@ def read(schema: Schema, body: Any) -> dict[str, Any]:
     return data
 
 
-def moment(text: str) -> int:
+def moment(text: str | None) -> int:
     """A time of a request in ns since 1970, EARLIEST for none. Raises Refusal."""
-    if not text:
+    if text is None:
         return EARLIEST
     try:
         return min(max(to_nanoseconds(text), EARLIEST), -EARLIEST - 1)

@@ -10,6 +10,7 @@ from services.gateway.commands.listing import Page, check_fields, load, raw_scri
 from services.gateway.commands.recorder_reads import RecorderReads
 from services.gateway.commands.refusal import Refusal
 from services.gateway.engine import Engine
+from services.gateway.inhibited import Inhibited
 from services.gateway.scripts import Scripts
 from services.gateway.state import TaskState
 from services.gateway.task_view import LIST_FIELDS, NEED_STATS, Layout, show
@@ -22,8 +23,10 @@ LIVE = "main"
 class TaskReads:
     """What can be asked about tasks."""
 
-    def __init__(self, state: TaskState, scripts: Scripts, engine: Engine, replays: RecorderReads) -> None:
-        self._state = state
+    def __init__(
+        self, state: TaskState, scripts: Scripts, engine: Engine, replays: RecorderReads, inhibited: Inhibited
+    ) -> None:
+        self._state, self._inhibited = state, inhibited
         self._replays = replays
         self._scripts = scripts
         self._engine = engine
@@ -31,6 +34,8 @@ class TaskReads:
     async def show(self, record: Record, layout: Layout | None = None) -> dict[str, Any]:
         """A task whole, with the statistics of its worker if it runs."""
         stats = await self._engine.stats(record["id"]) if executing(record) else None
+        if stats is not None:
+            await self._inhibited.put_right({record["id"]: stats})
         shown = show(record, stats, self._scripts, layout or Layout())
         shown["stats"] = stats or {}
         return shown
@@ -57,6 +62,7 @@ class TaskReads:
         records = [record for id in chosen if (record := self._state.get(id)) is not None]
         running = [record["id"] for record in records if executing(record)]
         stats = await self._engine.all_stats(running) if NEED_STATS & set(fields) else {}
+        await self._inhibited.put_right(stats)
         return {"tasks": [show(r, stats.get(r["id"]), self._scripts, layout, fields) for r in records]}
 
     async def _in_replay(self, record: Record, replay_id: str, layout: Layout) -> dict[str, Any]:

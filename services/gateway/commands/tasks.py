@@ -14,7 +14,7 @@ from schemas.api.task import CreateTaskSchema, UpdateTaskSchema
 from services import log as logs
 from services.bus.connection import Bus
 from services.bus.times import from_nanoseconds
-from services.gateway.commands.decisions import Decisions
+from services.gateway.commands.decisions import Decisions, check_dbrps
 from services.gateway.commands.refusal import Refusal, invalid_json
 from services.gateway.disk import Disk
 from services.gateway.scripts import Scripts
@@ -168,6 +168,7 @@ class TaskCommands:
             raise Refusal(400, "must specify dbrp")
         if own and request.dbrps:
             raise Refusal(400, "cannot specify dbrp in both implicitly and explicitly")
+        check_dbrps(own or request.dbrps)
         return definition | {"dbrps": own or request.dbrps} | _made_from(template)
 
     async def _declare(self, request: _Request, basis: int) -> int:
@@ -213,7 +214,7 @@ class TaskCommands:
         if request.id and request.id != record["id"]:
             self._decisions.check_id(request.id)
             if self._state.get(request.id) is not None:
-                raise Refusal(500, "failed to create new task during ID change: task already exists")
+                raise Refusal(500, "failed to create new task during ID change: object already exists")
         if request.only_disables(record):
             return _defined(record)
         template = self._template(request.template_id or record["template-id"])
@@ -226,7 +227,9 @@ class TaskCommands:
         if request.vars_error:
             raise Refusal(400, request.vars_error)
         definition = self._compiled(script, request.vars or record["vars"])
-        return definition | {"dbrps": own or request.dbrps or record["dbrps"]} | _made_from(template)
+        dbrps = own or request.dbrps or record["dbrps"]
+        check_dbrps(dbrps)
+        return definition | {"dbrps": dbrps} | _made_from(template)
 
     def _template(self, id: str) -> Record | None:
         """The template of this id, None for the empty one. Raises Refusal where it is not there."""

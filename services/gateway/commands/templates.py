@@ -11,7 +11,7 @@ from marshmallow import Schema, ValidationError
 from grammar.tickscript.ast import TickscriptError
 from schemas.api.template import CreateTemplateSchema, UpdateTemplateSchema
 from services.bus.connection import Bus
-from services.gateway.commands.decisions import Decisions
+from services.gateway.commands.decisions import Decisions, check_dbrps
 from services.gateway.commands.refusal import Refusal, invalid_json
 from services.gateway.commands.tasks import RUN_SECONDS
 from services.gateway.disk import Disk
@@ -105,6 +105,7 @@ class TemplateCommands:
             if self._state.template(new_id) is not None:
                 raise Refusal(500, "failed to create new template for ID change: template already exists")
         definition = self._compiled(request["script"] or record["script"])
+        _check_type(definition["type"], request["type"] or record["type"])
         changed = definition["script"] != record["script"]
         if not changed and new_id == id:
             return 0, []
@@ -149,7 +150,9 @@ class TemplateCommands:
             compiled = self._scripts.template(script)
         except TickscriptError as error:
             raise Refusal(400, api_error(error)) from error
-        return {"type": compiled.type, "script": script, "dbrps": [{"db": db, "rp": rp} for db, rp in compiled.dbrps]}
+        dbrps = [{"db": db, "rp": rp} for db, rp in compiled.dbrps]
+        check_dbrps(dbrps)
+        return {"type": compiled.type, "script": script, "dbrps": dbrps}
 
     def _there(self, id: str) -> Record:
         record = self._state.template(id)
@@ -164,6 +167,12 @@ def _read(schema: Schema, body: Any) -> dict[str, str]:
     except ValidationError as error:
         raise invalid_json() from error
     return request
+
+
+def _check_type(script: str, wanted: str) -> None:
+    """A template keeps its type unless another is asked for, and its script has to be of it. Raises Refusal."""
+    if script != wanted:
+        raise Refusal(400, f'invalid TICKscript: name "{script}" is undefined. Names in scope: {wanted},time')
 
 
 def _cannot_reload(task: str, problem: str) -> Refusal:

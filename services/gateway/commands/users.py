@@ -14,7 +14,7 @@ from services.bus.subjects import escape
 from services.gateway.access.names import TOKENS, is_name, token_user
 from services.gateway.access.passwords import Passwords
 from services.gateway.access.privileges import shown_permissions
-from services.gateway.commands.decisions import Decisions
+from services.gateway.commands.decisions import Decisions, check_in_path
 from services.gateway.commands.refusal import Refusal, invalid_json
 from services.gateway.disk import Disk
 from services.gateway.user_state import UserState
@@ -156,6 +156,7 @@ def _check_given(name: str) -> None:
 def _check_name(name: str) -> None:
     if not is_name(name):
         raise Refusal(400, _NAME + quote(name))
+    check_in_path("username", name)
     try:
         escape(name)
     except ValueError as error:

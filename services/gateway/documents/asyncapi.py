@@ -14,7 +14,7 @@ from schemas.api.operations import ErrorSchema
 from schemas.events.processes import LOGS
 from services.bus.subjects import command_subject
 from services.gateway.documents.shapes import JSON, Document, Shapes
-from services.gateway.operation import Operation
+from services.gateway.operation import Operation, Shape
 
 _ABOUT = (
     "The NATS subjects of tickbus. Names in subjects are escaped: A-Z a-z 0-9 _ and - stand for themselves, every "
@@ -22,7 +22,7 @@ _ABOUT = (
     "status and the body that HTTP would have."
 )
 _WRITE = "Line protocol. Its times are nanoseconds unless a header `precision` says n, u, ms, s, m or h."
-_ALERT = "Level changes of a topic, as engine workers publish them, in MessagePack."
+_ALERT = "Level changes of a topic, as engine workers and handlers publish them."
 _LOG = "Log lines of a service, in logfmt; told while somebody listens."
 
 
@@ -36,7 +36,7 @@ def make_asyncapi(title: str, version: str, operations: Iterable[Operation]) -> 
     for kind, what, schema in facts():
         _add_fact(shapes, channels, actions, kind, what, schema)
     _add_plain(channels, actions, "write", "tickbus.write.{db}.{rp}", "receive", "text/plain", _WRITE)
-    _add_plain(channels, actions, "alert", "tickbus.alert.{topic}", "send", "application/octet-stream", _ALERT)
+    _add_plain(channels, actions, "alert", "tickbus.alert.{topic}", "send", JSON, _ALERT)
     _add_plain(channels, actions, "log", LOGS.replace(">", "{service}"), "send", "application/logfmt", _LOG)
     return {
         "asyncapi": "3.0.0",
@@ -108,8 +108,8 @@ def _shape(shapes: Shapes, shape: Any) -> Document:
     return shapes.ref(shape) if _is_schema(shape) else {"type": "null"}
 
 
-def _is_schema(shape: Any) -> TypeGuard[type[Schema]]:
-    return isinstance(shape, type) and issubclass(shape, Schema)
+def _is_schema(shape: Shape) -> TypeGuard[type[Schema] | list[type[Schema]]]:
+    return isinstance(shape, type | list)
 
 
 def _add_fact(

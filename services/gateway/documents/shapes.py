@@ -26,8 +26,10 @@ class Shapes:
         self._converter.add_attribute_function(_described)
         self._converter.add_parameter_attribute_function(_described)
 
-    def ref(self, schema: type[Schema]) -> Document:
-        """A reference to a schema, which is then among the components."""
+    def ref(self, schema: type[Schema] | list[type[Schema]]) -> Document:
+        """A reference to a schema, which is then among the components; of a list, an array of such."""
+        if isinstance(schema, list):
+            return {"type": "array", "items": self.ref(schema[0])}
         reference: Document = self._converter.resolve_nested_schema(schema())
         return reference
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -17,7 +17,6 @@ from services.bus.connection import Bus
 from services.bus.errors import BusError
 from services.gateway.commands.refusal import Refusal
 from services.gateway.commands.tasks import TaskCommands
-from services.gateway.commands.templates import TemplateCommands
 from services.gateway.disk import Disk
 from services.gateway.load.applying import Applying, Commands, Outcome
 from services.gateway.load.declarations import Complaint, Reading
@@ -37,6 +36,7 @@ CLAIMS = "tickbus-load"
 _CLAIM = "load"
 _LOOK_SECONDS = 0.5
 _RETRY_SECONDS = (1.0, 30.0)
+_FIRST_SECONDS = 5.0
 _log = logs.get("load")
 
 
@@ -56,9 +56,9 @@ class Loader:
         state: TaskState,
         scripts: Scripts,
         tasks: TaskCommands,
-        templates: TemplateCommands,
+        commands: Mapping[str, Commands],
     ) -> None:
-        """store: where what was declared is kept; it has to be open for as long."""
+        """store: where what was declared is kept; it has to be open for as long. commands: by kind."""
         self.errors = 0
         self.last: Report | None = None
         self.enabled = config.load.enabled
@@ -67,28 +67,43 @@ class Loader:
         self._name = f"{socket.gethostname()} {store.path}"
         self._bus, self._state, self._scripts = bus, state, scripts
         self._tasks = tasks
-        self._commands: dict[str, Commands] = {"task": tasks, "template": templates}
+        self._commands = commands
         self._memory = Memory(bus, store, disk)
         self._waiting: list[asyncio.Future[Report]] = []
-        self._wanted = asyncio.Event()
-        self._working: asyncio.Task[None] | None = None
+        self._wanted, self._applied = asyncio.Event(), asyncio.Event()
+        self._working: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Loader:
         if self.enabled:
             await self._memory.__aenter__()
             self._wanted.set()
-            self._working = asyncio.create_task(self._work())
+            self._working.append(asyncio.create_task(self._work()))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._working is not None:
-            self._working.cancel()
-            await asyncio.wait([self._working])
+        for task in self._working:
+            task.cancel()
+        if self._working:
+            await asyncio.wait(self._working)
+        if self.enabled:
             await self._memory.__aexit__(kind, error, trace)
         for waiting in self._waiting:
             waiting.cancel()
+
+    def when_loaded(self, then: Callable[[], None]) -> None:
+        """Call once everything is there that the first load makes, or when that has taken a few seconds."""
+
+        async def call() -> None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._applied.wait(), _FIRST_SECONDS)
+            then()
+
+        if self.enabled:
+            self._working.append(asyncio.create_task(call()))
+        else:
+            then()
 
     def ask(self) -> None:
         """Have the directory loaded; after the load that is under way, if there is one."""
@@ -126,6 +141,7 @@ class Loader:
         except Exception as error:
             _log.exception("load failed", error, dir=self._directory)
             report = Report(str(self._directory), began, complaints=(Complaint("", repr(error)),))
+        self._applied.set()
         write_to_log(report, time.monotonic() - clock)
         self.errors += report.errors
         self.last = report
@@ -139,6 +155,7 @@ class Loader:
                 # What was loaded stays as it is: where nothing can be read, nothing was taken away.
                 return Report(str(self._directory), began, complaints=(Complaint("", str(error)),))
             outcome = await self._apply(reading, claim)
+        self._applied.set()
         waiting = await started(self._state, reading, outcome)
         complaints = sorted(outcome.complaints, key=lambda one: (one.file, one.line, one.column))
         return Report(

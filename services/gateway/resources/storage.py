@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from pathlib import Path
 
 from quart import Blueprint, Response
 
@@ -13,6 +13,7 @@ from services.gateway.commands.operations import Operations
 from services.gateway.commands.refusal import Refusal
 from services.gateway.operation import Description, Operation, Question, Reply
 from services.gateway.over_http import described, new_blueprint
+from services.gateway.spooled import spooled
 
 _BACKUP = "application/octet-stream"
 
@@ -52,8 +53,8 @@ def operations(commands: Operations) -> list[Operation]:
     ]
 
 
-def backup(bus: Bus) -> Blueprint:
-    """Copying all of it."""
+def backup(bus: Bus, directory: Path, keep_free: int) -> Blueprint:
+    """Copying all of it. The copy is put together in `directory` first: Kapacitor's client wants to know its length."""
     routes = new_blueprint("backup")
 
     @routes.get("/storage/backup")
@@ -61,22 +62,15 @@ def backup(bus: Bus) -> Blueprint:
         Description(about="All that the bus keeps, for `tickbus restore`.", answers={200: (_BACKUP,)}, errors=()),
     )
     async def copy() -> Response:
-        pieces = bus.backup()
         try:
-            first = await anext(pieces)
-            second = await anext(pieces)
+            pieces, size = await spooled(bus.backup(), directory, keep_free)
         except BusError as error:
             raise Refusal(503, f"the bus cannot be copied: {error}") from error
-        response = Response(_all(first, second, pieces), 200, content_type=_BACKUP)
+        response = Response(pieces, 200, content_type=_BACKUP)
+        if size is not None:
+            response.content_length = size
         response.headers["Content-Disposition"] = 'attachment; filename="tickbus.backup"'
         response.timeout = None
         return response
 
     return routes
-
-
-async def _all(first: bytes, second: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield first
-    yield second
-    async for piece in rest:
-        yield piece

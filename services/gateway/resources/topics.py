@@ -9,9 +9,7 @@ from grammar.gotemplate.strconv import quote
 from schemas.api.topic import (
     EventListSchema,
     EventSchema,
-    HandlerListSchema,
     ListEventsSchema,
-    ListHandlersSchema,
     ListTopicsSchema,
     TopicListSchema,
     TopicSchema,
@@ -20,18 +18,17 @@ from schemas.events.alerts import LEVELS
 from services.gateway.alerting import Alerting
 from services.gateway.answers import BASE
 from services.gateway.commands.refusal import Refusal
-from services.gateway.glob import compile_glob
 from services.gateway.operation import Operation, Question, Reply
+from services.gateway.resources.parameters import pattern, text
 
 _TOPICS = f"{BASE}/alerts/topics"
-_MALFORMED = compile_glob("[")
 
 
 def operations(alerting: Alerting) -> list[Operation]:
     """What can be asked of topics and their events."""
 
     async def list_(asked: Question) -> Reply:
-        fits = _pattern(asked)
+        fits = pattern(asked)
         least = LEVELS.index(_min_level(asked))
         found = [t for t in await alerting.topics() if LEVELS.index(t["level"]) >= least]
         topics = [_topic(t) for t in found if fits is None or fits.fullmatch(t["id"])]
@@ -65,10 +62,6 @@ def operations(alerting: Alerting) -> list[Operation]:
         if found is None:
             raise Refusal(404, f"unknown event {quote(id)} in topic {quote(topic)}")
         return 200, _event(topic, found)
-
-    async def handlers(asked: Question) -> Reply:
-        _pattern(asked)
-        return 200, {"link": _link(asked.link), "topic": asked.names["topic"], "handlers": []}
 
     return [
         Operation(
@@ -121,16 +114,6 @@ def operations(alerting: Alerting) -> list[Operation]:
             errors=(404, 500),
             run=event,
         ),
-        Operation(
-            kind="handler",
-            verb="list",
-            method="GET",
-            path="/alerts/topics/{topic}/handlers",
-            about="The handlers of a topic.",
-            parameters=ListHandlersSchema,
-            answers={200: HandlerListSchema},
-            run=handlers,
-        ),
     ]
 
 
@@ -158,29 +141,12 @@ def _path(*names: str) -> str:
     return posixpath.normpath("/".join((_TOPICS, *names)))
 
 
-def _pattern(asked: Question) -> Any:
-    pattern = _text(asked, "pattern")
-    if not pattern:
-        return None
-    compiled = compile_glob(pattern)
-    if compiled is _MALFORMED:
-        raise Refusal(400, "invalid pattern: syntax error in pattern")
-    return compiled
-
-
 def _min_level(asked: Question) -> str:
     """A level by its beginning, in any case, as Kapacitor 1.5.7 reads it; none is OK."""
-    given = _text(asked, "min-level").upper()
+    given = text(asked, "min-level").upper()
     together = "".join(LEVELS)
     at = together.find(given)
     for level in LEVELS:
         if at == together.index(level):
             return level
     raise Refusal(400, f"unknown alert level '{given}'")
-
-
-def _text(asked: Question, name: str) -> str:
-    given = asked.parameters.get(name, "")
-    if not isinstance(given, str):
-        raise Refusal(400, f"invalid {name} parameter: must be a string")
-    return given

@@ -129,7 +129,7 @@ def event(**changes: Any) -> Event:
         "group": "host=a",
         "tags": {"host": "a"},
         "fields": {"v": 2, "s": "x"},
-        "row": None,
+        "rows": None,
         "server": ("h", "c", "s"),
     }
     return Event(**(plain | changes))
@@ -156,7 +156,7 @@ def test_json_of_a_batch_is_its_series() -> None:
         "columns": ["time", "v"],
         "values": [["2023-11-14T22:13:20.5Z", 1], ["2023-11-14T22:13:21Z", None]],
     }
-    body = event(row=row).json()
+    body = event(rows=[row]).json()
     assert b'{"series":[{"name":"cpu","columns":["time","v"],"values":[["2023-11-14T22:13:20.5Z",1],' in body
     assert b'["2023-11-14T22:13:21Z",null]]}]}' in body
 

@@ -4,9 +4,11 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 import pytest
 
@@ -15,11 +17,14 @@ from services.alerting.dispatch import Limits
 from services.alerting.service import Alerting
 from services.bus.connection import Bus
 from services.bus.subjects import ask_subject
+from services.engine.effects import Alerts
 from tests.support.alerts import (
     CRITICAL,
     OK,
+    SECOND,
     WARNING,
     alerts,
+    give,
     own_topic,
     post,
     run_event,
@@ -176,8 +181,10 @@ async def test_a_restart_answers_the_same_and_sends_nothing_twice(bus: Bus, tmp_
             gone = await started(bus, "gone", 1)
             await send(bus, alerts([("a", WARNING)], 6, task="gone"), gone)
             await task_deleted(bus, "gone")
-            await run_event(bus, "gone", "stopped", disabled=gone + 1)
+            last = await run_event(bus, "gone", "stopped", disabled=gone + 1)
             await web.came(4)
+            await service.known.reached(last)
+            await service.caught_up()
             await service.dispatcher.drained()
             before = await answers(bus)
             assert "&#34;Fields&#34;:{&#34;v&#34;:1.5}" in str(before)
@@ -278,7 +285,8 @@ async def test_garbage_is_counted_and_skipped(bus: Bus, tmp_path: Path) -> None:
         assert service.dispatcher.counts.given_up == 1
 
 
-async def test_tcp_log_and_exec(bus: Bus, tmp_path: Path) -> None:
+@pytest.mark.parametrize("of", ["node", "topic"])
+async def test_tcp_log_and_exec(bus: Bus, tmp_path: Path, of: str) -> None:
     lines: list[bytes] = []
     whole = asyncio.Event()
 
@@ -298,7 +306,9 @@ async def test_tcp_log_and_exec(bus: Bus, tmp_path: Path) -> None:
         {"kind": "exec", "options": {"prog": "/no/such/program", "args": []}},
     ]
     async with running(bus, tmp_path) as service:
-        run = await started(bus, "t", 1, *kinds)
+        run = await started(bus, "t", 1, *(kinds if of == "node" else ()))
+        for number, kind in enumerate(kinds if of == "topic" else ()):
+            await give(bus, own_topic(), f"h{number}", kind)
         await send(bus, alerts([("a", CRITICAL), ("<b>", OK)], 5), run)
         await service.caught_up()
         await asyncio.wait_for(service.dispatcher.drained(), 10)
@@ -329,3 +339,24 @@ async def test_a_deleted_topic_is_gone_until_its_next_event(bus: Bus, tmp_path: 
         await service.caught_up()
         assert (await ask(bus, "topic", topic="named"))["topic"]["collected"] == 1
         assert [e["id"] for e in (await ask(bus, "events", topic="named"))["events"]] == ["a"]
+
+
+async def test_a_first_point_takes_up_the_alert_that_another_node_has_begun(bus: Bus, tmp_path: Path) -> None:
+    def fresh(events: list[tuple[str, int]], seq: int) -> Alerts:
+        whole = alerts(events, seq, node="other", details=None)
+        return replace(whole, duration=whole.duration * 0, fresh=np.array([True] * len(events)))
+
+    async with running(bus, tmp_path) as service:
+        run = await started(bus, "t", 1)
+        await send(bus, alerts([("a", WARNING), ("b", OK), ("c", CRITICAL)], 5), run, "named")
+        await service.folded(await send(bus, fresh([("a", CRITICAL), ("b", CRITICAL)], 8), run, "named"))
+        levels = (await ask(bus, "levels", topics=["named"]))["named"]
+        assert {id: level[2] for id, level in levels.items()} == {"a": 3 * SECOND, "b": 0, "c": 2 * SECOND}
+    async with running(bus, tmp_path) as service:
+        again = replace(alerts([("a", OK), ("c", CRITICAL)], 12, node="other"), duration=np.array([4, 0]) * SECOND)
+        await service.folded(await send(bus, again, run, "named"))
+        levels = (await ask(bus, "levels", topics=["named"]))["named"]
+        assert {id: level[2] for id, level in levels.items()} == {"a": 7 * SECOND, "b": 0, "c": 0}
+        await service.folded(await send(bus, alerts([("a", WARNING)], 20, node="other"), run, "named"))
+        levels = (await ask(bus, "levels", topics=["named"]))["named"]
+        assert {id: level[2] for id, level in levels.items()} == {"a": 0, "b": 0, "c": 0}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from services.alerting.handlers import specs
+from services.alerting.handlers import kinds, options_of, specs
 from services.cli.main import main
 from services.engine.nodes import registry
 from services.pipeline.docs import handler_docs, node_docs
@@ -34,12 +34,15 @@ def test_every_node_says_what_it_and_all_its_properties_are(spec: NodeSpec) -> N
         assert f".{one.name}(" in page
 
 
-@pytest.mark.parametrize("kind", sorted(specs()))
-def test_every_handler_says_what_it_and_all_its_properties_are(kind: str) -> None:
-    spec = specs()[kind]
+@pytest.mark.parametrize("kind", sorted(kinds()))
+def test_every_handler_says_what_it_and_all_that_it_takes_are(kind: str) -> None:
+    spec = kinds()[kind].SPEC
     assert spec.doc.strip()
     assert not list(gaps(spec.properties, kind))
-    assert f".{kind}(" in handler_docs(spec)
+    page = handler_docs(spec, options_of(kind))
+    assert page.startswith(f"|alert().{kind}(" if kind in specs() else f'"kind": "{kind}"')
+    for option, doc in options_of(kind).items():
+        assert f"\n  {option}\n" in page and doc.endswith(".")
 
 
 def test_the_list_has_every_node(capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from schemas.config import Auth, Config, Http, Load, Nats
 from services.bus.connection import Bus
+from services.cli.wiring import check_handler
 from services.gateway.main import main
 from tests.support.nats import NatsServer, nats_server
 from tests.support.worker import StandInWorker
@@ -42,7 +43,7 @@ def start_gateway(nats_server: NatsServer, tmp_path: Path) -> StartGateway:
         directory = Load(enabled=True, dir=str(load)) if load is not None else Load()
         config = Config(data_dir=tmp_path / name, http=settings, auth=Auth(bcrypt_cost=4), nats=nats, load=directory)
         ready, stop = asyncio.Event(), asyncio.Event()
-        running = asyncio.create_task(main(config, ready.set, stop, {}, again))
+        running = asyncio.create_task(main(config, ready.set, stop, {}, check_handler({}), again))
         waiting = asyncio.create_task(ready.wait())
         await asyncio.wait([running, waiting], return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()

@@ -66,7 +66,7 @@ def by_name(name: str) -> tuple[str, str]:
 
 
 def bearer(name: str, secret: str = SECRET, **claims: Any) -> dict[str, str]:
-    token = jwt.encode({"username": name, "exp": time.time() + 60, **claims}, secret, algorithm="HS512")
+    token = jwt.encode({"username": name, "exp": time.time() + 3600, **claims}, secret, algorithm="HS512")
     return {"Authorization": f"Bearer {token}"}
 
 

@@ -55,3 +55,14 @@ async def test_a_body_over_the_limit_is_413_for_every_resource(start_gateway) ->
     async with start_gateway(max_body_size=1000) as client:
         answer = await client.post("/kapacitor/v1/tasks", content=b"x" * 1001)
         assert (answer.status_code, answer.json()) == (413, {"error": "body too large"})
+
+
+async def test_a_browser_that_is_sent_on_gets_a_link(gateway: httpx.AsyncClient) -> None:
+    answer = await gateway.get("/kapacitor/v1//tasks/a%20b?x=<1>&y='")
+    assert answer.status_code == 301
+    assert answer.headers["Location"] == "/kapacitor/v1/tasks/a%20b?x=%3C1%3E&y='"
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    link = "/kapacitor/v1/tasks/a%20b?x=%3C1%3E&amp;y=&#39;"
+    assert answer.text == f'<a href="{link}">Moved Permanently</a>.\n\n'
+    answer = await gateway.delete("/kapacitor/v1//tasks/x")
+    assert (answer.status_code, answer.text, answer.headers["Location"]) == (301, "", "/kapacitor/v1/tasks/x")

@@ -122,3 +122,15 @@ async def test_a_task_without_its_template_can_still_be_disabled(
     assert (await gateway.patch(f"{TASKS}/orphan", json={"vars": task("x", "gone")["vars"]})).status_code == 400
     assert (await gateway.patch(f"{TASKS}/orphan", json={"status": "disabled"})).json()["executing"] is False
     assert (await gateway.patch(f"{TASKS}/orphan", json={"status": "enabled"})).status_code == 400
+
+
+async def test_a_template_keeps_its_type_unless_another_is_asked_for(gateway: httpx.AsyncClient) -> None:
+    batch = "batch|query('SELECT v FROM a.b.c').period(1m).every(1m)"
+    await gateway.post(TEMPLATES, json={"id": "t", "type": "stream", "script": "stream|from()"})
+    answer = await gateway.patch(f"{TEMPLATES}/t", json={"script": batch})
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith('invalid TICKscript: name "batch" is undefined.')
+    answer = await gateway.patch(f"{TEMPLATES}/t", json={"type": "batch"})
+    assert answer.json()["error"].startswith('invalid TICKscript: name "stream" is undefined.')
+    answer = await gateway.patch(f"{TEMPLATES}/t", json={"type": "batch", "script": batch})
+    assert (answer.status_code, answer.json()["type"]) == (200, "batch")

@@ -41,6 +41,7 @@ def test_every_type_comes_back_as_it_was_given() -> None:
         {"type": "star", "value": None, "description": ""},
     ]
     assert parse_vars(None) == {}
+    assert parse_vars({"x": {"Type": "int", "VALUE": 5}}) == parse_vars({"x": {"type": "int", "value": 5}})
 
 
 @pytest.mark.parametrize(
@@ -70,6 +71,8 @@ def test_what_is_no_json_of_a_var(var: Any) -> None:
     [
         ({"type": "bool", "value": "false"}, "unexpected var type bool, value is a string"),
         ({"type": "string", "value": 5}, "mismatched type and value: 5 is no string"),
+        ({"type": "string", "value": True}, "mismatched type and value: true is no string"),
+        (None, "a type must be given"),
         ({"type": "string", "value": None}, "a value must be given"),
         ({"type": "int"}, "a value must be given"),
         ({"value": 5}, "a type must be given"),

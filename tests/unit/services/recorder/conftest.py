@@ -16,6 +16,7 @@ import pytest
 from schemas.config import Config, Http, Nats
 from services.alerting.handlers import specs, to_json
 from services.bus.connection import Bus
+from services.cli.wiring import check_handler
 from services.gateway.main import main as gateway_main
 from services.recorder.main import main as recorder_main
 from tests.support.nats import NatsServer, nats_server
@@ -49,7 +50,7 @@ def start_recorder(config: Config) -> StartRecorder:
 async def api(config: Config) -> AsyncIterator[httpx.AsyncClient]:
     """A gateway's client, without a recorder."""
     async with (
-        _running(lambda ready, stop: gateway_main(config, ready, stop, specs())),
+        _running(lambda ready, stop: gateway_main(config, ready, stop, specs(), check_handler({}))),
         httpx.AsyncClient(base_url=f"http://{config.http.bind_address}/kapacitor/v1", timeout=20) as client,
     ):
         yield client

@@ -246,7 +246,10 @@ async def test_without_recording_time_batches_begin_now(api: httpx.AsyncClient, 
     assert before <= said[0] - 9 * S <= time.time_ns()
 
 
-async def test_the_real_clock_takes_its_time(api: httpx.AsyncClient, bus: Bus, recorder: None) -> None:
+async def test_the_real_clock_takes_its_time(
+    api: httpx.AsyncClient, bus: Bus, recorder: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.recorder.progress.EVERY_SECONDS", 1.0)
     await define(api, "real", query(more=".period(1s).every(1s)") + alerting("real"))
     await finished(api, "/recordings/batch", "real_r", task="real", start=START, stop=STOP)
     body = {"id": "real_p", "task": "real", "recording": "real_r", "clock": "real", **RECORDED}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import time
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -12,7 +13,11 @@ import orjson
 import pytest
 
 from services.bus.connection import Bus
-from services.bus.subjects import command_subject
+from services.bus.events import Event, decode
+from services.bus.streams import EVENTS, WRITES
+from services.bus.subjects import command_subject, event_subject
+from services.recorder import recording
+from services.recorder.archive import BUCKET, Archive
 from tests.support.nats import NatsServer
 from tests.unit.services.recorder.conftest import StartRecorder
 
@@ -104,6 +109,39 @@ async def test_a_recording_whose_writes_are_gone_fails(
     assert "no longer holds the writes" in shown["error"]
 
 
+async def test_writes_that_a_recording_does_not_want_may_go(
+    api: httpx.AsyncClient, bus: Bus, start_recorder: StartRecorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of its own comes for long, and the log drops what others have written: while it records, and between."""
+    monkeypatch.setattr(recording, "_LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(recording, "_SAVE_SECONDS", 0.0)
+    await define(api, "quiet")
+    await record(api, "quiet_r", "quiet")
+    (info,) = [e async for e in facts(bus, "quiet_r")]
+    archive = Archive(await bus.objects(BUCKET), info.seq)
+    for number in (1, 2):
+        async with start_recorder():
+            for other in range(3):
+                await write(api, f"m v={other}", db="other")
+            last = await bus.last_sequence(WRITES)
+            async with asyncio.timeout(10):
+                while (await archive.contents()).position < last:
+                    await asyncio.sleep(0.02)
+            await bus._link.api("STREAM.PURGE.WRITES", {})
+            await write(api, f"m v={number} 170000000{number}")
+    async with start_recorder():
+        await write(api, f"m v=9 {LATER}")
+        assert (await done(api, "/recordings/quiet_r"))["status"] == "finished"
+        assert await exported(api, "quiet_r") == [f"m v={i} 170000000{i}000000000" for i in (1, 2)]
+
+
+async def facts(bus: Bus, id: str) -> AsyncIterator[Event]:
+    """What is in the log about a recording."""
+    async with bus.follow(EVENTS, [event_subject("recording", id, "defined")]) as follower:
+        for message in await follower.batch():
+            yield decode(message)
+
+
 async def test_an_empty_recording_is_one_too(api: httpx.AsyncClient, recorder: None) -> None:
     await define(api, "empty")
     answer = await api.post("/recordings/stream", json={"id": "empty_r", "task": "empty"})
@@ -155,7 +193,10 @@ async def test_a_deleted_recording_stops_and_leaves_nothing(api: httpx.AsyncClie
     assert await exported(api, "del_r") == ["m v=2 1700000002000000000"]
 
 
-async def test_progress_and_size_move_while_it_records(api: httpx.AsyncClient, recorder: None) -> None:
+async def test_progress_and_size_move_while_it_records(
+    api: httpx.AsyncClient, recorder: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.recorder.progress.EVERY_SECONDS", 0.1)
     await define(api, "moves")
     await record(api, "moves_r", "moves", stop="1970-01-01T00:01:40Z")
     await write(api, "m v=1 0\nm v=2 50")

@@ -90,7 +90,10 @@ async def test_without_recording_time_points_begin_now(api: httpx.AsyncClient, b
     assert [t - times[0] for t in times] == [i * 10**9 for i in range(30)]
 
 
-async def test_the_real_clock_takes_its_time(api: httpx.AsyncClient, bus: Bus, recorder: None) -> None:
+async def test_the_real_clock_takes_its_time(
+    api: httpx.AsyncClient, bus: Bus, recorder: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.recorder.progress.EVERY_SECONDS", 1.0)
     await define(api, "real", "stream|from().measurement('m')|alert().id('x').crit(lambda: TRUE).topic('real')")
     await replay(api, "real_p", "real", clock="real", **{"recording-time": True})
     async with asyncio.timeout(10):

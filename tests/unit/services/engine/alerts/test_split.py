@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
+
 from services.engine.alerts.codec import decode
 from services.engine.alerts.split import messages_of
 from services.engine.effects import Alerts
@@ -13,6 +17,7 @@ LIMIT = 1500
 def test_cut_into_messages_that_fit_and_hold_the_same() -> None:
     events = [(f"id{i % 7}", (OK, WARNING, CRITICAL)[i % 3]) for i in range(100)]
     whole = alerts(events, 5, values=[float(i) for i in range(100)])
+    whole = replace(whole, fresh=np.arange(100) % 40 == 3)
     messages = messages_of(whole, "topic", 9, LIMIT)
     assert len(messages) > 1 and max(map(len, messages)) <= LIMIT
     parts = [decode(data) for data in messages]
@@ -41,6 +46,7 @@ def _events(of: Alerts) -> list[tuple[object, ...]]:
             None if of.details is None else of.details[i],
             *(int(of_all[i]) for of_all in (of.level, of.time, of.duration, of.seq, of.row, of.ordinal)),
             *(column[i] for column in columns),
+            of.fresh is not None and bool(of.fresh[i]),
         )
         for i in range(len(of.level))
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -181,3 +182,33 @@ def test_nan_is_neither_smaller_nor_larger() -> None:
     lines = at("m v=0,w=0 0", "m v=1,w=1 1", "m v=2,w=1 2", "m v=3,w=1 3", "m v=0,w=0 4", "m v=2,w=1 5")
     found = [p[4]["max"] for p in given(f"{script}|max('v')", lines)]
     assert found[0] != found[0] and found[1] == 3.0
+
+
+@pytest.mark.parametrize(("function", "errors"), [("sum('v')", [0, 1, 1, 2, 2, 3]), ("count('v')", [0, 1, 1, 1, 1, 2])])
+@pytest.mark.parametrize("cuts", [(), (1,), (3,), (1, 2, 3, 4, 5)])
+def test_on_a_stream_what_cannot_be_used_counts_as_soon_as_it_comes(
+    function: str, errors: list[int], cuts: tuple[int, ...]
+) -> None:
+    lines = ["m v=1 0", "m w=1 0", "m v=2 0", 'm v="x" 1', "m v=3i 2", "m v=4 2"]
+    run = ScriptRun(f"{FROM}|{function}|httpOut('end')")
+    for begin, end in itertools.pairwise([0, *cuts, len(lines)]):
+        run.write(at(*lines[begin:end]))
+        assert run.counts()[f"{function[:-5]}2"]["errors"] == errors[end - 1]
+
+
+@pytest.mark.parametrize(("function", "i", "b"), [("first", 2, False), ("last", 4, True)])
+def test_first_and_last_of_equal_times(function: str, i: int, b: bool) -> None:
+    lines = ["m i=1i 1", "m i=2i 1", "m b=t 1", "m b=f 1", "m i=3i 2", "m i=4i 2", "m b=f 2", "m b=t 2"]
+    window = f"{FROM}|window().periodCount(8).everyCount(8)"
+    for field, chosen in (("i", i), ("b", b)):
+        (point,) = given(f"{window}|{function}('{field}')", at(*lines))
+        assert isinstance(point, Point)
+        assert point.fields == {function: chosen}
+
+
+def test_points_of_top_have_the_tags_of_their_group_and_their_own() -> None:
+    lines = ["m,host=a,x=1 v=1 1", "m,host=a v=2 2"]
+    script = "stream|from().groupBy('host', 'dc')|window().periodCount(2).everyCount(2)|top(2, 'v')"
+    (batch,) = given(script, at(*lines))
+    assert isinstance(batch, Batch)
+    assert [tags for tags, _, _ in batch.points] == [{"dc": "", "host": "a", "x": "1"}, {"dc": "", "host": "a"}]

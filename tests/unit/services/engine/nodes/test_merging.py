@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.engine.effects import Failure
-from tests.support.graph import NOW, Barrier, Point, ScriptRun
+from tests.support.graph import NOW, Barrier, Batch, Point, ScriptRun
 
 SECOND = 10**9
 
@@ -100,3 +100,18 @@ def test_a_deadman_watches_groups_from_their_first_point_on(lines: str, levels: 
     run.tick(NOW + 30 * SECOND)
     assert run.counts()["alert5"]["collected"] == 2
     assert [len(e.level) for e in run.effects] == [1] * levels.count(3)  # type: ignore[union-attr]
+
+
+def test_a_point_is_folded_whatever_is_wanted_of_it() -> None:
+    lines = "m,k=1 v=1 1\nm,k=1 w=2 2\nm v=3 3\nm,k=1 v=4 4\nm,k=1 v=5 5"
+    for wanted in ("1.v", "1.w", "none"):
+        run = ScriptRun(f"stream|from()|flatten().on('k')|window().periodCount(9).everyCount(1)|count('{wanted}')")
+        assert run.write(lines).counts()["flatten2"]["emitted"] == 3
+
+
+def test_the_last_point_of_a_batch_leaves_without_fields_too() -> None:
+    run = ScriptRun("stream|from()|window().periodCount(3).everyCount(3)|flatten().on('k')|httpOut('x')")
+    run.write("m v=1 1", "m,k=1 v=2 2", "m v=3 3")
+    (batch,) = run.last("flatten")
+    assert isinstance(batch, Batch)
+    assert [(time, fields) for _, time, fields in batch.points] == [(2, {"1.v": 2.0}), (3, {})]

@@ -69,6 +69,22 @@ def test_default_sets_the_tags_of_a_batch_too() -> None:
     assert [(tags["rack"], fields["v"]) for tags, _, fields in batch.points] == [("r1", 1.0), ("r0", 0.0)]
 
 
+def test_default_and_delete_count_a_batch_like_a_point_without_fields() -> None:
+    window = "|window().periodCount(2).everyCount(2)"
+    lines = ["m,host=a,rack=r1 v=1 0", "m,host=a v=2 1"]
+    counts = run_of(f"{window}|default().field('v', 0.0).tag('rack', 'r0').tag('host', 'x')", *lines).counts()
+    assert (counts["default3"]["fields_defaulted"], counts["default3"]["tags_defaulted"]) == (1, 2)
+    counts = run_of(f"{window}|delete().field('v').tag('host')", *lines).counts()
+    assert (counts["delete3"]["fields_deleted"], counts["delete3"]["tags_deleted"]) == (2, 3)
+
+
+def test_errors_of_a_quiet_eval_do_not_count() -> None:
+    for quiet, errors in [("", 1), (".quiet()", 0)]:
+        run = run_of(f"|eval(lambda: \"v\").as('w'){quiet}", "m v=1 0", "m x=2 1")
+        assert len(points_of(run)) == 1
+        assert run.counts()["eval2"]["errors"] == errors
+
+
 def test_a_default_does_not_widen_a_group_by_star() -> None:
     run = ScriptRun("stream|from().groupBy(*)|default().tag('rack', 'r0')|httpOut('end')").write("m,host=a v=1 0")
     assert [(p.group, p.tags) for p in points_of(run)] == [("host=a", {"host": "a", "rack": "r0"})]
@@ -103,3 +119,10 @@ def test_change_detect_begins_anew_in_each_batch() -> None:
 
 def test_log_hands_on_what_it_logs() -> None:
     assert values_of(run_of("|log().prefix('seen').level('DEBUG')", "m v=1 0", "m v=2 1")) == [1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("given", "path"), [("a", "a"), ("/a", "a"), ("a/", "a"), ("a//b/./c", "a/b/c"), ("../a b", "a b"), ("ü?", "ü?")]
+)
+def test_an_endpoint_is_found_at_its_shortest_path(given: str, path: str) -> None:
+    assert ScriptRun(f"{FROM}|httpOut('{given}')").run.endpoints() == [path]

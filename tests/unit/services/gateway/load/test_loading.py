@@ -291,6 +291,53 @@ async def test_a_file_that_turns_wrong_keeps_what_was_loaded_from_it(
     (directory.path / "tasks/c.yaml").rmdir()
 
 
+def handler(topic: str, id: str, kind: str = "log", **options: Any) -> str:
+    return orjson.dumps({"topic": topic, "id": id, "kind": kind, "options": options, "match": "changed()"}).decode()
+
+
+async def handlers(client: httpx.AsyncClient, topic: str) -> dict[str, Any]:
+    """The options of a topic's handlers, by id."""
+    found = (await client.get(f"{V1}/alerts/topics/{topic}/handlers")).json()["handlers"]
+    return {one["id"]: one["options"] for one in found}
+
+
+async def test_handlers(loading: httpx.AsyncClient, directory: Directory, bus: Bus) -> None:
+    directory.put("handlers/one.yaml", "topic: cpu\nid: one\nkind: log\noptions:\n  path: /one")
+    directory.put("handlers/two.json", handler("cpu", "two", path="/two"))
+    directory.put("handlers/other.yml", handler("mem", "one", path="/mem"))
+    assert counts(await load(loading)) == (3, 0, 0, 0)
+    assert await handlers(loading, "cpu") == {"one": {"path": "/one"}, "two": {"path": "/two"}}
+    position = await bus.last_sequence("EVENTS")
+    assert counts(await load(loading)) == (0, 3, 0, 0)
+    assert await bus.last_sequence("EVENTS") == position
+    # what the API has changed is brought back
+    await loading.put(f"{V1}/alerts/topics/cpu/handlers/two", json={"id": "2", "kind": "log", "options": {"path": "/"}})
+    directory.put("handlers/one.yaml", handler("cpu", "one", path="/other"))
+    directory.put("handlers/wrong.yaml", handler("cpu", "wrong", kind="nonsense"))
+    directory.take("handlers/other.yml")
+    report = await load(loading)
+    assert counts(report) == (2, 0, 1, 1)
+    assert told(report)[0][:2] == ("handlers/wrong.yaml", "refused") and "nonsense" in told(report)[0][2]
+    assert await handlers(loading, "cpu") == {"one": {"path": "/other"}, "2": {"path": "/"}, "two": {"path": "/two"}}
+    assert await handlers(loading, "mem") == {}
+    # one that moves to another file stays, one that turns wrong or cannot be read too
+    directory.take("handlers/two.json")
+    directory.put("handlers/new.json", handler("cpu", "two", path="/two"))
+    directory.put("handlers/one.yaml", "{")
+    position = await bus.last_sequence("EVENTS")
+    assert counts(await load(loading)) == (0, 1, 0, 2)
+    assert await whats_since(bus, position) == ["load.handler/cpu/two.declared"]
+    # its topic is its name: another topic is another handler
+    directory.put("handlers/one.yaml", handler("disk", "one", path="/other"))
+    directory.take("handlers/new.json")
+    assert counts(await load(loading)) == (1, 0, 2, 1)
+    assert (await handlers(loading, "cpu"), await handlers(loading, "disk")) == (
+        {"2": {"path": "/"}},
+        {"one": {"path": "/other"}},
+    )
+    await loading.delete(f"{V1}/alerts/topics/cpu/handlers/2")
+
+
 async def test_a_directory_that_cannot_be_read_changes_nothing(
     loading: httpx.AsyncClient, directory: Directory
 ) -> None:
@@ -460,3 +507,55 @@ async def test_nats_goes_away_during_a_load(
         async with asyncio.timeout(60):
             while (await client.post(LOAD)).status_code == 503:
                 await asyncio.sleep(0.2)
+
+
+async def test_handlers_are_as_the_files_say(loading: httpx.AsyncClient, directory: Directory, bus: Bus) -> None:
+    topics = f"{V1}/alerts/topics"
+
+    async def handlers(topic: str) -> list[dict[str, Any]]:
+        shown: list[dict[str, Any]] = (await loading.get(f"{topics}/{topic}/handlers")).json()["handlers"]
+        return [{key: one[key] for key in ("id", "kind", "options", "match")} for one in shown]
+
+    tcp = {"kind": "tcp", "options": {"address": "127.0.0.1:1"}}
+    await loading.post(f"{topics}/loaded/handlers", json={"id": "theirs", **tcp})
+    directory.put("handlers/any.yaml", "topic: loaded\nid: mine\nkind: tcp\noptions: {address: '127.0.0.1:1'}")
+    directory.put("handlers/other.json", '{"topic": "loaded", "id": "log", "kind": "log", "options": {"path": "/x"}}')
+    directory.put("handlers/slash.yaml", "topic: a/b\nid: x\nkind: tcp")
+    directory.put("handlers/path.yaml", "topic: loaded\nid: x\nkind: log\noptions: {path: rel}")
+    directory.put("handlers/unknown.yaml", "topic: loaded\nid: y\nkind: nokind")
+    report = await load(loading)
+    assert counts(report) == (2, 0, 0, 3)
+    assert told(report) == [
+        (
+            "handlers/path.yaml",
+            "refused",
+            "failed to create handler: log path must be absolute: rel is not absolute",
+        ),
+        (
+            "handlers/slash.yaml",
+            "refused",
+            "invalid handler spec: handler topic must contain only letters, numbers, '-', '.' and '_'. \"a/b\"",
+        ),
+        ("handlers/unknown.yaml", "refused", 'failed to create handler: unsupported action kind "nokind"'),
+    ]
+    mine, log, theirs = (
+        {"id": "mine", **tcp, "match": ""},
+        {"id": "log", "kind": "log", "options": {"path": "/x"}, "match": ""},
+        {"id": "theirs", **tcp, "match": ""},
+    )
+    assert await handlers("loaded") == [log, mine, theirs]
+    for name in ("slash", "path", "unknown"):
+        directory.take(f"handlers/{name}.yaml")
+    await loading.delete(f"{topics}/loaded/handlers/log")
+    await loading.put(f"{topics}/loaded/handlers/mine", json={"id": "mine", **tcp, "match": "changed()"})
+    position = await bus.last_sequence("EVENTS")
+    assert counts(await load(loading)) == (2, 0, 0, 0)
+    assert {(e.id, e.what) for e in await events_since(bus, position) if e.kind == "handler"} == {
+        ("loaded/mine", "updated"),
+        ("loaded/log", "defined"),
+    }
+    assert await handlers("loaded") == [log, mine, theirs]
+    assert counts(await load(loading)) == (0, 2, 0, 0)
+    directory.take("handlers/any.yaml")
+    assert counts(await load(loading)) == (0, 1, 1, 0)
+    assert await handlers("loaded") == [log, theirs]

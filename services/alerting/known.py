@@ -1,0 +1,116 @@
+"""What alerting knows besides the alerts: one fold over all of EVENTS, so that any event of it can be waited for.
+
+It is made of runs.py and of services.store.projections.handlers, whose buckets stand beside each other; what is of
+no other kind is passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from services.alerting.runs import TASKS, HandlerOf, Runs
+from services.alerting.runs import fold as fold_runs
+from services.bus.connection import Bus
+from services.bus.events import Event, decode
+from services.bus.streams import EVENTS
+from services.bus.subjects import EVENTS as SUBJECTS
+from services.store.projection import Change, Projection, State
+from services.store.projections import handlers
+from services.store.projections.records import Record
+from services.store.store import Store
+
+_TOPIC_HANDLER = "topic"  # what keys of handlers begin with that are no run's
+
+
+class Known:
+    """The fold, kept in a store."""
+
+    def __init__(self, store: Store) -> None:
+        self._projection: Projection[Event] = Projection(store, _fold, EVENTS)
+        self.runs = Runs(lambda: self._projection.state)
+        self.handlers = TopicHandlers(lambda: self._projection.state)
+
+    @property
+    def position(self) -> int:
+        """Sequence of the last event folded."""
+        return self._projection.position
+
+    async def start(self, bus: Bus) -> None:
+        """Follow the log; returns once its present end is reached."""
+        await self._projection.start(bus, [SUBJECTS], decode)
+
+    async def stop(self) -> None:
+        """Follow no more, and save."""
+        await self._projection.stop()
+
+    async def reached(self, seq: int, timeout: float | None = None) -> None:
+        """Wait until the fold has come to this event. TimeoutError after so many seconds."""
+        await self._projection.reached(seq, timeout)
+
+    def on_change(self, task: Callable[[str], None], topic: Callable[[str], None]) -> None:
+        """Call with the id of each task of which something has changed, and each topic whose handlers have."""
+        listeners = {TASKS: task, handlers.TOPICS: topic}
+
+        def changed(changes: list[Change]) -> None:
+            for change in changes:
+                if change.bucket in listeners:
+                    listeners[change.bucket](change.key)
+
+        self._projection.on_change(changed)
+
+    def handler(self, key: str) -> HandlerOf | None:
+        """The handler of this key, a run's or a topic's; None where it is not known any more."""
+        return self.handlers.handler(key) if key.startswith(f"{_TOPIC_HANDLER}/") else self.runs.handler(key)
+
+
+class TopicHandlers:
+    """What is asked of the fold about handlers of topics. seq: a sequence of EVENTS."""
+
+    def __init__(self, state: Callable[[], State]) -> None:
+        """state(): the fold's, as it is now."""
+        self._state = state
+
+    def topics(self) -> dict[str, int]:
+        """The topics that have or had handlers, each with the last event that changed them."""
+        return {topic: record["last"] for topic, record in self._state().bucket(handlers.TOPICS).items()}
+
+    def last(self, topic: str) -> int:
+        """The last event that changed a topic's handlers, 0 for none."""
+        record = self._state().get(handlers.TOPICS, topic)
+        return record["last"] if record else 0
+
+    def at(self, topic: str, seq: int) -> list[HandlerOf]:
+        """The handlers that a topic had after an event."""
+        if not seq:
+            return []
+        known = handlers.all_of(self._state(), topic)
+        return [_handler(topic, h) for h in known if h["sequence"] <= seq and (not h["ended"] or h["ended"] > seq)]
+
+    def begun(self, topic: str, seq: int) -> bool:
+        """Whether the event gave the topic a handler, or changed one."""
+        return any(h["sequence"] == seq for h in handlers.all_of(self._state(), topic))
+
+    def before(self, topic: str, alert: int) -> int:
+        """The last event that changed a topic's handlers and was decided before this sequence of ALERTS; 0 for none."""
+        known = handlers.all_of(self._state(), topic)
+        changes = [(h["position"], h["sequence"]) for h in known]
+        changes += [(h["ended_position"], h["ended"]) for h in known if h["ended"]]
+        return max((seq for position, seq in changes if position < alert), default=0)
+
+    def handler(self, key: str) -> HandlerOf | None:
+        """The handler of this key, None where it is not known any more."""
+        _, seq, topic = key.split("/", 2)
+        known = handlers.all_of(self._state(), topic)
+        return next((_handler(topic, h) for h in known if str(h["sequence"]) == seq), None)
+
+
+def _fold(state: State, event: Event) -> None:
+    if event.kind == "handler":
+        handlers.fold(state, event)
+    else:
+        fold_runs(state, event)
+
+
+def _handler(topic: str, h: Record) -> HandlerOf:
+    key = f"{_TOPIC_HANDLER}/{h['sequence']}/{topic}"
+    return HandlerOf(key, topic, h["kind"], h["options"], h["match"], h["began"])

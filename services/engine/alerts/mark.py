@@ -1,0 +1,30 @@
+"""Marks in ALERTS: from here on a topic has the handlers that it had at a sequence of EVENTS.
+
+A mark stands on the topic's own subject, so that its place among the topic's alerts says which of them a change of the
+topic's handlers counts for. Whoever stores it again stores nothing new: a mark counts only if it names a later event
+than those before it.
+"""
+
+from __future__ import annotations
+
+import orjson
+
+from services.bus.connection import Bus
+from services.bus.subjects import alert_subject
+
+_BEGINS = b'{"handlers":'
+
+
+def mark_of(data: bytes) -> int | None:
+    """The sequence of EVENTS that a message of ALERTS marks, None where it is no mark. ValueError for a broken one."""
+    if not data.startswith(_BEGINS):
+        return None
+    seq = orjson.loads(data)["handlers"]
+    if type(seq) is not int:
+        raise ValueError(f"not a mark: {data[:100]!r}")
+    return seq
+
+
+async def put_mark(bus: Bus, topic: str, seq: int) -> int:
+    """Mark an event in a topic; gives the mark's sequence in ALERTS. Raises BusError."""
+    return (await bus.publish(alert_subject(topic), b'{"handlers":%d}' % seq, msg_id=f"handlers-{seq}")).seq

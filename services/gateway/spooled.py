@@ -1,0 +1,44 @@
+"""Putting a long answer together in a file first, for clients that want to know its length beforehand."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import BinaryIO
+
+from services.store.room import room_in
+
+_READ_BYTES = 1 << 20
+
+
+async def spooled(
+    pieces: AsyncIterator[bytes], directory: Path, keep_free: int
+) -> tuple[AsyncIterator[bytes], int | None]:
+    """The same bytes once they are all there, and how many they are. Raises what `pieces` raises.
+
+    None where the disk of `directory` would have less than `keep_free` bytes left (see services.store.room): they are
+    then handed on as they come.
+    """
+    file = tempfile.TemporaryFile(dir=directory)  # noqa: SIM115
+    size = 0
+    try:
+        async for piece in pieces:
+            size += await asyncio.to_thread(file.write, piece)
+            if room_in(directory, keep_free).short:
+                return _read(file, pieces), None
+    except BaseException:
+        file.close()
+        raise
+    return _read(file, pieces), size
+
+
+async def _read(file: BinaryIO, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """What is in the file, and what has not come yet."""
+    with file:
+        file.seek(0)
+        while data := await asyncio.to_thread(file.read, _READ_BYTES):
+            yield data
+    async for piece in rest:
+        yield piece
