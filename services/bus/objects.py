@@ -11,14 +11,14 @@ import hashlib
 import re
 import secrets
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
 from services.bus.errors import BusError, BusUnavailable
-from services.bus.follow import MAX_BYTES, MAX_MESSAGES, Follower, Message
+from services.bus.follow import Message, stored
 from services.bus.link import Link
 from services.bus.publish import Publisher
 from services.bus.streams import StreamLimits, ensure_stream, last_message
@@ -27,8 +27,6 @@ from services.bus.times import from_nanoseconds
 _BUCKET = re.compile(r"[A-Za-z0-9_-]+")
 _CHUNK = 1 << 20
 _ROOM_FOR_HEADERS = 1024
-_STALL_SECONDS = 10.0
-_LIST_SECONDS = 2.0
 _ATTEMPTS = 3
 
 
@@ -107,12 +105,10 @@ class Objects:
         return None if message is None else _info(message)
 
     async def list(self) -> list[ObjectInfo]:
-        """All objects, by name. BusUnavailable where they cannot be listed."""
-        for _ in range(_ATTEMPTS):
-            found = await self._listed()
-            if found is not None:
-                return sorted((info for info in found if info is not None), key=lambda info: info.name)
-        raise BusUnavailable(f"the objects in {self._bucket} cannot be listed")
+        """All objects, by name."""
+        messages = await stored(self._link, self._stream, f"$O.{self._bucket}.M.>")
+        found = {message.subject: _info(message) for message in messages}
+        return sorted((info for info in found.values() if info is not None), key=lambda info: info.name)
 
     async def delete(self, name: str) -> None:
         """Delete an object; what is not there is no error."""
@@ -124,34 +120,11 @@ class Objects:
 
     async def _read(self, meta: dict[str, Any]) -> bytes | None:
         """An object's data, None where its chunks are no longer (all) there: it was replaced meanwhile."""
-        chunks: list[bytes] = []
+        chunks: list[Message] = []
         if meta["chunks"]:
-            async with self._follow(f"$O.{self._bucket}.C.{meta['nuid']}") as follower:
-                if await follower.lag() < meta["chunks"]:
-                    return None
-                while len(chunks) < meta["chunks"]:
-                    try:
-                        batch = await asyncio.wait_for(follower.batch(), _STALL_SECONDS)
-                    except TimeoutError:
-                        return None
-                    chunks += (message.data for message in batch)
-        data = b"".join(chunks)
+            chunks = await stored(self._link, self._stream, f"$O.{self._bucket}.C.{meta['nuid']}")
+        data = b"".join(chunk.data for chunk in chunks)
         return data if _digest(data) == meta["digest"] else None
-
-    async def _listed(self) -> Collection[ObjectInfo | None] | None:
-        """All objects; None where one that was on its way has been replaced meanwhile: it does not come any more."""
-        found: dict[str, ObjectInfo | None] = {}
-        async with self._follow(f"$O.{self._bucket}.M.>", last_per_subject=True) as follower:
-            left = await follower.lag()
-            while left:
-                try:
-                    batch = await asyncio.wait_for(follower.batch(), _LIST_SECONDS)
-                except TimeoutError:
-                    return None
-                for message in batch:
-                    found[message.subject] = _info(message)
-                left = follower.pending
-        return found.values()
 
     async def _meta(self, name: str) -> dict[str, Any] | None:
         message = await last_message(self._link, self._meta_subject(name), self._stream)
@@ -171,9 +144,6 @@ class Objects:
         except BusError:
             # Chunks without meta data cost room, nothing else.
             return
-
-    def _follow(self, subject: str, last_per_subject: bool = False) -> Follower:
-        return Follower(self._link, self._stream, [subject], 0, MAX_MESSAGES, MAX_BYTES, last_per_subject)
 
     def _meta_subject(self, name: str) -> str:
         return f"$O.{self._bucket}.M.{base64.urlsafe_b64encode(name.encode()).decode()}"

@@ -27,7 +27,7 @@ START = 1_700_000_000
 
 async def ended(api: Api, path: str, status: str = "finished") -> dict[str, Any]:
     """Wait until a recording or replay does not run any more."""
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 60
     while (answer := await api.call("GET", path)).status_code == 202:
         assert time.monotonic() < deadline, answer.text
         await asyncio.sleep(0.05)

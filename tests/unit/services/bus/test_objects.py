@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 
+import pytest
+
 from services.bus.connection import Bus
+from services.bus.follow import Follower
 
 
 async def test_objects_come_back_whole(bus: Bus) -> None:
@@ -42,3 +45,34 @@ async def test_an_object_whose_storing_is_broken_off_is_the_old_one_or_the_new_o
         putting.cancel()
         await asyncio.gather(putting, return_exceptions=True)
         assert await store.get("x") in values
+
+
+async def test_a_list_does_not_wait_for_what_is_replaced_meanwhile(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """JetStream has counted objects that are there no more when they are asked for."""
+    objects = await bus.objects("replaced")
+    for name in "abcd":
+        await objects.put(name, b"1")
+    pull = Follower._pull
+    changing: list[asyncio.Task[None]] = []
+
+    async def change(follower: Follower) -> None:
+        await objects.put("c", b"22")
+        await objects.delete("d")
+        pull(follower)
+
+    def first_pull(follower: Follower) -> None:
+        monkeypatch.undo()
+        changing.append(asyncio.create_task(change(follower)))
+
+    monkeypatch.setattr(Follower, "_pull", first_pull)
+    async with asyncio.timeout(8):
+        assert [(each.name, each.size) for each in await objects.list()] == [("a", 1), ("b", 1), ("c", 2)]
+    assert changing
+
+
+async def test_a_list_asks_again_where_nothing_comes(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    objects = await bus.objects("quiet")
+    await objects.put("a", b"1")
+    monkeypatch.setattr(Follower, "_pull", lambda follower: monkeypatch.undo())
+    async with asyncio.timeout(30):
+        assert [each.name for each in await objects.list()] == ["a"]
