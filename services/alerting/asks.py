@@ -12,6 +12,7 @@ from grammar.gotemplate.gotime import format_duration
 from schemas.events import alerts as shapes
 from services.alerting.service import Alerting
 from services.alerting.topics import State
+from services.alerting.trials import trials
 from services.bus.ask import Answering
 from services.bus.connection import Bus
 from services.bus.subjects import ask_subject
@@ -39,6 +40,8 @@ class Asks:
                 ("delete", shapes.TopicQuestionSchema, self._delete),
                 ("folded", shapes.FoldedQuestionSchema, self._folded),
                 ("inhibited", shapes.InhibitedQuestionSchema, self._inhibited),
+                ("tests", shapes.TestsQuestionSchema, self._tests),
+                ("test", shapes.TestQuestionSchema, self._test),
                 ("stats", shapes.AlertingStatsQuestionSchema, self._stats),
             )
         ]
@@ -95,6 +98,12 @@ class Asks:
 
     async def _inhibited(self, question: Question) -> dict[str, Any]:
         return {task: self._alerting.inhibited(task) for task in question["tasks"]}
+
+    async def _tests(self, question: Question) -> dict[str, Any]:
+        return {name: trial.options() for name, trial in trials().items()}
+
+    async def _test(self, question: Question) -> dict[str, Any]:
+        return {"message": await self._alerting.test(question["name"], question["options"])}
 
     async def _stats(self, question: Question) -> dict[str, Any]:
         return self._alerting.stats()
