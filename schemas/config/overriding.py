@@ -21,7 +21,7 @@ from schemas.config.influxdb import mistakes_of
 from schemas.config.load import keys_of, own_lists
 from schemas.config.sections import Config
 
-_KEYS = ("endpoint", "workspace", "name", "id")
+_KEYS = ("workspace", "name", "id", "endpoint")
 """What elements of list sections are named by: the first of these settings that the section has."""
 
 Element = dict[str, Any]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -128,32 +128,44 @@ class ConfigCommands:
     async def _remove(self, section: str, elements: list[str]) -> None:
         if self._overridable.element_key(section) is None:
             raise Refusal(400, f"failed to apply update: unknown section {quote(section)}")
-        for element in elements:
-            await self._change(section, element, lambda old: None)
+        async with self._decisions.alone(section):
+            self._check(section, [o for o in self._state.overrides() if o.element not in elements], None)
+            done = [await self._decisions.decide(id_of(section, one), self._reset(section, one)) for one in elements]
+            if any(done):
+                await self._counts(section)
 
-    async def _change(self, section: str, element: str, change: Callable[[Override | None], Override | None]) -> None:
-        """Put another override in the place of an element's, or none."""
+    def _reset(self, section: str, element: str) -> Callable[[int], Awaitable[int]]:
+        id = id_of(section, element)
+
+        async def reset(basis: int) -> int:
+            there = any((o.section, o.element) == (section, element) for o in self._state.overrides())
+            return await self._decisions.publish(id, "reset", {}, basis) if there else 0
+
+        return reset
+
+    async def _change(self, section: str, element: str, change: Callable[[Override | None], Override]) -> None:
+        """Put another override in the place of an element's."""
         id = id_of(section, element)
 
         async def publish(basis: int) -> int:
             there = self._state.overrides()
             old = next((o for o in there if (o.section, o.element) == (section, element)), None)
             new = change(old)
-            others = [o for o in there if o is not old]
-            try:
-                self._overridable.check(section, others if new is None else [*others, new], new)
-            except OverrideError as error:
-                raise Refusal(400, str(error)) from error
-            if new == old or (old is None and new is not None and not new.options):
+            self._check(section, [*(o for o in there if o is not old), new], new)
+            if new == old or (old is None and not new.options):
                 return 0
-            if new is None:
-                return await self._decisions.publish(id, "reset", {}, basis)
             data = {"create": new.create, "options": dict(new.options)}
             return await self._decisions.publish(id, "overridden", data, basis)
 
         async with self._decisions.alone(section):
             if await self._decisions.decide(id, publish):
                 await self._counts(id)
+
+    def _check(self, section: str, overrides: list[Override], changed: Override | None) -> None:
+        try:
+            self._overridable.check(section, overrides, changed)
+        except OverrideError as error:
+            raise Refusal(400, str(error)) from error
 
     async def _counts(self, id: str) -> None:
         """Wait until alerting has it: what is written after the answer is handled so."""
