@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from marshmallow import ValidationError
@@ -21,8 +20,6 @@ _EXCLUDED: Mapping[str, tuple[str, ...]] = MappingProxyType({"_kapacitor": ("aut
 @dataclass(frozen=True, kw_only=True)
 class InfluxDB:
     """[[influxdb]]: one cluster."""
-
-    NEW_ELEMENT: ClassVar[Mapping[str, Any]] = {"enabled": False}
 
     enabled: bool = setting(True, Flag, "Whether tasks may use the cluster.")
     name: str = setting("default", Text, "The name that scripts call it by: influxDBOut().cluster(NAME).")

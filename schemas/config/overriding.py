@@ -3,13 +3,13 @@
 What may be overridden are the sections that alert handlers bring along and [[influxdb]], [[kubernetes]], [[swarm]]
 and [[ec2]]. An override is of one element: of a section that stands once, or of one in a list, named by its key.
 
-Where elements that are added have other settings than their kinds' defaults, the dataclass of the section says so in
-``NEW_ELEMENT``; ``FIRST_ELEMENT`` is the one that a list section begins with where the file has none. Both are tables
-as in the file, and may be left out.
+An element that is added has nothing but what it is given: text is empty, a number 0. Only of those that are not
+handlers' it has the defaults too, but is not enabled. So it is with Kapacitor 1.5.7.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -17,6 +17,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields
 
+from schemas.config.fields import Duration
 from schemas.config.influxdb import mistakes_of
 from schemas.config.load import keys_of, own_lists
 from schemas.config.sections import Config
@@ -53,9 +54,16 @@ class Override:
 class Overridable:
     """A configuration read from a file, and the sections of it that may be overridden."""
 
-    def __init__(self, base: Config, extra: Mapping[str, Schema] = MappingProxyType({})) -> None:
-        """extra: the schemas that `base` was loaded with, by section."""
+    def __init__(
+        self,
+        base: Config,
+        extra: Mapping[str, Schema] = MappingProxyType({}),
+        defaults: Mapping[str, Sequence[Any]] = MappingProxyType({}),
+    ) -> None:
+        """extra: the schemas that `base` was loaded with, by section. defaults: the elements that such a list section
+        has where the file has none; one with the settings' defaults unless it is said here."""
         self.base = base
+        self._defaults = defaults
         self._own = frozenset(own_lists())
         self._schemas = {**own_lists(), **extra}
 
@@ -138,7 +146,7 @@ class Overridable:
         if not schema.many:
             return [_plain(schema, value if value is not None else schema.load({}, many=False))]
         if not value and not own:
-            value = (schema.load(_said(schema, "FIRST_ELEMENT"), many=False),)
+            value = self._defaults.get(section) or (schema.load({}, many=False),)
         return [_plain(schema, one) for one in value or ()]
 
     def _applied(self, section: str, elements: list[Element], override: Override) -> list[Element]:
@@ -149,7 +157,7 @@ class Overridable:
                 raise OverrideError(f'section "{section}" has duplicate elements: "{override.element}"')
             if key not in override.options:
                 raise OverrideError(_failed(override, f'element key "{key}" not present in options'))
-            new = _changed(schema, {**_said(schema, "NEW_ELEMENT")}, override)
+            new = _changed(schema, {"enabled": False} if section in self._own else _empty(schema), override)
             return [*elements, new]
         if key and key in override.options and override.element in names:
             raise OverrideError(_failed(override, f"cannot override element key {key}"))
@@ -225,8 +233,17 @@ def _json(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _said(schema: Schema, what: str) -> Element:
-    return dict(getattr(getattr(schema, "section", None), what, {}))
+def _empty(schema: Schema) -> Element:
+    """An element whose settings are empty, as far as they may be."""
+    zeros = ((Duration, "0s"), (fields.Boolean, False), (fields.Integer, 0), (fields.String, ""))
+    element: Element = {}
+    for name, field in keys_of(schema).items():
+        zero = next((zero for kind, zero in zeros if isinstance(field, kind)), None)
+        with contextlib.suppress(ValidationError):
+            if zero is not None:
+                field.deserialize(zero)
+                element[name] = zero
+    return element
 
 
 def _unknown(override: Override, names: list[str]) -> str:

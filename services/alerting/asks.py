@@ -12,7 +12,6 @@ from grammar.gotemplate.gotime import format_duration
 from schemas.events import alerts as shapes
 from services.alerting.service import Alerting
 from services.alerting.topics import State
-from services.alerting.trials import trials
 from services.bus.ask import Answering
 from services.bus.connection import Bus
 from services.bus.subjects import ask_subject
@@ -100,7 +99,7 @@ class Asks:
         return {task: self._alerting.inhibited(task) for task in question["tasks"]}
 
     async def _tests(self, question: Question) -> dict[str, Any]:
-        return {name: trial.options() for name, trial in trials().items()}
+        return self._alerting.tests()
 
     async def _test(self, question: Question) -> dict[str, Any]:
         return {"message": await self._alerting.test(question["name"], question["options"])}

@@ -24,7 +24,7 @@ from services.alerting.lane import Entry
 from services.alerting.message import DELETION, Message
 from services.alerting.runs import HandlerOf
 from services.alerting.topics import Folded, Topic, Topics
-from services.alerting.trials import run_trial
+from services.alerting.trials import run_trial, trials
 from services.bus.connection import Bus
 from services.bus.errors import BusError
 from services.bus.follow import Follower
@@ -130,6 +130,10 @@ class Alerting:
     def inhibited(self, task: str) -> dict[str, list[int]]:
         """How many alerts of each node of a task were inhibited, by level, since the task was enabled."""
         return self.inhibitors.counts(task, self.runs.began(task))
+
+    def tests(self) -> dict[str, dict[str, Any]]:
+        """The services that can be tested, each with the options of its test as it is configured now."""
+        return {name: trial.options(self._around.sections) for name, trial in trials().items()}
 
     async def test(self, name: str, options: dict[str, Any]) -> str:
         """Test a service as it is configured now; why that failed, "" where it did not. See trials.py."""

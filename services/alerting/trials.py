@@ -1,6 +1,6 @@
 """Tests of the services that alerts are sent with: each handler's module may bring one along as ``TEST``.
 
-TEST.options() -> dict                            what the test is given, with what it is where it is left out
+TEST.options(sections) -> dict                    what the test is given, with what it is where it is left out
 async TEST.run(options, sections, around) -> None runs it; raises ValueError, Unsent or Refused with why it failed
 
 A test goes by the name of its module's section of the configuration, or of its ``TEST.name``.
@@ -22,7 +22,7 @@ _SECONDS = 30.0
 class Trial(Protocol):
     """What a module's TEST is."""
 
-    def options(self) -> dict[str, Any]: ...
+    def options(self, sections: Mapping[str, Any]) -> dict[str, Any]: ...
     async def run(self, options: dict[str, Any], sections: Mapping[str, Any], around: Around) -> None: ...
 
 

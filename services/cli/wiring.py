@@ -55,10 +55,10 @@ async def alerting(config: Config, ready: Callable[[], None], stop: asyncio.Even
 
 def _effective(config: Config) -> Effective:
     """The configuration, which each service has follow its fold."""
-    from services.cli.sections import handler_sections
+    from services.cli.sections import handler_defaults, handler_sections
     from services.store.effective import Effective
 
-    return Effective(config, handler_sections())
+    return Effective(config, handler_sections(), handler_defaults())
 
 
 def check_handler(sections: Mapping[str, Any]) -> Callable[[str, Any, str], None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -20,9 +20,14 @@ _log = log.get("config")
 class Effective:
     """Until it follows a fold it is the file's; then it changes with the fold. One event loop uses it."""
 
-    def __init__(self, base: Config, extra: Mapping[str, Schema] = MappingProxyType({})) -> None:
-        """base: the file's. extra: the schemas of the sections that handlers bring."""
-        self.overridable = Overridable(base, extra)
+    def __init__(
+        self,
+        base: Config,
+        extra: Mapping[str, Schema] = MappingProxyType({}),
+        defaults: Mapping[str, Sequence[Any]] = MappingProxyType({}),
+    ) -> None:
+        """base: the file's. extra: the schemas of the sections that handlers bring. defaults: see Overridable."""
+        self.overridable = Overridable(base, extra, defaults)
         self.config = base
         self.sections: Mapping[str, Any] = _Sections(self)
         self._listeners: list[Callable[[], None]] = []

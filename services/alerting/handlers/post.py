@@ -7,7 +7,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, validates_schema
 
@@ -117,8 +117,6 @@ class _HeadersField(fields.Dict):
 class Endpoint:
     """[[httppost]]: an endpoint that scripts and handlers name."""
 
-    NEW_ELEMENT: ClassVar[Mapping[str, Any]] = {"url": ""}
-
     endpoint: str = setting("example", Text, "The endpoint's name.")
     url: str = setting("http://example.com", Text, "Where to post to; a template that sees the alert's data.")
     headers: Mapping[str, str] | None = setting(None, _HeadersField, "Headers of every post, by name.")
@@ -193,33 +191,6 @@ OPTIONS = OptionsSchema()
 CONFIG_SECTIONS = {SECTION: EndpointSchema(many=True)}
 
 
-def _nothing() -> AlertData:
-    zero = Time(-62135596800 * 10**9)  # the year 1
-    series: Any = None  # as Go shows a list that nobody made
-    return AlertData("", "", "", zero, Duration(0), Level(0), Result(series, None), Level(0), False)
-
-
-class _Test:
-    """Posts an event without anything in it; whatever the server answers is well."""
-
-    def options(self) -> dict[str, Any]:
-        """As Kapacitor has them. endpoint and timeout (ns) are of no effect."""
-        url = "http://localhost:3000/"
-        return {"endpoint": "example", "url": url, "headers": {"Auth": "secret"}, "timeout": 0}
-
-    async def run(self, options: dict[str, Any], sections: Mapping[str, Any], around: Around) -> None:
-        """Raises ValueError where the URL is no template, Unsent or Refused where nobody answers."""
-        try:
-            url = _template(options["url"]).execute(_nothing())
-        except (TemplateError, CallError) as error:
-            raise ValueError(f"failed to parse template: {error}") from error
-        headers = {**options["headers"], "Content-Type": "application/json"}
-        await around.http.post(url, headers, to_json(_nothing()).encode() + b"\n")
-
-
-TEST = _Test()
-
-
 def endpoint_of(name: str, sections: Mapping[str, Any]) -> Endpoint | None:
     """An endpoint of the configuration by its name. Without any configured there is one, called example."""
     endpoints: Sequence[Endpoint] = sections.get(SECTION) or (Endpoint(),)
@@ -281,3 +252,30 @@ def _put(headers: dict[str, str], name: str, value: str) -> None:
     for known in [known for known in headers if known.lower() == name.lower()]:
         del headers[known]
     headers[name] = value
+
+
+def _nothing() -> AlertData:
+    zero = Time(-62135596800 * 10**9)  # the year 1
+    series: Any = None  # as Go shows a list that nobody made
+    return AlertData("", "", "", zero, Duration(0), Level(0), Result(series, None), Level(0), False)
+
+
+class _Test:
+    """Posts an event without anything in it; whatever the server answers is well."""
+
+    def options(self, sections: Mapping[str, Any]) -> dict[str, Any]:
+        """As Kapacitor has them. endpoint and timeout (ns) are of no effect."""
+        url = "http://localhost:3000/"
+        return {"endpoint": "example", "url": url, "headers": {"Auth": "secret"}, "timeout": 0}
+
+    async def run(self, options: dict[str, Any], sections: Mapping[str, Any], around: Around) -> None:
+        """Raises ValueError where the URL is no template, Unsent or Refused where nobody answers."""
+        try:
+            url = _template(options["url"]).execute(_nothing())
+        except (TemplateError, CallError) as error:
+            raise ValueError(f"failed to parse template: {error}") from error
+        headers = {**options["headers"], "Content-Type": "application/json"}
+        await around.http.post(url, headers, to_json(_nothing()).encode() + b"\n")
+
+
+TEST = _Test()

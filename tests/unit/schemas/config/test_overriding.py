@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
@@ -18,9 +17,6 @@ from schemas.config.section import schema_of, setting
 @dataclass(frozen=True, kw_only=True)
 class Chat:
     """A list section, as handlers bring it."""
-
-    NEW_ELEMENT: ClassVar[Mapping[str, Any]] = {"user": ""}
-    FIRST_ELEMENT: ClassVar[Mapping[str, Any]] = {"default": True}
 
     workspace: str = setting("", Text, "Its name.")
     default: bool = setting(False, Flag, "Whether it is meant.")
@@ -43,7 +39,7 @@ BASE = Config(
     influxdb=(InfluxDB(name="a", default=True), InfluxDB(name="b")),
     sections=MappingProxyType({"chat": (), "mail": Mail(port=26)}),
 )
-OVERRIDABLE = Overridable(BASE, EXTRA)
+OVERRIDABLE = Overridable(BASE, EXTRA, {"chat": (Chat(default=True),)})
 
 
 def override(place: str, create: bool = False, **options: Any) -> Override:
