@@ -58,7 +58,7 @@ class Client:
 
     async def write(self, target: Target, parameters: Mapping[str, str], body: bytes) -> None:
         """Write line protocol. Raises InfluxDBError."""
-        await self._post("write", {"db": target[0], "rp": target[1], **parameters}, body)
+        await self._ask("POST", "write", {"db": target[0], "rp": target[1], **parameters}, body)
 
     async def command(self, text: str) -> None:
         """Have InfluxQL done that gives nothing. Raises InfluxDBError."""
@@ -69,12 +69,16 @@ class Client:
 
         Raises InfluxDBError.
         """
-        answer = await self._post("query", {"q": text, "epoch": "ns"}, b"")
+        answer = await self._ask("POST", "query", {"q": text, "epoch": "ns"}, b"")
         results = answer.get("results", ())
         for result in (answer, *results):
             if result.get("error"):
                 raise InfluxDBError(result["error"], again=False)
         return [series for result in results for series in result.get("series", ())]
+
+    async def ping(self) -> None:
+        """Ask whether it is there. Raises InfluxDBError."""
+        await self._ask("GET", "ping", {}, b"")
 
     async def close(self) -> None:
         """Let go of its connections."""
@@ -82,7 +86,7 @@ class Client:
             await self._http.aclose()
             self._http = None
 
-    async def _post(self, path: str, parameters: Mapping[str, str], body: bytes) -> dict[str, Any]:
+    async def _ask(self, method: str, path: str, parameters: Mapping[str, str], body: bytes) -> dict[str, Any]:
         """Ask one server after the other, beginning with the next in turn, until one answers."""
         import httpx
 
@@ -94,7 +98,7 @@ class Client:
         for i in range(len(urls)):
             url = f"{urls[(self._turn + i) % len(urls)].rstrip('/')}/{path}"
             try:
-                response = await client.post(url, params=given, content=body)
+                response = await client.request(method, url, params=given, content=body)
             except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
                 failure = f"{url}: {error or type(error).__name__}"
                 continue

@@ -160,6 +160,18 @@ async def test_a_service_is_tested_by_alerting(gateway: httpx.AsyncClient, alert
         assert failed.status_code == 200
         assert failed.json()["success"] is False
         assert failed.json()["message"].startswith(text)
+    async with sink() as web:
+        assert await update(gateway, "influxdb/default", set={"urls": [web.url]}) == (204, "")
+        ran = await gateway.post(f"{TESTS}/influxdb", json={})
+        assert ran.json() == {"success": True, "message": ""}
+        assert [path for path, _, _ in web.posts] == ["/ping"]
+    for cluster, text in (
+        ("default", 'failed to ping the influxdb cluster "default": '),
+        ("x", 'cluster "x" is not enabled or does not exist'),
+    ):
+        failed = await gateway.post(f"{TESTS}/influxdb", json={"cluster": cluster})
+        assert failed.json()["success"] is False
+        assert failed.json()["message"].startswith(text)
     for name, body, status in (
         ("httppost", {"url": 5}, 400),
         ("httppost", [], 400),
