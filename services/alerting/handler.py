@@ -3,6 +3,8 @@
 SPEC: HandlerSpec                     what scripts may write of it
 OPTIONS: marshmallow schema           its options as JSON -> an instance of its options class
 CONFIG_SECTIONS: {name: schema}       the sections of the configuration that it reads, if any
+CONFIG_DEFAULTS: {name: sections}     for a section that may stand repeatedly: what counts where none is configured
+TEST: Trial                           how the service can be tested, if it can (services.alerting.trials)
 check(options, sections) -> None      raises ValueError, in the reference's words, where it cannot work with these
 timeout(options) -> float | None      seconds after which an attempt is broken off; None: it ends by itself
 async handle(event, options, around)  sends one event; raises Unsent or Refused where the sink did not take it
