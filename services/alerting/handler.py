@@ -7,6 +7,12 @@ check(options, sections) -> None      raises ValueError, in the reference's word
 timeout(options) -> float | None      seconds after which an attempt is broken off; None: it ends by itself
 async handle(event, options, around)  sends one event; raises Unsent or Refused where the sink did not take it
 
+where the service may be tried out, or be that of every alert:
+
+TEST: Trial                           sends a message with options that are given
+everywhere(sections) -> (bool, bool)  whether every alert uses it, and whether then only changes of level are sent
+CONFIG_DEFAULTS: {name: sections}     for a section that may stand repeatedly: what counts where none is configured
+
 or, of one that makes one event of all that came in an interval, in the place of the last two
 
 interval(options) -> int              ns
@@ -44,12 +50,14 @@ class Refused(Exception):
 class Around:
     """What is lent to handlers. sections: the configuration's, by name; http: one client for all.
 
+    url: that of the API, as services that link to it are told it.
     forward: puts events into topics in the handler's name; None only where no handler is that would.
     """
 
     http: Http
     sections: Mapping[str, Any] = field(default_factory=dict)
     forward: Forwarder | None = None
+    url: str = ""
 
 
 class Handler(Protocol):

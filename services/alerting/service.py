@@ -49,12 +49,18 @@ class Alerting:
     """Use as an async context manager: it has caught up with the log when it begins, and has saved when it ends."""
 
     def __init__(
-        self, bus: Bus, path: Path, sections: Mapping[str, Any], limits: Limits | None = None, replicas: int = 1
+        self,
+        bus: Bus,
+        path: Path,
+        sections: Mapping[str, Any],
+        limits: Limits | None = None,
+        replicas: int = 1,
+        url: str = "",
     ) -> None:
-        """path: the LMDB file. sections: the configuration's, by name."""
+        """path: the LMDB file. sections: the configuration's, by name. url: that of the API."""
         self._bus, self._path, self._replicas = bus, path, replicas
         self._http = Http()
-        self._around = Around(self._http, sections)
+        self._around = Around(self._http, sections, url=url)
         self._limits = limits or Limits()
         self.topics = Topics()
         self.inhibitors = Inhibitors()

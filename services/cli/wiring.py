@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from schemas.config import Config
-from services.pipeline.spec import HandlerUse
 
 if TYPE_CHECKING:
     from services.engine.posting import PostEndpoint
@@ -30,7 +29,7 @@ async def engine(config: Config, ready: Callable[[], None], stop: asyncio.Event)
     from services.alerting.handlers import specs
     from services.engine.main import main
 
-    await main(config, ready, stop, specs(), _described(config), _post_endpoints(config))
+    await main(config, ready, stop, specs(), describe_handlers(config), _post_endpoints(config))
 
 
 async def recorder(config: Config, ready: Callable[[], None], stop: asyncio.Event) -> None:
@@ -38,7 +37,7 @@ async def recorder(config: Config, ready: Callable[[], None], stop: asyncio.Even
     from services.alerting.handlers import specs
     from services.recorder.main import main
 
-    await main(config, ready, stop, specs(), _described(config), _post_endpoints(config))
+    await main(config, ready, stop, specs(), describe_handlers(config), _post_endpoints(config))
 
 
 async def alerting(config: Config, ready: Callable[[], None], stop: asyncio.Event) -> None:
@@ -60,13 +59,16 @@ def check_handler(sections: Mapping[str, Any]) -> Callable[[str, Any, str], None
     return check
 
 
-def _described(config: Config) -> Callable[[HandlerUse], dict[str, Any]]:
-    """How events describe a handler that a script asks for. ValueError for one that cannot be used."""
-    from services.alerting.handlers import check, to_json
+def describe_handlers(config: Config) -> Callable[[Any], list[dict[str, Any]]]:
+    """How events describe the handlers that a script and the configuration ask for. ValueError for one that cannot be
+    used."""
+    from services.alerting.handlers import check, configured, to_json
 
-    def described(use: HandlerUse) -> dict[str, Any]:
-        check(use, config.sections)
-        return to_json(use)
+    def described(properties: Any) -> list[dict[str, Any]]:
+        configured(properties, config.sections)
+        for use in properties.handlers:
+            check(use, config.sections)
+        return [to_json(use) for use in properties.handlers]
 
     return described
 

@@ -57,7 +57,7 @@ class Workshop:
     classes: Mapping[str, type[Node]]
     around: Surroundings
     parse: Callable[[str], Script]
-    describe_handler: Callable[[Any], dict[str, Any]]
+    describe_handlers: Callable[[Any], list[dict[str, Any]]]
     max_payload: int
 
 
@@ -168,7 +168,7 @@ class ReplayJob:
             run.close()
 
     def _alert(self, node: str, properties: Any) -> dict[str, Any]:
-        handlers = [self._shop.describe_handler(use) for use in properties.handlers]
+        handlers = self._shop.describe_handlers(properties)
         topics = topics_of(properties, self._record["task"], node, self._record["id"])
         return {"node": node, "topic": topics[0] if handlers else "", "topics": list(topics), "handlers": handlers}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import functools
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,9 @@ from grammar.gotemplate.errors import CallError
 from schemas.config.fields import Text
 from schemas.config.section import schema_of, setting
 from services.alerting.handler import Around, Refused, Unsent
+from services.alerting.http import PASSING
+from services.alerting.outside import encoded
+from services.alerting.trial import Trial
 from services.pipeline.spec import HandlerSpec, Properties, Type, argument, flag, prop, putting
 
 if TYPE_CHECKING:
@@ -25,7 +29,6 @@ if TYPE_CHECKING:
 SECTION = "httppost"
 
 _NO_CAPTURE = "unknown error, use .captureResponse() to capture the HTTP response"
-_PASSING = frozenset({408, 425, 429, 502, 503, 504})  # answers that say: not now
 _SHOWN = 1000
 _TIMEOUT = 10.0
 
@@ -207,12 +210,16 @@ async def handle(event: Event, options: Options, around: Around) -> None:
         url, headers, body = request(event, options, endpoint)
     except (TemplateError, CallError, OSError, ValueError) as error:
         raise Refused(str(error)) from error
+    await _post(url, headers, body, options, around)
+
+
+async def _post(url: str, headers: Mapping[str, str], body: bytes, options: Options, around: Around) -> None:
     status, answer = await around.http.post(url, headers, body, verify=not options.skip_ssl_verification)
     if 200 <= status < 300:
         return
     text = answer[:_SHOWN].decode("utf-8", "replace") if options.capture_response else _NO_CAPTURE
     problem = f"POST returned non 2xx status code {status}: {text}"
-    raise Unsent(problem) if status in _PASSING else Refused(problem)
+    raise Unsent(problem) if status in PASSING else Refused(problem)
 
 
 def request(event: Event, options: Options, endpoint: Endpoint) -> tuple[str, dict[str, str], bytes]:
@@ -250,3 +257,32 @@ def _put(headers: dict[str, str], name: str, value: str) -> None:
     for known in [known for known in headers if known.lower() == name.lower()]:
         del headers[known]
     headers[name] = value
+
+
+_NO_EVENT: Mapping[str, Any] = {
+    "id": "",
+    "message": "",
+    "details": "",
+    "time": "0001-01-01T00:00:00Z",
+    "duration": 0,
+    "level": "OK",
+    "data": {"series": None},
+    "previousLevel": "OK",
+    "recoverable": False,
+}
+
+
+def _defaults(sections: Mapping[str, Any]) -> dict[str, Any]:
+    return {"endpoint": "example", "url": "http://localhost:3000/", "headers": {"Auth": "secret"}, "timeout": 0}
+
+
+async def _try(given: Mapping[str, Any], around: Around) -> None:
+    headers = {"Content-Type": "application/json"}
+    for name, value in given["headers"].items():
+        _put(headers, name, str(value))
+    options = Options(url=given["url"], capture_response=True, timeout=given["timeout"])
+    async with asyncio.timeout(timeout(options)):
+        await _post(options.url, headers, encoded(_NO_EVENT), options, around)
+
+
+TEST = Trial(SECTION, _defaults, _try)
