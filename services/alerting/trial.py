@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -12,6 +13,7 @@ from services.engine.alerts.info import LEVELS
 
 Sections = Mapping[str, Any]
 
+_SECONDS = 10.0
 _NONE: Sections = MappingProxyType({})
 _KINDS: Mapping[type, str] = {
     bool: "bool",
@@ -65,9 +67,12 @@ class Trial:
         """Send. Raises Refused or ValueError, whose text is what the test ends with."""
         merged = self.merged(options, sections)
         try:
-            await self.send(merged, replace(around, sections=sections))
+            async with asyncio.timeout(_SECONDS):
+                await self.send(merged, replace(around, sections=sections))
         except Unsent as problem:
             raise Refused(str(problem)) from problem
+        except TimeoutError:
+            raise Refused(f"no answer within {_SECONDS:g} s") from None
 
 
 def level_of(name: str) -> int:
