@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import functools
+import importlib.util
 import json
 import posixpath
 from collections.abc import Callable, Mapping, Sequence
@@ -227,3 +228,9 @@ def basic(username: str, password: str) -> dict[str, str]:
     if not username or not password:
         return {}
     return {"Authorization": "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()}
+
+
+def need(library: str, extra: str) -> None:
+    """ValueError where a library is not there that only an extra of tickbus brings."""
+    if importlib.util.find_spec(library) is None:
+        raise ValueError(f"{library} is not installed: pip install 'tickbus[{extra}]'")

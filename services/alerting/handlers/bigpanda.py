@@ -166,13 +166,13 @@ async def _send(
     body |= {name: value for name, value in own.items() if value}
     body["app_key"] = options.app_key or section.app_key
     automatic = section.auto_attributes.lower()
-    body |= tags if "tags" in automatic else {}
+    body |= dict(tags) if "tags" in automatic else {}
     if "fields" in automatic:
         body |= {name: value if isinstance(value, str) else to_json(value) for name, value in values.items()}
     await post_json(
         around,
         options.url or section.url,
-        body | given,
+        body | dict(given),
         "BigPanda",
         headers={"Authorization": f"Bearer {section.token}"},
         tls=Tls(not section.insecure_skip_verify),

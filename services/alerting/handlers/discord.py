@@ -40,7 +40,7 @@ _COLORS = (0x7A65F2, 0x7A65F2, 0xF48D38, 0xF95F53)
 class DiscordProperties(Properties):
     """Where to, and as whom."""
 
-    workspace: str = prop(Type.STRING, default="", doc="The section of the configuration; the default one unless set.")
+    workspace: str = prop(Type.STRING, default="", doc="A section of the configuration; the default one unless set.")
     username: str = prop(Type.STRING, default="", doc="As whom to write; the configuration's unless set.")
     avatar_url: str = prop(
         Type.STRING, default="", name="avatarURL", doc="The URL of a picture; the configuration's unless set."

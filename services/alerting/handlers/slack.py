@@ -36,7 +36,7 @@ _COLORS = ("good", "good", "warning", "danger")
 class SlackProperties(Properties):
     """Where to, and as whom."""
 
-    workspace: str = prop(Type.STRING, default="", doc="The section of the configuration; the default one unless set.")
+    workspace: str = prop(Type.STRING, default="", doc="A section of the configuration; the default one unless set.")
     channel: str = prop(Type.STRING, default="", doc="The channel; that of the configuration unless set.")
     username: str = prop(Type.STRING, default="", doc="As whom to write; the configuration's unless set.")
     icon_emoji: str = prop(Type.STRING, default="", doc="An emoji for a picture, `:name:`; the configuration's.")

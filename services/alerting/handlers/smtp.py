@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import smtplib
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from email.message import EmailMessage
-from email.utils import localtime
 from typing import TYPE_CHECKING, Any
 
 from marshmallow import ValidationError
@@ -30,6 +27,8 @@ from services.alerting.trial import Trial
 from services.pipeline.spec import HandlerSpec, Properties, Type, appending, argument
 
 if TYPE_CHECKING:
+    from email.message import EmailMessage
+
     from services.alerting.event import Event
 
 SECTION = "smtp"
@@ -132,6 +131,8 @@ async def handle(event: Event, options: Options, around: Around) -> None:
 
 
 async def _send(to: Sequence[str], subject: str, body: str, around: Around) -> None:
+    import smtplib  # only alerting sends
+
     section = enabled(section_of(around.sections, SECTION, Smtp))
     recipients = list(to or section.to or ())
     if not recipients:
@@ -157,6 +158,9 @@ async def _send(to: Sequence[str], subject: str, body: str, around: Around) -> N
 
 def _mail(sender: str, recipients: Sequence[str], subject: str, body: str) -> EmailMessage:
     """The mail; line breaks in the subject are blanks. ValueError for what is no address."""
+    from email.message import EmailMessage
+    from email.utils import localtime
+
     mail = EmailMessage()
     mail["From"] = sender
     mail["To"] = ", ".join(recipients)
@@ -168,6 +172,8 @@ def _mail(sender: str, recipients: Sequence[str], subject: str, body: str) -> Em
 
 def _deliver(section: Smtp, recipients: Sequence[str], mail: EmailMessage) -> None:
     """To be called in a thread."""
+    import smtplib
+
     tls = ssl.create_default_context()
     if section.no_verify:
         tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
