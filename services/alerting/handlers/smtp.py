@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -177,19 +178,21 @@ def _deliver(section: Smtp, recipients: Sequence[str], mail: EmailMessage) -> No
     tls = ssl.create_default_context()
     if section.no_verify:
         tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
-    where = section.host, section.port
-    with (
-        smtplib.SMTP_SSL(*where, timeout=_STEP, context=tls)
-        if section.port == _SMTPS
-        else smtplib.SMTP(*where, timeout=_STEP)
-    ) as server:
+    where, at_once = (section.host, section.port), section.port == _SMTPS
+    server = smtplib.SMTP_SSL(*where, timeout=_STEP, context=tls) if at_once else smtplib.SMTP(*where, timeout=_STEP)
+    try:
         server.ehlo()
-        if section.port != _SMTPS and server.has_extn("starttls"):
+        if not at_once and server.has_extn("starttls"):
             server.starttls(context=tls)
             server.ehlo()
         if section.username:
             server.login(section.username, section.password)
         server.send_message(mail, section.from_, recipients)
+        # the mail has been taken, whatever is said to the end of the conversation
+        with contextlib.suppress(smtplib.SMTPException, OSError):
+            server.quit()
+    finally:
+        server.close()
 
 
 def _defaults(sections: Mapping[str, Any]) -> dict[str, Any]:
