@@ -3,17 +3,17 @@
 SPEC: HandlerSpec                     what scripts may write of it
 OPTIONS: marshmallow schema           its options as JSON -> an instance of its options class
 CONFIG_SECTIONS: {name: schema}       the sections of the configuration that it reads, if any
+CONFIG_DEFAULTS: {name: sections}     for a section that may stand repeatedly: what counts where none is configured
+TEST: Trial                           how the service can be tested, if it can (services.alerting.trials)
 check(options, sections) -> None      raises ValueError, in the reference's words, where it cannot work with these
 timeout(options) -> float | None      seconds after which an attempt is broken off; None: it ends by itself
 async handle(event, options, around)  sends one event; raises Unsent or Refused where the sink did not take it
 
-where the service may be tried out, or be that of every alert:
+where its section may have `global`:
 
-TEST: Trial                           sends a message with options that are given
 everywhere(sections) -> (bool, bool)  whether every alert uses it, and whether then only changes of level are sent
-CONFIG_DEFAULTS: {name: sections}     for a section that may stand repeatedly: what counts where none is configured
 
-or, of one that makes one event of all that came in an interval, in the place of the last two
+or, of one that makes one event of all that came in an interval, in the place of `timeout` and `handle`
 
 interval(options) -> int              ns
 topic(options) -> str                 where the event goes

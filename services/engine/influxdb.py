@@ -43,6 +43,18 @@ class Client:
         self._cluster = cluster
         self._turn = 0
         self._http: httpx.AsyncClient | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def change(self, cluster: InfluxDB) -> None:
+        """Go to another cluster from the next request on. Called in the event loop."""
+        if cluster == self._cluster:
+            return
+        old, last = self._http, (self._cluster.timeout or _TIMEOUT) * len(self._cluster.urls)
+        self._cluster, self._http = cluster, None
+        if old is not None:
+            closing = asyncio.get_running_loop().create_task(_close_later(old, last))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
 
     async def write(self, target: Target, parameters: Mapping[str, str], body: bytes) -> None:
         """Write line protocol. Raises InfluxDBError."""
@@ -252,6 +264,12 @@ class Writer:
             self._failed(str(error))
             return not error.again
         return True
+
+
+async def _close_later(http: httpx.AsyncClient, seconds: float) -> None:
+    """Let requests end that are under way."""
+    await asyncio.sleep(seconds)
+    await http.aclose()
 
 
 def _checked(response: httpx.Response) -> dict[str, Any]:

@@ -5,81 +5,58 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
-from types import TracebackType
 
 from services.bus.connection import Bus
-from services.bus.events import Event, decode
-from services.bus.streams import EVENTS
-from services.store.projection import Change, Projection
+from services.gateway.fold_state import FoldState
+from services.store.projection import Change
 from services.store.projections import tasks, templates
 from services.store.projections.tasks import Record
 from services.store.store import Store
 
-_FOLD_SECONDS = 10.0
 _LAST = {"task": tasks.LAST, "template": templates.LAST_TEMPLATE}
 
 
-class TaskState:
+class TaskState(FoldState):
     """Use as an async context manager: it is up to date when it begins, and follows the log until it ends."""
 
     def __init__(self, bus: Bus, store: Store) -> None:
         """store: where the fold is kept; it has to be open for as long."""
-        self._bus = bus
-        self._store = store
+        super().__init__(bus, store, tasks.fold, tasks.SUBJECTS)
         self._watches: set[_Watch] = set()
-
-    async def __aenter__(self) -> TaskState:
-        self._projection: Projection[Event] = Projection(self._store, tasks.fold, EVENTS)
         self._projection.on_change(self._changed)
-        await self._projection.start(self._bus, tasks.SUBJECTS, decode)
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._projection.stop()
-
-    @property
-    def position(self) -> int:
-        """The last event that is in the fold."""
-        return self._projection.position
 
     def get(self, id: str) -> Record | None:
         """A task's record (see services.store.projections.tasks), None where there is no such task."""
-        return tasks.task_of(self._projection.state, id)
+        return tasks.task_of(self._state, id)
 
     def ids(self) -> list[str]:
         """All tasks' ids, in the order of their bytes."""
-        return sorted(self._projection.state.bucket(tasks.TASKS), key=str.encode)
+        return sorted(self._state.bucket(tasks.TASKS), key=str.encode)
 
     def template(self, id: str) -> Record | None:
         """A template's record (see services.store.projections.templates), None where there is no such template."""
-        return templates.template_of(self._projection.state, id)
+        return templates.template_of(self._state, id)
 
     def template_ids(self) -> list[str]:
         """All templates' ids, in the order of their bytes."""
-        return sorted(self._projection.state.bucket(templates.TEMPLATES), key=str.encode)
+        return sorted(self._state.bucket(templates.TEMPLATES), key=str.encode)
 
     def tasks_of(self, template: str) -> dict[str, Record]:
         """The records of the tasks made from a template, by id."""
-        return templates.tasks_of(self._projection.state, template)
+        return templates.tasks_of(self._state, template)
 
     def undone(self, seq: int) -> Record | None:
         """What took back the change of a template that this event was: {"sequence", "task", "error"}; None: nothing."""
-        undone: Record | None = self._projection.state.get(templates.UNDONE, str(seq))
+        undone: Record | None = self._state.get(templates.UNDONE, str(seq))
         return undone
 
     def last(self, kind: str, id: str) -> int:
         """The last sequence of the events of `task` or `template` under this id, 0 where there never was one."""
-        return self._projection.state.get(_LAST[kind], id) or 0
+        return self._state.get(_LAST[kind], id) or 0
 
     def counted(self, seq: int) -> bool:
         """Whether an event had an effect, or was left aside because it came too late."""
-        return self._projection.state.get(tasks.VOID, str(seq)) is None
-
-    async def reached(self, seq: int) -> None:
-        """Wait until the event is in the fold. TimeoutError where that takes far too long."""
-        await self._projection.reached(seq, _FOLD_SECONDS)
+        return self._state.get(tasks.VOID, str(seq)) is None
 
     async def ran(self, id: str, enabled: int, timeout: float) -> Record | None:
         """Wait until a worker says that it runs what the event `enabled` began, or why not; gives the task's record.
@@ -98,7 +75,7 @@ class TaskState:
 
     async def stopped(self, id: str, disabled: int, timeout: float) -> bool:
         """Wait until a worker says that it has stopped what the event `disabled` ended. Whether it did in time."""
-        state = self._projection.state
+        state = self._state
         return await self._until(tasks.STOPPED, id, lambda: (state.get(tasks.STOPPED, id) or 0) >= disabled, timeout)
 
     async def _until(self, bucket: str, id: str, holds: Callable[[], bool], timeout: float) -> bool:

@@ -25,8 +25,11 @@ from services.recorder import facts, srpl
 from services.recorder.archive import Archive
 from services.recorder.recording import RecordingFailed, RecordingJob
 from services.recorder.replay import ReplayFailed, ReplayJob, Workshop
+from services.store.effective import Effective
 from services.store.projection import Change, Projection
+from services.store.projections import overrides
 from services.store.projections import recordings as fold
+from services.store.projections.with_overrides import with_overrides
 from services.store.store import Store
 
 log = logs.get("recorder")
@@ -48,9 +51,11 @@ class Recorder:
     Any number of recorders may share the work; each piece has one of them at a time (see services.bus.claims).
     """
 
-    def __init__(self, bus: Bus, store: Store, claims: Bucket, shop: Workshop, name: str) -> None:
+    def __init__(self, bus: Bus, store: Store, claims: Bucket, shop: Workshop, name: str, effective: Effective) -> None:
+        """effective: the configuration, which is to follow the log."""
+        self._effective = effective
         self._bus, self._claims, self._shop, self._name = bus, claims, shop, name
-        self._projection: Projection[Event] = Projection(store, fold.fold, EVENTS)
+        self._projection: Projection[Event] = Projection(store, with_overrides(fold.fold), EVENTS)
         self._work: dict[Key, asyncio.Task[None]] = {}
         self._later: dict[Key, float] = {}
         self._more: set[asyncio.Task[None]] = set()
@@ -60,7 +65,8 @@ class Recorder:
 
     async def __aenter__(self) -> Recorder:
         self._projection.on_change(self._changed)
-        await self._projection.start(self._bus, fold.SUBJECTS, decode)
+        await self._projection.start(self._bus, [*fold.SUBJECTS, *overrides.SUBJECTS], decode)
+        self._effective.follow(self._projection)
         self._answering = [self._bus.answer(ask_subject("recorder", "export"), self._export, QUEUE)]
         self._looking = asyncio.create_task(self._look())
         self._spawn(self._sweep())

@@ -18,6 +18,7 @@ from grammar.tickscript.parser import parse
 from services.alerting import handlers
 from services.alerting.handler import Around, Refused, Unsent
 from services.alerting.message import Message
+from services.alerting.trials import run_trial, trials
 from services.cli.sections import handler_sections
 from services.engine.alerts import codec
 from services.engine.effects import Alerts
@@ -25,6 +26,8 @@ from services.engine.intake import Intake
 from services.engine.nodes import classes, registry
 from services.engine.series import SeriesTable
 from services.engine.task import TaskRun
+from services.gateway.commands.refusal import Refusal
+from services.gateway.commands.service_tests import _merged
 from services.log import get
 from services.pipeline.compile import compile_script
 from tests.support.alerts import Sink
@@ -94,22 +97,20 @@ class Player:
             case ["alerts", "topics", topic, "handlers"]:
                 handlers.check_json(given["json"]["kind"], given["json"]["options"], self._sections)
                 self._topics.setdefault(topic, []).append(given["json"])
-            case ["service-tests", name] if "json" in given and name in self._trials():
-                return await self._try(name, given["json"])
+            case ["service-tests", name] if "json" in given and name in trials():
+                try:
+                    return await self._try(name, given["json"])
+                except Refusal as refusal:
+                    return refusal
             case ["service-tests"]:
-                return {name: trial.options(self._sections) for name, trial in self._trials().items()}
+                return {name: trial.options(self._sections) for name, trial in trials().items()}
         return None
 
-    def _trials(self) -> dict[str, Any]:
-        found = (getattr(handler, "TEST", None) for handler in handlers.kinds().values())
-        return {trial.service: trial for trial in found if trial is not None}
-
-    async def _try(self, name: str, options: dict[str, Any]) -> Any:
-        try:
-            await self._trials()[name].run(options, self._sections, self._around)
-        except (ValueError, Refused) as problem:
-            return {"message": str(problem), "success": False}
-        return {"message": "", "success": True}
+    async def _try(self, name: str, given: dict[str, Any]) -> Any:
+        options = trials()[name].options(self._sections)
+        around = replace(self._around, sections=self._sections)
+        message = await run_trial(name, _merged(options, given), around)
+        return {"message": message, "success": not message}
 
     def _start(self, given: Mapping[str, Any]) -> None:
         table, id = SeriesTable(), given.get("id", self._name)

@@ -26,7 +26,7 @@ from services.alerting.outside import (
     section_of,
     start_check,
 )
-from services.alerting.trial import Trial
+from services.alerting.trial import ServiceTest
 from services.pipeline.spec import HandlerSpec, Properties, Type, prop, putting, several
 
 if TYPE_CHECKING:
@@ -212,4 +212,4 @@ async def _try(given: Mapping[str, Any], around: Around) -> None:
     await _send(body, given["service"], parse_go_duration(given["timeout"]), ("", ""), around)
 
 
-TEST = Trial("alerta", _defaults, _try)
+TEST = ServiceTest("alerta", _defaults, _try)

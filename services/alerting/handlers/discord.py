@@ -24,7 +24,7 @@ from services.alerting.outside import (
     start_check,
     workspace_of,
 )
-from services.alerting.trial import BadOptions, Trial, level_of
+from services.alerting.trial import ServiceTest, level_of
 from services.bus.times import from_nanoseconds, to_nanoseconds
 from services.pipeline.spec import HandlerSpec, Properties, Type, prop
 
@@ -159,11 +159,8 @@ def _defaults(sections: Mapping[str, Any]) -> dict[str, Any]:
 
 async def _try(given: Mapping[str, Any], around: Around) -> None:
     options = Options(workspace=given["workspace"], username=given["username"], avatar_url=given["avatar-url"])
-    try:
-        time = to_nanoseconds(given["time-val"])
-    except ValueError as error:
-        raise BadOptions(str(error)) from None
+    time = to_nanoseconds(given["time-val"])
     await _send(options, given["embed-title"], given["message"], time, level_of(given["level"]), around)
 
 
-TEST = Trial("discord", _defaults, _try)
+TEST = ServiceTest("discord", _defaults, _try)

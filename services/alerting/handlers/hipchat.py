@@ -22,7 +22,7 @@ from services.alerting.outside import (
     post_json,
     section_of,
 )
-from services.alerting.trial import Trial, level_of
+from services.alerting.trial import ServiceTest, level_of
 from services.pipeline.spec import HandlerSpec, Properties, Type, prop
 
 if TYPE_CHECKING:
@@ -107,4 +107,4 @@ async def _try(given: Mapping[str, Any], around: Around) -> None:
     await _send(given["room"], "", given["message"], level_of(given["level"]), around)
 
 
-TEST = Trial("hipchat", _defaults, _try)
+TEST = ServiceTest("hipchat", _defaults, _try)

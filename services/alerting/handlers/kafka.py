@@ -21,7 +21,7 @@ from schemas.config.fields import Duration, Flag, Text, Texts, Whole
 from schemas.config.section import schema_of, setting
 from services.alerting.handler import Around, Refused, Unsent
 from services.alerting.outside import need, options_of, start_check
-from services.alerting.trial import Trial
+from services.alerting.trial import ServiceTest
 from services.pipeline.spec import HandlerSpec, Properties, Type, flag, prop
 
 if TYPE_CHECKING:
@@ -226,4 +226,4 @@ async def _try(given: Mapping[str, Any], around: Around) -> None:
     await _send(given["cluster"], given["topic"], given["key"], body, _by_crc32, around)
 
 
-TEST = Trial("kafka", _defaults, _try)
+TEST = ServiceTest("kafka", _defaults, _try)

@@ -15,7 +15,7 @@ from schemas.config.fields import Flag, Text
 from schemas.config.section import schema_of, setting
 from services.alerting.handler import Around, Refused, Unsent
 from services.alerting.outside import SECONDS, check_template, data_of, need, rendered, start_check
-from services.alerting.trial import BadOptions, Trial
+from services.alerting.trial import ServiceTest
 from services.pipeline.spec import HandlerSpec, Properties, Type, argument, prop
 
 if TYPE_CHECKING:
@@ -198,9 +198,9 @@ def _defaults(sections: Mapping[str, Any]) -> dict[str, Any]:
 
 async def _try(given: Mapping[str, Any], around: Around) -> None:
     if given["qos"] not in _QOS:
-        raise BadOptions("invalid QoS: must be at-most-once, at-least-once or exactly-once")
+        raise ValueError("invalid QoS: must be at-most-once, at-least-once or exactly-once")
     qos = _QOS.index(given["qos"])
     await _send(given["broker-name"], given["topic"], qos, given["retained"], given["message"], around)
 
 
-TEST = Trial("mqtt", _defaults, _try)
+TEST = ServiceTest("mqtt", _defaults, _try)

@@ -13,7 +13,7 @@ from schemas.config.fields import Flag, Text, Texts
 from schemas.config.section import schema_of, setting
 from services.alerting.handler import Around
 from services.alerting.outside import SECONDS, check_url, enabled, everywhere_of, post_json, section_of
-from services.alerting.trial import Trial
+from services.alerting.trial import ServiceTest
 from services.engine.alerts.info import LEVELS
 from services.pipeline.spec import HandlerSpec, Properties, Type, several
 
@@ -140,4 +140,4 @@ async def _try(given: Mapping[str, Any], around: Around) -> None:
     await _send(*who, given["message-type"], given["message"], given["entity-id"], {"series": None}, around)
 
 
-TEST = Trial("opsgenie", _defaults, _try)
+TEST = ServiceTest("opsgenie", _defaults, _try)

@@ -15,7 +15,7 @@ from schemas.config.fields import Flag, Text, Texts
 from schemas.config.section import schema_of, setting
 from services.alerting.handler import Around, Refused, Unsent
 from services.alerting.outside import SECONDS, check_url, enabled, everywhere_of, joined, post_json, section_of
-from services.alerting.trial import Trial, level_of
+from services.alerting.trial import ServiceTest, level_of
 from services.engine.alerts.info import LEVELS
 from services.pipeline.spec import HandlerSpec, Properties, Type, flag, prop, several
 
@@ -199,4 +199,4 @@ async def _try(given: Mapping[str, Any], around: Around) -> None:
     await _alert(*who, level, message, entity, '{"series":null}', about, around)
 
 
-TEST = Trial("opsgenie2", _defaults, _try)
+TEST = ServiceTest("opsgenie2", _defaults, _try)

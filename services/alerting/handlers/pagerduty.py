@@ -15,7 +15,7 @@ from schemas.config.fields import Flag, Text
 from schemas.config.section import schema_of, setting
 from services.alerting.handler import Around, Refused
 from services.alerting.outside import SECONDS, check_url, enabled, everywhere_of, options_of, post_json, section_of
-from services.alerting.trial import Trial, level_of
+from services.alerting.trial import ServiceTest, level_of
 from services.pipeline.spec import HandlerSpec, Properties, Type, prop
 
 if TYPE_CHECKING:
@@ -111,4 +111,4 @@ async def _try(given: Mapping[str, Any], around: Around) -> None:
     await _send("", given["incident-key"], given["description"], level_of(given["level"]), given["details"], around)
 
 
-TEST = Trial("pagerduty", _defaults, _try)
+TEST = ServiceTest("pagerduty", _defaults, _try)

@@ -25,7 +25,7 @@ from services.alerting.outside import (
     section_of,
     start_check,
 )
-from services.alerting.trial import BadOptions, Trial, level_of
+from services.alerting.trial import ServiceTest, level_of
 from services.bus.times import from_nanoseconds, to_nanoseconds
 from services.pipeline.spec import HandlerSpec, Properties, Type, appending, prop
 
@@ -238,10 +238,7 @@ async def _try(given: Mapping[str, Any], around: Around) -> None:
     if not level:
         await _post(section, {"routing_key": section.routing_key, "dedup_key": id, "event_action": "resolve"}, around)
         return
-    try:
-        time = to_nanoseconds(given["timestamp"])
-    except ValueError as error:
-        raise BadOptions(str(error)) from None
+    time = to_nanoseconds(given["timestamp"])
     data = given["event_data"]
     tags = data.get("Tags") or {}
     body = _trigger(section.routing_key, id, given["links"], level, around)
@@ -256,4 +253,4 @@ async def _try(given: Mapping[str, Any], around: Around) -> None:
     await _post(section, body, around)
 
 
-TEST = Trial("pagerduty2", _defaults, _try)
+TEST = ServiceTest("pagerduty2", _defaults, _try)

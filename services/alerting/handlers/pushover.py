@@ -14,7 +14,7 @@ from schemas.config.section import schema_of, setting
 from services.alerting.handler import Around, Refused, Unsent
 from services.alerting.http import PASSING
 from services.alerting.outside import SECONDS, check_url, enabled, said_in, section_of
-from services.alerting.trial import Trial, level_of
+from services.alerting.trial import ServiceTest, level_of
 from services.pipeline.spec import HandlerSpec, Properties, Type, prop
 
 if TYPE_CHECKING:
@@ -148,4 +148,4 @@ async def _try(given: Mapping[str, Any], around: Around) -> None:
     await _send(options, given["message"], level_of(given["level"]), around)
 
 
-TEST = Trial("pushover", _defaults, _try)
+TEST = ServiceTest("pushover", _defaults, _try)

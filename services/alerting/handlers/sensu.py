@@ -26,7 +26,7 @@ from services.alerting.outside import (
     section_of,
     start_check,
 )
-from services.alerting.trial import Trial, level_of
+from services.alerting.trial import ServiceTest, level_of
 from services.pipeline.spec import HandlerSpec, Properties, Type, prop, putting, several
 
 if TYPE_CHECKING:
@@ -168,4 +168,4 @@ async def _try(given: Mapping[str, Any], around: Around) -> None:
     await _send(*what, level_of(given["level"]), around)
 
 
-TEST = Trial("sensu", _defaults, _try)
+TEST = ServiceTest("sensu", _defaults, _try)

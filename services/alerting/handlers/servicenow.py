@@ -27,7 +27,7 @@ from services.alerting.outside import (
     section_of,
     start_check,
 )
-from services.alerting.trial import Trial, level_of
+from services.alerting.trial import ServiceTest, level_of
 from services.pipeline.spec import HandlerSpec, Properties, Type, prop, putting
 
 if TYPE_CHECKING:
@@ -194,4 +194,4 @@ async def _try(given: Mapping[str, Any], around: Around) -> None:
     await _send(Options(source=given["source"]), info, given["message"], level_of(given["level"]), around)
 
 
-TEST = Trial("servicenow", _defaults, _try)
+TEST = ServiceTest("servicenow", _defaults, _try)

@@ -21,7 +21,7 @@ from services.alerting.outside import (
     post_json,
     workspace_of,
 )
-from services.alerting.trial import Trial, level_of
+from services.alerting.trial import ServiceTest, level_of
 from services.pipeline.spec import HandlerSpec, Properties, Type, prop
 
 if TYPE_CHECKING:
@@ -138,4 +138,4 @@ async def _try(given: Mapping[str, Any], around: Around) -> None:
     await _send(options, given["message"], level_of(given["level"]), around)
 
 
-TEST = Trial("slack", _defaults, _try)
+TEST = ServiceTest("slack", _defaults, _try)

@@ -24,7 +24,7 @@ from services.alerting.outside import (
     section_of,
     start_check,
 )
-from services.alerting.trial import Trial
+from services.alerting.trial import ServiceTest
 from services.pipeline.spec import HandlerSpec, Properties, Type, appending, argument
 
 if TYPE_CHECKING:
@@ -204,4 +204,4 @@ async def _try(given: Mapping[str, Any], around: Around) -> None:
     await _send(given["to"] or (), given["subject"], given["body"], around)
 
 
-TEST = Trial("smtp", _defaults, _try)
+TEST = ServiceTest("smtp", _defaults, _try)

@@ -15,7 +15,7 @@ from schemas.config.section import schema_of, setting
 from services.alerting.ber import trap, value_of
 from services.alerting.handler import Around, Refused, Unsent
 from services.alerting.outside import SECONDS, check_template, data_of, enabled, rendered, section_of, start_check
-from services.alerting.trial import Trial
+from services.alerting.trial import ServiceTest
 from services.pipeline.spec import HandlerSpec, Properties, Type, appending, argument
 
 if TYPE_CHECKING:
@@ -174,4 +174,4 @@ async def _try(given: Mapping[str, Any], around: Around) -> None:
     await _send(given["trap-oid"], values, around)
 
 
-TEST = Trial("snmptrap", _defaults, _try)
+TEST = ServiceTest("snmptrap", _defaults, _try)

@@ -12,7 +12,7 @@ from schemas.config.fields import Flag, Text
 from schemas.config.section import schema_of, setting
 from services.alerting.handler import Around
 from services.alerting.outside import SECONDS, check_url, enabled, options_of, post_json, section_of
-from services.alerting.trial import Trial
+from services.alerting.trial import ServiceTest
 from services.pipeline.spec import HandlerSpec, Properties
 
 if TYPE_CHECKING:
@@ -78,4 +78,4 @@ async def _try(given: Mapping[str, Any], around: Around) -> None:
     await _send(given["title"], given["text"], around)
 
 
-TEST = Trial("talk", _defaults, _try)
+TEST = ServiceTest("talk", _defaults, _try)

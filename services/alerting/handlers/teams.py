@@ -12,7 +12,7 @@ from schemas.config.fields import Flag, Text
 from schemas.config.section import schema_of, setting
 from services.alerting.handler import Around
 from services.alerting.outside import SECONDS, check_url, cut, enabled, everywhere_of, options_of, post_json, section_of
-from services.alerting.trial import Trial, level_of
+from services.alerting.trial import ServiceTest, level_of
 from services.engine.alerts.info import LEVELS
 from services.pipeline.spec import HandlerSpec, Properties, Type, prop
 
@@ -112,4 +112,4 @@ async def _try(given: Mapping[str, Any], around: Around) -> None:
     await _send(*where, given["message"], level_of(given["level"]), around)
 
 
-TEST = Trial("teams", _defaults, _try)
+TEST = ServiceTest("teams", _defaults, _try)

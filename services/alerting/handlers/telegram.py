@@ -23,7 +23,7 @@ from services.alerting.outside import (
     said_in,
     section_of,
 )
-from services.alerting.trial import Trial
+from services.alerting.trial import ServiceTest
 from services.pipeline.spec import HandlerSpec, Properties, Type, flag, prop
 
 if TYPE_CHECKING:
@@ -144,4 +144,4 @@ async def _try(given: Mapping[str, Any], around: Around) -> None:
     await _send(options, given["message"], around)
 
 
-TEST = Trial("telegram", _defaults, _try)
+TEST = ServiceTest("telegram", _defaults, _try)

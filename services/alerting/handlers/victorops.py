@@ -23,7 +23,7 @@ from services.alerting.outside import (
     post_json,
     section_of,
 )
-from services.alerting.trial import Trial
+from services.alerting.trial import ServiceTest
 from services.engine.alerts.info import LEVELS
 from services.pipeline.spec import HandlerSpec, Properties, Type, prop
 
@@ -123,4 +123,4 @@ async def _try(given: Mapping[str, Any], around: Around) -> None:
     await _send(given["routingKey"], *what, int(time.time()), {"series": None}, around)
 
 
-TEST = Trial("victorops", _defaults, _try)
+TEST = ServiceTest("victorops", _defaults, _try)

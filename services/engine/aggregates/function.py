@@ -239,7 +239,11 @@ class SelectorNode(FunctionNode):
 class ChoiceNode(FunctionNode):
     """A function that makes a batch of each batch: some of its values, with the group's tags and no other fields."""
 
-    keeps_tags: ClassVar[bool] = False  # whether the points keep their own tags too
+    keeps_tags: ClassVar[bool] = False  # whether the points have their own tags too, besides those of the group
+
+    def __init__(self, properties: Function, context: Context) -> None:
+        super().__init__(properties, context)
+        self._merged: dict[tuple[int, int, str], int] = {}
 
     def choose(self, segments: Segments, points: Points) -> tuple[Rows, Rows]:
         """Positions of the chosen values, segment after segment, and how many each has."""
@@ -271,7 +275,18 @@ class ChoiceNode(FunctionNode):
     def _tagged(self, batches: Batches, owner: Rows, row: Rows) -> SeriesArray:
         if not self.keeps_tags:
             return self.of_group(batches, owner)
-        return self.as_named(batches.points.series[row], (batches.names[i] for i in owner.tolist()))
+        names = (batches.names[i] for i in owner.tolist())
+        every = zip(batches.points.series[row].tolist(), batches.group[owner].tolist(), names, strict=True)
+        return np.array([self._with_own(*one) for one in every], np.int32)
+
+    def _with_own(self, series: int, group: int, name: str) -> int:
+        number = self._merged.get((series, group, name))
+        if number is None:
+            table = self.context.table
+            tags = dict(table.group(group).tags) | dict(table.series(series).tags)
+            number = table.number(Series("", "", name, tuple(sorted(tags.items()))))
+            self._merged[series, group, name] = number
+        return number
 
 
 def batch_of(batches: Batches, chosen: Rows, counts: Rows, points: Points) -> Batches:

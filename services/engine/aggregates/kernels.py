@@ -6,6 +6,7 @@ of several, segment after segment, and how many each has. They are called with f
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -107,13 +108,13 @@ def maximum(s: Segments) -> Rows:
 
 
 def first(s: Segments) -> Rows:
-    """The earliest value; of several the largest, then the first to come."""
-    return _at(s, np.minimum.reduceat(s.time, s.starts))
+    """The earliest value; of several the largest (of booleans the false one), then the first to come."""
+    return _at(s, np.minimum.reduceat(s.time, s.starts), operator.lt if s.kind is Kind.BOOL else operator.gt)
 
 
 def last(s: Segments) -> Rows:
     """The latest value; of several the largest, then the first to come."""
-    return _at(s, np.maximum.reduceat(s.time, s.starts))
+    return _at(s, np.maximum.reduceat(s.time, s.starts), operator.gt)
 
 
 def percentile(s: Segments, p: float) -> Rows:
@@ -195,8 +196,8 @@ def _one_by_one(s: Segments, k: int, better: Callable[[Any, Any], bool]) -> int:
     return chosen
 
 
-def _at(s: Segments, time: IntArray) -> Rows:
-    """The largest of each segment's values at its `time`."""
+def _at(s: Segments, time: IntArray, better: Callable[[Any, Any], bool]) -> Rows:
+    """The best of each segment's values at its `time`."""
     run = s.run_of_value()
     candidates = np.flatnonzero(s.time == time[run])
     owner = run[candidates]
@@ -206,6 +207,6 @@ def _at(s: Segments, time: IntArray) -> Rows:
         ends = np.append(heads[1:], len(candidates))
         for k in np.flatnonzero(ends - heads > 1).tolist():
             for position in candidates[heads[k] : ends[k]].tolist():
-                if s.values[position] > s.values[out[k]]:
+                if better(s.values[position], s.values[out[k]]):
                     out[k] = position
     return out

@@ -20,7 +20,7 @@ class FirstProperties(FunctionProperties):
 
 
 class FirstNode(SelectorNode):
-    """The earliest point; of several the one with the largest value."""
+    """The earliest point; of several the one with the largest value, of booleans the false one."""
 
     spec = function_spec("first", FirstProperties, __doc__, Edge.STREAM)
     kinds = ALL

@@ -194,3 +194,21 @@ def test_on_a_stream_what_cannot_be_used_counts_as_soon_as_it_comes(
     for begin, end in itertools.pairwise([0, *cuts, len(lines)]):
         run.write(at(*lines[begin:end]))
         assert run.counts()[f"{function[:-5]}2"]["errors"] == errors[end - 1]
+
+
+@pytest.mark.parametrize(("function", "i", "b"), [("first", 2, False), ("last", 4, True)])
+def test_first_and_last_of_equal_times(function: str, i: int, b: bool) -> None:
+    lines = ["m i=1i 1", "m i=2i 1", "m b=t 1", "m b=f 1", "m i=3i 2", "m i=4i 2", "m b=f 2", "m b=t 2"]
+    window = f"{FROM}|window().periodCount(8).everyCount(8)"
+    for field, chosen in (("i", i), ("b", b)):
+        (point,) = given(f"{window}|{function}('{field}')", at(*lines))
+        assert isinstance(point, Point)
+        assert point.fields == {function: chosen}
+
+
+def test_points_of_top_have_the_tags_of_their_group_and_their_own() -> None:
+    lines = ["m,host=a,x=1 v=1 1", "m,host=a v=2 2"]
+    script = "stream|from().groupBy('host', 'dc')|window().periodCount(2).everyCount(2)|top(2, 'v')"
+    (batch,) = given(script, at(*lines))
+    assert isinstance(batch, Batch)
+    assert [tags for tags, _, _ in batch.points] == [{"dc": "", "host": "a", "x": "1"}, {"dc": "", "host": "a"}]
