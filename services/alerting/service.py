@@ -58,12 +58,16 @@ class Alerting:
         sections: Mapping[str, Any] | Effective,
         limits: Limits | None = None,
         replicas: int = 1,
+        url: str = "",
     ) -> None:
-        """path: the LMDB file. sections: the configuration's, by name; or the configuration, which follows the log."""
+        """path: the LMDB file. sections: the configuration's, by name; or the configuration, which follows the log.
+
+        url: that of the API.
+        """
         self._bus, self._path, self._replicas = bus, path, replicas
         self._http = Http()
         self._effective = sections if isinstance(sections, Effective) else Effective(Config(sections=sections))
-        self._around = Around(self._http, self._effective.sections)
+        self._around = Around(self._http, self._effective.sections, url=url)
         self._limits = limits or Limits()
         self.topics = Topics()
         self.inhibitors = Inhibitors()

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from schemas.config import Config
 from services import log
-from services.pipeline.spec import HandlerUse
 
 if TYPE_CHECKING:
     from services.engine.posting import PostEndpoint
@@ -34,7 +33,7 @@ async def engine(config: Config, ready: Callable[[], None], stop: asyncio.Event)
     from services.engine.main import main
 
     effective = _effective(config)
-    await main(config, ready, stop, specs(), _described(effective), post_endpoints(effective), effective)
+    await main(config, ready, stop, specs(), describe_handlers(effective), post_endpoints(effective), effective)
 
 
 async def recorder(config: Config, ready: Callable[[], None], stop: asyncio.Event) -> None:
@@ -43,7 +42,7 @@ async def recorder(config: Config, ready: Callable[[], None], stop: asyncio.Even
     from services.recorder.main import main
 
     effective = _effective(config)
-    await main(config, ready, stop, specs(), _described(effective), post_endpoints(effective), effective)
+    await main(config, ready, stop, specs(), describe_handlers(effective), post_endpoints(effective), effective)
 
 
 async def alerting(config: Config, ready: Callable[[], None], stop: asyncio.Event) -> None:
@@ -73,13 +72,16 @@ def check_handler(sections: Mapping[str, Any]) -> Callable[[str, Any, str], None
     return check
 
 
-def _described(effective: Effective) -> Callable[[HandlerUse], dict[str, Any]]:
-    """How events describe a handler that a script asks for. ValueError for one that cannot be used."""
-    from services.alerting.handlers import check, to_json
+def describe_handlers(effective: Effective) -> Callable[[Any], list[dict[str, Any]]]:
+    """How events describe the handlers that a script and the configuration ask for. ValueError for one that cannot be
+    used."""
+    from services.alerting.handlers import check, configured, to_json
 
-    def described(use: HandlerUse) -> dict[str, Any]:
-        check(use, effective.sections)
-        return to_json(use)
+    def described(properties: Any) -> list[dict[str, Any]]:
+        configured(properties, effective.sections)
+        for use in properties.handlers:
+            check(use, effective.sections)
+        return [to_json(use) for use in properties.handlers]
 
     return described
 

@@ -31,7 +31,7 @@ from services.engine.supervisor import Supervisor
 from services.engine.task import Surroundings
 from services.engine.udf.functions import Functions
 from services.engine.worker import Worker
-from services.pipeline.spec import HandlerSpec, HandlerUse, Registry
+from services.pipeline.spec import HandlerSpec, Registry
 from services.store.effective import Effective
 from services.store.errors import StoreError
 from services.store.projection import Projection
@@ -50,13 +50,14 @@ async def main(
     ready: Callable[[], None],
     stop: asyncio.Event,
     handlers: Mapping[str, HandlerSpec],
-    describe_handler: Callable[[HandlerUse], dict[str, Any]],
+    describe_handlers: Callable[[Any], list[dict[str, Any]]],
     post_endpoints: Mapping[str, PostEndpoint],
     effective: Effective | None = None,
 ) -> None:
     """Run tasks until `stop` is set; `ready` is called once this worker takes part.
 
-    handlers: the alert handlers that scripts may use. describe_handler: one of them as JSON, for the alerting service.
+    handlers: the alert handlers that scripts may use. describe_handlers: gives an alert's properties what the
+    configuration says of every alert, and then tells its handlers as JSON, for the alerting service.
     post_endpoints: where httpPost nodes may post to by name. effective: the configuration, which follows the log.
     """
     effective = effective or Effective(config)
@@ -74,7 +75,7 @@ async def main(
             with Store.open(path, _SCHEMA, _VERSION, durable=False) as store:
                 scripts = registry(handlers, functions)
                 await _serve(
-                    config, name, bus, store, ready, stop, scripts, describe_handler, post_endpoints, effective
+                    config, name, bus, store, ready, stop, scripts, describe_handlers, post_endpoints, effective
                 )
 
 
@@ -86,7 +87,7 @@ async def _serve(
     ready: Callable[[], None],
     stop: asyncio.Event,
     scripts: Registry,
-    describe_handler: Callable[[HandlerUse], dict[str, Any]],
+    describe_handlers: Callable[[Any], list[dict[str, Any]]],
     post_endpoints: Mapping[str, PostEndpoint],
     effective: Effective,
 ) -> None:
@@ -119,7 +120,7 @@ async def _serve(
         engine.shards,
         name,
         replace(await surroundings(config, name, bus, effective), post_endpoints=post_endpoints),
-        describe_handler,
+        describe_handlers,
     )
     leases = Leases(
         bus,

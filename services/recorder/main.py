@@ -20,10 +20,10 @@ from services.engine.outbox import Outbox
 from services.engine.posting import PostEndpoint
 from services.engine.scripts import ParsedScripts
 from services.engine.udf.functions import Functions
-from services.pipeline.spec import HandlerSpec, HandlerUse
+from services.pipeline.spec import HandlerSpec
 from services.recorder.archive import BUCKET as ARCHIVE
-from services.recorder.replay import Workshop
 from services.recorder.service import CLAIMS, Recorder
+from services.recorder.workshop import Workshop
 from services.store.effective import Effective
 from services.store.store import Store
 
@@ -35,7 +35,7 @@ async def main(
     ready: Callable[[], None],
     stop: asyncio.Event,
     handlers: Mapping[str, HandlerSpec],
-    describe_handler: Callable[[HandlerUse], dict[str, Any]],
+    describe_handlers: Callable[[Any], list[dict[str, Any]]],
     post_endpoints: Mapping[str, PostEndpoint],
     effective: Effective | None = None,
 ) -> None:
@@ -65,7 +65,7 @@ async def main(
                     classes(),
                     replace(await surroundings(config, "recorder", bus, effective), post_endpoints=post_endpoints),
                     ParsedScripts(store).parsed,
-                    describe_handler,
+                    describe_handlers,
                     bus.max_payload,
                 )
                 claims = await bus.bucket(CLAIMS, ttl=TTL_SECONDS, replicas=nats.replicas)

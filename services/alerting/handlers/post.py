@@ -19,6 +19,7 @@ from schemas.config.fields import Text
 from schemas.config.section import schema_of, setting
 from services.alerting.event import AlertData, Result
 from services.alerting.handler import Around, Refused, Unsent
+from services.alerting.http import PASSING
 from services.pipeline.spec import HandlerSpec, Properties, Type, argument, flag, prop, putting
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 SECTION = "httppost"
 
 _NO_CAPTURE = "unknown error, use .captureResponse() to capture the HTTP response"
-_PASSING = frozenset({408, 425, 429, 502, 503, 504})  # answers that say: not now
 _SHOWN = 1000
 _TIMEOUT = 10.0
 
@@ -214,7 +214,7 @@ async def handle(event: Event, options: Options, around: Around) -> None:
         return
     text = answer[:_SHOWN].decode("utf-8", "replace") if options.capture_response else _NO_CAPTURE
     problem = f"POST returned non 2xx status code {status}: {text}"
-    raise Unsent(problem) if status in _PASSING else Refused(problem)
+    raise Unsent(problem) if status in PASSING else Refused(problem)
 
 
 def request(event: Event, options: Options, endpoint: Endpoint) -> tuple[str, dict[str, str], bytes]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -14,12 +13,13 @@ import httpx
 import pytest
 
 from schemas.config import Config, Http, Nats
-from services.alerting.handlers import specs, to_json
+from services.alerting.handlers import specs
 from services.bus.connection import Bus
-from services.cli.wiring import check_handler
+from services.cli.wiring import check_handler, describe_handlers
 from services.gateway.main import main as gateway_main
 from services.recorder.main import main as recorder_main
 from tests.support.nats import NatsServer, nats_server
+from tests.support.ports import free_port
 
 __all__ = ["nats_server"]
 
@@ -35,15 +35,15 @@ async def bus(nats_server: NatsServer) -> AsyncIterator[Bus]:
 
 @pytest.fixture
 def config(nats_server: NatsServer, tmp_path: Path) -> Config:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     return Config(data_dir=tmp_path, http=Http(bind_address=address), nats=Nats(url=nats_server.url, ack_timeout=1.0))
 
 
 @pytest.fixture
 def start_recorder(config: Config) -> StartRecorder:
-    return lambda: _running(lambda ready, stop: recorder_main(config, ready, stop, specs(), to_json, {}))
+    return lambda: _running(
+        lambda ready, stop: recorder_main(config, ready, stop, specs(), describe_handlers(config), {})
+    )
 
 
 @pytest.fixture
