@@ -117,6 +117,9 @@ async def test_every_gateway_knows_it_also_from_the_log_alone(
     shutil.rmtree(tmp_path / "two")
     async with start_gateway("two") as anew:
         assert await options(anew, "influxdb/default") == shown
+        assert await update(anew, "influxdb/default", set={"urls": ["http://127.0.0.1:1/here"]}) == (204, "")
+    async with Alerting(bus, tmp_path / "anew.lmdb", Effective(Config(), handler_sections())) as later:
+        assert "http://127.0.0.1:1/here/ping" in await later.test("influxdb", {"cluster": "default"})
 
 
 async def test_what_is_written_after_the_answer_is_handled_so(
