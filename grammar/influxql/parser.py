@@ -39,6 +39,11 @@ def parse_select(text: str) -> Select:
     return statements[0]
 
 
+def parse_statement(text: str) -> Select | Other:
+    """The first statement of a text, whatever follows it. Raises InfluxQLError in the reference's words."""
+    return _Parser(text).first()
+
+
 class _Parser:
     """Reads on from `_at`; a token is given back by setting that back."""
 
@@ -58,6 +63,9 @@ class _Parser:
             statements.append(self._statement(token))
             separated = False
         return statements
+
+    def first(self) -> Select | Other:
+        return self._statement(self._next())
 
     def _statement(self, first: Token) -> Select | Other:
         if first.kind == "SELECT":

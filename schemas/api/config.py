@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, fields, pre_load
+from marshmallow import EXCLUDE, INCLUDE, Schema, fields, pre_load
 
 from schemas.api.task import LinkSchema
 
@@ -79,7 +79,13 @@ class ServiceTestResultSchema(Schema):
 
 
 class ServiceTestOptionsSchema(Schema):
-    """Options of a test in the place of those that GET shows."""
+    """Options of a test in the place of those that GET shows: most have these two, each has others besides.
+
+    What the test does not know is ignored, and null counts as left out.
+    """
 
     class Meta:
-        unknown = EXCLUDE
+        unknown = INCLUDE
+
+    message = fields.String(allow_none=True, metadata={"doc": "What is sent."})
+    level = fields.String(allow_none=True, metadata={"doc": "OK, INFO, WARNING or CRITICAL."})

@@ -47,7 +47,7 @@ class RecordQuerySchema(JobRequestSchema):
 
 
 class ImportRecordingSchema(JobRequestSchema):
-    """The parameters of POST /recordings/import. The body is a recording's file as Kapacitor keeps it (.srpl)."""
+    """The parameters of POST /recordings/import. The body is a recording's file as Kapacitor keeps it: .srpl, .brpl."""
 
 
 class ListSchema(Schema):

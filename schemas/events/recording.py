@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from marshmallow import EXCLUDE, Schema, fields, validate
 
-from schemas.api.task import TYPES, DbrpSchema
+from schemas.api.task import TYPES, DbrpSchema, DefinitionSchema
 
 SOURCES = ("stream", "batch", "query", "import")
 
@@ -20,12 +20,15 @@ class _Recording(Schema):
 
 
 class DefinedSchema(_Recording):
-    """`defined`: it is to be made, from the writes after `position` on."""
+    """`defined`: it is to be made, from the writes after `position` on, or of what is asked for or brought."""
 
     type = fields.String(required=True, validate=validate.OneOf(TYPES))
     source = fields.String(required=True, validate=validate.OneOf(SOURCES))
     task = fields.String(load_default="")
     task_type = fields.String(load_default="", data_key="task-type")
+    definition = fields.Nested(
+        DefinitionSchema, load_default=None, allow_none=True, metadata={"doc": "Of batch: the task as it was then."}
+    )
     dbrps = fields.List(fields.Nested(DbrpSchema), load_default=list)
     measurements = fields.List(
         fields.String(), load_default=None, allow_none=True, metadata={"doc": "null: all of them."}

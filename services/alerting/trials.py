@@ -3,7 +3,8 @@
 TEST.options(sections) -> dict                    what the test is given, with what it is where it is left out
 async TEST.run(options, sections, around) -> None runs it; raises ValueError, Unsent or Refused with why it failed
 
-A test goes by the name of its module's section of the configuration, or of its ``TEST.name``.
+A test goes by the name of its module's section of the configuration, or of its ``TEST.name``. InfluxDB, which tasks
+use, can be tested too.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, Protocol
 
 from services.alerting.handler import Around, Refused, Unsent
 from services.alerting.handlers import kinds
+from services.alerting.influxdb_trial import InfluxDBTrial
 
 _SECONDS = 30.0
 
@@ -29,7 +31,7 @@ class Trial(Protocol):
 @functools.cache
 def trials() -> Mapping[str, Trial]:
     """All tests, by the names that the API has for them."""
-    found: dict[str, Trial] = {}
+    found: dict[str, Trial] = {"influxdb": InfluxDBTrial()}
     for kind, module in kinds().items():
         trial = getattr(module, "TEST", None)
         if trial is not None:

@@ -195,9 +195,9 @@ class Bus:
         """Make everything of a backup on a server without streams; gives their names. Raises ValueError, BusError."""
         return await backups.restore(self._link, file)
 
-    async def bucket(self, name: str, ttl: float = 0.0, history: int = 1, replicas: int = 1) -> Bucket:
+    async def bucket(self, name: str, ttl: float = 0.0, replicas: int = 1) -> Bucket:
         """A key-value bucket, created where it is not there. ttl: seconds after which a key expires, 0 for never."""
-        return await Bucket.open(self._link, self._publisher, name, ttl, history, replicas)
+        return await Bucket.open(self._link, self._publisher, name, ttl, replicas)
 
     async def objects(self, name: str, replicas: int = 1) -> Objects:
         """An object store, created where it is not there."""

@@ -26,6 +26,7 @@ _EXPIRES_SECONDS = 30
 _HEARTBEAT_SECONDS = 5
 _SILENT_HEARTBEATS = 3
 _INACTIVE_SECONDS = 60
+_QUIET_SECONDS = 1.0
 _PULL_MESSAGES = 1_000_000
 _ROOM_FOR_HEADERS = 64 << 10
 _RETRY_FIRST, _RETRY_LAST = 0.05, 2.0
@@ -57,14 +58,12 @@ class Follower:
         after: int,
         max_messages: int,
         max_bytes: int,
-        last_per_subject: bool = False,
     ) -> None:
         self._link = link
         self._stream = stream
         self._subjects = _without_covered(subjects)
         self._max_messages = max_messages
         self._max_bytes = max_bytes
-        self._last_per_subject = last_per_subject and after == 0
         self._position = after
         self._pending = 0
         self._arrived = asyncio.Event()
@@ -293,11 +292,9 @@ class Follower:
             "mem_storage": True,
             "num_replicas": 1,
             "filter_subjects": self._subjects,
+            "deliver_policy": "by_start_sequence",
+            "opt_start_seq": self._position + 1,
         }
-        if self._last_per_subject and self._position == 0:
-            config["deliver_policy"] = "last_per_subject"
-        else:
-            config |= {"deliver_policy": "by_start_sequence", "opt_start_seq": self._position + 1}
         self._inbox = self._link.client.new_inbox()
         self._sid = self._link.client.listen(self._inbox + ".*", self._on_message)
         answer = await self._link.api(
@@ -346,6 +343,27 @@ class Follower:
     def _on_restored(self) -> None:
         self._broken.set()
         self._restored.set()
+
+
+async def stored(link: Link, stream: str, subject: str) -> list[Message]:
+    """All messages of a subject (it may have wildcards) that a stream holds, in order.
+
+    Where others replace or purge messages meanwhile, the server may still count what it will never send: when nothing
+    comes for a moment, it is asked anew how much there is.
+    """
+    messages: list[Message] = []
+    position = 0
+    while True:
+        async with Follower(link, stream, [subject], position, MAX_MESSAGES, MAX_BYTES) as follower:
+            left = await follower.lag()
+            try:
+                while left:
+                    async with asyncio.timeout(_QUIET_SECONDS):
+                        messages += await follower.batch()
+                    left = follower.pending
+                return messages
+            except TimeoutError:
+                position = follower.position
 
 
 def _without_covered(subjects: Iterable[str]) -> list[str]:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 from services.bus.errors import BusUnavailable, WrongSequence
-from services.bus.follow import MAX_BYTES, MAX_MESSAGES, Follower, Message
+from services.bus.follow import MAX_BYTES, MAX_MESSAGES, Follower, Message, stored
 from services.bus.link import Link
 from services.bus.publish import Publisher
 from services.bus.streams import StreamLimits, ensure_stream, last_message
@@ -42,17 +42,15 @@ class Bucket:
         self._prefix = f"$KV.{name}."
 
     @classmethod
-    async def open(
-        cls, link: Link, publisher: Publisher, name: str, ttl: float = 0.0, history: int = 1, replicas: int = 1
-    ) -> Bucket:
-        """Create the bucket or bring it to these settings.
+    async def open(cls, link: Link, publisher: Publisher, name: str, ttl: float = 0.0, replicas: int = 1) -> Bucket:
+        """Create the bucket or bring it to these settings. Of each key only the present state is kept.
 
-        ttl: seconds after its last write at which a key expires by itself, 0 for never. history: revisions kept.
+        ttl: seconds after its last write at which a key expires by itself, 0 for never.
         """
         if not _BUCKET.fullmatch(name):
             raise ValueError(f"not a bucket name: {name!r}")
         extra: dict[str, object] = {
-            "max_msgs_per_subject": history,
+            "max_msgs_per_subject": 1,
             "discard": "new",
             "allow_rollup_hdrs": True,
             "deny_delete": True,
@@ -93,18 +91,14 @@ class Bucket:
 
     async def entries(self, keys: str = ">") -> list[Entry]:
         """The present values of all keys that match a subject pattern."""
-        found: list[Entry] = []
-        async with self._follow(keys) as follower:
-            left = await follower.lag()
-            while left:
-                found += map(self._entry, await follower.batch())
-                left = follower.pending
-        latest = {entry.key: entry for entry in found}
+        found = await stored(self._link, self._stream, self._prefix + keys)
+        latest = {entry.key: entry for entry in map(self._entry, found)}
         return [entry for entry in latest.values() if not entry.deleted]
 
     async def watch(self, keys: str = ">") -> AsyncIterator[Entry]:
         """The present state of every matching key, then each change, deletions and expiries too; ends with the bus."""
-        async with self._follow(keys) as follower:
+        subject = self._prefix + keys
+        async with Follower(self._link, self._stream, [subject], 0, MAX_MESSAGES, MAX_BYTES) as follower:
             while True:
                 try:
                     messages = await follower.batch()
@@ -116,10 +110,6 @@ class Bucket:
     async def _last(self, key: str) -> Entry | None:
         message = await last_message(self._link, self._subject(key), self._stream)
         return None if message is None else self._entry(message)
-
-    def _follow(self, keys: str) -> Follower:
-        subject = self._prefix + keys
-        return Follower(self._link, self._stream, [subject], 0, MAX_MESSAGES, MAX_BYTES, last_per_subject=True)
 
     def _entry(self, message: Message) -> Entry:
         headers = message.headers or {}

@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 
 from services.bus.errors import BusError, BusUnavailable
-from services.bus.follow import MAX_BYTES, MAX_MESSAGES, Follower, Message
+from services.bus.follow import Message, stored
 from services.bus.link import Link
 from services.bus.publish import Publisher
 from services.bus.streams import StreamLimits, ensure_stream, last_message
@@ -27,7 +27,6 @@ from services.bus.times import from_nanoseconds
 _BUCKET = re.compile(r"[A-Za-z0-9_-]+")
 _CHUNK = 1 << 20
 _ROOM_FOR_HEADERS = 1024
-_STALL_SECONDS = 10.0
 _ATTEMPTS = 3
 
 
@@ -70,21 +69,22 @@ class Objects:
         try:
             # One connection keeps the order in which they are sent.
             await asyncio.gather(*(self._publisher.publish(subject, chunk) for chunk in chunks))
-            await self._publish_meta(
-                {
-                    "name": name,
-                    "metadata": dict(metadata or {}),
-                    "options": {"max_chunk_size": step},
-                    "bucket": self._bucket,
-                    "nuid": nuid,
-                    "size": len(data),
-                    "chunks": len(chunks),
-                    "digest": _digest(data),
-                }
-            )
         except BaseException:
             await self._purge(nuid)
             raise
+        # from here on it may be there, whatever comes back: the chunks have to stay
+        await self._publish_meta(
+            {
+                "name": name,
+                "metadata": dict(metadata or {}),
+                "options": {"max_chunk_size": step},
+                "bucket": self._bucket,
+                "nuid": nuid,
+                "size": len(data),
+                "chunks": len(chunks),
+                "digest": _digest(data),
+            }
+        )
         if before is not None:
             await self._purge(before["nuid"])
 
@@ -106,13 +106,8 @@ class Objects:
 
     async def list(self) -> list[ObjectInfo]:
         """All objects, by name."""
-        found: dict[str, ObjectInfo | None] = {}
-        async with self._follow(f"$O.{self._bucket}.M.>", last_per_subject=True) as follower:
-            left = await follower.lag()
-            while left:
-                for message in await follower.batch():
-                    found[message.subject] = _info(message)
-                left = follower.pending
+        messages = await stored(self._link, self._stream, f"$O.{self._bucket}.M.>")
+        found = {message.subject: _info(message) for message in messages}
         return sorted((info for info in found.values() if info is not None), key=lambda info: info.name)
 
     async def delete(self, name: str) -> None:
@@ -125,18 +120,10 @@ class Objects:
 
     async def _read(self, meta: dict[str, Any]) -> bytes | None:
         """An object's data, None where its chunks are no longer (all) there: it was replaced meanwhile."""
-        chunks: list[bytes] = []
+        chunks: list[Message] = []
         if meta["chunks"]:
-            async with self._follow(f"$O.{self._bucket}.C.{meta['nuid']}") as follower:
-                if await follower.lag() < meta["chunks"]:
-                    return None
-                while len(chunks) < meta["chunks"]:
-                    try:
-                        batch = await asyncio.wait_for(follower.batch(), _STALL_SECONDS)
-                    except TimeoutError:
-                        return None
-                    chunks += (message.data for message in batch)
-        data = b"".join(chunks)
+            chunks = await stored(self._link, self._stream, f"$O.{self._bucket}.C.{meta['nuid']}")
+        data = b"".join(chunk.data for chunk in chunks)
         return data if _digest(data) == meta["digest"] else None
 
     async def _meta(self, name: str) -> dict[str, Any] | None:
@@ -157,9 +144,6 @@ class Objects:
         except BusError:
             # Chunks without meta data cost room, nothing else.
             return
-
-    def _follow(self, subject: str, last_per_subject: bool = False) -> Follower:
-        return Follower(self._link, self._stream, [subject], 0, MAX_MESSAGES, MAX_BYTES, last_per_subject)
 
     def _meta_subject(self, name: str) -> str:
         return f"$O.{self._bucket}.M.{base64.urlsafe_b64encode(name.encode()).decode()}"

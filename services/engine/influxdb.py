@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -22,6 +22,7 @@ _TIMEOUT = 30.0  # seconds, where the configuration sets none
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 30.0
 _LAST_TRIES = 30.0  # seconds for which what a task that has ended left is tried
 _MOST_BYTES = 32 << 20
+_ROWS = 10_000
 _AGAIN = (408, 429, 500, 502, 503, 504)
 
 Target = tuple[str, str]
@@ -58,7 +59,7 @@ class Client:
 
     async def write(self, target: Target, parameters: Mapping[str, str], body: bytes) -> None:
         """Write line protocol. Raises InfluxDBError."""
-        await self._post("write", {"db": target[0], "rp": target[1], **parameters}, body)
+        await self._ask("POST", "write", {"db": target[0], "rp": target[1], **parameters}, body)
 
     async def command(self, text: str) -> None:
         """Have InfluxQL done that gives nothing. Raises InfluxDBError."""
@@ -69,12 +70,44 @@ class Client:
 
         Raises InfluxDBError.
         """
-        answer = await self._post("query", {"q": text, "epoch": "ns"}, b"")
+        answer = await self._ask("POST", "query", {"q": text, "epoch": "ns"}, b"")
         results = answer.get("results", ())
         for result in (answer, *results):
             if result.get("error"):
                 raise InfluxDBError(result["error"], again=False)
         return [series for result in results for series in result.get("series", ())]
+
+    async def series(self, text: str, rows: int = _ROWS) -> AsyncGenerator[tuple[dict[str, Any], bool], None]:
+        """What `query` gives, one series after the other, of many rows in parts: with each, whether it is the last.
+
+        rows: of a part at most; no more than one is in memory. Raises InfluxDBError, perhaps behind some series.
+        """
+        import httpx
+
+        given = {"q": text, "epoch": "ns", "chunked": "true", "chunk_size": str(rows)}
+        client = self._client()
+        failure = ""
+        for url in self._urls("query"):
+            begun = False
+            try:
+                async with client.stream("POST", url, params=given) as response:
+                    if response.status_code // 100 != 2:
+                        await response.aread()
+                        _checked(response)
+                    async for line in _lines(response):
+                        for series in _series_of(line):
+                            begun = True
+                            yield series, not series.get("partial", False)
+                return
+            except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+                failure = f"{url}: {str(error) or type(error).__name__}"
+                if begun:
+                    break
+        raise InfluxDBError(failure, again=True)
+
+    async def ping(self) -> None:
+        """Ask whether it is there. Raises InfluxDBError."""
+        await self._ask("GET", "ping", {}, b"")
 
     async def close(self) -> None:
         """Let go of its connections."""
@@ -82,24 +115,27 @@ class Client:
             await self._http.aclose()
             self._http = None
 
-    async def _post(self, path: str, parameters: Mapping[str, str], body: bytes) -> dict[str, Any]:
+    async def _ask(self, method: str, path: str, parameters: Mapping[str, str], body: bytes) -> dict[str, Any]:
         """Ask one server after the other, beginning with the next in turn, until one answers."""
         import httpx
 
         client = self._client()
-        urls = self._cluster.urls
-        self._turn += 1
         given = {name: value for name, value in parameters.items() if value}
         failure = ""
-        for i in range(len(urls)):
-            url = f"{urls[(self._turn + i) % len(urls)].rstrip('/')}/{path}"
+        for url in self._urls(path):
             try:
-                response = await client.post(url, params=given, content=body)
+                response = await client.request(method, url, params=given, content=body)
             except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-                failure = f"{url}: {error or type(error).__name__}"
+                failure = f"{url}: {str(error) or type(error).__name__}"
                 continue
             return _checked(response)
         raise InfluxDBError(failure, again=True)
+
+    def _urls(self, path: str) -> list[str]:
+        """Where to ask, the next server in turn first."""
+        urls = self._cluster.urls
+        self._turn += 1
+        return [f"{urls[(self._turn + i) % len(urls)].rstrip('/')}/{path}" for i in range(len(urls))]
 
     def _client(self) -> httpx.AsyncClient:
         import httpx
@@ -285,6 +321,34 @@ def _checked(response: httpx.Response) -> dict[str, Any]:
     reason = answer.get("error") or f"invalid response: code {response.status_code}: body: {response.text[:1000]}"
     # a retention policy that is not there is a 500, and will not come by asking again
     raise InfluxDBError(reason, response.status_code in _AGAIN and "not found" not in reason)
+
+
+async def _lines(response: httpx.Response) -> AsyncIterator[bytes]:
+    """A body's lines that are not empty. (httpx's own also end at other signs, which stand in strings.)"""
+    left = bytearray()
+    async for data in response.aiter_bytes():
+        left += data
+        if b"\n" in data:
+            *whole, left = left.split(b"\n")
+            for line in whole:
+                if line.strip():
+                    yield bytes(line)
+    if left.strip():
+        yield bytes(left)
+
+
+def _series_of(line: bytes) -> list[dict[str, Any]]:
+    """The series in one line of an answer that comes in lines. Raises InfluxDBError."""
+    try:
+        answer = orjson.loads(line)
+        results = answer.get("results", ())
+        for result in (answer, *results):
+            if result.get("error"):
+                raise InfluxDBError(result["error"], again=False)
+        return [series for result in results for series in result.get("series", ())]
+    except (ValueError, AttributeError, TypeError) as error:
+        shown = line[:1000].decode("utf-8", "replace")
+        raise InfluxDBError(f"invalid response: {shown}", again=False) from error
 
 
 def _tls(cluster: InfluxDB) -> ssl.SSLContext:

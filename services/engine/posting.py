@@ -74,14 +74,19 @@ class Sender:
         import httpx
 
         try:
-            async with httpx.AsyncClient(timeout=self._timeout) as client:
-                while self.waiting:
-                    post = self.waiting[0]
-                    answer = await self._post(client, post) if post.url else Answer(0, post.body.decode())
-                    self.waiting.popleft()
-                    self._answered(answer)
+            # what comes while the client is being closed is sent with another one
+            while self.waiting:
+                async with httpx.AsyncClient(timeout=self._timeout) as client:
+                    while self.waiting:
+                        await self._next(client)
         finally:
             self._task = None
+
+    async def _next(self, client: httpx.AsyncClient) -> None:
+        post = self.waiting[0]
+        answer = await self._post(client, post) if post.url else Answer(0, post.body.decode())
+        self.waiting.popleft()
+        self._answered(answer)
 
     async def _post(self, client: httpx.AsyncClient, post: Post) -> Answer:
         import httpx

@@ -2,14 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 
-from services.engine.column import Column, column_of, concat
+from services.engine.column import Column, IntArray, Kind, column_of, concat
 from services.engine.frame import Batches, Points
-from services.engine.series import Dimensions, Group, Series, SeriesTable
+from services.engine.series import Dimensions, Group, Series, SeriesTable, Tags
+
+NO_TIME = -(2**63)
+"""Stands for the time of a batch that has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One batch by itself: a series of an answer, or what a recording's file has of one.
+
+    tags: sorted. by_name: grouped by the measurement too. tmax: its time, or NO_TIME. time: int64[n] of its points.
+    own: the tags of each point where they are not the batch's.
+    """
+
+    name: str
+    tags: Tags
+    by_name: bool
+    tmax: int
+    time: IntArray
+    fields: Mapping[str, Column]
+    own: Sequence[Tags] | None = None
+
+    def __len__(self) -> int:
+        return len(self.time)
 
 
 def batches_of(
@@ -20,38 +45,64 @@ def batches_of(
     Every number is a float, a null is a field that is not there, and a row of nulls no point. A batch's time is
     `stop`, or with `by_time` its latest point's. Its group is its tags, and with `by_name` its name too.
     """
-    if not answer:
-        return None
-    times, series, lengths, tmax, groups = [], [], [], [], []
-    columns: list[dict[str, Column]] = []
-    for one in answer:
-        time, fields = _points(one)
-        tags = tuple(sorted((one.get("tags") or {}).items()))
-        times.append(time)
-        columns.append(fields)
-        lengths.append(len(time))
-        series.append(np.full(len(time), table.number(Series("", "", one["name"], tags)), dtype=np.int32))
-        groups.append(table.group_number(Group(tags, one["name"] if by_name else "", by_name)))
-        tmax.append(int(time.max()) if by_time and len(time) else stop)
-    names = sorted({name for fields in columns for name in fields})
+    return together([batch_of(one, by_name, stop, by_time) for one in answer], table) if answer else None
+
+
+def batch_of(series: Mapping[str, Any], by_name: bool, stop: int, by_time: bool) -> Batch:
+    """The batch of one series; see `batches_of`."""
+    time, fields = _points(series)
+    tags = tuple(sorted((series.get("tags") or {}).items()))
+    tmax = int(time.max()) if by_time and len(time) else stop
+    return Batch(series["name"], tags, by_name, tmax, time, fields)
+
+
+def joined(parts: Sequence[Batch]) -> Batch:
+    """The parts of one batch, end to end; its time is the latest of those that have points."""
+    if len(parts) == 1:
+        return parts[0]
+    tmax = max((part.tmax for part in parts if len(part)), default=parts[0].tmax)
+    lengths = [len(part) for part in parts]
+    names = sorted({name for part in parts for name in part.fields})
+    fields = {name: concat([part.fields.get(name) for part in parts], lengths) for name in names}
+    time = np.concatenate([part.time for part in parts])
+    return replace(parts[0], tmax=tmax, time=time, fields=fields)
+
+
+def alike(batches: Sequence[Batch]) -> Iterator[list[Batch]]:
+    """Batches in runs that are grouped by the same tags."""
+    for _, run in groupby(batches, key=lambda batch: (batch.by_name, [name for name, _ in batch.tags])):
+        yield list(run)
+
+
+def together(batches: Sequence[Batch], table: SeriesTable) -> Batches:
+    """At least one batch, all grouped by the same tags, as they flow through a graph."""
+    first = batches[0]
+    lengths = [len(batch) for batch in batches]
+    names = sorted({name for batch in batches for name in batch.fields})
     points = Points(
-        np.concatenate(times),
-        np.concatenate(series),
-        {name: concat([fields.get(name) for fields in columns], lengths) for name in names},
+        np.concatenate([batch.time for batch in batches]),
+        np.concatenate([_series(batch, table) for batch in batches]),
+        {name: concat([batch.fields.get(name) for batch in batches], lengths) for name in names},
     )
-    dimensions = Dimensions(tuple(sorted(answer[0].get("tags") or {})), by_name)
+    groups = [table.group_number(Group(b.tags, b.name if b.by_name else "", b.by_name)) for b in batches]
     return Batches(
         points,
         np.concatenate([[0], np.cumsum(lengths)]).astype(np.intp),
         np.array(groups, dtype=np.int32),
-        [one["name"] for one in answer],
-        np.array(tmax, dtype=np.int64),
-        dimensions,
-        np.zeros(len(answer), dtype=np.int64),
+        [batch.name for batch in batches],
+        np.array([batch.tmax for batch in batches], dtype=np.int64),
+        Dimensions(tuple(name for name, _ in first.tags), first.by_name),
+        np.zeros(len(batches), dtype=np.int64),
     )
 
 
-def _points(series: Mapping[str, Any]) -> tuple[np.ndarray[Any, np.dtype[np.int64]], dict[str, Column]]:
+def _series(batch: Batch, table: SeriesTable) -> np.ndarray[Any, np.dtype[np.int32]]:
+    if batch.own is None:
+        return np.full(len(batch), table.number(Series("", "", batch.name, batch.tags)), dtype=np.int32)
+    return np.array([table.number(Series("", "", batch.name, tags)) for tags in batch.own], dtype=np.int32)
+
+
+def _points(series: Mapping[str, Any]) -> tuple[IntArray, dict[str, Column]]:
     """The times of the rows that hold a value, and their fields."""
     names: list[str] = series["columns"]
     by_column = list(zip(*series.get("values") or (), strict=True)) or [()] * len(names)
@@ -71,4 +122,12 @@ def _points(series: Mapping[str, Any]) -> tuple[np.ndarray[Any, np.dtype[np.int6
 
 
 def _column(values: Sequence[Any]) -> Column:
+    kinds = set(map(type, values))
+    if kinds and kinds <= {int, float, type(None)} and kinds != {type(None)}:
+        # None becomes NaN
+        numbers = np.array(values, dtype=np.float64)
+        if type(None) not in kinds:
+            return Column(Kind.FLOAT, numbers)
+        valid = ~np.isnan(numbers)
+        return Column(Kind.FLOAT, np.where(valid, numbers, 0.0), valid)
     return column_of([float(v) if type(v) is int else v for v in values])

@@ -11,6 +11,7 @@ import numpy as np
 
 from grammar.tickscript.literals import go_duration
 from services.bus.subjects import write_subject
+from services.engine.column import IntArray
 from services.engine.effects import Effect, Failure
 from services.engine.external import ExternalNode
 from services.engine.frame import Batches, Frame, Message, Step
@@ -232,6 +233,23 @@ class TaskRun:
             if not len(frame):
                 return []
         return self._go(piece.step, {0: [frame]})
+
+    @property
+    def queries(self) -> list[str]:
+        """The names of a batch task's query nodes, in the order of the script."""
+        return [child.name for source in self.graph.sources() if source.spec is BATCH for child in source.children]
+
+    def feed(self, query: str, batches: Batches, seq: int, moments: IntArray) -> list[Effect]:
+        """A replay's batches instead of what a query node would ask for; gives what is to be done outside.
+
+        seq: the number of the first of them in the replay, from 1 on. moments: int64[b], when each comes (ns).
+        Raises TaskFailed where a node ends the task.
+        """
+        i, b = self._by_name[query], batches
+        rows = np.arange(len(b), dtype=np.int64)
+        self.current = Step(seq + rows, np.zeros(len(b), dtype=np.int32), moments, int(moments[-1]))
+        self._contexts[i].statistics.collected += len(b)
+        return self._go(self.current, {i: [Batches(b.points, b.offsets, b.group, b.names, b.tmax, b.dimensions, rows)]})
 
     def next_tick(self) -> int | None:
         """When (ns) the first of the nodes wants to be called by the clock."""

@@ -61,6 +61,12 @@ class RecorderState(FoldState):
         asked = list(ids)
         return dict(zip(asked, await asyncio.gather(*(self.progress(kind, id) for id in asked)), strict=True))
 
+    async def listed(self, sequence: int) -> tuple[int, list[int]]:
+        """Of how many query nodes a recording of batches is, and for each chunk of which. Raises BusError."""
+        question = orjson.dumps({"sequence": sequence})
+        answer = orjson.loads(await self._bus.ask(ask_subject("recorder", "list"), question, _EXPORT_SECONDS))
+        return answer["streams"], answer["chunks"]
+
     async def exported(self, sequence: int, chunk: int) -> bytes:
         """A part of a recording's file, empty behind its last one. Raises BusError."""
         question = orjson.dumps({"sequence": sequence, "chunk": chunk})

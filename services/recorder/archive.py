@@ -1,4 +1,4 @@
-"""What a recording holds, in the object store: chunks of line protocol, compressed, and a list of them.
+"""What a recording holds, in the object store: chunks of line protocol or of batches, compressed, and a list of them.
 
 The objects of a recording are named by the sequence of the event that defined it: `<sequence>/list`, and
 `<sequence>/0`, `<sequence>/1`, … for the chunks. A chunk is there whole before it is in the list, so that whoever goes
@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import astuple, dataclass, field
-from typing import Any
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import astuple, dataclass, field, fields, replace
+from typing import Any, Protocol, TypeVar
 
 from services.bus.errors import BusUnavailable
 from services.bus.objects import Objects
 from services.store import codec
 
 BUCKET = "tickbus-recordings"
+T = TypeVar("T")
+
 _LEVEL = 1  # compresses line protocol to a fifth or less, at 100 MB/s
 
 
@@ -53,9 +55,10 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """What is known of a chunk: its bytes, its points, and the last sequence of WRITES in it.
+    """What is known of a chunk: its bytes and its points.
 
-    first, last: the earliest and the latest time of its points, ns since 1970.
+    seq: the last sequence of WRITES in it, or the number of the query node whose batches it holds.
+    first, last: the earliest and the latest time of its points, ns since 1970; 0 where it has none.
     """
 
     size: int
@@ -67,10 +70,17 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """The list of a recording's chunks. position: everything in WRITES up to there is in them, or is not wanted."""
+    """The list of a recording's chunks, and how far they go.
+
+    position: everything in WRITES up to there is in them, or is not wanted. Of batches: the last tick (ns) of the query
+    node `stream` that is in them whole; `taken` batches of the next one are too. streams: of how many query nodes.
+    """
 
     chunks: tuple[Chunk, ...] = ()
     position: int = 0
+    streams: int = 0
+    stream: int = 0
+    taken: int = 0
 
     @property
     def size(self) -> int:
@@ -83,15 +93,43 @@ class Contents:
         return sum(chunk.points for chunk in self.chunks)
 
 
+class Part(Protocol):
+    """A chunk in the making. bytes: about how many it takes in memory. The rest is as in Chunk."""
+
+    bytes: int
+    points: int
+    first: int
+    last: int
+
+    @property
+    def seq(self) -> int: ...
+    def __len__(self) -> int: ...
+
+    def plain(self) -> Any:
+        """What it holds, as plain data."""
+
+
 @dataclass(slots=True)
 class Gathered:
-    """A chunk in the making."""
+    """Lines on their way into a chunk; a Part."""
 
     records: list[Record] = field(default_factory=list)
     bytes: int = 0
     points: int = 0
     first: int = 0
     last: int = 0
+
+    @property
+    def seq(self) -> int:
+        """As Part has it."""
+        return self.records[-1].seq
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def plain(self) -> Any:
+        """As Part has it."""
+        return [astuple(record) for record in self.records]
 
     def add(self, records: Sequence[Record], points: int, first: int, last: int) -> None:
         """Add lines; first and last: the earliest and the latest of their times."""
@@ -115,40 +153,47 @@ class Archive:
         if data is None:
             return Contents()
         plain = codec.unpack(data)
-        return Contents(tuple(Chunk(*chunk) for chunk in plain["chunks"]), plain["position"])
+        chunks = tuple(Chunk(*chunk) for chunk in plain.pop("chunks"))
+        return Contents(chunks, **plain)
 
-    async def add(self, contents: Contents, gathered: Gathered, position: int) -> Contents:
+    async def add(self, contents: Contents, part: Part) -> Contents:
         """Store a chunk behind those of `contents`; gives the new list. Raises BusError, and the list is as it was.
 
-        position: see Contents. Nothing gathered: the list alone is renewed.
+        contents: how far it goes with this chunk. Nothing gathered: the list alone is renewed.
         """
-        chunks = contents.chunks
-        if gathered.records:
-            data = await asyncio.to_thread(_pack, gathered.records)
-            await self._objects.put(f"{self._prefix}{len(chunks)}", data)
-            seq = gathered.records[-1].seq
-            chunks = (*chunks, Chunk(len(data), gathered.points, seq, gathered.first, gathered.last))
-        plain: Any = {"chunks": [astuple(chunk) for chunk in chunks], "position": position}
-        await self._objects.put(self._prefix + "list", codec.pack(plain))
-        return Contents(chunks, position)
+        if len(part):
+            data = await asyncio.to_thread(_pack, part)
+            await self._objects.put(f"{self._prefix}{len(contents.chunks)}", data)
+            chunk = Chunk(len(data), part.points, part.seq, part.first, part.last)
+            contents = replace(contents, chunks=(*contents.chunks, chunk))
+        listed: Any = {f.name: getattr(contents, f.name) for f in fields(contents)}
+        listed["chunks"] = [astuple(chunk) for chunk in contents.chunks]
+        await self._objects.put(self._prefix + "list", codec.pack(listed))
+        return contents
 
-    async def chunk(self, number: int) -> list[Record]:
-        """What a chunk holds. Raises BusError where it is not there, ValueError where it cannot be read."""
+    async def chunk(self, number: int, unpack: Callable[[Any], T]) -> T:
+        """What a chunk holds. Raises BusError where it is not there, ValueError where it cannot be read.
+
+        unpack: makes it of plain data, in another thread.
+        """
         data = await self._objects.get(f"{self._prefix}{number}")
         if data is None:
             raise BusUnavailable(f"chunk {number} of the recording is not in the object store")
-        return await asyncio.to_thread(_unpack, data)
+        return await asyncio.to_thread(_unpack, data, unpack)
 
-    async def read(self, contents: Contents) -> AsyncIterator[tuple[Chunk, list[Record]]]:
-        """All chunks in order, the next one on its way while one is worked on. Raises as `chunk` does."""
+    async def read(
+        self, contents: Contents, unpack: Callable[[Any], T], numbers: Sequence[int] | None = None
+    ) -> AsyncGenerator[tuple[Chunk, T], None]:
+        """Chunks (None: all) in order, the next one on its way while one is worked on. Raises as `chunk` does."""
         following = None
+        wanted = range(len(contents.chunks)) if numbers is None else numbers
         try:
-            for number, chunk in enumerate(contents.chunks):
-                fetching = following or asyncio.create_task(self.chunk(number))
-                more = number + 1 < len(contents.chunks)
-                records = await fetching
-                following = asyncio.create_task(self.chunk(number + 1)) if more else None
-                yield chunk, records
+            for i, number in enumerate(wanted):
+                fetching = following or asyncio.create_task(self.chunk(number, unpack))
+                more = i + 1 < len(wanted)
+                held = await fetching
+                following = asyncio.create_task(self.chunk(wanted[i + 1], unpack)) if more else None
+                yield contents.chunks[number], held
         finally:
             if following is not None:
                 following.cancel()
@@ -161,12 +206,17 @@ class Archive:
         await self._objects.delete(self._prefix + "list")
 
 
-def _pack(records: Sequence[Record]) -> bytes:
-    return zlib.compress(codec.pack([astuple(record) for record in records]), _LEVEL)
+def records(plain: Any) -> list[Record]:
+    """The records of a chunk."""
+    return [Record(*record) for record in plain]
 
 
-def _unpack(data: bytes) -> list[Record]:
+def _pack(part: Part) -> bytes:
+    return zlib.compress(codec.pack(part.plain()), _LEVEL)
+
+
+def _unpack(data: bytes, unpack: Callable[[Any], T]) -> T:
     try:
-        return [Record(*record) for record in codec.unpack(zlib.decompress(data))]
-    except (zlib.error, TypeError) as error:
+        return unpack(codec.unpack(zlib.decompress(data)))
+    except (zlib.error, TypeError, LookupError) as error:
         raise ValueError(f"damaged recording: {error}") from error

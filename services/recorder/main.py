@@ -22,8 +22,8 @@ from services.engine.scripts import ParsedScripts
 from services.engine.udf.functions import Functions
 from services.pipeline.spec import HandlerSpec
 from services.recorder.archive import BUCKET as ARCHIVE
-from services.recorder.replay import Workshop
 from services.recorder.service import CLAIMS, Recorder
+from services.recorder.workshop import Workshop
 from services.store.effective import Effective
 from services.store.store import Store
 

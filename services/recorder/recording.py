@@ -1,26 +1,33 @@
-"""Making a recording: of the log, or of a file that somebody has brought."""
+"""Making a recording: of the log, of what InfluxDB is asked for, or of a file that somebody has brought."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any, TypeVar
 
 from services import log as logs
 from services.bus.connection import Bus
 from services.bus.errors import BusError
 from services.bus.follow import Follower
-from services.bus.objects import Objects
 from services.bus.streams import WRITES
 from services.bus.subjects import write_subject
-from services.recorder import srpl
-from services.recorder.archive import Archive, Contents, Gathered
+from services.engine.results import Batch
+from services.recorder import brpl, srpl
+from services.recorder.archive import Archive, Contents, Gathered, Part
+from services.recorder.batches import GatheredBatches
 from services.recorder.progress import Progress
+from services.recorder.queries import OneQuery, QueryFailed, TaskQuery, task_queries
 from services.recorder.selection import Selection
+from services.recorder.workshop import CannotStart, Workshop
 
 log = logs.get("recorder")
+
+P = TypeVar("P", bound=Part)
 
 CHUNK_BYTES = 4 << 20
 _SAVE_SECONDS = 30.0
@@ -33,19 +40,19 @@ class RecordingFailed(Exception):
 
 
 class RecordingJob:
-    """One recording under way. What it has stored is found again by the next job, which goes on from there."""
+    """One recording under way. What it has stored is found again by the next job, which goes on from there; but what
+    comes of one query or one file it takes from the beginning."""
 
-    def __init__(self, bus: Bus, objects: Objects, record: Mapping[str, Any], chunk_bytes: int = CHUNK_BYTES) -> None:
+    def __init__(self, bus: Bus, shop: Workshop, record: Mapping[str, Any], chunk_bytes: int = CHUNK_BYTES) -> None:
         """record: as services.store.projections.recordings has it."""
-        self._bus, self._objects, self._record = bus, objects, record
+        self._bus, self._shop, self._record = bus, shop, record
         self._chunk_bytes = chunk_bytes
-        self._archive = Archive(objects, record["sequence"])
+        self._archive = Archive(shop.objects, record["sequence"])
         self._contents = Contents()
-        self._gathered = Gathered()
         self._saved = time.monotonic()
         self._seen = 0  # everything in the log up to there is gathered or stored, or is not wanted
         self._progress = Progress()
-        self._time: tuple[int, int] | None = None  # of the first point, and the latest one
+        self._share: Callable[[], float] = lambda: 0.0
 
     @property
     def size(self) -> int:
@@ -54,32 +61,32 @@ class RecordingJob:
 
     @property
     def progress(self) -> float:
-        """How much of the time from the first point to the stop has been recorded: 0 to 1."""
-        first, latest = self._time or (0, 0)
-        stop: int = self._record["stop"]
-        return self._progress.shown((latest - first) / (stop - first) if stop > first else 0.0)
+        """How much is recorded of the time that it is to cover: 0 to 1; 0 while that cannot be known."""
+        return self._progress.shown(self._share())
 
     async def run(self) -> None:
         """Until it is whole. Raises RecordingFailed, or BusError where the bus does not go along."""
         source = self._record["source"]
         self._contents = await self._archive.contents()
-        if self._contents.chunks:
-            first = min(chunk.first for chunk in self._contents.chunks)
-            self._time = (first, max(chunk.last for chunk in self._contents.chunks))
-        if source == "stream":
-            await self._stream()
-        elif source == "import":
-            await self._import()
-        elif source == "batch" and self._record["task_type"] != "batch":
-            raise RecordingFailed("wrong task type")
-        else:
-            raise RecordingFailed("queries of InfluxDB are not recorded here")
+        try:
+            if source == "stream":
+                await self._stream()
+            elif source == "batch":
+                await self._batch()
+            elif source == "query":
+                await self._query()
+            else:
+                await self._import()
+        except (QueryFailed, CannotStart, srpl.BadFile) as error:
+            raise RecordingFailed(str(error)) from error
 
     async def _stream(self) -> None:
         """Record the log until a point comes that is later than the stop."""
-        record = self._record
+        record, gathered = self._record, Gathered()
         self._seen = max(record["position"], self._contents.position)
         await self._nothing_lost()
+        covered = _Covered(self._contents, record["stop"])
+        self._share = covered.share
         subjects = sorted({write_subject(d["db"], d["rp"]) for d in record["dbrps"]})
         selection = Selection(record["measurements"], record["stop"])
         async with self._bus.follow(WRITES, subjects, self._seen, max_bytes=_MAX_BYTES) as follower:
@@ -96,16 +103,16 @@ class RecordingJob:
                         taken = selection.take(messages)
                         if taken.records:
                             times = taken.times
-                            first, last = int(times.min()), int(times.max())
-                            self._gathered.add(taken.records, len(times), first, last)
-                            earliest = self._time[0] if self._time else int(times[0])
-                            self._time = (earliest, max(last, self._time[1]) if self._time else last)
+                            gathered.add(taken.records, len(times), int(times.min()), int(times.max()))
+                            covered.add(int(times[0]), int(times.max()))
                         if taken.ended:
-                            await self._save()
+                            await self._save(gathered, position=self._seen)
                             return
                     else:
                         await self._look_ahead(follower, subjects)
-                    await self._save_if_due()
+                    if self._seen > self._contents.position and self._due(gathered):
+                        await self._save(gathered, position=self._seen)
+                        gathered = Gathered()
             finally:
                 if waiting is not None:
                     waiting.cancel()
@@ -130,25 +137,125 @@ class RecordingJob:
                 if max(ours, default=0) <= follower.position:
                     self._seen = last
 
+    async def _batch(self) -> None:
+        """Ask what the task's query nodes ask for, one node after the other."""
+        record = self._record
+        if record["definition"] is None:
+            raise RecordingFailed("it was asked for of a version that does not record queries")
+        run = self._shop.instance(record["task"], record["definition"], record["id"])
+        try:
+            clusters = self._shop.around.influxdb
+            queries = task_queries(run, clusters, record["start"], record["stop"], record["date"])
+        finally:
+            run.close()
+        if not self._contents.streams:
+            await self._save(GatheredBatches(0), streams=len(queries), position=record["start"])
+        for number in range(self._contents.stream, len(queries)):
+            if number > self._contents.stream:
+                await self._save(GatheredBatches(0), stream=number, position=record["start"], taken=0)
+            await self._node(queries[number])
+
+    async def _node(self, query: TaskQuery) -> None:
+        """Record what is left of a query node."""
+        number, streams = self._contents.stream, self._contents.streams
+        gathered = GatheredBatches(number)
+        whole, taken = self._contents.position, self._contents.taken
+        self._share = lambda: (number + query.share(whole)) / streams
+        for tick in query.ticks():
+            if tick <= whole:
+                continue
+            count = 0
+            async with aclosing(query.answer(tick)) as answer:
+                async for batch in answer:
+                    count += 1
+                    if count <= taken:
+                        continue
+                    gathered.add(batch)
+                    if gathered.bytes >= self._chunk_bytes:
+                        await self._save(gathered, position=whole, taken=count)
+                        gathered = GatheredBatches(number)
+            whole, taken = tick, 0
+            if self._due(gathered):
+                await self._save(gathered, position=whole, taken=0)
+                gathered = GatheredBatches(number)
+        await self._save(gathered, position=whole, taken=0)
+
+    async def _query(self) -> None:
+        """Ask one query."""
+        record = self._record
+        query = OneQuery(record["query"], self._shop.around.influxdb, record["cluster"])
+        if record["type"] == "stream":
+            await self._anew()
+            async with aclosing(query.points(self._chunk_bytes)) as chunks:
+                async for gathered in chunks:
+                    await self._save(gathered)
+        else:
+            await self._anew(streams=1)
+            async with aclosing(_parts(query.batches(), self._chunk_bytes)) as parts:
+                async for part in parts:
+                    await self._save(part)
+
     async def _import(self) -> None:
-        """Take up a file. It is read anew from its beginning if that was interrupted."""
-        data = await self._objects.get(self._record["object"])
+        """Take up a file."""
+        data = await self._shop.objects.get(self._record["object"])
         if data is None:
             raise RecordingFailed("the file to be imported is not there any more")
-        self._contents = Contents()
-        chunks = srpl.read(data, self._chunk_bytes)
-        try:
-            while (gathered := await asyncio.to_thread(next, chunks, None)) is not None:
-                self._contents = await self._archive.add(self._contents, gathered, 0)
-        except srpl.BadFile as error:
-            raise RecordingFailed(str(error)) from error
+        if self._record["type"] == "stream":
+            await self._anew()
+            await self._take(srpl.read(data, self._chunk_bytes))
+        else:
+            await self._anew(streams=await asyncio.to_thread(brpl.streams, data))
+            await self._take(brpl.read(data, self._chunk_bytes))
 
-    async def _save_if_due(self) -> None:
-        late = time.monotonic() - self._saved > _SAVE_SECONDS and self._seen > self._contents.position
-        if self._gathered.bytes >= self._chunk_bytes or late:
-            await self._save()
+    async def _take(self, parts: Iterator[P]) -> None:
+        while (part := await asyncio.to_thread(next, parts, None)) is not None:
+            await self._save(part)
 
-    async def _save(self) -> None:
-        gathered, self._gathered = self._gathered, Gathered()
-        self._contents = await self._archive.add(self._contents, gathered, self._seen)
+    async def _anew(self, streams: int = 0) -> None:
+        """Forget what an interrupted job has stored."""
+        if self._contents != Contents():
+            await self._archive.delete()
+        self._contents = Contents(streams=streams)
+
+    def _due(self, part: Part) -> bool:
+        return part.bytes >= self._chunk_bytes or time.monotonic() - self._saved > _SAVE_SECONDS
+
+    async def _save(self, part: Part, **how_far: Any) -> None:
+        """Store what has been gathered. how_far: what changes in the contents."""
+        self._contents = await self._archive.add(replace(self._contents, **how_far), part)
         self._saved = time.monotonic()
+
+
+class _Covered:
+    """How much of the time from the first point to the stop has been recorded."""
+
+    def __init__(self, contents: Contents, stop: int) -> None:
+        self._stop = stop
+        self._first: int | None = None
+        self._latest = 0
+        for chunk in contents.chunks:
+            self.add(chunk.first, chunk.last)
+
+    def add(self, first: int, latest: int) -> None:
+        """Points have come, the first one at `first`, the latest at `latest` (ns)."""
+        if self._first is None:
+            self._first, self._latest = first, latest
+        self._latest = max(self._latest, latest)
+
+    def share(self) -> float:
+        """0 to 1, or a little beyond."""
+        if self._first is None or self._stop <= self._first:
+            return 0.0
+        return (self._latest - self._first) / (self._stop - self._first)
+
+
+async def _parts(found: AsyncGenerator[Batch, None], chunk_bytes: int) -> AsyncGenerator[GatheredBatches, None]:
+    """Batches in chunks of about so many bytes."""
+    gathered = GatheredBatches(0)
+    async with aclosing(found):
+        async for batch in found:
+            gathered.add(batch)
+            if gathered.bytes >= chunk_bytes:
+                yield gathered
+                gathered = GatheredBatches(0)
+    yield gathered

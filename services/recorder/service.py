@@ -21,10 +21,13 @@ from services.bus.kv import Bucket
 from services.bus.streams import EVENTS
 from services.bus.subjects import ask_subject
 from services.engine.outbox import Standing
-from services.recorder import facts, srpl
-from services.recorder.archive import Archive
+from services.engine.series import SeriesTable
+from services.recorder import brpl, facts, srpl
+from services.recorder.archive import Archive, records
+from services.recorder.batches import batches
 from services.recorder.recording import RecordingFailed, RecordingJob
-from services.recorder.replay import ReplayFailed, ReplayJob, Workshop
+from services.recorder.replay import ReplayFailed, ReplayJob
+from services.recorder.workshop import Workshop
 from services.store.effective import Effective
 from services.store.projection import Change, Projection
 from services.store.projections import overrides
@@ -67,7 +70,10 @@ class Recorder:
         self._projection.on_change(self._changed)
         await self._projection.start(self._bus, [*fold.SUBJECTS, *overrides.SUBJECTS], decode)
         self._effective.follow(self._projection)
-        self._answering = [self._bus.answer(ask_subject("recorder", "export"), self._export, QUEUE)]
+        self._answering = [
+            self._bus.answer(ask_subject("recorder", "list"), self._list, QUEUE),
+            self._bus.answer(ask_subject("recorder", "export"), self._export, QUEUE),
+        ]
         self._looking = asyncio.create_task(self._look())
         self._spawn(self._sweep())
         return self
@@ -155,7 +161,7 @@ class Recorder:
             await claim.release()
 
     async def _record(self, record: Record) -> None:
-        job = RecordingJob(self._bus, self._shop.objects, record)
+        job = RecordingJob(self._bus, self._shop, record)
         id = record["id"]
 
         async def progress(data: bytes, headers: Mapping[str, str]) -> bytes:
@@ -272,17 +278,31 @@ class Recorder:
                 if left:
                     await self._shop.objects.delete(info.name)
 
+    async def _list(self, data: bytes, headers: Mapping[str, str]) -> bytes:
+        """How many query nodes a recording of batches is of, and for each chunk which of them it is of."""
+        contents = await Archive(self._shop.objects, int(orjson.loads(data)["sequence"])).contents()
+        return orjson.dumps({"streams": contents.streams, "chunks": [chunk.seq for chunk in contents.chunks]})
+
     async def _export(self, data: bytes, headers: Mapping[str, str]) -> bytes:
-        """A chunk of a stream's recording as a part of a file; nothing behind the last one."""
+        """A chunk of a recording as a part of a file; nothing behind the last one."""
         question = orjson.loads(data)
         archive = Archive(self._shop.objects, int(question["sequence"]))
         number = int(question["chunk"])
-        if number >= len((await archive.contents()).chunks):
+        contents = await archive.contents()
+        if number >= len(contents.chunks):
             return b""
-        records = await archive.chunk(number)
-        return await asyncio.to_thread(srpl.write, records)
+        return await archive.chunk(number, _srpl if not contents.streams else _brpl)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._more.add(task)
         task.add_done_callback(self._more.discard)
+
+
+def _srpl(plain: Any) -> bytes:
+    return srpl.write(records(plain))
+
+
+def _brpl(plain: Any) -> bytes:
+    table = SeriesTable()
+    return brpl.write(batches(plain, table), table)

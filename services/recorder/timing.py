@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import time
 
-import numpy as np
-
 from services.engine.column import IntArray
 
 
 class ReplayClock:
-    """The clock stands where the latest point stands. Its first point is at `zero` on the wall.
+    """The clock of one stream of a recording. Its first point is at `zero` on the wall.
 
     With `recording_time` points keep their times; without, they are moved so that the first one is at `zero`. On the
     real clock nothing is due before the wall's time says so.
@@ -19,40 +17,36 @@ class ReplayClock:
     def __init__(self, zero: int, *, real: bool, recording_time: bool) -> None:
         """zero: ns since 1970."""
         self._zero = zero
-        self._real = real
-        self._recording_time = recording_time
+        self.real = real
+        self.recording_time = recording_time
         self._distance: int | None = None  # from the points' times to the wall's
-        self.now = 0
+
+    @property
+    def begun(self) -> bool:
+        """Whether a first point has come."""
+        return self._distance is not None
 
     def begin(self, first: int) -> None:
         """The recording's first point has this time (ns since 1970); later calls count for nothing."""
         if self._distance is None:
             self._distance = self._zero - first
-            self.now = self._shown(first)
 
     def times(self, recorded: IntArray) -> IntArray:
         """The times that the task sees points at: int64[n]."""
-        return recorded if self._recording_time else recorded + (self._distance or 0)
-
-    def moments(self, times: IntArray) -> IntArray:
-        """What the clock says when each point comes: a point that is late comes at once."""
-        return np.maximum(np.maximum.accumulate(times), self.now)
+        return recorded if self.recording_time else recorded + (self._distance or 0)
 
     def limit(self) -> int | None:
         """What is due by now; None where all is."""
-        return time.time_ns() - self._behind() if self._real else None
+        return time.time_ns() - self._behind() if self.real else None
 
     def wait(self, moment: int) -> float:
         """Seconds until a moment is due."""
-        return max(0.0, (moment + self._behind() - time.time_ns()) / 1e9) if self._real else 0.0
+        return max(0.0, (moment + self._behind() - time.time_ns()) / 1e9) if self.real else 0.0
 
-    def passed(self) -> int:
-        """How long (ns) the wall's clock has gone on since zero."""
-        return time.time_ns() - self._zero
+    def walls(self, moments: IntArray) -> IntArray:
+        """When moments are on the wall."""
+        return moments + self._behind()
 
     def _behind(self) -> int:
         """From what the clock says to the wall's time."""
-        return (self._distance or 0) if self._recording_time else 0
-
-    def _shown(self, recorded: int) -> int:
-        return recorded if self._recording_time else recorded + (self._distance or 0)
+        return (self._distance or 0) if self.recording_time else 0

@@ -9,10 +9,13 @@ from typing import Any
 from marshmallow import Schema
 
 from schemas.config import Config
+from schemas.config.load import own_lists
 from schemas.config.overriding import Overridable
 from services import log
 from services.store.projection import Change, Projection
 from services.store.projections.overrides import OVERRIDES, overrides_of
+
+_OWN = tuple(own_lists())
 
 _log = log.get("config")
 
@@ -59,16 +62,17 @@ class Effective:
 
 
 class _Sections(Mapping[str, Any]):
-    """The sections that handlers brought, as they are whenever they are looked at."""
+    """The sections that may be overridden, as they are whenever they are looked at."""
 
     def __init__(self, effective: Effective) -> None:
         self._effective = effective
 
     def __getitem__(self, name: str) -> Any:
-        return self._effective.config.sections[name]
+        config = self._effective.config
+        return getattr(config, name) if name in _OWN else config.sections[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._effective.config.sections)
+        yield from (*_OWN, *self._effective.config.sections)
 
     def __len__(self) -> int:
-        return len(self._effective.config.sections)
+        return len(_OWN) + len(self._effective.config.sections)

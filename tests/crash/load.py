@@ -179,11 +179,11 @@ class Sink:
     def clear(self) -> None:
         self.got.clear()
 
-    async def count(self, path: str, id: str, count: int, timeout: float = 30.0) -> None:
+    async def count(self, path: str, id: str, count: int, timeout: float = 60.0) -> None:
         """Wait until so many messages have come for an alert."""
         await eventually(lambda: len(self.messages(path, id)) >= count, f"{path} {id}: {count} messages", timeout)
 
-    async def has(self, path: str, id: str, expected: list[str], repeats: int = 0, timeout: float = 30.0) -> None:
+    async def has(self, path: str, id: str, expected: list[str], repeats: int = 0, timeout: float = 60.0) -> None:
         """Wait until exactly these messages have come for an alert, in order, `repeats` of them twice at most."""
         if expected:
             await eventually(

@@ -18,9 +18,10 @@ from typing import Any, TypeVar
 import httpx
 
 from tests.support.nats import NatsServer
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
-START_SECONDS = 40.0
+START_SECONDS = 60.0
 
 T = TypeVar("T")
 
@@ -33,7 +34,7 @@ FAST = {
 }
 
 
-async def eventually(condition: Callable[[], T], what: str, timeout: float = 20.0) -> T:
+async def eventually(condition: Callable[[], T], what: str, timeout: float = 60.0) -> T:
     """Wait until the condition gives something true, and give that. AssertionError after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while not (found := condition()):
@@ -83,7 +84,7 @@ class Program:
             self.send(signal.SIGKILL)
         await self._gone()
 
-    async def stop(self, within: float = 15.0, number: signal.Signals = signal.SIGTERM) -> int:
+    async def stop(self, within: float = 30.0, number: signal.Signals = signal.SIGTERM) -> int:
         """Ask it to end; gives the exit code. AssertionError where it does not end in time."""
         assert self._process is not None
         if self._process.returncode is None:
@@ -209,7 +210,7 @@ class Services:
         if name not in self.programs:
             common = ["--nats", self.nats.url, "--data-dir", str(self._directory / "data")]
             if name == "gateway":
-                port = NatsServer(self._directory / "unused").port
+                port = free_port()
                 self.url = f"http://127.0.0.1:{port}"
                 arguments = ["gateway", "--http", f"127.0.0.1:{port}", *common]
             elif name in ("alerting", "recorder"):
@@ -260,7 +261,7 @@ class Api:
         parameters = {"db": "db", "rp": rp, "precision": precision}
         return await self.call("POST", "/kapacitor/v1/write", params=parameters, content=lines, headers=headers)
 
-    async def until_stats(self, id: str, node: str, timeout: float = 20.0, **expected: int) -> dict[str, Any]:
+    async def until_stats(self, id: str, node: str, timeout: float = 60.0, **expected: int) -> dict[str, Any]:
         """Wait until a node's statistics say this."""
         deadline = time.monotonic() + timeout
         while True:

@@ -88,7 +88,7 @@ async def _failing_task(serve: Serve, api: Api) -> None:
     script = "stream|from().measurement('odd')|alert().id('{{ index .Tags 1 2 }}').info(lambda: TRUE)"
     assert (await api.define("ends", script)).status_code == 200
     assert (await api.write("odd i=1i 1")).status_code == 204
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (task := await api.task("ends"))["executing"]:
             await asyncio.sleep(0.05)
     assert task["error"] and task["status"] == "enabled"
@@ -117,7 +117,7 @@ async def _names_too_long(serve: Serve, api: Api) -> None:
         event = Event("task", "long.rp", "defined", data, time.time_ns())
         headers, body = encode(event)
         await bus.publish(event.subject, body, headers)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (answer := await api.call("GET", "/kapacitor/v1/tasks/long.rp")).json().get("error", "") in (
             "",
             "no task exists",

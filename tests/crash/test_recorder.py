@@ -5,14 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gzip
+import io
 import signal
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
+
+import httpx
+import orjson
+import pytest
 
 from services.bus.connection import Bus
 from tests.crash.processes import Api, Services
 from tests.support.alerts import sink
+from tests.support.influx import BINARY, Influxd, influxd
 
 RECORDINGS, REPLAYS = "/kapacitor/v1/recordings", "/kapacitor/v1/replays"
 START = 1_700_000_000
@@ -20,7 +27,7 @@ START = 1_700_000_000
 
 async def ended(api: Api, path: str, status: str = "finished") -> dict[str, Any]:
     """Wait until a recording or replay does not run any more."""
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 60
     while (answer := await api.call("GET", path)).status_code == 202:
         assert time.monotonic() < deadline, answer.text
         await asyncio.sleep(0.05)
@@ -116,3 +123,91 @@ async def test_a_replay_goes_on_after_its_recorder_was_killed(tmp_path: Path) ->
         with contextlib.suppress(TimeoutError):
             await web.came(13, timeout=0.5)
         assert [int(e["message"]) for e in web.events()] == list(range(12))
+
+
+@pytest.mark.skipif(BINARY is None, reason="no influxd here")
+async def test_a_recording_of_queries_is_whole_after_its_recorder_was_killed(tmp_path: Path) -> None:
+    """300 queries of 100 kB each; the recorder dies while it asks."""
+    with influxd(tmp_path) as influx:
+        await fill(influx, 300, 100)
+        async with Services(tmp_path, clusters(influx)) as services, Api(services) as api:
+            await services.start("gateway", "recorder")
+            await define_batch(api, "t", "SELECT v, s FROM d.autogen.m", "|log()")
+            body = {"id": "r", "task": "t", "start": "2023-11-14T22:13:20Z", "stop": "2023-11-14T22:18:20Z"}
+            assert (await api.call("POST", f"{RECORDINGS}/batch", json=body)).status_code == 201
+            for kill in range(3):
+                assert await moved(api, f"{RECORDINGS}/r") or kill
+                await services["recorder"].kill()
+                await services.start("recorder")
+            await ended(api, f"{RECORDINGS}/r")
+            file = await api.call("GET", f"{RECORDINGS}/r/file")
+            with zipfile.ZipFile(io.BytesIO(file.content)) as archive:
+                batches = [orjson.loads(line) for line in archive.read("0").splitlines()]
+            assert [[p["fields"]["v"] for p in b["points"]] for b in batches] == [
+                [float(100 * i + j) for j in range(100)] for i in range(300)
+            ]
+
+
+@pytest.mark.skipif(BINARY is None, reason="no influxd here")
+async def test_a_replay_of_batches_goes_on_after_its_recorder_was_killed(tmp_path: Path) -> None:
+    with influxd(tmp_path) as influx:
+        await fill(influx, 12, 1)
+        async with Services(tmp_path, clusters(influx)) as services, Api(services) as api, sink() as web:
+            await services.start("gateway", "alerting", "recorder")
+            alert = f"""|alert().id('x').crit(lambda: TRUE).message('{{{{ index .Fields "v" }}}}').post('{web.url}')"""
+            await define_batch(api, "t", "SELECT v FROM d.autogen.m", alert)
+            span = {"task": "t", "start": "2023-11-14T22:13:20Z", "stop": "2023-11-14T22:13:32Z"}
+            more = {"clock": "real", "recording-time": True}
+            for path, kills in ((f"{REPLAYS}/batch", (2, 6)), (REPLAYS, (14, 18))):
+                if path == REPLAYS:
+                    answer = await api.call("POST", f"{RECORDINGS}/batch", json={"id": "r", **span})
+                    assert answer.status_code == 201
+                    await ended(api, f"{RECORDINGS}/r")
+                id = f"p{kills[0]}"
+                body = {"id": id, "recording": "r", **span, **more}
+                assert (await api.call("POST", path, json=body)).status_code == 201
+                for count in kills:
+                    await web.came(count, timeout=30)
+                    await services["recorder"].kill()
+                    await services.start("recorder")
+                assert (await ended(api, f"{REPLAYS}/{id}"))["error"] == ""
+                await web.came(kills[0] + 10)
+            with contextlib.suppress(TimeoutError):
+                await web.came(25, timeout=0.5)
+            assert [int(e["message"]) for e in web.events()] == [*range(12), *range(12)]
+
+
+def clusters(influx: Influxd) -> dict[str, str]:
+    return {"KAPACITOR_INFLUXDB_0_URLS_0": influx.url}
+
+
+async def fill(influx: Influxd, seconds: int, each: int) -> None:
+    """Points of m from START on, so many a second, each of a kilobyte."""
+    influx.query("CREATE DATABASE d")
+    step = 10**9 // each
+    for second in range(0, seconds, 50):
+        numbers = range(second * each, min(second + 50, seconds) * each)
+        lines = "\n".join(f'm v={i},s="{"x" * 1000}" {START * 10**9 + i * step}' for i in numbers)
+        async with httpx.AsyncClient(timeout=30) as client:
+            written = await client.post(f"{influx.url}/write", params={"db": "d"}, content=lines)
+        assert written.status_code == 204, written.text
+
+
+async def define_batch(api: Api, id: str, query: str, below: str) -> None:
+    script = f"batch|query('{query}').period(1s).every(1s){below}"
+    task = {"id": id, "type": "batch", "dbrps": [{"db": "d", "rp": "autogen"}], "script": script, "status": "disabled"}
+    answer = await api.call("POST", "/kapacitor/v1/tasks", json=task)
+    assert answer.status_code == 200, answer.text
+
+
+async def moved(api: Api, path: str) -> bool:
+    """Wait until a recording that runs has stored something more; False: it runs no more."""
+    before: int | None = None
+    async with asyncio.timeout(30):
+        while (answer := await api.call("GET", path)).status_code == 202:
+            size = answer.json()["size"]
+            before = size if before is None else before
+            if size > before:
+                return True
+            await asyncio.sleep(0.01)
+    return False

@@ -14,8 +14,8 @@ from tests.crash.load import HOSTS, Load, Sink, check_both, define_both, level_a
 from tests.crash.processes import Api, Serve, Services
 
 TASKS = 1000
-START_SECONDS = 12.0  # 5 s on a machine that has nothing else to do
-STOP_SECONDS = 10.0
+START_SECONDS = 30.0  # 5 s on a machine that has nothing else to do
+STOP_SECONDS = 30.0  # well under 10 s there
 
 SCRIPT = """
 var period = 10s

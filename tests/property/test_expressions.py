@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grammar.tickscript.ast import Binary, Bool, Call, DurationLit, Expression, Number, Reference, Regex, String, Unary
@@ -145,7 +145,7 @@ def _exact(value: Value) -> tuple[Any, ...]:
     return (kind_of(value), value)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(expressions(), some_points())
 def test_columns_and_rows_agree(expression: Expression, given_points: tuple[SeriesTable, Points]) -> None:
     table, points = given_points
@@ -159,7 +159,7 @@ def test_columns_and_rows_agree(expression: Expression, given_points: tuple[Seri
     assert bool(by_column.reasons) == (by_column.failed is not None)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(expressions(), some_points(), st.integers(0, 8), st.booleans())
 def test_cuts_do_not_show(
     expression: Expression, given_points: tuple[SeriesTable, Points], cut: int, stateful: bool

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from grammar.gotemplate import Struct, TemplateError, Time, parse, parse_html
@@ -45,7 +45,6 @@ def render(make: Any, text: str, point: Point) -> str | None:
         return None
 
 
-@settings(deadline=None)
 @given(TEXTS, POINTS)
 def test_any_text_renders_or_says_why(text: str, point: Point) -> None:
     for make in (parse, parse_html):
@@ -59,7 +58,6 @@ def test_text_without_actions_is_itself(text: str) -> None:
     assert parse(text, "t").execute(None) == text
 
 
-@settings(deadline=None)
 @given(TEXTS, POINTS, POINTS)
 def test_a_field_that_is_not_used_does_not_show(text: str, one: Point, other: Point) -> None:
     try:

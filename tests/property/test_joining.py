@@ -69,7 +69,7 @@ def filled(time: int, found: dict[str, int], fill: bool) -> tuple[int, dict[str,
     return time * 10**9, values
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(arrivals(), st.booleans(), st.integers(1, 40))
 def test_join_gives_what_one_point_after_another_gives(came: list[Came], fill: bool, size: int) -> None:
     script = f"{STREAMS}a|join(b, c).as('a', 'b', 'c'){'.fill(-1)' if fill else ''}|httpOut('x')"
@@ -114,7 +114,7 @@ def union_model(came: list[Came]) -> list[int]:
     return out
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(arrivals(), st.integers(1, 40))
 def test_union_gives_what_one_point_after_another_gives(came: list[Came], size: int) -> None:
     run = ScriptRun(f"{STREAMS}a|union(b, c)|httpOut('x')", precision="s")

@@ -68,7 +68,7 @@ def contents(lines: Lines) -> list[tuple[int, int, Any, Any, dict[str, Value]]]:
     ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_what_was_written_is_read_however_it_is_cut_into_payloads(data: st.DataObject) -> None:
     points = data.draw(st.lists(POINTS, max_size=12))
@@ -97,7 +97,7 @@ def test_what_was_written_is_read_however_it_is_cut_into_payloads(data: st.DataO
     assert repr(contents(lines)) == repr([(*e[:4], dict(sorted(e[4].items()))) for e in expected])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.tuples(GARBAGE, PRECISIONS), max_size=5))
 def test_garbage_is_judged_as_by_the_careful_reader_and_harms_no_other_payload(bodies: list[tuple[bytes, str]]) -> None:
     good = b"cpu,host=a idle=1.5,user=3i 17"
@@ -127,7 +127,7 @@ def read(line: bytes, unit: int) -> Any:
     return parse_key(key), 5 // unit * unit if time is None else time, dict(sorted(found.items()))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(GARBAGE, PRECISIONS), max_size=4), st.integers(0, 60), st.randoms(use_true_random=False))
 def test_payloads_are_read_the_same_alone_and_together_and_by_rows(
     bodies: list[tuple[bytes, str]], more: int, random: Any

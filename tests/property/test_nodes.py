@@ -247,7 +247,7 @@ def test_every_node_is_held_to_it() -> None:
 @pytest.mark.parametrize(
     "script", [pytest.param(s, id=f"{node}-{i}") for node in SCRIPTS for i, s in enumerate(SCRIPTS[node])]
 )
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(cut_points())
 def test_cuts_and_restarts_do_not_show(script: str, cut: tuple[list[str], list[int], set[int]]) -> None:
     lines, cuts, restarts = cut
@@ -257,7 +257,7 @@ def test_cuts_and_restarts_do_not_show(script: str, cut: tuple[list[str], list[i
 @pytest.mark.parametrize(
     "script", [pytest.param(s, id=f"{node}-{i}") for node in SCRIPTS for i, s in enumerate(SCRIPTS[node])]
 )
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(cut_points(), st.data())
 def test_nor_do_they_where_groups_end_and_begin_anew(
     script: str, cut: tuple[list[str], list[int], set[int]], data: st.DataObject

@@ -48,7 +48,7 @@ def points(chunks: list[Gathered]) -> list[tuple[str, str, bytes, int]]:
     return found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(records, min_size=1, max_size=4))
 def test_the_short_way_and_the_long_way_agree(some: list[Record]) -> None:
     short = srpl.write(some)

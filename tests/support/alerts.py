@@ -189,7 +189,7 @@ class Sink:
         """Id, level and previous level of each event."""
         return [(e["id"], e["level"], e["previousLevel"]) for e in self.events(path)]
 
-    async def came(self, count: int, path: str = "", timeout: float = 10.0) -> None:
+    async def came(self, count: int, path: str = "", timeout: float = 30.0) -> None:
         """Wait until so many posts are there."""
         async with asyncio.timeout(timeout):
             while sum(at.startswith(path) for at, _, _ in self.posts) < count:

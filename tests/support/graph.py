@@ -178,7 +178,7 @@ class ScriptRun:
         self.run.attach(self._woken.set)
         return self
 
-    def settle(self, until: Callable[[], bool] | None = None, seconds: float = 20.0) -> ScriptRun:
+    def settle(self, until: Callable[[], bool] | None = None, seconds: float = 60.0) -> ScriptRun:
         """Wait for what is done outside: until no step waits for it, or for a condition. TaskFailed as it comes."""
         until = until or (lambda: not self.run.waiting)
         end = time.monotonic() + seconds

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+
+from tests.support.ports import free_port
 
 BINARY = shutil.which("influxd")
 
@@ -41,7 +42,7 @@ class Influxd:
 
     def __init__(self, directory: Path, auth: bool = False, port: int = 0) -> None:
         """port: 0 for a free one."""
-        self.port = port or _free_port()
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._config = directory / "influxdb.conf"
         self._config.write_text(_CONFIG.format(dir=directory, port=self.port, auth=str(auth).lower()))
@@ -96,10 +97,3 @@ def influxd(directory: Path, auth: bool = False, port: int = 0) -> Iterator[Infl
         yield server
     finally:
         server.stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port: int = s.getsockname()[1]
-        return port

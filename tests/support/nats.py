@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import random
 import shutil
 import signal
 import socket
@@ -22,6 +21,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.ports import free_port
+
 MAX_PAYLOAD = 8 << 20
 
 
@@ -30,7 +31,7 @@ class NatsServer:
 
     def __init__(self, directory: Path, max_payload: int = MAX_PAYLOAD, user: str = "", password: str = "") -> None:
         self.directory = directory
-        self.port = _free_port()
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         config = {
             "listen": f"127.0.0.1:{self.port}",
@@ -113,16 +114,3 @@ def nats_server() -> Iterator[NatsServer]:
             yield server
         finally:
             server.stop()
-
-
-def _free_port() -> int:
-    """A free port below the range of outgoing connections: a client that reconnects must not get it as its own."""
-    while True:
-        port = random.randrange(15_000, 32_000)
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port

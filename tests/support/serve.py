@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 import pytest
+
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 60
@@ -26,7 +27,7 @@ _READY = re.compile(r"^tickbus ready on (\S+)", re.MULTILINE)
 @contextlib.contextmanager
 def serve(folder: Path, settings: Mapping[str, str] = MappingProxyType({})) -> Iterator[str]:
     """Start it with an empty store, its data (`data`) and log in this folder; gives its URL. settings: KAPACITOR_…"""
-    address = f"127.0.0.1:{_free_port()}"
+    address = f"127.0.0.1:{free_port()}"
     command = [
         sys.executable,
         "-m",
@@ -44,13 +45,6 @@ def serve(folder: Path, settings: Mapping[str, str] = MappingProxyType({})) -> I
         yield _url(process, folder / "log")
     finally:
         _stop(process)
-
-
-def _free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port: int = s.getsockname()[1]
-        return port
 
 
 def _url(process: subprocess.Popen[bytes], log: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from grammar.tickscript.parser import parse
 from services.bus import events
 from services.bus.ask import Answering
 from services.bus.connection import Bus
+from services.bus.errors import BusUnavailable
 from services.bus.events import Event, decode
 from services.bus.streams import EVENTS
 from services.bus.subjects import ask_subject
@@ -63,7 +65,8 @@ class StandInWorker:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._working.cancel()
-        await asyncio.wait([self._working])
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._working
         await self._projection.stop()
         self._store.close()
 
@@ -99,9 +102,15 @@ class StandInWorker:
         await self._say(id, "started", told)
 
     async def _say(self, id: str, what: str, data: dict[str, Any]) -> None:
+        """Say it, again while the bus is away."""
         event = Event("run", id, what, data, time.time_ns(), source="tickbus/stand-in")
         headers, body = events.encode(event)
-        await self._bus.publish(event.subject, body, headers)
+        while True:
+            try:
+                await self._bus.publish(event.subject, body, headers)
+                return
+            except BusUnavailable:
+                await asyncio.sleep(0.05)
 
     def _stats(self, graph: Graph) -> Any:
         zero = {"collected": 0, "emitted": 0, "errors": 0, "working_cardinality": 0, "avg_exec_time_ns": "0s"}

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from grammar.influxql.ast import Select
 from grammar.influxql.parser import parse_select
 from grammar.influxql.query import Grouping, query_text
 from services.engine.external import ExternalNode
@@ -63,6 +62,48 @@ class QueryProperties(Properties):
         return frozenset()
 
 
+class Plan:
+    """What a query node asks, and when: the same for a live task and for a recording of it."""
+
+    def __init__(self, properties: QueryProperties) -> None:
+        """Raises TaskFailed, in the reference's words, where the properties make no sense."""
+        self.properties = properties
+        try:
+            self._select = parse_select(properties.query)
+            self._grouping = _grouping(properties)
+            self.schedule = _schedule(properties)
+        except ValueError as e:
+            raise TaskFailed(str(e)) from e
+
+    @property
+    def by_time(self) -> bool:
+        """Whether it is grouped by time: a batch's time is then its latest point's."""
+        return bool(self._grouping.interval)
+
+    def check_sources(self, dbrps: Iterable[tuple[str, str]]) -> None:
+        """A task may only read what its dbrps name. Raises TaskFailed."""
+        allowed = frozenset(dbrps)
+        for database, policy in self._select.sources:
+            if (database, policy) not in allowed:
+                raise TaskFailed(f'batch query is not allowed to request data from "{database}"."{policy}"')
+
+    def span(self, tick: int) -> tuple[int, int]:
+        """What the query of a tick covers, ns: the second is its end, which it does not reach."""
+        stop = tick - self.properties.offset
+        return stop - self.properties.period, stop
+
+    def text(self, tick: int) -> str:
+        """The InfluxQL of a tick's query."""
+        return query_text(self._select, self._grouping, *self.span(tick))
+
+    def ticks(self, start: int, stop: int, now: int) -> Iterator[int]:
+        """The ticks behind `start` up to `stop`, as far as their spans have ended by `now`; all ns."""
+        tick = self.schedule.next(start)
+        while tick is not None and tick <= stop and self.span(tick)[1] <= now:
+            yield tick
+            tick = self.schedule.next(tick)
+
+
 class QueryNode(ExternalNode):
     """At each tick of its schedule asks for the points of [tick - offset - period, tick - offset).
 
@@ -71,6 +112,8 @@ class QueryNode(ExternalNode):
     logged, and the next tick tries anew. While a query is not answered, of the ticks that pass the last ten wait, the
     others are left out. After a crash or a pause of the engine the query that was under way is asked again, then all
     ticks that were missed, of more than a thousand the last.
+
+    In a replay it asks nothing: it gives what was recorded, or what the replay asks in its stead.
 
     Counts batches_queried and points_queried.
     """
@@ -89,13 +132,9 @@ class QueryNode(ExternalNode):
 
     def __init__(self, properties: QueryProperties, context: Context) -> None:
         super().__init__(properties, context)
-        try:
-            self._select = parse_select(properties.query)
-            self._grouping = _grouping(properties)
-            self._schedule = _schedule(properties)
-        except ValueError as e:
-            raise TaskFailed(str(e)) from e
-        _check_sources(self._select, context)
+        self._plan = Plan(properties)
+        self._schedule = self._plan.schedule
+        self._replayed = bool(context.around.replay)
         self._due: int | None = None
         self._over = False  # there are no more ticks
         self._asked: int | None = None  # the tick whose query is not answered
@@ -104,7 +143,9 @@ class QueryNode(ExternalNode):
         self._started = False
         self._missed = 0  # ticks up to this time are all asked
         self._wake: Callable[[], None] = _nobody
-        context.statistics.more.update(batches_queried=0, points_queried=0)
+        if not self._replayed:
+            self._plan.check_sources(context.dbrps)
+            context.statistics.more.update(batches_queried=0, points_queried=0)
 
     def attach(self, wake: Callable[[], None]) -> None:
         self._wake = wake
@@ -113,7 +154,9 @@ class QueryNode(ExternalNode):
         return None
 
     def next_tick(self) -> int | None:
-        """A query that has been answered is due since its own tick."""
+        """A query that has been answered is due since its own tick. In a replay nothing is asked."""
+        if self._replayed:
+            return None
         if self._task is not None:
             return self._asked if self._task.done() else None
         return self._due if self._started else _DUE
@@ -144,15 +187,6 @@ class QueryNode(ExternalNode):
         self._due, self._asked = state["due"], state["asked"]
         self._over = state["started"] and self._due is None
 
-    def span(self, tick: int) -> tuple[int, int]:
-        """What the query of a tick covers, ns: the second is its end, which it does not reach."""
-        stop = tick - self.properties.offset
-        return stop - self.properties.period, stop
-
-    def text(self, tick: int) -> str:
-        """The InfluxQL of a tick's query."""
-        return query_text(self._select, self._grouping, *self.span(tick))
-
     def _start(self, now: int) -> None:
         self._started = True
         self._client()
@@ -181,7 +215,7 @@ class QueryNode(ExternalNode):
     def _ask(self, tick: int) -> None:
         self._asked = tick
         self._begun = time.perf_counter_ns()
-        self._task = asyncio.get_running_loop().create_task(self._client().query(self.text(tick)))
+        self._task = asyncio.get_running_loop().create_task(self._client().query(self._plan.text(tick)))
         self._task.add_done_callback(lambda task: self._wake())
 
     def _answered(self, task: asyncio.Task[list[dict[str, Any]]]) -> list[Message]:
@@ -193,9 +227,8 @@ class QueryNode(ExternalNode):
         except InfluxDBError as e:
             self.context.error(f"error executing query: {e}")
             return []
-        table, by_time = self.context.table, bool(self._grouping.interval)
-        by_name = self.properties.group_by_measurement
-        batches = batches_of(answer, table, by_name, self.span(tick)[1], by_time)
+        table, by_name = self.context.table, self.properties.group_by_measurement
+        batches = batches_of(answer, table, by_name, self._plan.span(tick)[1], self._plan.by_time)
         statistics.busy_ns += time.perf_counter_ns() - self._begun
         if batches is None:
             return []
@@ -243,13 +276,6 @@ def _schedule(p: QueryProperties) -> Schedule:
     if not p.every:
         raise ValueError("must define one of 'every' or 'cron'")
     return Every(p.every, p.align)
-
-
-def _check_sources(select: Select, context: Context) -> None:
-    """A task may only read what its dbrps name."""
-    for database, policy in select.sources:
-        if (database, policy) not in context.dbrps:
-            raise TaskFailed(f'batch query is not allowed to request data from "{database}"."{policy}"')
 
 
 def _nobody() -> None:

@@ -18,7 +18,7 @@ from services.bus.subjects import escape
 from services.gateway.alerting import Alerting
 from services.gateway.answers import BASE
 from services.gateway.commands.decisions import Decisions
-from services.gateway.commands.refusal import Refusal
+from services.gateway.commands.refusal import Refusal, invalid_json
 from services.gateway.config_state import ConfigState
 from services.gateway.disk import Disk
 from services.store.projections.overrides import id_of
@@ -83,9 +83,9 @@ class ConfigCommands:
         self._check_enabled()
         place = Place.of(path)
         try:
-            given: dict[str, Any] = UpdateConfigSchema().load(body)
+            given: dict[str, Any] = UpdateConfigSchema().load({} if body is None else body)
         except ValidationError as error:
-            raise Refusal(400, f"failed to decode JSON: {error}") from error
+            raise invalid_json() from error
         _check_action(place, given)
         if given["remove"]:
             await self._remove(place.section, given["remove"])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 from schemas.api.recording import ListSchema
@@ -13,6 +14,7 @@ from services.gateway.commands.listing import Page, check_fields, load
 from services.gateway.commands.refusal import Refusal
 from services.gateway.recorder_state import RecorderState
 from services.gateway.task_view import rfc3339
+from services.gateway.zipped import Zipped
 from services.store.projections.tasks import Record
 
 Told = Mapping[str, Any]
@@ -49,8 +51,8 @@ class RecorderReads:
         self._state = state
 
     def new(self, kind: str, record: Record) -> dict[str, Any]:
-        """One that has just been asked for."""
-        return _show(kind, record | {"status": "running", "error": ""}, {})
+        """One that has just been asked for, as it was then: by now it may be over."""
+        return _show(kind, record | {"status": "running", "error": "", "size": 0, "stats": {}}, {})
 
     async def recording(self, id: str) -> tuple[int, dict[str, Any]]:
         """GET /recordings/ID: the status, 202 while it runs, and the body. Raises Refusal."""
@@ -81,26 +83,42 @@ class RecorderReads:
         shown = [{field: known[field](r, told.get(r["id"], {})) for field in fields} for r in records]
         return {f"{kind}s": shown}
 
-    async def export(self, id: str) -> AsyncIterator[bytes]:
-        """A stream's recording as Kapacitor's own file (.srpl), part by part. Raises Refusal before the first part."""
+    async def export(self, id: str) -> tuple[str, AsyncIterator[bytes]]:
+        """A recording as Kapacitor's own file: its type, and the file (.srpl or .brpl), part by part.
+
+        Raises Refusal before the first part.
+        """
         record = self._state.get("recording", id)
         if record is None:
             raise Refusal(404, "error finding recording: no recording exists")
-        if record["type"] != "stream":
-            raise Refusal(400, "only recordings of streams can be exported")
         if record["status"] == "running":
             raise Refusal(409, "the recording is still being made")
         sequence = record["sequence"]
-        first = await self._exported(sequence, 0) or gzip.compress(b"", mtime=0)
+        if record["type"] == "stream":
+            return "stream", self._srpl(sequence, await self._exported(sequence, 0) or gzip.compress(b"", mtime=0))
+        try:
+            streams, chunks = await self._state.listed(sequence)
+        except BusError as error:
+            raise Refusal(503, f"the recorder does not answer: {error}") from error
+        return "batch", self._brpl(sequence, streams, chunks)
 
-        async def parts() -> AsyncIterator[bytes]:
-            part, number = first, 0
-            while part:
-                yield part
-                number += 1
-                part = await self._exported(sequence, number)
+    async def _srpl(self, sequence: int, first: bytes) -> AsyncIterator[bytes]:
+        part, number = first, 0
+        while part:
+            yield part
+            number += 1
+            part = await self._exported(sequence, number)
 
-        return parts()
+    async def _brpl(self, sequence: int, streams: int, chunks: Sequence[int]) -> AsyncIterator[bytes]:
+        zipped = Zipped()
+        for stream in range(streams):
+            zipped.begin(str(stream))
+            for number, of in enumerate(chunks):
+                if of == stream:
+                    await asyncio.to_thread(zipped.add, await self._exported(sequence, number))
+                    yield zipped.taken()
+        zipped.end()
+        yield zipped.taken()
 
     def running(self, replay: str, task: str) -> Record:
         """A replay that runs, asked for as a task's. Raises Refusal."""

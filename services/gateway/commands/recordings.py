@@ -24,10 +24,12 @@ from services.gateway.disk import Disk
 from services.gateway.recorder_state import RecorderState
 from services.gateway.scripts import Scripts
 from services.gateway.state import TaskState
-from services.store.projections.tasks import Record
+from services.store.projections.tasks import Record, definition_of
 
 STORE = "tickbus-recordings"
 """The object store that recorders keep recordings in; what is to be imported is put there too."""
+
+_SIGNS = ((b"\x1f\x8b", "stream"), (b"PK\x03\x04", "batch"), (b"PK\x05\x06", "batch"))
 
 EARLIEST = -(2**63)
 """Stands for no time: before every point."""
@@ -65,6 +67,7 @@ class RecordingCommands:
             "source": "batch",
             "task": task["id"],
             "task-type": task["type"],
+            "definition": definition_of(task),
             "start": start,
             "stop": time.time_ns() if stop == EARLIEST else stop,
         }
@@ -84,10 +87,13 @@ class RecordingCommands:
         return await self._create(id, lambda: _ready(data))
 
     async def take_in(self, parameters: Any, file: bytes) -> Record:
-        """Make a recording of a stream of Kapacitor's own file (.srpl). Raises Refusal."""
+        """Make a recording of Kapacitor's own file, of a stream (.srpl) or of batches (.brpl). Raises Refusal."""
         id = self._id(read(ImportRecordingSchema(), parameters))
-        if not file.startswith(b"\x1f\x8b"):
-            raise Refusal(400, "not a recording's file: it is not compressed by gzip")
+        type = next((type for sign, type in _SIGNS if file.startswith(sign)), None)
+        if type is None:
+            raise Refusal(
+                400, "not a recording's file: it is neither compressed by gzip (.srpl) nor a zip file (.brpl)"
+            )
         full = self._disk.refuses_data(len(file))
         if full:
             raise Refusal(503, f"the file cannot be stored: {full}")
@@ -99,11 +105,10 @@ class RecordingCommands:
         except BusError as error:
             raise Refusal(503, f"the file cannot be stored: {error}") from error
         try:
-            return await self._create(id, lambda: _ready({"type": "stream", "source": "import", "object": name}))
+            return await self._create(id, lambda: _ready({"type": type, "source": "import", "object": name}))
         except Refusal as refusal:
-            if (
-                refusal.status != 503
-            ):  # then the recording may be there for all we know; if not, recorders drop the file
+            # at 503 the recording may be there for all we know; if not, recorders drop the file
+            if refusal.status != 503:
                 with contextlib.suppress(BusError):
                     await self._objects.delete(name)
             raise

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from typing import Any
 
 from schemas.api.replay import CLOCKS, CreateReplaySchema, ReplayBatchSchema, ReplayQuerySchema
 from services.bus.connection import Bus
 from services.gateway.commands.decisions import Decisions
-from services.gateway.commands.recordings import delete, moment, read
+from services.gateway.commands.recordings import EARLIEST, delete, moment, read
 from services.gateway.commands.refusal import Refusal
 from services.gateway.disk import Disk
 from services.gateway.recorder_state import RecorderState
@@ -42,8 +43,9 @@ class ReplayCommands:
         task = self._task(given["task"])
         if task["type"] == "stream":
             raise Refusal(400, f"cannot replay batch against stream task: {task['id']}")
-        if not given["start"]:
+        if start == EARLIEST:
             raise Refusal(400, "must provide start time")
+        stop = time.time_ns() if stop == EARLIEST else stop
         return await self._create(id, task, given, {"source": "batch", "start": start, "stop": stop})
 
     async def query(self, body: Any) -> Record:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from marshmallow import ValidationError
+
 from grammar.gotemplate.strconv import quote
+from schemas.api.config import ServiceTestOptionsSchema
 from schemas.events.alerts import LEVELS
 from services.gateway.alerting import Alerting
 from services.gateway.answers import BASE
-from services.gateway.commands.refusal import Refusal
+from services.gateway.commands.refusal import Refusal, invalid_json
 
 _PATH = f"{BASE}/service-tests"
 
@@ -31,8 +34,12 @@ class ServiceTests:
 
     async def run(self, name: str, given: Any) -> Shown:
         """Run a test; a service that fails it is no error."""
+        try:
+            wanted = ServiceTestOptionsSchema().load({} if given is None else given)
+        except ValidationError as error:
+            raise invalid_json() from error
         options = await self._options(name)
-        message = await self._alerting.test(name.rstrip("/"), _merged(options, given))
+        message = await self._alerting.test(name.rstrip("/"), _merged(options, wanted))
         return {"success": not message, "message": message}
 
     async def _options(self, name: str) -> dict[str, Any]:
@@ -50,10 +57,8 @@ def _shown(name: str, options: Any) -> Shown:
     return {"link": {"rel": "self", "href": f"{_PATH}/{name}"}, "name": name, "options": options}
 
 
-def _merged(options: dict[str, Any], given: Any) -> dict[str, Any]:
+def _merged(options: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     """A test's options with those that are given. Raises Refusal where one is not of its type."""
-    if not isinstance(given, dict):
-        raise Refusal(400, "failed to decode JSON body: an object expected")
     merged = dict(options)
     for name, value in given.items():
         if name not in options or value is None:

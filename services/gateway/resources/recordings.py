@@ -19,7 +19,8 @@ from services.gateway.commands.recordings import RecordingCommands
 from services.gateway.operation import Description, Operation, Question, Reply
 from services.gateway.over_http import described, new_blueprint
 
-_FILE = "application/gzip"
+_FILES = {"stream": ("application/gzip", "srpl"), "batch": ("application/zip", "brpl")}
+_KINDS = tuple(kind for kind, _ in _FILES.values())
 
 
 def operations(commands: RecordingCommands, reads: RecorderReads) -> list[Operation]:
@@ -119,9 +120,9 @@ def files(commands: RecordingCommands, reads: RecorderReads) -> Blueprint:
     @routes.post("/recordings/import")
     @described(
         Description(
-            about="Make a recording of a file as Kapacitor keeps it (.srpl).",
+            about="Make a recording of a file as Kapacitor keeps it (.srpl, .brpl).",
             parameters=ImportRecordingSchema,
-            body=(_FILE,),
+            body=_KINDS,
             answers={201: RecordingSchema},
         )
     )
@@ -133,13 +134,15 @@ def files(commands: RecordingCommands, reads: RecorderReads) -> Blueprint:
     @routes.get("/recordings/<id>/file")
     @described(
         Description(
-            about="A recording of a stream as Kapacitor keeps it (.srpl). 409: it is still being made.",
-            answers={200: (_FILE,)},
-            errors=(400, 404, 409),
+            about="A recording as Kapacitor keeps it (.srpl, of batches .brpl). 409: it is still being made.",
+            answers={200: _KINDS},
+            errors=(404, 409),
         )
     )
     async def fetch(id: str) -> Response:
-        name = {"Content-Disposition": f'attachment; filename="{id}.srpl"'}
-        return Response(await reads.export(id), 200, content_type=_FILE, headers=name)
+        of, file = await reads.export(id)
+        kind, extension = _FILES[of]
+        name = {"Content-Disposition": f'attachment; filename="{id}.{extension}"'}
+        return Response(file, 200, content_type=kind, headers=name)
 
     return routes

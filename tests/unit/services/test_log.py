@@ -1,19 +1,15 @@
 import logging
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from services import log
+from tests.support.logs import restored_log
 
+__all__ = ["restored_log"]
 
-@pytest.fixture(autouse=True)
-def restored() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    logging.basicConfig(handlers=handlers, level=level, force=True)
+pytestmark = pytest.mark.usefixtures("restored_log")
 
 
 def test_a_line_is_logfmt(tmp_path: Path) -> None:

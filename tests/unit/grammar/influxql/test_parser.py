@@ -2,8 +2,8 @@
 
 import pytest
 
-from grammar.influxql.ast import Binary, Call, Literal, Reference, Regex
-from grammar.influxql.parser import parse_select
+from grammar.influxql.ast import Binary, Call, Literal, Other, Reference, Regex, Select
+from grammar.influxql.parser import parse_select, parse_statement
 from grammar.influxql.scanner import InfluxQLError
 
 OPERANDS = "identifier, string, number, bool"
@@ -109,3 +109,17 @@ def test_a_select_in_its_parts() -> None:
     assert select.where.left.right == Binary("=~", Reference("host"), Regex("^a/b"))
     assert (select.fill, select.tail, select.limit) == ("fill(0)", "order by time desc limit 3 slimit 2", 3)
     assert select.head.startswith('select mean("v")') and select.head.endswith("from db.rp.m")
+
+
+def test_the_first_statement_counts_whatever_follows_it() -> None:
+    first = parse_statement("SELECT v FROM db.rp.m; nonsense")
+    assert isinstance(first, Select)
+    assert first.sources == (("db", "rp"),)
+    assert parse_statement("SHOW DATABASES") == Other("SHOW DATABASES")
+    for text, error in (
+        ("SELECT v FROM", "found EOF, expected identifier at line 1, char 15"),
+        ("", f"found EOF, expected {STATEMENTS} at line 1, char 1"),
+    ):
+        with pytest.raises(InfluxQLError) as raised:
+            parse_statement(text)
+        assert str(raised.value) == error

@@ -71,7 +71,7 @@ async def settled(bus: Bus, service: Alerting) -> None:
 
 
 async def until_free(service: Alerting, owner: str = "up") -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while service.inhibitors.first(owner) is not None:
             await asyncio.sleep(0.01)
 
@@ -219,7 +219,7 @@ async def test_nothing_is_kept_of_tasks_that_are_no_more(bus: Bus, tmp_path: Pat
             for task in ("up", "t"):
                 await task_deleted(bus, task)
                 await run_event(bus, task, "stopped", disabled=9)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while service.inhibitors.nodes:
                     await asyncio.sleep(0.01)
             await settled(bus, service)
@@ -242,7 +242,7 @@ async def test_a_replay_is_a_world_of_its_own(bus: Bus, tmp_path: Path) -> None:
         assert [id for id, _, _ in web.told("/t")] == ["a"]
         assert [id for id, _, _ in web.told("/r")] == ["b"]
         await replay_event(bus, "r", "t", "finished", stats={})
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while ("r:t", "alert2") in service.inhibitors.nodes:
                 await asyncio.sleep(0.01)
 

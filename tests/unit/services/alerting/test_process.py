@@ -82,4 +82,4 @@ async def test_nothing_is_lost_or_sent_twice_by_kills(bus: Bus, start: Start) ->
         topic = orjson.loads(await bus.ask(ask_subject("alerting", "topic"), orjson.dumps({"topic": own_topic()})))
         assert topic["topic"]["collected"] == 2 * messages
         process.terminate()
-        assert await asyncio.wait_for(process.wait(), 10) == 0
+        assert await asyncio.wait_for(process.wait(), 30) == 0

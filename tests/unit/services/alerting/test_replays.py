@@ -40,7 +40,7 @@ async def test_a_replay_has_topics_of_its_own_until_it_ends(bus: Bus, tmp_path: 
         await send(bus, replace(alerts([("a", OK)], 6), replay="r"), run, TOPIC)
         await replay_event(bus, "r", "t", "finished", stats={})
         await web.came(2, "/replay")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while service.visible(TOPIC) or TOPIC in service.topics.by_name:
                 await asyncio.sleep(0.01)
         assert web.told("/replay")[1] == ("a", "OK", "WARNING")
@@ -76,7 +76,7 @@ async def test_a_named_topic_takes_a_replays_events_beside_the_live_ones(bus: Bu
         await send(bus, alerts([("a", CRITICAL)], 50), live, "named")
         await replay_event(bus, "r", "t", "deleted")
         await service.caught_up()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while any(owner == "r:t" for owner, _ in service.topics.by_name["named"].seen):
                 await asyncio.sleep(0.01)
         assert (service.events, service.repeats) == (3, 1)

@@ -311,8 +311,8 @@ async def test_tcp_log_and_exec(bus: Bus, tmp_path: Path, of: str) -> None:
             await give(bus, own_topic(), f"h{number}", kind)
         await send(bus, alerts([("a", CRITICAL), ("<b>", OK)], 5), run)
         await service.caught_up()
-        await asyncio.wait_for(service.dispatcher.drained(), 10)
-        await asyncio.wait_for(whole.wait(), 5)
+        await asyncio.wait_for(service.dispatcher.drained(), 30)
+        await asyncio.wait_for(whole.wait(), 30)
     server.close()
     logged = log.read_bytes().splitlines(keepends=True)
     assert [json.loads(line)["id"] for line in logged] == ["a", "<b>"] and b'"id":"\\u003cb\\u003e"' in logged[1]

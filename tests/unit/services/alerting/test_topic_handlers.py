@@ -62,7 +62,7 @@ class Source:
 
 async def settled(service: Any) -> None:
     await service.caught_up()
-    await asyncio.wait_for(service.dispatcher.drained(), 10)
+    await asyncio.wait_for(service.dispatcher.drained(), 30)
     await service.caught_up()
 
 
@@ -89,11 +89,11 @@ async def test_a_change_whose_gateway_has_died_is_marked_all_the_same(bus: Bus, 
     async with sink() as web:
         await handler_event(bus, "named", "h", "defined", **post(web.url), match="")
         async with running(bus, tmp_path) as service:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while not service.visible("named"):
                     await asyncio.sleep(0.01)
             seq = await handler_event(bus, "named", "h", "updated", **post(web.url + "/new"), match="")
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while service.topics.by_name["named"].applied < seq:
                     await asyncio.sleep(0.01)
             # the gateway was not dead after all: nothing changes

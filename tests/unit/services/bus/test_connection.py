@@ -20,7 +20,7 @@ async def test_nobody_to_connect_to() -> None:
     with pytest.raises(BusUnavailable, match=r"127\.0\.0\.1:1") as failure:
         await Bus.connect("nats://me:secret@127.0.0.1:1", timeout=0.5)
     assert "secret" not in str(failure.value)
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < 10
 
 
 async def test_credentials(tmp_path: Path) -> None:
@@ -31,7 +31,7 @@ async def test_credentials(tmp_path: Path) -> None:
         # the server may hang up before its word of refusal has been read
         with pytest.raises(BusUnavailable, match=r"Authorization|reset by peer"):
             await Bus.connect(server.url, timeout=20)
-        assert time.monotonic() - start < 5
+        assert time.monotonic() - start < 15
         host = server.url.removeprefix("nats://")
         for bus in (
             await Bus.connect(f"nats://me:p%40ss%3Aw%2Frd@{host}"),

@@ -40,7 +40,7 @@ async def test_everything_in_order_from_a_position(bus: Bus) -> None:
     await bus.publish("tickbus.write.order.other", b"not this")
     async with bus.follow("WRITES", [subject], max_messages=7) as follower:
         assert await follower.lag() == 50
-        first = await asyncio.wait_for(follower.batch(), 5)
+        first = await asyncio.wait_for(follower.batch(), 30)
         assert 1 <= len(first) <= 7
         assert (follower.position, follower.pending) == (first[-1].seq, 50 - len(first))
         messages = first + await take(follower, 50 - len(first))
@@ -50,7 +50,7 @@ async def test_everything_in_order_from_a_position(bus: Bus) -> None:
         assert (follower.position, follower.pending) == (seqs[-1], 0)
         waiting = asyncio.create_task(follower.batch())
         ack = await bus.publish(subject, b"live", {"A": "b", "Nats-Msg-Id": "x"})
-        live = await asyncio.wait_for(waiting, 5)
+        live = await asyncio.wait_for(waiting, 30)
         assert [(m.seq, m.data) for m in live] == [(ack.seq, b"live")]
         assert live[0].headers == {"A": "b", "Nats-Msg-Id": "x"}
     async with bus.follow("WRITES", ["tickbus.write.order.>", subject], after=seqs[40]) as follower:
@@ -84,7 +84,7 @@ async def test_a_closed_follower_says_so(bus: Bus, nats_server: NatsServer) -> N
         await follower.lag()
         await other.close()
         with pytest.raises(BusUnavailable):
-            await asyncio.wait_for(waiting, 5)
+            await asyncio.wait_for(waiting, 30)
 
 
 async def test_a_stream_that_comes_later(bus: Bus, nats_server: NatsServer) -> None:

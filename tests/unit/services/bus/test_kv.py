@@ -62,7 +62,7 @@ async def test_a_watch_goes_on_after_a_restart(bus: Bus, nats_server: NatsServer
         await asyncio.sleep(0.01)
     await bucket.put("a", b"2")
     await bucket.put("b", b"3")
-    changes = [await asyncio.wait_for(entries.get(), 10) for _ in range(2)]
+    changes = [await asyncio.wait_for(entries.get(), 30) for _ in range(2)]
     assert [(entry.key, entry.value) for entry in changes] == [("a", b"2"), ("b", b"3")]
     watching.cancel()
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 
+import pytest
+
 from services.bus.connection import Bus
+from services.bus.follow import Follower
 
 
 async def test_objects_come_back_whole(bus: Bus) -> None:
@@ -24,3 +28,51 @@ async def test_objects_come_back_whole(bus: Bus) -> None:
     assert await objects.get("täsk/1") is None and await objects.info("täsk/1") is None
     assert [each.name for each in await objects.list()] == ["empty"]
     assert (await bus.stream_state("OBJ_snapshots")).bytes < 100_000
+
+
+async def test_an_object_whose_storing_is_broken_off_is_the_old_one_or_the_new_one(bus: Bus) -> None:
+    """Broken off at every turn of the event loop that it takes."""
+    store = await bus.objects("broken-off")
+    await store.put("x", b"0")
+    values = [b"0"]
+    for turns in range(60):
+        values.append(str(turns).encode() * 1000)
+        putting = asyncio.create_task(store.put("x", values[-1]))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        if turns % 3 == 0:
+            await asyncio.sleep(turns / 60_000)
+        putting.cancel()
+        await asyncio.gather(putting, return_exceptions=True)
+        assert await store.get("x") in values
+
+
+async def test_a_list_does_not_wait_for_what_is_replaced_meanwhile(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """JetStream has counted objects that are there no more when they are asked for."""
+    objects = await bus.objects("replaced")
+    for name in "abcd":
+        await objects.put(name, b"1")
+    pull = Follower._pull
+    changing: list[asyncio.Task[None]] = []
+
+    async def change(follower: Follower) -> None:
+        await objects.put("c", b"22")
+        await objects.delete("d")
+        pull(follower)
+
+    def first_pull(follower: Follower) -> None:
+        monkeypatch.undo()
+        changing.append(asyncio.create_task(change(follower)))
+
+    monkeypatch.setattr(Follower, "_pull", first_pull)
+    async with asyncio.timeout(8):
+        assert [(each.name, each.size) for each in await objects.list()] == [("a", 1), ("b", 1), ("c", 2)]
+    assert changing
+
+
+async def test_a_list_asks_again_where_nothing_comes(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    objects = await bus.objects("quiet")
+    await objects.put("a", b"1")
+    monkeypatch.setattr(Follower, "_pull", lambda follower: monkeypatch.undo())
+    async with asyncio.timeout(30):
+        assert [each.name for each in await objects.list()] == ["a"]

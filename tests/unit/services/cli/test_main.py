@@ -12,6 +12,11 @@ import pytest
 from schemas.config import Config
 from services.cli.main import main
 from services.cli.service import run_service
+from tests.support.logs import restored_log
+
+__all__ = ["restored_log"]
+
+pytestmark = pytest.mark.usefixtures("restored_log")
 
 
 @pytest.fixture(autouse=True)

@@ -37,14 +37,14 @@ async def test_order_and_standing(tmp_path: Path) -> None:
             # what is queued while somebody waits does not count for them
             standing["a"] = Standing.HELD
             await server.restart(kill=True)
-            await asyncio.wait_for(everything, 10)
+            await asyncio.wait_for(everything, 30)
             assert (await _stored(bus, 5))[2:] == ["a1", "a2", "a3"]
-            await asyncio.wait_for(outbox.room(), 10)
+            await asyncio.wait_for(outbox.room(), 30)
 
             standing["a"] = Standing.LOST
             send("a", "a4")
             send("b", "b3")
-            await asyncio.wait_for(outbox.sent(), 10)
+            await asyncio.wait_for(outbox.sent(), 30)
             assert (await _stored(bus, 6))[5:] == ["b3"]
             await outbox.close()
     finally:
@@ -53,7 +53,7 @@ async def test_order_and_standing(tmp_path: Path) -> None:
 
 async def _stored(bus: Bus, count: int) -> list[str]:
     found: list[str] = []
-    async with asyncio.timeout(10), bus.follow("ALERTS", [SUBJECT]) as follower:
+    async with asyncio.timeout(30), bus.follow("ALERTS", [SUBJECT]) as follower:
         while len(found) < count:
             found += [message.data.decode() for message in await follower.batch()]
     return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
@@ -21,6 +20,7 @@ from services.cli.wiring import check_handler
 from services.gateway.main import main
 from services.store.effective import Effective
 from tests.support.nats import NatsServer, nats_server
+from tests.support.ports import free_port
 from tests.support.worker import StandInWorker
 
 __all__ = ["nats_server"]
@@ -43,7 +43,7 @@ def start_gateway(nats_server: NatsServer, tmp_path: Path) -> StartGateway:
         overridable: bool = True,
         **http: object,
     ) -> AsyncIterator[httpx.AsyncClient]:
-        address = f"127.0.0.1:{_free_port()}"
+        address = f"127.0.0.1:{free_port()}"
         nats = Nats(url=nats_server.url, ack_timeout=1.0)
         settings = replace(Http(bind_address=address), **http)  # type: ignore[arg-type]
         directory = Load(enabled=True, dir=str(load)) if load is not None else Load()
@@ -101,10 +101,3 @@ async def gateway(start_gateway: StartGateway) -> AsyncIterator[httpx.AsyncClien
 def trusting(http: Http) -> ssl.SSLContext:
     """What trusts the gateway's certificate and no other."""
     return ssl.create_default_context(cafile=http.https_certificate)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -273,7 +273,7 @@ async def test_credentials_in_the_query_are_no_parameters_of_what_is_asked(
     async with (
         Agent("standin", Config(nats=Nats(url=nats_server.url))),
         closed.stream("GET", f"{PREVIEW}/logs?{query}", timeout=10) as answer,
-        asyncio.timeout(5),
+        asyncio.timeout(30),
     ):
         while not log.get("engine").enabled("DEBUG"):
             await asyncio.sleep(0.01)

@@ -117,6 +117,9 @@ async def test_every_gateway_knows_it_also_from_the_log_alone(
     shutil.rmtree(tmp_path / "two")
     async with start_gateway("two") as anew:
         assert await options(anew, "influxdb/default") == shown
+        assert await update(anew, "influxdb/default", set={"urls": ["http://127.0.0.1:1/here"]}) == (204, "")
+    async with Alerting(bus, tmp_path / "anew.lmdb", Effective(Config(), handler_sections())) as later:
+        assert "http://127.0.0.1:1/here/ping" in await later.test("influxdb", {"cluster": "default"})
 
 
 async def test_what_is_written_after_the_answer_is_handled_so(
@@ -158,6 +161,18 @@ async def test_a_service_is_tested_by_alerting(gateway: httpx.AsyncClient, alert
     ):
         failed = await gateway.post(f"{TESTS}/httppost", json={"url": url})
         assert failed.status_code == 200
+        assert failed.json()["success"] is False
+        assert failed.json()["message"].startswith(text)
+    async with sink() as web:
+        assert await update(gateway, "influxdb/default", set={"urls": [web.url]}) == (204, "")
+        ran = await gateway.post(f"{TESTS}/influxdb", json={})
+        assert ran.json() == {"success": True, "message": ""}
+        assert [path for path, _, _ in web.posts] == ["/ping"]
+    for cluster, text in (
+        ("default", 'failed to ping the influxdb cluster "default": '),
+        ("x", 'cluster "x" is not enabled or does not exist'),
+    ):
+        failed = await gateway.post(f"{TESTS}/influxdb", json={"cluster": cluster})
         assert failed.json()["success"] is False
         assert failed.json()["message"].startswith(text)
     for name, body, status in (

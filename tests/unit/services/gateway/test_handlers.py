@@ -47,7 +47,7 @@ async def command(bus: Bus, verb: str, question: Any) -> tuple[int, Any]:
 
 async def facts(bus: Bus, count: int) -> list[Event]:
     found: list[Event] = []
-    async with asyncio.timeout(5), bus.follow(EVENTS, ["tickbus.event.handler.>"]) as follower:
+    async with asyncio.timeout(30), bus.follow(EVENTS, ["tickbus.event.handler.>"]) as follower:
         while len(found) < count:
             found += [decode(message) for message in await follower.batch()]
     return found

@@ -47,7 +47,7 @@ async def test_tasks_and_logs(
     async with (
         Agent("standin", Config(nats=Nats(url=nats_server.url))),
         secure.stream("GET", "/kapacitor/v1preview/logs?task=t1", timeout=10) as answer,
-        asyncio.timeout(5),
+        asyncio.timeout(30),
     ):
         while not log.get("engine").enabled("DEBUG"):
             await asyncio.sleep(0.01)
@@ -114,7 +114,7 @@ async def test_the_certificate_is_read_again(start_gateway: StartGateway, pair: 
 
     async def told(text: str) -> None:
         again.set()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while text not in "".join(lines):
                 await asyncio.sleep(0.01)
 

@@ -49,7 +49,7 @@ async def test_logs_are_told_while_somebody_listens(gateway: httpx.AsyncClient) 
         "GET", f"{PREVIEW}/logs?task=t1&lvl=debug%2B", headers={"Accept": "application/json"}
     ) as s:
         assert s.headers["content-type"] == "application/json"
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not log.get("engine").enabled("DEBUG"):
                 await asyncio.sleep(0.01)
         log.get("engine").debug("other", task="t2")

@@ -47,7 +47,7 @@ def programs(names: list[str]) -> Programs:
                 command=[sys.executable, __file__, name],
                 environment={**environment, "STANDIN": name},
                 ready=re.compile("ready"),
-                stop_within=0.5 if "stuck" in name else 3.0,
+                stop_within=0.5 if "stuck" in name else 20.0,
             )
             for name in names
         ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -20,6 +19,7 @@ from services.cli.wiring import check_handler, describe_handlers
 from services.gateway.main import main as gateway_main
 from services.recorder.main import main as recorder_main
 from tests.support.nats import NatsServer, nats_server
+from tests.support.ports import free_port
 
 __all__ = ["nats_server"]
 
@@ -35,9 +35,7 @@ async def bus(nats_server: NatsServer) -> AsyncIterator[Bus]:
 
 @pytest.fixture
 def config(nats_server: NatsServer, tmp_path: Path) -> Config:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     return Config(data_dir=tmp_path, http=Http(bind_address=address), nats=Nats(url=nats_server.url, ack_timeout=1.0))
 
 

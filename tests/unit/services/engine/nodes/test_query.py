@@ -13,6 +13,7 @@ import pytest
 from schemas.config import InfluxDB
 from services.engine.influxdb import Client
 from services.engine.node import TaskFailed
+from services.engine.nodes.query import Plan, QueryProperties
 from services.engine.task import Surroundings
 from tests.support.graph import Batch, ScriptRun
 from tests.support.influx import BINARY, Influxd, influxd
@@ -215,3 +216,29 @@ def test_what_keeps_it_from_starting(query: str, properties: str, reason: str) -
     with pytest.raises(TaskFailed) as caught:
         Asking("http://127.0.0.1:1", properties, query)
     assert str(caught.value) == reason
+
+
+def plan(**properties: Any) -> Plan:
+    return Plan(QueryProperties(query="SELECT v FROM d.rp.m", **properties))
+
+
+@pytest.mark.parametrize(
+    ("properties", "start", "stop", "now", "expected"),
+    [
+        ({"every": 10 * S}, 3, 33, 100, [13, 23, 33]),
+        ({"every": 10 * S, "align": True}, 3, 33, 100, [10, 20, 30]),
+        ({"every": 10 * S, "align": True}, 5, 33, 100, [20, 30]),
+        ({"every": 10 * S}, 3, 33, 23, [13, 23]),
+        ({"every": 10 * S, "offset": 5 * S}, 3, 33, 23, [13, 23]),
+        ({"every": 10 * S, "offset": 10 * S}, 3, 33, 23, [13, 23, 33]),
+        ({"every": 10 * S}, 33, 3, 100, []),
+        ({"cron": "*/15 * * * * * *"}, 0, 40, 100, [10, 25, 40]),
+        ({"cron": "0 0 0 1 1 * 1999"}, 0, 40, 100, []),
+    ],
+)
+def test_the_ticks_of_a_recording(
+    properties: dict[str, Any], start: int, stop: int, now: int, expected: list[int]
+) -> None:
+    """Seconds after T, which is 20 s past a minute."""
+    ticks = plan(**properties).ticks(T + start * S, T + stop * S, T + now * S)
+    assert [(tick - T) // S for tick in ticks] == expected

@@ -98,7 +98,7 @@ def in_threads(tmp_path_factory: pytest.TempPathFactory) -> list[FunctionSpec]:
     return found
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.data())
 def test_neither_cuts_nor_restarts_show(in_threads: list[FunctionSpec], data: st.DataObject) -> None:
     """Below a function that has a state: alerts, a union with the straight way, a second function."""

@@ -458,13 +458,13 @@ async def test_a_wish_during_a_load_is_one_more_load(
         await load(client)
         directory.put("tasks/x.tick", script("cpu"))
         again.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while (await client.get(f"{TASKS}/x")).status_code == 404:
                 await asyncio.sleep(0.01)
         directory.take("tasks/x.tick")
         again.set()
         again.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while (await client.get(f"{TASKS}/x")).status_code == 200:
                 await asyncio.sleep(0.01)
 
@@ -492,7 +492,7 @@ async def test_nats_goes_away_during_a_load(
     for number in range(40):
         directory.put(f"tasks/t{number}.tick", script(f"m{number}"))
     async with start_gateway(load=directory.path) as client:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not (await client.get(f"{TASKS}?fields=id")).json()["tasks"]:
                 await asyncio.sleep(0)
         await nats_server.restart(kill=True)

@@ -1,0 +1,157 @@
+"""Recordings of batches as files of Kapacitor's own form (.brpl).
+
+A zip of one file a query node, in the order of the script and named 0, 1, …; in it a line of JSON for each batch: name,
+tmax, group, byname, tags, and points with fields, tags and time.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import orjson
+
+from services.bus.times import to_nanoseconds
+from services.engine.column import column_of
+from services.engine.frame import Batches
+from services.engine.results import NO_TIME, Batch
+from services.engine.series import SeriesTable, Tags
+from services.recorder.batches import GatheredBatches
+from services.recorder.srpl import BadFile
+
+_YEAR_1 = "0001-01-01T00:00:00Z"
+_EARLIEST, _LATEST = -(2**63) + 1, 2**63 - 1
+_MOST_BYTES = 256 << 20  # of one batch
+
+
+def write(runs: Sequence[Batches], table: SeriesTable) -> bytes:
+    """Batches as lines of a query node's file: the parts of a recording end to end are the file."""
+    return b"".join(
+        orjson.dumps(batch, option=orjson.OPT_APPEND_NEWLINE) for run in runs for batch in _plain(run, table)
+    )
+
+
+def streams(data: bytes) -> int:
+    """Of how many query nodes a file is. Raises BadFile."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return len(archive.infolist())
+    except zipfile.BadZipFile as error:
+        raise BadFile(f"not a recording's file: {error}") from error
+
+
+def read(data: bytes, chunk_bytes: int) -> Iterator[GatheredBatches]:
+    """The batches of a file in chunks of about so many bytes, query node after query node. Raises BadFile."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for stream, info in enumerate(archive.infolist()):
+                gathered = GatheredBatches(stream)
+                with archive.open(info) as file:
+                    number = 0
+                    while line := file.readline(_MOST_BYTES + 1):
+                        number += 1
+                        if len(line) > _MOST_BYTES:
+                            raise BadFile(f"invalid replay file format, line {number} of {info.filename}: too long")
+                        if line.strip():
+                            gathered.add(_read(line, info.filename, number))
+                        if gathered.bytes >= chunk_bytes:
+                            yield gathered
+                            gathered = GatheredBatches(stream)
+                yield gathered
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        # the last two: a compression or an encryption that is not known
+        raise BadFile(f"not a recording's file: {error}") from error
+
+
+def _plain(run: Batches, table: SeriesTable) -> Iterator[dict[str, Any]]:
+    fields = run.points.rows()
+    times, series = run.points.time.tolist(), run.points.series.tolist()
+    tags = {number: dict(table.series(number).tags) or None for number in set(series)}
+    offsets = run.offsets.tolist()
+    for i, name in enumerate(run.names):
+        group = table.group(int(run.group[i]))
+        rows = range(offsets[i], offsets[i + 1])
+        batch = {
+            "name": name,
+            "tmax": _time(int(run.tmax[i])),
+            "group": group.id,
+            "byname": group.by_name,
+            "tags": dict(group.tags),
+            "points": [{"fields": fields[r], "tags": tags[series[r]], "time": _time(times[r])} for r in rows],
+        }
+        yield {key: value for key, value in batch.items() if value}
+
+
+def _read(line: bytes, file: str, number: int) -> Batch:
+    """One batch. Raises BadFile that names the place."""
+    try:
+        return _batch(orjson.loads(line))
+    except (ValueError, TypeError, KeyError) as error:
+        what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise BadFile(f"invalid replay file format, line {number} of {file}: {what}") from error
+
+
+def _batch(plain: Any) -> Batch:
+    given = _object(plain, "a batch")
+    tags = _tags(given.get("tags"))
+    points = [_object(point, "a point") for point in given.get("points") or ()]
+    rows = [_object(point["fields"], "fields") for point in points]
+    names = sorted({name for row in rows for name in row})
+    columns = {name: column_of([_value(name, row.get(name)) for row in rows]) for name in names}
+    own = [_tags(point.get("tags")) or tags for point in points]
+    name, by_name = given.get("name", ""), given.get("byname", False)
+    if type(name) is not str or type(by_name) is not bool:
+        raise ValueError("name has to be a string, byname true or false")
+    return Batch(
+        name,
+        tags,
+        by_name,
+        NO_TIME if given.get("tmax", _YEAR_1) == _YEAR_1 else _nanoseconds(given["tmax"]),
+        np.array([_nanoseconds(point["time"]) for point in points], dtype=np.int64),
+        {name: column for name, column in columns.items() if column.mask().any()},
+        own if any(tags_ != tags for tags_ in own) else None,
+    )
+
+
+def _object(plain: Any, what: str) -> dict[str, Any]:
+    if type(plain) is not dict:
+        raise ValueError(f"{what} has to be an object")
+    return plain
+
+
+def _tags(plain: Any) -> Tags:
+    tags = _object({} if plain is None else plain, "tags")
+    if not all(type(value) is str for value in tags.values()):
+        raise ValueError("a tag's value has to be a string")
+    return tuple(sorted(tags.items()))
+
+
+def _value(name: str, value: Any) -> float | str | bool | None:
+    """A field's value; all numbers are floats."""
+    if type(value) is int:
+        return float(value)
+    if value is None or type(value) in (float, str, bool):
+        return value  # type: ignore[no-any-return]
+    raise ValueError(f"the field {name} is no number, string or boolean")
+
+
+def _time(ns: int) -> str:
+    """RFC 3339 as Go writes it: no more digits than are needed."""
+    if ns == NO_TIME:
+        return _YEAR_1
+    seconds, part = divmod(ns, 10**9)
+    text = str(np.datetime64(seconds, "s"))
+    return text + ("." + str(part).zfill(9).rstrip("0") if part else "") + "Z"
+
+
+def _nanoseconds(text: Any) -> int:
+    if type(text) is not str:
+        raise ValueError("a time has to be a string")
+    time = to_nanoseconds(text)
+    if not _EARLIEST <= time <= _LATEST:
+        raise ValueError(f"a time out of range: {text}")
+    return time
