@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import socket
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,6 +24,7 @@ from services.alerting.handlers import kafka
 from services.alerting.http import Http
 from services.cli.sections import handler_sections
 from tests.support.alerts import sink
+from tests.support.certificates import make_pair
 from tests.support.nats import NatsServer
 from tests.unit.services.alerting.test_handlers import event, uses
 
@@ -313,6 +315,25 @@ async def test_an_answer_that_is_no_success(http: Http, status: int, problem: ty
         web.body = b"?"
         with pytest.raises(problem, match=rf"^failed to understand Slack response. code: {status} content: \?$"):
             await send(http, sections(slack={"url": web.url}), ".slack()")
+
+
+async def test_certificates_of_a_section(http: Http, tmp_path: Path) -> None:
+    pair = make_pair(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(pair.certificate, pair.key)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context) as server:
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        await send(http, sections(slack={"url": url, "ssl-ca": str(pair.certificate)}), ".slack()")
+        await send(http, sections(slack={"url": url, "insecure-skip-verify": True}), ".slack()")
+        with pytest.raises(Unsent, match="CERTIFICATE_VERIFY_FAILED"):
+            await send(http, sections(slack={"url": url}), ".slack()")
 
 
 async def test_a_path_is_joined_as_the_reference_does(http: Http) -> None:
