@@ -22,6 +22,7 @@ from services.alerting.ber import trap, value_of
 from services.alerting.handler import Around, Refused, Unsent
 from services.alerting.handlers import kafka
 from services.alerting.http import Http
+from services.alerting.trials import run_trial, trials
 from services.cli.sections import handler_sections
 from tests.support.alerts import sink
 from tests.support.certificates import make_pair
@@ -504,3 +505,24 @@ async def test_a_library_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> N
     (use,) = uses(".mqtt('t')")
     with pytest.raises(ValueError, match=r"aiomqtt is not installed: pip install 'tickbus\[mqtt\]'$"):
         handlers.check(use, {})
+
+
+NOT_THERE = {"kafka": 'unknown cluster "example"', "mqtt": "missing MQTT topic"}
+
+
+@pytest.mark.parametrize("name", sorted(set(trials()) & set(handlers.kinds())))
+async def test_a_service_that_is_not_enabled_says_so_when_it_is_tried(http: Http, name: str) -> None:
+    said = await run_trial(name, trials()[name].options({}), Around(http))
+    assert said.removeprefix("failed to prepare API request: ") == NOT_THERE.get(name, "service is not enabled")
+
+
+@pytest.mark.parametrize(
+    ("name", "config"),
+    [("bigpanda", {"app-key": "a", "token": "t"}), ("zenoss", {}), ("pagerduty2", {}), ("opsgenie", {"api-key": "k"})],
+)
+async def test_a_service_is_tried_as_it_is_configured(http: Http, name: str, config: dict[str, Any]) -> None:
+    async with sink() as web:
+        around = Around(http, sections(**{name: {"url": web.url, **config}}))
+        assert await run_trial(name, trials()[name].options(around.sections), around) == ""
+        (body,) = web.events()
+    assert f"test {name}" in json.dumps(body)
