@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import socket
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,8 +22,10 @@ from services.alerting.ber import trap, value_of
 from services.alerting.handler import Around, Refused, Unsent
 from services.alerting.handlers import kafka
 from services.alerting.http import Http
+from services.alerting.trials import run_trial, trials
 from services.cli.sections import handler_sections
 from tests.support.alerts import sink
+from tests.support.certificates import make_pair
 from tests.support.nats import NatsServer
 from tests.unit.services.alerting.test_handlers import event, uses
 
@@ -315,6 +318,25 @@ async def test_an_answer_that_is_no_success(http: Http, status: int, problem: ty
             await send(http, sections(slack={"url": web.url}), ".slack()")
 
 
+async def test_certificates_of_a_section(http: Http, tmp_path: Path) -> None:
+    pair = make_pair(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(pair.certificate, pair.key)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context) as server:
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        await send(http, sections(slack={"url": url, "ssl-ca": str(pair.certificate)}), ".slack()")
+        await send(http, sections(slack={"url": url, "insecure-skip-verify": True}), ".slack()")
+        with pytest.raises(Unsent, match="CERTIFICATE_VERIFY_FAILED"):
+            await send(http, sections(slack={"url": url}), ".slack()")
+
+
 async def test_a_path_is_joined_as_the_reference_does(http: Http) -> None:
     async with sink() as web:
         config = sections(hipchat={"url": web.url + "/v2/room/?x=1", "token": "a&b", "room": "r"})
@@ -483,3 +505,24 @@ async def test_a_library_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> N
     (use,) = uses(".mqtt('t')")
     with pytest.raises(ValueError, match=r"aiomqtt is not installed: pip install 'tickbus\[mqtt\]'$"):
         handlers.check(use, {})
+
+
+NOT_THERE = {"kafka": 'unknown cluster "example"', "mqtt": "missing MQTT topic"}
+
+
+@pytest.mark.parametrize("name", sorted(set(trials()) & set(handlers.kinds())))
+async def test_a_service_that_is_not_enabled_says_so_when_it_is_tried(http: Http, name: str) -> None:
+    said = await run_trial(name, trials()[name].options({}), Around(http))
+    assert said.removeprefix("failed to prepare API request: ") == NOT_THERE.get(name, "service is not enabled")
+
+
+@pytest.mark.parametrize(
+    ("name", "config"),
+    [("bigpanda", {"app-key": "a", "token": "t"}), ("zenoss", {}), ("pagerduty2", {}), ("opsgenie", {"api-key": "k"})],
+)
+async def test_a_service_is_tried_as_it_is_configured(http: Http, name: str, config: dict[str, Any]) -> None:
+    async with sink() as web:
+        around = Around(http, sections(**{name: {"url": web.url, **config}}))
+        assert await run_trial(name, trials()[name].options(around.sections), around) == ""
+        (body,) = web.events()
+    assert f"test {name}" in json.dumps(body)
