@@ -3,12 +3,26 @@
 from schemas.config.clusters import Ec2, Kubernetes, Swarm
 from schemas.config.influxdb import InfluxDB
 from schemas.config.load import ConfigError, load_config
-from schemas.config.sections import Auth, Config, Engine, Http, Load, Logging, Nats, Storage, Tls, Udf, UdfFunction
+from schemas.config.sections import (
+    Auth,
+    Config,
+    ConfigOverride,
+    Engine,
+    Http,
+    Load,
+    Logging,
+    Nats,
+    Storage,
+    Tls,
+    Udf,
+    UdfFunction,
+)
 
 __all__ = [
     "Auth",
     "Config",
     "ConfigError",
+    "ConfigOverride",
     "Ec2",
     "Engine",
     "Http",

@@ -19,7 +19,7 @@ from schemas.config.clusters import Ec2, Kubernetes, Swarm
 from schemas.config.fields import Texts
 from schemas.config.influxdb import InfluxDB, mistakes_of
 from schemas.config.section import schema_of
-from schemas.config.sections import Auth, Config, Engine, Http, Load, Logging, Nats, Storage, Tls, Udf
+from schemas.config.sections import Auth, Config, ConfigOverride, Engine, Http, Load, Logging, Nats, Storage, Tls, Udf
 
 Sections = Mapping[str, Schema]
 
@@ -33,6 +33,7 @@ _OWN: dict[str, type[Any]] = {
     "engine": Engine,
     "load": Load,
     "udf": Udf,
+    "config-override": ConfigOverride,
 }
 _LISTS: dict[str, type[Any]] = {"influxdb": InfluxDB, "kubernetes": Kubernetes, "swarm": Swarm, "ec2": Ec2}
 _TRUE = {"1", "t", "T", "TRUE", "true", "True"}
@@ -69,7 +70,12 @@ def load_config(
 def own_sections() -> dict[str, Schema]:
     """The schemas of the sections that tickbus itself knows, by name."""
     single = {name: schema_of(section)() for name, section in _OWN.items()}
-    return single | {name: schema_of(section)(many=True) for name, section in _LISTS.items()}
+    return single | own_lists()
+
+
+def own_lists() -> dict[str, Schema]:
+    """The schemas of those that may stand repeatedly, by name."""
+    return {name: schema_of(section)(many=True) for name, section in _LISTS.items()}
 
 
 def root_schema() -> Schema:
@@ -109,7 +115,8 @@ def _check(raw: Mapping[str, Any], schemas: Mapping[str, Schema]) -> Config:
         mistakes = [f"config: [[influxdb]]: {mistake}" for mistake in mistakes_of(loaded["influxdb"])]
     if mistakes:
         raise ConfigError("\n".join(mistakes))
-    own = {name: section for name in (*_OWN, *_LISTS) if (section := loaded.pop(name)) or name in raw}
+    names = (*_OWN, *_LISTS)
+    own = {name.replace("-", "_"): section for name in names if (section := loaded.pop(name)) or name in raw}
     return Config(**_settings(settings), **own, sections=MappingProxyType(loaded))
 
 

@@ -23,7 +23,7 @@ def render_config(config: Config, extra: Sections, *, reveal: bool = False) -> s
     lines = list(_settings(root_schema(), config, reveal))
     own = own_sections()
     for name, schema in (own | dict(extra)).items():
-        value = getattr(config, name) if name in own else config.sections[name]
+        value = getattr(config, name.replace("-", "_")) if name in own else config.sections[name]
         if not schema.many:
             lines += ["", f"[{name}]", *_settings(schema, value, reveal)]
         for element in value if schema.many else ():

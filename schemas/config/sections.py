@@ -278,6 +278,13 @@ class Load:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ConfigOverride:
+    """[config-override]: changing the configuration over the HTTP API."""
+
+    enabled: bool = setting(True, Flag, "Whether it may be changed over the API, and whether what was changed counts.")
+
+
+@dataclass(frozen=True, kw_only=True)
 class UdfFunction:
     """[udf.functions.NAME]: a function that scripts use as `@NAME()`, run as a process or reached over a socket."""
 
@@ -322,9 +329,7 @@ class Config:
         key="data_dir",
     )
     default_retention_policy: str = setting("", Text, "The retention policy of a write that names none.")
-    skip_config_overrides: bool = setting(
-        False, Flag, "Whether overrides made over the HTTP API are left out. None can be made so far."
-    )
+    skip_config_overrides: bool = setting(False, Flag, "Whether overrides made over the HTTP API are left out.")
     http: Http = field(default_factory=Http)
     auth: Auth = field(default_factory=Auth)
     tls: Tls = field(default_factory=Tls)
@@ -334,6 +339,7 @@ class Config:
     engine: Engine = field(default_factory=Engine)
     load: Load = field(default_factory=Load)
     udf: Udf = field(default_factory=Udf)
+    config_override: ConfigOverride = field(default_factory=ConfigOverride)
     influxdb: tuple[InfluxDB, ...] = field(default_factory=lambda: (InfluxDB(),))
     kubernetes: tuple[Kubernetes, ...] = ()
     swarm: tuple[Swarm, ...] = ()

@@ -58,6 +58,17 @@ class FoldedQuestionSchema(_Question):
     alert = fields.Integer(required=True)
 
 
+class TestsQuestionSchema(_Question):
+    """`tests`: the services that can be tested. The answer is {name: the options of the test}."""
+
+
+class TestQuestionSchema(_Question):
+    """`test`: run one. The answer is {"message": why it failed, "" where it did not}."""
+
+    name = fields.String(required=True)
+    options = fields.Dict(fields.String(), required=True)
+
+
 class InhibitedQuestionSchema(_Question):
     """`inhibited`: alerts that were not sent since others inhibit them, counted since their tasks were enabled.
 

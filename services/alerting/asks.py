@@ -39,6 +39,8 @@ class Asks:
                 ("delete", shapes.TopicQuestionSchema, self._delete),
                 ("folded", shapes.FoldedQuestionSchema, self._folded),
                 ("inhibited", shapes.InhibitedQuestionSchema, self._inhibited),
+                ("tests", shapes.TestsQuestionSchema, self._tests),
+                ("test", shapes.TestQuestionSchema, self._test),
                 ("stats", shapes.AlertingStatsQuestionSchema, self._stats),
             )
         ]
@@ -95,6 +97,12 @@ class Asks:
 
     async def _inhibited(self, question: Question) -> dict[str, Any]:
         return {task: self._alerting.inhibited(task) for task in question["tasks"]}
+
+    async def _tests(self, question: Question) -> dict[str, Any]:
+        return self._alerting.tests()
+
+    async def _test(self, question: Question) -> dict[str, Any]:
+        return {"message": await self._alerting.test(question["name"], question["options"])}
 
     async def _stats(self, question: Question) -> dict[str, Any]:
         return self._alerting.stats()

@@ -3,11 +3,17 @@
 SPEC: HandlerSpec                     what scripts may write of it
 OPTIONS: marshmallow schema           its options as JSON -> an instance of its options class
 CONFIG_SECTIONS: {name: schema}       the sections of the configuration that it reads, if any
+CONFIG_DEFAULTS: {name: sections}     for a section that may stand repeatedly: what counts where none is configured
+TEST: Trial                           how the service can be tested, if it can (services.alerting.trials)
 check(options, sections) -> None      raises ValueError, in the reference's words, where it cannot work with these
 timeout(options) -> float | None      seconds after which an attempt is broken off; None: it ends by itself
 async handle(event, options, around)  sends one event; raises Unsent or Refused where the sink did not take it
 
-or, of one that makes one event of all that came in an interval, in the place of the last two
+where its section may have `global`:
+
+everywhere(sections) -> (bool, bool)  whether every alert uses it, and whether then only changes of level are sent
+
+or, of one that makes one event of all that came in an interval, in the place of `timeout` and `handle`
 
 interval(options) -> int              ns
 topic(options) -> str                 where the event goes
@@ -44,12 +50,14 @@ class Refused(Exception):
 class Around:
     """What is lent to handlers. sections: the configuration's, by name; http: one client for all.
 
+    url: that of the API, as services that link to it are told it.
     forward: puts events into topics in the handler's name; None only where no handler is that would.
     """
 
     http: Http
     sections: Mapping[str, Any] = field(default_factory=dict)
     forward: Forwarder | None = None
+    url: str = ""
 
 
 class Handler(Protocol):

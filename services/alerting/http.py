@@ -10,6 +10,7 @@ import asyncio
 import base64
 import ssl
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import cast
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
@@ -21,8 +22,27 @@ _MOST_READ = 64 << 10  # of an answer's body
 _MOST_REDIRECTS = 10
 _SAFE = "!#$%&'()*+,/:;=?@[]~"  # what a URL may hold besides letters, digits and -._
 
-Place = tuple[str, str, int, bool]
-"""What a connection is good for: scheme, host, port, whether certificates are checked."""
+PASSING = frozenset({408, 425, 429, 502, 503, 504})
+"""Answers that say: not now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """How a connection is encrypted: whether the server's certificate is checked, and against which authorities.
+
+    ca, cert, key: PEM files; empty: the authorities that the system trusts, no certificate of our own.
+    """
+
+    verify: bool = True
+    ca: str = ""
+    cert: str = ""
+    key: str = ""
+
+
+Place = tuple[str, str, int, Tls]
+"""What a connection is good for: scheme, host, port, how it is encrypted."""
+
+_USUAL, _ANY = Tls(), Tls(verify=False)
 
 
 class Http:
@@ -32,16 +52,20 @@ class Http:
         self._idle: dict[Place, list[_Connection]] = {}
         self._kept = 0
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes, verify: bool = True) -> tuple[int, bytes]:
+    async def post(
+        self, url: str, headers: Mapping[str, str], body: bytes, verify: bool = True, tls: Tls | None = None
+    ) -> tuple[int, bytes]:
         """Status and (the beginning of) the body of the answer, redirects followed. It takes as long as it takes.
+
+        tls: says more than `verify`, which does not count beside it.
 
         Raises Unsent where no answer came, Refused for what is no request.
         """
-        method = "POST"
+        method, tls = "POST", tls or (_USUAL if verify else _ANY)
         for _ in range(_MOST_REDIRECTS):
             target = _parsed(url)
             try:
-                status, location, answer = await self._ask(method, target, headers, body, verify)
+                status, location, answer = await self._ask(method, target, headers, body, tls)
             except (OSError, EOFError, ssl.SSLError) as error:
                 raise Unsent(f"failed to POST alert data: {error or type(error).__name__}") from error
             if location is None or status not in (301, 302, 303, 307, 308):
@@ -62,10 +86,10 @@ class Http:
         self._kept = 0
 
     async def _ask(
-        self, method: str, target: SplitResult, headers: Mapping[str, str], body: bytes, verify: bool
+        self, method: str, target: SplitResult, headers: Mapping[str, str], body: bytes, tls: Tls
     ) -> tuple[int, str | None, bytes]:
         assert target.hostname is not None
-        place = (target.scheme, target.hostname, target.port or (443 if target.scheme == "https" else 80), verify)
+        place = (target.scheme, target.hostname, target.port or (443 if target.scheme == "https" else 80), tls)
         while True:
             connection = self._take(place)
             used = connection is not None
@@ -223,17 +247,19 @@ class _Connection(asyncio.Protocol):
 
 
 async def _connect(place: Place) -> _Connection:
-    scheme, host, port, verify = place
+    scheme, host, port, how = place
     loop = asyncio.get_running_loop()
-    tls = _context(verify) if scheme == "https" else None
+    tls = _context(how) if scheme == "https" else None
     _, connection = await loop.create_connection(_Connection, host, port, ssl=tls)
     return connection
 
 
-@lru_cache(maxsize=2)
-def _context(verify: bool) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    if not verify:
+@lru_cache(maxsize=64)
+def _context(tls: Tls) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=tls.ca or None)
+    if tls.cert:
+        context.load_cert_chain(tls.cert, tls.key or None)
+    if not tls.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context

@@ -1,7 +1,7 @@
 """What alerting knows besides the alerts: one fold over all of EVENTS, so that any event of it can be waited for.
 
-It is made of runs.py and of services.store.projections.handlers, whose buckets stand beside each other; what is of
-no other kind is passed over.
+It is made of runs.py and of handlers.py and overrides.py in services/store/projections, whose buckets stand beside each
+other; what is of no other kind is passed over.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from services.bus.connection import Bus
 from services.bus.events import Event, decode
 from services.bus.streams import EVENTS
 from services.bus.subjects import EVENTS as SUBJECTS
+from services.store.effective import Effective
 from services.store.projection import Change, Projection, State
-from services.store.projections import handlers
+from services.store.projections import handlers, overrides
 from services.store.projections.records import Record
 from services.store.store import Store
 
@@ -35,9 +36,10 @@ class Known:
         """Sequence of the last event folded."""
         return self._projection.position
 
-    async def start(self, bus: Bus) -> None:
-        """Follow the log; returns once its present end is reached."""
+    async def start(self, bus: Bus, effective: Effective) -> None:
+        """Follow the log; returns once its present end is reached. effective: the configuration, which does so too."""
         await self._projection.start(bus, [SUBJECTS], decode)
+        effective.follow(self._projection)
 
     async def stop(self) -> None:
         """Follow no more, and save."""
@@ -107,6 +109,8 @@ class TopicHandlers:
 def _fold(state: State, event: Event) -> None:
     if event.kind == "handler":
         handlers.fold(state, event)
+    elif event.kind == overrides.KIND:
+        overrides.fold(state, event)
     else:
         fold_runs(state, event)
 

@@ -11,9 +11,10 @@ from services.alerting.service import Alerting
 from services.bus.connection import Bus
 from services.bus.link import Credentials
 from services.bus.streams import ALERTS, StreamLimits
+from services.store.effective import Effective
 
 
-async def main(config: Config, ready: Callable[[], None], stop: asyncio.Event) -> None:
+async def main(config: Config, ready: Callable[[], None], stop: asyncio.Event, effective: Effective) -> None:
     """Fold and handle alerts until `stop` is set; `ready` is called once it has caught up with the log.
 
     Raises BusUnavailable where NATS cannot be reached, StoreError where the store cannot be opened.
@@ -27,13 +28,19 @@ async def main(config: Config, ready: Callable[[], None], stop: asyncio.Event) -
             StreamLimits(nats.alert_max_age, nats.alert_max_bytes, nats.replicas),
         )
         path = config.data_dir / "alerting" / "alerting.lmdb"
-        async with Alerting(bus, path, config.sections, replicas=nats.replicas) as alerting:
+        async with Alerting(bus, path, effective, replicas=nats.replicas, url=url_of(config)) as alerting:
             asks = Asks(bus, alerting)
             # the server has taken the subscriptions once it answers something that was asked after them
             await bus.last_sequence(ALERTS)
             ready()
             await _until(stop, alerting)
             asks.stop()
+
+
+def url_of(config: Config) -> str:
+    """The URL of the API, for services that link to it."""
+    host, _, port = config.http.bind_address.rpartition(":")
+    return f"{'https' if config.http.https_enabled else 'http'}://{host or config.hostname}:{port}/kapacitor/v1"
 
 
 async def _until(stop: asyncio.Event, alerting: Alerting) -> None:

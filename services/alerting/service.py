@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from schemas.config import Config
 from services import log as logs
 from services.alerting.dispatch import Dispatcher, Limits
 from services.alerting.forward import Forwarder
@@ -23,6 +24,7 @@ from services.alerting.lane import Entry
 from services.alerting.message import DELETION, Message
 from services.alerting.runs import HandlerOf
 from services.alerting.topics import Folded, Topic, Topics
+from services.alerting.trials import run_trial, trials
 from services.bus.connection import Bus
 from services.bus.errors import BusError
 from services.bus.follow import Follower
@@ -32,12 +34,13 @@ from services.bus.subjects import ALERTS as SUBJECTS
 from services.bus.subjects import alert_subject, inhibition_subject, parse_alert_subject, parse_inhibition_subject
 from services.engine.alerts.inhibition import Released, decode, encode_released
 from services.engine.alerts.mark import mark_of, put_mark
+from services.store.effective import Effective
 from services.store.errors import StoreError
 from services.store.store import Store
 
 _log = logs.get("alerting")
 
-_SCHEMA, _VERSION = "alerting", 2
+_SCHEMA, _VERSION = "alerting", 3
 _BUCKET = "tickbus-alerting"
 _STEP_SECONDS = 0.005  # how long the fold goes on before others have their turn
 _STOP_SECONDS = 1.0  # for what is being sent when the service stops
@@ -49,12 +52,22 @@ class Alerting:
     """Use as an async context manager: it has caught up with the log when it begins, and has saved when it ends."""
 
     def __init__(
-        self, bus: Bus, path: Path, sections: Mapping[str, Any], limits: Limits | None = None, replicas: int = 1
+        self,
+        bus: Bus,
+        path: Path,
+        sections: Mapping[str, Any] | Effective,
+        limits: Limits | None = None,
+        replicas: int = 1,
+        url: str = "",
     ) -> None:
-        """path: the LMDB file. sections: the configuration's, by name."""
+        """path: the LMDB file. sections: the configuration's, by name; or the configuration, which follows the log.
+
+        url: that of the API.
+        """
         self._bus, self._path, self._replicas = bus, path, replicas
         self._http = Http()
-        self._around = Around(self._http, sections)
+        self._effective = sections if isinstance(sections, Effective) else Effective(Config(sections=sections))
+        self._around = Around(self._http, self._effective.sections, url=url)
         self._limits = limits or Limits()
         self.topics = Topics()
         self.inhibitors = Inhibitors()
@@ -122,6 +135,14 @@ class Alerting:
         """How many alerts of each node of a task were inhibited, by level, since the task was enabled."""
         return self.inhibitors.counts(task, self.runs.began(task))
 
+    def tests(self) -> dict[str, dict[str, Any]]:
+        """The services that can be tested, each with the options of its test as it is configured now."""
+        return {name: trial.options(self._around.sections) for name, trial in trials().items()}
+
+    async def test(self, name: str, options: dict[str, Any]) -> str:
+        """Test a service as it is configured now; why that failed, "" where it did not. See trials.py."""
+        return await run_trial(name, options, self._around)
+
     def stats(self) -> dict[str, Any]:
         """Counts since the start. lag: messages of ALERTS not folded yet; waiting: events not handled yet."""
         lanes = self.dispatcher.lanes.values()
@@ -159,7 +180,7 @@ class Alerting:
         self._folded, self._caught_up = asyncio.Event(), asyncio.Event()
         self.known = Known(self._store)
         self.runs = self.known.runs
-        await self.known.start(self._bus)
+        await self.known.start(self._bus, self._effective)
         bucket = await self._bus.bucket(_BUCKET, replicas=self._replicas)
         self._keeper = Keeper(self._store, bucket, self.topics, self.inhibitors)
         forwarder = functools.partial(Forwarder, self._bus)

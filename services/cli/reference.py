@@ -31,9 +31,9 @@ def handlers(name: str | None) -> int:
     from services.alerting.handlers import kinds, options_of
     from services.pipeline.docs import handler_docs
 
-    known = {kind: handler.SPEC for kind, handler in kinds().items()}
-    docs = {kind: spec.doc.removeprefix(f"{kind}: ") for kind, spec in known.items()}
-    return _print("handler", name, docs, lambda one: handler_docs(known[one], options_of(one)))
+    known = {handler.SPEC.name: handler.SPEC for handler in kinds().values()}
+    docs = {one: spec.doc.removeprefix(f"{one}: ") for one, spec in known.items()}
+    return _print("handler", name, docs, lambda one: handler_docs(known[one], options_of(known[one].kind)))
 
 
 def _print(what: str, name: str | None, docs: Mapping[str, str], page: Callable[[str], str]) -> int:

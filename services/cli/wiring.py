@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from schemas.config import Config
-from services.pipeline.spec import HandlerUse
+from services import log
 
 if TYPE_CHECKING:
     from services.engine.posting import PostEndpoint
+    from services.store.effective import Effective
 
 
 async def gateway(config: Config, ready: Callable[[], None], stop: asyncio.Event) -> None:
@@ -22,7 +23,8 @@ async def gateway(config: Config, ready: Callable[[], None], stop: asyncio.Event
 
     again = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, again.set)
-    await main(config, ready, stop, specs(), check_handler(config.sections), again)
+    effective = _effective(config)
+    await main(config, ready, stop, specs(), check_handler(effective.sections), again, effective)
 
 
 async def engine(config: Config, ready: Callable[[], None], stop: asyncio.Event) -> None:
@@ -30,7 +32,8 @@ async def engine(config: Config, ready: Callable[[], None], stop: asyncio.Event)
     from services.alerting.handlers import specs
     from services.engine.main import main
 
-    await main(config, ready, stop, specs(), _described(config), _post_endpoints(config))
+    effective = _effective(config)
+    await main(config, ready, stop, specs(), describe_handlers(effective), post_endpoints(effective), effective)
 
 
 async def recorder(config: Config, ready: Callable[[], None], stop: asyncio.Event) -> None:
@@ -38,14 +41,23 @@ async def recorder(config: Config, ready: Callable[[], None], stop: asyncio.Even
     from services.alerting.handlers import specs
     from services.recorder.main import main
 
-    await main(config, ready, stop, specs(), _described(config), _post_endpoints(config))
+    effective = _effective(config)
+    await main(config, ready, stop, specs(), describe_handlers(effective), post_endpoints(effective), effective)
 
 
 async def alerting(config: Config, ready: Callable[[], None], stop: asyncio.Event) -> None:
     """The alerting service."""
     from services.alerting.main import main
 
-    await main(config, ready, stop)
+    await main(config, ready, stop, _effective(config))
+
+
+def _effective(config: Config) -> Effective:
+    """The configuration, which each service has follow its fold."""
+    from services.cli.sections import handler_defaults, handler_sections
+    from services.store.effective import Effective
+
+    return Effective(config, handler_sections(), handler_defaults())
 
 
 def check_handler(sections: Mapping[str, Any]) -> Callable[[str, Any, str], None]:
@@ -60,32 +72,51 @@ def check_handler(sections: Mapping[str, Any]) -> Callable[[str, Any, str], None
     return check
 
 
-def _described(config: Config) -> Callable[[HandlerUse], dict[str, Any]]:
-    """How events describe a handler that a script asks for. ValueError for one that cannot be used."""
-    from services.alerting.handlers import check, to_json
+def describe_handlers(effective: Effective) -> Callable[[Any], list[dict[str, Any]]]:
+    """How events describe the handlers that a script and the configuration ask for. ValueError for one that cannot be
+    used."""
+    from services.alerting.handlers import check, configured, to_json
 
-    def described(use: HandlerUse) -> dict[str, Any]:
-        check(use, config.sections)
-        return to_json(use)
+    def described(properties: Any) -> list[dict[str, Any]]:
+        configured(properties, effective.sections)
+        for use in properties.handlers:
+            check(use, effective.sections)
+        return [to_json(use) for use in properties.handlers]
 
     return described
 
 
-def _post_endpoints(config: Config) -> Mapping[str, PostEndpoint]:
-    """What the sections [[httppost]], which alert handlers use too, mean to httpPost nodes."""
+def post_endpoints(effective: Effective) -> Mapping[str, PostEndpoint]:
+    """What the sections [[httppost]], which alert handlers use too, mean to httpPost nodes, as they are now.
+
+    Raises OSError where a template of the file's sections cannot be read.
+    """
+    found = {section.endpoint: _post_endpoint(section) for section in effective.config.sections.get("httppost", ())}
+
+    def changed() -> None:
+        sections = effective.config.sections.get("httppost", ())
+        for name in set(found) - {section.endpoint for section in sections}:
+            del found[name]
+        for section in sections:
+            try:
+                found[section.endpoint] = _post_endpoint(section)
+            except (OSError, ValueError) as error:
+                log.get("config").warn("an endpoint cannot be used", endpoint=section.endpoint, err=error)
+
+    effective.on_change(changed)
+    return found
+
+
+def _post_endpoint(section: Any) -> PostEndpoint:
     from services.engine.posting import PostEndpoint
 
-    found = {}
-    for section in config.sections.get("httppost", ()):
-        auth = section.basic_auth
-        template = section.row_template
-        if section.row_template_file:
-            template = Path(section.row_template_file).read_text("utf-8")
-        found[section.endpoint] = PostEndpoint(
-            section.url,
-            section.headers or {},
-            auth.username if auth is not None else "",
-            auth.password if auth is not None else "",
-            template,
-        )
-    return found
+    auth, template = section.basic_auth, section.row_template
+    if section.row_template_file:
+        template = Path(section.row_template_file).read_text("utf-8")
+    return PostEndpoint(
+        section.url,
+        section.headers or {},
+        auth.username if auth is not None else "",
+        auth.password if auth is not None else "",
+        template,
+    )

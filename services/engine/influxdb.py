@@ -44,10 +44,22 @@ class Client:
         self._cluster = cluster
         self._turn = 0
         self._http: httpx.AsyncClient | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def change(self, cluster: InfluxDB) -> None:
+        """Go to another cluster from the next request on. Called in the event loop."""
+        if cluster == self._cluster:
+            return
+        old, last = self._http, (self._cluster.timeout or _TIMEOUT) * len(self._cluster.urls)
+        self._cluster, self._http = cluster, None
+        if old is not None:
+            closing = asyncio.get_running_loop().create_task(_close_later(old, last))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
 
     async def write(self, target: Target, parameters: Mapping[str, str], body: bytes) -> None:
         """Write line protocol. Raises InfluxDBError."""
-        await self._post("write", {"db": target[0], "rp": target[1], **parameters}, body)
+        await self._ask("POST", "write", {"db": target[0], "rp": target[1], **parameters}, body)
 
     async def command(self, text: str) -> None:
         """Have InfluxQL done that gives nothing. Raises InfluxDBError."""
@@ -58,7 +70,7 @@ class Client:
 
         Raises InfluxDBError.
         """
-        answer = await self._post("query", {"q": text, "epoch": "ns"}, b"")
+        answer = await self._ask("POST", "query", {"q": text, "epoch": "ns"}, b"")
         results = answer.get("results", ())
         for result in (answer, *results):
             if result.get("error"):
@@ -93,13 +105,17 @@ class Client:
                     break
         raise InfluxDBError(failure, again=True)
 
+    async def ping(self) -> None:
+        """Ask whether it is there. Raises InfluxDBError."""
+        await self._ask("GET", "ping", {}, b"")
+
     async def close(self) -> None:
         """Let go of its connections."""
         if self._http is not None:
             await self._http.aclose()
             self._http = None
 
-    async def _post(self, path: str, parameters: Mapping[str, str], body: bytes) -> dict[str, Any]:
+    async def _ask(self, method: str, path: str, parameters: Mapping[str, str], body: bytes) -> dict[str, Any]:
         """Ask one server after the other, beginning with the next in turn, until one answers."""
         import httpx
 
@@ -108,7 +124,7 @@ class Client:
         failure = ""
         for url in self._urls(path):
             try:
-                response = await client.post(url, params=given, content=body)
+                response = await client.request(method, url, params=given, content=body)
             except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
                 failure = f"{url}: {str(error) or type(error).__name__}"
                 continue
@@ -284,6 +300,12 @@ class Writer:
             self._failed(str(error))
             return not error.again
         return True
+
+
+async def _close_later(http: httpx.AsyncClient, seconds: float) -> None:
+    """Let requests end that are under way."""
+    await asyncio.sleep(seconds)
+    await http.aclose()
 
 
 def _checked(response: httpx.Response) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import Any
 
 from schemas.config import Config
-from schemas.config.influxdb import clusters_by_name
 from services import log as logs
 from services.bus.connection import Bus
 from services.bus.errors import WrongSequence
@@ -22,7 +21,7 @@ from services.bus.link import Credentials
 from services.bus.streams import EVENTS, StreamLimits
 from services.engine.asks import Asks
 from services.engine.checkpoints import Checkpoints
-from services.engine.influxdb import Client
+from services.engine.configured import Configured
 from services.engine.intake import Intake
 from services.engine.leases import Leases
 from services.engine.nodes import classes, registry
@@ -32,15 +31,17 @@ from services.engine.supervisor import Supervisor
 from services.engine.task import Surroundings
 from services.engine.udf.functions import Functions
 from services.engine.worker import Worker
-from services.pipeline.spec import HandlerSpec, HandlerUse, Registry
+from services.pipeline.spec import HandlerSpec, Registry
+from services.store.effective import Effective
 from services.store.errors import StoreError
 from services.store.projection import Projection
-from services.store.projections import tasks
+from services.store.projections import overrides, tasks
+from services.store.projections.with_overrides import with_overrides
 from services.store.store import Store
 
 log = logs.get("engine")
 
-_SCHEMA, _VERSION = "engine", 3
+_SCHEMA, _VERSION = "engine", 4
 _FINISH, _LEAVE = 0.5, 2.0  # seconds at the end: for what is under way, for saving and handing over
 
 
@@ -49,14 +50,17 @@ async def main(
     ready: Callable[[], None],
     stop: asyncio.Event,
     handlers: Mapping[str, HandlerSpec],
-    describe_handler: Callable[[HandlerUse], dict[str, Any]],
+    describe_handlers: Callable[[Any], list[dict[str, Any]]],
     post_endpoints: Mapping[str, PostEndpoint],
+    effective: Effective | None = None,
 ) -> None:
     """Run tasks until `stop` is set; `ready` is called once this worker takes part.
 
-    handlers: the alert handlers that scripts may use. describe_handler: one of them as JSON, for the alerting service.
-    post_endpoints: where httpPost nodes may post to by name.
+    handlers: the alert handlers that scripts may use. describe_handlers: gives an alert's properties what the
+    configuration says of every alert, and then tells its handlers as JSON, for the alerting service.
+    post_endpoints: where httpPost nodes may post to by name. effective: the configuration, which follows the log.
     """
+    effective = effective or Effective(config)
     name = config.engine.id or f"{socket.gethostname()}-{os.getpid()}"
     credentials = Credentials(config.nats.username or None, config.nats.password or None)
     async with await Bus.connect(config.nats.url, name, credentials) as bus:
@@ -70,7 +74,9 @@ async def main(
         async with Functions(config.udf.functions) as functions:
             with Store.open(path, _SCHEMA, _VERSION, durable=False) as store:
                 scripts = registry(handlers, functions)
-                await _serve(config, name, bus, store, ready, stop, scripts, describe_handler, post_endpoints)
+                await _serve(
+                    config, name, bus, store, ready, stop, scripts, describe_handlers, post_endpoints, effective
+                )
 
 
 async def _serve(
@@ -81,13 +87,15 @@ async def _serve(
     ready: Callable[[], None],
     stop: asyncio.Event,
     scripts: Registry,
-    describe_handler: Callable[[HandlerUse], dict[str, Any]],
+    describe_handlers: Callable[[Any], list[dict[str, Any]]],
     post_endpoints: Mapping[str, PostEndpoint],
+    effective: Effective,
 ) -> None:
     engine = config.engine
     table = SeriesTable()
-    projection: Projection[Event] = Projection(store, tasks.fold, EVENTS)
-    await projection.start(bus, tasks.SUBJECTS, decode)
+    projection: Projection[Event] = Projection(store, with_overrides(tasks.fold), EVENTS)
+    await projection.start(bus, [*tasks.SUBJECTS, *overrides.SUBJECTS], decode)
+    effective.follow(projection)
     checkpoints = Checkpoints(store, bus, config.nats.replicas)
     worker = Worker(
         bus,
@@ -111,8 +119,8 @@ async def _serve(
         table,
         engine.shards,
         name,
-        replace(await surroundings(config, name, bus), post_endpoints=post_endpoints),
-        describe_handler,
+        replace(await surroundings(config, name, bus, effective), post_endpoints=post_endpoints),
+        describe_handlers,
     )
     leases = Leases(
         bus,
@@ -157,7 +165,7 @@ async def _before(stopping: asyncio.Task[bool], *working: asyncio.Task[None]) ->
     return not stopping.done()
 
 
-async def surroundings(config: Config, name: str, bus: Bus) -> Surroundings:
+async def surroundings(config: Config, name: str, bus: Bus, effective: Effective) -> Surroundings:
     """Who serves, as alert templates are told it, and which InfluxDB there is.
 
     The cluster keeps its id for ever; a worker's follows from it.
@@ -168,8 +176,8 @@ async def surroundings(config: Config, name: str, bus: Bus) -> Surroundings:
     entry = await bucket.get("id")
     cluster = entry.value.decode() if entry is not None else ""
     server = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{cluster}/{name}"))
-    influxdb = {name: Client(c) for name, c in clusters_by_name(config.influxdb).items()}
-    scaled: dict[str, tuple[Any, ...]] = {"kubernetes": config.kubernetes, "swarm": config.swarm, "ec2": config.ec2}
-    clusters = {kind: {c.id: c for c in of} for kind, of in scaled.items()}
+    named = Configured(effective)
     idle = round(config.engine.group_idle_age * 1e9)
-    return Surroundings(config.hostname, cluster, server, influxdb=influxdb, clusters=clusters, group_idle_age=idle)
+    return Surroundings(
+        config.hostname, cluster, server, influxdb=named.influxdb, clusters=named.clusters, group_idle_age=idle
+    )

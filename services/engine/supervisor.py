@@ -70,13 +70,13 @@ class Supervisor:
         shards: int,
         name: str,
         around: Surroundings,
-        describe_handler: Callable[[Any], dict[str, Any]],
+        describe_handlers: Callable[[Any], list[dict[str, Any]]],
     ) -> None:
         self._bus, self._store, self._projection = bus, store, projection
         self._worker, self._checkpoints = worker, checkpoints
         self._registry, self._classes, self._table = registry, classes, table
         self._shards, self._name, self._around = shards, name, around
-        self._describe_handler = describe_handler
+        self._describe_handlers = describe_handlers
         self._leases: Leases
         self._mine: set[int] = set()  # the shards whose tasks may be run here
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -340,7 +340,7 @@ class Supervisor:
     def _alert(self, task: str, node: str, properties: Any) -> dict[str, Any]:
         """An alert node as `run.started` describes it."""
         try:
-            handlers = [self._describe_handler(use) for use in properties.handlers]
+            handlers = self._describe_handlers(properties)
         except ValueError as e:
             raise TaskFailed(str(e)) from e
         topics = topics_of(properties, task, node)

@@ -14,7 +14,7 @@ from services.gateway.commands.refusal import Refusal
 
 Shown = dict[str, Any]
 
-_SECONDS = 5.0
+_SECONDS, _TEST_SECONDS = 5.0, 40.0
 
 
 class Alerting:
@@ -64,10 +64,21 @@ class Alerting:
         """Forget the events of a topic; one that is not there is no error."""
         await self._ask("delete", topic=topic)
 
-    async def _ask(self, what: str, **question: Any) -> Any:
+    async def tests(self) -> dict[str, dict[str, Any]]:
+        """The services that can be tested, by name, each with the options of its test."""
+        found: dict[str, dict[str, Any]] = await self._ask("tests")
+        return found
+
+    async def test(self, name: str, options: dict[str, Any]) -> str:
+        """Test a service; why it failed, "" where it did not."""
+        answer = await self._ask("test", _TEST_SECONDS, name=name, options=options)
+        message: str = answer["message"]
+        return message
+
+    async def _ask(self, what: str, seconds: float = _SECONDS, /, **question: Any) -> Any:
         data = orjson.dumps({**question, "after": self._position()})
         try:
-            return orjson.loads(await self._bus.ask(ask_subject("alerting", what), data, _SECONDS))
+            return orjson.loads(await self._bus.ask(ask_subject("alerting", what), data, seconds))
         except AskFailed as error:
             raise Refusal(500, str(error)) from error
         except BusError as error:

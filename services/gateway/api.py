@@ -12,12 +12,14 @@ from schemas.config import Config
 from services.bus.connection import Bus
 from services.gateway.access.passwords import Passwords
 from services.gateway.alerting import Alerting
+from services.gateway.commands.config import ConfigCommands
 from services.gateway.commands.figures import Figures
 from services.gateway.commands.handlers import Check, HandlerCommands
 from services.gateway.commands.operations import Operations
 from services.gateway.commands.recorder_reads import RecorderReads
 from services.gateway.commands.recordings import RecordingCommands
 from services.gateway.commands.replays import ReplayCommands
+from services.gateway.commands.service_tests import ServiceTests
 from services.gateway.commands.task_reads import TaskReads
 from services.gateway.commands.tasks import TaskCommands
 from services.gateway.commands.template_reads import TemplateReads
@@ -34,6 +36,7 @@ from services.gateway.load.loader import Loader
 from services.gateway.operation import Operation
 from services.gateway.over_http import blueprint
 from services.gateway.processes import Processes
+from services.gateway.resources import config as config_resource
 from services.gateway.resources import (
     documents,
     figures,
@@ -46,6 +49,7 @@ from services.gateway.resources import (
     recordings,
     replays,
     routes,
+    service_tests,
     sideload,
     storage,
     subscriptions,
@@ -83,7 +87,7 @@ class Api:
         engine = Engine(bus)
         task_commands = TaskCommands(bus, folds.tasks, scripts, disk)
         template_commands = TemplateCommands(bus, folds.tasks, scripts, disk)
-        alerting = Alerting(bus, lambda: max(folds.tasks.position, folds.handlers.position))
+        alerting = Alerting(bus, lambda: max(fold.position for fold in (folds.tasks, folds.handlers, folds.config)))
         handler_commands = HandlerCommands(bus, folds.handlers, alerting, check_handler, disk)
         declared: Mapping[str, Commands] = {
             "task": task_commands,
@@ -115,6 +119,8 @@ class Api:
             "recordings": recordings.operations(self._recordings, self._recorder_reads),
             "replays": replays.operations(ReplayCommands(bus, folds.tasks, folds.recorder, disk), self._recorder_reads),
             "users": users.operations(UserCommands(bus, folds.users, passwords, disk), UserReads(folds.users)),
+            "config": config_resource.operations(ConfigCommands(bus, folds.config, alerting, disk)),
+            "service_tests": service_tests.operations(ServiceTests(alerting)),
             "load": load.operations(self.loader),
             "loglevel": loglevel.operations(self.server),
             "sideload": sideload.operations(self.server),

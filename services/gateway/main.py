@@ -31,6 +31,7 @@ from services.gateway.tls import Certificate
 from services.gateway.user_state import UserState
 from services.gateway.writes import Writes
 from services.pipeline.spec import HandlerSpec
+from services.store.effective import Effective
 from services.store.store import Store
 
 _SCHEMA, _VERSION = "gateway", 2
@@ -44,12 +45,14 @@ async def main(
     handlers: Mapping[str, HandlerSpec],
     check_handler: Check,
     again: asyncio.Event | None = None,
+    effective: Effective | None = None,
 ) -> None:
     """Serve the HTTP API until `stop` is set; `ready` is called once it answers and has loaded its directory.
 
     handlers: the alert handlers that scripts may use. check_handler: whether a topic may be given one. again: set
-    whenever what is read from files is to be read anew. Raises OSError where the address cannot be had or the
-    certificate cannot be used, BusUnavailable where NATS cannot be reached, StoreError where the folds cannot be kept.
+    whenever what is read from files is to be read anew. effective: the configuration, which follows the log.
+    Raises OSError where the address cannot be had or the certificate cannot be used, BusUnavailable where NATS cannot
+    be reached, StoreError where the folds cannot be kept.
     """
     http, nats = config.http, config.nats
     certificate = Certificate(http, config.tls) if http.https_enabled else None
@@ -66,7 +69,7 @@ async def main(
             Passwords(config.auth.bcrypt_cost, config.auth.cache_expiration) as passwords,
         ):
             async with (
-                Folds(bus, store) as folds,
+                Folds(bus, store, effective or Effective(config)) as folds,
                 Functions(config.udf.functions) as functions,
                 Processes(bus) as processes,
             ):

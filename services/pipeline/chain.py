@@ -127,7 +127,7 @@ class ChainBuilder:
             node.quiet = node.quiet or spec.name == "quiet"
             return at
         if node.spec.takes_handlers:
-            handler = self._registry.handlers.get(link.name)
+            handler = self._registry.handlers.get(link.name[:1].lower() + link.name[1:])
             if handler is not None:
                 use = HandlerUse(handler.kind, handler.properties())
                 _guarded(at, link, lambda: fill_arguments(use.properties, arguments))
@@ -181,7 +181,7 @@ def _property(at: GraphNode | PartOf, name: str) -> tuple[Properties, PropertySp
     lower = name[:1].lower() + name[1:]
     for holder in holders:
         known = holder.by_name()
-        spec = known.get(name) or known.get(lower)
+        spec = known.get(name) or known.get(lower) or known.get(_capital(name))
         if spec is not None:
             return holder, spec
     return None

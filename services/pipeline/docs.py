@@ -24,18 +24,18 @@ def node_docs(spec: NodeSpec, handlers: Iterable[HandlerSpec] = ()) -> str:
         head, ends = "@NAME()", "Takes a stream or batches and gives a stream or batches, as the function says."
     parts = [head, ends, *_prose(spec.doc), *_late(spec), *_lists(spec.properties, "")]
     if spec.takes_handlers and handlers:
-        entries = [_entry(f".{h.kind}({_arguments(h.properties)})", h.doc, "") for h in handlers]
+        entries = [_entry(f".{h.name}({_arguments(h.properties)})", h.doc, "") for h in handlers]
         parts.append("\n".join(["Handlers", *entries]))
     return "\n\n".join(parts) + "\n"
 
 
 def handler_docs(spec: HandlerSpec, options: Mapping[str, str] = MappingProxyType({})) -> str:
     """The same for an alert handler. options: what topics are given it with, by name, and what that is."""
-    parts = [f"|alert().{spec.kind}({_arguments(spec.properties)})"] if spec.in_scripts else [f'"kind": "{spec.kind}"']
+    parts = [f"|alert().{spec.name}({_arguments(spec.properties)})"] if spec.in_scripts else [f'"kind": "{spec.kind}"']
     parts += [*_prose(spec.doc), *_lists(spec.properties, "")]
     if options:
         entries = [_entry(name, doc, "") for name, doc in options.items()]
-        parts.append("\n".join(["Options of a topic's handler", *entries]))
+        parts.append("\n".join([f"Options of a topic's handler of the kind {spec.kind}", *entries]))
     return "\n\n".join(parts) + "\n"
 
 

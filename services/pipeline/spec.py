@@ -266,7 +266,7 @@ class NodeSpec:
 class HandlerSpec:
     """What an alert handler is to a script: `alert().slack()` with properties of its own."""
 
-    kind: str  # as scripts write it: `post`, `slack`
+    kind: str  # as the API calls it: `post`, `pagerduty`
     type_name: str  # the reference's type, for its error texts: `AlertHTTPPostHandler`
     properties: type[Properties]
     doc: str
@@ -275,6 +275,12 @@ class HandlerSpec:
     # check(options, config sections): ValueError, in the reference's words, where a task with it cannot start.
     check: Callable[[dict[str, Any], Mapping[str, Any]], None] = lambda options, sections: None
     in_scripts: bool = True  # False: only topics have it, over the API
+    method: str = ""  # as scripts write it, where that is not `kind`: `pagerDuty`
+
+    @property
+    def name(self) -> str:
+        """As scripts write it."""
+        return self.method or self.kind
 
 
 @dataclass(slots=True)

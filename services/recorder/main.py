@@ -20,13 +20,14 @@ from services.engine.outbox import Outbox
 from services.engine.posting import PostEndpoint
 from services.engine.scripts import ParsedScripts
 from services.engine.udf.functions import Functions
-from services.pipeline.spec import HandlerSpec, HandlerUse
+from services.pipeline.spec import HandlerSpec
 from services.recorder.archive import BUCKET as ARCHIVE
 from services.recorder.service import CLAIMS, Recorder
 from services.recorder.workshop import Workshop
+from services.store.effective import Effective
 from services.store.store import Store
 
-_SCHEMA, _VERSION = "recorder", 1
+_SCHEMA, _VERSION = "recorder", 2
 
 
 async def main(
@@ -34,14 +35,16 @@ async def main(
     ready: Callable[[], None],
     stop: asyncio.Event,
     handlers: Mapping[str, HandlerSpec],
-    describe_handler: Callable[[HandlerUse], dict[str, Any]],
+    describe_handlers: Callable[[Any], list[dict[str, Any]]],
     post_endpoints: Mapping[str, PostEndpoint],
+    effective: Effective | None = None,
 ) -> None:
     """Make recordings and run replays until `stop` is set; `ready` is called once it takes part.
 
     The parameters are those of services.engine.main: replays run tasks as workers do. Raises BusUnavailable where NATS
     cannot be reached, StoreError where the store cannot be opened.
     """
+    effective = effective or Effective(config)
     nats = config.nats
     name = f"recorder-{socket.gethostname()}-{os.getpid()}"
     credentials = Credentials(nats.username or None, nats.password or None)
@@ -60,14 +63,14 @@ async def main(
                     outbox,
                     registry(handlers, functions),
                     classes(),
-                    replace(await surroundings(config, "recorder", bus), post_endpoints=post_endpoints),
+                    replace(await surroundings(config, "recorder", bus, effective), post_endpoints=post_endpoints),
                     ParsedScripts(store).parsed,
-                    describe_handler,
+                    describe_handlers,
                     bus.max_payload,
                 )
                 claims = await bus.bucket(CLAIMS, ttl=TTL_SECONDS, replicas=nats.replicas)
                 try:
-                    async with Recorder(bus, store, claims, shop, name) as recorder:
+                    async with Recorder(bus, store, claims, shop, name, effective) as recorder:
                         # the server has taken the subscriptions once it answers something that was asked after them
                         await bus.last_sequence(EVENTS)
                         ready()

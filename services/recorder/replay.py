@@ -109,7 +109,7 @@ class ReplayJob:
             run.close()
 
     def _alert(self, node: str, properties: Any) -> dict[str, Any]:
-        handlers = [self._shop.describe_handler(use) for use in properties.handlers]
+        handlers = self._shop.describe_handlers(properties)
         topics = topics_of(properties, self._record["task"], node, self._record["id"])
         return {"node": node, "topic": topics[0] if handlers else "", "topics": list(topics), "handlers": handlers}
 

@@ -28,8 +28,11 @@ from services.recorder.batches import batches
 from services.recorder.recording import RecordingFailed, RecordingJob
 from services.recorder.replay import ReplayFailed, ReplayJob
 from services.recorder.workshop import Workshop
+from services.store.effective import Effective
 from services.store.projection import Change, Projection
+from services.store.projections import overrides
 from services.store.projections import recordings as fold
+from services.store.projections.with_overrides import with_overrides
 from services.store.store import Store
 
 log = logs.get("recorder")
@@ -51,9 +54,11 @@ class Recorder:
     Any number of recorders may share the work; each piece has one of them at a time (see services.bus.claims).
     """
 
-    def __init__(self, bus: Bus, store: Store, claims: Bucket, shop: Workshop, name: str) -> None:
+    def __init__(self, bus: Bus, store: Store, claims: Bucket, shop: Workshop, name: str, effective: Effective) -> None:
+        """effective: the configuration, which is to follow the log."""
+        self._effective = effective
         self._bus, self._claims, self._shop, self._name = bus, claims, shop, name
-        self._projection: Projection[Event] = Projection(store, fold.fold, EVENTS)
+        self._projection: Projection[Event] = Projection(store, with_overrides(fold.fold), EVENTS)
         self._work: dict[Key, asyncio.Task[None]] = {}
         self._later: dict[Key, float] = {}
         self._more: set[asyncio.Task[None]] = set()
@@ -63,7 +68,8 @@ class Recorder:
 
     async def __aenter__(self) -> Recorder:
         self._projection.on_change(self._changed)
-        await self._projection.start(self._bus, fold.SUBJECTS, decode)
+        await self._projection.start(self._bus, [*fold.SUBJECTS, *overrides.SUBJECTS], decode)
+        self._effective.follow(self._projection)
         self._answering = [
             self._bus.answer(ask_subject("recorder", "list"), self._list, QUEUE),
             self._bus.answer(ask_subject("recorder", "export"), self._export, QUEUE),

@@ -34,7 +34,7 @@ class Workshop:
     classes: Mapping[str, type[Node]]
     around: Surroundings
     parse: Callable[[str], Script]
-    describe_handler: Callable[[Any], dict[str, Any]]
+    describe_handlers: Callable[[Any], list[dict[str, Any]]]
     max_payload: int
 
     def instance(self, task: str, definition: Mapping[str, Any], id: str) -> TaskRun:

@@ -24,14 +24,29 @@ def kinds() -> Mapping[str, Handler | Collector]:
 
 
 def specs() -> Mapping[str, HandlerSpec]:
-    """What scripts may write of them, by kind: for the registry that scripts are compiled with."""
-    return {kind: handler.SPEC for kind, handler in kinds().items() if handler.SPEC.in_scripts}
+    """What scripts may write of them, by the name there: for the registry that scripts are compiled with."""
+    return {handler.SPEC.name: handler.SPEC for handler in kinds().values() if handler.SPEC.in_scripts}
 
 
 def options_of(kind: str) -> Mapping[str, str]:
     """What each option of a topic's handler is, by the name that the API has for it."""
     fields = kinds()[kind].OPTIONS.fields
     return {field.data_key or name: field.metadata.get("doc", "") for name, field in fields.items()}
+
+
+def configured(properties: Any, sections: Mapping[str, Any]) -> None:
+    """Give an alert's properties what the configuration says of every alert: the handlers whose section has `global`,
+    where the script has none of the kind, and with `state-changes-only` beside it that only changes are sent."""
+    used = {use.kind for use in properties.handlers}
+    for kind, handler in kinds().items():
+        everywhere = getattr(handler, "everywhere", None)
+        if everywhere is None:
+            continue
+        is_global, changes_only = everywhere(sections)
+        if is_global and kind not in used:
+            properties.handlers.append(HandlerUse(kind, handler.SPEC.properties()))
+        if changes_only and properties.state_changes_only is None:
+            properties.state_changes_only = 0
 
 
 def to_json(use: HandlerUse) -> dict[str, Any]:
@@ -42,19 +57,30 @@ def to_json(use: HandlerUse) -> dict[str, Any]:
 def from_json(kind: str, options: Any) -> tuple[Handler | Collector, Any]:
     """The handler and its options, ready to be used. ValueError for an unknown kind or options it does not take.
 
-    An option that is null counts as left out.
+    An option that is null counts as left out. Case and dashes in the names of options do not matter.
     """
     handler = kinds().get(kind)
     if handler is None:
         raise ValueError(f"unsupported action kind {quote(kind)}")
     try:
         if isinstance(options, dict):
-            options = {key: value for key, value in options.items() if value is not None}
+            options = _spelled(handler, {key: value for key, value in options.items() if value is not None})
         return handler, handler.OPTIONS.load({} if options is None else options)
     except ValidationError as error:
         problems = error.messages_dict.items() if isinstance(error.messages, dict) else [("options", error.messages)]
         text = "; ".join(f"{key}: {_flat(problem)}" for key, problem in problems)
         raise ValueError(f"invalid options of {kind}: {text}") from None
+
+
+def _spelled(handler: Handler | Collector, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options under the names that the schema has for them, as far as it has."""
+    names = [field.data_key or name for name, field in handler.OPTIONS.fields.items()]
+    plain = {_plain(name): name for name in names}
+    return {key if key in names else plain.get(_plain(key), key): value for key, value in options.items()}
+
+
+def _plain(name: str) -> str:
+    return name.replace("-", "").replace("_", "").lower()
 
 
 def check_json(kind: str, options: Any, sections: Mapping[str, Any]) -> None:

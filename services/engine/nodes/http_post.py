@@ -86,14 +86,10 @@ class HTTPPostNode(Node):
 
     def __init__(self, properties: HTTPPostProperties, context: Context) -> None:
         super().__init__(properties, context)
-        endpoint = _endpoint(properties, context)
         try:
-            self._url = parse_template(endpoint.url, "body", json=True)
-            self._body = parse_template(endpoint.row_template, "body", json=True) if endpoint.row_template else None
+            self._use(_endpoint(properties, context))
         except TemplateError as error:
             raise TaskFailed(f"error in url templating: {error}") from None
-        self._fixed_url = None if "{{" in endpoint.url else endpoint.url
-        self._headers = _headers(endpoint, properties, self._body)
         self._groups = Groups(context.table)
         self._sender = Sender(properties.timeout / 1e9, self._answered)
         self._held: deque[_Held] = deque()
@@ -160,7 +156,28 @@ class HTTPPostNode(Node):
         if self._sender.waiting:
             self.context.effect(Output(self._sender.kick))
 
+    def _use(self, endpoint: PostEndpoint) -> None:
+        """Post to an endpoint from now on. Raises TemplateError, and then nothing has changed."""
+        url = parse_template(endpoint.url, "body", json=True)
+        self._body = parse_template(endpoint.row_template, "body", json=True) if endpoint.row_template else None
+        self._url, self._endpoint = url, endpoint
+        self._fixed_url = None if "{{" in endpoint.url else endpoint.url
+        self._headers = _headers(endpoint, self.properties, self._body)
+
+    def _follow(self) -> None:
+        """Post to where the endpoint of this name is now. One that is there no more, or is no good, stays as it was."""
+        if not self.properties.endpoints:
+            return
+        now = self.context.around.post_endpoints.get(self.properties.endpoints[0])
+        if now is not None and now != self._endpoint:
+            try:
+                self._use(now)
+            except TemplateError as error:
+                self._endpoint = now
+                self.context.error(f"error in url templating: {error}")
+
     def _send(self, message: Frame | Batches, rows: list[Row]) -> Sequence[Message]:
+        self._follow()
         for row in rows:
             self._sender.add(self._post(row))
         self.context.effect(Output(self._sender.kick))

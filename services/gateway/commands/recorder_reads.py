@@ -51,8 +51,8 @@ class RecorderReads:
         self._state = state
 
     def new(self, kind: str, record: Record) -> dict[str, Any]:
-        """One that has just been asked for."""
-        return _show(kind, record | {"status": "running", "error": ""}, {})
+        """One that has just been asked for, as it was then: by now it may be over."""
+        return _show(kind, record | {"status": "running", "error": "", "size": 0, "stats": {}}, {})
 
     async def recording(self, id: str) -> tuple[int, dict[str, Any]]:
         """GET /recordings/ID: the status, 202 while it runs, and the body. Raises Refusal."""

@@ -11,14 +11,14 @@ from services.gateway.operation import Question
 _MALFORMED = compile_glob("[")
 
 
-def pattern(asked: Question) -> re.Pattern[str] | None:
-    """What ids must fit, None where all do. Raises Refusal for a malformed one."""
+def pattern(asked: Question, wrong: str = "invalid pattern") -> re.Pattern[str] | None:
+    """What ids must fit, None where all do. Raises Refusal for a malformed one, which is `wrong`."""
     given = text(asked, "pattern")
     if not given:
         return None
     compiled = compile_glob(given)
     if compiled is _MALFORMED:
-        raise Refusal(400, "invalid pattern: syntax error in pattern")
+        raise Refusal(400, f"{wrong}: syntax error in pattern")
     return compiled
 
 

@@ -13,10 +13,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from schemas.config import Auth, Config, Http, Load, Nats
+from schemas.config import Auth, Config, ConfigOverride, Http, Load, Nats
 from services.bus.connection import Bus
+from services.cli.sections import handler_sections
 from services.cli.wiring import check_handler
 from services.gateway.main import main
+from services.store.effective import Effective
 from tests.support.nats import NatsServer, nats_server
 from tests.support.ports import free_port
 from tests.support.worker import StandInWorker
@@ -30,20 +32,34 @@ StartGateway = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 def start_gateway(nats_server: NatsServer, tmp_path: Path) -> StartGateway:
     """Starts a gateway with its own data directory (`name`), load directory and settings of [http]; gives a client.
 
-    again: has it read the load directory anew.
+    again: has it read the load directory anew. overridable: whether the configuration may be changed over the API.
     """
 
     @contextlib.asynccontextmanager
     async def start(
-        name: str = "data", load: Path | None = None, again: asyncio.Event | None = None, **http: object
+        name: str = "data",
+        load: Path | None = None,
+        again: asyncio.Event | None = None,
+        overridable: bool = True,
+        **http: object,
     ) -> AsyncIterator[httpx.AsyncClient]:
         address = f"127.0.0.1:{free_port()}"
         nats = Nats(url=nats_server.url, ack_timeout=1.0)
         settings = replace(Http(bind_address=address), **http)  # type: ignore[arg-type]
         directory = Load(enabled=True, dir=str(load)) if load is not None else Load()
-        config = Config(data_dir=tmp_path / name, http=settings, auth=Auth(bcrypt_cost=4), nats=nats, load=directory)
+        config = Config(
+            data_dir=tmp_path / name,
+            http=settings,
+            auth=Auth(bcrypt_cost=4),
+            nats=nats,
+            load=directory,
+            config_override=ConfigOverride(enabled=overridable),
+        )
+        effective = Effective(config, handler_sections())
         ready, stop = asyncio.Event(), asyncio.Event()
-        running = asyncio.create_task(main(config, ready.set, stop, {}, check_handler({}), again))
+        running = asyncio.create_task(
+            main(config, ready.set, stop, {}, check_handler(effective.sections), again, effective)
+        )
         waiting = asyncio.create_task(ready.wait())
         await asyncio.wait([running, waiting], return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()

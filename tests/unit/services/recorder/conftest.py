@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from schemas.config import Config, Http, Nats
-from services.alerting.handlers import specs, to_json
+from services.alerting.handlers import specs
 from services.bus.connection import Bus
-from services.cli.wiring import check_handler
+from services.cli.wiring import check_handler, describe_handlers
 from services.gateway.main import main as gateway_main
 from services.recorder.main import main as recorder_main
 from tests.support.nats import NatsServer, nats_server
@@ -41,7 +41,9 @@ def config(nats_server: NatsServer, tmp_path: Path) -> Config:
 
 @pytest.fixture
 def start_recorder(config: Config) -> StartRecorder:
-    return lambda: _running(lambda ready, stop: recorder_main(config, ready, stop, specs(), to_json, {}))
+    return lambda: _running(
+        lambda ready, stop: recorder_main(config, ready, stop, specs(), describe_handlers(config), {})
+    )
 
 
 @pytest.fixture

@@ -150,3 +150,20 @@ async def test_endpoints_of_the_configuration(sink: Sink) -> None:
     assert (headers["x-own"], headers["x-both"], headers["authorization"]) == ("1", "s", "Basic dTpw")
     with pytest.raises(TaskFailed, match="endpoint 'e' does not exist"):
         ScriptRun(script)
+
+
+async def test_a_running_task_follows_its_endpoint(sink: Sink) -> None:
+    to = f"http://127.0.0.1:{sink.port}"
+    endpoints = {"e": PostEndpoint(f"{to}/before")}
+    run = ScriptRun("stream|from()|httpPost().endpoint('e')", surroundings=Surroundings(post_endpoints=endpoints))
+    run.write("m v=1 1")
+    for now in (PostEndpoint(f"{to}/after", row_template="{{ .Name }}"), PostEndpoint("{{"), None):
+        if now is None:
+            del endpoints["e"]
+        else:
+            endpoints["e"] = now
+        run.write("m v=2 2")
+    await post(run)
+    assert [(path, body) for path, _, body in sink.posts][1:] == [("/after", b"m")] * 3
+    assert sink.posts[0][0] == "/before"
+    assert run.counts()["http_post2"]["errors"] == 1

@@ -1,0 +1,33 @@
+"""The test of the InfluxDB clusters that tasks use: whether one is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from grammar.gotemplate.strconv import quote
+from schemas.config.influxdb import clusters_by_name
+from services.alerting.handler import Around, Refused
+from services.engine.influxdb import Client, InfluxDBError
+
+
+class InfluxDBTrial:
+    """Pings a cluster; "" is the one that scripts mean when they name none."""
+
+    def options(self, sections: Mapping[str, Any]) -> dict[str, Any]:
+        """Which cluster."""
+        return {"cluster": ""}
+
+    async def run(self, options: dict[str, Any], sections: Mapping[str, Any], around: Around) -> None:
+        """Raises Refused where it does not answer, or not well, ValueError where there is no such cluster."""
+        name = options["cluster"]
+        cluster = clusters_by_name(sections["influxdb"]).get(name)
+        if cluster is None:
+            raise ValueError(f"cluster {quote(name)} is not enabled or does not exist")
+        client = Client(cluster)
+        try:
+            await client.ping()
+        except InfluxDBError as error:
+            raise Refused(f"failed to ping the influxdb cluster {quote(name)}: {error}") from error
+        finally:
+            await client.close()
