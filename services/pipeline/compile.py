@@ -209,8 +209,6 @@ class _Run:
 
     def _chain(self, e: Chain) -> Value:
         at = self._value(e.head)
-        if isinstance(at, Unbound):
-            at = _bound(at)
         for link in e.links:
             at = self.chains.follow(at, link, [self._argument(a) for a in link.arguments])
         return at

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from grammar.tickscript.ast import Call, Expression, Reference, walk
+from grammar.tickscript.ast import Binary, Call, Expression, Reference, walk
 from services.engine.column import Duration
 from services.engine.expressions.functions import CLOCK
 from services.engine.expressions.resolve import resolve
 from services.engine.expressions.scalar import Row, scalar
-from services.engine.expressions.types import Failure, ValueType
+from services.engine.expressions.syntax import check
+from services.engine.expressions.types import ExpressionError, Failure, ValueType
 
 
 def constant(expression: Expression) -> Any:
@@ -22,9 +23,11 @@ def constant(expression: Expression) -> Any:
             raise ValueError(f'name "{node.name}" is undefined. Names in scope: ')
         if isinstance(node, Call) and node.name == CLOCK:
             raise ValueError("now() has no value before the task runs")
-    term = resolve(expression, {})
     try:
+        if isinstance(expression, Binary):
+            check(expression)  # which tells where the mistake is
+        term = resolve(expression, {})
         value = scalar(term)(Row((), 0))
-    except Failure as failure:
-        raise ValueError(str(failure)) from None
+    except (ExpressionError, Failure) as error:
+        raise ValueError(str(error)) from None
     return Duration(value) if term.type is ValueType.DURATION else value

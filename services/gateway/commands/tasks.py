@@ -190,6 +190,8 @@ class TaskCommands:
             raise Refusal(404, "task does not exist, cannot update")
         new_id = request.id or id
         definition = self._changed_definition(record, request)
+        if new_id != id and self._state.get(new_id) is not None:
+            raise Refusal(500, "failed to create new task during ID change: object already exists")
         status = request.status or record["status"]
         was_enabled, is_enabled = record["status"] == "enabled", status == "enabled"
         moved = is_enabled and new_id != id
@@ -213,8 +215,6 @@ class TaskCommands:
         """What the task is to be. Empty parts of a request change nothing; vars are replaced as a whole."""
         if request.id and request.id != record["id"]:
             self._decisions.check_id(request.id)
-            if self._state.get(request.id) is not None:
-                raise Refusal(500, "failed to create new task during ID change: object already exists")
         if request.only_disables(record):
             return _defined(record)
         template = self._template(request.template_id or record["template-id"])

@@ -217,3 +217,12 @@ async def test_what_is_no_task_event_does_not_stop_the_gateway(gateway: httpx.As
     await bus.publish("tickbus.event.task.x.defined", data, headers)
     answer = await gateway.post(TASKS, json=body("x"))
     assert (answer.status_code, answer.json()["id"]) == (200, "x")
+
+
+async def test_a_new_id_that_is_taken_is_told_of_last(gateway: httpx.AsyncClient) -> None:
+    for id in ("taken1", "taken2"):
+        await gateway.post(TASKS, json=body(id))
+    for change, status in [({"script": "stream|from("}, 400), ({}, 500)]:
+        answer = await gateway.patch(f"{TASKS}/taken1", json={"id": "taken2", **change})
+        assert answer.status_code == status
+    assert "object already exists" in answer.json()["error"]

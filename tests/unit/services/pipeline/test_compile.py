@@ -303,6 +303,7 @@ FROM = "stream|from().measurement('m')"
         ("var x = 5\nstream|from()\nx|log()", "line 3 char 3: cannot get properties of non pointer value"),
         ("stream|from().measurement(nosuch)", 'name "nosuch" is undefined. Names in scope: stream,time'),
         ('stream|from()|where(lambda: "v" > n)', 'name "n" is undefined. Names in scope: stream,time'),
+        ("stream|from()measurement('m').groupBy('h')", "line 1 char 31: cannot get properties of non pointer value"),
         ("stream|from()\nfoo(1)", 'line 2 char 1: no global function "foo" defined'),
         ("var s = stream|from()\ns|where(lambda: s)", "unsupported literal type *pipeline.FromNode"),
     ],

@@ -19,6 +19,9 @@ def test_values_keep_their_types() -> None:
     assert constant(parse_lambda("'web1' =~ /^web\\d$/ AND TRUE")) is True
 
 
+MISMATCH = "mismatched type to binary operator. got int + float. see bool(), int(), float(), string(), duration()"
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -26,6 +29,13 @@ def test_values_keep_their_types() -> None:
         ("1 + nosuch(2)", 'undefined function: "nosuch"'),
         ("1 + abs(2)", 'Cannot call function "abs" with args (2: int), available signatures are [(float)].'),
         ("hour(now()) + 1", "now() has no value before the task runs"),
+        ("1 + 2.0", MISMATCH),
+        ("-(1 + 2.0)", MISMATCH),
+        ("(1 + 2.0) * 3", f"Failed to handle left node: {MISMATCH}"),
+        (
+            "1 + (2 + -(1 + 2.0))",
+            f"Failed to handle right node: Failed to handle right node: Failed to handle node: {MISMATCH}",
+        ),
     ],
 )
 def test_what_has_no_value(text: str, reason: str) -> None:
