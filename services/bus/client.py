@@ -97,9 +97,9 @@ class Client(NatsClient):
         self._pending_data_size += sum(map(len, pieces))
         if not self._will_flush:
             self._will_flush = True
-            asyncio.get_running_loop().call_soon(self._flush_now)
+            asyncio.get_running_loop().call_soon(self.flush_now)
 
-    def _flush_now(self) -> None:
+    def flush_now(self) -> None:
         """Write what has gathered in one turn of the event loop, without waking nats-py's task for that."""
         self._will_flush = False
         pending, size = self._pending, self._pending_data_size

@@ -146,6 +146,8 @@ class Link:
 
     async def round_trip(self, timeout: float) -> None:
         """Wait until the server has taken all that was sent, and all has come that it had sent by then."""
+        # nats-py's ping goes out at once, and would overtake what still waits to be written
+        self.client.flush_now()
         try:
             await self.client.flush(max(1, round(timeout)))
         except (nats_errors.Error, TimeoutError) as error:

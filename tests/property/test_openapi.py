@@ -41,6 +41,7 @@ def schema(url: str) -> Any:
     return schemathesis.openapi.from_url(f"{url}/kapacitor/v1/openapi.json").exclude(path_regex=ENDLESS)
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
 def test_the_server_does_as_the_document_says(schema: Any, url: str, mode: GenerationMode) -> None:
     """What is asked as the document has it is answered as it has it; so is all else, and never by a failure of ours."""
