@@ -14,8 +14,7 @@ from services.bus.connection import Bus
 from services.bus.errors import BusError, NobodyThere
 from services.bus.subjects import ask_subject
 from services.gateway.commands.refusal import Refusal
-
-Stats = dict[str, Any]
+from services.gateway.node_stats import Stats, shown
 
 _SECONDS = 2.0
 _RELOAD_SECONDS = 10.0
@@ -40,7 +39,7 @@ class Engine:
             _log.warn("no statistics of a task", task=id, err=error)
             return None
         stats: Stats | None = answer.get("stats") if answer.get("executing") else None
-        return stats
+        return None if stats is None else shown(stats)
 
     async def all_stats(self, ids: Iterable[str]) -> dict[str, Stats]:
         """The statistics of those tasks that run."""

@@ -118,6 +118,8 @@ class Figures:
                 metrics.counter("tickbus_node_emitted", "Points or batches that a node gave.", of, stats["emitted"])
                 metrics.counter("tickbus_node_errors", "Errors of a node.", of, stats["errors"])
                 metrics.gauge("tickbus_node_groups", "Groups that a node holds.", of, stats["working_cardinality"])
+                if "late_points" in stats:
+                    metrics.counter("tickbus_node_late_points", "Points that came late.", of, stats["late_points"])
         records = self._records()
         for status in ("enabled", "disabled"):
             count = sum(record["status"] == status for record in records)

@@ -9,6 +9,7 @@ from typing import Any
 
 from schemas.api.recording import ListSchema
 from services.bus.errors import BusError
+from services.gateway import node_stats
 from services.gateway.answers import BASE
 from services.gateway.commands.listing import Page, check_fields, load
 from services.gateway.commands.refusal import Refusal
@@ -131,8 +132,7 @@ class RecorderReads:
 
     async def stats(self, replay: str) -> dict[str, Any]:
         """The statistics of the task in a replay that runs, {} where there are none."""
-        found: dict[str, Any] = (await self._state.progress("replay", replay)).get("stats", {})
-        return found
+        return node_stats.shown((await self._state.progress("replay", replay)).get("stats", {}))
 
     async def _exported(self, sequence: int, chunk: int) -> bytes:
         try:
@@ -149,7 +149,7 @@ class RecorderReads:
 def _show(kind: str, record: Record, told: Told) -> dict[str, Any]:
     shown = {field: make(record, told) for field, make in _FIELDS[kind].items()}
     if kind == "replay":
-        shown["stats"] = record["stats"]
+        shown["stats"] = node_stats.shown(record["stats"])
     return shown
 
 
