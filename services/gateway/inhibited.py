@@ -8,7 +8,7 @@ from typing import Any
 from grammar.tickscript.ast import TickscriptError
 from services.gateway.alerting import Alerting
 from services.gateway.commands.refusal import Refusal
-from services.gateway.engine import Stats
+from services.gateway.node_stats import Stats
 from services.gateway.scripts import Scripts
 from services.gateway.state import TaskState
 

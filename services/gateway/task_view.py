@@ -9,7 +9,7 @@ from typing import Any
 
 from grammar.tickscript.ast import TickscriptError
 from services.gateway.answers import BASE
-from services.gateway.engine import Stats
+from services.gateway.node_stats import Stats
 from services.gateway.scripts import Scripts
 from services.store.projections.tasks import Record, executing
 
