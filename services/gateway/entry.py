@@ -8,11 +8,10 @@ import contextlib
 import posixpath
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from services import log as logs
-from services.gateway.access.access import Access
 from services.gateway.access.credentials import without_credentials
 from services.gateway.access.privileges import Denied, User
 from services.gateway.answers import (
@@ -27,6 +26,9 @@ from services.gateway.answers import (
 )
 from services.gateway.write_request import WRITE_PATHS, LoggedRequest, WriteRequest
 from services.gateway.writes import Gone, ReadBody, Refused, too_large
+
+if TYPE_CHECKING:
+    from services.gateway.access.access import Access
 
 PING = f"{BASE}/ping"
 PREVIEW_ONLY = frozenset({f"{PREVIEW}/logs"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from schemas.config import Config
 from services import log
@@ -13,7 +14,6 @@ from services.bus.streams import StreamLimits
 from services.engine.nodes import registry
 from services.engine.scripts import ParsedScripts
 from services.engine.udf.functions import Functions
-from services.gateway.access.access import Access
 from services.gateway.access.passwords import Passwords
 from services.gateway.api import Api
 from services.gateway.app import make_app
@@ -33,6 +33,9 @@ from services.gateway.writes import Writes
 from services.pipeline.spec import HandlerSpec
 from services.store.effective import Effective
 from services.store.store import Store
+
+if TYPE_CHECKING:
+    from services.gateway.access.access import Access
 
 _SCHEMA, _VERSION = "gateway", 2
 _log = log.get("http")
@@ -99,6 +102,9 @@ def _access(config: Config, users: UserState, passwords: Passwords) -> Access | 
     """Who says who may do what; None where everybody may do everything."""
     if not config.http.auth_enabled:
         return None
+    # Not above: without authentication a gateway starts without the libraries behind it.
+    from services.gateway.access.access import Access
+
     access = Access(users, passwords, config.http.shared_secret)
     users.on_change(access.forget)
     if not users.names():
