@@ -103,6 +103,13 @@ def check_template(text: str, name: str) -> None:
 
 
 @functools.lru_cache(maxsize=512)
+def check_templates(texts: Mapping[str, Any]) -> None:
+    """`check_template` for each text, by its name; what is no text is no template."""
+    for name, value in texts.items():
+        if isinstance(value, str):
+            check_template(value, name)
+
+
 def _template(text: str, name: str) -> Template:
     return parse_template(text, name)
 

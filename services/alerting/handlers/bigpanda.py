@@ -18,6 +18,7 @@ from services.alerting.http import Tls
 from services.alerting.outside import (
     SECONDS,
     check_template,
+    check_templates,
     check_url,
     data_of,
     enabled,
@@ -103,9 +104,7 @@ def options_of(properties: BigPandaProperties) -> dict[str, Any]:
 def check(options: Options, sections: Mapping[str, Any]) -> None:
     """What are templates must be such."""
     check_template(options.host, "host")
-    for name, value in options.attributes.items():
-        if isinstance(value, str):
-            check_template(value, name)
+    check_templates(options.attributes)
 
 
 OPTIONS = schema_of(Options)()

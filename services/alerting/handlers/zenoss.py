@@ -18,6 +18,7 @@ from services.alerting.outside import (
     SECONDS,
     basic,
     check_template,
+    check_templates,
     check_url,
     cut,
     enabled,
@@ -173,9 +174,7 @@ def check(options: Options, sections: Mapping[str, Any]) -> None:
     """What are templates must be such."""
     for name in _TEMPLATES:
         check_template(getattr(options, name), name)
-    for name, value in options.custom_fields.items():
-        if isinstance(value, str):
-            check_template(value, name)
+    check_templates(options.custom_fields)
 
 
 OPTIONS = schema_of(Options)()
