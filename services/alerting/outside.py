@@ -102,7 +102,6 @@ def check_template(text: str, name: str) -> None:
         raise ValueError(str(error)) from None
 
 
-@functools.lru_cache(maxsize=512)
 def check_templates(texts: Mapping[str, Any]) -> None:
     """`check_template` for each text, by its name; what is no text is no template."""
     for name, value in texts.items():
@@ -110,6 +109,7 @@ def check_templates(texts: Mapping[str, Any]) -> None:
             check_template(value, name)
 
 
+@functools.lru_cache(maxsize=512)
 def _template(text: str, name: str) -> Template:
     return parse_template(text, name)
 
