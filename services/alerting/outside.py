@@ -124,7 +124,8 @@ def check_url(url: str) -> None:
 
 def options_of(properties: Properties) -> dict[str, Any]:
     """A script's properties as options of the same names, with dashes."""
-    return {name.rstrip("_").replace("_", "-"): value for name, value in dataclasses.asdict(properties).items()}
+    names = [field.name for field in dataclasses.fields(properties)]
+    return {name.rstrip("_").replace("_", "-"): getattr(properties, name) for name in names}
 
 
 def start_check(

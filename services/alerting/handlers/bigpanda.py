@@ -23,6 +23,7 @@ from services.alerting.outside import (
     data_of,
     enabled,
     everywhere_of,
+    options_of,
     post_json,
     rendered,
     section_of,
@@ -88,17 +89,6 @@ class BigPanda:
         check_url(self.url)
         if self.enabled and not self.token:
             raise ValidationError("must specify BigPanda token")
-
-
-def options_of(properties: BigPandaProperties) -> dict[str, Any]:
-    """A script's properties as options."""
-    return {
-        "app-key": properties.app_key,
-        "host": properties.host,
-        "primary-property": properties.primary_property,
-        "secondary-property": properties.secondary_property,
-        "attributes": dict(properties.attributes),
-    }
 
 
 def check(options: Options, sections: Mapping[str, Any]) -> None:

@@ -19,6 +19,7 @@ from services.alerting.outside import (
     data_of,
     enabled,
     everywhere_of,
+    options_of,
     post_json,
     rendered,
     start_check,
@@ -82,16 +83,6 @@ class Discord:
             raise ValidationError("Must specify the Discord channel webhook URL")
         check_url(self.url)
         check_url(self.avatar_url)
-
-
-def options_of(properties: DiscordProperties) -> dict[str, Any]:
-    """A script's properties as options."""
-    return {
-        "workspace": properties.workspace,
-        "username": properties.username,
-        "avatar-url": properties.avatar_url,
-        "embed-title": properties.embed_title,
-    }
 
 
 def check(options: Options, sections: Mapping[str, Any]) -> None:

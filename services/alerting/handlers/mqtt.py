@@ -14,7 +14,7 @@ from grammar.gotemplate.strconv import quote
 from schemas.config.fields import Flag, Text
 from schemas.config.section import schema_of, setting
 from services.alerting.handler import Around, Refused, Unsent
-from services.alerting.outside import SECONDS, check_template, data_of, need, rendered, start_check
+from services.alerting.outside import SECONDS, check_template, data_of, need, options_of, rendered, start_check
 from services.alerting.trial import ServiceTest
 from services.pipeline.spec import HandlerSpec, Properties, Type, argument, prop
 
@@ -96,16 +96,6 @@ def _place(url: str) -> tuple[str, str, int, str]:
     if parts.scheme not in _PORTS or not parts.hostname:
         raise ValidationError(f"invalid url {quote(url)}: it must be one of {', '.join(_PORTS)} and name a host")
     return parts.scheme, parts.hostname, port or _PORTS[parts.scheme], parts.path
-
-
-def options_of(properties: MqttProperties) -> dict[str, Any]:
-    """A script's properties as options."""
-    return {
-        "broker-name": properties.broker_name,
-        "topic": properties.topic,
-        "qos": properties.qos,
-        "retained": properties.retained,
-    }
 
 
 def check(options: Options, sections: Mapping[str, Any]) -> None:

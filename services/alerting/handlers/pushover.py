@@ -13,7 +13,7 @@ from schemas.config.fields import Flag, Text
 from schemas.config.section import schema_of, setting
 from services.alerting.handler import Around, Refused, Unsent
 from services.alerting.http import PASSING
-from services.alerting.outside import SECONDS, check_url, enabled, said_in, section_of
+from services.alerting.outside import SECONDS, check_url, enabled, options_of, said_in, section_of
 from services.alerting.trial import ServiceTest, level_of
 from services.pipeline.spec import HandlerSpec, Properties, Type, prop
 
@@ -64,18 +64,6 @@ class Pushover:
                 if not value:
                     raise ValidationError(f"must specify {name}")
             check_url(self.url)
-
-
-def options_of(properties: PushoverProperties) -> dict[str, Any]:
-    """A script's properties as options."""
-    return {
-        "user-key": properties.user_key,
-        "device": properties.device,
-        "title": properties.title,
-        "url": properties.url,
-        "url-title": properties.url_title,
-        "sound": properties.sound,
-    }
 
 
 SPEC = HandlerSpec("pushover", "PushoverHandler", PushoverProperties, __doc__ or "", options_of)

@@ -22,6 +22,7 @@ from services.alerting.outside import (
     data_of,
     enabled,
     encoded,
+    options_of,
     rendered,
     section_of,
     start_check,
@@ -69,11 +70,6 @@ class Sensu:
     def __post_init__(self) -> None:
         if self.enabled and not self.addr:
             raise ValidationError("must specify client address")
-
-
-def options_of(properties: SensuProperties) -> dict[str, Any]:
-    """A script's properties as options."""
-    return {"source": properties.source, "handlers": properties.handlers, "metadata": dict(properties.metadata)}
 
 
 def check(options: Options, sections: Mapping[str, Any]) -> None:

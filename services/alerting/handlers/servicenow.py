@@ -23,6 +23,7 @@ from services.alerting.outside import (
     cut,
     enabled,
     everywhere_of,
+    options_of,
     post_json,
     rendered,
     section_of,
@@ -107,22 +108,6 @@ class ServiceNow:
         if self.enabled and not self.url:
             raise ValidationError("must specify Alerts URL")
         check_url(self.url)
-
-
-def options_of(properties: ServiceNowProperties) -> dict[str, Any]:
-    """A script's properties as options."""
-    return {
-        "url": properties.url,
-        "username": properties.username,
-        "password": properties.password,
-        "source": properties.source,
-        "node": properties.node,
-        "type": properties.type,
-        "resource": properties.resource,
-        "metric-name": properties.metric_name,
-        "message-key": properties.message_key,
-        "additional-info": dict(properties.additional_info),
-    }
 
 
 def check(options: Options, sections: Mapping[str, Any]) -> None:

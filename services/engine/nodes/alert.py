@@ -176,7 +176,8 @@ class AlertNode(Node):
     def batches(self, batches: Batches) -> Sequence[Message]:
         local = self._groups.local(batches.group)
         try:
-            fresh = np.unique(local, return_index=True)[1][np.unique(local) >= self._known]
+            groups, first = np.unique(local, return_index=True)
+            fresh = first[groups >= self._known]
             self._begin_new([self._new_by_batch(batches, i) for i in fresh.tolist()])
             found = [self._batch(batches, i, group) for i, group in enumerate(local.tolist())]
             triggered = [one for one in found if one is not None]
