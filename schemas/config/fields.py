@@ -94,6 +94,21 @@ class Duration(fields.Field[float]):
         return None if value is None else format_go_duration(round(value * 1e9))
 
 
+class SyncInterval(Duration):
+    """ "always", or a Duration that is more than nothing; in Python 0.0 stands for always."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> float:
+        if value == "always":
+            return 0.0
+        seconds = super()._deserialize(value, attr, data, **kwargs)
+        if seconds <= 0:
+            raise ValidationError('must be "always" or a duration of more than 0s')
+        return seconds
+
+    def _serialize(self, value: float | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        return "always" if value == 0 else super()._serialize(value, attr, obj, **kwargs)
+
+
 class Size(fields.Field[int]):
     """A number of bytes: an integer, or a string with k, m, g or t for powers of 1024 ("64m", "8MB")."""
 

@@ -25,6 +25,7 @@ from services.gateway.access.privileges import Privilege, User, database_resourc
 from services.gateway.answers import RETRY_AFTER_SECONDS, Answer
 from services.gateway.cut import LineTooLong, cut
 from services.gateway.disk import Disk
+from services.gateway.gathering import Gathering
 from services.gateway.operation import Description
 from services.gateway.query import read_query
 from services.gateway.write_request import WRITE_PATHS, WriteRequest
@@ -98,6 +99,7 @@ class Writes:
         self._default_rp = config.default_retention_policy
         self._trace = config.http.write_tracing
         self._targets: dict[bytes, _Target] = {}
+        self._gathering = Gathering(self._gathered)
         self._failed = 0
         self._complained = -_COMPLAINT_SECONDS
 
@@ -134,8 +136,14 @@ class Writes:
             return
         if target.problem is not None:
             raise Refused(400, target.problem)
+        if not request.key and Gathering.takes(body):
+            await self._gathering.write(target.subject, target.precision, body)
+            return
         headers = {"precision": target.precision, "received": str(received)}
         await self._publish(target.subject, body, headers, request.key)
+
+    async def _gathered(self, subject: str, precision: str, body: bytes) -> None:
+        await self._publish(subject, body, {"precision": precision, "received": str(time.time_ns())}, b"")
 
     def _target(self, query: bytes) -> _Target:
         """Clients repeat themselves, so what was found out is kept."""
