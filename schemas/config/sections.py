@@ -42,6 +42,13 @@ class Http:
         "The largest body of a request, after it is ungzipped; above it the answer is 413.",
         check=_POSITIVE,
     )
+    max_bodies: int = setting(
+        256 << 20,
+        Size,
+        "How many bytes the bodies of all requests together take in memory; what comes beyond that is answered 503. "
+        "One alone may be larger.",
+        check=_POSITIVE,
+    )
     shutdown_timeout: float = setting(2.0, Duration, "How long a stopping gateway waits for requests under way.")
     auth_enabled: bool = setting(
         False,

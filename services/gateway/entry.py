@@ -24,8 +24,10 @@ from services.gateway.answers import (
     error_body,
     request_id,
 )
+from services.gateway.bodies import Bodies, Held, Patience
+from services.gateway.refused import Gone, Refused, too_large
 from services.gateway.write_request import WRITE_PATHS, LoggedRequest, WriteRequest
-from services.gateway.writes import Gone, ReadBody, Refused, too_large
+from services.gateway.writes import ReadBody
 
 if TYPE_CHECKING:
     from services.gateway.access.access import Access
@@ -56,11 +58,14 @@ class Entry:
     there is not.
     """
 
-    def __init__(self, app: Application, write: WriteHandler, log_requests: bool, access: Access | None = None) -> None:
-        """access: who may come in, None: everybody."""
+    def __init__(
+        self, app: Application, write: WriteHandler, log_requests: bool, bodies: Bodies, access: Access | None = None
+    ) -> None:
+        """bodies: those in memory. access: who may come in, None: everybody."""
         self._app = app
         self._write = write
         self._log_requests = log_requests
+        self._bodies = bodies
         self._access = access
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
@@ -152,6 +157,7 @@ class Entry:
     async def _pass_on(self, scope: Any, receive: Receive, send: Send, headers: RawHeaders) -> int:
         status = 500
         begun = False
+        body = _Coming(receive)
 
         async def with_headers(message: Any) -> None:
             nonlocal status, begun
@@ -162,7 +168,10 @@ class Entry:
             await send(message)
 
         try:
-            await self._app(scope, receive, with_headers)
+            with self._bodies.hold() as held:
+                await self._app(scope, body.receiving(held), with_headers)
+            if body.refused is not None and not begun:
+                return await _answer(send, body.refused.status, headers, error_body(str(body.refused)))
         except Exception as error:
             _log.exception("request failed", error, method=scope["method"], uri=scope["path"])
             if begun:
@@ -197,7 +206,7 @@ async def _redirect(send: Send, headers: RawHeaders, method: str, path: str, que
 async def _drop(read: ReadBody) -> None:
     """Read a body that nobody is to see. Raises Gone."""
     with contextlib.suppress(Refused):
-        await read(0)
+        await read(0, Bodies(0).nothing())
 
 
 async def _answer(send: Send, status: int, headers: RawHeaders, body: bytes) -> int:
@@ -214,27 +223,61 @@ def _sender(send: Send) -> SendAnswer:
 
 
 def _reader(receive: Receive) -> ReadBody:
-    async def read(limit: int) -> bytes:
+    async def read(limit: int, held: Held) -> bytes:
         chunks: list[bytes] = []
         size = 0
-        more = True
+        patience, more = Patience(), True
         while more:
-            message = await receive()
+            async with patience.wait():
+                message = await receive()
             if message["type"] != "http.request":
                 raise Gone
             chunk: bytes = message["body"]
             more = message.get("more_body", False)
             size += len(chunk)
+            patience.came(len(chunk))
             if size > limit:
                 # The rest is read and dropped: a client that is still sending would not see an answer.
                 chunks.clear()
             elif chunk:
+                held.grow(size)
                 chunks.append(chunk)
         if size > limit:
             raise too_large(size, limit)
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     return read
+
+
+class _Coming:
+    """A body on its way to the app, which hears that the client has hung up where it does not come as it should."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.refused: Refused | None = None
+
+    def receiving(self, held: Held) -> Receive:
+        size = 0
+        patience, more = Patience(), True
+
+        async def receive() -> Any:
+            nonlocal size, more
+            if not more:
+                return await self._receive()
+            try:
+                async with patience.wait():
+                    message = await self._receive()
+                chunk = message.get("body", b"")
+                size += len(chunk)
+                patience.came(len(chunk))
+                held.grow(size)
+            except Refused as refused:
+                self.refused = refused
+                return {"type": "http.disconnect"}
+            more = message.get("more_body", False)
+            return message
+
+        return receive
 
 
 def _log_request(client: str, request: LoggedRequest, user: User | None, status: int, name: str, started: int) -> None:

@@ -17,7 +17,9 @@ from services.engine.udf.functions import Functions
 from services.gateway.access.passwords import Passwords
 from services.gateway.api import Api
 from services.gateway.app import make_app
+from services.gateway.bodies import Bodies
 from services.gateway.commands.handlers import Check
+from services.gateway.crowd import Crowd, most_connections
 from services.gateway.disk import Disk
 from services.gateway.entry import Entry
 from services.gateway.folds import Folds
@@ -60,6 +62,7 @@ async def main(
     http, nats = config.http, config.nats
     certificate = Certificate(http, config.tls) if http.https_enabled else None
     listener = listen(http.bind_address)
+    crowd = Crowd(most_connections())
     credentials = Credentials(nats.username or None, nats.password or None)
     async with await Bus.connect(nats.url, "gateway", credentials) as bus:
         await bus.ensure_streams(
@@ -81,7 +84,8 @@ async def main(
                 api = Api(config, bus, store, folds, disk, scripts, passwords, processes, check_handler, stop)
                 app = make_app(api.blueprints(), http.max_body_size)
                 access = _access(config, folds.users, passwords)
-                entry = Entry(app, Writes(config, bus, disk), http.log_enabled, access)
+                bodies = Bodies(http.max_bodies)
+                entry = Entry(app, Writes(config, bus, disk, bodies), http.log_enabled, bodies, access)
                 async with api.loader:
                     rereading = asyncio.create_task(
                         reread(again or asyncio.Event(), certificate, api.loader, api.server)
@@ -91,7 +95,7 @@ async def main(
                     timeout = http.shutdown_timeout
                     finishing = asyncio.create_task(finish_commands(answering, stop, timeout))
                     try:
-                        await serve(entry, listener, stop, timeout, lambda: api.loader.when_loaded(ready), tls)
+                        await serve(entry, listener, stop, timeout, lambda: api.loader.when_loaded(ready), crowd, tls)
                         await finishing
                     finally:
                         finishing.cancel()
