@@ -64,6 +64,9 @@ def kind_of(value: Value) -> Kind:
     return Kind.STRING
 
 
+_NULL: Any = None
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """Values of one field over n rows.
@@ -71,7 +74,8 @@ class Column:
     values: array of shape (n,), dtype by `kind` (see DTYPES). What stands in rows without the field is
     unspecified (0, "" or None) and must not be read.
     valid: bool array of shape (n,), or None where every row has the field. A valid row of a MIXED column may hold None:
-    a null, which is there (join fills with it) and yet no value; expressions take it for missing.
+    a null, which is there (join fills with it) and goes out as one, and yet is no value. Whatever reckons with values
+    takes it for missing: see `known`.
     """
 
     kind: Kind
@@ -89,6 +93,11 @@ class Column:
     def mask(self) -> BoolArray:
         """Which rows have the field, as an array always."""
         return np.ones(len(self.values), dtype=np.bool_) if self.valid is None else self.valid
+
+    def known(self) -> BoolArray:
+        """Which rows have a value: the field is there and is no null. An array always."""
+        there = self.mask()
+        return there & np.not_equal(self.values, _NULL) if self.kind is Kind.MIXED else there
 
     def value(self, row: int) -> Value | None:
         """One row's value as a Python object, None where the row lacks the field."""
