@@ -177,3 +177,23 @@ def concat(columns: Sequence[Column | None], lengths: Sequence[int]) -> Column:
     if valid is not None and valid.all():
         valid = None
     return Column(kind, values, valid)
+
+
+def over(under: Column | None, upper: Column | None) -> Column | None:
+    """Two columns of as many rows as one, `upper` going first where both have the field; a null is one that it has."""
+    if under is None or upper is None:
+        return upper if under is None else under
+    has = upper.mask()
+    if not has.any():
+        return under
+    if under.kind is upper.kind and under.kind is not Kind.MIXED:
+        return Column(under.kind, np.where(has, upper.values, under.values), _unless_all(has | under.mask()))
+    values = np.full(len(has), None, dtype=np.object_)
+    for column, rows in ((under, under.mask() & ~has), (upper, has)):
+        chosen = np.flatnonzero(rows)
+        values[chosen] = np.fromiter(column.take(chosen).tolist(), dtype=np.object_, count=len(chosen))
+    return Column(Kind.MIXED, values, _unless_all(has | under.mask()))
+
+
+def _unless_all(valid: BoolArray) -> BoolArray | None:
+    return None if valid.all() else valid
