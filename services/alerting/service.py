@@ -34,13 +34,14 @@ from services.bus.subjects import ALERTS as SUBJECTS
 from services.bus.subjects import alert_subject, inhibition_subject, parse_alert_subject, parse_inhibition_subject
 from services.engine.alerts.inhibition import Released, decode, encode_released
 from services.engine.alerts.mark import mark_of, put_mark
+from services.engine.alerts.taking_up import TakenUp, taken_up
 from services.store.effective import Effective
 from services.store.errors import StoreError
 from services.store.store import Store
 
 _log = logs.get("alerting")
 
-_SCHEMA, _VERSION = "alerting", 3
+_SCHEMA, _VERSION = "alerting", 4
 _BUCKET = "tickbus-alerting"
 _STEP_SECONDS = 0.005  # how long the fold goes on before others have their turn
 _STOP_SECONDS = 1.0  # for what is being sent when the service stops
@@ -260,6 +261,9 @@ class Alerting:
         elif (mark := mark_of(stored.data)) is not None:
             await self._wait_for(mark)
             self._apply(topic, mark)
+        elif (taken := taken_up(stored.data)) is not None:
+            await self._wait_for(taken.started)
+            self._take_up(topic, taken)
         else:
             message = Message(stored.data, topic)
             await self._wait_for(message.started)
@@ -300,6 +304,11 @@ class Alerting:
             self._queue(handler, stored, message, folded)
         if message.via is not None and message.via.collected:
             self.dispatcher.covered(message.via.handler, (int(message.seq[0]), int(message.row[0])))
+
+    def _take_up(self, name: str, taken: TakenUp) -> None:
+        topic = self.topics.take_up(name, taken, self.runs.life(taken.task, taken.started))
+        if topic is not None:
+            self._keeper.touched(topic)
 
     def _queue(self, handler: HandlerOf, stored: Stored, message: Message, folded: Folded) -> None:
         first, end = folded.events[0], folded.events[-1] + 1
