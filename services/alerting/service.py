@@ -21,9 +21,9 @@ from services.alerting.inhibitors import Inhibitors
 from services.alerting.keeper import Keeper
 from services.alerting.known import Known
 from services.alerting.lane import Entry
-from services.alerting.message import DELETION, Message
+from services.alerting.message import Message, deletion, encode_deletion
 from services.alerting.runs import HandlerOf
-from services.alerting.topics import Folded, Topic, Topics
+from services.alerting.topics import Folded, Topic, Topics, owner_of
 from services.alerting.trials import run_trial, trials
 from services.bus.connection import Bus
 from services.bus.errors import BusError
@@ -106,18 +106,20 @@ class Alerting:
     def visible(self, name: str) -> bool:
         """Whether the topic is there for readers: a node's own while its task runs, others once they had events.
 
-        Others are there, too, once they were given a handler.
+        Others are there, too, once they were given a handler. One that was deleted is there again with its next event,
+        a node's own also when its task starts anew.
         """
         topic = self.topics.get(name)
         if self._owned(name, topic):
-            return self.runs.is_open(name)
+            return self.runs.is_open(name) and not self._deleted(name)
         return topic is not None and not topic.deleted
 
     def names(self) -> list[str]:
         """The topics that are there for readers, in the order of their bytes."""
         topics = self.topics.by_name.items()
         named = {name for name, topic in topics if not topic.deleted and not self._owned(name, topic)}
-        return sorted(named | set(self.runs.open_topics()), key=lambda name: name.encode("utf-8", "surrogatepass"))
+        own = {name for name in self.runs.open_topics() if not self._deleted(name)}
+        return sorted(named | own, key=lambda name: name.encode("utf-8", "surrogatepass"))
 
     def alive(self, name: str) -> Topic | None:
         """What there is of a topic, whether or not it is there for readers; None where its task was deleted since."""
@@ -160,7 +162,7 @@ class Alerting:
             subject = alert_subject(name)
         except ValueError:
             return  # no topic can have a name so long
-        await self.folded((await self._bus.publish(subject, DELETION)).seq)
+        await self.folded((await self._bus.publish(subject, encode_deletion(self.known.position))).seq)
 
     async def folded(self, seq: int) -> None:
         """Wait until a message of ALERTS is folded."""
@@ -256,8 +258,9 @@ class Alerting:
         self._keeper.position = stored.seq
 
     async def _take_alert(self, topic: str, stored: Stored) -> None:
-        if stored.data == DELETION:
-            self._delete(topic)
+        if (after := deletion(stored.data)) is not None:
+            await self._wait_for(after)
+            self._delete(topic, after)
         elif (mark := mark_of(stored.data)) is not None:
             await self._wait_for(mark)
             self._apply(topic, mark)
@@ -329,10 +332,15 @@ class Alerting:
             if seq:
                 self._apply(name, seq)
 
-    def _delete(self, name: str) -> None:
-        topic = self.topics.delete(name)
+    def _delete(self, name: str, after: int) -> None:
+        topic = self.topics.delete(name, after, self.runs.owns(name))
         if topic is not None:
             self._keeper.touched(topic)
+
+    def _deleted(self, name: str) -> bool:
+        """Whether the own topic of a node was deleted, and its task has not started since."""
+        topic = self.topics.get(name)
+        return topic is not None and topic.deleted and self.runs.began(owner_of(name)) <= topic.deleted_after
 
     async def _wait_for(self, event: int) -> None:
         """Wait until an event that a message rests on is known. ValueError where there is no such event."""

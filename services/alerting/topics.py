@@ -98,6 +98,7 @@ class Topic:
         self.carried: dict[tuple[str, str, str], tuple[int, int]] = {}
         self.changed: set[int] = set()  # slots whose states are not saved
         self.deleted = False  # and neither an event nor a handler came since
+        self.deleted_after = 0  # the last event of EVENTS known when it was deleted
         self.applied = 0  # its handlers are those that it had at this sequence of EVENTS
         self.cleared = False  # what is saved of it is to be dropped first
         self._begin()
@@ -342,12 +343,17 @@ class Topics:
         topic.deleted = topic.deleted and not begun
         return topic
 
-    def delete(self, name: str) -> Topic | None:
-        """Take in that somebody has deleted a topic; gives it, None where there is none. Its handlers stay."""
+    def delete(self, name: str, after: int, own: bool) -> Topic | None:
+        """Take in that somebody has deleted a topic; gives it, None where there is none. Its handlers stay.
+
+        after: the last event of EVENTS known then. own: whether it is a node's own: then it is there without events.
+        """
         topic = self.by_name.get(name)
+        if topic is None and own:
+            topic = self.by_name[name] = Topic(name)
         if topic is not None:
             topic.clear()
-            topic.deleted = True
+            topic.deleted, topic.deleted_after = True, after
         return topic
 
     def drop_owner(self, owner: str) -> list[Topic]:
