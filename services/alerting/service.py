@@ -294,10 +294,9 @@ class Alerting:
         if topic is not None:
             handlers += self.known.handlers.at(name, topic.applied)
         life = self.runs.life(task, started)
-        inhibited = self.inhibitors.inhibited(message)
-        if inhibited is not None:
-            self.inhibitors.count(message, inhibited, life)
-        folded = self.topics.fold(message, life, bool(handlers), inhibited)
+        folded = self.topics.fold(message, life, bool(handlers), self.inhibitors.inhibited(message))
+        if folded.inhibited is not None:
+            self.inhibitors.count(message, folded.inhibited, life)
         self.events += len(folded.events)
         self.repeats += len(message) - len(folded.events)
         if not folded.events:

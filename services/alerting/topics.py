@@ -61,12 +61,14 @@ class State:
 class Folded:
     """What was new in a message: the numbers of its events, and for each the level its id had before, or INHIBITED.
 
-    durations: ns, by the number of the event, of those that last longer than the message says.
+    durations: ns, by the number of the event, of those that last longer than the message says. inhibited: which were
+    held back.
     """
 
     events: Sequence[int]
     previous: bytes
     durations: Mapping[int, int]
+    inhibited: Inhibited = None
 
 
 NOTHING = Folded((), b"", {})
@@ -133,7 +135,11 @@ class Topic:
         return None if slot is None else self._state(slot)
 
     def fold(self, message: Message, life: Life, previous: bool, inhibited: Inhibited = None) -> Folded:
-        """Take a message in; `previous`: whether the levels from before are wanted. inhibited: which are only seen."""
+        """Take a message in; `previous`: whether the levels from before are wanted.
+
+        inhibited: which are only seen, but for the recoveries among them from what the topic knows of: an alert that
+        was told is not left standing because another one came up.
+        """
         first = self._first_new(message)
         n = len(message)
         if first >= n:
@@ -141,6 +147,7 @@ class Topic:
         self._live(message.started, life)
         if message.via is None:
             self.task, self.node = message.owner, message.node
+        inhibited = self._held_back(message, first, inhibited)
         counts = np.arange(first, n) if inhibited is None else first + np.flatnonzero(~inhibited[first:])
         self.collected += len(counts)
         last = np.full(len(message.ids), -1, dtype=np.int64)
@@ -162,7 +169,7 @@ class Topic:
             if i in durations:
                 self.duration[slot] = durations[i]
         self.changed.update(numbers)
-        return Folded(range(first, n), before, durations)
+        return Folded(range(first, n), before, durations, inhibited)
 
     def take_up(self, taken: TakenUp, life: Life, source: Topic | None) -> bool:
         """Take alerts up that another topic has, told to nobody; whether any is new. source: the other topic."""
@@ -234,6 +241,21 @@ class Topic:
                 self.level, self.time = np.append(self.level, more), np.append(self.time, more)
                 self.duration = np.append(self.duration, more)
         return slot
+
+    def _held_back(self, message: Message, first: int, inhibited: Inhibited) -> Inhibited:
+        """Which of the inhibited events are held back; of those before `first` nothing is said."""
+        if inhibited is None:
+            return None
+        held = inhibited.copy()
+        current: dict[int, int] = {}
+        rows = zip(message.id[first:].tolist(), message.level[first:].tolist(), strict=True)
+        for i, (number, level) in enumerate(rows, first):
+            before = current[number] if number in current else self._stands(message.ids[number])[0]
+            if before and not level:
+                held[i] = False
+            if not held[i]:
+                current[number] = level
+        return held
 
     def _before(
         self, message: Message, first: int, named: IntArray, slots: IntArray, had: int, inhibited: Inhibited

@@ -97,7 +97,8 @@ class AlertNode(Node):
     those. Events go to the node's own (anonymous) topic if it has handlers, and to `topic` if it is set. A batch has
     the level of its worst point (with `all`: of its best), and goes on whole. A template that fails ends the task.
 
-    An inhibited alert is neither handled nor known to its topic, and counts as alerts_inhibited; its point goes on.
+    An inhibited alert is neither handled nor known to its topic, and counts as alerts_inhibited; its point goes on. The
+    recovery from an alert that was told before is told all the same.
     `inhibit` counts over all tasks, from the write (or the moment, for what the clock causes) on that triggered the
     alert, up to the one that made it OK, or until its task ends. An alert that comes to the bus before the one that
     inhibits it, as from a worker that is ahead of another, is not held back.
