@@ -42,6 +42,18 @@ class Http:
         "The largest body of a request, after it is ungzipped; above it the answer is 413.",
         check=_POSITIVE,
     )
+    cors: tuple[str, ...] = setting(
+        (),
+        Texts,
+        'The origins of pages in browsers ("https://grafana.example.org", "*" for all) that may read answers and send '
+        "anything. Others may only send application/json, which no browser sends to another origin unasked.",
+    )
+    hosts: tuple[str, ...] = setting(
+        (),
+        Texts,
+        "Names of hosts that requests may be sent to, beside localhost and IP addresses, while the API listens on "
+        "loopback only and needs no credentials: a name of somebody else's may be made to mean this machine.",
+    )
     max_bodies: int = setting(
         256 << 20,
         Size,

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from services import log as logs
 from services.gateway.access.credentials import without_credentials
+from services.gateway.access.origins import Origins
 from services.gateway.access.privileges import Denied, User
 from services.gateway.answers import (
     BASE,
@@ -59,13 +60,20 @@ class Entry:
     """
 
     def __init__(
-        self, app: Application, write: WriteHandler, log_requests: bool, bodies: Bodies, access: Access | None = None
+        self,
+        app: Application,
+        write: WriteHandler,
+        log_requests: bool,
+        bodies: Bodies,
+        origins: Origins,
+        access: Access | None = None,
     ) -> None:
-        """bodies: those in memory. access: who may come in, None: everybody."""
+        """bodies: those in memory. origins: what pages in browsers may do. access: who may come in, None: everybody."""
         self._app = app
         self._write = write
         self._log_requests = log_requests
         self._bodies = bodies
+        self._origins = origins
         self._access = access
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
@@ -83,7 +91,7 @@ class Entry:
             return
         name = request_id()
         started = time.perf_counter_ns()
-        headers = common_headers(scope["headers"], name)
+        headers = self._common_headers(scope["headers"], name)
         user, refusal = await self._admit(scope["method"], path, query, scope["headers"])
         if refusal is None:
             status = await self._other(scope, receive, send, headers)
@@ -99,8 +107,7 @@ class Entry:
         started = time.perf_counter_ns()
         user = refusal = answer = None
         try:
-            if self._access is not None:
-                user, refusal = await self._admit("POST", request.path, request.query, request.headers)
+            user, refusal = await self._admit("POST", request.path, request.query, request.headers)
             if refusal is None:
                 answer = await self._write(request, read, user)
             else:
@@ -112,11 +119,14 @@ class Entry:
             _log.exception("write failed", error, request=name)
             answer = Answer(500, _INTERNAL)
         if answer is not None:
-            headers = answer.all_headers(common_headers(request.headers, name))
+            headers = answer.all_headers(self._common_headers(request.headers, name))
             await send(answer.status, headers, answer.body)
         if self._logs():
             status = GONE if answer is None else answer.status
             _log_request(client, request.logged, user, status, name, started)
+
+    def _common_headers(self, request_headers: RawHeaders, name: str) -> RawHeaders:
+        return common_headers(request_headers, name, self._origins.lists)
 
     def _logs(self) -> bool:
         return self._log_requests and _log.enabled("INFO")
@@ -125,9 +135,10 @@ class Entry:
         self, method: str, path: str, query: bytes, headers: RawHeaders
     ) -> tuple[User | None, Answer | None]:
         """Who sends a request, where that counts; and the answer to it if it is not let in."""
-        if self._access is None or method == "OPTIONS" or (path == PING and method in ("GET", "HEAD")):
-            return None, None
         try:
+            self._origins.check(method, headers)
+            if self._access is None or method == "OPTIONS" or (path == PING and method in ("GET", "HEAD")):
+                return None, None
             return await self._access.admit(method, path, query, headers), None
         except Denied as denied:
             return None, Answer(denied.status, error_body(str(denied)))

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from schemas.config import Config
+from schemas.config import Config, Http
 from services import log
 from services.bus.connection import Bus
 from services.bus.link import Credentials
@@ -14,6 +14,7 @@ from services.bus.streams import StreamLimits
 from services.engine.nodes import registry
 from services.engine.scripts import ParsedScripts
 from services.engine.udf.functions import Functions
+from services.gateway.access.origins import Origins, is_loopback
 from services.gateway.access.passwords import Passwords
 from services.gateway.api import Api
 from services.gateway.app import make_app
@@ -85,7 +86,7 @@ async def main(
                 app = make_app(api.blueprints(), http.max_body_size)
                 access = _access(config, folds.users, passwords)
                 bodies = Bodies(http.max_bodies)
-                entry = Entry(app, Writes(config, bus, disk, bodies), http.log_enabled, bodies, access)
+                entry = Entry(app, Writes(config, bus, disk, bodies), http.log_enabled, bodies, _origins(http), access)
                 async with api.loader:
                     rereading = asyncio.create_task(
                         reread(again or asyncio.Event(), certificate, api.loader, api.server)
@@ -100,6 +101,12 @@ async def main(
                     finally:
                         finishing.cancel()
                         rereading.cancel()
+
+
+def _origins(http: Http) -> Origins:
+    """Where only this machine is to be served, no name of another may lead here."""
+    only_here = is_loopback(http.bind_address) and not http.auth_enabled
+    return Origins(http.cors, http.hosts if only_here else None)
 
 
 def _access(config: Config, users: UserState, passwords: Passwords) -> Access | None:

@@ -20,9 +20,9 @@ from services.gateway.gunzip import gunzip
 from services.gateway.refused import Refused
 from tests.unit.services.gateway.conftest import StartGateway
 
-WRITE = b"POST /write?db=a HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n%b\r\n"
+WRITE = b"POST /write?db=a HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n%b\r\n"
 ROUNDABOUT = b"TE: trailers\r\n"  # which only Hypercorn's way takes
-COMMAND = b"POST /kapacitor/v1/tasks HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n%b\r\n"
+COMMAND = b"POST /kapacitor/v1/tasks HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n%b\r\n"
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ async def test_a_body_that_comes_in_drops_is_not_waited_for(hasty: None, start_g
         assert (await answer).startswith(b"HTTP/1.1 408 ")
 
 
-@pytest.mark.parametrize("begun", [b"POST /wri", b"GET /kapacitor/v1/ping HTTP/1.1\r\nHost: x\r\nX-A: "])
+@pytest.mark.parametrize("begun", [b"POST /wri", b"GET /kapacitor/v1/ping HTTP/1.1\r\nHost: localhost\r\nX-A: "])
 async def test_a_head_that_does_not_come_whole_is_not_waited_for(
     hasty: None, start_gateway: StartGateway, begun: bytes
 ) -> None:
