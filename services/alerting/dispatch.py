@@ -31,7 +31,7 @@ from services.bus.errors import BusError
 _log = logs.get("alerting")
 
 _BUS_PAUSE = 0.5
-_END_SECONDS = 0.5  # for what was broken off to come to its end
+_END_SECONDS = 0.8  # for what was broken off to come to its end; see command.py
 _NAMESPACE = uuid.UUID("6f1d9f0e-5f5a-4c0e-9d55-0b8f6f2f7c11")
 _MOST_BESIDE = 1_000  # events that are sent again beside their lanes
 _FULL = 5_000  # messages that wait in a lane that collects until it does so before its time

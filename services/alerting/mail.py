@@ -72,7 +72,7 @@ def compose(sender: Mailbox, to: Sequence[Mailbox], subject: str, body: str, tim
         "Date": format_datetime(datetime.fromtimestamp(time_ns / 1e9 if time_ns else time.time(), UTC)),
         "From": sender.header(),
         "To": ",\r\n ".join(mailbox.header() for mailbox in to),
-        "Subject": _folded(_CONTROL.sub(" ", subject).strip(), "Subject"),
+        "Subject": _folded(_CONTROL.sub(" ", subject), "Subject"),
         "Message-ID": f"<{id}@{sender.address.rpartition('@')[2]}>",
         "Content-Type": "text/html; charset=UTF-8",
         "Content-Transfer-Encoding": "quoted-printable",
@@ -100,7 +100,7 @@ def _mailbox(name: str, address: str) -> Mailbox | None:
 def _encoded(text: str) -> bool:
     """Whether a text cannot stand in a header as it is."""
     long = any(len(word) > _LONGEST_WORD for word in text.split(" "))
-    return long or not text.isascii() or "=?" in text or bool(_CONTROL.search(text))
+    return long or text != text.strip() or not text.isascii() or "=?" in text or bool(_CONTROL.search(text))
 
 
 def _folded(text: str, name: str = "") -> str:

@@ -55,7 +55,7 @@ def test_any_subject_and_body_come_as_they_are(subject: str, body: str) -> None:
         "Content-Type",
         "Content-Transfer-Encoding",
     ]
-    assert mail["subject"] == re.sub(r"[\x00-\x1f\x7f\x85\u2028\u2029]+", " ", subject).strip()
+    assert mail["subject"] == re.sub(r"[\x00-\x1f\x7f\x85\u2028\u2029]+", " ", subject)
     payload = mail.get_payload(decode=True)
     assert isinstance(payload, bytes)
     shown = re.sub(r"\r\n?", "\n", body)

@@ -481,6 +481,20 @@ async def test_a_command_ends_with_the_service_and_is_not_run_again(bus: Bus, tm
         os.close(fd)
 
 
+async def test_a_pipe_that_nobody_reads_holds_up_nothing(bus: Bus, tmp_path: Path) -> None:
+    pipes = [tmp_path / f"pipe{number}" for number in range(40)]
+    for pipe in pipes:
+        os.mkfifo(pipe)
+    file = tmp_path / "file"
+    async with running(bus, tmp_path) as service:
+        paths = [*pipes, file]
+        run = await started(bus, "t", 1, *({"kind": "log", "options": {"path": str(path)}} for path in paths))
+        await service.folded(await send(bus, alerts([("a", CRITICAL)], 5), run))
+        async with asyncio.timeout(20):
+            while not file.exists() or not file.read_bytes():
+                await asyncio.sleep(0.01)
+
+
 async def test_a_deleted_topic_is_gone_until_its_next_event(bus: Bus, tmp_path: Path) -> None:
     for restart in (False, True):
         async with running(bus, tmp_path) as service:
