@@ -15,6 +15,7 @@ from services.bus.subjects import ask_subject
 from services.launcher.leash import LEASH
 from tests.support.alerts import CRITICAL, OK, alerts, own_topic, post, send, sink, started
 from tests.support.nats import NatsServer
+from tests.support.pipes import Pipe
 from tests.support.processes import gone
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -91,9 +92,7 @@ async def test_nothing_is_lost_or_sent_twice_by_kills(bus: Bus, start: Start) ->
 async def test_commands_end_with_the_launcher(bus: Bus, nats_server: NatsServer, tmp_path: Path) -> None:
     """What tells a service that its launcher is gone is the end of its standard input."""
     command = (sys.executable, "-m", "services.cli", "alerting", "--nats", nats_server.url, "--data-dir", str(tmp_path))
-    pids = tmp_path / "pids"
-    os.mkfifo(pids)
-    fd = os.open(pids, os.O_RDWR)
+    pids = Pipe(tmp_path / "pids")
     process = await asyncio.create_subprocess_exec(
         *command,
         cwd=ROOT,
@@ -104,10 +103,10 @@ async def test_commands_end_with_the_launcher(bus: Bus, nats_server: NatsServer,
     try:
         assert process.stdout is not None and process.stdin is not None
         assert await asyncio.wait_for(process.stdout.readline(), 20) == b"tickbus alerting ready\n"
-        script = f"sleep 60 & echo $! > {pids}; wait"
+        script = f"sleep 60 & echo $! > {pids.path}; wait"
         run = await started(bus, "t", 1, {"kind": "exec", "options": {"prog": "/bin/sh", "args": ["-c", script]}})
         await send(bus, alerts([("a", CRITICAL)], 5), run)
-        child = int(await asyncio.wait_for(asyncio.to_thread(os.read, fd, 100), 20))
+        child = int(await pids.said())
         assert not gone(child)
         process.stdin.close()
         assert await asyncio.wait_for(process.wait(), 20) == 1
@@ -115,7 +114,7 @@ async def test_commands_end_with_the_launcher(bus: Bus, nats_server: NatsServer,
             while not gone(child):
                 await asyncio.sleep(0.01)
     finally:
-        os.close(fd)
+        pids.close()
         if process.returncode is None:
             process.kill()
             await process.wait()

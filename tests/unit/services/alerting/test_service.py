@@ -37,6 +37,7 @@ from tests.support.alerts import (
     task_deleted,
 )
 from tests.support.nats import NatsServer
+from tests.support.pipes import Pipe
 from tests.support.processes import gone
 
 
@@ -465,20 +466,18 @@ async def test_a_command_that_fails_is_run_once_and_its_status_and_output_are_lo
 
 
 async def test_a_command_ends_with_the_service_and_is_not_run_again(bus: Bus, tmp_path: Path) -> None:
-    pids = tmp_path / "pids"
-    os.mkfifo(pids)
-    fd = os.open(pids, os.O_RDWR)
+    pids = Pipe(tmp_path / "pids")
     try:
         async with running(bus, tmp_path) as service:
-            run = await started(bus, "t", 1, shell(f"sleep 60 & echo $! > {pids}; wait"))
+            run = await started(bus, "t", 1, shell(f"sleep 60 & echo $! > {pids.path}; wait"))
             await service.folded(await send(bus, alerts([("a", CRITICAL)], 5), run))
-            child = int(await asyncio.wait_for(asyncio.to_thread(os.read, fd, 100), 30))
+            child = int(await pids.said())
         assert gone(child)
         assert service.dispatcher.counts.given_up == 1
         async with running(bus, tmp_path) as service:
             assert service.dispatcher.waiting == 0
     finally:
-        os.close(fd)
+        pids.close()
 
 
 async def test_a_pipe_that_nobody_reads_holds_up_nothing(bus: Bus, tmp_path: Path) -> None:
