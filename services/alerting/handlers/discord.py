@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from marshmallow import ValidationError
 
+from schemas.config.among import Rules, workspace_rules
 from schemas.config.fields import Flag, Text
 from schemas.config.section import schema_of, setting
 from services.alerting.handler import Around
@@ -61,6 +62,8 @@ class Options:
 @dataclass(frozen=True, kw_only=True)
 class Discord:
     """[[discord]]: one channel."""
+
+    RULES: ClassVar[Rules] = workspace_rules("Discord")
 
     enabled: bool = setting(False, Flag, "Whether alerts may be sent to it.")
     default: bool = setting(False, Flag, "Whether it is the one that is meant where none is named.")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
 from marshmallow import ValidationError, fields
 
 from grammar.gotemplate.strconv import quote
+from schemas.config.among import Rules
 from schemas.config.fields import Flag, Text
 from schemas.config.section import schema_of, setting
 from services.alerting.handler import Around, Refused, Unsent
@@ -62,9 +63,19 @@ class Options:
     retained: bool = setting(False, Flag, "Whether the broker keeps it for those that subscribe later.")
 
 
+def _mistakes(brokers: Sequence[Mqtt]) -> Iterator[str]:
+    defaults = sum(broker.default for broker in brokers)
+    if defaults > 1:
+        yield "more than one configuration is marked as the default"
+    if not defaults and len(brokers) > 1:
+        yield "no configuration is marked as the default"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Mqtt:
     """[[mqtt]]: one broker."""
+
+    RULES: ClassVar[Rules] = Rules(_mistakes, _mistakes)
 
     enabled: bool = setting(False, Flag, "Whether alerts may be sent to it.")
     name: str = setting("default", Text, "The name that scripts call it by: mqtt(TOPIC).brokerName(NAME).")

@@ -513,6 +513,44 @@ async def test_a_deleted_topic_is_gone_until_its_next_event(bus: Bus, tmp_path: 
         assert [e["id"] for e in (await ask(bus, "events", topic="named"))["events"]] == ["a"]
 
 
+@pytest.mark.parametrize("keep_store", [True, False])
+async def test_a_deleted_topic_of_a_node_comes_back_with_its_next_event_or_run(
+    bus: Bus, tmp_path: Path, keep_store: bool
+) -> None:
+    async def shown(after: int = 0) -> Any:
+        topic = (await ask(bus, "topic", topic=own_topic(), after=after))["topic"]
+        listed = (await ask(bus, "topics"))["topics"]
+        assert listed == ([topic] if topic else [])
+        return topic and (topic["level"], topic["collected"])
+
+    async with sink() as web:
+        async with running(bus, tmp_path) as service:
+            run = await started(bus, "t", 1, post(web.url))
+            assert await shown(run) == ("OK", 0)
+            await ask(bus, "delete", topic=own_topic())  # before its first event
+            assert await shown() is None
+            await send(bus, alerts([("a", CRITICAL)], 5), run)
+            await service.caught_up()
+            assert await shown() == ("CRITICAL", 1)
+            await ask(bus, "delete", topic=own_topic())
+            assert await shown() is None
+            assert await ask(bus, "events", topic=own_topic()) == {"events": None}
+            # another worker takes it over: that is the same run
+            await started(bus, "t", 1, post(web.url))
+        if not keep_store:
+            (tmp_path / "alerting.lmdb").unlink()
+        async with running(bus, tmp_path) as service:
+            assert await shown() is None
+            await send(bus, alerts([("a", CRITICAL)], 6), run)
+            await service.caught_up()
+            assert await shown() == ("CRITICAL", 1)
+            await ask(bus, "delete", topic=own_topic())
+            again = await started(bus, "t", 9, post(web.url))
+            assert await shown(again) == ("OK", 0)
+            await service.dispatcher.drained()
+            assert web.told() == [("a", "CRITICAL", "OK")] * 2
+
+
 async def test_a_first_point_takes_up_the_alert_that_another_node_has_begun(bus: Bus, tmp_path: Path) -> None:
     def fresh(events: list[tuple[str, int]], seq: int) -> Alerts:
         whole = alerts(events, seq, node="other", details=None)
