@@ -104,8 +104,8 @@ async def test_commands_end_with_the_launcher(bus: Bus, nats_server: NatsServer,
         assert process.stdout is not None and process.stdin is not None
         assert await asyncio.wait_for(process.stdout.readline(), 20) == b"tickbus alerting ready\n"
         script = f"sleep 60 & echo $! > {pids.path}; wait"
-        run = await started(bus, "t", 1, {"kind": "exec", "options": {"prog": "/bin/sh", "args": ["-c", script]}})
-        await send(bus, alerts([("a", CRITICAL)], 5), run)
+        run = await started(bus, "u", 1, {"kind": "exec", "options": {"prog": "/bin/sh", "args": ["-c", script]}})
+        await send(bus, alerts([("a", CRITICAL)], 5, task="u"), run)
         child = int(await pids.said())
         assert not gone(child)
         process.stdin.close()
