@@ -35,8 +35,7 @@ class Pausing:
 
         Raises Refusal.
         """
-        declared = {one.name: one.body for one in reading.declarations if one.kind == "task"}
-        gone = {record["name"] for record in reading.gone(self._memory.declared("task"))}
+        declared, gone = _declared(reading), self._gone(reading)
         ways = []
         for id, record in self._state.tasks_of(template.name).items():
             if record["status"] != "enabled":
@@ -49,6 +48,17 @@ class Pausing:
             await self._tasks.update(id, {"status": "disabled"})
         return bool(ways)
 
+    def leaving(self, template: Declaration, reading: Reading) -> frozenset[str]:
+        """Those tasks of a template that need no dbrps of it once the load is done: by their own files they have some,
+        or another template, or they are gone."""
+        declared, gone = _declared(reading), self._gone(reading)
+
+        def leaves(id: str) -> bool:
+            body = declared.get(id, {})
+            return id in gone or bool(body.get("dbrps")) or body.get("template-id", template.name) != template.name
+
+        return frozenset(id for id in self._state.tasks_of(template.name) if leaves(id))
+
     async def resume(self) -> None:
         """Enable again what is still disabled: its file was refused after all."""
         for id in self._paused:
@@ -59,11 +69,18 @@ class Pausing:
                 except Refusal as refusal:
                     _log.error("a task that was disabled while its template changed cannot run", task=id, err=refusal)
 
+    def _gone(self, reading: Reading) -> set[str]:
+        return {record["name"] for record in reading.gone(self._memory.declared("task"))}
+
     def _suits(self, template: Declaration, body: Mapping[str, Any]) -> bool:
         """Whether a task as declared can run with its template as declared, or does not need it."""
         if body.get("template-id") != template.name:
             return True
         return not self._scripts.problem({"script": template.body["script"], "vars": _vars(body)})
+
+
+def _declared(reading: Reading) -> dict[str, Mapping[str, Any]]:
+    return {one.name: one.body for one in reading.declarations if one.kind == "task"}
 
 
 def _differs(body: Mapping[str, Any], record: Record) -> bool:
