@@ -107,10 +107,10 @@ class TemplateCommands:
         new_id = request["id"] or id
         if new_id != id:
             self._decisions.check_id(new_id)
-            if self._state.template(new_id) is not None:
-                raise Refusal(500, "failed to create new template for ID change: template already exists")
         definition = self._compiled(request["script"] or record["script"])
         _check_type(definition["type"], request["type"] or record["type"])
+        if new_id != id and self._state.template(new_id) is not None:
+            raise Refusal(500, "failed to create new template for ID change: template already exists")
         changed = definition["script"] != record["script"]
         if not changed and new_id == id:
             return 0, []

@@ -103,6 +103,8 @@ class Applying:
         if declaration.kind != "template":
             return await self._commands[declaration.kind].declare(declaration.body)
         leaving = self._pausing.leaving(declaration, self._reading)
+        if self._pausing.turns(declaration):
+            await self._pausing.make_way(declaration, self._reading)
         try:
             return await self._templates.declare(declaration.body, leaving)
         except Refusal as refusal:

@@ -1,8 +1,8 @@
 """Tasks that stand in the way of their template's change, because their files change with it.
 
 A template whose script no longer takes the vars of a task that runs is refused, and vars that the old script does not
-take are refused too. Where both files change at once, such a task is disabled, its template changed, and the task made
-to run again by its own declaration.
+take are refused too. A batch script, besides, runs only with the dbrps that it queries. Where both files change at
+once, such a task is disabled, its template changed, and the task made to run again by its own declaration.
 """
 
 from __future__ import annotations
@@ -48,6 +48,11 @@ class Pausing:
             await self._tasks.update(id, {"status": "disabled"})
         return bool(ways)
 
+    def turns(self, template: Declaration) -> bool:
+        """Whether a template is to become one of the other type."""
+        record = self._state.template(template.name)
+        return record is not None and record["type"] != self._scripts.template(template.body["script"]).type
+
     def leaving(self, template: Declaration, reading: Reading) -> frozenset[str]:
         """Those tasks of a template that need no dbrps of it once the load is done: by their own files they have some,
         or another template, or they are gone."""
@@ -85,7 +90,8 @@ def _declared(reading: Reading) -> dict[str, Mapping[str, Any]]:
 
 def _differs(body: Mapping[str, Any], record: Record) -> bool:
     same_template = body.get("template-id", "") == record["template-id"]
-    return not same_template or _vars(body) != record["vars"]
+    same_dbrps = not body.get("dbrps") or body["dbrps"] == record["dbrps"]
+    return not same_template or not same_dbrps or _vars(body) != record["vars"]
 
 
 def _vars(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -412,6 +412,28 @@ async def test_a_template_may_become_one_of_the_other_type_with_its_tasks(
         await loading.delete(f"{TASKS}/{id}")
 
 
+async def test_a_task_whose_dbrps_change_with_its_template_s_type_runs_with_both(
+    loading: httpx.AsyncClient, directory: Directory, bus: Bus
+) -> None:
+    directory.put("templates/base.tick", TEMPLATE)
+    for id in ("changes", "stays"):
+        directory.put(f"tasks/{id}.yaml", made_from("base", m="cpu"))
+    await load(loading)
+    position = await bus.last_sequence("EVENTS")
+    directory.put("templates/base.tick", BATCH)
+    other = orjson.loads(made_from("base", m="cpu")) | {"dbrps": [{"db": "other", "rp": "rp"}]}
+    directory.put("tasks/changes.yaml", orjson.dumps(other).decode())
+    assert told(await load(loading)) == []
+    for id, db in (("changes", "other"), ("stays", "db")):
+        found = await task(loading, id)
+        assert (found["type"], found["dbrps"], found["executing"]) == ("batch", [{"db": db, "rp": "rp"}], True)
+    # it never ran with one and without the other
+    whats = await whats_since(bus, position)
+    of_it = [what for what in whats if what.startswith(("task.changes", "template"))]
+    assert of_it == ["task.changes.disabled", "template.base.updated", "task.changes.updated"]
+    assert not any(what.startswith("task.stays") for what in whats)
+
+
 DBRP = 'dbrp "db"."rp"\n'
 
 
