@@ -120,6 +120,7 @@ def test_what_stands_in_yaml_becomes_of_the_default_s_type_or_the_default_stays(
         ("7.5", "0", 0),
         ('"0x1p3"', "0.0", 8.0),
         ('"1_0"', "0", 0),
+        ('"1_0"', "0.0", 10.0),
         ('"\\ud800"', "'-'", "\ufffd"),
         ("{}", "0", 0),
     ],
