@@ -20,16 +20,13 @@ from grammar.gotemplate import parse as parse_template
 from grammar.gotemplate.errors import CallError
 from grammar.gotemplate.gojson import to_json
 from schemas.config.among import W, default_workspace
-from services.alerting.handler import Around, Refused, Unsent
-from services.alerting.http import PASSING, Tls
+from services.alerting.handler import Around, Refused
+from services.alerting.http import Tls
 from services.engine.alerts.info import LEVELS
 from services.pipeline.spec import Properties
 
 if TYPE_CHECKING:
     from services.alerting.event import Event
-
-SECONDS = 10.0
-"""How long an attempt to send may take."""
 
 _JSON = {"Content-Type": "application/json"}
 _IN_PATH = "/$&+,:;=@!'()*~"
@@ -185,14 +182,13 @@ async def post_json(
 
     service: its name, for the error where the answer is not understood. told: errors of statuses that say it all.
     """
-    status, answer = await around.http.post(url, {**_JSON, **headers}, encoded(body), tls=tls)
-    if 200 <= status < 300:
+    answer = await around.post(url, {**_JSON, **headers}, encoded(body), tls)
+    if answer.taken:
         return
-    said = told.get(status) or said_in(answer).get(key)
-    text = answer.decode("utf-8", "replace")
-    unclear = f"failed to understand {service} response. code: {status} content: {text}"
-    problem = said if isinstance(said, str) else unclear
-    raise Unsent(problem) if status in PASSING else Refused(problem)
+    said = told.get(answer.status) or said_in(answer.body).get(key)
+    text = answer.body.decode("utf-8", "replace")
+    unclear = f"failed to understand {service} response. code: {answer.status} content: {text}"
+    raise answer.problem(said if isinstance(said, str) else unclear)
 
 
 def encoded(body: Any) -> bytes:

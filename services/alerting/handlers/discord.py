@@ -14,7 +14,6 @@ from schemas.config.section import schema_of, setting
 from services.alerting.handler import Around
 from services.alerting.http import Tls
 from services.alerting.outside import (
-    SECONDS,
     check_template,
     check_url,
     data_of,
@@ -104,11 +103,6 @@ SPEC = HandlerSpec(
 )
 CONFIG_SECTIONS = {SECTION: schema_of(Discord)(many=True)}
 CONFIG_DEFAULTS = {SECTION: (Discord(default=True),)}
-
-
-def timeout(options: Options) -> float:
-    """For the answer."""
-    return SECONDS
 
 
 def everywhere(sections: Mapping[str, Any]) -> tuple[bool, bool]:

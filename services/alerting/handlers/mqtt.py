@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from schemas.config.among import Rules
 from schemas.config.fields import Flag, Text
 from schemas.config.section import schema_of, setting
 from services.alerting.handler import Around, Refused, Unsent
-from services.alerting.outside import SECONDS, check_template, data_of, need, options_of, rendered, start_check
+from services.alerting.outside import check_template, data_of, need, options_of, rendered, start_check
 from services.alerting.trial import ServiceTest
 from services.pipeline.spec import HandlerSpec, Properties, Type, argument, prop
 
@@ -127,11 +128,6 @@ CONFIG_SECTIONS = {SECTION: schema_of(Mqtt)(many=True)}
 CONFIG_DEFAULTS = {SECTION: (Mqtt(),)}
 
 
-def timeout(options: Options) -> float:
-    """To connect and to publish."""
-    return SECONDS
-
-
 async def handle(event: Event, options: Options, around: Around) -> None:
     """Publish the message, over a connection of its own; with qos 1 and 2 the broker has said that it has it."""
     topic = rendered(options.topic, "topic", data_of(event))
@@ -161,7 +157,7 @@ async def _send(name: str, topic: str, qos: int, retained: bool, message: str, a
             transport="websockets" if scheme in ("ws", "wss") else "tcp",
             websocket_path=path or None,
             tls_context=_context(broker) if scheme in _TLS else None,
-            timeout=SECONDS,
+            timeout=around.timeout or math.inf,
         ) as client:
             await client.publish(topic, message.encode("utf-8", "replace"), qos, retained)
     except ValueError as error:

@@ -14,7 +14,6 @@ from schemas.config.section import schema_of, setting
 from services.alerting.handler import Around
 from services.alerting.http import Tls
 from services.alerting.outside import (
-    SECONDS,
     check_url,
     enabled,
     everywhere_of,
@@ -87,11 +86,6 @@ CONFIG_DEFAULTS = {SECTION: (Slack(default=True),)}
 
 def check(options: Options, sections: Mapping[str, Any]) -> None:
     """Everything is taken; whether there is such a workspace shows when an event comes."""
-
-
-def timeout(options: Options) -> float:
-    """For the answer."""
-    return SECONDS
 
 
 def everywhere(sections: Mapping[str, Any]) -> tuple[bool, bool]:

@@ -20,6 +20,7 @@ from services.bus.subjects import command_subject
 from services.cli.sections import handler_sections
 from services.store.effective import Effective
 from tests.support.alerts import CRITICAL, alerts, post, send, sink, started
+from tests.support.clusters import cluster
 from tests.unit.services.gateway.conftest import StartGateway
 
 BASE = "/kapacitor/v1/config"
@@ -164,11 +165,16 @@ async def test_a_service_is_tested_by_alerting(gateway: httpx.AsyncClient, alert
         ran = await gateway.post(f"{TESTS}/influxdb", json={})
         assert ran.json() == {"success": True, "message": ""}
         assert [path for path, _, _ in web.posts] == ["/ping"]
-    for cluster, text in (
+    with cluster() as api:
+        own = {"id": "mine", "enabled": True, "servers": [api.url]}
+        assert await update(gateway, "swarm", add=own) == (204, "")
+        ran = await gateway.post(f"{TESTS}/swarm", json={"id": "mine"})
+        assert ran.json() == {"success": True, "message": ""}
+    for name, text in (
         ("default", 'failed to ping the influxdb cluster "default": '),
         ("x", 'cluster "x" is not enabled or does not exist'),
     ):
-        failed = await gateway.post(f"{TESTS}/influxdb", json={"cluster": cluster})
+        failed = await gateway.post(f"{TESTS}/influxdb", json={"cluster": name})
         assert failed.json()["success"] is False
         assert failed.json()["message"].startswith(text)
     for name, body, status in (
