@@ -91,6 +91,7 @@ class HTTPPostNode(Node):
             self._use(_endpoint(properties, context))
         except TemplateError as error:
             raise TaskFailed(f"error in url templating: {error}") from None
+        self._closed = False
         self._groups = Groups(context.table)
         self._sender = Sender(properties.timeout / 1e9, self._answered)
         self._held: deque[_Held] = deque()
@@ -166,10 +167,12 @@ class HTTPPostNode(Node):
         self._headers = _headers(endpoint, self.properties, self._body)
 
     def _follow(self) -> None:
-        """Post to where the endpoint of this name is now. One that is there no more, or is no good, stays as it was."""
+        """Post to where the endpoint of this name is now, and nowhere while there is none. One whose URL is no template
+        any more stays as it was."""
         if not self.properties.endpoints:
             return
         now = self.context.around.post_endpoints.get(self.properties.endpoints[0])
+        self._closed = now is None
         if now is not None and now != self._endpoint:
             try:
                 self._use(now)
@@ -188,6 +191,8 @@ class HTTPPostNode(Node):
         return []
 
     def _post(self, row: Row) -> Post:
+        if self._closed:
+            return Post("", {}, b"endpoint was closed")
         try:
             return Post(self._url_for(row), self._headers, self._body_for(row))
         except (TemplateError, ValueError, TypeError) as error:
