@@ -59,8 +59,9 @@ class Pausing:
         declared, gone = _declared(reading), self._gone(reading)
 
         def leaves(id: str) -> bool:
-            body = declared.get(id, {})
-            return id in gone or bool(body.get("dbrps")) or body.get("template-id", template.name) != template.name
+            if id not in declared:
+                return id in gone
+            return bool(declared[id].get("dbrps")) or declared[id].get("template-id") != template.name
 
         return frozenset(id for id in self._state.tasks_of(template.name) if leaves(id))
 

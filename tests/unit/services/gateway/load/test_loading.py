@@ -446,7 +446,7 @@ async def test_a_template_keeps_the_dbrps_that_its_tasks_have_from_it(
 ) -> None:
     directory.put("templates/base.tick", DBRP + TEMPLATE)
     directory.put("templates/other.tick", DBRP + TEMPLATE)
-    for id in ("x", "y", "z"):
+    for id in ("x", "y", "z", "zz"):
         directory.put(f"tasks/{id}.yaml", without_dbrps("base", m="cpu"))
     await load(loading)
     directory.put("templates/base.tick", TEMPLATE)
@@ -454,12 +454,14 @@ async def test_a_template_keeps_the_dbrps_that_its_tasks_have_from_it(
     assert told(report) == [("templates/base.tick", "refused", "must specify dbrp: task x has none but its template's")]
     found = await task(loading, "x")
     assert (found["script"], found["dbrps"], found["executing"]) == (DBRP + TEMPLATE, [{"db": "db", "rp": "rp"}], True)
-    # those that have some by their own files now, or another template, or are gone, do not hold it up
+    # those that have some by their own files now, or another template or none, or are gone, do not hold it up
     directory.put("tasks/x.yaml", made_from("base", m="cpu"))
     directory.put("tasks/y.yaml", without_dbrps("other", m="cpu"))
     directory.take("tasks/z.yaml")
+    directory.take("tasks/zz.yaml")
+    directory.put("tasks/zz.tick", script("cpu"))
     report = await load(loading)
-    assert (counts(report), told(report)) == ((2, 2, 1, 0), [])
+    assert (counts(report), told(report)) == ((3, 2, 1, 0), [])
     for id, text in (("x", TEMPLATE), ("y", DBRP + TEMPLATE)):
         found = await task(loading, id)
         assert (found["script"], found["dbrps"], found["executing"]) == (text, [{"db": "db", "rp": "rp"}], True)
