@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -249,10 +248,7 @@ def _endpoint(properties: HTTPPostProperties, context: Context) -> PostEndpoint:
 
 def _headers(endpoint: PostEndpoint, properties: HTTPPostProperties, body: Template | None) -> dict[str, str]:
     """The headers of every post: the script's win over the endpoint's, whatever their case."""
-    headers: dict[str, str] = {}
-    if endpoint.username and endpoint.password:
-        pair = f"{endpoint.username}:{endpoint.password}"
-        headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
+    headers = endpoint.authorization()
     own = {} if body is not None else {"Content-Type": "application/json"}
     for given in (endpoint.headers, own, properties.headers):
         for name, value in given.items():

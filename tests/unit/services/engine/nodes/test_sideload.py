@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from services.engine.node import TaskFailed
+from services.engine.posting import PostEndpoint
 from services.engine.sideload import SOURCES, SideloadError
+from services.engine.task import Surroundings
 from tests.support.graph import Point, ScriptRun
 
 PROPERTIES = ".order('host/{{.host}}.yml', 'all.json')"
@@ -183,7 +185,9 @@ def test_a_source_that_cannot_be_used_ends_the_task(source: str, error: str) -> 
 def url() -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            body = json.dumps({"host/a.yml": {"limit": 9}}).encode()
+            logged_in = self.headers["Authorization"] == "Basic dTpw" and self.headers["X-Own"] == "1"
+            values = {"limit": 9, "face": "\U0001f600", "logged": logged_in}
+            body = json.dumps({"host/a.yml": values, "none": None}).encode()
             self.send_response(200)
             self.end_headers()
             self.wfile.write(body)
@@ -203,3 +207,11 @@ def url() -> Iterator[str]:
 def test_a_document_behind_a_url_holds_all_paths(url: str) -> None:
     run = ScriptRun(f"stream|from()|sideload().source('{url}'){PROPERTIES}.field('limit', 0)|httpOut('x')")
     assert last(run.write("m,host=a v=1 1")).fields["limit"] == 9
+
+
+def test_an_endpoint_of_the_configuration_says_where_and_as_whom(url: str) -> None:
+    endpoint = PostEndpoint(url, {"X-Own": "1"}, "u", "p")
+    loads = f"{PROPERTIES}.field('face', '').field('logged', FALSE)"
+    script = f"stream|from()|sideload().source('e'){loads}|httpOut('x')"
+    run = ScriptRun(script, surroundings=Surroundings(post_endpoints={"e": endpoint})).write("m,host=a v=1 1")
+    assert last(run).fields == {"face": "\U0001f600", "logged": True, "v": 1.0}
