@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import uuid
 from collections import deque
@@ -97,6 +96,7 @@ class HTTPPostNode(Node):
             self._use(_endpoint(properties, context))
         except TemplateError as error:
             raise TaskFailed(f"error in url templating: {error}") from None
+        self._closed = False
         self._groups = Groups(context.table)
         self._sender = Sender(properties.timeout / 1e9, self._answered)
         self._held: deque[_Held] = deque()
@@ -174,10 +174,12 @@ class HTTPPostNode(Node):
         self._keyed = any(name.lower() == _KEY.lower() for name in self._headers)
 
     def _follow(self) -> None:
-        """Post to where the endpoint of this name is now. One that is there no more, or is no good, stays as it was."""
+        """Post to where the endpoint of this name is now, and nowhere while there is none. One whose URL is no template
+        any more stays as it was."""
         if not self.properties.endpoints:
             return
         now = self.context.around.post_endpoints.get(self.properties.endpoints[0])
+        self._closed = now is None
         if now is not None and now != self._endpoint:
             try:
                 self._use(now)
@@ -204,6 +206,8 @@ class HTTPPostNode(Node):
         return [f"{node}/{seq}/{row}/{ordinal}" for seq, row, ordinal in numbers]
 
     def _post(self, row: Row, cause: str) -> Post:
+        if self._closed:
+            return Post("", {}, b"endpoint was closed")
         try:
             url, body = self._url_for(row), self._body_for(row)
             if self._keyed:
@@ -265,10 +269,7 @@ def _endpoint(properties: HTTPPostProperties, context: Context) -> PostEndpoint:
 
 def _headers(endpoint: PostEndpoint, properties: HTTPPostProperties, body: Template | None) -> dict[str, str]:
     """The headers of every post: the script's win over the endpoint's, whatever their case."""
-    headers: dict[str, str] = {}
-    if endpoint.username and endpoint.password:
-        pair = f"{endpoint.username}:{endpoint.password}"
-        headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
+    headers = endpoint.authorization()
     own = {} if body is not None else {"Content-Type": "application/json"}
     for given in (endpoint.headers, own, properties.headers):
         for name, value in given.items():
