@@ -258,6 +258,20 @@ class Engine:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Replay:
+    """[replay]: replays of recordings and queries."""
+
+    patience: float = setting(
+        40.0,
+        Duration,
+        "A replay is finished once all that it has sent is handled or given up. How long it waits where nothing is: "
+        "where the handlers of its alerts, or what its httpPost and influxDBOut nodes write to, do not get on. "
+        "0s: it waits for nothing.",
+        check=Range(min=0, error="must not be negative"),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Load:
     """[load]: tasks, templates and topic handlers defined by the files of a directory.
 
@@ -337,6 +351,7 @@ class Config:
     storage: Storage = field(default_factory=Storage)
     nats: Nats = field(default_factory=Nats)
     engine: Engine = field(default_factory=Engine)
+    replay: Replay = field(default_factory=Replay)
     load: Load = field(default_factory=Load)
     udf: Udf = field(default_factory=Udf)
     config_override: ConfigOverride = field(default_factory=ConfigOverride)

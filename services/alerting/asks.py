@@ -38,6 +38,7 @@ class Asks:
                 ("event", shapes.EventQuestionSchema, self._event),
                 ("delete", shapes.TopicQuestionSchema, self._delete),
                 ("folded", shapes.FoldedQuestionSchema, self._folded),
+                ("unhandled", shapes.UnhandledQuestionSchema, self._unhandled),
                 ("inhibited", shapes.InhibitedQuestionSchema, self._inhibited),
                 ("tests", shapes.TestsQuestionSchema, self._tests),
                 ("test", shapes.TestQuestionSchema, self._test),
@@ -94,6 +95,10 @@ class Asks:
     async def _folded(self, question: Question) -> dict[str, Any]:
         await self._alerting.folded(question["alert"])
         return {}
+
+    async def _unhandled(self, question: Question) -> dict[str, Any]:
+        waiting, done = await self._alerting.unhandled(question["replay"])
+        return {"waiting": waiting, "done": done}
 
     async def _inhibited(self, question: Question) -> dict[str, Any]:
         return {task: self._alerting.inhibited(task) for task in question["tasks"]}

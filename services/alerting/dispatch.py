@@ -30,6 +30,7 @@ _log = logs.get("alerting")
 
 _FIRST_PAUSE, _LAST_PAUSE = 0.1, 10.0
 _BUS_PAUSE = 0.5
+_LONG_INTERVAL = 30 * 10**9  # ns: for what is collected for longer a replay does not wait
 _FULL = 5_000  # messages that wait in a lane that collects until it does so before its time
 
 
@@ -93,12 +94,33 @@ class Dispatcher:
         self._began = time.time_ns()
         self.stopping = False
         self.lanes: dict[str, Lane] = {}
+        self._put_of: dict[str, int] = {}  # by replay, how many entries were put
         self.counts = Counts()
 
     @property
     def waiting(self) -> int:
         """How many events wait in all lanes."""
         return sum(entry.end - entry.next for lane in self.lanes.values() for entry in lane.entries)
+
+    def put_of(self, replay: str) -> int:
+        """How many entries a replay's events have ever been."""
+        return self._put_of.get(replay, 0)
+
+    def waiting_of(self, replay: str) -> tuple[int, int]:
+        """How many of a replay's events wait, and how many events the lanes in which they do have done.
+
+        What is collected for longer than half a minute is left out: it waits for its time and not for a sink.
+        """
+        waiting = done = 0
+        for lane in self.lanes.values():
+            mine = sum(entry.end - entry.next for entry in lane.entries if entry.replay == replay)
+            if mine and not (collects(lane.handler) and lane.handler.interval(lane.options) > _LONG_INTERVAL):
+                waiting, done = waiting + mine, done + lane.done
+        return waiting, done
+
+    def forget(self, replay: str) -> None:
+        """A replay is over, and nobody asks for it any more."""
+        self._put_of.pop(replay, None)
 
     def put(self, of: HandlerOf, entry: Entry) -> None:
         """Have a handler handle some events, after those it already has."""
@@ -117,6 +139,8 @@ class Dispatcher:
             else:
                 self._kept_bytes += size
         lane.entries.append(entry)
+        if entry.replay:
+            self._put_of[entry.replay] = self._put_of.get(entry.replay, 0) + 1
         self._ledger.added(of.key, entry)
         if len(lane.entries) > self._limits.entries:
             self._overflow(lane)
@@ -221,6 +245,7 @@ class Dispatcher:
                 if event is not None:
                     await self._deliver(lane, entry, event, handler, around)
                 entry.next += 1
+                lane.done += 1
                 self._ledger.done(lane.of.key, (entry.seq, entry.next))
                 # lets the ledger write it down before the next one is sent
                 await asyncio.sleep(0)

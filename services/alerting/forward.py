@@ -101,6 +101,8 @@ def encode(event: Event, topic: str, via: Mapping[str, Any]) -> bytes:
         "server": event.server,
         "via": via,
     }
+    if event.replay:
+        body["replay"] = event.replay
     return orjson.dumps(body)
 
 

@@ -6,6 +6,7 @@ What a handler puts there itself (publish, aggregate) is one event with `via` be
     previous   the level that the id had where it comes from, which counts where its topic has none of its own
     path       the topics that it came through
     collected  whether it was made of all events from `first` on that were for the handler
+and, where all that it was made of comes from one replay, `<replay id>:<task id>` as its `replay`.
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ class Message:
     """What the fold needs of it is at hand; an event is made of the rest only when it is asked for.
 
     owner: whose it is: the task's id, or `<replay id>:<task id>` of one that runs in a replay, or a handler's key.
+    replay: `<replay id>:<task id>` where it comes from a replay, be it by handlers, else "".
     ids: distinct ids; id: int64[n] into them. level, time, duration, seq, row, ordinal: int64[n], as in Alerts, and so
     are category and, in one, moment. fresh: the numbers of events that the first point of its group raised.
     """
@@ -77,6 +79,7 @@ class Message:
         "ordinal",
         "owner",
         "raw",
+        "replay",
         "row",
         "seq",
         "started",
@@ -92,9 +95,10 @@ class Message:
             body = self._body = orjson.loads(raw)
             self.raw = raw
             self.task: str = body["task"]
-            replay: str = body.get("replay", "")
             self.via = _via(body.get("via"))
-            self.owner = self.via.handler if self.via else f"{replay}:{self.task}" if replay else self.task
+            replay: str = body.get("replay", "")
+            self.replay = replay if self.via or not replay else f"{replay}:{self.task}"
+            self.owner = self.via.handler if self.via else self.replay or self.task
             self.node: str = body["node"]
             self.topic: str = body["topic"]
             self.started: int = body["started"]
@@ -148,6 +152,7 @@ class Message:
             server=tuple(body["server"]),
             place=(seq, i),
             path=self.via.path if self.via else (),
+            replay=self.replay,
         )
 
     def _fields(self, i: int) -> dict[str, Any]:

@@ -170,6 +170,17 @@ class Alerting:
             self._folded.clear()
             await self._folded.wait()
 
+    async def unhandled(self, replay: str) -> tuple[int, int]:
+        """What is left of a replay's events that are in ALERTS now: how many wait for handlers, and how many events the
+        handlers that they wait for have done. Events that come of them by handlers count too. Raises BusError.
+        """
+        while True:
+            put = self.dispatcher.put_of(replay)
+            waiting, done = self.dispatcher.waiting_of(replay)
+            await self.caught_up()
+            if waiting or self.dispatcher.put_of(replay) == put:
+                return self.dispatcher.waiting_of(replay) if waiting else (0, done)
+
     async def current(self) -> None:
         """Wait until everything is folded that was in ALERTS when the service began."""
         await self._caught_up.wait()
@@ -316,7 +327,8 @@ class Alerting:
         first, end = folded.events[0], folded.events[-1] + 1
         start = self._keeper.rest(handler.key, stored.seq, first, end)
         if start < end:
-            entry = Entry(stored.seq, first, end, folded.previous, stored.time_ns, start, folded.durations, message)
+            before, lasted = folded.previous, folded.durations
+            entry = Entry(stored.seq, first, end, before, stored.time_ns, start, lasted, message.replay, message)
             self.dispatcher.put(handler, entry)
 
     def _apply(self, name: str, seq: int) -> None:
@@ -430,6 +442,7 @@ class Alerting:
                 _log.warn("the log of alerts cannot be asked yet", err=error)
                 await asyncio.sleep(_BUS_PAUSE)
         if not self.runs.open(owner):
+            self.dispatcher.forget(owner)
             for topic in self.topics.drop_owner(owner):
                 self._keeper.touched(topic)
 

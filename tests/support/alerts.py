@@ -167,7 +167,10 @@ async def _event(bus: Bus, event: Event) -> int:
 
 
 class Sink:
-    """An HTTP server that keeps what is posted to it. `answer(path, how many came before)`: status, or None to hang."""
+    """An HTTP server that keeps what is posted to it. `answer(path, how many came before)`: status, or None to hang.
+
+    open: while it is cleared no answer goes out.
+    """
 
     def __init__(self) -> None:
         self.posts: list[tuple[str, dict[str, str], bytes]] = []
@@ -175,6 +178,8 @@ class Sink:
         self.body = b""
         self.location = ""
         self.connections = 0
+        self.open = asyncio.Event()
+        self.open.set()
         self._came = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -223,6 +228,7 @@ class Sink:
                 status = self.answer(path, before)
                 if status is None:
                     await asyncio.Event().wait()
+                await self.open.wait()
                 extra = f"Location: {self.location}\r\n" if self.location and status != 204 else ""
                 said = b"" if status == 204 else self.body
                 length = "" if status == 204 else f"Content-Length: {len(said)}\r\n"
