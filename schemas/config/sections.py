@@ -18,6 +18,7 @@ from schemas.config.fields import Address, Directory, Duration, Flag, Size, Text
 from schemas.config.influxdb import InfluxDB
 from schemas.config.section import only, setting, table_of
 from schemas.duration import format_go_duration
+from schemas.events.task import LEFT_ALERTS
 
 LEVELS = ("DEBUG", "INFO", "WARN", "ERROR")
 
@@ -258,6 +259,21 @@ class Engine:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Alert:
+    """[alert]: alerts and their topics."""
+
+    deleted_tasks: str = setting(
+        "forget",
+        Text,
+        "What becomes of the alerts that a task leaves when it is deleted. forget: the task's own topics are gone, and "
+        "who was told of an alert hears no more of it. keep: a task that is defined under the same id goes on from "
+        "them, so that their end is told. end: they end, which the task's handlers and topics are told as OK events. "
+        "`DELETE /tasks/ID?alerts=keep` says so for one task.",
+        check=OneOf(LEFT_ALERTS, error=f"must be one of {', '.join(LEFT_ALERTS)}"),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Replay:
     """[replay]: replays of recordings and queries."""
 
@@ -351,6 +367,7 @@ class Config:
     storage: Storage = field(default_factory=Storage)
     nats: Nats = field(default_factory=Nats)
     engine: Engine = field(default_factory=Engine)
+    alert: Alert = field(default_factory=Alert)
     replay: Replay = field(default_factory=Replay)
     load: Load = field(default_factory=Load)
     udf: Udf = field(default_factory=Udf)

@@ -64,6 +64,7 @@ class Asks:
 
     async def _levels(self, question: Question) -> dict[str, Any]:
         await self._alerting.caught_up()
+        await self._alerting.endings.settled(question["topics"])
         found = ((name, self._alerting.alive(name)) for name in question["topics"])
         return {name: topic.levels() for name, topic in found if topic is not None}
 

@@ -7,6 +7,9 @@ What a handler puts there itself (publish, aggregate) is one event with `via` be
     path       the topics that it came through
     collected  whether it was made of all events from `first` on that were for the handler
 and, where all that it was made of comes from one replay, `<replay id>:<task id>` as its `replay`.
+
+What alerting puts there itself where a task was deleted and its alerts are to end is one event with `ends`: [level,
+time, duration] as the alert stands that it ends. It counts only where the alert still stands so.
 """
 
 from __future__ import annotations
@@ -24,6 +27,9 @@ from services.engine.alerts.info import LEVELS
 from services.engine.column import Kind
 
 IntArray = NDArray[np.int64]
+
+Stood = tuple[int, int, int]
+"""How an alert stands: level, time (ns) of its last event, duration (ns)."""
 
 _DELETES = b'{"deleted":true'
 
@@ -70,6 +76,7 @@ class Message:
         "_body",
         "category",
         "duration",
+        "ends",
         "fresh",
         "id",
         "ids",
@@ -111,6 +118,7 @@ class Message:
             self.seq = _ints(body["seq"], n)
             self.row = _ints(body["row"], n)
             self.ordinal = _ints(body["ordinal"], n)
+            self.ends = _ends(body.get("ends"))
             self.category: str = body.get("category", "")
             self.moment = _ints(body["moment"], n) if "moment" in body else None
             self.fresh = frozenset(_ints(body.get("fresh", ()), len(body.get("fresh", ())), n).tolist())
@@ -164,6 +172,15 @@ class Message:
         return found
 
 
+def _ends(body: Any) -> Stood | None:
+    if body is None:
+        return None
+    level, time, duration = body
+    if {type(level), type(time), type(duration)} != {int}:
+        raise TypeError("no alert that it ends")
+    return level, time, duration
+
+
 def _rows(data: Any) -> list[Any]:
     return data if isinstance(data, list) else [data]
 
@@ -213,8 +230,8 @@ def _check(body: dict[str, Any], n: int, topic: str) -> None:
         raise TypeError("texts expected")
     if not {type(one["tags"]) for one in series} <= {dict}:
         raise TypeError("tags expected")
-    if body.get("via") is not None and n != 1:
-        raise ValueError("not an alert message: one event expected of a handler")
+    if n != 1 and not (body.get("via") is None and body.get("ends") is None):
+        raise ValueError("not an alert message: one event expected")
     if body["topic"] != topic:
         raise ValueError(f"not an alert message: it is for the topic {body['topic']!r} and came to {topic!r}")
     if type(body["started"]) is not int or type(body["recoverable"]) is not bool:

@@ -14,6 +14,7 @@ from typing import Any
 from schemas.config import Config
 from services import log as logs
 from services.alerting.dispatch import Dispatcher, Limits
+from services.alerting.endings import Endings
 from services.alerting.forward import Forwarder
 from services.alerting.handler import Around
 from services.alerting.http import Http
@@ -204,7 +205,10 @@ class Alerting:
             self._put_again(key, entry)
         if self._keeper.anew:
             self._apply_forgotten(state.first_seq)
+        self.endings = Endings(self._bus, self, self.topics, self.runs, self._begin_task, self._run_changed)
         await self._catch_up()
+        for task in self.runs.tasks():
+            self.endings.begin(task)
         for name in list(self.topics.by_name):
             self._sweep(name)
         self.known.on_change(self._run_changed, self._handlers_changed)
@@ -425,6 +429,7 @@ class Alerting:
 
     def _run_changed(self, task: str) -> None:
         self._end_inhibiting(task)
+        self.endings.begin(task)
         if ":" in task:
             if self.runs.deleted(task):
                 self._begin_task(self._replay_ended(task))
@@ -447,8 +452,8 @@ class Alerting:
                 self._keeper.touched(topic)
 
     def _sweep(self, name: str) -> None:
-        """Forget a topic whose task was deleted."""
-        if self.alive(name) is None:
+        """Forget a topic whose task was deleted, once its alerts have ended where they are to."""
+        if self.alive(name) is None and not self.endings.pending(owner_of(name)):
             for topic in self.topics.drop(name):
                 self._keeper.touched(topic)
 

@@ -332,7 +332,7 @@ class Supervisor:
             raise TaskFailed(mismatch)
         alerts = [self._alert(id_, node.name, node.properties) for node in compiled.graph.nodes if _is_alert(node)]
         if levels is None:
-            levels = await self._topic_levels([topic for a in alerts for topic in a["topics"]])
+            levels = await self._topic_levels([topic for a in alerts for topic in a["topics"]], run["enabled"])
         dbrps = [(d["db"], d["rp"]) for d in definition["dbrps"]]
         around = replace(self._around, levels=levels)
         task = TaskRun(id_, compiled.graph, dbrps, self._classes, self._table, log, around, run["began"])
@@ -347,7 +347,7 @@ class Supervisor:
         topics = topics_of(properties, task, node)
         return {"node": node, "topic": topics[0] if handlers else "", "topics": list(topics), "handlers": handlers}
 
-    async def _topic_levels(self, topics: list[str]) -> Mapping[str, Any]:
+    async def _topic_levels(self, topics: list[str], enabled: int) -> Mapping[str, Any]:
         """How the alerts of these topics stand, so that a task that starts again goes on from there.
 
         Without those that are OK in all of them. Where there were alerts and nobody answers for long, the task starts
@@ -358,7 +358,7 @@ class Supervisor:
         until = time.monotonic() + _LEVELS_SECONDS
         while True:
             try:
-                question = orjson.dumps({"topics": topics})
+                question = orjson.dumps({"topics": topics, "after": enabled})
                 levels = orjson.loads(await self._bus.ask(ask_subject("alerting", "levels"), question, _ASK_SECONDS))
                 alert = {id_ for stood in levels.values() for id_, (level, _, _) in stood.items() if level}
                 return {topic: {i: s for i, s in stood.items() if i in alert} for topic, stood in levels.items()}
