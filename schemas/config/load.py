@@ -19,7 +19,21 @@ from schemas.config.clusters import Ec2, Kubernetes, Swarm
 from schemas.config.fields import Texts
 from schemas.config.influxdb import InfluxDB, mistakes_of
 from schemas.config.section import schema_of
-from schemas.config.sections import Auth, Config, ConfigOverride, Engine, Http, Load, Logging, Nats, Storage, Tls, Udf
+from schemas.config.sections import (
+    Alert,
+    Auth,
+    Config,
+    ConfigOverride,
+    Engine,
+    Http,
+    Load,
+    Logging,
+    Nats,
+    Replay,
+    Storage,
+    Tls,
+    Udf,
+)
 
 Sections = Mapping[str, Schema]
 
@@ -31,6 +45,8 @@ _OWN: dict[str, type[Any]] = {
     "storage": Storage,
     "nats": Nats,
     "engine": Engine,
+    "alert": Alert,
+    "replay": Replay,
     "load": Load,
     "udf": Udf,
     "config-override": ConfigOverride,
