@@ -259,21 +259,6 @@ class Engine:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Alert:
-    """[alert]: alerts and their topics."""
-
-    deleted_tasks: str = setting(
-        "forget",
-        Text,
-        "What becomes of the alerts that a task leaves when it is deleted. forget: the task's own topics are gone, and "
-        "who was told of an alert hears no more of it. keep: a task that is defined under the same id goes on from "
-        "them, so that their end is told. end: they end, which the task's handlers and topics are told as OK events. "
-        "`DELETE /tasks/ID?alerts=keep` says so for one task.",
-        check=OneOf(LEFT_ALERTS, error=f"must be one of {', '.join(LEFT_ALERTS)}"),
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
 class Replay:
     """[replay]: replays of recordings and queries."""
 
@@ -281,8 +266,8 @@ class Replay:
         40.0,
         Duration,
         "A replay is finished once all that it has sent is handled or given up. How long it waits where nothing is: "
-        "where the handlers of its alerts, or what its httpPost and influxDBOut nodes write to, do not get on. "
-        "0s: it waits for nothing.",
+        "where the handlers of its alerts, or what its httpPost and influxDBOut nodes write to, do not get on. More "
+        "than the `timeout` in [alert], so that an answer that is late is waited for. 0s: it waits for nothing.",
         check=Range(min=0, error="must not be negative"),
     )
 
@@ -305,6 +290,42 @@ class Load:
     def __post_init__(self) -> None:
         if self.enabled and not Path(self.dir).is_absolute():
             raise ValidationError({"dir": ["must be an absolute path"]})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alert:
+    """[alert]: how long handlers try to send an alert, and what becomes of those of deleted tasks."""
+
+    timeout: float = setting(
+        30.0,
+        Duration,
+        "How long one attempt to send an alert may take, the answer included, unless the handler has a `timeout` of "
+        "its own; 0s: for ever. What was sent and is answered within that time is not sent again. exec has no limit "
+        "but its own, email has this for each answer of the mail server, kafka for each of a broker.",
+    )
+    retry_for: float = setting(
+        300.0,
+        Duration,
+        "For how long after an alert has come it is tried again where nobody answers, or the answer is `not now`. "
+        "What could not be sent by then is given up on: logged, and counted in tickbus_alerts_given_up.",
+    )
+    deleted_tasks: str = setting(
+        "forget",
+        Text,
+        "What becomes of the alerts that a task leaves when it is deleted. forget: the task's own topics are gone, and "
+        "who was told of an alert hears no more of it. keep: a task that is defined under the same id goes on from "
+        "them, so that their end is told. end: they end, which the task's handlers and topics are told as OK events. "
+        "`DELETE /tasks/ID?alerts=keep` says so for one task.",
+        check=OneOf(LEFT_ALERTS, error=f"must be one of {', '.join(LEFT_ALERTS)}"),
+    )
+    persist_topics: bool = setting(
+        True,
+        Flag,
+        "Kapacitor's switch for keeping topics over a restart. Of no effect: they are in the log of alerts.",
+    )
+    topic_buffer_length: int = setting(
+        5000, Whole, "Of no effect: what waits for a handler stands in the log of alerts, and holds up nothing."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

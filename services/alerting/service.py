@@ -69,8 +69,8 @@ class Alerting:
         self._bus, self._path, self._replicas = bus, path, replicas
         self._http = Http()
         self._effective = sections if isinstance(sections, Effective) else Effective(Config(sections=sections))
-        self._around = Around(self._http, self._effective.sections, url=url)
         self._limits = limits or Limits()
+        self._around = Around(self._http, self._effective.sections, url=url, timeout=self._limits.timeout)
         self.topics = Topics()
         self.inhibitors = Inhibitors()
         self.events = self.repeats = self.refused = self.lag = 0

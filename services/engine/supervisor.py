@@ -12,6 +12,8 @@ from weakref import WeakValueDictionary
 
 import orjson
 
+from grammar.gotemplate.errors import CallError
+from grammar.gotemplate.gojson import encode
 from grammar.tickscript.ast import TickscriptError
 from services import log as logs
 from services.bus import events
@@ -26,7 +28,6 @@ from services.engine.leases import Leases
 from services.engine.node import Node, TaskFailed
 from services.engine.nodes.alert import topics_of
 from services.engine.outbox import Standing
-from services.engine.result import unprintable
 from services.engine.scripts import ParsedScripts
 from services.engine.series import SeriesTable
 from services.engine.shards import shard_of
@@ -408,15 +409,16 @@ class Supervisor:
 
 
 def endpoint_answer(run: TaskRun, endpoint: str) -> bytes:
-    """What a task's httpOut endpoint answers, as {"status", "body"}: 404 where there is none, 500 for NaN."""
+    """What a task's httpOut endpoint answers, as {"status", "body"}: 404 where there is none, 500 for NaN.
+
+    With 200 the body is JSON in a string, which is to be given as it is: numbers keep their form.
+    """
     try:
-        result = run.endpoint(endpoint)
+        return orjson.dumps({"status": 200, "body": encode(run.endpoint(endpoint)).decode()})
     except KeyError:
         return orjson.dumps({"status": 404, "body": {"error": "Not Found"}})
-    bad = unprintable(result)
-    if bad is not None:
-        return orjson.dumps({"status": 500, "body": {"error": f"json: unsupported value: {bad}"}})
-    return orjson.dumps({"status": 200, "body": result}, option=orjson.OPT_PASSTHROUGH_SUBCLASS, default=int)
+    except CallError as error:
+        return orjson.dumps({"status": 500, "body": {"error": str(error)}})
 
 
 def _is_alert(node: GraphNode) -> bool:

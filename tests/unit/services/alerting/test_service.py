@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from tests.support.alerts import (
     task_deleted,
 )
 from tests.support.nats import NatsServer
+from tests.support.processes import gone
 
 
 @pytest.fixture
@@ -320,6 +322,45 @@ async def test_tcp_log_and_exec(bus: Bus, tmp_path: Path, of: str) -> None:
     assert out.read_bytes() == b"arg\n" + logged[0] + b"arg\n" + logged[1]
     assert log.stat().st_mode & 0o777 == 0o644
     assert service.dispatcher.counts.given_up == 2
+
+
+def shell(script: str, **options: Any) -> dict[str, Any]:
+    return {"kind": "exec", "options": {"prog": "/bin/sh", "args": ["-c", script], **options}}
+
+
+async def test_a_command_that_fails_is_run_once_and_its_status_and_output_are_logged(
+    bus: Bus, tmp_path: Path, logged: Callable[[str], list[str]]
+) -> None:
+    count = tmp_path / "count"
+    script = f"echo $$ >> {count}; echo no such host; exit 7"
+    async with running(bus, tmp_path) as service:
+        late = shell(f"echo $$ >> {count}; echo so far; sleep 60", timeout="300ms")
+        run = await started(bus, "t", 1, shell(script), late, shell(f"echo $$ >> {count}"))
+        await service.folded(await send(bus, alerts([("a", CRITICAL)], 5), run))
+        await asyncio.wait_for(service.dispatcher.drained(), 30)
+        counts = service.dispatcher.counts
+        assert (counts.handled, counts.given_up, counts.retried) == ({"exec": 1}, 2, 0)
+    assert len(count.read_text().split()) == 3
+    failed, broken_off = sorted(logged("alert events given up on"))
+    assert 'id=a err="/bin/sh: exit status 7; output: no such host"' in failed
+    assert 'id=a err="/bin/sh: not ended within 0.3 s, signal: terminated; output: so far"' in broken_off
+
+
+async def test_a_command_ends_with_the_service_and_is_not_run_again(bus: Bus, tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    os.mkfifo(pids)
+    fd = os.open(pids, os.O_RDWR)
+    try:
+        async with running(bus, tmp_path) as service:
+            run = await started(bus, "t", 1, shell(f"sleep 60 & echo $! > {pids}; wait"))
+            await service.folded(await send(bus, alerts([("a", CRITICAL)], 5), run))
+            child = int(await asyncio.wait_for(asyncio.to_thread(os.read, fd, 100), 30))
+        assert gone(child)
+        assert service.dispatcher.counts.given_up == 1
+        async with running(bus, tmp_path) as service:
+            assert service.dispatcher.waiting == 0
+    finally:
+        os.close(fd)
 
 
 async def test_a_deleted_topic_is_gone_until_its_next_event(bus: Bus, tmp_path: Path) -> None:
