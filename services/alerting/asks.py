@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -18,6 +20,7 @@ from services.bus.subjects import ask_subject
 from services.engine.alerts.info import LEVELS
 from services.engine.result import rfc3339
 
+_ENDINGS_SECONDS = 3.0  # for the alerts of a deleted task to end, before a task is told how its topics stand
 _EVENTS_SECONDS = 10.0  # longer than anybody waits for the answer: to him it is no failure, but silence
 
 Question = dict[str, Any]
@@ -64,7 +67,9 @@ class Asks:
 
     async def _levels(self, question: Question) -> dict[str, Any]:
         await self._alerting.caught_up()
-        await self._alerting.endings.settled(question["topics"])
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_ENDINGS_SECONDS):
+                await self._alerting.endings.settled(question["topics"])
         found = ((name, self._alerting.alive(name)) for name in question["topics"])
         return {name: topic.levels() for name, topic in found if topic is not None}
 

@@ -49,7 +49,8 @@ _FAIL_AFTER = 0.1
 _RETRY = 1.0
 _GAIN = 30.0  # seconds that taking up the tasks of new shards may hold up the balance; it goes on beside it
 _AT_ONCE = 64
-_LEVELS_SECONDS, _ASK_SECONDS = 20.0, 1.0  # how long alerting, which may be restarting, is asked; and once
+_LEVELS_SECONDS, _ASK_SECONDS = 20.0, 5.0  # how long alerting, which may be restarting, is asked; and once
+_ASK_PAUSE = 0.25
 
 
 class _NotOurs(Exception):
@@ -367,7 +368,7 @@ class Supervisor:
                 log.warn("alerting does not say how topics stand", error=str(e))
             if time.monotonic() > until or not await self._bus.last_sequence(ALERTS):
                 return {}
-            await asyncio.sleep(_ASK_SECONDS / 4)
+            await asyncio.sleep(_ASK_PAUSE)
 
     async def _say_at_last(self, id_: str, what: str, data: Mapping[str, Any]) -> None:
         while True:
