@@ -31,6 +31,7 @@ from services.bus.errors import BusError
 _log = logs.get("alerting")
 
 _BUS_PAUSE = 0.5
+_LONG_INTERVAL = 30 * 10**9  # ns: for what is collected for longer a replay does not wait
 _END_SECONDS = 0.8  # for what was broken off to come to its end; see command.py
 _NAMESPACE = uuid.UUID("6f1d9f0e-5f5a-4c0e-9d55-0b8f6f2f7c11")
 _MOST_BESIDE = 1_000  # events that are sent again beside their lanes
@@ -100,6 +101,7 @@ class Dispatcher:
         self.stopping = False
         self._beside: dict[asyncio.Task[None], Delivery] = {}
         self.lanes: dict[str, Lane] = {}
+        self._put_of: dict[str, int] = {}  # by replay, how many entries were put
         self.counts = Counts()
 
     @property
@@ -107,6 +109,26 @@ class Dispatcher:
         """How many events wait in all lanes, and beside them."""
         waiting = sum(entry.end - entry.next for lane in self.lanes.values() for entry in lane.entries)
         return waiting + len(self._beside)
+
+    def put_of(self, replay: str) -> int:
+        """How many entries a replay's events have ever been."""
+        return self._put_of.get(replay, 0)
+
+    def waiting_of(self, replay: str) -> tuple[int, int]:
+        """How many of a replay's events wait, and how many events the lanes in which they do have done.
+
+        What is collected for longer than half a minute is left out: it waits for its time and not for a sink.
+        """
+        waiting = done = 0
+        for lane in self.lanes.values():
+            mine = sum(entry.end - entry.next for entry in lane.entries if entry.replay == replay)
+            if mine and not (collects(lane.handler) and lane.handler.interval(lane.options) > _LONG_INTERVAL):
+                waiting, done = waiting + mine, done + lane.done
+        return waiting, done
+
+    def forget(self, replay: str) -> None:
+        """A replay is over, and nobody asks for it any more."""
+        self._put_of.pop(replay, None)
 
     def put(self, of: HandlerOf, entry: Entry) -> None:
         """Have a handler handle some events, after those it already has."""
@@ -125,6 +147,8 @@ class Dispatcher:
             else:
                 self._kept_bytes += size
         lane.entries.append(entry)
+        if entry.replay:
+            self._put_of[entry.replay] = self._put_of.get(entry.replay, 0) + 1
         self._ledger.added(of.key, entry)
         if len(lane.entries) > self._limits.entries:
             self._overflow(lane)
@@ -237,6 +261,7 @@ class Dispatcher:
                     until = max(entry.time_ns, self._began) / 1e9 + self._limits.retry_for
                     await self._deliver(lane, entry.seq, Delivery(handler, lane.options, event, about, until))
                 entry.next += 1
+                lane.done += 1
                 self._ledger.done(lane.of.key, (entry.seq, entry.next))
                 # lets the ledger write it down before the next one is sent
                 await asyncio.sleep(0)

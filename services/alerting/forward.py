@@ -52,7 +52,7 @@ class Forwarder:
             "path": path,
             "collected": collected,
         }
-        data = encode(event, topic, via)
+        data = encode(event, topic, {"via": via})
         # the same once more within two minutes is not even stored; later it is dropped by the topic's fold
         msg_id = hashlib.sha256(data).hexdigest()
         while True:
@@ -75,8 +75,8 @@ class TooLarge(Refused):
     """The event is over what the bus takes."""
 
 
-def encode(event: Event, topic: str, via: Mapping[str, Any]) -> bytes:
-    """The message for one event, whose `place` is its identity."""
+def encode(event: Event, topic: str, more: Mapping[str, Any]) -> bytes:
+    """The message for one event, whose `place` is its identity. more: what stands in it besides."""
     body = {
         "task": event.task,
         "node": "",
@@ -99,8 +99,10 @@ def encode(event: Event, topic: str, via: Mapping[str, Any]) -> bytes:
         "columns": {name: _column(value) for name, value in event.fields.items()},
         "data": None if event.rows is None else [list(event.rows)],
         "server": event.server,
-        "via": via,
+        **more,
     }
+    if event.replay:
+        body["replay"] = event.replay
     return orjson.dumps(body)
 
 

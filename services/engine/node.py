@@ -133,6 +133,10 @@ class Node:
         """Whether it holds something back until an answer comes from outside; a replay waits for that at its end."""
         return False
 
+    def outstanding(self) -> int:
+        """How much of what it has handed over is not yet done outside; a replay waits for that at its end."""
+        return 0
+
     def finish(self) -> Sequence[Message]:
         """The task is being disabled or a replay has ended: give what is to be flushed then."""
         return []

@@ -205,6 +205,11 @@ class TaskRun:
         return self._late.waiting or any(node.unanswered() for node in self._nodes)
 
     @property
+    def outstanding(self) -> int:
+        """How much of what nodes have handed over is not yet done outside."""
+        return sum(node.outstanding() for node in self._nodes)
+
+    @property
     def waiting(self) -> bool:
         """Whether steps wait for something that is done outside. They are part of the task's state."""
         return self._late.waiting

@@ -139,6 +139,9 @@ class HTTPPostNode(Node):
     def unanswered(self) -> bool:
         return bool(self._held)
 
+    def outstanding(self) -> int:
+        return len(self._sender.waiting)
+
     def finish(self) -> Sequence[Message]:
         self._ending = True
         for held in self._held:

@@ -124,6 +124,9 @@ class InfluxDBOutNode(Node):
         self._kick()
         return []
 
+    def outstanding(self) -> int:
+        return self._writer.outstanding
+
     def finish(self) -> Sequence[Message]:
         self._ending = True
         self._writer.seal()

@@ -513,6 +513,20 @@ async def test_a_deleted_topic_is_gone_until_its_next_event(bus: Bus, tmp_path: 
         assert [e["id"] for e in (await ask(bus, "events", topic="named"))["events"]] == ["a"]
 
 
+async def test_what_waits_for_a_handler_is_handled_though_its_topic_is_deleted(bus: Bus, tmp_path: Path) -> None:
+    async with sink() as web, running(bus, tmp_path) as service:
+        web.open.clear()
+        run = await started(bus, "t", 1, post(web.url))
+        await send(bus, alerts([("a", CRITICAL), ("b", WARNING)], 5), run)
+        await web.came(1)
+        await ask(bus, "delete", topic=own_topic())
+        await send(bus, alerts([("a", OK)], 6), run)
+        await service.caught_up()
+        web.open.set()
+        await service.dispatcher.drained()
+        assert web.told() == [("a", "CRITICAL", "OK"), ("b", "WARNING", "OK"), ("a", "OK", "OK")]
+
+
 @pytest.mark.parametrize("keep_store", [True, False])
 async def test_a_deleted_topic_of_a_node_comes_back_with_its_next_event_or_run(
     bus: Bus, tmp_path: Path, keep_store: bool

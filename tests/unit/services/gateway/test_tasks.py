@@ -67,6 +67,27 @@ async def test_the_life_of_a_task_stands_in_the_log(
     assert (log[2].data["dbrps"], "position" in log[2].data) == (DBRPS, False)
 
 
+async def test_what_becomes_of_its_alerts_is_said_where_a_task_is_deleted(
+    gateway: httpx.AsyncClient, bus: Bus, worker: StandInWorker
+) -> None:
+    async def over_bus(alerts: str) -> int:
+        question = orjson.dumps({"id": "leaves", "alerts": alerts})
+        status: int = orjson.loads(await bus.ask(command_subject("task", "delete"), question))["status"]
+        return status
+
+    async def over_http(query: str) -> int:
+        return (await gateway.delete(f"{TASKS}/leaves{query}")).status_code
+
+    for delete, how in ((over_http, ""), (over_http, "?alerts=keep"), (over_bus, "end")):
+        assert (await gateway.post(TASKS, json=body("leaves"))).status_code == 200
+        wrong = await gateway.delete(f"{TASKS}/leaves?alerts=all")
+        assert wrong.status_code == 400
+        assert wrong.json() == {"error": "invalid alerts parameter: must be one of forget, keep, end"}
+        assert await delete(how) == 204
+    log = await history(bus, "leaves", count=6)
+    assert [e.data["alerts"] for e in log if e.what == "deleted"] == ["forget", "keep", "end"]
+
+
 async def test_a_patch_is_one_event_whatever_it_changes(
     gateway: httpx.AsyncClient, bus: Bus, worker: StandInWorker
 ) -> None:
