@@ -285,14 +285,16 @@ class Alert:
         30.0,
         Duration,
         "How long one attempt to send an alert may take, the answer included, unless the handler has a `timeout` of "
-        "its own; 0s: for ever. What was sent and is answered within that time is not sent again. exec has no limit "
-        "but its own, email has this for each answer of the mail server, kafka for each of a broker.",
+        "its own; 0s: for ever. What is answered within that time is not sent again, else the next attempt may take "
+        "twice as long. exec has no limit but its own; email has this for each answer of the mail server, ten times as "
+        "long for the one to the whole mail; kafka for each answer of a broker.",
     )
     retry_for: float = setting(
-        300.0,
+        600.0,
         Duration,
-        "For how long after an alert has come it is tried again where nobody answers, or the answer is `not now`. "
-        "What could not be sent by then is given up on: logged, and counted in tickbus_alerts_given_up.",
+        "For how long after an alert has come it is tried again where nobody answers, or the answer is `not now`: mail "
+        "servers say that to senders they do not know, who may come again in five minutes. What could not be sent by "
+        "then is given up on: logged, and counted in tickbus_alerts_given_up.",
     )
     persist_topics: bool = setting(
         True,

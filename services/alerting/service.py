@@ -44,7 +44,7 @@ _log = logs.get("alerting")
 _SCHEMA, _VERSION = "alerting", 4
 _BUCKET = "tickbus-alerting"
 _STEP_SECONDS = 0.005  # how long the fold goes on before others have their turn
-_STOP_SECONDS = 1.0  # for what is being sent when the service stops
+_STOP_SECONDS = 0.6  # for what is being sent when the service stops; commands have a little more to end
 _BUS_PAUSE = 0.2
 _WATCH_SECONDS = 60.0
 

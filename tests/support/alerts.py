@@ -174,6 +174,9 @@ class Sink:
         self.answer: Callable[[str, int], int | None] = lambda path, before: 204
         self.body = b""
         self.location = ""
+        self.headers: dict[str, str] = {}  # of answers that are no success
+        self.late = asyncio.Event()  # what answers wait for that are late
+        self.is_late: Callable[[str, int], bool] = lambda path, before: False
         self.connections = 0
         self._came = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -223,7 +226,10 @@ class Sink:
                 status = self.answer(path, before)
                 if status is None:
                     await asyncio.Event().wait()
+                if self.is_late(path, before):
+                    await self.late.wait()
                 extra = f"Location: {self.location}\r\n" if self.location and status != 204 else ""
+                extra += "".join(f"{name}: {value}\r\n" for name, value in self.headers.items() if status >= 300)
                 said = b"" if status == 204 else self.body
                 length = "" if status == 204 else f"Content-Length: {len(said)}\r\n"
                 writer.write(f"HTTP/1.1 {status} Whatever\r\n{extra}{length}\r\n".encode() + said)
