@@ -21,6 +21,7 @@ from services.bus.ask import Answering
 from services.bus.connection import Bus
 from services.bus.errors import BusError
 from services.bus.events import Event
+from services.bus.streams import ALERTS
 from services.bus.subjects import ask_subject, event_subject
 from services.engine.checkpoints import Checkpoints
 from services.engine.leases import Leases
@@ -48,7 +49,7 @@ _FAIL_AFTER = 0.1
 _RETRY = 1.0
 _GAIN = 30.0  # seconds that taking up the tasks of new shards may hold up the balance; it goes on beside it
 _AT_ONCE = 64
-_ASKS, _ASK_SECONDS = 5, 1.0
+_LEVELS_SECONDS, _ASK_SECONDS = 20.0, 1.0  # how long alerting, which may be restarting, is asked; and once
 
 
 class _NotOurs(Exception):
@@ -348,20 +349,25 @@ class Supervisor:
         return {"node": node, "topic": topics[0] if handlers else "", "topics": list(topics), "handlers": handlers}
 
     async def _topic_levels(self, topics: list[str]) -> Mapping[str, Any]:
-        """How the alerts of these topics stand, so that a task that starts again goes on from there."""
+        """How the alerts of these topics stand, so that a task that starts again goes on from there.
+
+        Without those that are OK in all of them. Where there were alerts and nobody answers for long, the task starts
+        as if there had been none.
+        """
         if not topics:
             return {}
-        for _ in range(_ASKS):
+        until = time.monotonic() + _LEVELS_SECONDS
+        while True:
             try:
-                answer = await self._bus.ask(
-                    ask_subject("alerting", "levels"), orjson.dumps({"topics": topics}), _ASK_SECONDS
-                )
-                levels: Mapping[str, Any] = orjson.loads(answer)
-                return levels
+                question = orjson.dumps({"topics": topics})
+                levels = orjson.loads(await self._bus.ask(ask_subject("alerting", "levels"), question, _ASK_SECONDS))
+                alert = {id_ for stood in levels.values() for id_, (level, _, _) in stood.items() if level}
+                return {topic: {i: s for i, s in stood.items() if i in alert} for topic, stood in levels.items()}
             except BusError as e:
                 log.warn("alerting does not say how topics stand", error=str(e))
-                await asyncio.sleep(_ASK_SECONDS / 4)
-        return {}
+            if time.monotonic() > until or not await self._bus.last_sequence(ALERTS):
+                return {}
+            await asyncio.sleep(_ASK_SECONDS / 4)
 
     async def _say_at_last(self, id_: str, what: str, data: Mapping[str, Any]) -> None:
         while True:
