@@ -90,7 +90,7 @@ class Event:
     recoverable: bool
     name: str
     group: str
-    tags: Mapping[str, str]
+    tags: dict[str, str]
     fields: Mapping[str, Any]
     rows: Sequence[Mapping[str, Any]] | None
     server: tuple[str, str, str]
@@ -138,7 +138,7 @@ def _default_details(event: Event) -> str:
         event.name,
         event.task,
         event.group,
-        dict(event.tags),
+        event.tags,
         ServerInfo(*event.server),
         event.id,
         dict(event.fields),

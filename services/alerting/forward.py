@@ -17,6 +17,7 @@ from services.alerting.handler import Refused
 from services.bus.connection import Bus
 from services.bus.errors import BusError, PayloadTooLarge
 from services.bus.subjects import alert_subject
+from services.engine.alerts.info import nil_as_none
 from services.engine.column import Kind, kind_of
 from services.engine.result import rfc3339
 
@@ -94,7 +95,7 @@ def encode(event: Event, topic: str, more: Mapping[str, Any]) -> bytes:
         "row": [event.place[1]],
         "ordinal": [0],
         "recoverable": event.recoverable,
-        "series": [{"name": event.name, "tags": dict(event.tags), "group": event.group}],
+        "series": [{"name": event.name, "tags": nil_as_none(event.tags), "group": event.group}],
         "of": [0],
         "columns": {name: _column(value) for name, value in event.fields.items()},
         "data": None if event.rows is None else [list(event.rows)],

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from grammar.gotemplate import Time
 from services.alerting.event import Event
-from services.engine.alerts.info import LEVELS
+from services.engine.alerts.info import LEVELS, none_as_nil
 from services.engine.column import Kind
 
 IntArray = NDArray[np.int64]
@@ -131,8 +131,7 @@ class Message:
 
     def tags(self, i: int) -> dict[str, str]:
         """The tags of event number i. Whoever published it may have put values of any kind there."""
-        tags: dict[str, str] = self._body["series"][self._body["of"][i]]["tags"]
-        return tags
+        return none_as_nil(self._body["series"][self._body["of"][i]]["tags"])
 
     def event(self, i: int, previous: int, seq: int = 0, duration: int | None = None) -> Event:
         """Event number i; `previous` is the level that its id had before, `seq` the message's sequence in ALERTS.
@@ -154,7 +153,7 @@ class Message:
             recoverable=body["recoverable"],
             name=series["name"],
             group=series["group"],
-            tags=series["tags"],
+            tags=none_as_nil(series["tags"]),
             fields=self._fields(i),
             rows=None if data is None else _rows(data[i]),
             server=tuple(body["server"]),
@@ -228,7 +227,7 @@ def _check(body: dict[str, Any], n: int, topic: str) -> None:
     texts += [one["name"] for one in series] + [one["group"] for one in series]
     if set(map(type, texts)) != {str} or len(body["server"]) != 3:
         raise TypeError("texts expected")
-    if not {type(one["tags"]) for one in series} <= {dict}:
+    if not {type(one["tags"]) for one in series} <= {dict, type(None)}:
         raise TypeError("tags expected")
     if n != 1 and not (body.get("via") is None and body.get("ends") is None):
         raise ValueError("not an alert message: one event expected")

@@ -44,6 +44,7 @@ class Context(Protocol):
     around: Surroundings
     began: int | None  # when the run was begun, by its clock, ns; None: now, as far as anybody knows
     demand: frozenset[str] | None  # the fields that can matter here or below; None: all
+    tagless: bool  # what comes has null to the reference where it has no tags
     quiet: bool  # the script said `.quiet()`: errors are not logged
     statistics: NodeStatistics
 

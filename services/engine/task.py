@@ -26,6 +26,7 @@ from services.pipeline.demand import demands
 from services.pipeline.graph import Graph, GraphNode
 from services.pipeline.sources import BATCH
 from services.pipeline.spec import Edge
+from services.pipeline.tagless import tagless
 
 T = TypeVar("T")
 
@@ -75,9 +76,9 @@ class NodeStatistics:
 class NodeContext:
     """A node's view of its task; see services.engine.node.Context."""
 
-    def __init__(self, task: TaskRun, name: str, demand: frozenset[str] | None, quiet: bool) -> None:
+    def __init__(self, task: TaskRun, node: GraphNode, demand: frozenset[str] | None) -> None:
         self.task = task.id
-        self.node = name
+        self.node = node.name
         self.table = task.table
         self.dbrps = task.dbrps
         self.around = task.around
@@ -85,7 +86,8 @@ class NodeContext:
         self.demand = demand
         self.statistics = NodeStatistics()
         self._run = task
-        self.quiet = quiet
+        self.tagless = tagless(node)
+        self.quiet = node.quiet
 
     @property
     def step(self) -> Step:
@@ -153,7 +155,7 @@ class TaskRun:
         self._nodes: list[Node] = []
         self._contexts: list[NodeContext] = []
         for n in order:
-            context = NodeContext(self, n.name, wanted.get(n.name), n.quiet)
+            context = NodeContext(self, n, wanted.get(n.name))
             self._contexts.append(context)
             self._nodes.append(classes[n.spec.name](n.properties, context))
         self._lateness = [

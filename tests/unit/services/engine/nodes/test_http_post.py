@@ -181,6 +181,16 @@ async def test_endpoints_of_the_configuration(sink: Sink) -> None:
         ScriptRun(script)
 
 
+async def test_a_body_is_json_as_go_writes_it(sink: Sink) -> None:
+    run = ScriptRun(f"stream|from().groupBy('h')|httpPost('http://127.0.0.1:{sink.port}/')")
+    run.write('m,h=a<b v=4,w=0.00001,x=1e21,i=4i,s="<&>" 1')
+    await post(run)
+    assert sink.posts[0][2] == (
+        b'{"series":[{"name":"m","tags":{"h":"a\\u003cb"},"columns":["time","i","s","v","w","x"],"values":'
+        b'[["1970-01-01T00:00:00.000000001Z",4,"\\u003c\\u0026\\u003e",4,0.00001,1e+21]]}]}\n'
+    )
+
+
 async def test_a_running_task_follows_its_endpoint(sink: Sink) -> None:
     to = f"http://127.0.0.1:{sink.port}"
     endpoints = {"e": PostEndpoint(f"{to}/before")}
