@@ -6,8 +6,8 @@ Columns are decoded when first asked for; a frame that nobody asks for a field c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
@@ -311,11 +311,17 @@ def ranges(starts: Rows, lengths: Rows) -> Rows:
     return rows
 
 
+NO_TIME = np.iinfo(np.int64).min
+"""As a barrier's time: it says nothing of time, only that its group is over."""
+
+
 @dataclass(frozen=True, slots=True)
 class Barriers:
     """Word that no point before `time[i]` will come for `group[i]`; with `delete`, that the group itself is over.
 
-    group: int32[k]; time: int64[k]; cause: int64[k], as in Frame.
+    group: int32[k]; time: int64[k], NO_TIME for all of them or for none; cause: int64[k], as in Frame.
+    for_joins: they come from behind a window, which tells those below nothing of barriers but what a join needs so as
+    not to wait for it; to other nodes they are none.
     """
 
     group: GroupArray
@@ -323,6 +329,38 @@ class Barriers:
     cause: CauseArray
     dimensions: Dimensions = NO_DIMENSIONS
     delete: bool = False
+    for_joins: bool = False
+
+    @property
+    def timeless(self) -> bool:
+        """Whether they say nothing of time: only that their groups are over."""
+        return len(self.time) > 0 and int(self.time[0]) == NO_TIME
+
+    def apart(self) -> Iterator[Barriers]:
+        """The same in their order, apart in stretches of one cause in which no group stands twice."""
+        n = len(self.group)
+        if n < 2 or (self.cause[0] == self.cause[-1] and len(np.unique(self.group)) == n):
+            yield self
+            return
+        begin, seen = 0, set[int]()
+        causes, groups = self.cause.tolist(), self.group.tolist()
+        for i in range(n):
+            if causes[i] != causes[begin] or groups[i] in seen:
+                yield self._part(slice(begin, i))
+                begin, seen = i, set()
+            seen.add(groups[i])
+        yield self._part(slice(begin, n))
+
+    def only_ends(self) -> Barriers:
+        """Without their times: that the groups are over is all that is left to say."""
+        return Barriers(self.group, np.full_like(self.time, NO_TIME), self.cause, self.dimensions, True)
+
+    def only_for_joins(self, time: IntArray) -> Barriers:
+        """What of them goes beyond a window, of which nothing before `time` (int64[k]) will come any more."""
+        return Barriers(self.group, time, self.cause, self.dimensions, for_joins=True)
+
+    def _part(self, rows: slice) -> Barriers:
+        return replace(self, group=self.group[rows], time=self.time[rows], cause=self.cause[rows])
 
 
 Message = Frame | Batches | Barriers

@@ -96,7 +96,9 @@ class Node:
                 elif isinstance(message, Batches):
                     out.extend(self.batches(message))
                 else:
-                    out.extend(self.barriers(message))
+                    handle = self.join_barriers if message.for_joins else self.barriers
+                    for barriers in message.apart():
+                        out.extend(handle(barriers))
         return [m for m in out if not isinstance(m, Frame | Batches) or len(m)]
 
     def frame(self, frame: Frame) -> Sequence[Message]:
@@ -108,7 +110,14 @@ class Node:
         raise NotImplementedError(f"{self.spec.name} takes no batches")
 
     def barriers(self, barriers: Barriers) -> Sequence[Message]:
-        """Barriers came. Passed on unless the node holds something back that they set free."""
+        """Barriers of one cause came, no group twice. Passed on, behind what the node held back and they set free."""
+        return [barriers]
+
+    def join_barriers(self, barriers: Barriers) -> Sequence[Message]:
+        """As `barriers`, of those that are only for joins below.
+
+        They must not overtake what the node holds back: a node that does lets go of it first, or keeps them to itself.
+        """
         return [barriers]
 
     def watched(self) -> str | None:
@@ -216,6 +225,11 @@ class Groups:
     def group(self, local: int) -> Group:
         """The group of a local number."""
         return self._table.group(self.numbers[local])
+
+    def told(self, barriers: Barriers) -> Rows | None:
+        """Barriers make their groups known as points do. Where they end them: the local numbers of those left."""
+        self.local(barriers.group)
+        return self.without(barriers.group) if barriers.delete else None
 
     def without(self, group: GroupArray) -> Rows:
         """The local numbers of all groups but these, ascending: what to `keep` when they are deleted."""

@@ -64,6 +64,7 @@ class Barrier(NamedTuple):
     time: int
     delete: bool
     cause: Cause
+    for_joins: bool = False
 
 
 Given = Point | Batch | Barrier
@@ -220,7 +221,7 @@ def plain(message: Message, table: SeriesTable, step: Step) -> list[Given]:
     causes = [_cause(c, step) for c in message.cause.tolist()]
     if isinstance(message, Barriers):
         return [
-            Barrier(table.group(g).id, t, message.delete, c)
+            Barrier(table.group(g).id, t, message.delete, c, message.for_joins)
             for g, t, c in zip(message.group.tolist(), message.time.tolist(), causes, strict=True)
         ]
     rows = message.points.rows()
