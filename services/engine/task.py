@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -172,10 +172,23 @@ class TaskRun:
         """The databases and retention policies whose writes come in: a batch task only asks for what is there."""
         self.inhibits = any(getattr(n.properties, "inhibitors", ()) for n in order)
         """Whether alerts of this task may inhibit others."""
-        self._timed = [i for i, n in enumerate(self._nodes) if n.timed()]
-        self._asks = self._only_query()
+        timed = [i for i, n in enumerate(self._nodes) if n.timed()]
+        self._clocked = [i for i in timed if self._nodes[i].clocked]
+        self._outside = [i for i in timed if not self._nodes[i].clocked]
+        self._resumed = self._told_of_pauses()
+        self._queries = frozenset(self._by_name[name] for name in self.queries)
+        self._alone = self._alone_below()
+        waits = [t for i in self._clocked if (t := self._nodes[i].soonest()) is not None]
+        self._soonest = min(waits, default=None)
         self._late = Late(self._nodes, self._parents)
         self._is_late = frozenset(self._late.nodes)
+        self.clock: int | None = None
+        """What the run's clock says, ns, where that matters to some node; None: it has not begun."""
+        self._ticked = 0  # the number of the last tick that has set something off
+        self._due: int | None = None  # of the clocked nodes' ticks the first, while `_due_known`
+        self._due_known = False
+        if began is not None:
+            self.begin(began)
 
     def context(self, name: str) -> NodeContext:
         """The context of the node of this name."""
@@ -192,13 +205,13 @@ class TaskRun:
 
     @property
     def timed(self) -> bool:
-        """Whether the clock can set something off in this task."""
-        return bool(self._timed)
+        """Whether anything but points can set something off in this task."""
+        return bool(self._clocked or self._outside)
 
     @property
     def clocked(self) -> bool:
-        """Whether it matters to some node when a step is."""
-        return any(node.clocked for node in self._nodes)
+        """Whether the run's clock can set something off in this task."""
+        return bool(self._clocked)
 
     @property
     def unanswered(self) -> bool:
@@ -232,6 +245,8 @@ class TaskRun:
             frame = frame.take(np.flatnonzero((mine > after) & (mine <= (seq[-1] if until is None else until))))
             if not len(frame):
                 return []
+        if self._clocked:
+            return self._by_clock(piece.step, frame)
         return self._go(piece.step, {0: [frame]})
 
     @property
@@ -247,33 +262,106 @@ class TaskRun:
         """
         i, b = self._by_name[query], batches
         rows = np.arange(len(b), dtype=np.int64)
+        self.begin(int(moments[0]))
+        self._goes_to(int(moments[-1]))
         self.current = Step(seq + rows, np.zeros(len(b), dtype=np.int32), moments, int(moments[-1]))
         self._contexts[i].statistics.collected += len(b)
         return self._go(self.current, {i: [Batches(b.points, b.offsets, b.group, b.names, b.tmax, b.dimensions, rows)]})
 
+    def begin(self, now: int) -> None:
+        """Let the run's clock begin at `now` (ns), unless it has."""
+        if self.clock is None:
+            self.resume(now)
+
+    def resume(self, now: int) -> None:
+        """Let the run's clock go on at `now` (ns): what was between is a pause, of which nobody can say what was."""
+        if self._clocked:
+            for i in self._resumed:
+                self._nodes[i].resumed(now)
+            self._due_known = False
+            self._goes_to(now)
+
     def next_tick(self) -> int | None:
-        """When (ns) the first of the nodes wants to be called by the clock."""
-        return min((t for i in self._awake() if (t := self._nodes[i].next_tick()) is not None), default=None)
+        """When (ns) `tick` is to be called next."""
+        return min((t for t in (self.next_due(), self.next_outside()) if t is not None), default=None)
+
+    def next_due(self) -> int | None:
+        """When (ns) the run's clock sets something off next."""
+        if not self._due_known:
+            self._due = min(self._waiting(self._clocked).values(), default=None)
+            self._due_known = True
+        return self._due
+
+    def next_outside(self) -> int | None:
+        """When (ns) to call for what comes from outside, a time that has passed where something has come."""
+        return min(self._waiting(self._outside).values(), default=None)
+
+    def reach(self, moments: IntArray, at: int) -> int:
+        """How many of n rows can go through in one step that begins with one of them; gives the end of it.
+
+        moments: int64[n] ns, when each comes, never falling. Everything that is due before that one must be done.
+        """
+        first = int(moments[at])
+        ends = (self.next_due(), None if self._soonest is None else first + self._soonest)
+        end = min((t for t in ends if t is not None), default=None)
+        if end is None or int(moments[-1]) < end:
+            return len(moments)
+        return max(int(np.searchsorted(moments, end, "left")), at + 1)
 
     def tick(self, now: int) -> list[Effect]:
-        """The clock has reached `now`: nodes that waited for it are called."""
-        due = {i: t for i in self._awake() if (t := self._nodes[i].next_tick()) is not None and t <= now}
-        self.current = _tick(now, now if self._asks is None else due.get(self._asks, now))
-        return self._go(self.current, {i: list(self._guarded(i, self._nodes[i].tick, now)) for i in due})
+        """It is `now` (ns), by the run's clock and outside: what is due is done, what has come is taken in."""
+        return self.advance(now) + self.take_in(now)
+
+    def advance(self, to: int) -> list[Effect]:
+        """The run's clock has come to `to` (ns): what was due on the way is done, each at its time, one after another.
+
+        Nothing that was due by then may come behind what points of a later moment have set off.
+        """
+        effects: list[Effect] = []
+        while self.failure is None and (due := self.next_due()) is not None and due <= to:
+            self._goes_to(due)
+            # where a node had to wait for something outside, its tick comes behind others
+            step = self.current = _tick(self.clock or due, max(due, self._ticked + 1))
+            ready = [i for i, t in self._waiting(self._clocked).items() if t <= due]
+            given = {i: list(self._guarded(i, self._nodes[i].tick, due)) for i in ready}
+            self._due_known = False
+            if any(given.values()):
+                self._ticked = step.tick
+            effects += self._go(step, given)
+        if self._clocked:
+            self._goes_to(to)
+        return effects
+
+    def take_in(self, now: int) -> list[Effect]:
+        """Take in what has come from outside by `now` (ns), and ask for what is to be asked by then."""
+        effects: list[Effect] = []
+        for i, due in self._waiting(self._outside).items():
+            if due > now or self.failure is not None:
+                continue
+            alone = i in self._alone
+            number = due if alone else max(due if i in self._queries else now, self._ticked + 1)
+            step = self.current = _tick(now, number)
+            given = {i: list(self._guarded(i, self._nodes[i].tick, now))}
+            if given[i] and not alone:
+                self._ticked = number
+            effects += self._go(step, given)
+        return effects
 
     def finish(self, now: int) -> list[Effect]:
         """The task ends: what nodes hold back until then flows out, from the sources down.
 
         What has to go through something outside is waited for, but not for long.
         """
-        self.current = _tick(now, now)
+        step = self.current = _tick(now, max(now, self._ticked + 1))
+        self._ticked = step.tick
         effects: list[Effect] = []
         for i, node in enumerate(self._nodes):
-            effects += self._go(self.current, {i: list(self._guarded(i, node.finish))})
+            self.current = step
+            effects += self._go(step, {i: list(self._guarded(i, node.finish))})
             until = time.monotonic() + _FINISH
             while self._late.waiting and time.monotonic() < until:
                 time.sleep(_PAUSE)
-                effects += self.tick(now)
+                effects += self.take_in(now)
         return effects
 
     def close(self) -> None:
@@ -342,6 +430,8 @@ class TaskRun:
             },
             "late": self._late.state([c.node for c in self._contexts], self.table),
             "newest": {c.node: n.state() for c, n in zip(self._contexts, self._lateness, strict=True) if n is not None},
+            "clock": self.clock,
+            "ticked": self._ticked,
         }
 
     def restore(self, state: State) -> None:
@@ -357,24 +447,61 @@ class TaskRun:
             s.collected, s.emitted, s.errors, more = state["counts"][context.node]
             s.more = dict(more)
         self._late.restore(state.get("late", ()), self._by_name, self.table)
+        self.clock, self._ticked = state.get("clock"), state.get("ticked", 0)
+        self._due_known = False
 
-    def _only_query(self) -> int | None:
-        """The query of a batch task in which the clock sets nothing else off; None: it is not one.
+    def _told_of_pauses(self) -> list[int]:
+        """The clocked nodes, and all that are below those of them which only the clock makes give something."""
+        below = {i for i in self._clocked if not self._parents[i]}
+        for i, parents in enumerate(self._parents):
+            if below.intersection(parents):
+                below.add(i)
+        return sorted(below.union(self._clocked))
 
-        Its steps bear the ticks of its schedule: the same ones after a crash, however late they are then asked. Where
-        several nodes come upon their time independently, only the time at which they are called never falls.
+    def _alone_below(self) -> frozenset[int]:
+        """The queries whose answers nothing else meets that ticks set off.
+
+        Their steps bear the ticks of their schedules: the same ones after a crash, however late they are then asked.
+        Where several come upon what they have independently, numbers that never fall count for more.
         """
-        emitting = [i for i in self._timed if self._children[i]]
-        return emitting[0] if self.graph.edge is Edge.BATCH and len(emitting) == 1 else None
+        emitting = {i for i in (*self._clocked, *self._outside) if self._children[i]}
+        reached: list[set[int]] = []
+        for i, parents in enumerate(self._parents):
+            reached.append(({i} & emitting).union(*(reached[p] for p in parents)))
+        return frozenset(i for i in self._queries if all(by == {i} for by in reached if i in by))
 
-    def _awake(self) -> Iterable[int]:
-        """The nodes that the clock may call: while steps wait, those below wait as well."""
-        if not self._late.waiting:
-            return self._timed
-        return [i for i in self._timed if i not in self._is_late or isinstance(self._nodes[i], ExternalNode)]
+    def _goes_to(self, now: int) -> None:
+        """The run's clock does not go back."""
+        self.clock = now if self.clock is None else max(self.clock, now)
+
+    def _by_clock(self, step: Step, frame: Frame) -> list[Effect]:
+        """Points of the log, and in between what the run's clock sets off: not before all that came before it."""
+        moments = np.maximum.accumulate(step.moment[frame.cause])
+        self.begin(int(moments[0]))
+        effects: list[Effect] = []
+        at, n = 0, len(frame)
+        while at < n and self.failure is None:
+            effects += self.advance(int(moments[at]))
+            end = self.reach(moments, at)
+            part = frame if end - at == n else frame.take(np.arange(at, end))
+            self._goes_to(int(moments[end - 1]))
+            effects += self._go(replace(step, now=self.clock or 0), {0: [part]})
+            at = end
+        return effects
+
+    def _waiting(self, timed: Iterable[int]) -> dict[int, int]:
+        """Which of some nodes wait to be called, and when (ns): while steps wait, those below wait as well."""
+        found: dict[int, int] = {}
+        for i in timed:
+            if self._late.waiting and i in self._is_late and not isinstance(self._nodes[i], ExternalNode):
+                continue
+            if (tick := self._nodes[i].next_tick()) is not None:
+                found[i] = tick
+        return found
 
     def _go(self, step: Step, given: Mapping[int, list[Message]]) -> list[Effect]:
         """Messages that some nodes emit (for node 0: take in) flow down the graph, each node run once."""
+        self._due_known = False
         if any(given.values()):
             out: list[Sequence[Message]] = [()] * len(self._nodes)
             for i in range(len(self._nodes)):
