@@ -96,6 +96,11 @@ class Follower:
         """How many messages of these subjects the stream held after the last one handed out: the lag."""
         return self._pending
 
+    @property
+    def listening(self) -> bool:
+        """Whether what is stored comes here at once, and all that came was handed out."""
+        return self._ready and not self._broken.is_set() and not self._buffer
+
     async def __aenter__(self) -> Follower:
         self._link.on_lost.append(self._on_lost)
         self._link.on_restored.append(self._on_restored)

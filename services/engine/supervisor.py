@@ -48,6 +48,7 @@ _RETRY = 1.0
 _GAIN = 30.0  # seconds that taking up the tasks of new shards may hold up the balance; it goes on beside it
 _AT_ONCE = 64
 _ASKS, _ASK_SECONDS = 5, 1.0
+_TOLD_SECONDS = 10.0  # for alerting to come up as well
 
 
 class _NotOurs(Exception):
@@ -278,6 +279,9 @@ class Supervisor:
                 task, alerts = await self._build(id_, run, levels)
         running = self._running(task, run, position)
         running.dirty = found is None or not found.here
+        running.left = bool(run["started"])
+        if running.left and task.clocked:
+            running.told = await self._last_told(running, [topic for a in alerts for topic in a["topics"]])
         self._answer(running)  # before it is said to run: whoever hears that may ask at once
         try:
             if announce and (run["worker"] != self._name or not run["started"]):
@@ -361,6 +365,23 @@ class Supervisor:
                 log.warn("alerting does not say how topics stand", error=str(e))
                 await asyncio.sleep(_ASK_SECONDS / 4)
         return {}
+
+    async def _last_told(self, running: Running, topics: list[str]) -> int:
+        """The last tick (ns) of which alerts were told in this run: its clock had come so far before it was left.
+
+        The log holds only what points have set off, and a state is from before. What the clock has set off since then
+        is done again, the same as it was, and dropped as a repetition.
+        """
+        question = orjson.dumps({"task": running.id, "started": running.started, "topics": topics})
+        until = time.monotonic() + _TOLD_SECONDS
+        while topics and time.monotonic() < until:
+            try:
+                answer = await self._bus.ask(ask_subject("alerting", "ticked"), question, _ASK_SECONDS)
+                return int(orjson.loads(answer)["tick"])
+            except BusError as e:
+                log.limited("ticked").warn("alerting does not say what it was told", task=running.id, error=str(e))
+                await asyncio.sleep(_ASK_SECONDS / 4)
+        return 0
 
     async def _say_at_last(self, id_: str, what: str, data: Mapping[str, Any]) -> None:
         while True:

@@ -27,7 +27,9 @@ _NO_GROUP = 0  # the number of the group without tags in every table
 @dataclass
 class StatsProperties(Properties):
     interval: int = argument(Type.DURATION, doc="How often.")
-    align: bool = flag(doc="Times that are multiples of the interval. Here they always are; see below for what is left.")
+    align: bool = flag(
+        doc="Times that are multiples of the interval. Here they always are; see below for what is left."
+    )
     source: GraphNode | None = None
     enough: float = 0.0  # more points than this in an interval let the group go that stands for none
 
