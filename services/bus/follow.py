@@ -97,9 +97,14 @@ class Follower:
         return self._pending
 
     @property
-    def listening(self) -> bool:
-        """Whether what is stored comes here at once, and all that came was handed out."""
-        return self._ready and not self._broken.is_set() and not self._buffer
+    def connected(self) -> bool:
+        """Whether what is stored comes here at once."""
+        return self._ready and not self._broken.is_set()
+
+    @property
+    def buffered(self) -> bool:
+        """Whether messages have come that were not handed out."""
+        return bool(self._buffer)
 
     async def __aenter__(self) -> Follower:
         self._link.on_lost.append(self._on_lost)

@@ -40,8 +40,16 @@ class Observed:
         self._subjects = sorted(subjects)
         self._began = time.time_ns()
         self._reached = -1
-        self._passed = self._moved = self._asked = 0  # when it was looked, the log moved, its end was asked for; ns
+        self._looked = self._moved = self._asked = 0  # when it was looked, the log moved, its end was asked for; ns
         self._end: int | None = None  # what has to be reached to be sure; None: it was
+
+    def look(self, follower: Follower) -> None:
+        """Something may have come. Who has stood still or was cut off from the log begins to follow it anew."""
+        now = time.time_ns()
+        if now - self._looked > PAUSE:
+            self._began, self._end = now, -1
+        if follower.connected:
+            self._looked = now
 
     def unobserved(self, last: int, stamp: int) -> bool:
         """Whether between two messages, by their stamps (ns), nobody may have been there to store others.
@@ -61,13 +69,10 @@ class Observed:
         reached: the last sequence that was taken.
         """
         now = time.time_ns()
-        if not follower.listening:
+        if not follower.connected or follower.buffered:
             return None
         if reached != self._reached:
             self._reached, self._moved = reached, now
-        if now - self._passed > PAUSE and self._end is None:
-            self._end = -1  # nothing here was looked at for so long that what is known of the log is old
-        self._passed = now
         if follower.pending and now - self._moved > _STILL and self._end is None:
             self._end = -1
         if self._end is None:

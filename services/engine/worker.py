@@ -256,6 +256,7 @@ class Worker:
                 if not self._standing():
                     await asyncio.sleep(_UNSURE_PAUSE)
                     continue
+                self._observed.look(follower)
                 # what was read before a task came that needs more of the log is not for that task
                 if self._restart:
                     return
