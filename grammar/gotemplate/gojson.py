@@ -1,4 +1,7 @@
-"""Go's encoding/json of the values of a template, with <, > and & escaped as it does by default."""
+"""Go's encoding/json, with <, > and & escaped as it does by default: the JSON of all that leaves.
+
+`to_json` knows the values of templates; `encode` is the fast way for plain data.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,22 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
+import orjson
+
 from grammar.gotemplate.errors import CallError
 from grammar.gotemplate.strconv import decompose, format_float
 from grammar.gotemplate.values import Struct, type_of
 
+_HTML = (
+    (b"<", b"\\u003c"),
+    (b">", b"\\u003e"),
+    (b"&", b"\\u0026"),
+    ("\u2028".encode(), b"\\u2028"),
+    ("\u2029".encode(), b"\\u2029"),
+)
+_PAIR = re.compile(rb"\\.")
+_LONGER = {b"\\b": b"\\u0008", b"\\f": b"\\u000c"}
+_NOT_TEXT = re.compile("[\udc80-\udcff]")
 _UNSAFE = re.compile('[\x00-\x1f"\\\\<>&\u2028\u2029\udc80-\udcff]')
 _Layout = list[tuple[str, str, bool]]
 _LAYOUTS: dict[type, _Layout] = {}
@@ -22,6 +37,57 @@ def to_json(value: Any) -> str:
     """The value as one line of JSON. Raises CallError "json: unsupported value: NaN" and the like."""
     write = _WRITERS.get(value.__class__)
     return write(value) if write is not None else _other(value)
+
+
+def encode(value: Any, *, indented: bool = False) -> bytes:
+    """Plain data (dicts with their keys in the order given, lists, scalars; Structs in it) as JSON in UTF-8.
+
+    indented: laid out for reading. Raises CallError as `to_json` does.
+    """
+    option = orjson.OPT_INDENT_2 if indented else 0
+    try:
+        data = orjson.dumps(_plain(value), option=option)
+    except TypeError:
+        # bytes that are no text, kept as surrogates
+        data = orjson.dumps(_plain(value, _text), option=option)
+    for char, escaped in _HTML:
+        if char in data:
+            data = data.replace(char, escaped)
+    if b"\\b" in data or b"\\f" in data:
+        data = _PAIR.sub(lambda pair: _LONGER.get(pair[0], pair[0]), data)
+    return data
+
+
+def _plain(value: Any, text: Callable[[str], str] | None = None) -> Any:
+    """The value with all in it that orjson would write in another way already written."""
+    kind = value.__class__
+    if kind is float:
+        return _number(value)
+    if kind is list or kind is tuple:
+        return [one if one.__class__ in _AS_IT_IS and text is None else _plain(one, text) for one in value]
+    if kind is dict:
+        if text is None:
+            return {key: one if one.__class__ in _AS_IT_IS else _plain(one) for key, one in value.items()}
+        return {text(key): _plain(one, text) for key, one in value.items()}
+    if kind is str and text is not None:
+        return text(value)
+    return orjson.Fragment(to_json(value)) if isinstance(value, Struct) or hasattr(value, "go_type") else value
+
+
+_AS_IT_IS: Final = frozenset((str, int, bool, type(None)))
+
+
+def _number(value: float) -> Any:
+    """A float: itself where orjson writes it as Go does, an int where it is whole, else already written."""
+    size = abs(value)
+    if 1e-4 <= size < 1e15:
+        whole = int(value)
+        return whole if whole == value else value
+    return orjson.Fragment(_float(value))
+
+
+def _text(text: str) -> str:
+    return _NOT_TEXT.sub("\ufffd", text)
 
 
 def _other(value: Any) -> str:

@@ -43,6 +43,21 @@ class ProfileSchema(HeapSchema):
     seconds = fields.String(load_default="30", metadata={"doc": "How long to sample: 0.01 to 300."})
 
 
+class StacksSchema(HeapSchema):
+    """The parameters of GET /debug/pprof/goroutine and threadcreate."""
+
+    debug = fields.String(
+        load_default="0", metadata={"doc": "1: as text, each stack once; 2: each thread and coroutine, to be read."}
+    )
+
+
+class WaitsSchema(HeapSchema):
+    """The parameters of GET /debug/pprof/block and mutex."""
+
+    debug = fields.String(load_default="0", metadata={"doc": "1: as text."})
+    seconds = fields.String(load_default="1", metadata={"doc": "How long to sample: 0.01 to 300."})
+
+
 class StoreSchema(Schema):
     """A store."""
 

@@ -26,7 +26,10 @@ class RecordStreamSchema(JobRequestSchema):
     task = fields.String(load_default="", metadata={"doc": "The task whose dbrps and measurements are recorded."})
     stop = fields.String(
         load_default=None,
-        metadata={"doc": "RFC 3339; the first point of a later time ends the recording, and is not in it."},
+        metadata={
+            "doc": "RFC 3339; the first point of a later time ends the recording, and is not in it. So does the clock, "
+            "15 s after the stop, unless the stop had passed when it was asked for."
+        },
     )
 
 

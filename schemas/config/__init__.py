@@ -4,6 +4,7 @@ from schemas.config.clusters import Ec2, Kubernetes, Swarm
 from schemas.config.influxdb import InfluxDB
 from schemas.config.load import ConfigError, load_config
 from schemas.config.sections import (
+    Alert,
     Auth,
     Config,
     ConfigOverride,
@@ -19,6 +20,7 @@ from schemas.config.sections import (
 )
 
 __all__ = [
+    "Alert",
     "Auth",
     "Config",
     "ConfigError",

@@ -1,10 +1,13 @@
 """[[kubernetes]], [[swarm]], [[ec2]]: where the autoscale nodes scale."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from marshmallow import ValidationError
 from marshmallow.validate import OneOf
 
+from schemas.config.among import Rules
 from schemas.config.fields import Duration, Flag, Text, Texts, Whole
 from schemas.config.section import setting
 
@@ -12,9 +15,16 @@ _ENABLED = "Whether tasks may use it."
 _DISCOVERY = "Of no effect: it belongs to scraping, which tickbus does not do."
 
 
+def _kubernetes_mistakes(clusters: "Sequence[Kubernetes]") -> Iterator[str]:
+    if len(clusters) > 1 and not all(cluster.id for cluster in clusters):
+        yield "id must not be empty"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Kubernetes:
     """[[kubernetes]]: one cluster."""
+
+    RULES: ClassVar[Rules] = Rules(_kubernetes_mistakes)
 
     enabled: bool = setting(False, Flag, _ENABLED)
     id: str = setting("", Text, "The name that scripts call it by: k8sAutoscale().cluster(NAME).")

@@ -77,21 +77,20 @@ class Duration(fields.Field[float]):
     """A Go duration ("10s", "1h30m") or an integer of nanoseconds; in Python a float of seconds."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> float:
-        if isinstance(value, int) and not isinstance(value, bool):
-            nanoseconds = value
-        elif isinstance(value, str):
-            try:
-                nanoseconds = parse_go_duration(value)
-            except ValueError as error:
-                raise ValidationError(str(error)) from None
-        else:
-            raise ValidationError('must be a duration such as "10s" or "1h30m"')
+        nanoseconds = _nanoseconds(value)
         if nanoseconds < 0:
             raise ValidationError("must not be negative")
         return nanoseconds / 1e9
 
     def _serialize(self, value: float | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         return None if value is None else format_go_duration(round(value * 1e9))
+
+
+class Nanoseconds(fields.Field[int]):
+    """The same, in Python an integer of nanoseconds; it may be negative."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        return _nanoseconds(value)
 
 
 class Size(fields.Field[int]):
@@ -137,3 +136,14 @@ class Directory(fields.Field[Path]):
 
     def _serialize(self, value: Path | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         return None if value is None else str(value)
+
+
+def _nanoseconds(value: Any) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if not isinstance(value, str):
+        raise ValidationError('must be a duration such as "10s" or "1h30m"')
+    try:
+        return parse_go_duration(value)
+    except ValueError as error:
+        raise ValidationError(str(error)) from None

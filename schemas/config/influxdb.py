@@ -4,11 +4,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 from marshmallow import ValidationError
 from marshmallow.validate import OneOf
 
+from schemas.config.among import Rules
 from schemas.config.fields import Duration, Flag, Text, Texts, TextsMap, Whole
 from schemas.config.section import setting
 
@@ -17,9 +19,26 @@ _UNUSED = "Of no effect: tickbus makes no subscriptions. CREATE SUBSCRIPTION in 
 _EXCLUDED: Mapping[str, tuple[str, ...]] = MappingProxyType({"_kapacitor": ("autogen",)})
 
 
+def _mistakes_in_file(clusters: "Sequence[InfluxDB]") -> Iterator[str]:
+    enabled = [c for c in clusters if c.enabled]
+    defaults = [c.name for c in enabled if c.default]
+    if len(defaults) > 1:
+        yield f"more than one InfluxDB default was specified: {' '.join(defaults)}"
+    if len(enabled) > 1 and not defaults:
+        yield "at least one of the enabled InfluxDB clusters must be marked as default"
+
+
+def _mistakes_live(clusters: "Sequence[InfluxDB]") -> Iterator[str]:
+    enabled = [c for c in clusters if c.enabled]
+    if len(enabled) > 1 and not any(c.default for c in enabled):
+        yield "no default cluster found"
+
+
 @dataclass(frozen=True, kw_only=True)
 class InfluxDB:
     """[[influxdb]]: one cluster."""
+
+    RULES: ClassVar[Rules] = Rules(_mistakes_in_file, _mistakes_live)
 
     enabled: bool = setting(True, Flag, "Whether tasks may use the cluster.")
     name: str = setting("default", Text, "The name that scripts call it by: influxDBOut().cluster(NAME).")
@@ -73,20 +92,10 @@ class InfluxDB:
 
 
 def clusters_by_name(clusters: Sequence[InfluxDB]) -> Mapping[str, InfluxDB]:
-    """The enabled clusters by name; under "" the one that scripts mean when they name none."""
-    enabled = {c.name: c for c in clusters if c.enabled}
+    """The enabled clusters by name; under "" the one that scripts mean when they name none.
+
+    Of several that are marked as default, which is so while the mark moves from one to another, the last by name.
+    """
+    enabled = {c.name: c for c in sorted(clusters, key=lambda c: c.name) if c.enabled}
     default = [c for c in enabled.values() if c.default or len(enabled) == 1]
-    return enabled | ({"": default[0]} if default else {})
-
-
-def mistakes_of(clusters: Sequence[InfluxDB]) -> Iterator[str]:
-    """What is wrong with clusters that are each right by themselves."""
-    names = [c.name for c in clusters]
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        yield f'duplicate name "{name}" for influxdb configs'
-    enabled = [c for c in clusters if c.enabled]
-    defaults = [c.name for c in enabled if c.default]
-    if len(defaults) > 1:
-        yield f"more than one InfluxDB default was specified: {' '.join(defaults)}"
-    if len(enabled) > 1 and not defaults:
-        yield "at least one of the enabled InfluxDB clusters must be marked as default"
+    return enabled | ({"": default[-1]} if default else {})

@@ -2,24 +2,39 @@
 
 The file is TOML with Kapacitor's sections and keys. Every setting can be given by an environment variable,
 ``KAPACITOR_SECTION_KEY`` with dashes as underscores (``KAPACITOR_HTTP_BIND_ADDRESS``), in a section that is a list
-``KAPACITOR_SECTION_0_KEY``, one element of a list by ``…_KEY_0``. Whatever is unknown or of a wrong type is an error
+``KAPACITOR_SECTION_0_KEY``, one element of a list by ``…_KEY_0``, one entry of a table by ``…_KEY_ENTRY``. A variable
+that is empty counts as not set. Whatever is unknown or of a wrong type is an error
 that names it.
 """
 
 import difflib
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields
 
+from schemas.config.among import duplicates, rules_of
 from schemas.config.clusters import Ec2, Kubernetes, Swarm
 from schemas.config.fields import Texts
-from schemas.config.influxdb import InfluxDB, mistakes_of
+from schemas.config.influxdb import InfluxDB
 from schemas.config.section import schema_of
-from schemas.config.sections import Auth, Config, ConfigOverride, Engine, Http, Load, Logging, Nats, Storage, Tls, Udf
+from schemas.config.sections import (
+    Alert,
+    Auth,
+    Config,
+    ConfigOverride,
+    Engine,
+    Http,
+    Load,
+    Logging,
+    Nats,
+    Storage,
+    Tls,
+    Udf,
+)
 
 Sections = Mapping[str, Schema]
 
@@ -31,11 +46,15 @@ _OWN: dict[str, type[Any]] = {
     "storage": Storage,
     "nats": Nats,
     "engine": Engine,
+    "alert": Alert,
     "load": Load,
     "udf": Udf,
     "config-override": ConfigOverride,
 }
 _LISTS: dict[str, type[Any]] = {"influxdb": InfluxDB, "kubernetes": Kubernetes, "swarm": Swarm, "ec2": Ec2}
+_NUMBERLESS = ("kubernetes",)
+"""Of the list sections those whose variables may leave out the number where there is one element at most."""
+
 _TRUE = {"1", "t", "T", "TRUE", "true", "True"}
 _FALSE = {"0", "f", "F", "FALSE", "false", "False"}
 
@@ -111,13 +130,20 @@ def _check(raw: Mapping[str, Any], schemas: Mapping[str, Schema]) -> Config:
     settings = _load(root, outside, "", mistakes)
     for name, schema in schemas.items():
         loaded[name] = _load_section(name, schema, raw.get(name), mistakes)
-    if not mistakes:
-        mistakes = [f"config: [[influxdb]]: {mistake}" for mistake in mistakes_of(loaded["influxdb"])]
+    for name, schema in schemas.items() if not mistakes else ():
+        if schema.many:
+            loaded[name] = tuple(rules_of(schema).settled(loaded[name]))
+            mistakes += [f"config: [[{name}]]: {mistake}" for mistake in _mistakes_among(schema, loaded[name])]
     if mistakes:
         raise ConfigError("\n".join(mistakes))
     names = (*_OWN, *_LISTS)
     own = {name.replace("-", "_"): section for name in names if (section := loaded.pop(name)) or name in raw}
     return Config(**_settings(settings), **own, sections=MappingProxyType(loaded))
+
+
+def _mistakes_among(schema: Schema, elements: Sequence[Any]) -> Iterator[str]:
+    yield from rules_of(schema).in_file(elements)
+    yield from (f'duplicate elements: "{name}"' for name in duplicates(schema, elements))
 
 
 def _settings(root: Config) -> dict[str, Any]:
@@ -173,21 +199,56 @@ def _unknown(where: str, key: str, schema: Schema) -> str:
 
 def _apply_environment(raw: dict[str, Any], schemas: Mapping[str, Schema], environment: Mapping[str, str]) -> None:
     for section, schema in {"": root_schema(), **schemas}.items():
-        settings = {_shout(key): (key, declared) for key, declared in keys_of(schema).items()}
         prefix = f"KAPACITOR_{_shout(section)}_" if section else "KAPACITOR_"
-        found = [name.removeprefix(prefix) for name in environment if name.startswith(prefix)]
+        # What is set to nothing is not set, as in the reference: compose files say so of variables that they pass on.
+        found = [name.removeprefix(prefix) for name, text in environment.items() if name.startswith(prefix) and text]
         for rest in sorted(found, key=_numbered):
             index, name = _numbered(rest) if schema.many else (-1, rest)
             if schema.many and index < 0:
-                raise ConfigError(f"config: {prefix}{rest}: [[{section}]] needs a number, as in {prefix}0_{rest}")
-            if name in settings:
-                key, declared = settings[name]
-                table = _table(raw, section, index, prefix + rest)
-                table[key] = _from_text(prefix + rest, environment[prefix + rest], declared)
-            elif isinstance(settings.get(name.rpartition("_")[0], (None, None))[1], Texts):
-                _set_element(_table(raw, section, index, prefix + rest), settings, name, prefix + rest, environment)
-            elif section:
-                raise ConfigError(f"config: {prefix}{rest}: [{section}] has no such option")
+                if section not in _NUMBERLESS or len(_elements(raw, section)) > 1:
+                    raise ConfigError(f"config: {prefix}{rest}: [[{section}]] needs a number, as in {prefix}0_{rest}")
+                index = 0
+            _apply_variable(raw, section, schema, index, name, prefix + rest, environment[prefix + rest])
+
+
+def _apply_variable(
+    raw: dict[str, Any], section: str, schema: Schema, index: int, name: str, variable: str, text: str
+) -> None:
+    """Set what a variable names. index: of the element in a list section, else -1. name: what stands behind it."""
+    settings = {_shout(key): (key, declared) for key, declared in keys_of(schema).items()}
+    if name in settings:
+        key, declared = settings[name]
+        table = _table(raw, section, index, variable)
+        table[key] = _from_text(variable, text, declared)
+    elif isinstance(settings.get(name.rpartition("_")[0], (None, None))[1], Texts):
+        _set_element(_table(raw, section, index, variable), settings, name, variable, text)
+    elif (entry := _entry_of(settings, name)) is not None:
+        _set_entry(_table(raw, section, index, variable), *entry, text)
+    elif section:
+        raise ConfigError(f"config: {variable}: [{section}] has no such option")
+
+
+def _entry_of(
+    settings: Mapping[str, tuple[str, fields.Field[Any]]], name: str
+) -> tuple[str, str, Iterable[str]] | None:
+    """Of HEADERS_Accept the setting, which is a table, the entry in it, and the entries that such a table has."""
+    for shouted, (key, declared) in settings.items():
+        entry = name.removeprefix(f"{shouted}_")
+        if not entry or entry == name:
+            continue
+        if isinstance(declared, fields.Nested):
+            return key, entry, keys_of(declared.schema)
+        if isinstance(declared, fields.Dict):
+            return key, entry, ()
+    return None
+
+
+def _set_entry(table: dict[str, Any], key: str, entry: str, known: Iterable[str], text: str) -> None:
+    """Set one entry of a table, as KAPACITOR_HTTPPOST_0_HEADERS_Accept does; the case of one that there is stays."""
+    there = table.get(key)
+    entries = dict(there) if isinstance(there, dict) else {}
+    name = next((one for one in (*entries, *known) if _shout(one) == _shout(entry)), entry)
+    table[key] = {**entries, name: text}
 
 
 def _set_element(
@@ -195,7 +256,7 @@ def _set_element(
     settings: Mapping[str, tuple[str, fields.Field[Any]]],
     name: str,
     variable: str,
-    environment: Mapping[str, str],
+    text: str,
 ) -> None:
     """Set one element of a list, as KAPACITOR_INFLUXDB_0_URLS_0 does."""
     setting, _, number = name.rpartition("_")
@@ -203,7 +264,7 @@ def _set_element(
     elements = list(table.get(key, declared.load_default) or ())
     if not (number.isascii() and number.isdigit() and int(number) <= len(elements)):
         raise ConfigError(f"config: {variable}: {key} has only {len(elements)} elements")
-    elements[int(number) : int(number) + 1] = [environment[variable]]
+    elements[int(number) : int(number) + 1] = [text]
     table[key] = elements
 
 
@@ -233,6 +294,11 @@ def _table(raw: dict[str, Any], section: str, index: int, variable: str) -> dict
     if index > len(elements):
         raise ConfigError(f"config: {variable}: [[{section}]] has only {len(elements)} elements")
     return elements[index]  # type: ignore[no-any-return]
+
+
+def _elements(raw: Mapping[str, Any], section: str) -> Sequence[Any]:
+    found = raw.get(section)
+    return found if isinstance(found, list) else [] if found is None else [found]
 
 
 def _from_text(name: str, text: str, declared: fields.Field[Any]) -> Any:

@@ -17,13 +17,10 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields
 
+from schemas.config.among import element_key, rules_of
 from schemas.config.fields import Duration
-from schemas.config.influxdb import mistakes_of
 from schemas.config.load import keys_of, own_lists
 from schemas.config.sections import Config
-
-_KEYS = ("workspace", "name", "id", "endpoint")
-"""What elements of list sections are named by: the first of these settings that the section has."""
 
 Element = dict[str, Any]
 """An element's settings, as in the file."""
@@ -31,6 +28,10 @@ Element = dict[str, Any]
 
 class OverrideError(Exception):
     """An override cannot be applied, and why, in the reference's words."""
+
+
+class OverrideConflict(OverrideError):
+    """It can be, but then the elements of its section do not agree with each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +76,17 @@ class Overridable:
     def element_key(self, section: str) -> str | None:
         """The setting that elements of a section are named by, "" where it stands once; None: no such section."""
         schema = self._schemas.get(section)
-        if schema is None:
-            return None
-        if not schema.many:
-            return ""
-        known = keys_of(schema)
-        return next((key for key in _KEYS if key in known), "")
+        return None if schema is None else element_key(schema)
 
-    def check(self, section: str, overrides: Iterable[Override], changed: Override | None) -> None:
-        """Raises OverrideError where `changed`, one of them, cannot be applied, or elements do not agree."""
+    def check(self, section: str, overrides: Iterable[Override], changed: Override | None, asked: str = "") -> None:
+        """Raises OverrideError where `changed`, one of them, cannot be applied, OverrideConflict where elements do not
+        agree, which is said of `asked`, the element that the request is about."""
         if changed is not None and section not in self._schemas:
             raise OverrideError(_failed(changed, _unknown(changed, sorted(changed.options))))
         elements = self._elements(section, overrides, [], changed)
         mistake = self._mistake(section, self._loaded(section, elements))
         if mistake:
-            place = changed.place if changed is not None else f"{section}/"
-            raise OverrideError(f"failed to update configuration {place}: {mistake}")
+            raise OverrideConflict(f"failed to update configuration {section}/{asked}: {mistake}")
 
     def effective(self, overrides: Iterable[Override]) -> tuple[Config, list[str]]:
         """The configuration with overrides, and what was left out of them because it does not fit any more."""
@@ -166,14 +162,20 @@ class Overridable:
                 raise OverrideError(_failed(override, _unknown(override, sorted(override.options))))
             return elements
         at = names.index(override.element)
-        return [*elements[:at], _changed(schema, elements[at], override), *elements[at + 1 :]]
+        after = [*elements[:at], _changed(schema, elements[at], override), *elements[at + 1 :]]
+        if key and not override.element:
+            # The reference holds the element without a name, which comes first, to the rules of the file.
+            for mistake in rules_of(schema).in_file(self._loaded(section, after)):
+                raise OverrideError(_failed(override, f"failed validation: {mistake}"))
+        return after
 
     def _loaded(self, section: str, elements: list[Element]) -> tuple[Any, ...]:
         return tuple(self._schemas[section].load(element, many=False) for element in elements)
 
     def _mistake(self, section: str, loaded: Sequence[Any]) -> str:
         """What is wrong with elements that are each right by themselves, "" for nothing."""
-        return next(iter(mistakes_of(loaded)), "") if section == "influxdb" else ""
+        schema = self._schemas[section]
+        return next(iter(rules_of(schema).live(loaded)), "") if schema.many else ""
 
 
 def _changed(schema: Schema, element: Element, override: Override) -> Element:

@@ -278,6 +278,33 @@ class Load:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Alert:
+    """[alert]: how long handlers try to send an alert."""
+
+    timeout: float = setting(
+        30.0,
+        Duration,
+        "How long one attempt to send an alert may take, the answer included, unless the handler has a `timeout` of "
+        "its own; 0s: for ever. What was sent and is answered within that time is not sent again. exec has no limit "
+        "but its own, email has this for each answer of the mail server, kafka for each of a broker.",
+    )
+    retry_for: float = setting(
+        300.0,
+        Duration,
+        "For how long after an alert has come it is tried again where nobody answers, or the answer is `not now`. "
+        "What could not be sent by then is given up on: logged, and counted in tickbus_alerts_given_up.",
+    )
+    persist_topics: bool = setting(
+        True,
+        Flag,
+        "Kapacitor's switch for keeping topics over a restart. Of no effect: they are in the log of alerts.",
+    )
+    topic_buffer_length: int = setting(
+        5000, Whole, "Of no effect: what waits for a handler stands in the log of alerts, and holds up nothing."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class ConfigOverride:
     """[config-override]: changing the configuration over the HTTP API."""
 
@@ -337,6 +364,7 @@ class Config:
     storage: Storage = field(default_factory=Storage)
     nats: Nats = field(default_factory=Nats)
     engine: Engine = field(default_factory=Engine)
+    alert: Alert = field(default_factory=Alert)
     load: Load = field(default_factory=Load)
     udf: Udf = field(default_factory=Udf)
     config_override: ConfigOverride = field(default_factory=ConfigOverride)

@@ -15,7 +15,7 @@ class NodeStatsSchema(Schema):
     emitted = fields.Integer()
     errors = fields.Integer()
     working_cardinality = fields.Integer()
-    avg_exec_time_ns = fields.String(metadata={"doc": 'A Go duration: "1.2µs".'})
+    avg_exec_time_ns = fields.Integer()
 
 
 class StatsSchema(Schema):

@@ -60,7 +60,10 @@ class ProfileQuestionSchema(_Shape):
 
 
 class SamplesAnswerSchema(HereAnswerSchema):
-    """Stacks and what was counted on each; `heap` gives one too, with types for frames, objects and bytes."""
+    """Stacks and what was counted on each.
+
+    `heap` gives one too, with types for frames, objects and bytes; `threads` gives what there are threads for.
+    """
 
     samples = fields.List(
         fields.Tuple((fields.List(fields.List(fields.Raw())), fields.List(fields.Integer()))),
@@ -68,7 +71,14 @@ class SamplesAnswerSchema(HereAnswerSchema):
     )
 
 
-class StacksAnswerSchema(HereAnswerSchema):
-    """`stacks`: what all its threads and coroutines are at."""
+class WaitsQuestionSchema(_Shape):
+    """`waits`: sample where its threads and coroutines wait. The answer is a SamplesAnswerSchema, waits and ns."""
+
+    seconds = fields.Float(load_default=1.0, validate=validate.Range(min=0.01, max=600))
+    locks = fields.Boolean(load_default=False, metadata={"doc": "Only what waits for a lock."})
+
+
+class StacksAnswerSchema(SamplesAnswerSchema):
+    """`stacks`: what all its threads and coroutines are at, to be read and counted."""
 
     text = fields.String()

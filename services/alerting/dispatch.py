@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, cast
@@ -30,6 +31,8 @@ _log = logs.get("alerting")
 
 _FIRST_PAUSE, _LAST_PAUSE = 0.1, 10.0
 _BUS_PAUSE = 0.5
+_END_SECONDS = 0.5  # for what was broken off to come to its end
+_NAMESPACE = uuid.UUID("6f1d9f0e-5f5a-4c0e-9d55-0b8f6f2f7c11")
 _FULL = 5_000  # messages that wait in a lane that collects until it does so before its time
 
 
@@ -38,9 +41,11 @@ class Limits:
     """retry_for: seconds since an event came within which it is tried again. bytes: of messages kept for all lanes.
 
     entries: how many messages may wait in one lane; beyond that the oldest are given up on.
+    timeout: seconds that an attempt may take (see Around); 0: for ever.
     """
 
     retry_for: float = 300.0
+    timeout: float = 30.0
     bytes: int = 64 << 20
     entries: int = 200_000
 
@@ -137,7 +142,9 @@ class Dispatcher:
             for task in pending:
                 task.cancel()
             if pending:
-                await asyncio.wait(pending)
+                _, pending = await asyncio.wait(pending, timeout=_END_SECONDS)
+            if pending:
+                _log.warn("handlers do not come to an end", handlers=len(pending))
 
     async def drained(self) -> None:
         """Wait until nothing waits."""
@@ -219,7 +226,8 @@ class Dispatcher:
                 assert message is not None
                 event = self.wanted(lane, entry, entry.next, message)
                 if event is not None:
-                    await self._deliver(lane, entry, event, handler, around)
+                    about = replace(around, key=_key(lane, entry), came=entry.time_ns, memory={})
+                    await self._deliver(lane, entry, event, handler, about)
                 entry.next += 1
                 self._ledger.done(lane.of.key, (entry.seq, entry.next))
                 # lets the ledger write it down before the next one is sent
@@ -228,15 +236,20 @@ class Dispatcher:
                 self._remove(lane, lane.entries.popleft())
 
     async def _deliver(self, lane: Lane, entry: Entry, event: Event, handler: Handler, around: Around) -> None:
-        """Have one event handled: again and again while the sink does not answer and it is not too old."""
-        pause = _FIRST_PAUSE
+        """Have one event handled: again and again while the sink does not answer and it is not too old.
+
+        A sink that asks to wait is waited for, but the last attempt is not later than it would be without.
+        """
+        backoff = _FIRST_PAUSE
         until = max(entry.time_ns, self._began) / 1e9 + self._limits.retry_for
         while True:
             problem = await _attempt(handler, lane.options, event, around)
             if problem is None:
                 self.handled(lane, 1)
                 return
-            if isinstance(problem, Refused) or time.time() + pause > until:
+            now = time.time()
+            pause = backoff if isinstance(problem, Refused) else max(backoff, min(problem.wait, until - now))
+            if isinstance(problem, Refused) or now + pause > until:
                 self.give_up(lane, entry.seq, 1, str(problem), event.id)
                 return
             _log.warn("an alert is sent again later", topic=lane.of.topic, kind=lane.of.kind, id=event.id, err=problem)
@@ -244,7 +257,7 @@ class Dispatcher:
             await asyncio.sleep(pause)
             lane.pausing = False
             self.counts.retried += 1
-            pause = min(2 * pause, _LAST_PAUSE)
+            backoff = min(2 * backoff, _LAST_PAUSE)
 
     def _overflow(self, lane: Lane) -> None:
         """Give up on the oldest that is not being handled."""
@@ -260,15 +273,21 @@ class Dispatcher:
             self._kept_bytes -= len(entry.message.raw)
 
 
+def _key(lane: Lane, entry: Entry) -> str:
+    """What identifies the entry's next event in this lane, whatever comes of this process and of the log."""
+    return str(uuid.uuid5(_NAMESPACE, f"{lane.of.key}/{entry.seq}/{entry.next}/{entry.time_ns}"))
+
+
 async def _attempt(handler: Handler, options: Any, event: Event, around: Around) -> Unsent | Refused | None:
-    seconds = handler.timeout(options)
+    own = getattr(handler, "timeout", None)
+    seconds: float | None = (around.timeout or None) if own is None else own(options, around)
     try:
         async with asyncio.timeout(seconds):
             await handler.handle(event, options, around)
     except (Unsent, Refused) as problem:
         return problem
     except TimeoutError:
-        return Unsent(f"no answer within {seconds:g} s")
+        return Unsent(f"no answer within {seconds:g} s" if seconds else "no answer in time")
     except Exception as error:
         # a user's endpoint or data may fail in ways nobody thought of; the lane goes on
         return Refused(f"{type(error).__name__}: {error}")

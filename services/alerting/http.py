@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import ssl
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import cast
+from typing import NamedTuple, cast
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from services.alerting.handler import Refused, Unsent
@@ -22,8 +24,25 @@ _MOST_READ = 64 << 10  # of an answer's body
 _MOST_REDIRECTS = 10
 _SAFE = "!#$%&'()*+,/:;=?@[]~"  # what a URL may hold besides letters, digits and -._
 
-PASSING = frozenset({408, 425, 429, 502, 503, 504})
-"""Answers that say: not now."""
+_PASSING = frozenset({408, 425, 429, 502, 503, 504})  # answers that say: not now
+
+
+class Answer(NamedTuple):
+    """What a server has said: the status, (the beginning of) the body, and how many seconds it asks to wait before it
+    is asked again."""
+
+    status: int
+    body: bytes
+    wait: float = 0.0
+
+    @property
+    def taken(self) -> bool:
+        """Whether it has taken what it was sent."""
+        return 200 <= self.status < 300
+
+    def problem(self, text: str) -> Unsent | Refused:
+        """What to raise where it has not, with this text: whether to try again follows from the status."""
+        return Unsent(text, self.wait) if self.status in _PASSING else Refused(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +73,9 @@ class Http:
 
     async def post(
         self, url: str, headers: Mapping[str, str], body: bytes, verify: bool = True, tls: Tls | None = None
-    ) -> tuple[int, bytes]:
-        """Status and (the beginning of) the body of the answer, redirects followed. It takes as long as it takes.
+    ) -> Answer:
+        """The answer, redirects followed as browsers do: only 307 and 308 are POSTs again, elsewhere others are GETs.
+        It takes as long as it takes.
 
         tls: says more than `verify`, which does not count beside it.
 
@@ -65,13 +85,13 @@ class Http:
         for _ in range(_MOST_REDIRECTS):
             target = _parsed(url)
             try:
-                status, location, answer = await self._ask(method, target, headers, body, tls)
+                answer, location = await self._ask(method, target, headers, body, tls)
             except (OSError, EOFError, ssl.SSLError) as error:
                 raise Unsent(f"failed to POST alert data: {error or type(error).__name__}") from error
-            if location is None or status not in (301, 302, 303, 307, 308):
-                return status, answer
+            if location is None or answer.status not in (301, 302, 303, 307, 308):
+                return answer
             url = urljoin(url, location)
-            if status < 307:
+            if answer.status < 307:
                 method, body = "GET", b""
             if urlsplit(url).netloc != target.netloc:
                 headers = {k: v for k, v in headers.items() if k.lower() not in ("authorization", "cookie", "host")}
@@ -87,7 +107,7 @@ class Http:
 
     async def _ask(
         self, method: str, target: SplitResult, headers: Mapping[str, str], body: bytes, tls: Tls
-    ) -> tuple[int, str | None, bytes]:
+    ) -> tuple[Answer, str | None]:
         assert target.hostname is not None
         place = (target.scheme, target.hostname, target.port or (443 if target.scheme == "https" else 80), tls)
         while True:
@@ -135,12 +155,12 @@ class _Connection(asyncio.Protocol):
         self._clean = True  # nothing came but the answers to what was asked
         self._done = False
         self.answered = False  # at least a part of the answer has come
-        self._status, self._location, self._read = 0, "", bytearray()
+        self._status, self._location, self._retry_after, self._read = 0, "", "", bytearray()
 
     async def ask(
         self, method: str, path: str, headers: list[tuple[str, str]], body: bytes
-    ) -> tuple[int, str | None, bytes]:
-        """Status, Location if any, and (the beginning of) the body. OSError or EOFError where no whole answer comes."""
+    ) -> tuple[Answer, str | None]:
+        """The answer, and its Location if any. OSError or EOFError where no whole answer comes."""
         import h11
 
         assert self._transport is not None
@@ -156,7 +176,7 @@ class _Connection(asyncio.Protocol):
             await self._waiter
         finally:
             self._waiter = None
-        return self._status, self._location or None, bytes(self._read)
+        return Answer(self._status, bytes(self._read), _seconds(self._retry_after)), self._location or None
 
     def reusable(self) -> bool:
         """Whether another request may follow."""
@@ -171,7 +191,7 @@ class _Connection(asyncio.Protocol):
             return False
         self._protocol.start_next_cycle()
         self._done = self.answered = False
-        self._status, self._location, self._read = 0, "", bytearray()
+        self._status, self._location, self._retry_after, self._read = 0, "", "", bytearray()
         return True
 
     def close(self) -> None:
@@ -220,6 +240,7 @@ class _Connection(asyncio.Protocol):
                 self._status = event.status_code
                 headers = dict(event.headers)
                 self._location = headers.get(b"location", b"").decode("latin-1")
+                self._retry_after = headers.get(b"retry-after", b"").decode("latin-1")
                 # some servers send a body where there is none: it would be taken for the next answer
                 self._clean = self._clean and not (self._status == 204 and headers.get(b"content-length", b"0") != b"0")
             elif isinstance(event, h11.Data):
@@ -252,6 +273,15 @@ async def _connect(place: Place) -> _Connection:
     tls = _context(how) if scheme == "https" else None
     _, connection = await loop.create_connection(_Connection, host, port, ssl=tls)
     return connection
+
+
+def _seconds(text: str) -> float:
+    """What a header Retry-After asks for, seconds or a date; 0 where it says nothing that can be understood."""
+    try:
+        wait = float(text) if text[:1].isdigit() else parsedate_to_datetime(text).timestamp() - time.time()
+    except (ValueError, TypeError, OverflowError):
+        return 0.0
+    return max(0.0, wait)
 
 
 @lru_cache(maxsize=64)

@@ -322,17 +322,22 @@ class Keeper:
 
 def _meta(topic: Topic) -> list[Any]:
     """What is kept of a topic besides its states."""
-    seen = {of: [s.point, s.started, s.tick] for of, s in topic.seen.items()}
-    flags = [topic.task, topic.node, topic.started, topic.collected, topic.deleted, topic.applied]
-    return [*flags, seen, dict(topic.carried)]
+    flags = [topic.task, topic.node, topic.started, topic.collected, topic.deleted, topic.deleted_after, topic.applied]
+    return [*flags, _packed(topic.seen), dict(topic.carried), _packed(topic.taken_up)]
 
 
 def _topic(name: str, meta: list[Any]) -> Topic:
     topic = Topic(name)
-    *flags, seen, topic.carried = meta
-    topic.task, topic.node, topic.started, topic.collected, topic.deleted, topic.applied = flags
+    *flags, seen, topic.carried, taken_up = meta
+    topic.task, topic.node, topic.started, topic.collected = flags[:4]
+    topic.deleted, topic.deleted_after, topic.applied = flags[4:]
     topic.seen = {of: Seen(*values) for of, values in seen.items()}
+    topic.taken_up = {of: Seen(*values) for of, values in taken_up.items()}
     return topic
+
+
+def _packed(seen: dict[tuple[str, str], Seen]) -> dict[tuple[str, str], list[Any]]:
+    return {of: [s.point, s.started, s.tick] for of, s in seen.items()}
 
 
 def _prefix(topic: str) -> bytes:

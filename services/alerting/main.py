@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from schemas.config import Config
 from services.alerting.asks import Asks
+from services.alerting.dispatch import Limits
 from services.alerting.service import Alerting
 from services.bus.connection import Bus
 from services.bus.link import Credentials
@@ -28,7 +29,8 @@ async def main(config: Config, ready: Callable[[], None], stop: asyncio.Event, e
             StreamLimits(nats.alert_max_age, nats.alert_max_bytes, nats.replicas),
         )
         path = config.data_dir / "alerting" / "alerting.lmdb"
-        async with Alerting(bus, path, effective, replicas=nats.replicas, url=url_of(config)) as alerting:
+        limits = Limits(retry_for=config.alert.retry_for, timeout=config.alert.timeout)
+        async with Alerting(bus, path, effective, limits, replicas=nats.replicas, url=url_of(config)) as alerting:
             asks = Asks(bus, alerting)
             # the server has taken the subscriptions once it answers something that was asked after them
             await bus.last_sequence(ALERTS)

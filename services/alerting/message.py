@@ -24,8 +24,25 @@ from services.engine.column import Kind
 
 IntArray = NDArray[np.int64]
 
-DELETION = b'{"deleted":true}'
-"""What stands in ALERTS where a topic is to be forgotten: its place there says which of its events are."""
+_DELETES = b'{"deleted":true'
+
+
+def encode_deletion(after: int) -> bytes:
+    """What stands in ALERTS where a topic is to be forgotten: its place there says which of its events are.
+
+    after: the last event of EVENTS known then. A task that starts later has its own topic there again.
+    """
+    return b'%b,"after":%d}' % (_DELETES, after)
+
+
+def deletion(data: bytes) -> int | None:
+    """The `after` of a message that deletes a topic, 0 where it has none; None for any other. ValueError: broken."""
+    if not data.startswith(_DELETES):
+        return None
+    after = orjson.loads(data).get("after", 0)
+    if type(after) is not int:
+        raise ValueError(f"not a deletion: {data[:100]!r}")
+    return after
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import json
 import posixpath
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from marshmallow import Schema, ValidationError
@@ -19,36 +19,20 @@ from grammar.gotemplate import Duration, Struct, Template, TemplateError, Time
 from grammar.gotemplate import parse as parse_template
 from grammar.gotemplate.errors import CallError
 from grammar.gotemplate.gojson import to_json
-from services.alerting.handler import Around, Refused, Unsent
-from services.alerting.http import PASSING, Tls
+from schemas.config.among import W, default_workspace
+from services.alerting.handler import Around, Refused
+from services.alerting.http import Tls
 from services.engine.alerts.info import LEVELS
 from services.pipeline.spec import Properties
 
 if TYPE_CHECKING:
     from services.alerting.event import Event
 
-SECONDS = 10.0
-"""How long an attempt to send may take."""
-
 _JSON = {"Content-Type": "application/json"}
 _IN_PATH = "/$&+,:;=@!'()*~"
 
 Sections = Mapping[str, Any]
 S = TypeVar("S")
-
-
-class Workspace(Protocol):
-    """A section that may stand repeatedly, under names."""
-
-    @property
-    def enabled(self) -> bool: ...
-    @property
-    def default(self) -> bool: ...
-    @property
-    def workspace(self) -> str: ...
-
-
-W = TypeVar("W", bound=Workspace)
 
 
 class EventData(Struct, go="alert.TemplateData"):
@@ -151,12 +135,12 @@ def section_of(sections: Sections, name: str, kind: type[S]) -> S:
 def workspace_of(sections: Sections, name: str, workspace: str, kind: type[W]) -> W:
     """One of the sections that stand repeatedly: by its name, or for "" the default. Refused where there is none."""
     found: Sequence[W] = sections.get(name) or (kind(),)
+    if not workspace:
+        return default_workspace(found)
     for one in found:
         if one.workspace == workspace:
             return one
-    if workspace:
-        raise Refused("workspace id not found")
-    return next((one for one in found if one.default), found[0])
+    raise Refused("workspace id not found")
 
 
 def everywhere_of(section: Any) -> tuple[bool, bool]:
@@ -198,14 +182,13 @@ async def post_json(
 
     service: its name, for the error where the answer is not understood. told: errors of statuses that say it all.
     """
-    status, answer = await around.http.post(url, {**_JSON, **headers}, encoded(body), tls=tls)
-    if 200 <= status < 300:
+    answer = await around.post(url, {**_JSON, **headers}, encoded(body), tls)
+    if answer.taken:
         return
-    said = told.get(status) or said_in(answer).get(key)
-    text = answer.decode("utf-8", "replace")
-    unclear = f"failed to understand {service} response. code: {status} content: {text}"
-    problem = said if isinstance(said, str) else unclear
-    raise Unsent(problem) if status in PASSING else Refused(problem)
+    said = told.get(answer.status) or said_in(answer.body).get(key)
+    text = answer.body.decode("utf-8", "replace")
+    unclear = f"failed to understand {service} response. code: {answer.status} content: {text}"
+    raise answer.problem(said if isinstance(said, str) else unclear)
 
 
 def encoded(body: Any) -> bytes:

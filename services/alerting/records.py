@@ -17,6 +17,9 @@ Key = tuple[str, str, int, int, int]
 Source = tuple[bytes, int]
 """Where the texts of a state are to be found: a message, and the number of the event in it."""
 
+NO_TEXTS = codec.pack(["", "", None])
+"""The record of a state without texts."""
+
 
 def texts(key: Key, source: Source | bytes) -> tuple[str, str]:
     """Message and details of a state, from a message or from a record of it."""
@@ -53,7 +56,7 @@ def _record(message: Message, i: int) -> bytes:
         return codec.pack([event.message, None, rest])
     except (ValueError, TypeError, LookupError, AttributeError):
         # anybody may publish to the bus: levels and times were sound, the texts are not
-        return codec.pack(["", "", None])
+        return NO_TEXTS
 
 
 def _event(key: Key, message: str, rest: list[Any]) -> Event:

@@ -21,9 +21,9 @@ from services.alerting.inhibitors import Inhibitors
 from services.alerting.keeper import Keeper
 from services.alerting.known import Known
 from services.alerting.lane import Entry
-from services.alerting.message import DELETION, Message
+from services.alerting.message import Message, deletion, encode_deletion
 from services.alerting.runs import HandlerOf
-from services.alerting.topics import Folded, Topic, Topics
+from services.alerting.topics import Folded, Topic, Topics, owner_of
 from services.alerting.trials import run_trial, trials
 from services.bus.connection import Bus
 from services.bus.errors import BusError
@@ -34,13 +34,14 @@ from services.bus.subjects import ALERTS as SUBJECTS
 from services.bus.subjects import alert_subject, inhibition_subject, parse_alert_subject, parse_inhibition_subject
 from services.engine.alerts.inhibition import Released, decode, encode_released
 from services.engine.alerts.mark import mark_of, put_mark
+from services.engine.alerts.taking_up import TakenUp, taken_up
 from services.store.effective import Effective
 from services.store.errors import StoreError
 from services.store.store import Store
 
 _log = logs.get("alerting")
 
-_SCHEMA, _VERSION = "alerting", 3
+_SCHEMA, _VERSION = "alerting", 4
 _BUCKET = "tickbus-alerting"
 _STEP_SECONDS = 0.005  # how long the fold goes on before others have their turn
 _STOP_SECONDS = 1.0  # for what is being sent when the service stops
@@ -67,8 +68,8 @@ class Alerting:
         self._bus, self._path, self._replicas = bus, path, replicas
         self._http = Http()
         self._effective = sections if isinstance(sections, Effective) else Effective(Config(sections=sections))
-        self._around = Around(self._http, self._effective.sections, url=url)
         self._limits = limits or Limits()
+        self._around = Around(self._http, self._effective.sections, url=url, timeout=self._limits.timeout)
         self.topics = Topics()
         self.inhibitors = Inhibitors()
         self.events = self.repeats = self.refused = self.lag = 0
@@ -105,18 +106,20 @@ class Alerting:
     def visible(self, name: str) -> bool:
         """Whether the topic is there for readers: a node's own while its task runs, others once they had events.
 
-        Others are there, too, once they were given a handler.
+        Others are there, too, once they were given a handler. One that was deleted is there again with its next event,
+        a node's own also when its task starts anew.
         """
         topic = self.topics.get(name)
         if self._owned(name, topic):
-            return self.runs.is_open(name)
+            return self.runs.is_open(name) and not self._deleted(name)
         return topic is not None and not topic.deleted
 
     def names(self) -> list[str]:
         """The topics that are there for readers, in the order of their bytes."""
         topics = self.topics.by_name.items()
         named = {name for name, topic in topics if not topic.deleted and not self._owned(name, topic)}
-        return sorted(named | set(self.runs.open_topics()), key=lambda name: name.encode("utf-8", "surrogatepass"))
+        own = {name for name in self.runs.open_topics() if not self._deleted(name)}
+        return sorted(named | own, key=lambda name: name.encode("utf-8", "surrogatepass"))
 
     def alive(self, name: str) -> Topic | None:
         """What there is of a topic, whether or not it is there for readers; None where its task was deleted since."""
@@ -159,7 +162,7 @@ class Alerting:
             subject = alert_subject(name)
         except ValueError:
             return  # no topic can have a name so long
-        await self.folded((await self._bus.publish(subject, DELETION)).seq)
+        await self.folded((await self._bus.publish(subject, encode_deletion(self.known.position))).seq)
 
     async def folded(self, seq: int) -> None:
         """Wait until a message of ALERTS is folded."""
@@ -255,11 +258,15 @@ class Alerting:
         self._keeper.position = stored.seq
 
     async def _take_alert(self, topic: str, stored: Stored) -> None:
-        if stored.data == DELETION:
-            self._delete(topic)
+        if (after := deletion(stored.data)) is not None:
+            await self._wait_for(after)
+            self._delete(topic, after)
         elif (mark := mark_of(stored.data)) is not None:
             await self._wait_for(mark)
             self._apply(topic, mark)
+        elif (taken := taken_up(stored.data)) is not None:
+            await self._wait_for(taken.started)
+            self._take_up(topic, taken)
         else:
             message = Message(stored.data, topic)
             await self._wait_for(message.started)
@@ -287,10 +294,9 @@ class Alerting:
         if topic is not None:
             handlers += self.known.handlers.at(name, topic.applied)
         life = self.runs.life(task, started)
-        inhibited = self.inhibitors.inhibited(message)
-        if inhibited is not None:
-            self.inhibitors.count(message, inhibited, life)
-        folded = self.topics.fold(message, life, bool(handlers), inhibited)
+        folded = self.topics.fold(message, life, bool(handlers), self.inhibitors.inhibited(message))
+        if folded.inhibited is not None:
+            self.inhibitors.count(message, folded.inhibited, life)
         self.events += len(folded.events)
         self.repeats += len(message) - len(folded.events)
         if not folded.events:
@@ -300,6 +306,11 @@ class Alerting:
             self._queue(handler, stored, message, folded)
         if message.via is not None and message.via.collected:
             self.dispatcher.covered(message.via.handler, (int(message.seq[0]), int(message.row[0])))
+
+    def _take_up(self, name: str, taken: TakenUp) -> None:
+        topic = self.topics.take_up(name, taken, self.runs.life(taken.task, taken.started))
+        if topic is not None:
+            self._keeper.touched(topic)
 
     def _queue(self, handler: HandlerOf, stored: Stored, message: Message, folded: Folded) -> None:
         first, end = folded.events[0], folded.events[-1] + 1
@@ -320,10 +331,15 @@ class Alerting:
             if seq:
                 self._apply(name, seq)
 
-    def _delete(self, name: str) -> None:
-        topic = self.topics.delete(name)
+    def _delete(self, name: str, after: int) -> None:
+        topic = self.topics.delete(name, after, self.runs.owns(name))
         if topic is not None:
             self._keeper.touched(topic)
+
+    def _deleted(self, name: str) -> bool:
+        """Whether the own topic of a node was deleted, and its task has not started since."""
+        topic = self.topics.get(name)
+        return topic is not None and topic.deleted and self.runs.began(owner_of(name)) <= topic.deleted_after
 
     async def _wait_for(self, event: int) -> None:
         """Wait until an event that a message rests on is known. ValueError where there is no such event."""

@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.alerting.message import IntArray, Message
-from services.alerting.records import Key, Source, texts
+from services.alerting.records import NO_TEXTS, Key, Source, records, texts
 from services.alerting.seen import Seen
+from services.engine.alerts.taking_up import TakenUp
 
 _FIRST_SIZE = 8
 
@@ -60,12 +61,14 @@ class State:
 class Folded:
     """What was new in a message: the numbers of its events, and for each the level its id had before, or INHIBITED.
 
-    durations: ns, by the number of the event, of those that last longer than the message says.
+    durations: ns, by the number of the event, of those that last longer than the message says. inhibited: which were
+    held back.
     """
 
     events: Sequence[int]
     previous: bytes
     durations: Mapping[int, int]
+    inhibited: Inhibited = None
 
 
 NOTHING = Folded((), b"", {})
@@ -92,10 +95,12 @@ class Topic:
         self.started = 0
         self.collected = 0
         self.seen: dict[tuple[str, str], Seen] = {}
+        self.taken_up: dict[tuple[str, str], Seen] = {}  # what owner and node had it take up
         # by owner, node and id, of alerts that go on where another's stood: when they began, and ns to add
         self.carried: dict[tuple[str, str, str], tuple[int, int]] = {}
         self.changed: set[int] = set()  # slots whose states are not saved
         self.deleted = False  # and neither an event nor a handler came since
+        self.deleted_after = 0  # the last event of EVENTS known when it was deleted
         self.applied = 0  # its handlers are those that it had at this sequence of EVENTS
         self.cleared = False  # what is saved of it is to be dropped first
         self._begin()
@@ -130,20 +135,19 @@ class Topic:
         return None if slot is None else self._state(slot)
 
     def fold(self, message: Message, life: Life, previous: bool, inhibited: Inhibited = None) -> Folded:
-        """Take a message in; `previous`: whether the levels from before are wanted. inhibited: which are only seen."""
+        """Take a message in; `previous`: whether the levels from before are wanted.
+
+        inhibited: which are only seen, but for the recoveries among them from what the topic knows of: an alert that
+        was told is not left standing because another one came up.
+        """
         first = self._first_new(message)
         n = len(message)
         if first >= n:
             return NOTHING
-        if self.anonymous:
-            if self.started < life.deleted < message.started:
-                self.clear()
-            if self.started < life.began <= message.started:
-                self.collected = 0
+        self._live(message.started, life)
         if message.via is None:
             self.task, self.node = message.owner, message.node
-        self.started = max(self.started, message.started)
-        self.deleted = False
+        inhibited = self._held_back(message, first, inhibited)
         counts = np.arange(first, n) if inhibited is None else first + np.flatnonzero(~inhibited[first:])
         self.collected += len(counts)
         last = np.full(len(message.ids), -1, dtype=np.int64)
@@ -165,7 +169,28 @@ class Topic:
             if i in durations:
                 self.duration[slot] = durations[i]
         self.changed.update(numbers)
-        return Folded(range(first, n), before, durations)
+        return Folded(range(first, n), before, durations, inhibited)
+
+    def take_up(self, taken: TakenUp, life: Life, source: Topic | None) -> bool:
+        """Take alerts up that another topic has, told to nobody; whether any is new. source: the other topic."""
+        seen = self.taken_up.setdefault((taken.task, taken.node), Seen())
+        first = seen.first_new(taken.started, taken.seq, taken.row, taken.ordinal)
+        if first >= len(taken.ids):
+            return False
+        self._live(taken.started, life)
+        self.task, self.node = taken.task, taken.node
+        for i in range(first, len(taken.ids)):
+            id, stood = taken.ids[i], (int(taken.level[i]), int(taken.time[i]), int(taken.duration[i]))
+            self.put(id, *stood, source.texts_of(id, stood) if source is not None else NO_TEXTS)
+            self.changed.add(self._slots[id])
+        return True
+
+    def texts_of(self, id: str, stood: tuple[int, int, int]) -> bytes:
+        """The record of an id's texts, an empty one where it does not stand so (level, time, duration) any more."""
+        slot = self._slots.get(id)
+        if slot is None or self.key(slot)[2:] != stood:
+            return NO_TEXTS
+        return records([(self.key(slot), self.sources[slot])])[0]
 
     def clear(self) -> None:
         """Forget all states, as if it were new; what was seen stays seen."""
@@ -179,6 +204,16 @@ class Topic:
         """A state as it was saved."""
         slot = self._slot(id)
         self.level[slot], self.time[slot], self.duration[slot], self.sources[slot] = level, time, duration, source
+
+    def _live(self, started: int, life: Life) -> None:
+        """Something of a run that said `started` comes: the first of a run begins a life anew, or its count."""
+        if self.anonymous:
+            if self.started < life.deleted < started:
+                self.clear()
+            if self.started < life.began <= started:
+                self.collected = 0
+        self.started = max(self.started, started)
+        self.deleted = False
 
     def _begin(self) -> None:
         self.ids: list[str] = []
@@ -206,6 +241,21 @@ class Topic:
                 self.level, self.time = np.append(self.level, more), np.append(self.time, more)
                 self.duration = np.append(self.duration, more)
         return slot
+
+    def _held_back(self, message: Message, first: int, inhibited: Inhibited) -> Inhibited:
+        """Which of the inhibited events are held back; of those before `first` nothing is said."""
+        if inhibited is None:
+            return None
+        held = inhibited.copy()
+        current: dict[int, int] = {}
+        rows = zip(message.id[first:].tolist(), message.level[first:].tolist(), strict=True)
+        for i, (number, level) in enumerate(rows, first):
+            before = current[number] if number in current else self._stands(message.ids[number])[0]
+            if before and not level:
+                held[i] = False
+            if not held[i]:
+                current[number] = level
+        return held
 
     def _before(
         self, message: Message, first: int, named: IntArray, slots: IntArray, had: int, inhibited: Inhibited
@@ -294,6 +344,14 @@ class Topics:
             topic = self.by_name[message.topic] = Topic(message.topic)
         return topic.fold(message, life, previous, inhibited)
 
+    def take_up(self, name: str, taken: TakenUp, life: Life) -> Topic | None:
+        """Have a topic take up alerts that another has; gives it, None where nothing of that is new."""
+        topic = self.by_name.get(name) or Topic(name)
+        if not topic.take_up(taken, life, self.by_name.get(taken.source)):
+            return None
+        self.by_name[name] = topic
+        return topic
+
     def apply(self, name: str, seq: int, begun: bool) -> Topic:
         """Take a mark in, from which on a topic has the handlers that it had at this event; gives the topic.
 
@@ -313,12 +371,17 @@ class Topics:
         seen = [s for topic in topics for (whose, _), s in topic.seen.items() if whose == owner]
         return max((s.tick[0] for s in seen if s.started == started), default=0)
 
-    def delete(self, name: str) -> Topic | None:
-        """Take in that somebody has deleted a topic; gives it, None where there is none. Its handlers stay."""
+    def delete(self, name: str, after: int, own: bool) -> Topic | None:
+        """Take in that somebody has deleted a topic; gives it, None where there is none. Its handlers stay.
+
+        after: the last event of EVENTS known then. own: whether it is a node's own: then it is there without events.
+        """
         topic = self.by_name.get(name)
+        if topic is None and own:
+            topic = self.by_name[name] = Topic(name)
         if topic is not None:
             topic.clear()
-            topic.deleted = True
+            topic.deleted, topic.deleted_after = True, after
         return topic
 
     def drop_owner(self, owner: str) -> list[Topic]:
@@ -343,6 +406,7 @@ class Topics:
             topic.clear()
             topic.task = topic.node = ""
             topic.seen.clear()
+            topic.taken_up.clear()
             topic.deleted = True
             return [topic]
         del self.by_name[name]

@@ -3,8 +3,8 @@
 TEST.options(sections) -> dict                    what the test is given, with what it is where it is left out
 async TEST.run(options, sections, around) -> None runs it; raises ValueError, Unsent or Refused with why it failed
 
-A test goes by the name of its module's section of the configuration, or of its ``TEST.name``. InfluxDB, which tasks
-use, can be tested too.
+A test goes by the name of its module's section of the configuration, or of its ``TEST.name``. InfluxDB and the
+clusters that tasks scale can be tested too.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import functools
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from services.alerting.cluster_trials import CLUSTER_TRIALS
 from services.alerting.handler import Around, Refused, Unsent
 from services.alerting.handlers import kinds
 from services.alerting.influxdb_trial import InfluxDBTrial
@@ -31,7 +32,7 @@ class Trial(Protocol):
 @functools.cache
 def trials() -> Mapping[str, Trial]:
     """All tests, by the names that the API has for them."""
-    found: dict[str, Trial] = {"influxdb": InfluxDBTrial()}
+    found: dict[str, Trial] = {"influxdb": InfluxDBTrial(), **CLUSTER_TRIALS}
     for kind, module in kinds().items():
         trial = getattr(module, "TEST", None)
         if trial is not None:

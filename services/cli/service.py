@@ -33,7 +33,7 @@ def run_service(name: str, config: Config, main: Main | None = None) -> int:
     is set, having saved what it has to save. SIGTERM and SIGINT set ``stop``; a second one ends the process at once.
     Readiness is one line on standard output, for the launcher as for people: ``tickbus gateway ready``.
     """
-    hold_leash()
+    hold_leash(_kill_commands)
     _keep_freed_memory()
     log.setup(config.logging.file, config.logging.level)
     logger = log.get(name)
@@ -48,6 +48,14 @@ def run_service(name: str, config: Config, main: Main | None = None) -> int:
     except Exception as error:
         logger.exception("service failed", error)
         return 1
+
+
+def _kill_commands() -> None:
+    """End what alert handlers run, where this process has any."""
+    if "services.alerting.command" in sys.modules:
+        from services.alerting.command import kill_all
+
+        kill_all()
 
 
 def _with_agent(name: str, main: Main) -> Main:

@@ -64,6 +64,9 @@ def kind_of(value: Value) -> Kind:
     return Kind.STRING
 
 
+_NULL: Any = None
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """Values of one field over n rows.
@@ -71,7 +74,8 @@ class Column:
     values: array of shape (n,), dtype by `kind` (see DTYPES). What stands in rows without the field is
     unspecified (0, "" or None) and must not be read.
     valid: bool array of shape (n,), or None where every row has the field. A valid row of a MIXED column may hold None:
-    a null, which is there (join fills with it) and yet no value; expressions take it for missing.
+    a null, which is there (join fills with it) and goes out as one, and yet is no value. Whatever reckons with values
+    takes it for missing: see `known`.
     """
 
     kind: Kind
@@ -89,6 +93,11 @@ class Column:
     def mask(self) -> BoolArray:
         """Which rows have the field, as an array always."""
         return np.ones(len(self.values), dtype=np.bool_) if self.valid is None else self.valid
+
+    def known(self) -> BoolArray:
+        """Which rows have a value: the field is there and is no null. An array always."""
+        there = self.mask()
+        return there & np.not_equal(self.values, _NULL) if self.kind is Kind.MIXED else there
 
     def value(self, row: int) -> Value | None:
         """One row's value as a Python object, None where the row lacks the field."""
@@ -168,3 +177,23 @@ def concat(columns: Sequence[Column | None], lengths: Sequence[int]) -> Column:
     if valid is not None and valid.all():
         valid = None
     return Column(kind, values, valid)
+
+
+def over(under: Column | None, upper: Column | None) -> Column | None:
+    """Two columns of as many rows as one, `upper` going first where both have the field; a null is one that it has."""
+    if under is None or upper is None:
+        return upper if under is None else under
+    has = upper.mask()
+    if not has.any():
+        return under
+    if under.kind is upper.kind and under.kind is not Kind.MIXED:
+        return Column(under.kind, np.where(has, upper.values, under.values), _unless_all(has | under.mask()))
+    values = np.full(len(has), None, dtype=np.object_)
+    for column, rows in ((under, under.mask() & ~has), (upper, has)):
+        chosen = np.flatnonzero(rows)
+        values[chosen] = np.fromiter(column.take(chosen).tolist(), dtype=np.object_, count=len(chosen))
+    return Column(Kind.MIXED, values, _unless_all(has | under.mask()))
+
+
+def _unless_all(valid: BoolArray) -> BoolArray | None:
+    return None if valid.all() else valid

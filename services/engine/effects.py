@@ -78,6 +78,23 @@ class Inhibition:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeUp:
+    """A topic takes alerts up from another topic of the node, silently: n alerts in order.
+
+    stood: level, time (ns) and duration (ns) of each. category: as of the node's events.
+    """
+
+    task: str
+    node: str
+    topic: str
+    source: str
+    ids: list[str]
+    stood: list[tuple[int, int, int]]
+    identities: Identities
+    category: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Write:
     """Line protocol to be written back to the bus: kapacitorLoopback.
 
@@ -108,4 +125,7 @@ class Failure:
     reason: str
 
 
-Effect = Alerts | Inhibition | Write | Output | Failure
+ForAlerting = Alerts | Inhibition | TakeUp
+"""What goes to the stream of alerts."""
+
+Effect = ForAlerting | Write | Output | Failure

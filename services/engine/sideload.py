@@ -1,18 +1,23 @@
-"""What sideload nodes look values up in: a folder of YAML and JSON files, or one such document behind a URL."""
+"""What sideload nodes look values up in: a folder of YAML and JSON files, or one such document behind a URL.
+
+Both are read as Kapacitor reads them, with Go's libraries, and every number is a float: what is asked for says what
+becomes of it. So `22:30` is a string, `1e3` a number, and 2^64 one that fits a float and no integer.
+"""
 
 from __future__ import annotations
 
-import json
-import math
+import http.client
 import os
 import posixpath
 import threading
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
-from services.engine.expressions.gotext import quoted
+from grammar.golang.json_reader import parse_json
+from grammar.golang.numbers import decimal_integer, float_of
+from services.engine.expressions.gotext import plain_float, quoted
 
 _TIMEOUT = 5.0  # seconds for a source behind a URL
 
@@ -38,7 +43,7 @@ class Source:
         """Read everything anew. Raises SideloadError; what was known then stays."""
         try:
             values = _folder(_path(self.url)) if self._local else self._document()
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             name = _path(self.url) if self._local else self.url
             raise SideloadError(f"failed to update sideload cache for source {quoted(name)}: {error}") from None
         self._values = values
@@ -46,7 +51,7 @@ class Source:
 
     def lookup(self, paths: Sequence[str], key: str) -> Any:
         """The value of a key in the first of these paths that has it; None where none has."""
-        key = posixpath.normpath(key)
+        key = _clean(key)
         for path in paths:
             values = self._values.get(path)
             if values is not None and key in values:
@@ -56,10 +61,11 @@ class Source:
     def _document(self) -> dict[str, Values]:
         request = urllib.request.Request(self.url, headers=self._headers)
         with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:
-            found = _yaml(answer.read())
-        if not isinstance(found, dict) or not all(isinstance(values, dict) for values in found.values()):
+            found = _document(answer.read())
+        paths = {} if found is None else found
+        if not isinstance(paths, dict) or not all(isinstance(values, dict | None) for values in paths.values()):
             raise ValueError("not an object of paths with an object of values each")
-        return {str(path): _named(values) for path, values in found.items()}
+        return {path: _with_floats(values or {}) for path, values in paths.items()}
 
 
 class Sources:
@@ -71,13 +77,13 @@ class Sources:
 
     def take(self, url: str, headers: Mapping[str, str]) -> Source:
         """A source by its URL, read if it is new. Raises SideloadError."""
-        scheme = urllib.parse.urlsplit(url).scheme
+        scheme = _scheme(url)
         if scheme not in ("file", "http", "https"):
             raise SideloadError(f"unsupported source scheme {quoted(scheme)}, must be 'file', 'http' or 'https'")
         if scheme == "file":
             if not _path(url).startswith("/"):
                 raise SideloadError(f"sideload source path must be absolute {quoted(_path(url))}")
-            url = "file://" + posixpath.normpath(_path(url))
+            url = "file://" + urllib.parse.quote(_clean(_path(url)))
         with self._lock:
             source = self._sources.get(url)
             if source is None:
@@ -106,35 +112,30 @@ SOURCES = Sources()
 
 
 def converted(value: Any, default: Any) -> Any:
-    """A value as one of the default's type. ValueError, in Kapacitor's words, where it is none."""
-    if type(default) is str:
-        if isinstance(value, bool):
-            return "true" if value else "false"
-        if isinstance(value, float):
-            return repr(int(value)) if value.is_integer() else repr(value)
-        if isinstance(value, str):
-            return value
-    elif type(default) is bool:
-        if isinstance(value, bool):
-            return value
-        if isinstance(value, str):
-            return _parsed_bool(value)
-    elif type(default) in (int, float) and not isinstance(value, bool):
-        number = _parsed_number(value, type(default)) if isinstance(value, str) else value
-        if type(default) is float and isinstance(number, float):
-            return number
-        if type(default) is int and isinstance(number, int):
-            return number
-        if type(default) is int and isinstance(number, float) and number.is_integer():
-            return int(number)
-    raise ValueError(f"cannot convert value of type {_go_type(value)} to type {_go_type(default)}")
+    """A value as one of the default's type: int (of 64 bits), float, bool or str.
+
+    ValueError, in Kapacitor's words, where it is none.
+    """
+    kind = type(default)
+    found: Any = None
+    if isinstance(value, str):
+        found = value if kind is str else _parsed(value, kind)
+    elif kind is bool and isinstance(value, bool):
+        found = value
+    elif kind is str and isinstance(value, bool):
+        found = "true" if value else "false"
+    elif isinstance(value, float):
+        found = _of_number(value, kind)
+    if found is None:
+        raise ValueError(f"cannot convert value of type {_go_type(value)} to type {_go_type(default)}")
+    return found
 
 
 def _folder(folder: str) -> dict[str, Values]:
     found: dict[str, Values] = {}
     if not os.path.isdir(folder):
         raise ValueError(f"lstat {folder}: no such file or directory")
-    for place, _, names in os.walk(folder):
+    for place, _, names in os.walk(folder, onerror=_raise):
         for name in names:
             path = os.path.join(place, name)
             relative = os.path.relpath(path, folder)
@@ -144,6 +145,10 @@ def _folder(folder: str) -> dict[str, Values]:
     return found
 
 
+def _raise(error: OSError) -> NoReturn:
+    raise error
+
+
 def _file(path: str) -> Values:
     kind = os.path.splitext(path)[1]
     if kind not in (".yaml", ".yml", ".json"):
@@ -151,7 +156,7 @@ def _file(path: str) -> Values:
     with open(path, "rb") as file:
         data = file.read()
     try:
-        values = json.loads(data) if kind == ".json" else _yaml(data)
+        values = parse_json(data) if kind == ".json" else _yaml(data)
     except ValueError as error:
         word = "json" if kind == ".json" else "yaml"
         raise ValueError(f"failed to unmarshal {word} values {quoted(path)}: {error}") from None
@@ -159,22 +164,38 @@ def _file(path: str) -> Values:
         return {}
     if not isinstance(values, dict):
         raise ValueError(f"failed to unmarshal values {quoted(path)}: not an object")
-    return _named(values)
+    return _with_floats(values)
+
+
+def _document(data: bytes) -> Any:
+    """JSON, which may escape what YAML may not, or else YAML."""
+    try:
+        return parse_json(data)
+    except ValueError:
+        return _yaml(data)
 
 
 def _yaml(data: bytes) -> Any:
     # only tasks with a sideload node pay for the import
-    import yaml
+    from grammar.golang.yaml_reader import parse_yaml
 
+    return parse_yaml(data)
+
+
+def _with_floats(values: Mapping[str, Any]) -> Values:
+    return {k: float(v) if isinstance(v, int) and not isinstance(v, bool) else v for k, v in values.items()}
+
+
+def _clean(path: str) -> str:
+    """Go's filepath.Clean, which knows no root of two slashes."""
+    return posixpath.normpath("/" + path.lstrip("/") if path.startswith("/") else path)
+
+
+def _scheme(url: str) -> str:
     try:
-        return yaml.safe_load(data)
-    except yaml.YAMLError as error:
-        raise ValueError(str(error)) from None
-
-
-def _named(values: Mapping[Any, Any]) -> Values:
-    """Keys as strings and numbers as floats, which is what JSON's are to Kapacitor."""
-    return {str(k): float(v) if isinstance(v, int) and not isinstance(v, bool) else v for k, v in values.items()}
+        return urllib.parse.urlsplit(url).scheme
+    except ValueError as error:
+        raise SideloadError(f"sideload source {quoted(url)}: {error}") from None
 
 
 def _path(url: str) -> str:
@@ -182,13 +203,18 @@ def _path(url: str) -> str:
     return urllib.parse.unquote(parts.path)
 
 
-def _parsed_number(text: str, kind: type) -> int | float:
-    try:
-        number: int | float = kind(text)
-    except ValueError:
-        number = math.nan
-    if (type(number) is float and not math.isfinite(number)) or "_" in text or text != text.strip():
-        raise ValueError(f"cannot convert string to {'int64' if kind is int else 'float64'}: {quoted(text)}")
+def _parsed(text: str, kind: type) -> Any:
+    if kind is int:
+        number: int | float | None = decimal_integer(text)
+        name = "int64"
+    elif kind is float:
+        number, name = float_of(text), "float64"
+    elif kind is bool:
+        return _parsed_bool(text)
+    else:
+        return None
+    if number is None:
+        raise ValueError(f"cannot convert string to {name}: {quoted(text)}")
     return number
 
 
@@ -198,6 +224,15 @@ def _parsed_bool(text: str) -> bool:
     if text in ("0", "f", "F", "false", "FALSE", "False"):
         return False
     raise ValueError(f"cannot convert string to bool: {quoted(text)}")
+
+
+def _of_number(number: float, kind: type) -> Any:
+    if kind is str:
+        return plain_float(number)
+    if kind is float:
+        return number
+    whole = kind is int and number.is_integer() and -(2.0**63) <= number < 2.0**63
+    return int(number) if whole else None
 
 
 def _go_type(value: Any) -> str:

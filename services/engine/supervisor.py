@@ -12,6 +12,8 @@ from weakref import WeakValueDictionary
 
 import orjson
 
+from grammar.gotemplate.errors import CallError
+from grammar.gotemplate.gojson import encode
 from grammar.tickscript.ast import TickscriptError
 from services import log as logs
 from services.bus import events
@@ -19,13 +21,13 @@ from services.bus.ask import Answering
 from services.bus.connection import Bus
 from services.bus.errors import BusError
 from services.bus.events import Event
+from services.bus.streams import ALERTS
 from services.bus.subjects import ask_subject, event_subject
 from services.engine.checkpoints import Checkpoints
 from services.engine.leases import Leases
 from services.engine.node import Node, TaskFailed
 from services.engine.nodes.alert import topics_of
 from services.engine.outbox import Standing
-from services.engine.result import unprintable
 from services.engine.scripts import ParsedScripts
 from services.engine.series import SeriesTable
 from services.engine.shards import shard_of
@@ -47,8 +49,7 @@ _FAIL_AFTER = 0.1
 _RETRY = 1.0
 _GAIN = 30.0  # seconds that taking up the tasks of new shards may hold up the balance; it goes on beside it
 _AT_ONCE = 64
-_ASKS, _ASK_SECONDS = 5, 1.0
-_TOLD_SECONDS = 10.0  # for alerting to come up as well
+_LEVELS_SECONDS, _ASK_SECONDS = 20.0, 1.0  # how long alerting, which may be restarting, is asked; and once
 
 
 class _NotOurs(Exception):
@@ -351,20 +352,25 @@ class Supervisor:
         return {"node": node, "topic": topics[0] if handlers else "", "topics": list(topics), "handlers": handlers}
 
     async def _topic_levels(self, topics: list[str]) -> Mapping[str, Any]:
-        """How the alerts of these topics stand, so that a task that starts again goes on from there."""
+        """How the alerts of these topics stand, so that a task that starts again goes on from there.
+
+        Without those that are OK in all of them. Where there were alerts and nobody answers for long, the task starts
+        as if there had been none.
+        """
         if not topics:
             return {}
-        for _ in range(_ASKS):
+        until = time.monotonic() + _LEVELS_SECONDS
+        while True:
             try:
-                answer = await self._bus.ask(
-                    ask_subject("alerting", "levels"), orjson.dumps({"topics": topics}), _ASK_SECONDS
-                )
-                levels: Mapping[str, Any] = orjson.loads(answer)
-                return levels
+                question = orjson.dumps({"topics": topics})
+                levels = orjson.loads(await self._bus.ask(ask_subject("alerting", "levels"), question, _ASK_SECONDS))
+                alert = {id_ for stood in levels.values() for id_, (level, _, _) in stood.items() if level}
+                return {topic: {i: s for i, s in stood.items() if i in alert} for topic, stood in levels.items()}
             except BusError as e:
                 log.warn("alerting does not say how topics stand", error=str(e))
-                await asyncio.sleep(_ASK_SECONDS / 4)
-        return {}
+            if time.monotonic() > until or not await self._bus.last_sequence(ALERTS):
+                return {}
+            await asyncio.sleep(_ASK_SECONDS / 4)
 
     async def _last_told(self, running: Running, topics: list[str]) -> int:
         """The last tick (ns) of which alerts were told in this run: its clock had come so far before it was left.
@@ -373,14 +379,16 @@ class Supervisor:
         is done again, the same as it was, and dropped as a repetition.
         """
         question = orjson.dumps({"task": running.id, "started": running.started, "topics": topics})
-        until = time.monotonic() + _TOLD_SECONDS
-        while topics and time.monotonic() < until:
+        until = time.monotonic() + _LEVELS_SECONDS
+        while topics and await self._bus.last_sequence(ALERTS):
             try:
                 answer = await self._bus.ask(ask_subject("alerting", "ticked"), question, _ASK_SECONDS)
                 return int(orjson.loads(answer)["tick"])
             except BusError as e:
                 log.limited("ticked").warn("alerting does not say what it was told", task=running.id, error=str(e))
-                await asyncio.sleep(_ASK_SECONDS / 4)
+            if time.monotonic() > until:
+                break
+            await asyncio.sleep(_ASK_SECONDS / 4)
         return 0
 
     async def _say_at_last(self, id_: str, what: str, data: Mapping[str, Any]) -> None:
@@ -423,15 +431,16 @@ class Supervisor:
 
 
 def endpoint_answer(run: TaskRun, endpoint: str) -> bytes:
-    """What a task's httpOut endpoint answers, as {"status", "body"}: 404 where there is none, 500 for NaN."""
+    """What a task's httpOut endpoint answers, as {"status", "body"}: 404 where there is none, 500 for NaN.
+
+    With 200 the body is JSON in a string, which is to be given as it is: numbers keep their form.
+    """
     try:
-        result = run.endpoint(endpoint)
+        return orjson.dumps({"status": 200, "body": encode(run.endpoint(endpoint)).decode()})
     except KeyError:
         return orjson.dumps({"status": 404, "body": {"error": "Not Found"}})
-    bad = unprintable(result)
-    if bad is not None:
-        return orjson.dumps({"status": 500, "body": {"error": f"json: unsupported value: {bad}"}})
-    return orjson.dumps({"status": 200, "body": result}, option=orjson.OPT_PASSTHROUGH_SUBCLASS, default=int)
+    except CallError as error:
+        return orjson.dumps({"status": 500, "body": {"error": str(error)}})
 
 
 def _is_alert(node: GraphNode) -> bool:

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from grammar.tickscript.literals import go_duration
 from services.bus.subjects import write_subject
 from services.engine.column import IntArray
 from services.engine.effects import Effect, Failure
@@ -402,7 +401,7 @@ class TaskRun:
             s = context.statistics
             mean = s.busy_ns // s.collected if s.collected else 0
             nodes[context.node] = {
-                "avg_exec_time_ns": go_duration(mean),
+                "avg_exec_time_ns": mean,
                 "collected": s.collected,
                 "emitted": s.emitted,
                 "errors": s.errors,

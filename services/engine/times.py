@@ -1,4 +1,4 @@
-"""Rounding of times as the reference does it: on multiples counted from the year 1, not from 1970."""
+"""Reckoning with times as the reference does it: rounding, on multiples counted from the year 1, and differences."""
 
 from __future__ import annotations
 
@@ -34,3 +34,19 @@ def round_half_up(time: IntArray | int, step: int) -> IntArray | int:
     if isinstance(over, int):
         return time - over + (step if over + over >= step else 0)
     return time - over + np.where(over >= step - over, step, 0)
+
+
+_MOST, _LEAST = 2**63 - 1, -(2**63)
+
+
+@overload
+def elapsed(time: int, since: int) -> int: ...
+@overload
+def elapsed(time: IntArray, since: IntArray) -> IntArray: ...
+def elapsed(time: IntArray | int, since: IntArray | int) -> IntArray | int:
+    """The time from `since` to `time`, in ns: at most (or, backwards, at least) the 292 years that int64 holds."""
+    if isinstance(time, int):
+        return min(max(time - int(since), _LEAST), _MOST)
+    passed = time - since
+    beyond = ((time ^ since) & (time ^ passed)) < 0  # of unlike signs, and the difference has not that of `time`
+    return np.where(beyond, np.where(time < 0, _LEAST, _MOST), passed) if beyond.any() else passed

@@ -16,7 +16,7 @@ from services.bus.follow import Follower, Message
 from services.bus.subjects import parse_write_subject, write_subject
 from services.engine.alerts.letters import letters
 from services.engine.checkpoints import Checkpoints
-from services.engine.effects import Alerts, Effect, Failure, Inhibition, Write
+from services.engine.effects import Effect, Failure, ForAlerting, Write
 from services.engine.ingress import Ingress
 from services.engine.intake import LOOPBACKS, Intake, Refused, Slice
 from services.engine.node import State, TaskFailed
@@ -302,7 +302,7 @@ class Worker:
     def perform(self, running: Running, effects: Sequence[Effect]) -> None:
         """Have done what a step wants done outside. Raises TaskFailed where the last of it is the task's end."""
         for effect in effects:
-            if isinstance(effect, Alerts | Inhibition):
+            if isinstance(effect, ForAlerting):
                 limit = self._bus.max_payload - _HEADER_ROOM
                 for lane, subject, data in letters(effect, running.started, "", limit):
                     self.outbox.send(lane, Letter(subject, data, None, running.standing))

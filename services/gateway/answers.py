@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from quart import Response
 
+from grammar.gotemplate.gojson import encode
 from services.gateway.commands.refusal import Refusal
 
 VERSION = "1.5.7"
@@ -73,12 +73,8 @@ def common_headers(request_headers: Iterable[tuple[bytes, bytes]], request_id: s
 
 
 def to_json(value: Any) -> bytes:
-    """JSON as the API gives it, laid out for reading.
-
-    Raises TypeError for what JSON cannot hold. Infinite and undefined numbers become null: whoever lets them through
-    to here must have refused them before.
-    """
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2)
+    """JSON as the API gives it, laid out for reading. Raises TypeError and CallError for what JSON cannot hold."""
+    return encode(value, indented=True)
 
 
 def error_body(text: str) -> bytes:

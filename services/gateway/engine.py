@@ -69,13 +69,17 @@ class Engine:
             raise Refusal(500, "a worker could not reload its sideload sources, see its log")
 
     async def endpoint(self, id: str, endpoint: str) -> tuple[int, Any] | None:
-        """Status and body of what a task's httpOut shows; None where no worker runs the task."""
+        """Status and body of what a task's httpOut shows; None where no worker runs the task.
+
+        A result (200) is JSON already, so that its numbers keep their form.
+        """
         question = orjson.dumps({"endpoint": endpoint})
         try:
             answer = orjson.loads(await self._ask(id, "endpoint", question))
         except NobodyThere:
             return None
-        return answer["status"], answer["body"]
+        status, body = answer["status"], answer["body"]
+        return status, orjson.Fragment(body) if status == 200 else body
 
     async def _ask(self, id: str, what: str, question: bytes) -> bytes:
         """Ask the worker of a task. One that has just taken it up says so a moment before it answers."""

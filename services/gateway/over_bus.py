@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 
 import orjson
 
+from grammar.gotemplate.gojson import encode
 from services import log as logs
 from services.bus.ask import Answering
 from services.bus.connection import Bus
@@ -43,7 +44,7 @@ def _handler(operation: Operation) -> Callable[[bytes, Mapping[str, str]], Await
         except Exception as error:
             _log.exception("command failed", error)
             status, body = 500, {"error": "internal error, see the log"}
-        return orjson.dumps({"status": status, "body": body})
+        return encode({"status": status, "body": body})
 
     return handle
 

@@ -1,4 +1,4 @@
-"""Profiles in the format of pprof, which `go tool pprof`, speedscope and others open."""
+"""Profiles in the formats of pprof, which `go tool pprof`, speedscope and others open."""
 
 from __future__ import annotations
 
@@ -15,6 +15,38 @@ Sample = tuple[Sequence[Frame], Sequence[int]]
 def encode(kinds: Sequence[tuple[str, str]], samples: Iterable[Sample], seconds: float = 0.0) -> bytes:
     """A gzipped profile. kinds: name and unit of each value: [("samples", "count"), ("cpu", "nanoseconds")]."""
     return gzip.compress(_Profile().encode(kinds, samples, seconds))
+
+
+def counted(name: str, samples: Sequence[Sample]) -> str:
+    """Go's text of a profile that counts: how many are at each stack, innermost frame first."""
+    places = _Places()
+    total = sum(values[0] for _, values in samples)
+    blocks = [f"{values[0]} {places.lines(frames)}\n" for frames, values in samples]
+    return f"{name} profile: total {total}\n" + "".join(blocks)
+
+
+def contended(samples: Sequence[Sample], heading: str) -> str:
+    """Go's text of a profile of waits; each sample's values are waits and ns. heading: contention or mutex."""
+    places = _Places()
+    blocks = [f"{ns} {count} {places.lines(frames)}" for frames, (count, ns) in samples]
+    sampled = "sampling period=1\n" if heading == "mutex" else ""
+    return f"--- {heading}:\ncycles/second={10**9}\n{sampled}" + "".join(blocks)
+
+
+class _Places:
+    """Addresses for frames, which Go's texts cannot do without: numbers as they come."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[object, ...], int] = {}
+
+    def lines(self, frames: Sequence[Frame]) -> str:
+        """A stack's addresses, and below them what is there."""
+        inward = [tuple(frame) for frame in reversed(frames)]
+        numbers = [self._numbers.setdefault(frame, len(self._numbers) + 1) for frame in inward]
+        named = (
+            f"#\t{n:#x}\t{name}+0x0\t{file}:{line}\n" for n, (name, file, line) in zip(numbers, inward, strict=True)
+        )
+        return "@ " + " ".join(f"{n:#x}" for n in numbers) + "\n" + "".join(named)
 
 
 class _Profile:

@@ -8,14 +8,16 @@ kernel to kill it with its parent. Elsewhere a NATS left behind is stopped by th
 import os
 import sys
 import threading
+from collections.abc import Callable
 
 LEASH = "TICKBUS_LEASH"
 
 
-def hold_leash() -> None:
+def hold_leash(last: Callable[[], None]) -> None:
     """End this process at once when its launcher is gone; does nothing where no launcher started it.
 
-    Standard input is the pipe. It is moved to another descriptor, so that no child of this process inherits it.
+    last: called before that, in another thread, to end what this process has started. Standard input is the pipe. It is
+    moved to another descriptor, so that no child of this process inherits it.
     """
     if not os.environ.pop(LEASH, ""):
         return
@@ -23,7 +25,7 @@ def hold_leash() -> None:
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
-    threading.Thread(target=_end_with, args=(pipe,), name="leash", daemon=True).start()
+    threading.Thread(target=_end_with, args=(pipe, last), name="leash", daemon=True).start()
 
 
 def bound_command(command: list[str]) -> list[str]:
@@ -46,10 +48,13 @@ def run_bound(parent: int, command: list[str]) -> None:
     sys.exit(1)
 
 
-def _end_with(pipe: int) -> None:
+def _end_with(pipe: int, last: Callable[[], None]) -> None:
     while os.read(pipe, 1):
         pass
-    os._exit(1)
+    try:
+        last()
+    finally:
+        os._exit(1)
 
 
 if __name__ == "__main__":

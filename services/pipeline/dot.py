@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from grammar.tickscript.literals import go_duration
 from services.pipeline.graph import Graph, GraphNode
 from services.pipeline.sources import BATCH
 from services.pipeline.spec import Edge
@@ -21,9 +22,9 @@ def to_dot(
 ) -> str:
     """The graph of the task or template `name`.
 
-    stats: for a running task its `node-stats` as the API shows them (avg_exec_time_ns as text); for others
-    None, and then the view plays no part. throughput: points or batches a second. As in Kapacitor, `batch` itself is
-    left out, and a running task lists a node's children in the order in which the graph is walked.
+    stats: for a running task its `node-stats` as the API shows them; for others None, and then the view plays no part.
+    throughput: points or batches a second. As in Kapacitor, `batch` itself is left out, and a running task lists a
+    node's children in the order in which the graph is walked.
     """
     order = [n for n in graph.topological() if n.spec is not BATCH]
     lines = list(_plain(order) if stats is None else _running(order, graph.edge, stats, view, throughput))
@@ -48,7 +49,7 @@ def _running(
     place = {node.number: i for i, node in enumerate(order)}
     for node in order:
         counts = stats.get(node.name, {})
-        shown = sorted((k, v) for k, v in counts.items() if k not in ("collected", "emitted"))
+        shown = sorted((k, _shown(k, v)) for k, v in counts.items() if k not in ("collected", "emitted"))
         yield ""
         if labels:
             # A literal \r is a line end to Graphviz.
@@ -61,3 +62,7 @@ def _running(
         for child in children:
             label = f'label="processed={processed}"' if labels else f'processed="{processed}"'
             yield f"{node.name} -> {child.name} [{label}];"
+
+
+def _shown(name: str, value: Any) -> Any:
+    return go_duration(value) if name == "avg_exec_time_ns" and isinstance(value, int) else value

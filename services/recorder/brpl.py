@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import orjson
 
+from grammar.gotemplate.gojson import encode
 from services.bus.times import to_nanoseconds
 from services.engine.column import column_of
 from services.engine.frame import Batches
@@ -30,9 +31,7 @@ _MOST_BYTES = 256 << 20  # of one batch
 
 def write(runs: Sequence[Batches], table: SeriesTable) -> bytes:
     """Batches as lines of a query node's file: the parts of a recording end to end are the file."""
-    return b"".join(
-        orjson.dumps(batch, option=orjson.OPT_APPEND_NEWLINE) for run in runs for batch in _plain(run, table)
-    )
+    return b"".join(encode(batch) + b"\n" for run in runs for batch in _plain(run, table))
 
 
 def streams(data: bytes) -> int:

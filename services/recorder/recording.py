@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 from services import log as logs
 from services.bus.connection import Bus
 from services.bus.errors import BusError
-from services.bus.follow import Follower
 from services.bus.streams import WRITES
 from services.bus.subjects import write_subject
 from services.engine.results import Batch
@@ -33,6 +32,7 @@ CHUNK_BYTES = 4 << 20
 _SAVE_SECONDS = 30.0
 _LOOK_SECONDS = 2.0  # how often is looked how far the log is while nothing of the recording comes
 _MAX_BYTES = 16 << 20  # of the log that wait here
+_GRACE_NS = 15 * 10**9  # for which what was measured before the stop may still come; Telegraf sends every ten seconds
 
 
 class RecordingFailed(Exception):
@@ -81,8 +81,9 @@ class RecordingJob:
             raise RecordingFailed(str(error)) from error
 
     async def _stream(self) -> None:
-        """Record the log until a point comes that is later than the stop."""
+        """Record the log until a point comes that is later than the stop, or the clock has long passed it."""
         record, gathered = self._record, Gathered()
+        end = _end_by_clock(record)
         self._seen = max(record["position"], self._contents.position)
         await self._nothing_lost()
         covered = _Covered(self._contents, record["stop"])
@@ -94,22 +95,25 @@ class RecordingJob:
             try:
                 while True:
                     waiting = waiting or asyncio.create_task(follower.batch())
-                    await asyncio.wait([waiting], timeout=_LOOK_SECONDS)
+                    await asyncio.wait([waiting], timeout=_until_look(end))
                     if waiting.done():
                         messages = waiting.result()
                         waiting = None
                         await self._nothing_lost()
                         self._seen = messages[-1].seq
-                        taken = selection.take(messages)
+                        before = [m for m in messages if end is None or m.time_ns <= end]
+                        taken = selection.take(before)
                         if taken.records:
                             times = taken.times
                             gathered.add(taken.records, len(times), int(times.min()), int(times.max()))
                             covered.add(int(times[0]), int(times.max()))
-                        if taken.ended:
-                            await self._save(gathered, position=self._seen)
-                            return
+                        ended = taken.ended or len(before) < len(messages)
                     else:
-                        await self._look_ahead(follower, subjects)
+                        ended = end is not None and time.time_ns() > end and await self._all_seen(subjects)
+                        await self._look_ahead(subjects)
+                    if ended:
+                        await self._save(gathered, position=self._seen)
+                        return
                     if self._seen > self._contents.position and self._due(gathered):
                         await self._save(gathered, position=self._seen)
                         gathered = Gathered()
@@ -128,14 +132,19 @@ class RecordingJob:
             lost = f"{self._seen + 1} to {first - 1}"
             raise RecordingFailed(f"the log no longer holds the writes {lost}, which the recording needs")
 
-    async def _look_ahead(self, follower: Follower, subjects: Sequence[str]) -> None:
+    async def _look_ahead(self, subjects: Sequence[str]) -> None:
         """Count as seen what is not wanted: where nothing comes for long, the log may drop that without harm."""
         with contextlib.suppress(BusError):
             last = await self._bus.last_sequence(WRITES)
-            if last > self._seen:
-                ours = await asyncio.gather(*map(self._bus.last_subject_sequence, subjects))
-                if max(ours, default=0) <= follower.position:
-                    self._seen = last
+            if last > self._seen and await self._all_seen(subjects):
+                self._seen = last
+
+    async def _all_seen(self, subjects: Sequence[str]) -> bool:
+        """Whether nothing that is wanted is in the log beyond what was seen; False where the bus does not tell."""
+        with contextlib.suppress(BusError):
+            ours = await asyncio.gather(*map(self._bus.last_subject_sequence, subjects))
+            return max(ours, default=0) <= self._seen
+        return False
 
     async def _batch(self) -> None:
         """Ask what the task's query nodes ask for, one node after the other."""
@@ -224,6 +233,21 @@ class RecordingJob:
         """Store what has been gathered. how_far: what changes in the contents."""
         self._contents = await self._archive.add(replace(self._contents, **how_far), part)
         self._saved = time.monotonic()
+
+
+def _end_by_clock(record: Mapping[str, Any]) -> int | None:
+    """When the clock ends the recording of a stream, ns since 1970: what enters the log later is not in it.
+
+    None where it does not: a stop that had passed when the recording was asked for is about points of the past, that
+    are still to be written.
+    """
+    return record["stop"] + _GRACE_NS if record["stop"] > record["date"] else None
+
+
+def _until_look(end: int | None) -> float:
+    """Seconds until is to be looked again how far the log is."""
+    left = _LOOK_SECONDS if end is None else (end - time.time_ns()) / 1e9
+    return min(_LOOK_SECONDS, left) if left > 0 else _LOOK_SECONDS / 10
 
 
 class _Covered:

@@ -11,7 +11,7 @@ import numpy as np
 
 from services.engine.alerts.letters import letters
 from services.engine.column import IntArray
-from services.engine.effects import Alerts, Effect, Failure, Inhibition, Output
+from services.engine.effects import Effect, Failure, ForAlerting, Output
 from services.engine.node import TaskFailed
 from services.engine.outbox import Letter, Standing
 from services.engine.task import TaskRun
@@ -109,7 +109,7 @@ class Stage:
         to all the live tasks."""
         limit = self._shop.max_payload - _HEADER_ROOM
         for effect in effects:
-            if isinstance(effect, Alerts | Inhibition):
+            if isinstance(effect, ForAlerting):
                 for lane, subject, data in letters(effect, self._started, self._replay, limit):
                     self._shop.outbox.send(lane, Letter(subject, data, None, self._standing))
             elif isinstance(effect, Failure):

@@ -1,4 +1,4 @@
-"""The run's clock: neither how the log was cut, nor a restart, nor when it was looked at shows in what the clock did."""
+"""The run's clock: neither how the log was cut, nor a restart, nor when it was looked at shows in what it sets off."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ FROM = "stream|from().measurement('m').groupBy('h')"
 
 SCRIPTS = {
     "stats": f"""{FROM}|where(lambda: "v" > 0.0)|stats(1s)|httpOut('end')""",
-    "stats of all": """stream|from().measurement('m')|window().period(2s).every(1s)|stats(700ms).align()|httpOut('end')""",
+    "stats of all": """stream|from().measurement('m')|window().period(2s).every(1s)|stats(700ms).align()
+        |httpOut('end')""",
     "deadman": f"""{FROM}|deadman(0.0, 1s).topic('t').stateChangesOnly()|httpOut('end')""",
     "deadman of many": f"""{FROM}|deadman(2.0, 500ms).topic('t')|httpOut('end')""",
     "idle": f"""{FROM}|barrier().idle(900ms)|window().period(2s).every(1s)|count('v')

@@ -78,6 +78,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._docker(path, body)
 
     def _kubernetes(self, path: list[str], body: bytes) -> None:
+        if path == ["api"]:
+            self._send(200, {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []})
+            return
         kind, name, last = path[-3:]
         assert kind in ("deployments", "replicasets", "replicationcontrollers") and last == "scale"
         namespace = path[path.index("namespaces") + 1]
@@ -95,6 +98,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _docker(self, path: list[str], body: bytes) -> None:
         if path[-1] == "version":
             self._send(200, {"ApiVersion": "1.44"})
+            return
+        if path[-1] == "info":
+            self._send(200, {"ServerVersion": "26.1"})
             return
         name = path[path.index("services") + 1].removeprefix("id-")
         if name not in self.behind.replicas:
@@ -119,7 +125,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.behind.change(asked["AutoScalingGroupName"], int(asked["DesiredCapacity"]))
             result = ""
         else:
-            name = asked["AutoScalingGroupNames.member.1"]
+            name = asked.get("AutoScalingGroupNames.member.1", "")
             count = self.behind.replicas.get(name)
             member = f"<member><AutoScalingGroupName>{name}</AutoScalingGroupName><DesiredCapacity>{count}"
             groups = "" if count is None else f"{member}</DesiredCapacity></member>"

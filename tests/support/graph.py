@@ -14,7 +14,7 @@ import numpy as np
 
 from grammar.tickscript.parser import parse
 from services.engine.column import Value
-from services.engine.effects import Alerts, Effect, Inhibition, Write
+from services.engine.effects import Alerts, Effect, Inhibition, TakeUp, Write
 from services.engine.external import ExternalNode
 from services.engine.frame import Barriers, Batches, Frame, Message, Step
 from services.engine.intake import LOOPBACKS, Intake, Slice
@@ -273,6 +273,8 @@ def plain_effects(effects: Sequence[Effect]) -> dict[str, list[Any]]:
             found.setdefault(effect.node, []).extend(_events(effect))
         elif isinstance(effect, Inhibition):
             found.setdefault(f"{effect.node} inhibits", []).extend(_inhibitions(effect))
+        elif isinstance(effect, TakeUp):
+            found.setdefault(f"{effect.node} takes up", []).extend(_taken_up(effect))
         elif isinstance(effect, Write):
             found.setdefault(f"{effect.database}.{effect.retention_policy}", []).append(
                 (effect.lines, effect.message_id)
@@ -296,6 +298,14 @@ def _events(alerts: Alerts) -> list[dict[str, Any]]:
         event["moment"] = None if alerts.moment is None else int(alerts.moment[i])
         events.append(event)
     return events
+
+
+def _taken_up(effect: TakeUp) -> list[tuple[Any, ...]]:
+    """(topic, the topic it takes from, id, level, time, duration, identity) of each alert."""
+    of = effect.identities
+    identities = zip(of.seq.tolist(), of.row.tolist(), of.ordinal.tolist(), strict=True)
+    found = zip(effect.ids, effect.stood, identities, strict=True)
+    return [(effect.topic, effect.source, id, *stood, identity) for id, stood, identity in found]
 
 
 def _inhibitions(effect: Inhibition) -> list[tuple[Any, ...]]:

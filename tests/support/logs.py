@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -21,3 +22,16 @@ def restored_log() -> Iterator[None]:
     logging.basicConfig(handlers=handlers, level=root_level, force=True)
     log._handler, log._level = handler, level
     log._apply_levels()
+
+
+@pytest.fixture
+def logged(restored_log: None, tmp_path: Path) -> Callable[[str], list[str]]:
+    """Gives the lines with this message that this process has logged so far."""
+    file = tmp_path / "logged"
+    log.setup(str(file), "INFO")
+
+    def lines(message: str) -> list[str]:
+        log.flush()
+        return [line for line in file.read_text().splitlines() if f"msg={log.logfmt(m=message)[2:]} " in line]
+
+    return lines

@@ -113,7 +113,7 @@ class StandInWorker:
                 await asyncio.sleep(0.05)
 
     def _stats(self, graph: Graph) -> Any:
-        zero = {"collected": 0, "emitted": 0, "errors": 0, "working_cardinality": 0, "avg_exec_time_ns": "0s"}
+        zero = {"collected": 0, "emitted": 0, "errors": 0, "working_cardinality": 0, "avg_exec_time_ns": 0}
         stats = {"task-stats": {"throughput": 0.0}, "node-stats": {node.name: zero for node in graph.nodes}}
 
         async def answer(data: bytes, headers: Mapping[str, str]) -> bytes:
@@ -126,7 +126,7 @@ class StandInWorker:
 
         async def answer(data: bytes, headers: Mapping[str, str]) -> bytes:
             if orjson.loads(data)["endpoint"] in shown:
-                return orjson.dumps({"status": 200, "body": {"series": None}})
+                return orjson.dumps({"status": 200, "body": '{"series":null}'})
             return orjson.dumps({"status": 404, "body": {"error": "no task exists"}})
 
         return answer

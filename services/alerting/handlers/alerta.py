@@ -15,7 +15,6 @@ from schemas.duration import parse_go_duration
 from services.alerting.handler import Around, Refused
 from services.alerting.http import Tls
 from services.alerting.outside import (
-    SECONDS,
     check_template,
     check_url,
     data_of,
@@ -138,11 +137,6 @@ SPEC = HandlerSpec(
     start_check("Alerta handler", OPTIONS, check),
 )
 CONFIG_SECTIONS = {SECTION: schema_of(Alerta)()}
-
-
-def timeout(options: Options) -> float:
-    """For the answer."""
-    return SECONDS
 
 
 async def handle(event: Event, options: Options, around: Around) -> None:

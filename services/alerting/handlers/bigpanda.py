@@ -16,7 +16,6 @@ from schemas.config.section import schema_of, setting
 from services.alerting.handler import Around
 from services.alerting.http import Tls
 from services.alerting.outside import (
-    SECONDS,
     check_template,
     check_templates,
     check_url,
@@ -108,11 +107,6 @@ SPEC = HandlerSpec(
     method="bigPanda",
 )
 CONFIG_SECTIONS = {SECTION: schema_of(BigPanda)()}
-
-
-def timeout(options: Options) -> float:
-    """For the answer."""
-    return SECONDS
 
 
 def everywhere(sections: Mapping[str, Any]) -> tuple[bool, bool]:

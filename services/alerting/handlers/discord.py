@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from marshmallow import ValidationError
 
+from schemas.config.among import Rules, workspace_rules
 from schemas.config.fields import Flag, Text
 from schemas.config.section import schema_of, setting
 from services.alerting.handler import Around
 from services.alerting.http import Tls
 from services.alerting.outside import (
-    SECONDS,
     check_template,
     check_url,
     data_of,
@@ -63,6 +63,8 @@ class Options:
 class Discord:
     """[[discord]]: one channel."""
 
+    RULES: ClassVar[Rules] = workspace_rules("Discord")
+
     enabled: bool = setting(False, Flag, "Whether alerts may be sent to it.")
     default: bool = setting(False, Flag, "Whether it is the one that is meant where none is named.")
     workspace: str = setting("", Text, "The name that scripts call it by: discord().workspace(NAME).")
@@ -101,11 +103,6 @@ SPEC = HandlerSpec(
 )
 CONFIG_SECTIONS = {SECTION: schema_of(Discord)(many=True)}
 CONFIG_DEFAULTS = {SECTION: (Discord(default=True),)}
-
-
-def timeout(options: Options) -> float:
-    """For the answer."""
-    return SECONDS
 
 
 def everywhere(sections: Mapping[str, Any]) -> tuple[bool, bool]:

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 SECTION = "kafka"
 
-_SECONDS = 10.0
-_WHOLE = 30.0
+_FOREVER = 24 * 3600.0  # the library takes no such thing
+_ANSWERS = 3  # what to connect and to write takes at most: addresses, partitions, the write
 _HASHES = ("", "crc32", "murmur2", "fnv-1a")
 
 
@@ -70,7 +70,7 @@ class Kafka:
     enabled: bool = setting(False, Flag, "Whether alerts may be written to it.")
     id: str = setting("default", Text, "The name that scripts call it by: kafka().cluster(NAME).")
     brokers: tuple[str, ...] | None = setting(None, Texts, "Some of its brokers, HOST:PORT.")
-    timeout: float = setting(0.0, Duration, "How long a broker may take to answer; 0s: 10s.")
+    timeout: float = setting(0.0, Duration, "How long a broker may take to answer; 0s: `timeout` in [alert].")
     batch_size: int = setting(0, Whole, "Of no effect: each event is written for itself.")
     batch_timeout: float = setting(0.0, Duration, "Of no effect: each event is written for itself.")
     use_ssl: bool = setting(False, Flag, "Whether the brokers are spoken to by TLS.")
@@ -118,9 +118,10 @@ CONFIG_SECTIONS = {SECTION: schema_of(Kafka)(many=True)}
 CONFIG_DEFAULTS = {SECTION: (Kafka(),)}
 
 
-def timeout(options: Options) -> float:
+def timeout(options: Options, around: Around) -> float:
     """To connect and to write."""
-    return _WHOLE
+    cluster = _cluster(options.cluster, around.sections)
+    return _ANSWERS * (_answer_within(cluster, around) if cluster is not None else _FOREVER)
 
 
 async def handle(event: Event, options: Options, around: Around) -> None:
@@ -148,7 +149,7 @@ async def _send(
     from aiokafka import AIOKafkaProducer
     from aiokafka.errors import KafkaError
 
-    milliseconds = round((cluster.timeout or _SECONDS) * 1000)
+    milliseconds = round(_answer_within(cluster, around) * 1000)
     more = {} if partitioner is None else {"partitioner": partitioner}
     try:
         producer = AIOKafkaProducer(
@@ -170,6 +171,10 @@ async def _send(
         raise Unsent(problem) if error.retriable else Refused(problem) from error
     except OSError as error:
         raise Unsent(f"{name}: {error}") from error
+
+
+def _answer_within(cluster: Kafka, around: Around) -> float:
+    return cluster.timeout or around.timeout or _FOREVER
 
 
 def _cluster(name: str, sections: Mapping[str, Any]) -> Kafka | None:

@@ -73,11 +73,6 @@ SPEC = HandlerSpec("log", "LogHandler", LogProperties, __doc__ or "", options_of
 OPTIONS = OptionsSchema()
 
 
-def timeout(options: Options) -> float:
-    """To write a line."""
-    return 10.0
-
-
 async def handle(event: Event, options: Options, around: Around) -> None:
     """Append. A line is written whole: several handlers may share a file."""
     try:

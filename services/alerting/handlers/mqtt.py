@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
 from marshmallow import ValidationError, fields
 
 from grammar.gotemplate.strconv import quote
+from schemas.config.among import Rules
 from schemas.config.fields import Flag, Text
 from schemas.config.section import schema_of, setting
 from services.alerting.handler import Around, Refused, Unsent
-from services.alerting.outside import SECONDS, check_template, data_of, need, options_of, rendered, start_check
+from services.alerting.outside import check_template, data_of, need, options_of, rendered, start_check
 from services.alerting.trial import ServiceTest
 from services.pipeline.spec import HandlerSpec, Properties, Type, argument, prop
 
@@ -61,9 +63,19 @@ class Options:
     retained: bool = setting(False, Flag, "Whether the broker keeps it for those that subscribe later.")
 
 
+def _mistakes(brokers: Sequence[Mqtt]) -> Iterator[str]:
+    defaults = sum(broker.default for broker in brokers)
+    if defaults > 1:
+        yield "more than one configuration is marked as the default"
+    if not defaults and len(brokers) > 1:
+        yield "no configuration is marked as the default"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Mqtt:
     """[[mqtt]]: one broker."""
+
+    RULES: ClassVar[Rules] = Rules(_mistakes, _mistakes)
 
     enabled: bool = setting(False, Flag, "Whether alerts may be sent to it.")
     name: str = setting("default", Text, "The name that scripts call it by: mqtt(TOPIC).brokerName(NAME).")
@@ -116,11 +128,6 @@ CONFIG_SECTIONS = {SECTION: schema_of(Mqtt)(many=True)}
 CONFIG_DEFAULTS = {SECTION: (Mqtt(),)}
 
 
-def timeout(options: Options) -> float:
-    """To connect and to publish."""
-    return SECONDS
-
-
 async def handle(event: Event, options: Options, around: Around) -> None:
     """Publish the message, over a connection of its own; with qos 1 and 2 the broker has said that it has it."""
     topic = rendered(options.topic, "topic", data_of(event))
@@ -150,7 +157,7 @@ async def _send(name: str, topic: str, qos: int, retained: bool, message: str, a
             transport="websockets" if scheme in ("ws", "wss") else "tcp",
             websocket_path=path or None,
             tls_context=_context(broker) if scheme in _TLS else None,
-            timeout=SECONDS,
+            timeout=around.timeout or math.inf,
         ) as client:
             await client.publish(topic, message.encode("utf-8", "replace"), qos, retained)
     except ValueError as error:

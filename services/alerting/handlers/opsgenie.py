@@ -12,7 +12,7 @@ from grammar.gotemplate.gojson import to_json
 from schemas.config.fields import Flag, Text, Texts
 from schemas.config.section import schema_of, setting
 from services.alerting.handler import Around
-from services.alerting.outside import SECONDS, check_url, enabled, everywhere_of, post_json, section_of
+from services.alerting.outside import check_url, enabled, everywhere_of, post_json, section_of
 from services.alerting.trial import ServiceTest
 from services.engine.alerts.info import LEVELS
 from services.pipeline.spec import HandlerSpec, Properties, Type, several
@@ -78,11 +78,6 @@ CONFIG_SECTIONS = {SECTION: schema_of(OpsGenie)()}
 
 def check(options: Options, sections: Mapping[str, Any]) -> None:
     """Everything is taken."""
-
-
-def timeout(options: Options) -> float:
-    """For the answer."""
-    return SECONDS
 
 
 def everywhere(sections: Mapping[str, Any]) -> tuple[bool, bool]:

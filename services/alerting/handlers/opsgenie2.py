@@ -14,7 +14,7 @@ from grammar.gotemplate.gojson import to_json
 from schemas.config.fields import Flag, Text, Texts
 from schemas.config.section import schema_of, setting
 from services.alerting.handler import Around, Refused, Unsent
-from services.alerting.outside import SECONDS, check_url, enabled, everywhere_of, joined, post_json, section_of
+from services.alerting.outside import check_url, enabled, everywhere_of, joined, post_json, section_of
 from services.alerting.trial import ServiceTest, level_of
 from services.engine.alerts.info import LEVELS
 from services.pipeline.spec import HandlerSpec, Properties, Type, flag, prop, several
@@ -100,11 +100,6 @@ def check(options: Options, sections: Mapping[str, Any]) -> None:
     """Everything is taken; an unknown recovery action counts as none."""
 
 
-def timeout(options: Options) -> float:
-    """For the answer."""
-    return SECONDS
-
-
 def everywhere(sections: Mapping[str, Any]) -> tuple[bool, bool]:
     """Whether every alert uses it."""
     return everywhere_of(section_of(sections, SECTION, OpsGenie2))
@@ -161,8 +156,10 @@ async def _post(url: str, body: Mapping[str, Any], section: OpsGenie2, around: A
     headers = {"Authorization": f"GenieKey {section.api_key}"}
     try:
         await post_json(around, url, body, "OpsGenie", key="message", headers=headers)
-    except (Refused, Unsent) as problem:
-        raise type(problem)(f"opsgenie error: {problem}") from problem
+    except Refused as problem:
+        raise Refused(f"opsgenie error: {problem}") from problem
+    except Unsent as problem:
+        raise Unsent(f"opsgenie error: {problem}", problem.wait) from problem
 
 
 def _enabled(around: Around) -> OpsGenie2:

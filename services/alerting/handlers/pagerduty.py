@@ -14,7 +14,7 @@ from marshmallow import ValidationError
 from schemas.config.fields import Flag, Text
 from schemas.config.section import schema_of, setting
 from services.alerting.handler import Around, Refused
-from services.alerting.outside import SECONDS, check_url, enabled, everywhere_of, options_of, post_json, section_of
+from services.alerting.outside import check_url, enabled, everywhere_of, options_of, post_json, section_of
 from services.alerting.trial import ServiceTest, level_of
 from services.pipeline.spec import HandlerSpec, Properties, Type, prop
 
@@ -62,11 +62,6 @@ CONFIG_SECTIONS = {SECTION: schema_of(PagerDuty)()}
 
 def check(options: Options, sections: Mapping[str, Any]) -> None:
     """Everything is taken."""
-
-
-def timeout(options: Options) -> float:
-    """For the answer."""
-    return SECONDS
 
 
 def everywhere(sections: Mapping[str, Any]) -> tuple[bool, bool]:

@@ -10,10 +10,8 @@ from marshmallow import Schema, ValidationError, fields, post_load
 
 from schemas.config.fields import Flag, Text
 from schemas.config.section import schema_of, setting
-from services.alerting.handler import Around, Refused, Unsent
-from services.alerting.http import PASSING
+from services.alerting.handler import Around
 from services.alerting.outside import (
-    SECONDS,
     check_template,
     check_url,
     data_of,
@@ -144,11 +142,6 @@ SPEC = HandlerSpec(
 CONFIG_SECTIONS = {SECTION: schema_of(PagerDuty2)()}
 
 
-def timeout(options: Options) -> float:
-    """For the answer."""
-    return SECONDS
-
-
 def everywhere(sections: Mapping[str, Any]) -> tuple[bool, bool]:
     """Whether every alert uses it."""
     return everywhere_of(section_of(sections, SECTION, PagerDuty2))
@@ -200,16 +193,15 @@ def _payload(summary: str, source: str, level: int, time: int, task: str, result
 
 
 async def _post(section: PagerDuty2, body: dict[str, Any], around: Around) -> None:
-    status, answer = await around.http.post(section.url, _HEADERS, encoded(body))
-    if 200 <= status < 300:
+    answer = await around.post(section.url, _HEADERS, encoded(body))
+    if answer.taken:
         return
-    said = said_in(answer)
-    content = answer.decode("utf-8", "replace")
-    message = said.get("message", f"failed to understand PagerDuty2 response. code: {status} content: {content}")
+    said, content = said_in(answer.body), answer.body.decode("utf-8", "replace")
+    unclear = f"failed to understand PagerDuty2 response. code: {answer.status} content: {content}"
+    message = said.get("message", unclear)
     errors = said.get("errors")
     listed = " ".join(map(str, errors)) if isinstance(errors, list) else ""
-    problem = f"Status: {said.get('status', '')}, Message: {message} Errors: [{listed}]"
-    raise Unsent(problem) if status in PASSING else Refused(problem)
+    raise answer.problem(f"Status: {said.get('status', '')}, Message: {message} Errors: [{listed}]")
 
 
 def _defaults(sections: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,8 @@
-"""post: send each event in an HTTP POST, as JSON or as a template of the configuration makes it."""
+"""post: send each event in an HTTP POST, as JSON or as a template of the configuration makes it.
+
+A post that is not answered in time is sent again, and so is one that is answered with 408, 425, 429, 502, 503 or 504;
+each time with the same header `Idempotency-Key`, which no other event has.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +22,8 @@ from grammar.gotemplate.gojson import to_json
 from schemas.config.fields import Text
 from schemas.config.section import schema_of, setting
 from services.alerting.event import AlertData, Result
-from services.alerting.handler import Around, Refused, Unsent
-from services.alerting.http import PASSING
+from services.alerting.handler import Around, Refused
+from services.alerting.http import Tls
 from services.pipeline.spec import HandlerSpec, Properties, Type, argument, flag, prop, putting
 
 if TYPE_CHECKING:
@@ -29,7 +33,6 @@ SECTION = "httppost"
 
 _NO_CAPTURE = "unknown error, use .captureResponse() to capture the HTTP response"
 _SHOWN = 1000
-_TIMEOUT = 10.0
 
 
 @dataclass
@@ -40,7 +43,11 @@ class PostProperties(Properties):
     endpoint: str = prop(Type.STRING, default="", doc="An endpoint of the configuration, in place of the URL.")
     headers: dict[str, str] = putting(Type.STRING, name="header", doc="A header; wins over the endpoint's own.")
     capture_response: bool = flag(doc="Have what the server says to a refused post in the log.")
-    timeout: int = prop(Type.DURATION, default=0, doc="How long to wait for an answer.")
+    timeout: int = prop(
+        Type.DURATION,
+        default=0,
+        doc="How long to wait for an answer; `timeout` in [alert] unless set.",
+    )
     skip_ssl_verification: bool = flag(name="skipSSLVerification", doc="Take any certificate.")
 
     def check(self) -> None:
@@ -80,7 +87,9 @@ class OptionsSchema(Schema):
         metadata={"doc": "Have what the server says to a refused post in the log."},
     )
     timeout = fields.Integer(
-        load_default=0, strict=True, metadata={"doc": "How long to wait for an answer, in ns; 0 is 10 s."}
+        load_default=0,
+        strict=True,
+        metadata={"doc": "How long to wait for an answer, in ns; 0: as long as `timeout` in [alert] says."},
     )
     skip_ssl_verification = fields.Boolean(
         data_key="skip-ssl-verification",
@@ -197,9 +206,9 @@ def endpoint_of(name: str, sections: Mapping[str, Any]) -> Endpoint | None:
     return next((e for e in endpoints if e.endpoint == name), None)
 
 
-def timeout(options: Options) -> float:
-    """What the script says, else 10 s."""
-    return options.timeout / 1e9 if options.timeout > 0 else _TIMEOUT
+def timeout(options: Options, around: Around) -> float | None:
+    """What the script says, else the usual."""
+    return options.timeout / 1e9 if options.timeout > 0 else around.timeout or None
 
 
 async def handle(event: Event, options: Options, around: Around) -> None:
@@ -209,12 +218,11 @@ async def handle(event: Event, options: Options, around: Around) -> None:
         url, headers, body = request(event, options, endpoint)
     except (TemplateError, CallError, OSError, ValueError) as error:
         raise Refused(str(error)) from error
-    status, answer = await around.http.post(url, headers, body, verify=not options.skip_ssl_verification)
-    if 200 <= status < 300:
+    answer = await around.post(url, headers, body, Tls(verify=not options.skip_ssl_verification))
+    if answer.taken:
         return
-    text = answer[:_SHOWN].decode("utf-8", "replace") if options.capture_response else _NO_CAPTURE
-    problem = f"POST returned non 2xx status code {status}: {text}"
-    raise Unsent(problem) if status in PASSING else Refused(problem)
+    text = answer.body[:_SHOWN].decode("utf-8", "replace") if options.capture_response else _NO_CAPTURE
+    raise answer.problem(f"POST returned non 2xx status code {answer.status}: {text}")
 
 
 def request(event: Event, options: Options, endpoint: Endpoint) -> tuple[str, dict[str, str], bytes]:

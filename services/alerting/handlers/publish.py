@@ -47,7 +47,7 @@ def check(options: Options, sections: Mapping[str, Any]) -> None:
         alert_subject(topic)
 
 
-def timeout(options: Options) -> None:
+def timeout(options: Options, around: Around) -> None:
     """None: it tries until the bus takes the event."""
 
 

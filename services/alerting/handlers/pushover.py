@@ -11,9 +11,8 @@ from marshmallow import ValidationError
 
 from schemas.config.fields import Flag, Text
 from schemas.config.section import schema_of, setting
-from services.alerting.handler import Around, Refused, Unsent
-from services.alerting.http import PASSING
-from services.alerting.outside import SECONDS, check_url, enabled, options_of, said_in, section_of
+from services.alerting.handler import Around
+from services.alerting.outside import check_url, enabled, options_of, said_in, section_of
 from services.alerting.trial import ServiceTest, level_of
 from services.pipeline.spec import HandlerSpec, Properties, Type, prop
 
@@ -75,11 +74,6 @@ def check(options: Options, sections: Mapping[str, Any]) -> None:
     """Everything is taken."""
 
 
-def timeout(options: Options) -> float:
-    """For the answer."""
-    return SECONDS
-
-
 async def handle(event: Event, options: Options, around: Around) -> None:
     """Send the message; priorities from -2 for OK to 1 for CRITICAL."""
     await _send(options, event.message, event.level, around)
@@ -102,13 +96,12 @@ async def _send(options: Options, message: str, level: int, around: Around) -> N
     }
     form |= {name: value for name, value in extras.items() if value}
     data = urlencode(form, errors="replace").encode()
-    status, answer = await around.http.post(section.url, _FORM, data)
-    if 200 <= status < 300:
+    answer = await around.post(section.url, _FORM, data)
+    if answer.taken:
         return
-    errors = said_in(answer).get("errors")
-    listed = ", ".join(map(str, errors)) if isinstance(errors, list) else answer.decode("utf-8", "replace")
-    problem = f"failed to understand Pushover response. code: {status} content: {listed}"
-    raise Unsent(problem) if status in PASSING else Refused(problem)
+    errors = said_in(answer.body).get("errors")
+    listed = ", ".join(map(str, errors)) if isinstance(errors, list) else answer.body.decode("utf-8", "replace")
+    raise answer.problem(f"failed to understand Pushover response. code: {answer.status} content: {listed}")
 
 
 def _defaults(sections: Mapping[str, Any]) -> dict[str, Any]:

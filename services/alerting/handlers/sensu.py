@@ -17,7 +17,6 @@ from schemas.config.fields import Flag, Text, Texts
 from schemas.config.section import schema_of, setting
 from services.alerting.handler import Around, Refused, Unsent
 from services.alerting.outside import (
-    SECONDS,
     check_template,
     data_of,
     enabled,
@@ -87,11 +86,6 @@ SPEC = HandlerSpec(
     start_check("sensu alert handler", OPTIONS, check),
 )
 CONFIG_SECTIONS = {SECTION: schema_of(Sensu)()}
-
-
-def timeout(options: Options) -> float:
-    """For the answer."""
-    return SECONDS
 
 
 async def handle(event: Event, options: Options, around: Around) -> None:

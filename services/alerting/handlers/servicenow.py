@@ -15,7 +15,6 @@ from schemas.config.fields import Flag, Text
 from schemas.config.section import schema_of, setting
 from services.alerting.handler import Around
 from services.alerting.outside import (
-    SECONDS,
     basic,
     check_template,
     check_templates,
@@ -128,11 +127,6 @@ SPEC = HandlerSpec(
     method="serviceNow",
 )
 CONFIG_SECTIONS = {SECTION: schema_of(ServiceNow)()}
-
-
-def timeout(options: Options) -> float:
-    """For the answer."""
-    return SECONDS
 
 
 def everywhere(sections: Mapping[str, Any]) -> tuple[bool, bool]:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from marshmallow import ValidationError
 
+from schemas.config.among import Rules, workspace_rules
 from schemas.config.fields import Flag, Text
 from schemas.config.section import schema_of, setting
 from services.alerting.handler import Around
 from services.alerting.http import Tls
 from services.alerting.outside import (
-    SECONDS,
     check_url,
     enabled,
     everywhere_of,
@@ -56,6 +56,8 @@ class Options:
 class Slack:
     """[[slack]]: one workspace."""
 
+    RULES: ClassVar[Rules] = workspace_rules("Slack")
+
     enabled: bool = setting(False, Flag, "Whether alerts may be sent to it.")
     default: bool = setting(False, Flag, "Whether it is the one that is meant where none is named.")
     workspace: str = setting("", Text, "The name that scripts call it by: slack().workspace(NAME).")
@@ -84,11 +86,6 @@ CONFIG_DEFAULTS = {SECTION: (Slack(default=True),)}
 
 def check(options: Options, sections: Mapping[str, Any]) -> None:
     """Everything is taken; whether there is such a workspace shows when an event comes."""
-
-
-def timeout(options: Options) -> float:
-    """For the answer."""
-    return SECONDS
 
 
 def everywhere(sections: Mapping[str, Any]) -> tuple[bool, bool]:

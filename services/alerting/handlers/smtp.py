@@ -114,7 +114,7 @@ SPEC = HandlerSpec(
 CONFIG_SECTIONS = {SECTION: schema_of(Smtp)()}
 
 
-def timeout(options: Options) -> float:
+def timeout(options: Options, around: Around) -> float:
     """For the whole mail."""
     return _WHOLE
 

@@ -14,7 +14,7 @@ from schemas.config.fields import Flag, Text, Whole
 from schemas.config.section import schema_of, setting
 from services.alerting.ber import trap, value_of
 from services.alerting.handler import Around, Refused, Unsent
-from services.alerting.outside import SECONDS, check_template, data_of, enabled, rendered, section_of, start_check
+from services.alerting.outside import check_template, data_of, enabled, rendered, section_of, start_check
 from services.alerting.trial import ServiceTest
 from services.pipeline.spec import HandlerSpec, Properties, Type, appending, argument
 
@@ -130,11 +130,6 @@ SPEC = HandlerSpec(
     method="snmpTrap",
 )
 CONFIG_SECTIONS = {SECTION: schema_of(SnmpTrap)()}
-
-
-def timeout(options: Options) -> float:
-    """To find the address."""
-    return SECONDS
 
 
 async def handle(event: Event, options: Options, around: Around) -> None:

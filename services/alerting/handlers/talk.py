@@ -11,7 +11,7 @@ from marshmallow import ValidationError
 from schemas.config.fields import Flag, Text
 from schemas.config.section import schema_of, setting
 from services.alerting.handler import Around
-from services.alerting.outside import SECONDS, check_url, enabled, options_of, post_json, section_of
+from services.alerting.outside import check_url, enabled, options_of, post_json, section_of
 from services.alerting.trial import ServiceTest
 from services.pipeline.spec import HandlerSpec, Properties
 
@@ -52,11 +52,6 @@ CONFIG_SECTIONS = {SECTION: schema_of(Talk)()}
 
 def check(options: Options, sections: Mapping[str, Any]) -> None:
     """There is nothing to check."""
-
-
-def timeout(options: Options) -> float:
-    """For the answer."""
-    return SECONDS
 
 
 async def handle(event: Event, options: Options, around: Around) -> None:

@@ -49,11 +49,6 @@ def check(options: Options, sections: Mapping[str, Any]) -> None:
     """Every address is taken; whether somebody listens there shows when an event is sent."""
 
 
-def timeout(options: Options) -> float:
-    """To connect and to send."""
-    return 10.0
-
-
 async def handle(event: Event, options: Options, around: Around) -> None:
     """Connect, send, close. The sink has it once it, too, has closed or the system has taken all bytes."""
     host, colon, port = options.address.rpartition(":")

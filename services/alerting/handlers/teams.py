@@ -11,7 +11,7 @@ from marshmallow import ValidationError
 from schemas.config.fields import Flag, Text
 from schemas.config.section import schema_of, setting
 from services.alerting.handler import Around
-from services.alerting.outside import SECONDS, check_url, cut, enabled, everywhere_of, options_of, post_json, section_of
+from services.alerting.outside import check_url, cut, enabled, everywhere_of, options_of, post_json, section_of
 from services.alerting.trial import ServiceTest, level_of
 from services.engine.alerts.info import LEVELS
 from services.pipeline.spec import HandlerSpec, Properties, Type, prop
@@ -65,11 +65,6 @@ CONFIG_SECTIONS = {SECTION: schema_of(Teams)()}
 
 def check(options: Options, sections: Mapping[str, Any]) -> None:
     """Everything is taken."""
-
-
-def timeout(options: Options) -> float:
-    """For the answer."""
-    return SECONDS
 
 
 def everywhere(sections: Mapping[str, Any]) -> tuple[bool, bool]:

@@ -10,10 +10,8 @@ from marshmallow import ValidationError
 
 from schemas.config.fields import Flag, Text
 from schemas.config.section import schema_of, setting
-from services.alerting.handler import Around, Refused, Unsent
-from services.alerting.http import PASSING
+from services.alerting.handler import Around, Refused
 from services.alerting.outside import (
-    SECONDS,
     check_url,
     enabled,
     encoded,
@@ -85,11 +83,6 @@ def check(options: Options, sections: Mapping[str, Any]) -> None:
     """Everything is taken; with a wrong parse mode nothing is sent."""
 
 
-def timeout(options: Options) -> float:
-    """For the answer."""
-    return SECONDS
-
-
 def everywhere(sections: Mapping[str, Any]) -> tuple[bool, bool]:
     """Whether every alert uses it, and then only for changes of level."""
     return everywhere_of(section_of(sections, SECTION, Telegram))
@@ -112,15 +105,22 @@ async def _send(options: Options, message: str, around: Around) -> None:
     if options.disable_notification or section.disable_notification:
         body["disable_notification"] = True
     url = joined(section.url + section.token, "sendMessage")
-    status, answer = await around.http.post(url, {"Content-Type": "application/json"}, encoded(body))
-    if 200 <= status < 300:
+    answer = await around.post(url, {"Content-Type": "application/json"}, encoded(body))
+    if answer.taken:
         return
-    said = said_in(answer)
+    said = said_in(answer.body)
     problem = f"sendMessage error ({said.get('error_code', 0)}) description: {said.get('description', '')}"
     if not said:
-        content = answer.decode("utf-8", "replace")
-        problem = f"failed to understand Telegram response. code: {status} content: {content}"
-    raise Unsent(problem) if status in PASSING else Refused(problem)
+        content = answer.body.decode("utf-8", "replace")
+        problem = f"failed to understand Telegram response. code: {answer.status} content: {content}"
+    raise answer._replace(wait=answer.wait or _wait(said)).problem(problem)
+
+
+def _wait(said: Mapping[str, Any]) -> float:
+    """For how many seconds Telegram asks not to be called, which it says in the answer's body."""
+    parameters = said.get("parameters")
+    seconds = parameters.get("retry_after") if isinstance(parameters, dict) else None
+    return max(0.0, seconds) if isinstance(seconds, int | float) else 0.0
 
 
 def _defaults(sections: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from schemas.config.fields import Flag, Text
 from schemas.config.section import schema_of, setting
 from services.alerting.handler import Around
 from services.alerting.outside import (
-    SECONDS,
     check_url,
     enabled,
     everywhere_of,
@@ -73,11 +72,6 @@ CONFIG_SECTIONS = {SECTION: schema_of(VictorOps)()}
 
 def check(options: Options, sections: Mapping[str, Any]) -> None:
     """Everything is taken."""
-
-
-def timeout(options: Options) -> float:
-    """For the answer."""
-    return SECONDS
 
 
 def everywhere(sections: Mapping[str, Any]) -> tuple[bool, bool]:

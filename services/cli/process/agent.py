@@ -20,11 +20,12 @@ from services import log
 from services.bus.connection import Bus
 from services.bus.link import Credentials
 from services.bus.subjects import ask_subject
+from services.cli.process import stacks
 from services.cli.process.figures import figures
 from services.cli.process.forward import Forwarder
 from services.cli.process.memory import heap
 from services.cli.process.sampling import sample
-from services.cli.process.stacks import stacks
+from services.cli.process.waits import waits
 
 Answer = dict[str, Any]
 
@@ -59,6 +60,8 @@ class Agent:
             "profile": (shapes.ProfileQuestionSchema, self._profile),
             "heap": (Schema, self._heap),
             "stacks": (Schema, self._stacks),
+            "threads": (Schema, self._threads),
+            "waits": (shapes.WaitsQuestionSchema, self._waits),
         }
         self._answering = [
             self._bus.answer(ask_subject("process", what), self._handler(schema(), answer))
@@ -102,4 +105,10 @@ class Agent:
         return {**self._me, "samples": await asyncio.to_thread(heap)}
 
     async def _stacks(self, question: Answer) -> Answer:
-        return {**self._me, "text": stacks()}
+        return {**self._me, "text": stacks.text(), "samples": stacks.samples()}
+
+    async def _threads(self, question: Answer) -> Answer:
+        return {**self._me, "samples": stacks.created()}
+
+    async def _waits(self, question: Answer) -> Answer:
+        return {**self._me, "samples": await waits(question["seconds"], locks=question["locks"])}

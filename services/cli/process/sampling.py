@@ -6,13 +6,11 @@ import sys
 import threading
 import time
 from collections import Counter
-from types import FrameType
 from typing import Any
 
-_INTERVAL = 0.01
-_DEEPEST = 128
+from services.cli.process.stacks import Frame, frames_of
 
-Frame = tuple[str, str, int]
+_INTERVAL = 0.01
 
 
 def sample(seconds: float) -> list[Any]:
@@ -30,27 +28,19 @@ def sample(seconds: float) -> list[Any]:
         for ident, frame in sys._current_frames().items():
             if ident == own:
                 continue
-            now = _cpu_ns(ident)
+            now = cpu_ns(ident)
             used = now - before.get(ident, now)
             before[ident] = now
             if used > 0:
-                stack = _stack(frame)
+                stack = frames_of(frame)
                 counts[stack] += 1
                 spent[stack] += used
     return [[list(stack), [count, spent[stack]]] for stack, count in counts.most_common()]
 
 
-def _cpu_ns(ident: int) -> int:
+def cpu_ns(ident: int) -> int:
+    """CPU time that a thread of this process has used, ns; 0 for one that is gone, or where nobody tells."""
     try:
         return time.clock_gettime_ns(time.pthread_getcpuclockid(ident))
-    except OSError:
+    except (OSError, AttributeError):
         return 0
-
-
-def _stack(frame: FrameType | None) -> tuple[Frame, ...]:
-    found: list[Frame] = []
-    while frame is not None and len(found) < _DEEPEST:
-        code = frame.f_code
-        found.append((code.co_qualname, code.co_filename, frame.f_lineno or 0))
-        frame = frame.f_back
-    return tuple(reversed(found))

@@ -55,12 +55,12 @@ class BestNode(ChoiceNode):
         if not names:
             return None
         table = self.context.table
-        columns = {name: column.tolist() for name in names if (column := points.column(name)) is not None}
+        every = points.only(names).rows()
         known: dict[tuple[Any, ...], int] = {}
         keys = []
         for row in segments.rows.tolist():
-            tags = dict(table.series(int(points.series[row])).tags)
-            values = [columns[name][row] if name in columns else None for name in names]
-            key = tuple(tags.get(name, "") if v is None else v for name, v in zip(names, values, strict=True))
+            tags, fields = dict(table.series(int(points.series[row])).tags), every[row]
+            # a null is there: it is not the empty value that a missing tag has
+            key = tuple(fields[name] if name in fields else tags.get(name, "") for name in names)
             keys.append(known.setdefault(key, len(known)))
         return np.array(keys, dtype=np.int64)

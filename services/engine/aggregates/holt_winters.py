@@ -57,8 +57,8 @@ def _regular(time: Sequence[int], value: Sequence[float], interval: int) -> Vect
 
 
 def _slot(time: int, interval: int) -> int:
-    whole, rest = divmod(time, interval)
-    return whole + (rest > interval // 2)
+    whole = time // interval if time >= 0 else -(-time // interval)
+    return whole + (time - whole * interval > interval // 2)
 
 
 def _start(y: Vector, seasons: int) -> Vector:
@@ -92,7 +92,7 @@ def _forecast(y: Vector, seasons: int, horizon: int, p: Vector) -> Vector:
         p[i] = min(max(p[i], 0.0), 1.0) if p[i] == p[i] else p[i]
     alpha, beta, gamma, phi, level, trend = p[:_FIXED]
     value, damping = y[0], phi
-    out = [value]
+    out, powers, squares = [value], [1.0], [phi]
     for t in range(1, len(y) + horizon):
         season, ahead, place = 1.0, 1.0, 0
         if seasons:
@@ -105,7 +105,12 @@ def _forecast(y: Vector, seasons: int, horizon: int, p: Vector) -> Vector:
             p[_FIXED + place] = gamma * _ratio(before, damped) + (1 - gamma) * season
         trend = beta * (level - was) + (1 - beta) * phi * trend
         value = (level + damping * trend) * ahead
-        damping += phi**t
+        # a power is put together of squares, as the reference does: phi**t may differ in its last digit
+        highest = t.bit_length() - 1
+        if highest == len(squares):
+            squares.append(squares[-1] * squares[-1])
+        powers.append(powers[t - (1 << highest)] * squares[highest])
+        damping += powers[t]
         out.append(value)
     return out
 
@@ -131,8 +136,8 @@ def _search(error: Callable[[Vector], float], start: Vector) -> tuple[float, Vec
             if errors[second] < e < errors[worst]:
                 second = i
         _round(error, corners, errors, worst, second, best)
-        mean = sum(errors) / float(n + 1)
-        if math.sqrt(sum((e - mean) * (e - mean) / float(n) for e in errors)) < _EPSILON:
+        mean = _total(errors) / float(n + 1)
+        if math.sqrt(_total([(e - mean) * (e - mean) / float(n) for e in errors])) < _EPSILON:
             break
     best = errors.index(min(errors))
     found = list(corners[best])
@@ -144,7 +149,7 @@ def _round(
 ) -> None:
     """Move the worst corner of the simplex, or draw all of them together."""
     n = len(corners) - 1
-    middle = [sum(c[i] for j, c in enumerate(corners) if j != worst) / float(n) for i in range(n)]
+    middle = [_total([c[i] for j, c in enumerate(corners) if j != worst]) / float(n) for i in range(n)]
     reflected = [m + 1.0 * (m - w) for m, w in zip(middle, corners[worst], strict=True)]
     at_reflected = error(reflected)
     if errors[best] <= at_reflected < errors[second]:
@@ -171,3 +176,11 @@ def _round(
                 corners[j] = [a + (c - a) / 2.0 for a, c in zip(anchor, corner, strict=True)]
         errors[worst] = error(corners[worst])
         errors[second] = error(corners[second])
+
+
+def _total(values: Vector) -> float:
+    """Their sum, added in order; the built-in `sum` makes up for what is lost in rounding, from Python 3.12 on."""
+    total = 0.0
+    for value in values:
+        total += value
+    return total

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from services.engine.aggregates.usable import Segments
 from services.engine.column import BoolArray, IntArray, Kind, Rows
 from services.engine.frame import ranges
-from services.engine.segments import is_first
+from services.engine.segments import is_first, running_means
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +36,13 @@ def count(s: Segments) -> Reduced:
 
 
 def sum_(s: Segments) -> Reduced:
-    """Their sum, of their own type; ints wrap around."""
-    return Reduced(s.kind, np.add.reduceat(s.values, s.starts))
+    """Their sum, of their own type; floats are added in order of arrival, ints wrap around."""
+    return Reduced(s.kind, _total(s))
 
 
 def mean(s: Segments) -> Reduced:
-    """Their average, a float."""
-    return Reduced(Kind.FLOAT, np.add.reduceat(s.values, s.starts) / s.lengths)
+    """Their average, a float: their sum by their number."""
+    return Reduced(Kind.FLOAT, _total(s) / s.lengths)
 
 
 def median(s: Segments) -> Reduced:
@@ -82,18 +82,25 @@ def mode(s: Segments) -> Reduced:
 
 def spread(s: Segments) -> Reduced:
     """The largest less the smallest, of their own type."""
-    return Reduced(s.kind, np.maximum.reduceat(s.values, s.starts) - np.minimum.reduceat(s.values, s.starts))
+    width = np.maximum.reduceat(s.values, s.starts) - np.minimum.reduceat(s.values, s.starts)
+    return Reduced(s.kind, width + width.dtype.type(0))  # 0.0, never -0.0, where all are zeros of either sign
 
 
 def stddev(s: Segments) -> Reduced:
-    """The sample standard deviation, a float; 0 for one value. NaNs are left out."""
-    values = s.values.astype(np.float64)
-    run = s.run_of_value()
+    """The sample standard deviation, a float; 0 for one value. NaNs are left out.
+
+    The mean is reckoned value by value, then the squares are added, both in order of arrival, as the reference does.
+    """
+    values, run = s.values.astype(np.float64), s.run_of_value()
     there = ~np.isnan(values)
-    n = np.add.reduceat(there.astype(np.int64), s.starts)
-    average = np.add.reduceat(np.where(there, values, 0.0), s.starts) / n
-    squares = np.where(there, (values - average[run]) ** 2, 0.0)
-    deviation = np.sqrt(np.add.reduceat(squares, s.starts) / (n - 1))
+    if not there.all():
+        values, run = values[there], run[there]
+    n = np.bincount(run, minlength=len(s.starts))
+    starts = np.flatnonzero(is_first(run))
+    average = np.zeros(len(n))
+    average[run[starts]] = running_means(values, starts)
+    off = values - average[run]
+    deviation = np.sqrt(np.bincount(run, off * off, len(n)) / (n - 1))
     return Reduced(Kind.FLOAT, np.where(s.lengths == 1, 0.0, deviation))
 
 
@@ -158,6 +165,13 @@ def best(s: Segments, n: int, keys: NDArray[Any] | None, *, largest: bool) -> tu
     chosen = order[ranges(starts, counts)]
     position = np.arange(len(chosen))
     return chosen[np.lexsort((position, s.time[chosen], run[chosen]))], counts
+
+
+def _total(s: Segments) -> NDArray[Any]:
+    if s.kind is Kind.FLOAT:
+        # begins with 0 and adds one after another, where np.add.reduceat adds floats in pairs of pairs
+        return np.bincount(s.run_of_value(), s.values)
+    return np.add.reduceat(s.values, s.starts)
 
 
 def _by_value(s: Segments) -> Rows:

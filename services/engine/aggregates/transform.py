@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from services.engine.aggregates.again import LastResults
 from services.engine.aggregates.function import Function, report
 from services.engine.aggregates.usable import DTYPES, KINDS, NUMBERS, UNKNOWN, Segments, usable
 from services.engine.column import BoolArray, Column, IntArray, Kind, Rows, concat
@@ -46,11 +47,13 @@ class TransformNode(Node):
     """A function of each value and those before it, in its group or, for batches, in its batch.
 
     Points come out with the group's tags and the result alone, at their own time. The first value that can be used
-    fixes the type for its group (or batch); points without the field or with another type are errors and give nothing.
+    fixes the type for its group (or batch). Points without the field, or with a null or another type in it, are errors.
+    As with Kapacitor 1.5.7 the last result goes out again at such a point, with the time that it had.
     """
 
     properties: Function
     kinds: ClassVar[Sequence[Kind]] = NUMBERS
+    repeats: ClassVar[bool] = True  # whether the last result goes out again at points without a usable value
 
     def __init__(self, properties: Function, context: Context) -> None:
         super().__init__(properties, context)
@@ -58,6 +61,7 @@ class TransformNode(Node):
         self._names: list[str] = []
         self._begun: IntArray = np.empty(0, dtype=np.int64)
         self._carried: dict[Kind, _Carried] = {}
+        self._results = LastResults()
         self._series: dict[tuple[int, str], int] = {}
 
     def remembers(self) -> int:
@@ -85,12 +89,12 @@ class TransformNode(Node):
             row, column = self._continued(part)
             rows.append(row)
             columns.append(column)
-        if not sum(map(len, rows)):
+        row, column, time = self._with_repeated(points.time, local, parts, *_in_order(rows, columns), self._results)
+        if not len(row):
             return []
-        row, column = _in_order(rows, columns)
         groups = local[row]
         named = [(self._groups.numbers[g], self._names[g]) for g in groups.tolist()]
-        out = Points(points.time[row], self._of_groups(named), {p.as_: column})
+        out = Points(time, self._of_groups(named), {p.as_: column})
         return [Frame(out, frame.group[row], frame.dimensions, frame.cause[row])]
 
     def batches(self, batches: Batches) -> Sequence[Message]:
@@ -101,24 +105,24 @@ class TransformNode(Node):
         column = points.column(p.field)
         parts, refused = usable(column, points.time, every, owner, self.kinds, self.spec.name, p.field)
         report(self.context, refused)
-        rows, columns = [np.empty(0, dtype=np.intp)], [Column(Kind.FLOAT, np.empty(0))]
+        rows, columns = [], []
         for part in parts:
             with np.errstate(all="ignore"):
                 result = self.transform(part)
             rows.append(part.rows[result.present])
             columns.append(Column(result.kind, result.values[result.present]))
-        if len(rows) > 1:
-            rows, columns = rows[1:], columns[1:]
         row, column = _in_order(rows, columns)
+        row, column, time = self._with_repeated(points.time, owner, parts, row, column, LastResults())
         counts = np.bincount(owner[row], minlength=len(batches))
         named = [(int(batches.group[b]), batches.names[b]) for b in owner[row].tolist()]
-        out = Points(points.time[row], self._of_groups(named), {p.as_: column})
+        out = Points(time, self._of_groups(named), {p.as_: column})
         return [batches.with_points(out, np.concatenate([[0], np.cumsum(counts)]).astype(np.intp))]
 
     def barriers(self, barriers: Barriers) -> Sequence[Message]:
         if barriers.delete:
             left = self._groups.without(barriers.group)
             self._begun = grown(self._begun, len(self._groups), UNKNOWN)[left]
+            self._results.keep(len(self._groups), left)
             self._names = [self._names[i] for i in left.tolist()]
             new = np.full(len(self._groups), -1, dtype=np.int64)
             new[left] = np.arange(len(left))
@@ -132,7 +136,8 @@ class TransformNode(Node):
         carried = {k.value: [c.local, c.values, c.time] for k, c in self._carried.items()}
         begun = grown(self._begun, len(self._groups), UNKNOWN)[: len(self._groups)]
         kinds = [KINDS[k].value if k != UNKNOWN else "" for k in begun.tolist()]
-        return {"groups": self._groups.state(), "names": self._names, "kinds": kinds, "carried": carried}
+        own = {"groups": self._groups.state(), "names": self._names, "kinds": kinds, "carried": carried}
+        return own | {"results": self._results.state(len(self._groups))}
 
     def restore(self, state: State) -> None:
         self._groups.restore(state["groups"])
@@ -143,6 +148,19 @@ class TransformNode(Node):
             Kind(k): _Carried(np.array(local, dtype=np.int64), values, np.array(time, dtype=np.int64))
             for k, (local, values, time) in state["carried"].items()
         }
+        if "results" in state:  # versions that repeated nothing did not save it
+            self._results.restore(state["results"])
+
+    def _with_repeated(
+        self, time: IntArray, local: IntArray, parts: list[Segments], row: Rows, column: Column, last: LastResults
+    ) -> tuple[Rows, Column, IntArray]:
+        """The results of some rows, those that go out again among them: rows, values and times."""
+        if not self.repeats:
+            return row, column, time[row]
+        lacking = np.ones(len(time), dtype=np.bool_)
+        for part in parts:
+            lacking[part.rows] = False
+        return last.fill(local, np.flatnonzero(lacking), row, column, time[row])
 
     def _first_seen(self, frame: Frame, local: IntArray) -> None:
         known, total = len(self._names), len(self._groups)
@@ -214,6 +232,8 @@ def after_first(segments: Segments) -> BoolArray:
 
 def _in_order(rows: list[Rows], columns: list[Column]) -> tuple[Rows, Column]:
     """Rows of several parts, ascending, and the column that goes with them."""
+    if not rows:
+        return np.empty(0, dtype=np.intp), Column(Kind.FLOAT, np.empty(0))
     row = np.concatenate(rows)
     column = concat(columns, [len(c) for c in columns])
     order = np.argsort(row, kind="stable")

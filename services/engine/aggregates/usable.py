@@ -81,8 +81,8 @@ def usable(
     """The rows of `column` that can be used, apart by type.
 
     rows: intp[n], row numbers in order of segments; segment: intp[n], the number of each one's segment, ascending.
-    The first accepted value fixes a segment's type; others are refused from then on. begun: by segment number, an index
-    into KINDS where the type was fixed before, or UNKNOWN; it is brought forward here.
+    The first accepted value fixes a segment's type; others are refused from then on, and nulls always. begun: by
+    segment number, an index into KINDS where the type was fixed before, or UNKNOWN; it is brought forward here.
     """
     if column is None or not len(rows):
         return [], [Refused(len(rows), f'field "{field}" missing from point')] if len(rows) else []
@@ -94,6 +94,10 @@ def usable(
             refused.append(Refused(missing, f'field "{field}" missing from point'))
             rows, segment = rows[there], segment[there]
     if column.kind is Kind.MIXED:
+        known = column.known()[rows]
+        if not known.all():
+            refused.append(Refused(len(rows) - int(np.count_nonzero(known)), f'field "{field}" is null'))
+            rows, segment = rows[known], segment[known]
         kinds = np.fromiter((KINDS.index(kind_of(column.values[r])) for r in rows.tolist()), np.int64, len(rows))
     else:
         kinds = np.full(len(rows), KINDS.index(column.kind), dtype=np.int64)

@@ -11,6 +11,7 @@ from services.engine.column import BoolArray, IntArray, Rows
 from services.engine.frame import GroupOrder
 from services.engine.node import State
 from services.engine.segments import grown, is_first
+from services.engine.times import elapsed
 
 _NEWEST_WEIGHT = 1.2  # of the newest change in the flapping sum …
 _WEIGHT_RATIO = 1.5  # … and how many times that of the oldest it is
@@ -87,7 +88,7 @@ class Decisions:
         self.level[group] = level
         if p.flapping is not None:
             self._flap(group, level)
-        expired = not changed and p.pause != 0 and time - int(self._last[group]) >= p.pause
+        expired = not changed and p.pause != 0 and elapsed(time, int(self._last[group])) >= p.pause
         if group in self._flapping or (p.changes_only and not changed and not expired):
             return None
         if level == OK and not changed:
@@ -95,7 +96,7 @@ class Decisions:
         self._last[group] = time
         if before == OK:
             self._first[group] = time
-        return time - int(self._first[group])
+        return elapsed(time, int(self._first[group]))
 
     def batch(self, group: int, level: int, time: int) -> int | None:
         """As `one`, for a whole batch: a recovery triggers even in a group that flaps."""
@@ -103,7 +104,7 @@ class Decisions:
         duration = self.one(group, level, time)
         if duration is None and level == OK and not was_ok and group in self._flapping:
             self._last[group] = time
-            return time - int(self._first[group])
+            return elapsed(time, int(self._first[group]))
         return duration
 
     def keep(self, left: Rows) -> None:
@@ -145,7 +146,7 @@ class Decisions:
         last = np.append(np.flatnonzero(head)[1:], m) - 1
         self._first[group[last]] = first[last]
         self._last[group[last]] = time[last]
-        return time - first
+        return elapsed(time, first)
 
     def _one_by_one(self, level: LevelArray, time: IntArray, order: GroupOrder) -> tuple[BoolArray, IntArray]:
         triggered, lasted = np.zeros(len(level), dtype=np.bool_), np.zeros(len(level), dtype=np.int64)

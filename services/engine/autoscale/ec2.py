@@ -40,3 +40,7 @@ class Ec2Scaler:
         self._client.set_desired_capacity(
             AutoScalingGroupName=resource.key, DesiredCapacity=replicas, HonorCooldown=False
         )
+
+    def reach(self) -> None:
+        """See Scaler."""
+        self._client.describe_auto_scaling_groups(MaxRecords=1)

@@ -37,6 +37,13 @@ class KubernetesScaler:
         patch = [{"op": "replace", "path": "/spec/replicas", "value": replicas}]
         self._call("patch_namespaced_{}_scale", resource, patch)
 
+    def reach(self) -> None:
+        """See Scaler."""
+        try:
+            kubernetes.client.CoreApi(next(self._clients)).get_api_versions(_request_timeout=TIMEOUT)
+        except kubernetes.client.ApiException as error:
+            raise _refused(error) from error
+
     def _call(self, method: str, resource: Resource, *body: Any) -> Any:
         api, word = _KINDS[resource.kind]
         client = getattr(kubernetes.client, api)(next(self._clients))
@@ -44,7 +51,11 @@ class KubernetesScaler:
         try:
             return call(resource.key, resource.namespace, *body, _request_timeout=TIMEOUT)
         except kubernetes.client.ApiException as error:
-            raise ScaleError(f"{error.status} {error.reason}") from error
+            raise _refused(error) from error
+
+
+def _refused(error: Any) -> ScaleError:
+    return ScaleError(f"{error.status} {error.reason}")
 
 
 def _client(settings: Kubernetes, server: str) -> Any:

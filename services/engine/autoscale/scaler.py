@@ -31,13 +31,16 @@ class ScaleError(Exception):
 
 
 class Scaler(Protocol):
-    """Asked and told in a thread of its own, one call at a time. Both raise ScaleError."""
+    """Asked and told in a thread of its own, one call at a time. All raise ScaleError, or what the library raises."""
 
     def replicas(self, resource: Resource) -> int:
         """How many there are to be at present."""
 
     def scale(self, resource: Resource, replicas: int) -> None:
         """Have so many."""
+
+    def reach(self) -> None:
+        """See that the cluster answers, and to these credentials."""
 
 
 class Guarded:

@@ -31,6 +31,16 @@ class SwarmScaler:
         mode = {"Replicated": {"Replicas": replicas}}
         client.update_service(service["ID"], service["Version"]["Index"], mode=mode, fetch_current_spec=True)
 
+    def reach(self) -> None:
+        """See Scaler."""
+        client = self._client(next(self._servers))
+        try:
+            version = client.info().get("ServerVersion")
+        except docker.errors.APIError as error:
+            raise ScaleError(str(error.explanation or error)) from error
+        if not version:
+            raise ScaleError("got empty version from server")
+
     def _service(self, resource: Resource) -> tuple[Any, Any]:
         client = self._client(next(self._servers))
         try:

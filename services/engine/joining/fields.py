@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.engine.column import BoolArray, Column, IntArray, Kind, Rows, Value, constant
+from services.engine.column import BoolArray, Column, IntArray, Kind, Rows, Value, constant, over
 from services.engine.frame import FieldSource, Points
 
 
@@ -56,7 +56,7 @@ class Joined:
         for parent in range(len(self._parents)):
             own = self._naming.own(parent, name)
             if own is not None:
-                out = _over(out, self._part(own, chosen[:, parent], parent, model))
+                out = over(out, self._part(own, chosen[:, parent], parent, model))
         return out
 
     def names(self, rows: Rows | None) -> list[str]:
@@ -101,7 +101,7 @@ class Joined:
                 lent[mine] = its.mask()[model[mine, 1]]
         if not lent.any():
             return part
-        return _over(part, _filling(fill, lent))
+        return over(part, _filling(fill, lent))
 
 
 def _at(column: Column, rows: IntArray, there: BoolArray) -> Column:
@@ -119,21 +119,3 @@ def _filling(fill: Fill, rows: BoolArray) -> Column:
         return Column(Kind.MIXED, np.full(len(rows), None, dtype=np.object_), rows)
     column = constant(fill.value, len(rows))
     return Column(column.kind, column.values, rows)
-
-
-def _over(under: Column | None, upper: Column | None) -> Column | None:
-    """Two columns of as many rows as one, `upper` going first where both have the field."""
-    if under is None or upper is None:
-        return upper if under is None else under
-    has = upper.mask()
-    if under.kind is upper.kind and under.kind is not Kind.MIXED:
-        return Column(under.kind, np.where(has, upper.values, under.values), _all(has | under.mask()))
-    values = np.full(len(has), None, dtype=np.object_)
-    for column, rows in ((under, under.mask() & ~has), (upper, has)):
-        chosen = np.flatnonzero(rows)
-        values[chosen] = np.fromiter(column.take(chosen).tolist(), dtype=np.object_, count=len(chosen))
-    return Column(Kind.MIXED, values, _all(has | under.mask()))
-
-
-def _all(valid: BoolArray) -> BoolArray | None:
-    return None if valid.all() else valid

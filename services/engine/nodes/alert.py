@@ -15,6 +15,7 @@ from services.engine.alerts.decisions import Decisions, Policy
 from services.engine.alerts.events import EventWriter, Raised
 from services.engine.alerts.inhibiting import Inhibiting
 from services.engine.alerts.levels import CRITICAL, OK, Levels
+from services.engine.alerts.remembered import Remembered
 from services.engine.column import Column, Kind
 from services.engine.compiled import compiled
 from services.engine.expressions import Evaluator
@@ -96,7 +97,8 @@ class AlertNode(Node):
     those. Events go to the node's own (anonymous) topic if it has handlers, and to `topic` if it is set. A batch has
     the level of its worst point (with `all`: of its best), and goes on whole. A template that fails ends the task.
 
-    An inhibited alert is neither handled nor known to its topic, and counts as alerts_inhibited; its point goes on.
+    An inhibited alert is neither handled nor known to its topic, and counts as alerts_inhibited; its point goes on. The
+    recovery from an alert that was told before is told all the same.
     `inhibit` counts over all tasks, from the write (or the moment, for what the clock causes) on that triggered the
     alert, up to the one that made it OK, or until its task ends. An alert that comes to the bus before the one that
     inhibits it, as from a worker that is ahead of another, is not held back.
@@ -139,6 +141,7 @@ class AlertNode(Node):
         )
         self._groups = Groups(context.table)
         self._inhibiting = Inhibiting(p.inhibitors, self._groups, context)
+        self._remembered = Remembered(topics, p.category, context)
         self._known = 0
         self._log = logs.get("engine").bind(task=context.task, node=context.node)
         for name in ("alerts_triggered", "oks_triggered", "infos_triggered", "warns_triggered", "crits_triggered"):
@@ -205,6 +208,7 @@ class AlertNode(Node):
                 self._inhibiting.keep(left)
             self._decisions.reach(len(self._groups))
             self._decisions.keep(left)
+            self._remembered.keep(left)
             self._groups.keep(left)
             self._known = len(left)
         return [barriers]
@@ -215,6 +219,7 @@ class AlertNode(Node):
             "levels": self._levels.state(),
             "decisions": self._decisions.state(len(self._groups)),
             "inhibiting": self._inhibiting.state(),
+            "remembered": self._remembered.state(),
         }
 
     def restore(self, state: State) -> None:
@@ -223,6 +228,8 @@ class AlertNode(Node):
         self._levels.restore(state["levels"])
         self._decisions.restore(state["decisions"])
         self._inhibiting.restore(state["inhibiting"])
+        if "remembered" in state:  # states of older versions lack it
+            self._remembered.restore(state["remembered"])
 
     def _evaluators(self, suffix: str, *conditions: LambdaValue | None) -> Mapping[int, Evaluator]:
         table, failure = self.context.table, "Failed to compile stateful expression for "
@@ -251,14 +258,13 @@ class AlertNode(Node):
         if not new and len(self._groups) == self._known:
             return
         self._decisions.reach(len(self._groups))
-        levels = self.context.around.levels
         for group, one in zip(range(self._known, len(self._groups)), new, strict=False):
-            found = (levels.get(topic, {}).get(one.id) for topic in self._events.topics)
-            remembered = next((state for state in found if state is not None), (OK, 0, 0))
-            if remembered[0] != OK:
-                self._decisions.begin(group, remembered[0], remembered[1])
+            level, time = self._remembered.begin(group, one.id, one.cause)
+            if level != OK:
+                self._decisions.begin(group, level, time)
             if self._inhibiting:
-                self._inhibiting.begin(one.tags, remembered[0] != OK, one.cause)
+                self._inhibiting.begin(one.tags, level != OK, one.cause)
+        self._remembered.tell()
         self._known = len(self._groups)
 
     def _batch(self, batches: Batches, i: int, group: int) -> tuple[int, int, int, int, int] | None:

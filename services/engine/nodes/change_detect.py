@@ -32,7 +32,8 @@ class ChangeDetectProperties(Properties):
 class ChangeDetectNode(Node):
     """Hands on a point if a field differs, in value or type, from the last point of its group that was handed on.
 
-    The first point of a group (or of a batch) goes on. A field that a point lacks is passed over, and an error.
+    The first point of a group (or of a batch) goes on. A field that a point lacks is passed over, and an error. A null,
+    as join fills with, is a value like others, but no change from a point that lacks the field, nor as the first.
     """
 
     spec = NodeSpec(
@@ -150,17 +151,19 @@ class ChangeDetectNode(Node):
         return changed
 
     def _one_by_one(self, points: Points, group: IntArray, order: GroupOrder, kept: Kept) -> BoolArray:
-        now = {name: [None] * len(points) if (c := points.column(name)) is None else c.tolist() for name in kept}
+        columns = {name: points.column(name) for name in kept}
+        now = {name: [None] * len(points) if c is None else c.tolist() for name, c in columns.items()}
+        there = {name: [False] * len(points) if c is None else c.mask().tolist() for name, c in columns.items()}
         before = {name: None if c is None else c.tolist() for name, c in kept.items()}
         missing = dict.fromkeys(kept, 0)
         changed = np.zeros(len(points), dtype=np.bool_)
         last: dict[int, int] = {}
         for row, g in zip(order.order.tolist(), group[order.order].tolist(), strict=True):
             for name, values in now.items():
-                value = values[row]
-                if value is None:
+                if not there[name][row]:
                     missing[name] += 1
                     continue
+                value = values[row]
                 was = now[name][last[g]] if g in last else (of[g] if (of := before[name]) is not None else None)
                 if type(was) is not type(value) or was != value:
                     changed[row] = True

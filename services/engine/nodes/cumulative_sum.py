@@ -9,6 +9,7 @@ import numpy as np
 from services.engine.aggregates.function import AS_DOC, FunctionProperties, function_spec
 from services.engine.aggregates.transform import Transformed, TransformNode
 from services.engine.aggregates.usable import Segments
+from services.engine.segments import running_sums
 from services.pipeline.spec import Type, prop
 
 
@@ -23,8 +24,5 @@ class CumulativeSumNode(TransformNode):
     spec = function_spec("cumulativeSum", CumulativeSumProperties, __doc__, None)
 
     def transform(self, segments: Segments) -> Transformed:
-        # each segment by itself and in order: floats added up in any other way would come out differently
-        sums = np.empty_like(segments.values)
-        for lo, hi in zip(segments.starts.tolist(), segments.ends.tolist(), strict=True):
-            np.cumsum(segments.values[lo:hi], out=sums[lo:hi])
+        sums = running_sums(segments.values, segments.starts)
         return Transformed(segments.kind, sums, np.ones(len(sums), dtype=np.bool_), sums)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from services.engine.column import Column, Kind, Value, constant, kind_of
+from services.engine.column import Column, Value, column_of, constant, kind_of
 from services.engine.frame import Batches, Frame, Message, Points
 from services.engine.grouping import regrouped
 from services.engine.grouping_node import GroupingNode
@@ -39,7 +39,7 @@ class DefaultProperties(Properties):
 class DefaultNode(GroupingNode):
     """Fills in missing fields and missing or empty tags. Points change their group with the tags they are grouped by.
 
-    On batches the tags are set on the batch itself too, as group tags.
+    A null, as join fills with, is a missing field. On batches the tags are set on the batch itself too, as group tags.
     """
 
     spec = NodeSpec(
@@ -80,7 +80,7 @@ class DefaultNode(GroupingNode):
         columns: dict[str, Column | None] = {}
         for name, value in self.properties.fields.items():
             column = points.column(name)
-            missing = n if column is None else n - int(np.count_nonzero(column.mask()))
+            missing = n if column is None else n - int(np.count_nonzero(column.known()))
             if missing:
                 more["fields_defaulted"] += missing
                 columns[name] = _with_default(column, n, value)
@@ -123,12 +123,12 @@ class DefaultNode(GroupingNode):
 def _with_default(column: Column | None, n: int, value: Value) -> Column:
     if column is None:
         return constant(value, n)
-    missing = ~column.mask()
+    missing = ~column.known()
     if kind_of(value) is column.kind:
         values = column.values.copy()
         values[missing] = value
         return Column(column.kind, values)
-    mixed = np.empty(n, dtype=np.object_)
-    mixed[:] = column.tolist()
-    mixed[missing] = value
-    return Column(Kind.MIXED, mixed)
+    mixed = column.tolist()
+    for row in np.flatnonzero(missing).tolist():
+        mixed[row] = value
+    return column_of(mixed)

@@ -13,6 +13,7 @@ from services.engine.frame import Barriers, Batches, Frame, Message
 from services.engine.node import Context, Groups, Node, State
 from services.engine.passage import Passage
 from services.engine.segments import grown
+from services.engine.times import elapsed
 from services.pipeline.spec import Edge, NodeSpec, Properties, Type, argument, flag, prop
 
 
@@ -21,7 +22,7 @@ class DerivativeProperties(Properties):
     field: str = argument(Type.STRING, doc="The field whose change is wanted.")
     as_: str = prop(Type.STRING, doc="The field to put it in; `field` itself unless set.")
     unit: int = prop(Type.DURATION, default=10**9, doc="The time that the change is reckoned by.")
-    non_negative: bool = flag(doc="Drop points at which the field falls: a counter that began anew.")
+    non_negative: bool = flag(doc="Drop points at which the field falls (a counter that began anew) or time goes back.")
 
     def check(self) -> None:
         self.as_ = self.as_ or self.field
@@ -34,8 +35,8 @@ class DerivativeNode(Node):
     """Puts (value - previous value) / (time - previous time) * unit into each point, as a float.
 
     The first point of a group (or of a batch) is dropped, and so is one of the same time as its predecessor (an error)
-    or with a falling value where `nonNegative` is set; both still are the base for the next. A point whose field is
-    missing or no number is dropped with an error and is no base.
+    or, where `nonNegative` is set, with a falling value or an earlier time; all of these still are the base for the
+    next. A point whose field is missing or no number is dropped with an error and is no base.
     """
 
     spec = NodeSpec(
@@ -47,7 +48,7 @@ class DerivativeNode(Node):
         doc=__doc__ or "",
         late=(
             "they are taken in order of arrival: elapsed time is negative then, so the sign of the result "
-            "turns; they are the base for the next point."
+            "turns, and with `nonNegative` they are dropped; they are the base for the next point."
         ),
     )
 
@@ -117,16 +118,16 @@ class DerivativeNode(Node):
         was = np.where(inner, number[before], value[group])
         then = np.where(inner, points.time[before], time[group])
         known = inner | has[group]
-        elapsed = points.time[rows] - then
-        still = known & (elapsed == 0)
+        passed = elapsed(points.time[rows], then)
+        still = known & (passed == 0)
         if still.any():
             self.context.error("cannot perform derivative: elapsed time was 0", int(still.sum()))
         change = number[rows] - was
         emitted = known & ~still
         if p.non_negative:
-            emitted &= ~(change < 0)
+            emitted &= ~(change < 0) & (passed > 0)
         with np.errstate(divide="ignore", invalid="ignore"):
-            rate = change / (elapsed.astype(np.float64) / float(p.unit))
+            rate = change / (passed.astype(np.float64) / float(p.unit))
         last = np.append(~inner[1:], True) if len(rows) else inner
         value[group[last]], time[group[last]], has[group[last]] = number[rows[last]], points.time[rows[last]], True
         out, kept = np.zeros(n), np.zeros(n, dtype=np.bool_)

@@ -19,9 +19,13 @@ class DifferenceProperties(FunctionProperties):
 
 
 class DifferenceNode(TransformNode):
-    """Each value less the one before. Of several points of one time that follow each other only the first counts."""
+    """Each value less the one before. Of several points of one time that follow each other only the first counts.
+
+    Points without a usable value give nothing here.
+    """
 
     spec = function_spec("difference", DifferenceProperties, __doc__, None)
+    repeats = False
 
     def resumed(self, now: int) -> None:
         """What comes next has none before it."""

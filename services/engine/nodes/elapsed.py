@@ -10,6 +10,7 @@ from services.engine.aggregates.function import AS_DOC, FunctionProperties, func
 from services.engine.aggregates.transform import Transformed, TransformNode, after_first
 from services.engine.aggregates.usable import ALL, Segments
 from services.engine.column import Kind
+from services.engine.times import elapsed
 from services.pipeline.spec import Type, argument, prop
 
 
@@ -32,7 +33,7 @@ class ElapsedNode(TransformNode):
     properties: ElapsedProperties
 
     def transform(self, segments: Segments) -> Transformed:
-        unit = self.properties.unit
-        passed = np.diff(segments.time, prepend=segments.time[:1])
-        whole = np.sign(passed) * np.sign(unit) * (np.abs(passed) // abs(unit))
+        passed = elapsed(segments.time, np.concatenate([segments.time[:1], segments.time[:-1]]))
+        whole, rest = np.divmod(passed, self.properties.unit)
+        whole += (rest != 0) & (whole < 0)
         return Transformed(Kind.INT, whole, after_first(segments), segments.values)

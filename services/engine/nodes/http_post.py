@@ -8,16 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import orjson
 
 from grammar.gotemplate import Struct, Template, TemplateError
 from grammar.gotemplate import parse as parse_template
+from grammar.gotemplate.errors import CallError
+from grammar.gotemplate.gojson import encode
 from services.engine.column import Column, IntArray, Kind
 from services.engine.effects import Output
 from services.engine.frame import Barriers, Batches, Frame, Message
 from services.engine.node import Context, Groups, Node, State, TaskFailed
 from services.engine.posting import Answer, Post, PostEndpoint, Sender
-from services.engine.result import Row, batch_row, row_of_point, unprintable
+from services.engine.result import Row, batch_row, row_of_point
 from services.engine.saved import message_from_state, message_state
 from services.pipeline.spec import (
     Edge,
@@ -198,10 +199,10 @@ class HTTPPostNode(Node):
     def _body_for(self, row: Row) -> bytes:
         if self._body is not None:
             return self._body.execute(_mapped(row)).encode()
-        bad = unprintable(row)
-        if bad is not None:
-            raise ValueError(f"failed to marshal row data json: json: unsupported value: {bad}")
-        return orjson.dumps({"series": [row]}, option=orjson.OPT_APPEND_NEWLINE)
+        try:
+            return encode({"series": [row]}) + b"\n"
+        except CallError as error:
+            raise ValueError(f"failed to marshal row data json: {error}") from None
 
     def _answered(self, answer: Answer) -> None:
         if answer.code == 0:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.engine.aggregates.function import AS_DOC, FunctionProperties, function_spec
 from services.engine.aggregates.transform import Transformed, TransformNode
 from services.engine.aggregates.usable import Segments
-from services.engine.column import Kind
-from services.engine.segments import rank_in_segment
+from services.engine.column import BoolArray, Kind
+from services.engine.segments import rank_in_segment, running_sums
 from services.pipeline.spec import Type, argument, prop
-
-_AT_ONCE = 1 << 20  # values that are gathered at a time
 
 
 @dataclass
@@ -27,24 +27,72 @@ class MovingAverageProperties(FunctionProperties):
 
 
 class MovingAverageNode(TransformNode):
-    """The mean of each value and those before it, a float; nothing until there are as many as asked for."""
+    """The mean of each value and those before it, a float; nothing until there are as many as asked for.
+
+    The sum is carried from value to value: first what leaves the window is taken away, then what enters is added. So
+    it keeps what was lost in rounding, as the reference's does; a sum that is no number, or infinite, is begun anew.
+    """
 
     spec = function_spec("movingAverage", MovingAverageProperties, __doc__, None)
 
     properties: MovingAverageProperties
 
     def remembers(self) -> int:
-        return self.properties.window - 1
+        """The window; and before it the sum, where values have left it: else the window's values add up to the sum."""
+        return self.properties.window + 1
 
     def transform(self, segments: Segments) -> Transformed:
-        n, window = len(segments.values), self.properties.window
-        present = rank_in_segment(segments.starts, n) >= window - 1
-        out = np.zeros(n)
-        rows = np.flatnonzero(present)
-        back = np.arange(1 - window, 1)
-        step = max(_AT_ONCE // window, 1)
-        for at in range(0, len(rows), step):
-            some = rows[at : at + step]
-            # summed along rows that lie one after another in memory: the same order of additions for each value
-            out[some] = np.ascontiguousarray(segments.values[some[:, None] + back]).sum(axis=1) / window
-        return Transformed(Kind.FLOAT, out, present, segments.values)
+        values, starts, window = segments.values, segments.starts, self.properties.window
+        rank = rank_in_segment(starts, len(values))
+        begins_with_sum = self._begins_with_sum(segments)
+        leaving = np.zeros_like(values)
+        gone = np.flatnonzero(rank >= window)
+        leaving[gone] = values[gone - window]
+        entering = values
+        if begins_with_sum.any():
+            entering = values.copy()
+            carried = np.repeat(begins_with_sum, segments.lengths) & (rank <= window)
+            leaving[carried] = 0
+            entering[carried & (rank > 0)] = 0
+        sums = _carried_on(leaving, entering, starts)
+        if segments.kind is Kind.FLOAT and not np.isfinite(sums).all():
+            self._begin_anew(segments, begins_with_sum, sums)
+        ends = segments.ends
+        memory = values.copy()
+        overfull = ends - starts > window
+        memory[ends[overfull] - window - 1] = sums[ends[overfull] - 1]
+        return Transformed(Kind.FLOAT, sums / window, rank >= window - 1, memory)
+
+    def _begins_with_sum(self, segments: Segments) -> BoolArray:
+        """Which segments have more than a window carried over: the first value of these is the sum of the others."""
+        place = segments.starts + self.properties.window
+        there = place < segments.ends
+        there[there] = segments.rows[place[there]] < 0
+        return there
+
+    def _begin_anew(self, segments: Segments, begins_with_sum: BoolArray, sums: NDArray[Any]) -> None:
+        """Bring `sums` right in those segments in which a value is infinite or no number."""
+        window = self.properties.window
+        strange = np.logical_or.reduceat(~np.isfinite(sums), segments.starts)
+        for k in np.flatnonzero(strange).tolist():
+            lo, hi = int(segments.starts[k]), int(segments.ends[k])
+            first = lo + int(begins_with_sum[k])
+            total = float(sums[lo]) if begins_with_sum[k] else 0.0
+            for i in range(first + window if begins_with_sum[k] else first, hi):
+                if i - window >= first:
+                    total -= float(segments.values[i - window])
+                total += float(segments.values[i])
+                if not np.isfinite(total):
+                    total = float(running_sums(segments.values[max(i - window + 1, first) : i + 1], _ONE)[-1])
+                sums[i] = total
+
+
+_ONE = np.zeros(1, dtype=np.intp)
+
+
+def _carried_on(leaving: NDArray[Any], entering: NDArray[Any], starts: NDArray[np.intp]) -> NDArray[Any]:
+    """The sum after each value of which one is taken away before another is added: array[n]."""
+    turns = np.empty((len(entering), 2), dtype=entering.dtype)
+    np.negative(leaving, out=turns[:, 0])
+    turns[:, 1] = entering
+    return running_sums(turns.reshape(-1), 2 * starts)[1::2]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from grammar.gotemplate import TemplateError, parse
-from services.engine.column import Column, Rows, column_of
+from services.engine.column import Column, Rows, column_of, over
 from services.engine.frame import Batches, Frame, Message, Points
 from services.engine.grouping import regrouped
 from services.engine.grouping_node import GroupingNode
@@ -100,13 +100,9 @@ class SideloadNode(GroupingNode):
         series = np.array([loaded.series for loaded in found], dtype=np.int32)[which]
         return points.with_columns(columns).with_series(series)
 
-    def _column(self, points: Points, name: str, found: Sequence[_Loaded], which: Rows) -> Column:
-        column = column_of([None if f.fields is None else f.fields[name] for f in found]).take(which)
-        own = points.column(name)
-        if column.valid is None or own is None:
-            return column
-        loaded, kept = column.tolist(), own.tolist()
-        return column_of([mine if mine is not None else old for mine, old in zip(loaded, kept, strict=True)])
+    def _column(self, points: Points, name: str, found: Sequence[_Loaded], which: Rows) -> Column | None:
+        loaded = column_of([None if f.fields is None else f.fields[name] for f in found]).take(which)
+        return over(points.column(name), loaded)
 
     def _look_up(self, number: int) -> _Loaded:
         p, table = self.properties, self.context.table

@@ -8,6 +8,7 @@ import numpy as np
 
 from services.engine.column import Column, IntArray, Kind
 from services.engine.state_tracking import NOT_IN_STATE, StateProperties, StateTrackingNode, Stretches
+from services.engine.times import elapsed
 from services.pipeline.spec import Edge, NodeSpec, Type, prop
 
 
@@ -38,6 +39,6 @@ class StateDurationNode(StateTrackingNode):
 
     def measure(self, time: IntArray, stretches: Stretches) -> tuple[Column, IntArray]:
         since = np.where(stretches.carried == NOT_IN_STATE, time[stretches.began], stretches.carried)
-        held = (time - since).astype(np.float64) / float(self.properties.unit)
+        held = elapsed(time, since).astype(np.float64) / float(self.properties.unit)
         values = np.where(stretches.inside, held, -1.0)
         return Column(Kind.FLOAT, values), np.where(stretches.inside, since, NOT_IN_STATE)

@@ -11,7 +11,7 @@ from marshmallow import ValidationError
 
 from grammar.gotemplate.strconv import quote
 from schemas.api.config import UpdateConfigSchema
-from schemas.config.overriding import Override, OverrideError
+from schemas.config.overriding import Override, OverrideConflict, OverrideError
 from services import log as logs
 from services.bus.connection import Bus
 from services.bus.subjects import escape
@@ -107,7 +107,8 @@ class ConfigCommands:
         if not isinstance(name, str):
             text = f"expected {quote(key)} key to be a string, got {type(name).__name__}"
             raise Refusal(400, f"failed to apply update: {text}")
-        _check_element(name)
+        if name:
+            _check_element(name)
 
         def added(old: Override | None) -> Override:
             if old is not None and old.create:
@@ -115,7 +116,7 @@ class ConfigCommands:
                 raise Refusal(400, f"failed to apply update: {text}")
             return Override(section, name, True, options)
 
-        await self._change(section, name, added)
+        await self._change(section, name, added, "")
 
     async def _set(self, place: Place, options: dict[str, Any], delete: list[str]) -> None:
         def changed(old: Override | None) -> Override:
@@ -123,7 +124,7 @@ class ConfigCommands:
             left = {name: value for name, value in kept.items() if name not in delete}
             return Override(place.section, place.element, old is not None and old.create, left)
 
-        await self._change(place.section, place.element, changed)
+        await self._change(place.section, place.element, changed, place.element)
 
     async def _remove(self, section: str, elements: list[str]) -> None:
         if self._overridable.element_key(section) is None:
@@ -143,15 +144,17 @@ class ConfigCommands:
 
         return reset
 
-    async def _change(self, section: str, element: str, change: Callable[[Override | None], Override]) -> None:
-        """Put another override in the place of an element's."""
+    async def _change(
+        self, section: str, element: str, change: Callable[[Override | None], Override], asked: str
+    ) -> None:
+        """Put another override in the place of an element's. asked: the element that the request's path names."""
         id = id_of(section, element)
 
         async def publish(basis: int) -> int:
             there = self._state.overrides()
             old = next((o for o in there if (o.section, o.element) == (section, element)), None)
             new = change(old)
-            self._check(section, [*(o for o in there if o is not old), new], new)
+            self._check(section, [*(o for o in there if o is not old), new], new, asked)
             if new == old or (old is None and not new.options):
                 return 0
             data = {"create": new.create, "options": dict(new.options)}
@@ -161,9 +164,11 @@ class ConfigCommands:
             if await self._decisions.decide(id, publish):
                 await self._counts(id)
 
-    def _check(self, section: str, overrides: list[Override], changed: Override | None) -> None:
+    def _check(self, section: str, overrides: list[Override], changed: Override | None, asked: str = "") -> None:
         try:
-            self._overridable.check(section, overrides, changed)
+            self._overridable.check(section, overrides, changed, asked)
+        except OverrideConflict as error:
+            raise Refusal(500, str(error)) from error
         except OverrideError as error:
             raise Refusal(400, str(error)) from error
 

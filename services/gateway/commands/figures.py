@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from grammar.tickscript.ast import TickscriptError
+from grammar.tickscript.literals import go_duration
 from services.bus.connection import Bus
 from services.bus.errors import BusError
 from services.bus.streams import ALERTS, EVENTS, WRITES, StreamState
@@ -238,6 +239,8 @@ def _of_task(
             continue
         kind = node.name.rstrip("0123456789")
         values = {key: value for key, value in counts.items() if key not in ("collected", "emitted")}
+        # a number in a task's statistics, a text here
+        values["avg_exec_time_ns"] = go_duration(values.get("avg_exec_time_ns", 0))
         yield "nodes", {"task": task, "node": node.name, "type": graph.edge.value, "kind": kind}, values
         if not node.parents and node.provides is Edge.STREAM:
             tags = {"task": task, "parent": "stream", "child": node.name, "type": "stream"}

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-import re
-from collections.abc import Hashable
 from typing import Any, NoReturn
 
-import yaml
+from grammar.golang import yaml_reader
 
 MOST_VALUES = 100_000
 """How many values a document may hold, what its aliases stand for counted each time."""
@@ -31,19 +29,9 @@ def parse_yaml(text: str) -> Any:
     Raises NoDocument.
     """
     try:
-        found = yaml.load(text, _Loader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        what = ", ".join(part for part in (error.context, error.problem) if part)
-        raise NoDocument(what, mark.line + 1 if mark else 0, mark.column + 1 if mark else 0) from None
-    except yaml.YAMLError as error:
-        raise NoDocument(str(error).replace("\n", " ")) from None
-    except RecursionError:
-        raise NoDocument("nested too deeply") from None
-    except Exception as error:
-        # Where a tag is written out (`!!int x`), the library raises whatever comes of it.
-        raise NoDocument(f"a value is not what its tag says: {error}") from None
-    return _plain(found)
+        return _plain(yaml_reader.parse_yaml(text, strict=True))
+    except yaml_reader.YamlError as error:
+        raise NoDocument(str(error), error.line, error.column) from None
 
 
 def parse_json(text: str) -> Any:
@@ -57,44 +45,6 @@ def parse_json(text: str) -> Any:
     except ValueError as error:
         # Python refuses to read integers of thousands of digits.
         raise NoDocument(str(error)) from None
-
-
-_KEPT = ("bool", "null", "merge")
-
-
-def _kept(resolvers: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
-    return [(tag, regex) for tag, regex in resolvers if tag.rpartition(":")[2] in _KEPT]
-
-
-class _Loader(yaml.SafeLoader):
-    """Without the times and the numbers of base 60 that YAML 1.1 has."""
-
-    yaml_implicit_resolvers = {  # noqa: RUF012
-        letter: _kept(resolvers) for letter, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                if (key.tag, key.value) in keys:
-                    raise yaml.MarkedYAMLError(None, None, f"the key {key.value!r} stands twice", key.start_mark)
-                keys.add((key.tag, key.value))
-        return super().construct_mapping(node, deep)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:int",
-    re.compile(r"[-+]?(?:0b[01_]+|0x[0-9a-fA-F_]+|0[0-7_]*|[1-9][0-9_]*)$"),
-    list("-+0123456789"),
-)
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(
-        r"[-+]?(?:\.[0-9]+|[0-9][0-9_]*(?:\.[0-9_]*)?)(?:[eE][-+]?[0-9]+)?$|[-+]?\.(?:inf|Inf|INF)$|\.(?:nan|NaN|NAN)$"
-    ),
-    list("-+0123456789."),
-)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -127,7 +77,7 @@ class _Plain:
         if self._count > MOST_VALUES:
             raise NoDocument(f"holds more than {MOST_VALUES} values")
         if isinstance(value, dict):
-            return {self._key(key): self.value(one) for key, one in value.items()}
+            return {_text(key): self.value(one) for key, one in value.items()}
         if isinstance(value, list):
             return [self.value(one) for one in value]
         if isinstance(value, str):
@@ -143,14 +93,6 @@ class _Plain:
                 raise NoDocument(f"{value} is no number that can be given")
             return value
         raise NoDocument(f"a {type(value).__name__} is no value that can be given")
-
-    def _key(self, key: Any) -> str:
-        """Numbers and booleans as they are written: keys are strings."""
-        if isinstance(key, bool):
-            return "true" if key else "false"
-        if not isinstance(key, str | int | float):
-            raise NoDocument(f"a key must be a string, not {key!r}")
-        return _text(str(key))
 
 
 def _text(text: str) -> str:

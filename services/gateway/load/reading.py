@@ -9,6 +9,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError
 
+from grammar.golang.numbers import short_float
 from schemas.declarations import DeclaredHandlerSchema, DeclaredTaskSchema
 from services.gateway.load.declarations import FOLDERS, KINDS, Complaint, Declaration, Reading, stem
 from services.gateway.load.documents import NoDocument, parse_json, parse_yaml
@@ -84,6 +85,8 @@ def _declaration(directory: Path, kind: str, file: str) -> tuple[Declaration, li
         body = {"id": id, "script": text}
         return Declaration(kind, id, file, body if kind == "template" else body | {"status": "enabled"}), []
     document = _DOCUMENTS[Path(file).suffix](text)
+    if not file.endswith(".json"):
+        document = _with_words(document, ("template-id",) if kind == "task" else ("topic", "id", "kind", "match"))
     if kind == "task":
         given = _load(DeclaredTaskSchema(), document)
         _check_vars(given["vars"])
@@ -93,6 +96,26 @@ def _declaration(directory: Path, kind: str, file: str) -> tuple[Declaration, li
         return Declaration(kind, id, file, {"id": id, "status": "enabled", **shape}), unknown
     given = _load(DeclaredHandlerSchema(), document)
     return Declaration(kind, f"{given['topic']}/{given['id']}", file, given), _unknown(document, given)
+
+
+def _with_words(document: Any, names: tuple[str, ...]) -> Any:
+    """A document of YAML, and the dbrps in it, with text where only text belongs: `id: 7` needs no quotes, as it needs
+    none in the reference."""
+    if not isinstance(document, dict):
+        return document
+    given = document | {name: _word(document[name]) for name in names if name in document}
+    dbrps = given.get("dbrps")
+    if isinstance(dbrps, list):
+        given["dbrps"] = [_with_words(one, ("db", "rp")) for one in dbrps]
+    return given
+
+
+def _word(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return short_float(value)
+    return str(value) if isinstance(value, int) else value
 
 
 def _load(schema: Schema, document: Any) -> dict[str, Any]:

@@ -6,9 +6,9 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
 
-import orjson
 from quart import Blueprint, Response, request
 
+from grammar.gotemplate.gojson import encode
 from services.gateway.answers import PREVIEW
 from services.gateway.commands.refusal import Refusal
 from services.gateway.operation import Description
@@ -79,7 +79,7 @@ async def _lines(
                     return
                 pairs = parse(coming.result())
                 if fits(pairs, wanted):
-                    yield orjson.dumps(pairs) + b"\n" if json else coming.result().encode() + b"\n"
+                    yield encode(pairs) + b"\n" if json else coming.result().encode() + b"\n"
     finally:
         stopping.cancel()
         if coming is not None:

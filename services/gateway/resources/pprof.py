@@ -1,7 +1,7 @@
-"""GET /kapacitor/v1/debug/pprof: where the processes compute, what lies in their memory, what they are at.
+"""GET /kapacitor/v1/debug/pprof: where the processes compute and wait, what lies in their memory, what they are at.
 
-`profile` and `heap` are in pprof's format, all processes in one, each below a frame of its own name; with `debug=1`
-they are text, one line a stack, as flame graph tools take it. `goroutine` is the stacks of all threads and coroutines.
+All are in pprof's format, all processes in one, each below a frame of its own name. With `debug=1` they are text: of
+`profile` and `heap` one line a stack, as flame graph tools take it, of the others as Go writes it.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any
 
 from quart import Blueprint, Response, request
 
-from schemas.api.operations import HeapSchema, ProfileSchema
+from schemas.api.operations import HeapSchema, ProfileSchema, StacksSchema, WaitsSchema
 from services.gateway.answers import BASE
 from services.gateway.commands.refusal import Refusal
 from services.gateway.operation import Description
 from services.gateway.over_http import described, new_blueprint
-from services.gateway.pprof import Sample, encode
+from services.gateway.pprof import Sample, contended, counted, encode
 from services.gateway.processes import Processes
 
 _MOST_SECONDS = 300.0
@@ -27,7 +27,10 @@ _INDEX = """<html><head><title>/debug/pprof/</title></head><body>
 <p>Profiles of all processes:</p><ul>
 <li><a href="profile?seconds=10">profile</a>: CPU time, sampled for 10 s (<a href="profile?seconds=10&debug=1">text</a>)
 <li><a href="heap">heap</a>: objects and bytes by type (<a href="heap?debug=1">text</a>)
-<li><a href="goroutine">goroutine</a>: stacks of threads and coroutines
+<li><a href="goroutine">goroutine</a>: stacks of threads and coroutines (<a href="goroutine?debug=2">text</a>)
+<li><a href="threadcreate">threadcreate</a>: what there are threads for (<a href="threadcreate?debug=1">text</a>)
+<li><a href="block">block</a>: where threads and coroutines wait, sampled for 1 s (<a href="block?debug=1">text</a>)
+<li><a href="mutex">mutex</a>: which of them wait for locks (<a href="mutex?debug=1">text</a>)
 <li><a href="cmdline">cmdline</a></ul></body></html>
 """
 
@@ -50,7 +53,7 @@ def blueprint(processes: Processes) -> Blueprint:
         )
     )
     async def profile() -> Response:
-        seconds = _seconds()
+        seconds = _seconds("30")
         found = list(_merged(await processes.ask("profile", {"seconds": seconds}, seconds)))
         return _answer([("samples", "count"), ("cpu", "nanoseconds")], found, seconds)
 
@@ -65,22 +68,57 @@ def blueprint(processes: Processes) -> Blueprint:
         return _answer([("inuse_objects", "count"), ("inuse_space", "bytes")], found, 0.0)
 
     @routes.get("/goroutine")
-    @described(Description(about="Stacks of threads and coroutines.", answers={200: (_TEXT,)}, errors=()))
+    @described(
+        Description(
+            about="Stacks of threads and coroutines.",
+            parameters=StacksSchema,
+            answers={200: (_PPROF, _TEXT)},
+            errors=(),
+        )
+    )
     async def goroutine() -> Response:
         answers = await processes.ask("stacks")
-        text = "\n".join(f"=== {_name(one)}\n\n{one['text']}" for one in sorted(answers, key=_name))
-        return Response(text, 200, content_type="text/plain; charset=utf-8")
+        if _debug() == 2:
+            return _text("\n".join(f"=== {_name(one)}\n\n{one['text']}" for one in sorted(answers, key=_name)))
+        return _counts("goroutine", list(_merged(answers)))
+
+    @routes.get("/threadcreate")
+    @described(
+        Description(
+            about="What there are threads for.", parameters=HeapSchema, answers={200: (_PPROF, _TEXT)}, errors=()
+        )
+    )
+    async def threadcreate() -> Response:
+        return _counts("threadcreate", list(_merged(await processes.ask("threads"))))
+
+    @routes.get("/block")
+    @described(
+        Description(about="Where threads and coroutines wait.", parameters=WaitsSchema, answers={200: (_PPROF, _TEXT)})
+    )
+    async def block() -> Response:
+        return await _waits(processes, "contention")
+
+    @routes.get("/mutex")
+    @described(
+        Description(
+            about="Where threads and coroutines wait for locks.",
+            parameters=WaitsSchema,
+            answers={200: (_PPROF, _TEXT)},
+        )
+    )
+    async def mutex() -> Response:
+        return await _waits(processes, "mutex")
 
     @routes.get("/cmdline")
     @described(Description(about="How the gateway was started.", answers={200: (_TEXT,)}, errors=()))
     async def cmdline() -> Response:
-        return Response("\0".join(sys.argv), 200, content_type="text/plain; charset=utf-8")
+        return _text("\0".join(sys.argv))
 
     return routes
 
 
-def _seconds() -> float:
-    text = request.args.get("seconds", "30")
+def _seconds(usual: str) -> float:
+    text = request.args.get("seconds", usual)
     try:
         seconds = float(text)
     except ValueError:
@@ -97,14 +135,43 @@ def _merged(answers: list[dict[str, Any]]) -> Iterator[Sample]:
             yield [root, *frames], values
 
 
+async def _waits(processes: Processes, heading: str) -> Response:
+    seconds = _seconds("1")
+    question = {"seconds": seconds, "locks": heading == "mutex"}
+    found = list(_merged(await processes.ask("waits", question, seconds)))
+    if _debug():
+        return _text(contended(found, heading))
+    return _profile([("contentions", "count"), ("delay", "nanoseconds")], found, seconds)
+
+
+def _counts(name: str, samples: list[Sample]) -> Response:
+    if _debug():
+        return _text(counted(name, samples))
+    return _profile([(name, "count")], samples, 0.0)
+
+
 def _answer(kinds: list[tuple[str, str]], samples: list[Sample], seconds: float) -> Response:
-    if request.args.get("debug", "0") not in ("", "0"):
+    if _debug():
         ordered = sorted(samples, key=lambda sample: -sample[1][-1])
         lines = [f"{';'.join(str(frame[0]) for frame in frames)} {values[-1]}\n" for frames, values in ordered]
-        return Response("".join(lines), 200, content_type="text/plain; charset=utf-8")
+        return _text("".join(lines))
+    return _profile(kinds, samples, seconds)
+
+
+def _profile(kinds: list[tuple[str, str]], samples: list[Sample], seconds: float) -> Response:
     response = Response(encode(kinds, samples, seconds), 200, content_type=_PPROF)
     response.headers["Content-Disposition"] = 'attachment; filename="profile.pb.gz"'
     return response
+
+
+def _debug() -> int:
+    """0 for pprof's own format; what is no number counts as that, as in Go."""
+    text = request.args.get("debug", "0")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+
+
+def _text(text: str) -> Response:
+    return Response(text, 200, content_type="text/plain; charset=utf-8")
 
 
 def _name(answer: dict[str, Any]) -> str:

@@ -54,7 +54,7 @@ def test_by_environment(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        (TWO.replace('"b"', '"a"'), 'duplicate name "a"'),
+        (TWO.replace('"b"', '"a"'), 'duplicate elements: "a"'),
         (TWO.replace("default = true", ""), "must be marked as default"),
         (TWO.replace('name = "a"', 'name = "a"\ndefault = true'), "more than one InfluxDB default was specified: a b"),
         ('[[influxdb]]\nname = "a b"', "must contain only numbers, letters"),

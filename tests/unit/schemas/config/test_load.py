@@ -6,6 +6,7 @@ from marshmallow import Schema, fields
 
 from schemas.config import Config, ConfigError, Load, UdfFunction, load_config
 from schemas.config.section import schema_of
+from services.cli.sections import handler_sections
 
 SAMPLE = """
 hostname = "edge"
@@ -67,6 +68,76 @@ def test_environment_over_file_and_command_line_over_both(tmp_path: Path) -> Non
     config = load(tmp_path, SAMPLE, environment=environment, overrides={"http": {"bind-address": ":2"}})
     assert (config.hostname, config.http.bind_address, config.http.log_enabled) == ("env", ":2", True)
     assert (config.nats.write_max_age, config.engine.workers) == (2.0, 5)
+
+
+def test_a_variable_that_is_empty_is_not_set(tmp_path: Path) -> None:
+    environment = {"KAPACITOR_HTTP_BIND_ADDRESS": "", "KAPACITOR_ENGINE_WORKERS": "", "KAPACITOR_SLACK_7_URL": ""}
+    assert load(tmp_path, SAMPLE, extra=EXTRA, environment=environment) == load(tmp_path, SAMPLE, extra=EXTRA)
+
+
+def test_variables_name_entries_of_tables(tmp_path: Path) -> None:
+    text = "[[httppost]]\nendpoint = 'e'\nheaders = {X-Own = 'a', other = 'b'}"
+    environment = {
+        "KAPACITOR_HTTPPOST_0_HEADERS_X_OWN": "c",
+        "KAPACITOR_HTTPPOST_0_HEADERS_Accept": "d",
+        "KAPACITOR_HTTPPOST_0_BASIC_AUTH_USERNAME": "u",
+        "KAPACITOR_HTTPPOST_0_BASIC_AUTH_PASSWORD": "p",
+    }
+    [endpoint] = load(tmp_path, text, extra=handler_sections(), environment=environment).sections["httppost"]
+    assert endpoint.headers == {"X-Own": "c", "other": "b", "Accept": "d"}
+    assert (endpoint.basic_auth.username, endpoint.basic_auth.password) == ("u", "p")
+
+
+def test_kubernetes_needs_no_number_where_there_is_one_at_most(tmp_path: Path) -> None:
+    environment = {"KAPACITOR_KUBERNETES_NAMESPACE": "x"}
+    for text in ("", "[kubernetes]\nid = ''", "[[kubernetes]]\nid = ''"):
+        [cluster] = load(tmp_path, text, environment=environment).kubernetes
+        assert cluster.namespace == "x"
+    two = "[[kubernetes]]\nid = 'a'\n[[kubernetes]]\nid = 'b'"
+    with pytest.raises(ConfigError, match="needs a number"):
+        load(tmp_path, two, environment=environment)
+
+
+_ONE, _OTHER = "[[{0}]]\n{1} = 'a'\n", "[[{0}]]\n{1} = 'b'\n"
+_DEFAULT = "default = true\n"
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "text", "mistake"),
+    [
+        ("slack", "workspace", _ONE + _OTHER, "at least one Slack config must be set as default"),
+        ("discord", "workspace", _ONE + _OTHER, "at least one Discord config must be set as default"),
+        ("slack", "workspace", _ONE + _DEFAULT + "[[{0}]]\n", "id must not be empty"),
+        ("slack", "workspace", _ONE + _DEFAULT + _ONE, 'duplicate elements: "a"'),
+        (
+            "slack",
+            "workspace",
+            _ONE + _DEFAULT + _OTHER + "global = true",
+            "only the default config may be assigned as",
+        ),
+        ("slack", "workspace", _ONE + "state-changes-only = true", "stateChangesOnly may only be assigned when the"),
+        ("mqtt", "name", _ONE + _OTHER, "no configuration is marked as the default"),
+        ("mqtt", "name", _ONE + _DEFAULT + _OTHER + _DEFAULT, "more than one configuration is marked as the default"),
+        ("kafka", "id", _ONE + _ONE, 'duplicate elements: "a"'),
+        ("httppost", "endpoint", _ONE + _ONE, 'duplicate elements: "a"'),
+        ("kubernetes", "id", _ONE + "[[{0}]]\n", "id must not be empty"),
+        ("swarm", "id", _ONE + _ONE, 'duplicate elements: "a"'),
+        ("ec2", "id", _ONE + _ONE, 'duplicate elements: "a"'),
+    ],
+)
+def test_elements_that_do_not_agree_are_refused(
+    tmp_path: Path, section: str, key: str, text: str, mistake: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text.format(section, key), extra=handler_sections())
+    assert str(caught.value).startswith(f"config: [[{section}]]: {mistake}")
+
+
+def test_one_workspace_alone_is_the_default_one(tmp_path: Path) -> None:
+    for section in ("slack", "discord"):
+        text = f"[[{section}]]\nworkspace = 'a'\nglobal = true"
+        [element] = load(tmp_path, text, extra=handler_sections()).sections[section]
+        assert element.default
 
 
 def test_sections_of_handlers(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from schemas.config import Config, InfluxDB, Kubernetes
 from schemas.config.fields import Duration, Flag, Text, Texts, Whole
-from schemas.config.overriding import Overridable, Override, OverrideError
+from schemas.config.influxdb import clusters_by_name
+from schemas.config.overriding import Overridable, Override, OverrideConflict, OverrideError
 from schemas.config.section import schema_of, setting
 
 
@@ -119,9 +120,19 @@ def test_what_cannot_be_set_is_told_in_the_words_of_kapacitor(changed: Override,
 
 def test_elements_must_agree() -> None:
     assert refused(override("influxdb/a", create=True, name="a")) == 'section "influxdb" has duplicate elements: "a"'
-    two = "more than one InfluxDB default was specified: a b"
-    assert refused(override("influxdb/b", default=True)) == f"failed to update configuration influxdb/b: {two}"
+    none = override("influxdb/a", default=False)
+    with pytest.raises(OverrideConflict, match="failed to update configuration influxdb/a: no default cluster found"):
+        OVERRIDABLE.check("influxdb", [none], none, "a")
     OVERRIDABLE.check("influxdb", [override("influxdb/a", enabled=False)], None)
+
+
+def test_what_is_meant_may_move_from_one_to_another() -> None:
+    both = [override("influxdb/b", default=True)]
+    OVERRIDABLE.check("influxdb", both, both[0])
+    moved = [*both, override("influxdb/a", default=False)]
+    OVERRIDABLE.check("influxdb", moved, moved[1])
+    assert clusters_by_name(OVERRIDABLE.effective(both)[0].influxdb)[""].name == "b"
+    assert clusters_by_name(OVERRIDABLE.effective(moved)[0].influxdb)[""].name == "b"
 
 
 def test_what_fits_the_file_no_more_is_left_out_alone() -> None:
@@ -130,7 +141,7 @@ def test_what_fits_the_file_no_more_is_left_out_alone() -> None:
             override("mail", port=1),
             override("chat/gone", url="u"),
             override("gone", x=1),
-            override("influxdb/b", default=True),
+            override("influxdb/a", default=False),
         ]
     )
     assert config.sections["mail"] == Mail(port=1)
@@ -138,7 +149,7 @@ def test_what_fits_the_file_no_more_is_left_out_alone() -> None:
     assert problems == [
         "failed to override configuration chat/gone: unknown options [url] in section chat",
         "there is no section gone",
-        "influxdb: more than one InfluxDB default was specified: a b",
+        "influxdb: no default cluster found",
     ]
     # one that does not fit any more does not keep others from being changed
     good = override("mail", port=2)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from services.alerting.handler import Refused, Unsent
-from services.alerting.http import Http
+from services.alerting.http import Answer, Http
 from tests.support.alerts import sink
 
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -39,10 +39,8 @@ async def test_connections_are_used_again(http: Http) -> None:
         web.answer = lambda path, before: 418
         web.body = b"tea"
         for _ in range(3):
-            assert await http.post(web.url + "/a b?q=ä&%20", {"X-A": "1", "Content-Type": "t"}, b"body") == (
-                418,
-                b"tea",
-            )
+            answer = await http.post(web.url + "/a b?q=ä&%20", {"X-A": "1", "Content-Type": "t"}, b"body")
+            assert answer == Answer(418, b"tea") and not answer.taken
         await asyncio.gather(*(http.post(web.url, {}, b"") for _ in range(4)))
         assert web.connections == 4
         path, headers, body = web.posts[0]
@@ -62,7 +60,7 @@ async def test_redirects_are_followed(http: Http, status: int, sent: bytes) -> N
     async with sink() as web:
         web.answer = lambda path, before: status if path == "/old" else 204
         web.location = "/new"
-        assert await http.post(web.url + "/old", {}, b"body") == (204, b"")
+        assert await http.post(web.url + "/old", {}, b"body") == Answer(204, b"")
         assert [(path, body) for path, _, body in web.posts] == [("/old", b"body"), ("/new", sent)]
         web.answer = lambda path, before: status
         with pytest.raises(Refused, match="10 redirects"):
@@ -83,7 +81,7 @@ async def test_what_a_server_says_unasked_is_not_taken_for_an_answer(http: Http)
 
     server, url = await serve(script)
     for _ in range(3):
-        assert await http.post(url, {}, b"") == (204, b"")
+        assert await http.post(url, {}, b"") == Answer(204, b"")
         await asyncio.sleep(0.02)
     assert count == 3
     server.close()
@@ -102,7 +100,7 @@ async def test_a_connection_that_the_server_has_closed_is_not_used_again(http: H
             await reader.readuntil(b"\r\n\r\n")
 
     server, url = await serve(script)
-    assert [await http.post(url, {}, b"") for _ in range(3)] == [(200, b"ok")] * 3
+    assert [await http.post(url, {}, b"") for _ in range(3)] == [Answer(200, b"ok")] * 3
     server.close()
 
 

@@ -110,6 +110,27 @@ async def test_some_of_a_message(bus: Bus, tmp_path: Path) -> None:
         assert (await ask(bus, "inhibited", tasks=["t"]))["t"] == {"alert2": [0, 0, 2, 0]}
 
 
+async def test_the_recovery_from_an_alert_that_was_told_is_told_all_the_same(bus: Bus, tmp_path: Path) -> None:
+    async with sink() as web, running(bus, tmp_path) as service:
+        runs = Runs(bus, web)
+        await runs.begin()
+        await runs.alert(1, ("x", CRITICAL), ("y", CRITICAL))
+        await runs.tell(2, ("a", True))
+        # y becomes less severe, z was never told: neither that nor its recovery is
+        await runs.alert(3, ("x", OK), ("y", WARNING), ("z", CRITICAL))
+        await runs.alert(4, ("z", OK), ("x", CRITICAL), ("x", OK), ("y", OK))
+        await settled(bus, service)
+        assert web.told()[2:] == [("x", "OK", "CRITICAL"), ("y", "OK", "CRITICAL")]
+        assert await states(bus) == {"x": "OK", "y": "OK"}
+        assert (await ask(bus, "inhibited", tasks=["t"]))["t"] == {"alert2": [2, 0, 1, 2]}
+        # a worker that goes back sends it cut otherwise
+        await runs.alert(4, ("z", OK), ("x", CRITICAL))
+        await runs.tell(5, ("a", False))
+        await runs.alert(6, ("x", CRITICAL))
+        await settled(bus, service)
+        assert web.told()[4:] == [("x", "CRITICAL", "OK")]
+
+
 async def test_what_counts_is_where_the_causes_stand_and_not_when_messages_come(bus: Bus, tmp_path: Path) -> None:
     async with sink() as web, running(bus, tmp_path) as service:
         runs = Runs(bus, web)

@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from tests.support.alerts import (
     task_deleted,
 )
 from tests.support.nats import NatsServer
+from tests.support.processes import gone
 
 
 @pytest.fixture
@@ -322,6 +324,45 @@ async def test_tcp_log_and_exec(bus: Bus, tmp_path: Path, of: str) -> None:
     assert service.dispatcher.counts.given_up == 2
 
 
+def shell(script: str, **options: Any) -> dict[str, Any]:
+    return {"kind": "exec", "options": {"prog": "/bin/sh", "args": ["-c", script], **options}}
+
+
+async def test_a_command_that_fails_is_run_once_and_its_status_and_output_are_logged(
+    bus: Bus, tmp_path: Path, logged: Callable[[str], list[str]]
+) -> None:
+    count = tmp_path / "count"
+    script = f"echo $$ >> {count}; echo no such host; exit 7"
+    async with running(bus, tmp_path) as service:
+        late = shell(f"echo $$ >> {count}; echo so far; sleep 60", timeout="300ms")
+        run = await started(bus, "t", 1, shell(script), late, shell(f"echo $$ >> {count}"))
+        await service.folded(await send(bus, alerts([("a", CRITICAL)], 5), run))
+        await asyncio.wait_for(service.dispatcher.drained(), 30)
+        counts = service.dispatcher.counts
+        assert (counts.handled, counts.given_up, counts.retried) == ({"exec": 1}, 2, 0)
+    assert len(count.read_text().split()) == 3
+    failed, broken_off = sorted(logged("alert events given up on"))
+    assert 'id=a err="/bin/sh: exit status 7; output: no such host"' in failed
+    assert 'id=a err="/bin/sh: not ended within 0.3 s, signal: terminated; output: so far"' in broken_off
+
+
+async def test_a_command_ends_with_the_service_and_is_not_run_again(bus: Bus, tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    os.mkfifo(pids)
+    fd = os.open(pids, os.O_RDWR)
+    try:
+        async with running(bus, tmp_path) as service:
+            run = await started(bus, "t", 1, shell(f"sleep 60 & echo $! > {pids}; wait"))
+            await service.folded(await send(bus, alerts([("a", CRITICAL)], 5), run))
+            child = int(await asyncio.wait_for(asyncio.to_thread(os.read, fd, 100), 30))
+        assert gone(child)
+        assert service.dispatcher.counts.given_up == 1
+        async with running(bus, tmp_path) as service:
+            assert service.dispatcher.waiting == 0
+    finally:
+        os.close(fd)
+
+
 async def test_a_deleted_topic_is_gone_until_its_next_event(bus: Bus, tmp_path: Path) -> None:
     for restart in (False, True):
         async with running(bus, tmp_path) as service:
@@ -339,6 +380,44 @@ async def test_a_deleted_topic_is_gone_until_its_next_event(bus: Bus, tmp_path: 
         await service.caught_up()
         assert (await ask(bus, "topic", topic="named"))["topic"]["collected"] == 1
         assert [e["id"] for e in (await ask(bus, "events", topic="named"))["events"]] == ["a"]
+
+
+@pytest.mark.parametrize("keep_store", [True, False])
+async def test_a_deleted_topic_of_a_node_comes_back_with_its_next_event_or_run(
+    bus: Bus, tmp_path: Path, keep_store: bool
+) -> None:
+    async def shown(after: int = 0) -> Any:
+        topic = (await ask(bus, "topic", topic=own_topic(), after=after))["topic"]
+        listed = (await ask(bus, "topics"))["topics"]
+        assert listed == ([topic] if topic else [])
+        return topic and (topic["level"], topic["collected"])
+
+    async with sink() as web:
+        async with running(bus, tmp_path) as service:
+            run = await started(bus, "t", 1, post(web.url))
+            assert await shown(run) == ("OK", 0)
+            await ask(bus, "delete", topic=own_topic())  # before its first event
+            assert await shown() is None
+            await send(bus, alerts([("a", CRITICAL)], 5), run)
+            await service.caught_up()
+            assert await shown() == ("CRITICAL", 1)
+            await ask(bus, "delete", topic=own_topic())
+            assert await shown() is None
+            assert await ask(bus, "events", topic=own_topic()) == {"events": None}
+            # another worker takes it over: that is the same run
+            await started(bus, "t", 1, post(web.url))
+        if not keep_store:
+            (tmp_path / "alerting.lmdb").unlink()
+        async with running(bus, tmp_path) as service:
+            assert await shown() is None
+            await send(bus, alerts([("a", CRITICAL)], 6), run)
+            await service.caught_up()
+            assert await shown() == ("CRITICAL", 1)
+            await ask(bus, "delete", topic=own_topic())
+            again = await started(bus, "t", 9, post(web.url))
+            assert await shown(again) == ("OK", 0)
+            await service.dispatcher.drained()
+            assert web.told() == [("a", "CRITICAL", "OK")] * 2
 
 
 async def test_a_first_point_takes_up_the_alert_that_another_node_has_begun(bus: Bus, tmp_path: Path) -> None:

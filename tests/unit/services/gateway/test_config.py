@@ -20,6 +20,7 @@ from services.bus.subjects import command_subject
 from services.cli.sections import handler_sections
 from services.store.effective import Effective
 from tests.support.alerts import CRITICAL, alerts, post, send, sink, started
+from tests.support.clusters import cluster
 from tests.unit.services.gateway.conftest import StartGateway
 
 BASE = "/kapacitor/v1/config"
@@ -87,14 +88,10 @@ async def test_what_is_refused_changes_nothing(gateway: httpx.AsyncClient, alert
             {"add": {"name": "b"}, "remove": ["a"]},
             f"{invalid} cannot provide both add and remove actions in the same update",
         ),
-        (
-            "influxdb",
-            {"add": {"name": "b", "enabled": True}},
-            "failed to update configuration influxdb/: "
-            "at least one of the enabled InfluxDB clusters must be marked as default",
-        ),
     ):
         assert await update(gateway, place, **action) == (400, text)
+    none = "failed to update configuration influxdb/: no default cluster found"
+    assert await update(gateway, "influxdb", add={"name": "b", "enabled": True}) == (500, none)
     for body in ({"set": 5}, [], {"remove": [1]}):
         assert (await gateway.post(f"{BASE}/influxdb/default", json=body)).status_code == 400
     assert (await gateway.get(BASE)).json() == before
@@ -168,11 +165,16 @@ async def test_a_service_is_tested_by_alerting(gateway: httpx.AsyncClient, alert
         ran = await gateway.post(f"{TESTS}/influxdb", json={})
         assert ran.json() == {"success": True, "message": ""}
         assert [path for path, _, _ in web.posts] == ["/ping"]
-    for cluster, text in (
+    with cluster() as api:
+        own = {"id": "mine", "enabled": True, "servers": [api.url]}
+        assert await update(gateway, "swarm", add=own) == (204, "")
+        ran = await gateway.post(f"{TESTS}/swarm", json={"id": "mine"})
+        assert ran.json() == {"success": True, "message": ""}
+    for name, text in (
         ("default", 'failed to ping the influxdb cluster "default": '),
         ("x", 'cluster "x" is not enabled or does not exist'),
     ):
-        failed = await gateway.post(f"{TESTS}/influxdb", json={"cluster": cluster})
+        failed = await gateway.post(f"{TESTS}/influxdb", json={"cluster": name})
         assert failed.json()["success"] is False
         assert failed.json()["message"].startswith(text)
     for name, body, status in (

@@ -14,7 +14,7 @@ a|eval(lambda: "v").as('v')|httpOut('x')
 a|window().period(1m).every(1m)|mean('v')|log()
 """
 JOINED = "var a = stream|from()\na|join(a|eval(lambda: 1).as('x')).as('a', 'b')|httpOut('x')"
-IDLE = {"avg_exec_time_ns": "0s", "collected": 0, "emitted": 0, "errors": 0, "working_cardinality": 0}
+IDLE = {"avg_exec_time_ns": 0, "collected": 0, "emitted": 0, "errors": 0, "working_cardinality": 0}
 
 
 def graph(script: str) -> Graph:
@@ -32,7 +32,7 @@ def test_a_graph_that_does_not_run_is_bare() -> None:
 def test_a_running_graph_shows_statistics_as_attributes() -> None:
     running = graph(BRANCHES)
     stats = {n.name: dict(IDLE) for n in running.nodes}
-    stats["from1"] |= {"emitted": 6, "working_cardinality": 2}
+    stats["from1"] |= {"avg_exec_time_ns": 1200, "emitted": 6, "working_cardinality": 2}
     lines = to_dot("t", running, stats, throughput=1.5).split("\n")
     assert lines[:10] == [
         "digraph t {",
@@ -41,7 +41,7 @@ def test_a_running_graph_shows_statistics_as_attributes() -> None:
         'stream0 [avg_exec_time_ns="0s" errors="0" working_cardinality="0" ];',
         'stream0 -> from1 [processed="0"];',
         "",
-        'from1 [avg_exec_time_ns="0s" errors="0" working_cardinality="2" ];',
+        'from1 [avg_exec_time_ns="1.2µs" errors="0" working_cardinality="2" ];',
         'from1 -> window4 [processed="3"];',
         'from1 -> eval2 [processed="3"];',
         "",

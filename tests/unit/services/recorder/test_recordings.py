@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
+import numpy as np
 import orjson
 import pytest
 
@@ -78,6 +79,56 @@ async def test_a_recording_holds_its_measurements_until_a_later_point(api: httpx
         'm,a=b\\ c s="q, \\"w" 1700000003000000000',
         "m v=5 1700000000000000000",
     ]
+
+
+async def test_the_clock_ends_a_recording_whose_stop_was_to_come(
+    api: httpx.AsyncClient, start_recorder: StartRecorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one that no recorder worked on when its time came: what was written too late is not in it."""
+    monkeypatch.setattr(recording, "_GRACE_NS", 10**9)
+    await define(api, "clock")
+    await define(api, "silent", db="silent_db")
+    begun = time.time_ns()
+    stop = str(np.datetime64(begun + 2 * 10**9, "ns")) + "Z"
+    await record(api, "clock_r", "clock", stop)
+    await record(api, "clock_s", "silent", stop)
+    await write(api, f"m v=1 {begun}\nm v=2 1700000001000000000", precision="n")
+    async with start_recorder():
+        shown = await done(api, "/recordings/clock_s")
+        assert (shown["status"], shown["size"]) == ("finished", 0)
+        assert time.time_ns() > begun + 3 * 10**9
+        assert (await done(api, "/recordings/clock_r"))["status"] == "finished"
+        assert await exported(api, "clock_r") == [f"m v=1 {begun}", "m v=2 1700000001000000000"]
+
+
+async def test_what_is_written_after_the_clock_has_ended_a_recording_is_not_in_it(
+    api: httpx.AsyncClient, start_recorder: StartRecorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording, "_GRACE_NS", 0)
+    await define(api, "late")
+    begun = time.time_ns()
+    await record(api, "late_r", "late", str(np.datetime64(begun + 10**9, "ns")) + "Z")
+    await write(api, "m v=1 1700000001")
+    await asyncio.sleep((begun + 1.1 * 10**9 - time.time_ns()) / 1e9)
+    await write(api, "m v=2 1700000002")
+    async with start_recorder():
+        assert (await done(api, "/recordings/late_r"))["status"] == "finished"
+        assert await exported(api, "late_r") == ["m v=1 1700000001000000000"]
+
+
+async def test_a_stop_of_the_past_is_ended_by_points_alone(
+    api: httpx.AsyncClient, recorder: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording, "_GRACE_NS", 0)
+    monkeypatch.setattr(recording, "_LOOK_SECONDS", 0.05)
+    await define(api, "past")
+    await record(api, "past_r", "past", str(np.datetime64(time.time_ns() - 10**9, "ns")) + "Z")
+    await write(api, "m v=1 1700000001")
+    await asyncio.sleep(0.5)  # in which a clock would have ended it
+    assert (await api.get("/recordings/past_r")).status_code == 202
+    await write(api, f"m v=2 1700000002\nm v=3 {time.time_ns() // 10**9 + 9}")
+    assert (await done(api, "/recordings/past_r"))["status"] == "finished"
+    assert await exported(api, "past_r") == [f"m v={i} 170000000{i}000000000" for i in (1, 2)]
 
 
 async def test_a_recording_is_taken_up_by_another_recorder(

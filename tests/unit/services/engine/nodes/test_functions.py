@@ -155,10 +155,53 @@ def test_transformations_begin_anew_in_each_batch(function: str, name: str, wind
     assert found[0].points[-1][:2] == ({"host": "a"}, 6 * 10**9)
 
 
-def test_a_point_without_the_field_repeats_no_result() -> None:
-    lines = at("m v=1 0", "m v=2 1", "m w=5 2", 'm v="x" 3', "m v=4 4")
-    assert [p[4] for p in given(f"{FROM}|cumulativeSum('v')", lines)] == [{"cumulativeSum": v} for v in (1.0, 3.0, 7.0)]
-    assert [p[4] for p in given(f"{FROM}|elapsed('v', 1s)", lines)] == [{"elapsed": v} for v in (1, 3)]
+@pytest.mark.parametrize(
+    ("function", "results"),
+    [
+        ("cumulativeSum('v')", [(1, 1.0), (2, 3.0), (2, 3.0), (2, 3.0), (5, 7.0), (5, 7.0)]),
+        ("movingAverage('v', 2)", [(2, 1.5), (2, 1.5), (2, 1.5), (5, 3.0), (5, 3.0)]),
+        ("elapsed('v', 1s)", [(2, 1), (2, 1), (2, 1), (5, 3), (5, 3)]),
+        ("difference('v')", [(2, 1.0), (5, 2.0)]),
+    ],
+)
+@pytest.mark.parametrize("node", ["", "|window().periodCount(7).everyCount(7)"])
+def test_a_point_without_a_usable_value_has_the_last_result_go_out_again(
+    node: str, function: str, results: list[tuple[int, float]]
+) -> None:
+    lines = at("m w=5 0", "m v=1 1", "m v=2 2", "m w=5 3", 'm v="x" 4', "m v=4 5", "m v=7i 6")
+    found = given(f"{FROM}{node}|{function}", lines)
+    points = [p[1:] for b in found for p in b.points] if node else [p[3:5] for p in found]  # type: ignore[union-attr]
+    assert [(t // 10**9, *f.values()) for t, f in points] == results  # type: ignore[union-attr]
+
+
+def test_the_last_result_of_a_group_outlasts_a_restart_and_is_its_own() -> None:
+    run = ScriptRun(f"{FROM}|cumulativeSum('v')|httpOut('end')")
+    run.write(at("m,host=a v=1i 0", "m,host=b v=1.5 1", "m,host=a v=2i 2")).restart()
+    run.write(at("m,host=b w=1 3", "m,host=c w=1 3", "m,host=a w=1 4"))
+    assert [(p.group, p.time // 10**9, p.fields["cumulativeSum"]) for p in run.last("http_out")[3:]] == [  # type: ignore[union-attr]
+        ("host=b", 1, 1.5),
+        ("host=a", 2, 3),
+    ]
+
+
+def test_what_an_older_version_saved_repeats_nothing_until_there_is_a_result() -> None:
+    run = ScriptRun(f"{FROM}|cumulativeSum('v')").write(at("m v=1 0"))
+    saved = run.nodes["cumulativeSum2"].state()
+    del saved["results"]
+    later = ScriptRun(f"{FROM}|cumulativeSum('v')")
+    later.nodes["cumulativeSum2"].restore(saved)
+    later.write(at("m w=1 1", "m v=2 2", "m w=1 3"))
+    assert [(p.time // 10**9, p.fields) for p in later.last("cumulativeSum")] == [  # type: ignore[union-attr]
+        (2, {"cumulativeSum": 3.0}),
+        (2, {"cumulativeSum": 3.0}),
+    ]
+
+
+def test_elapsed_is_cut_off_towards_zero_and_ends_at_what_an_int_holds() -> None:
+    lines = at("m v=1 0", "m v=1 5", "m v=1 3", "m v=1 -9000000000", "m v=1 9000000000", "m v=1 -9000000000")
+    most = 2**63 // 2_000_000_000
+    found = [p[4]["elapsed"] for p in given(f"{FROM}|elapsed('v', 2s)", lines)]
+    assert found == [2, -1, -4_500_000_001, most, -most]
 
 
 def test_holt_winters_goes_on_with_a_straight_line() -> None:

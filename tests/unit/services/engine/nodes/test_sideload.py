@@ -50,6 +50,96 @@ def test_a_value_of_the_wrong_type_is_an_error_for_every_point_and_the_default_s
     assert last(run).fields == {"limit": 5, "list": "none", "v": 1.0}
 
 
+WORDS = """
+clock: 22:30
+date: 2020-01-01
+thousand: 1e3
+equals: =
+large: 18446744073709551616
+small: 0.0000001
+half: 0.5
+yes: 1
+404: found
+text: '7'
+hexadecimal: 0x10
+switch: on
+nothing: ~
+list: [1]
+"""
+
+
+@pytest.mark.parametrize(
+    ("key", "default", "value"),
+    [
+        ("clock", "'-'", "22:30"),
+        ("clock", "0", 0),
+        ("date", "'-'", "2020-01-01"),
+        ("date", "0.0", 0.0),
+        ("thousand", "0", 1000),
+        ("thousand", "0.0", 1000.0),
+        ("thousand", "'-'", "1000"),
+        ("equals", "'-'", "="),
+        ("large", "1", 1),
+        ("large", "0.0", 2.0**64),
+        ("large", "'-'", "18446744073709552000"),
+        ("small", "'-'", "0.0000001"),
+        ("half", "1", 1),
+        ("true", "0", 1),
+        ("yes", "0", 0),
+        ("404", "'-'", "found"),
+        ("text", "0", 7),
+        ("text", "0.0", 7.0),
+        ("text", "FALSE", False),
+        ("hexadecimal", "0", 16),
+        ("switch", "FALSE", True),
+        ("switch", "'-'", "true"),
+        ("switch", "0", 0),
+        ("nothing", "'-'", "-"),
+        ("list", "'-'", "-"),
+    ],
+)
+def test_what_stands_in_yaml_becomes_of_the_default_s_type_or_the_default_stays(
+    tmp_path: Path, key: str, default: str, value: object
+) -> None:
+    (tmp_path / "x.yaml").write_text(WORDS)
+    loads = f".order('x.yaml').field('{key}', {default})"
+    run = ScriptRun(f"stream|from()|sideload().source('file://{tmp_path}'){loads}|httpOut('x')")
+    found = last(run.write("m v=1 1")).fields[key]
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "default", "value"),
+    [
+        ("1e3", "0", 1000),
+        ("-0", "'-'", "-0"),
+        ("12345678901234567890123", "0", 0),
+        ("12345678901234567890123", "'-'", "12345678901234568000000"),
+        ("7.0", "0", 7),
+        ("7.5", "0", 0),
+        ('"0x1p3"', "0.0", 8.0),
+        ('"1_0"', "0", 0),
+        ('"\\ud800"', "'-'", "\ufffd"),
+        ("{}", "0", 0),
+    ],
+)
+def test_what_stands_in_json_does_so_too(tmp_path: Path, text: str, default: str, value: object) -> None:
+    (tmp_path / "x.json").write_text(f'{{"key": {text}}}')
+    loads = f".order('x.json').field('key', {default})"
+    run = ScriptRun(f"stream|from()|sideload().source('file://{tmp_path}'){loads}|httpOut('x')")
+    found = last(run.write("m v=1 1")).fields["key"]
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize("name, text", [("x.json", '{"a": NaN}'), ("x.json", '{"a": 1e400}'), ("x.yaml", "a: .nan")])
+def test_a_file_that_cannot_be_read_ends_the_task_with_its_name(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(TaskFailed, match=f"failed to unmarshal (json|yaml) values .*{name}"):
+        ScriptRun(f"stream|from()|sideload().source('file://{tmp_path}')|httpOut('x')")
+
+
 def test_tags_that_are_loaded_move_points_to_other_groups(folder: Path) -> None:
     script = f"stream|from().groupBy('owner')|sideload().source('file://{folder}'){PROPERTIES}.tag('owner', '-')"
     assert last(ScriptRun(f"{script}|httpOut('x')").write("m,host=a v=1 1")).group == "owner=ann"

@@ -36,4 +36,5 @@ def test_a_task_has_an_edge_for_each_child() -> None:
         ("where2", "log3"): 1,
         ("from1", "log4"): 2,
     }
+    assert {type(v["avg_exec_time_ns"]) for name, _, v in found if name == "nodes"} == {str}
     assert {t["kind"] for name, t, _ in found if name == "nodes"} == {"stream", "from", "where", "log"}

@@ -146,11 +146,11 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         ("[]", "must be a mapping"),
         ("vars: {}", "template-id: is missing"),
         ("template-id: ''", "template-id: must not be empty"),
-        ("template-id: 5", "template-id: must be a string"),
+        ("template-id: [5]", "template-id: must be a string"),
         ("template-id: t\ndbrps: x", "dbrps: must be a list"),
         ("template-id: t\ndbrps: [{db: x}]", "dbrps[0].rp: is missing"),
         (
-            "template-id: t\ndbrps: [{db: 1, rp: x}, x]",
+            "template-id: t\ndbrps: [{db: [1], rp: x}, x]",
             "dbrps[0].db: must be a string; dbrps[1]: must be a db and an rp",
         ),
         ("template-id: t\nvars: [x]", "vars: must be a mapping"),
@@ -163,11 +163,25 @@ def test_tasks_that_are_none(tmp_path: Path, text: str, complaint: str) -> None:
     assert [one.name for one in reading.declarations] == ["fine"]
 
 
+def test_text_needs_no_quotes_in_yaml_as_it_needs_none_in_the_reference(tmp_path: Path) -> None:
+    reading = read(
+        tmp_path,
+        tasks__x_yaml="template-id: 1.10\ndbrps: [{db: 5, rp: yes}]",
+        handlers__h_yaml="topic: 1e6\nid: 0x10\nkind: log\noptions: {path: /x}",
+        handlers__h_json='{"topic": 5, "id": "x", "kind": "log"}',
+    )
+    task, handler = reading.declarations
+    assert task.body["template-id"] == "1.1"
+    assert task.body["dbrps"] == [{"db": "5", "rp": "true"}]
+    assert (handler.body["topic"], handler.body["id"]) == ("1e+06", "16")
+    assert told(reading) == [("handlers/h.json", "topic: must be a string", 0, 0, "refused")]
+
+
 def test_a_document_that_is_none_is_told_where(tmp_path: Path) -> None:
     reading = read(tmp_path, tasks__x_yaml="template-id: [", tasks__y_json="{\n1}")
-    text = "while parsing a flow node, expected the node content, but found '<stream end>'"
+    text = "while parsing a flow node, did not find expected node content"
     assert told(reading) == [
-        ("tasks/x.yaml", text, 1, 15, "refused"),
+        ("tasks/x.yaml", text, 2, 1, "refused"),
         ("tasks/y.json", "Expecting property name enclosed in double quotes", 2, 1, "refused"),
     ]
 
@@ -194,9 +208,9 @@ def test_vars_that_are_none(tmp_path: Path, var: str, complaint: str) -> None:
     ("text", "complaint"),
     [
         ("id: x\nkind: log", "topic: is missing"),
-        ("topic: t\nid: ''\nkind: 1", "id: must not be empty; kind: must be a string"),
+        ("topic: t\nid: ''\nkind: [1]", "id: must not be empty; kind: must be a string"),
         ("topic: t\nid: x\nkind: log\noptions: [1]", "options: must be a mapping"),
-        ("topic: t\nid: x\nkind: log\nmatch: true", "match: must be a string"),
+        ("topic: t\nid: x\nkind: log\nmatch: [true]", "match: must be a string"),
     ],
 )
 def test_handlers_that_are_none(tmp_path: Path, text: str, complaint: str) -> None:

@@ -1,0 +1,164 @@
+"""Commands, as both event loops run them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvloop
+
+from services.alerting.command import Ended, kill_all, run
+from tests.support.processes import gone
+
+LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+
+Play = Callable[[Coroutine[Any, Any, Any]], Any]
+
+
+@pytest.fixture(params=LOOPS)
+def play(request: pytest.FixtureRequest) -> Play:
+    """Runs a coroutine to its end, within 20 s."""
+
+    def played(work: Coroutine[Any, Any, Any]) -> Any:
+        async def bounded() -> Any:
+            async with asyncio.timeout(20):
+                return await work
+
+        with asyncio.Runner(loop_factory=LOOPS[request.param]) as runner:
+            return runner.run(bounded())
+
+    return played
+
+
+def shell(script: str, given: bytes = b"", timeout: float | None = None) -> Coroutine[Any, Any, Ended]:
+    return run("/bin/sh", ["-c", script], given, timeout)
+
+
+class Said:
+    """Where commands can say that they are so far: `mkfifo` that they write a line to, read here."""
+
+    def __init__(self, path: Path) -> None:
+        os.mkfifo(path)
+        self.path = path
+        self._fd = os.open(path, os.O_RDWR)
+
+    async def line(self) -> str:
+        return (await asyncio.to_thread(os.read, self._fd, 1000)).decode().strip()
+
+
+@pytest.fixture
+def said(tmp_path: Path) -> Said:
+    return Said(tmp_path / "said")
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    while not holds():
+        await asyncio.sleep(0.01)
+
+
+def test_its_input_status_and_output(play: Play) -> None:
+    assert play(shell("cat; echo err >&2; exit 3", b"given\n")) == Ended(3, "given\nerr", "")
+    assert str(Ended(3, "given", "")) == "exit status 3; output: given"
+    assert str(play(shell("kill -9 $$"))) == "signal: killed"
+    assert play(run("true", [], b"", None)).status == 0
+
+
+@pytest.mark.parametrize("script", ["exit 0", "exec 0<&-; sleep 0.05", "head -c 1 >/dev/null; sleep 0.05"])
+def test_a_command_need_not_read_its_input(play: Play, script: str) -> None:
+    assert play(shell(script, b"x" * (4 << 20))) == Ended(0, "", "")
+
+
+def test_only_the_last_of_much_output_is_kept(play: Play) -> None:
+    ended = play(shell("yes é | head -c 3000000; echo; echo end; exit 1"))
+    assert ended.output.startswith("… ") and ended.output.endswith("é\n\nend") and len(ended.output.encode()) < 4200
+
+
+def test_what_it_leaves_in_the_background_is_not_waited_for_and_may_go_on_writing(play: Play, said: Said) -> None:
+    async def both() -> str:
+        background = f"(cat {said.path}.go; for i in 1 2 3; do echo more || exit 1; done; echo wrote > {said.path}) &"
+        os.mkfifo(f"{said.path}.go")
+        assert await shell(f"echo here; {background}") == Ended(0, "here", "")
+        await asyncio.to_thread(Path(f"{said.path}.go").write_text, "go")
+        return await said.line()
+
+    assert play(both()) == "wrote"
+
+
+@pytest.mark.parametrize(("trap", "by"), [("", signal.SIGTERM), ("trap '' TERM; ", signal.SIGKILL)])
+def test_after_its_time_all_in_its_group_are_ended(play: Play, said: Said, trap: str, by: int) -> None:
+    async def timed() -> None:
+        script = f"{trap}sleep 60 & echo $! > {said.path}; echo started; wait; sleep 60"
+        running = asyncio.create_task(shell(script, timeout=0.5))
+        child = int(await said.line())
+        assert await running == Ended(-by, "started", "not ended within 0.5 s")
+        await until(lambda: gone(child))
+
+    play(timed())
+
+
+async def cancelled(said: Said) -> None:
+    running = asyncio.create_task(shell(f"echo out; sleep 60 & echo $! > {said.path}; wait"))
+    child = int(await said.line())
+    running.cancel()
+    assert await running == Ended(-signal.SIGTERM, "out", "ended with the service")
+    assert not running.cancelled()
+    await until(lambda: gone(child))
+
+
+async def killed(said: Said) -> None:
+    running = asyncio.create_task(shell(f"sleep 60 & echo $! > {said.path}; wait"))
+    child = int(await said.line())
+    # the child may be faster than the one who started it
+    await until(lambda: kill_all() or gone(child))  # type: ignore[func-returns-value]
+    assert (await running).status == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("way", [cancelled, killed])
+def test_it_ends_with_who_runs_it(play: Play, said: Said, way: Callable[[Said], Awaitable[None]]) -> None:
+    play(way(said))  # type: ignore[arg-type]
+
+
+def test_a_command_that_has_ended_when_it_is_broken_off_has_ended(play: Play, said: Said) -> None:
+    async def late() -> Ended:
+        # its output is held open by something in the background
+        running = asyncio.create_task(shell(f"cat {said.path}.end & echo over > {said.path}"))
+        await said.line()
+        await asyncio.sleep(0.05)
+        running.cancel()
+        ended: Ended = await running
+        await asyncio.to_thread(Path(f"{said.path}.end").write_text, "")
+        await asyncio.sleep(0.05)
+        return ended
+
+    os.mkfifo(f"{said.path}.end")
+    assert play(late()) == Ended(0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("prog", "args", "error"),
+    [
+        ("/no/such", [], FileNotFoundError),
+        ("", [], OSError),
+        ("/etc/passwd", [], PermissionError),
+        ("/bin/sh", ["-c", "a\0b"], ValueError),
+        ("/bin/sh", ["\ud800"], ValueError),
+        ("/bin/true", ["x" * 3_000_000], OSError),
+    ],
+)
+def test_what_cannot_be_run(play: Play, prog: str, args: list[str], error: type[Exception]) -> None:
+    with pytest.raises(error):
+        play(run(prog, args, b"", None))
+
+
+def test_the_environment_is_ours_without_the_bus(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAPACITOR_NATS_URL", "nats://user:secret@localhost")
+    monkeypatch.setenv("FOR_THE_SCRIPT", "yes")
+    monkeypatch.chdir(Path(sys.prefix))
+    said = play(shell('echo "$KAPACITOR_NATS_URL$FOR_THE_SCRIPT $PWD"')).output
+    assert said == f"yes {Path(sys.prefix).resolve()}"
