@@ -15,7 +15,8 @@ from services.pipeline.spec import NodeSpec, Properties
 
 if TYPE_CHECKING:
     from services.engine.effects import Effect
-    from services.engine.task import NodeStatistics, Surroundings
+    from services.engine.statistics import NodeStatistics
+    from services.engine.task import Surroundings
 
 State = dict[str, Any]
 """A node's state as plain data: None, bool, int, float, str, bytes, list, tuple, dict, numpy arrays."""

@@ -28,11 +28,12 @@ from services.engine.leases import Leases
 from services.engine.node import Node, TaskFailed
 from services.engine.nodes.alert import topics_of
 from services.engine.outbox import Standing
+from services.engine.running import Running
 from services.engine.scripts import ParsedScripts
 from services.engine.series import SeriesTable
 from services.engine.shards import shard_of
 from services.engine.task import Surroundings, TaskRun
-from services.engine.worker import Running, Worker
+from services.engine.worker import Worker
 from services.pipeline.compile import api_error, compile_script
 from services.pipeline.functions import FunctionUnavailable
 from services.pipeline.graph import GraphNode

@@ -11,6 +11,7 @@ import numpy as np
 
 from services.bus.subjects import write_subject
 from services.engine.column import IntArray
+from services.engine.context import NodeContext
 from services.engine.effects import Effect, Failure
 from services.engine.external import ExternalNode
 from services.engine.frame import Batches, Frame, Message, Step
@@ -21,6 +22,8 @@ from services.engine.lateness import Lateness
 from services.engine.node import Node, State, TaskFailed, no_name_too_long
 from services.engine.posting import PostEndpoint
 from services.engine.series import SeriesTable
+from services.engine.statistics import shown
+from services.engine.timed import Timed
 from services.log import Log
 from services.pipeline.demand import demands
 from services.pipeline.graph import Graph, GraphNode
@@ -54,65 +57,6 @@ class Surroundings:
     clusters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     replay: str = ""
     group_idle_age: int = 0
-
-
-@dataclass(slots=True)
-class NodeStatistics:
-    """What one node has done since its task started. A batch counts as 1; emitted counts once for each child."""
-
-    collected: int = 0
-    emitted: int = 0
-    errors: int = 0
-    busy_ns: int = 0
-    more: dict[str, int] = field(default_factory=dict)  # what only some nodes count: fields_defaulted …
-    trouble: str = ""  # what the task shows as its error though it goes on: why a function was started again
-
-    def count(self, what: str, more: int) -> None:
-        """Add to one of those that only some nodes count; it is shown once there is something to count."""
-        self.more[what] = self.more.get(what, 0) + more
-
-
-class NodeContext:
-    """A node's view of its task; see services.engine.node.Context."""
-
-    def __init__(self, task: TaskRun, name: str, demand: frozenset[str] | None, quiet: bool) -> None:
-        self.task = task.id
-        self.node = name
-        self.table = task.table
-        self.dbrps = task.dbrps
-        self.around = task.around
-        self.began = task.began
-        self.demand = demand
-        self.statistics = NodeStatistics()
-        self._run = task
-        self.quiet = quiet
-
-    @property
-    def step(self) -> Step:
-        return self._run.current
-
-    def error(self, reason: str, count: int = 1, group: int | None = None) -> None:
-        if count <= 0:
-            return
-        self.statistics.errors += count
-        self.log(reason, group)
-
-    def log(self, reason: str, group: int | None = None) -> None:
-        if self.quiet:
-            return
-        named = {} if group is None else {"group": self.table.group(group).id}
-        limited = self._run.log.limited(f"{self.task}/{self.node}/{reason}")
-        limited.error(reason, task=self.task, node=self.node, **named)
-
-    def effect(self, effect: Effect) -> None:
-        self._run.effects.append(effect)
-
-    def fail(self, reason: str) -> None:
-        self._run.failure = self._run.failure or f"{self.node}: {reason}"
-
-    def peer(self, name: str) -> NodeStatistics:
-        """The statistics of another node of the same task."""
-        return self._run.context(name).statistics
 
 
 class TaskRun:
@@ -171,14 +115,8 @@ class TaskRun:
         """The databases and retention policies whose writes come in: a batch task only asks for what is there."""
         self.inhibits = any(getattr(n.properties, "inhibitors", ()) for n in order)
         """Whether alerts of this task may inhibit others."""
-        timed = [i for i, n in enumerate(self._nodes) if n.timed()]
-        self._clocked = [i for i in timed if self._nodes[i].clocked]
-        self._outside = [i for i in timed if not self._nodes[i].clocked]
-        self._resumed = self._told_of_pauses()
-        self._queries = frozenset(self._by_name[name] for name in self.queries)
-        self._alone = self._alone_below()
-        waits = [t for i in self._clocked if (t := self._nodes[i].soonest()) is not None]
-        self._soonest = min(waits, default=None)
+        queries = frozenset(self._by_name[name] for name in self.queries)
+        self._timed = Timed(self._nodes, self._parents, self._children, queries)
         self._late = Late(self._nodes, self._parents)
         self._is_late = frozenset(self._late.nodes)
         self.clock: int | None = None
@@ -205,12 +143,12 @@ class TaskRun:
     @property
     def timed(self) -> bool:
         """Whether anything but points can set something off in this task."""
-        return bool(self._clocked or self._outside)
+        return bool(self._timed.clocked or self._timed.outside)
 
     @property
     def clocked(self) -> bool:
         """Whether the run's clock can set something off in this task."""
-        return bool(self._clocked)
+        return bool(self._timed.clocked)
 
     @property
     def unanswered(self) -> bool:
@@ -244,7 +182,7 @@ class TaskRun:
             frame = frame.take(np.flatnonzero((mine > after) & (mine <= (seq[-1] if until is None else until))))
             if not len(frame):
                 return []
-        if self._clocked:
+        if self._timed.clocked:
             return self._by_clock(piece.step, frame)
         return self._go(piece.step, {0: [frame]})
 
@@ -274,8 +212,8 @@ class TaskRun:
 
     def resume(self, now: int) -> None:
         """Let the run's clock go on at `now` (ns): what was between is a pause, of which nobody can say what was."""
-        if self._clocked:
-            for i in self._resumed:
+        if self._timed.clocked:
+            for i in self._timed.resumed:
                 self._nodes[i].resumed(now)
             self._due_known = False
             self._goes_to(now)
@@ -287,13 +225,13 @@ class TaskRun:
     def next_due(self) -> int | None:
         """When (ns) the run's clock sets something off next."""
         if not self._due_known:
-            self._due = min(self._waiting(self._clocked).values(), default=None)
+            self._due = min(self._waiting(self._timed.clocked).values(), default=None)
             self._due_known = True
         return self._due
 
     def next_outside(self) -> int | None:
         """When (ns) to call for what comes from outside, a time that has passed where something has come."""
-        return min(self._waiting(self._outside).values(), default=None)
+        return min(self._waiting(self._timed.outside).values(), default=None)
 
     def reach(self, moments: IntArray, at: int) -> int:
         """How many of n rows can go through in one step that begins with one of them; gives the end of it.
@@ -301,7 +239,7 @@ class TaskRun:
         moments: int64[n] ns, when each comes, never falling. Everything that is due before that one must be done.
         """
         first = int(moments[at])
-        ends = (self.next_due(), None if self._soonest is None else first + self._soonest)
+        ends = (self.next_due(), None if self._timed.soonest is None else first + self._timed.soonest)
         end = min((t for t in ends if t is not None), default=None)
         if end is None or int(moments[-1]) < end:
             return len(moments)
@@ -321,24 +259,24 @@ class TaskRun:
             self._goes_to(due)
             # where a node had to wait for something outside, its tick comes behind others
             step = self.current = _tick(self.clock or due, max(due, self._ticked + 1))
-            ready = [i for i, t in self._waiting(self._clocked).items() if t <= due]
+            ready = [i for i, t in self._waiting(self._timed.clocked).items() if t <= due]
             given = {i: list(self._guarded(i, self._nodes[i].tick, due)) for i in ready}
             self._due_known = False
             if any(given.values()):
                 self._ticked = step.tick
             effects += self._go(step, given)
-        if self._clocked:
+        if self._timed.clocked:
             self._goes_to(to)
         return effects
 
     def take_in(self, now: int) -> list[Effect]:
         """Take in what has come from outside by `now` (ns), and ask for what is to be asked by then."""
         effects: list[Effect] = []
-        for i, due in self._waiting(self._outside).items():
+        for i, due in self._waiting(self._timed.outside).items():
             if due > now or self.failure is not None:
                 continue
-            alone = i in self._alone
-            number = due if alone else max(due if i in self._queries else now, self._ticked + 1)
+            alone = i in self._timed.alone
+            number = due if alone else max(due if i in self._timed.queries else now, self._ticked + 1)
             step = self.current = _tick(now, number)
             given = {i: list(self._guarded(i, self._nodes[i].tick, now))}
             if given[i] and not alone:
@@ -396,27 +334,8 @@ class TaskRun:
 
     def statistics(self) -> dict[str, Any]:
         """`stats` as the API shows it; with the `error` of a task that goes on in spite of it."""
-        nodes: dict[str, dict[str, Any]] = {}
-        for context, node in zip(self._contexts, self._nodes, strict=True):
-            s = context.statistics
-            mean = s.busy_ns // s.collected if s.collected else 0
-            nodes[context.node] = {
-                "avg_exec_time_ns": mean,
-                "collected": s.collected,
-                "emitted": s.emitted,
-                "errors": s.errors,
-                "working_cardinality": node.groups_alive(),
-                **s.more,
-            }
-        seconds = max((time.time_ns() - self.started_ns) / 1e9, 1e-9)
-        if self.graph.edge is Edge.BATCH:
-            # as in Kapacitor, `batch` has collected what its queries have
-            source = next(n for n in self.graph.sources() if n.spec is BATCH)
-            nodes[source.name]["collected"] = sum(nodes[n.name]["collected"] for n in source.children)
-        came: int = nodes[self._contexts[0].node]["collected"]
-        stats: dict[str, Any] = {"task-stats": {"throughput": came / seconds}, "node-stats": nodes}
-        trouble = next((c.statistics.trouble for c in self._contexts if c.statistics.trouble), "")
-        return stats | {"error": trouble} if trouble else stats
+        counts = [(c.node, c.statistics, n.groups_alive()) for c, n in zip(self._contexts, self._nodes, strict=True)]
+        return shown(self.graph, counts, (time.time_ns() - self.started_ns) / 1e9)
 
     def state(self) -> State:
         """All that later output depends on, as plain data."""
@@ -448,26 +367,6 @@ class TaskRun:
         self._late.restore(state.get("late", ()), self._by_name, self.table)
         self.clock, self._ticked = state.get("clock"), state.get("ticked", 0)
         self._due_known = False
-
-    def _told_of_pauses(self) -> list[int]:
-        """The clocked nodes, and all that are below those of them which only the clock makes give something."""
-        below = {i for i in self._clocked if not self._parents[i]}
-        for i, parents in enumerate(self._parents):
-            if below.intersection(parents):
-                below.add(i)
-        return sorted(below.union(self._clocked))
-
-    def _alone_below(self) -> frozenset[int]:
-        """The queries whose answers nothing else meets that ticks set off.
-
-        Their steps bear the ticks of their schedules: the same ones after a crash, however late they are then asked.
-        Where several come upon what they have independently, numbers that never fall count for more.
-        """
-        emitting = {i for i in (*self._clocked, *self._outside) if self._children[i]}
-        reached: list[set[int]] = []
-        for i, parents in enumerate(self._parents):
-            reached.append(({i} & emitting).union(*(reached[p] for p in parents)))
-        return frozenset(i for i in self._queries if all(by == {i} for by in reached if i in by))
 
     def _goes_to(self, now: int) -> None:
         """The run's clock does not go back."""
