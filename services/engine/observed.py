@@ -3,6 +3,7 @@
 While a worker is behind, the stamps of the messages tell the time: whatever was due before a message is done before it,
 as often as the log is read. Once it has caught up, the wall does. What lies between the last message of the log and
 the moment at which a worker has come up to it again (it was down, stopped or cut off) nobody has observed: a pause.
+It lasts until something can be stored: a gateway may come up later than the worker.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from services import log as logs
 from services.bus.connection import Bus
 from services.bus.errors import BusError
 from services.bus.follow import Follower
+from services.bus.subjects import ask_subject
 
 log = logs.get("engine")
 
@@ -25,7 +27,8 @@ GRACE = 10**8
 """ns that a message may take from the log to here: so far the wall's clock is ahead of what is known."""
 
 _STILL = 10**9  # ns after which messages that are said to be left will not come any more
-_ALIKE = 30 * 10**9  # ns by which what else was down may have come up before this worker
+_ALIKE = 30 * 10**9  # ns by which what else was down may have come up before this worker, or after it
+_ASK_SECONDS = 0.25
 
 
 class Observed:
@@ -63,10 +66,10 @@ class Observed:
         """Whether a time (ns) lies before that at which this worker began to follow."""
         return clock < self._began
 
-    async def up_to(self, follower: Follower, reached: int) -> int | None:
+    async def up_to(self, follower: Follower, reached: int, stamp: int) -> int | None:
         """The time (ns) up to which all that was stored has been taken; None while there is more in the log.
 
-        reached: the last sequence that was taken.
+        reached, stamp: the last sequence that was taken, and when that was stored, ns.
         """
         now = time.time_ns()
         if not follower.connected or follower.buffered:
@@ -84,7 +87,17 @@ class Observed:
             except BusError as e:
                 log.limited("end").warn("the log does not say where it ends", error=str(e))
                 return None
-        if not 0 <= self._end <= reached:
+        if not 0 <= self._end <= reached or not (stamp >= self._began or await self._is_fed(now)):
             return None
         self._end = None
         return now - GRACE
+
+    async def _is_fed(self, now: int) -> bool:
+        """Whether somebody would store what comes: a gateway is there, or none is to be expected any more."""
+        if now - self._began > _ALIKE:
+            return True
+        try:
+            await self._bus.ask(ask_subject("gateway", "writes"), b"", _ASK_SECONDS)
+        except BusError:
+            return False
+        return True

@@ -217,7 +217,7 @@ class Worker:
                     if sum(len(m.data) for m in messages) < _SMALL_BYTES:
                         await asyncio.sleep(_GATHER)
                 behind = waiting is not None and waiting.done()
-                self._tick(None if behind else await self._observed.up_to(follower, self._cursor.at))
+                self._tick(None if behind else await self._up_to(follower))
                 await self.outbox.room()
                 await self._save_if_due()
         finally:
@@ -225,6 +225,9 @@ class Worker:
             for task in left:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
+
+    async def _up_to(self, follower: Follower) -> int | None:
+        return await self._observed.up_to(follower, self._cursor.at, self._stamp)
 
     def take(self, messages: Sequence[Message]) -> None:
         """Step all tasks through some messages of the log."""
