@@ -200,7 +200,7 @@ class TaskRun:
         i, b = self._by_name[query], batches
         rows = np.arange(len(b), dtype=np.int64)
         self.begin(int(moments[0]))
-        self._goes_to(int(moments[-1]))
+        self.goes_to(int(moments[-1]))
         self.current = Step(seq + rows, np.zeros(len(b), dtype=np.int32), moments, int(moments[-1]))
         self._contexts[i].statistics.collected += len(b)
         return self._go(self.current, {i: [Batches(b.points, b.offsets, b.group, b.names, b.tmax, b.dimensions, rows)]})
@@ -216,7 +216,11 @@ class TaskRun:
             for i in self._timed.resumed:
                 self._nodes[i].resumed(now)
             self._due_known = False
-            self._goes_to(now)
+            self.goes_to(now)
+
+    def goes_to(self, now: int) -> None:
+        """The run's clock says `now` (ns), before which nothing was due; it does not go back."""
+        self.clock = now if self.clock is None else max(self.clock, now)
 
     def next_tick(self) -> int | None:
         """When (ns) `tick` is to be called next."""
@@ -256,7 +260,7 @@ class TaskRun:
         """
         effects: list[Effect] = []
         while self.failure is None and (due := self.next_due()) is not None and due <= to:
-            self._goes_to(due)
+            self.goes_to(due)
             # where a node had to wait for something outside, its tick comes behind others
             step = self.current = _tick(self.clock or due, max(due, self._ticked + 1))
             ready = [i for i, t in self._waiting(self._timed.clocked).items() if t <= due]
@@ -266,7 +270,7 @@ class TaskRun:
                 self._ticked = step.tick
             effects += self._go(step, given)
         if self._timed.clocked:
-            self._goes_to(to)
+            self.goes_to(to)
         return effects
 
     def take_in(self, now: int) -> list[Effect]:
@@ -368,10 +372,6 @@ class TaskRun:
         self.clock, self._ticked = state.get("clock"), state.get("ticked", 0)
         self._due_known = False
 
-    def _goes_to(self, now: int) -> None:
-        """The run's clock does not go back."""
-        self.clock = now if self.clock is None else max(self.clock, now)
-
     def _by_clock(self, step: Step, frame: Frame) -> list[Effect]:
         """Points of the log, and in between what the run's clock sets off: not before all that came before it."""
         moments = np.maximum.accumulate(step.moment[frame.cause])
@@ -382,7 +382,7 @@ class TaskRun:
             effects += self.advance(int(moments[at]))
             end = self.reach(moments, at)
             part = frame if end - at == n else frame.take(np.arange(at, end))
-            self._goes_to(int(moments[end - 1]))
+            self.goes_to(int(moments[end - 1]))
             effects += self._go(replace(step, now=self.clock or 0), {0: [part]})
             at = end
         return effects

@@ -308,12 +308,16 @@ class Worker:
     def _bring(self, running: Running, to: int, pauses: bool) -> None:
         """Bring a task's clock to a time (ns). pauses: from what was the last on, nothing may have been observed."""
         run = running.run
+        clock, due = run.clock, run.next_due()
+        if clock is not None and running.told <= clock and to - clock < LEFT and (due is None or due > to):
+            run.goes_to(to)
+            running.left = running.left and not pauses
+            return
         with self._failing(running):
             effects: list[Effect] = []
             run.begin(to)
             if pauses:
-                if running.told > (run.clock or 0):
-                    effects = run.advance(min(running.told, to))
+                effects = run.advance(min(running.told, to))
                 most = LEFT if running.left else PAUSE
                 running.left = False
                 if to - (run.clock or 0) > most:
