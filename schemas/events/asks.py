@@ -52,7 +52,13 @@ class EngineStatsAnswerSchema(Schema):
 
 
 class EngineReloadQuestionSchema(Schema):
-    """`tickbus.ask.engine.reload`: every worker reads anew what sideload nodes look up. The answer is {}."""
+    """`tickbus.ask.engine.reload`: every worker reads anew what sideload nodes look up."""
+
+
+class EngineReloadAnswerSchema(Schema):
+    """A worker's answer once it has."""
+
+    error = fields.String(metadata={"doc": "Why a source could not be read, empty where all could."})
 
 
 class EndpointQuestionSchema(Schema):

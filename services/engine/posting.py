@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -25,6 +26,13 @@ class PostEndpoint:
     username: str = ""
     password: str = ""
     row_template: str = ""
+
+    def authorization(self) -> dict[str, str]:
+        """The header that logs in; none where one of both is missing."""
+        if not self.username or not self.password:
+            return {}
+        pair = f"{self.username}:{self.password}"
+        return {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,7 @@ class Api:
             "template": template_commands,
             "handler": DeclaredHandlers(handler_commands),
         }
-        self.loader = Loader(config, bus, store, disk, folds.tasks, scripts, task_commands, declared)
+        self.loader = Loader(config, bus, store, disk, folds.tasks, scripts, task_commands, template_commands, declared)
         self.server = Operations(processes, engine)
         self._recordings = RecordingCommands(bus, folds.tasks, folds.recorder, scripts, config.nats.replicas, disk)
         self._recorder_reads = RecorderReads(folds.recorder)

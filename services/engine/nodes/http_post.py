@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -91,6 +90,7 @@ class HTTPPostNode(Node):
             self._use(_endpoint(properties, context))
         except TemplateError as error:
             raise TaskFailed(f"error in url templating: {error}") from None
+        self._closed = False
         self._groups = Groups(context.table)
         self._sender = Sender(properties.timeout / 1e9, self._answered)
         self._held: deque[_Held] = deque()
@@ -166,10 +166,12 @@ class HTTPPostNode(Node):
         self._headers = _headers(endpoint, self.properties, self._body)
 
     def _follow(self) -> None:
-        """Post to where the endpoint of this name is now. One that is there no more, or is no good, stays as it was."""
+        """Post to where the endpoint of this name is now, and nowhere while there is none. One whose URL is no template
+        any more stays as it was."""
         if not self.properties.endpoints:
             return
         now = self.context.around.post_endpoints.get(self.properties.endpoints[0])
+        self._closed = now is None
         if now is not None and now != self._endpoint:
             try:
                 self._use(now)
@@ -188,6 +190,8 @@ class HTTPPostNode(Node):
         return []
 
     def _post(self, row: Row) -> Post:
+        if self._closed:
+            return Post("", {}, b"endpoint was closed")
         try:
             return Post(self._url_for(row), self._headers, self._body_for(row))
         except (TemplateError, ValueError, TypeError) as error:
@@ -244,10 +248,7 @@ def _endpoint(properties: HTTPPostProperties, context: Context) -> PostEndpoint:
 
 def _headers(endpoint: PostEndpoint, properties: HTTPPostProperties, body: Template | None) -> dict[str, str]:
     """The headers of every post: the script's win over the endpoint's, whatever their case."""
-    headers: dict[str, str] = {}
-    if endpoint.username and endpoint.password:
-        pair = f"{endpoint.username}:{endpoint.password}"
-        headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
+    headers = endpoint.authorization()
     own = {} if body is not None else {"Content-Type": "application/json"}
     for given in (endpoint.headers, own, properties.headers):
         for name, value in given.items():

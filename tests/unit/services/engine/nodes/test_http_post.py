@@ -157,13 +157,15 @@ async def test_a_running_task_follows_its_endpoint(sink: Sink) -> None:
     endpoints = {"e": PostEndpoint(f"{to}/before")}
     run = ScriptRun("stream|from()|httpPost().endpoint('e')", surroundings=Surroundings(post_endpoints=endpoints))
     run.write("m v=1 1")
-    for now in (PostEndpoint(f"{to}/after", row_template="{{ .Name }}"), PostEndpoint("{{"), None):
+    again = PostEndpoint(f"{to}/again")
+    for now in (PostEndpoint(f"{to}/after", row_template="{{ .Name }}"), PostEndpoint("{{"), None, again):
         if now is None:
             del endpoints["e"]
         else:
             endpoints["e"] = now
         run.write("m v=2 2")
     await post(run)
-    assert [(path, body) for path, _, body in sink.posts][1:] == [("/after", b"m")] * 3
-    assert sink.posts[0][0] == "/before"
-    assert run.counts()["http_post2"]["errors"] == 1
+    assert [path for path, _, _ in sink.posts] == ["/before", "/after", "/after", "/again"]
+    assert [body for _, _, body in sink.posts][1:3] == [b"m"] * 2
+    # a URL that is no template, and an endpoint that is there no more
+    assert run.counts()["http_post2"]["errors"] == 2
