@@ -69,6 +69,16 @@ class FoldedQuestionSchema(_Question):
     alert = fields.Integer(required=True)
 
 
+class UnhandledQuestionSchema(_Question):
+    """`unhandled`: what handlers have not come to of the events of a replay that are in ALERTS now.
+
+    The answer is {"waiting": how many, those that handlers have made of them included; 0 once all are handled or given
+    up, "done": how many events the handlers that they wait for have done}.
+    """
+
+    replay = fields.String(required=True, metadata={"doc": "`<replay id>:<task id>`"})
+
+
 class TestsQuestionSchema(_Question):
     """`tests`: the services that can be tested. The answer is {name: the options of the test}."""
 

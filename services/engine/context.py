@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from services.engine.effects import Effect
 from services.engine.frame import Step
 from services.engine.statistics import NodeStatistics
+from services.pipeline.graph import GraphNode
+from services.pipeline.tagless import tagless
 
 if TYPE_CHECKING:
     from services.engine.task import TaskRun
@@ -15,9 +17,9 @@ if TYPE_CHECKING:
 class NodeContext:
     """A node's view of its task; see services.engine.node.Context."""
 
-    def __init__(self, task: TaskRun, name: str, demand: frozenset[str] | None, quiet: bool) -> None:
+    def __init__(self, task: TaskRun, node: GraphNode, demand: frozenset[str] | None) -> None:
         self.task = task.id
-        self.node = name
+        self.node = node.name
         self.table = task.table
         self.dbrps = task.dbrps
         self.around = task.around
@@ -25,7 +27,8 @@ class NodeContext:
         self.demand = demand
         self.statistics = NodeStatistics()
         self._run = task
-        self.quiet = quiet
+        self.tagless = tagless(node)
+        self.quiet = node.quiet
 
     @property
     def step(self) -> Step:

@@ -45,6 +45,7 @@ class Context(Protocol):
     around: Surroundings
     began: int | None  # when the run was begun, by its clock, ns; None: now, as far as anybody knows
     demand: frozenset[str] | None  # the fields that can matter here or below; None: all
+    tagless: bool  # what comes has null to the reference where it has no tags
     quiet: bool  # the script said `.quiet()`: errors are not logged
     statistics: NodeStatistics
 
@@ -145,6 +146,10 @@ class Node:
     def unanswered(self) -> bool:
         """Whether it holds something back until an answer comes from outside; a replay waits for that at its end."""
         return False
+
+    def outstanding(self) -> int:
+        """How much of what it has handed over is not yet done outside; a replay waits for that at its end."""
+        return 0
 
     def finish(self) -> Sequence[Message]:
         """The task is being disabled or a replay has ended: give what is to be flushed then."""

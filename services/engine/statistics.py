@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from grammar.tickscript.literals import go_duration
 from services.pipeline.graph import Graph
 from services.pipeline.sources import BATCH
 from services.pipeline.spec import Edge
@@ -36,7 +35,7 @@ def shown(graph: Graph, counts: Sequence[tuple[str, NodeStatistics, int]], secon
     nodes: dict[str, dict[str, Any]] = {}
     for name, s, cardinality in counts:
         nodes[name] = {
-            "avg_exec_time_ns": go_duration(s.busy_ns // s.collected if s.collected else 0),
+            "avg_exec_time_ns": s.busy_ns // s.collected if s.collected else 0,
             "collected": s.collected,
             "emitted": s.emitted,
             "errors": s.errors,

@@ -97,7 +97,7 @@ class TaskRun:
         self._nodes: list[Node] = []
         self._contexts: list[NodeContext] = []
         for n in order:
-            context = NodeContext(self, n.name, wanted.get(n.name), n.quiet)
+            context = NodeContext(self, n, wanted.get(n.name))
             self._contexts.append(context)
             self._nodes.append(classes[n.spec.name](n.properties, context))
         self._lateness = [
@@ -154,6 +154,11 @@ class TaskRun:
     def unanswered(self) -> bool:
         """Whether something is held back until an answer comes from outside."""
         return self._late.waiting or any(node.unanswered() for node in self._nodes)
+
+    @property
+    def outstanding(self) -> int:
+        """How much of what nodes have handed over is not yet done outside."""
+        return sum(node.outstanding() for node in self._nodes)
 
     @property
     def waiting(self) -> bool:

@@ -112,6 +112,7 @@ class AlertNode(Node):
         provides=None,
         doc=__doc__ or "",
         takes_handlers=True,
+        methods_type_name="AlertNodeData",
     )
 
     properties: AlertProperties

@@ -59,9 +59,7 @@ async def test_the_wall_counts_once_all_is_taken_and_a_gateway_is_there(bus: Bus
                 await asyncio.sleep(0.05)
         assert 0 <= time.time_ns() - to < SECOND
         answering.stop()
-        assert await observed.up_to(follower, stored.seq, message.time_ns) is not None, (
-            "it is sure from then on"
-        )
+        assert await observed.up_to(follower, stored.seq, message.time_ns) is not None, "it is sure from then on"
 
 
 async def test_a_message_tells_that_somebody_stores(bus: Bus) -> None:

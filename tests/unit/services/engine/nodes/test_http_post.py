@@ -118,6 +118,35 @@ async def test_a_sink_that_is_not_there_is_an_error_and_code_0(sink: Sink) -> No
     assert run.counts()["http_post2"]["errors"] == 1
 
 
+def keys(sink: Sink) -> list[str]:
+    return [headers["idempotency-key"] for _, headers, _ in sink.posts]
+
+
+async def test_each_post_has_a_key_of_its_own_which_it_has_again_when_the_log_is_read_again(sink: Sink) -> None:
+    script = f"stream|from()|httpPost('http://127.0.0.1:{sink.port}/')"
+    for writes in (["m v=1 1\nm v=1 1", "m v=1 1"], ["m v=1 1\nm v=1 1", "m v=1 1"]):
+        run = ScriptRun(script)
+        for lines in writes:
+            run.write(lines)
+        await post(run)
+    first, again = keys(sink)[:3], keys(sink)[3:]
+    assert first == again and len(set(first)) == 3
+
+
+async def test_a_post_that_is_sent_after_a_restart_has_the_key_that_it_had(sink: Sink) -> None:
+    run = ScriptRun(f"stream|from()|httpPost('http://127.0.0.1:{sink.port}/')")
+    run.write("m v=1 1\nm v=2 2").effects.clear()
+    waiting = [headers["Idempotency-Key"] for _, headers, _ in run.nodes["http_post2"].state()["waiting"]]
+    await post(run.restart().write("m v=3 3"))
+    assert keys(sink)[:2] == waiting and len(set(keys(sink))) == 3
+
+
+async def test_a_key_of_the_script_stays(sink: Sink) -> None:
+    run = ScriptRun(f"stream|from()|httpPost('http://127.0.0.1:{sink.port}/').header('idempotency-key', 'mine')")
+    await post(run.write("m v=1 1\nm v=2 2"))
+    assert keys(sink) == ["mine", "mine"]
+
+
 async def test_what_has_not_been_sent_is_sent_after_a_restart(sink: Sink) -> None:
     run = ScriptRun(f"stream|from()|httpPost('http://127.0.0.1:{sink.port}/').codeField('code')|httpOut('x')")
     run.write("m v=1 1\nm v=2 2").effects.clear()
@@ -150,6 +179,16 @@ async def test_endpoints_of_the_configuration(sink: Sink) -> None:
     assert (headers["x-own"], headers["x-both"], headers["authorization"]) == ("1", "s", "Basic dTpw")
     with pytest.raises(TaskFailed, match="endpoint 'e' does not exist"):
         ScriptRun(script)
+
+
+async def test_a_body_is_json_as_go_writes_it(sink: Sink) -> None:
+    run = ScriptRun(f"stream|from().groupBy('h')|httpPost('http://127.0.0.1:{sink.port}/')")
+    run.write('m,h=a<b v=4,w=0.00001,x=1e21,i=4i,s="<&>" 1')
+    await post(run)
+    assert sink.posts[0][2] == (
+        b'{"series":[{"name":"m","tags":{"h":"a\\u003cb"},"columns":["time","i","s","v","w","x"],"values":'
+        b'[["1970-01-01T00:00:00.000000001Z",4,"\\u003c\\u0026\\u003e",4,0.00001,1e+21]]}]}\n'
+    )
 
 
 async def test_a_running_task_follows_its_endpoint(sink: Sink) -> None:
