@@ -371,8 +371,9 @@ class Step:
     """One go through a graph: what a slice of the log, or a timer, sets off.
 
     seq: int64[n] and row: int32[n] tell for each input row its message's log sequence and its line in it.
-    A tick has no rows; `tick` is then its number (its time in ns), and 0 otherwise.
+    A tick has no rows; `tick` is then its number, and 0 otherwise: when it was due (ns), whenever that is done.
     moment: int64[n], when each input row came, in ns by the run's clock; live, when its message was stored.
+    now: what the run's clock says, the last of the moments or when the tick was due.
     loopbacks: int64[n], how many loopbacks each input row has come through; None: none of them through any.
     What a node emits is identified by (task, node, seq[cause], row[cause], ordinal), or by (task, node, tick, ordinal).
     """
@@ -383,3 +384,7 @@ class Step:
     now: int
     tick: int = 0
     loopbacks: IntArray | None = None
+
+    def came(self, cause: CauseArray) -> IntArray:
+        """When what has caused each of n things came, in ns by the run's clock: int64[n]."""
+        return np.full(len(cause), self.now, dtype=np.int64) if self.tick else self.moment[cause]

@@ -15,7 +15,8 @@ from services.pipeline.spec import NodeSpec, Properties
 
 if TYPE_CHECKING:
     from services.engine.effects import Effect
-    from services.engine.task import NodeStatistics, Surroundings
+    from services.engine.statistics import NodeStatistics
+    from services.engine.task import Surroundings
 
 State = dict[str, Any]
 """A node's state as plain data: None, bool, int, float, str, bytes, list, tuple, dict, numpy arrays."""
@@ -76,7 +77,8 @@ class Node:
 
     spec: ClassVar[NodeSpec]
     clocked: ClassVar[bool] = False
-    """Whether it matters to the node when a step is, so that a replay must not put much time into one step."""
+    """Whether its ticks are due by the run's clock. Those of the others are due by the wall's, or when something has
+    come back from outside."""
 
     def __init__(self, properties: Any, context: Context) -> None:
         """`properties`: the node's own Properties, filled from the script. Raises TaskFailed where it cannot start."""
@@ -136,8 +138,19 @@ class Node:
         return None
 
     def tick(self, now: int) -> Sequence[Message]:
-        """The run's clock has reached what `next_tick` asked for."""
+        """The clock has reached what `next_tick` asked for. now: of a clocked node just that time, however late it is.
+
+        A tick that is due comes before all points of the same moment.
+        """
         return []
+
+    def soonest(self) -> int | None:
+        """How long (ns) after points have come a tick that they cause is due at the earliest; None: they cause none."""
+        return None
+
+    def resumed(self, now: int) -> None:
+        """The run's clock begins, or goes on behind a pause, at `now`: nothing was observed between its last tick and
+        now. For clocked nodes, and all that are below such as have no parents."""
 
     def unanswered(self) -> bool:
         """Whether it holds something back until an answer comes from outside; a replay waits for that at its end."""

@@ -146,13 +146,19 @@ class ScriptRun:
 
         setattr(node, method, listening)
 
-    def write(self, *bodies: str, db: str = "db", rp: str = "rp", loopbacks: int = 0) -> ScriptRun:
-        """One step: some messages, each a body of line protocol, that reach the task as one frame."""
+    def write(
+        self, *bodies: str, db: str = "db", rp: str = "rp", loopbacks: int = 0, stored: Sequence[int] | None = None
+    ) -> ScriptRun:
+        """One step: some messages, each a body of line protocol, that reach the task as one frame.
+
+        stored: when each was stored (ns); at about `clock` where that is left out.
+        """
         headers = {"precision": self._precision} | ({LOOPBACKS: str(loopbacks)} if loopbacks else {})
         messages = []
-        for body in bodies:
+        for i, body in enumerate(bodies):
             self._seq += 1
-            messages.append(_Message(self._seq, body.encode(), self.clock + self._seq, headers))
+            time_ns = self.clock + self._seq if stored is None else stored[i]
+            messages.append(_Message(self._seq, body.encode(), time_ns, headers))
         piece, refused = self.intake.decode(db, rp, messages)
         assert not refused, refused
         if piece is not None:

@@ -82,6 +82,10 @@ class DerivativeNode(Node):
             self._groups.keep(left)
         return [barriers]
 
+    def resumed(self, now: int) -> None:
+        """What comes next is a new base."""
+        self._has[:] = False
+
     def state(self) -> State:
         size = len(self._groups)
         self._reach(size)
