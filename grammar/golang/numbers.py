@@ -8,8 +8,9 @@ import struct
 from grammar.gotemplate.strconv import format_float
 
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_HEXADECIMAL = re.compile(r"[+-]?0[xX]_?(?:[0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)[pP][+-]?[0-9]+")
-_UNDERSCORE = re.compile(r"(?<=[0-9a-fA-FxX])_(?=[0-9a-fA-F])")
+_HEXADECIMAL = re.compile(r"[+-]?0[xX](?:[0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)[pP][+-]?[0-9]+")
+_BETWEEN_DIGITS = re.compile(r"(?<=[0-9])_(?=[0-9])")
+_BETWEEN_HEXADECIMALS = re.compile(r"(?<=[0-9a-fA-FxX])_(?=[0-9a-fA-F])")
 _SPECIAL = re.compile(r"[+-]?(?:inf|infinity)|nan", re.IGNORECASE)
 _WITH_BASE = re.compile(r"([+-]?)(0[bB][01]+|0[oO]?[0-7]+|0[xX][0-9a-fA-F]+|[1-9][0-9]*|0)")
 _BINARY = re.compile(r"[+-]?[01]+")
@@ -18,17 +19,21 @@ _LONGEST = 70
 
 
 def float_of(text: str) -> float | None:
-    """strconv.ParseFloat for 64 bits: decimal, hexadecimal, inf and nan; None for what is none or too large."""
+    """strconv.ParseFloat for 64 bits: decimal, hexadecimal, inf and nan; None for what is none or too large.
+
+    An underscore may stand between two digits.
+    """
     if _SPECIAL.fullmatch(text):
         return float(text)
-    if _DECIMAL.fullmatch(text):
-        value = float(text)
+    decimal = _BETWEEN_DIGITS.sub("", text)
+    if _DECIMAL.fullmatch(decimal):
+        value = float(decimal)
     else:
-        plain = _UNDERSCORE.sub("", text)
-        if not _HEXADECIMAL.fullmatch(plain):
+        hexadecimal = _BETWEEN_HEXADECIMALS.sub("", text)
+        if not _HEXADECIMAL.fullmatch(hexadecimal):
             return None
         try:
-            value = float.fromhex(plain)
+            value = float.fromhex(hexadecimal)
         except OverflowError:
             return None
     return None if value in (float("inf"), float("-inf")) else value

@@ -104,6 +104,18 @@ class GoMap(dict[str, Any]):
     go_type: GoType
 
 
+class NilMap(GoMap):
+    """A nil map[string]string: like an empty one, but null in JSON."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go_type = STRINGS
+
+    def go_json(self) -> str:
+        """Its JSON."""
+        return "null"
+
+
 class GoSlice(list[Any]):
     """A slice of another type than []interface {}."""
 
@@ -180,7 +192,7 @@ def type_of(value: Any) -> GoType | None:
 
 def boxed(value: Any, declared: GoType) -> Any:
     """The value with its declared type attached, where Python's type alone does not tell it."""
-    if declared.kind == "map" and declared is not ANYTHINGS and type(value) is not GoMap:
+    if declared.kind == "map" and declared is not ANYTHINGS and not isinstance(value, GoMap):
         table = GoMap(value or ())
         table.go_type = declared
         return table

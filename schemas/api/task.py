@@ -56,6 +56,21 @@ class _TaskRequest(RequestSchema):
     vars = fields.Dict(load_default=dict, metadata={"doc": "By name, each as VarSchema has it."})
 
 
+class DeleteTaskSchema(Schema):
+    """The parameters of DELETE /tasks/ID."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    alerts = fields.String(
+        load_default="",
+        metadata={
+            "doc": "What becomes of the alerts that the task leaves: forget, keep or end. Unless it is given "
+            "`deleted-tasks` in [alert] of the configuration counts, which see."
+        },
+    )
+
+
 class CreateTaskSchema(_TaskRequest):
     """POST /tasks, and the command task.create."""
 

@@ -18,18 +18,24 @@ def _none(elements: Sequence[Any]) -> Iterable[str]:
     return ()
 
 
+def _as_they_are(in_file: Sequence[Any], now: Sequence[Any]) -> Sequence[Any]:
+    return now
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """Of one section; a section's class has them as `RULES`. Each is given the elements, each right by itself.
 
     in_file: what is wrong with them as the file and the environment have them. live: what is wrong with them once
     overrides have been made; less, because elements change one after the other, and what is meant may move from one to
-    another. settled: the elements as they count where the file has them.
+    another. settled: the elements as they count where the file has them. overridden: as they count with overrides, by
+    those of the file and by those that the overrides have made.
     """
 
     in_file: Mistakes = _none
     live: Mistakes = _none
     settled: Callable[[Sequence[Any]], Sequence[Any]] = tuple
+    overridden: Callable[[Sequence[Any], Sequence[Any]], Sequence[Any]] = _as_they_are
 
 
 def rules_of(schema: Schema) -> Rules:
@@ -91,4 +97,11 @@ def workspace_rules(service: str) -> Rules:
         """One alone is the default one."""
         return tuple(replace(element, default=True) for element in elements) if len(elements) == 1 else tuple(elements)
 
-    return Rules(in_file, settled=settled)
+    def overridden(in_file: Sequence[Any], now: Sequence[Any]) -> Sequence[Any]:
+        """The default one of the file stays so where no override says which is."""
+        if any(element.default or not element.workspace for element in now):
+            return now
+        meant = {element.workspace for element in in_file if element.default}
+        return tuple(replace(element, default=element.workspace in meant) for element in now)
+
+    return Rules(in_file, settled=settled, overridden=overridden)

@@ -99,6 +99,7 @@ class Overridable:
                 continue
             loaded = self._loaded(section, self._elements(section, given, problems))
             mistake = self._mistake(section, loaded)
+            loaded = self._settled(section, loaded)
             if mistake:
                 problems.append(f"{section}: {mistake}")
             elif section in self._own:
@@ -171,6 +172,12 @@ class Overridable:
 
     def _loaded(self, section: str, elements: list[Element]) -> tuple[Any, ...]:
         return tuple(self._schemas[section].load(element, many=False) for element in elements)
+
+    def _settled(self, section: str, loaded: tuple[Any, ...]) -> tuple[Any, ...]:
+        schema = self._schemas[section]
+        if not schema.many:
+            return loaded
+        return tuple(rules_of(schema).overridden(self._loaded(section, self._base(section)), loaded))
 
     def _mistake(self, section: str, loaded: Sequence[Any]) -> str:
         """What is wrong with elements that are each right by themselves, "" for nothing."""

@@ -18,6 +18,7 @@ from schemas.config.fields import Address, Directory, Duration, Flag, Size, Sync
 from schemas.config.influxdb import InfluxDB
 from schemas.config.section import only, setting, table_of
 from schemas.duration import format_go_duration
+from schemas.events.task import LEFT_ALERTS
 
 LEVELS = ("DEBUG", "INFO", "WARN", "ERROR")
 
@@ -284,6 +285,20 @@ class Engine:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Replay:
+    """[replay]: replays of recordings and queries."""
+
+    patience: float = setting(
+        40.0,
+        Duration,
+        "A replay is finished once all that it has sent is handled or given up. How long it waits where nothing is: "
+        "where the handlers of its alerts, or what its httpPost and influxDBOut nodes write to, do not get on. More "
+        "than the `timeout` in [alert], so that an answer that is late is waited for. 0s: it waits for nothing.",
+        check=Range(min=0, error="must not be negative"),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Load:
     """[load]: tasks, templates and topic handlers defined by the files of a directory.
 
@@ -305,20 +320,31 @@ class Load:
 
 @dataclass(frozen=True, kw_only=True)
 class Alert:
-    """[alert]: how long handlers try to send an alert."""
+    """[alert]: how long handlers try to send an alert, and what becomes of those of deleted tasks."""
 
     timeout: float = setting(
         30.0,
         Duration,
         "How long one attempt to send an alert may take, the answer included, unless the handler has a `timeout` of "
-        "its own; 0s: for ever. What was sent and is answered within that time is not sent again. exec has no limit "
-        "but its own, email has this for each answer of the mail server, kafka for each of a broker.",
+        "its own; 0s: for ever. What is answered within that time is not sent again, else the next attempt may take "
+        "twice as long. exec has no limit but its own; email has this for each answer of the mail server, ten times as "
+        "long for the one to the whole mail; kafka for each answer of a broker.",
     )
     retry_for: float = setting(
-        300.0,
+        600.0,
         Duration,
-        "For how long after an alert has come it is tried again where nobody answers, or the answer is `not now`. "
-        "What could not be sent by then is given up on: logged, and counted in tickbus_alerts_given_up.",
+        "For how long after an alert has come it is tried again where nobody answers, or the answer is `not now`: mail "
+        "servers say that to senders they do not know, who may come again in five minutes. What could not be sent by "
+        "then is given up on: logged, and counted in tickbus_alerts_given_up.",
+    )
+    deleted_tasks: str = setting(
+        "forget",
+        Text,
+        "What becomes of the alerts that a task leaves when it is deleted. forget: the task's own topics are gone, and "
+        "who was told of an alert hears no more of it. keep: a task that is defined under the same id goes on from "
+        "them, so that their end is told. end: they end, which the task's handlers and topics are told as OK events. "
+        "`DELETE /tasks/ID?alerts=keep` says so for one task.",
+        check=OneOf(LEFT_ALERTS, error=f"must be one of {', '.join(LEFT_ALERTS)}"),
     )
     persist_topics: bool = setting(
         True,
@@ -391,6 +417,7 @@ class Config:
     nats: Nats = field(default_factory=Nats)
     engine: Engine = field(default_factory=Engine)
     alert: Alert = field(default_factory=Alert)
+    replay: Replay = field(default_factory=Replay)
     load: Load = field(default_factory=Load)
     udf: Udf = field(default_factory=Udf)
     config_override: ConfigOverride = field(default_factory=ConfigOverride)

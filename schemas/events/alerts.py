@@ -26,6 +26,17 @@ class LevelsQuestionSchema(_Question):
     topics = fields.List(fields.String(), required=True)
 
 
+class TickedQuestionSchema(_Question):
+    """`ticked`: the last tick of which alerts of a run lie in these topics. Everything in ALERTS counts.
+
+    started: sequence of the first run.started of the run. The answer is {"tick": when it was due in ns, 0 for none}.
+    """
+
+    task = fields.String(required=True)
+    started = fields.Integer(required=True)
+    topics = fields.List(fields.String(), required=True)
+
+
 class TopicsQuestionSchema(_Question):
     """`topics`: all that are there. The answer is {"topics": [TopicSchema …]}, by id."""
 
@@ -56,6 +67,16 @@ class FoldedQuestionSchema(_Question):
     """`folded`: the answer, {}, comes once what lies in ALERTS up to `alert` shows in all other answers."""
 
     alert = fields.Integer(required=True)
+
+
+class UnhandledQuestionSchema(_Question):
+    """`unhandled`: what handlers have not come to of the events of a replay that are in ALERTS now.
+
+    The answer is {"waiting": how many, those that handlers have made of them included; 0 once all are handled or given
+    up, "done": how many events the handlers that they wait for have done}.
+    """
+
+    replay = fields.String(required=True, metadata={"doc": "`<replay id>:<task id>`"})
 
 
 class TestsQuestionSchema(_Question):

@@ -1,4 +1,4 @@
-"""What the gateway asks engine workers, and what they answer. Ids stand in subjects escaped (services.bus.subjects)."""
+"""What gateway and engine workers ask each other, and answer. Ids stand in subjects escaped (services.bus.subjects)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,13 @@ class EngineStatsAnswerSchema(Schema):
 
 
 class EngineReloadQuestionSchema(Schema):
-    """`tickbus.ask.engine.reload`: every worker reads anew what sideload nodes look up. The answer is {}."""
+    """`tickbus.ask.engine.reload`: every worker reads anew what sideload nodes look up."""
+
+
+class EngineReloadAnswerSchema(Schema):
+    """A worker's answer once it has."""
+
+    error = fields.String(metadata={"doc": "Why a source could not be read, empty where all could."})
 
 
 class EndpointQuestionSchema(Schema):
@@ -66,3 +72,7 @@ class EndpointAnswerSchema(Schema):
 
     status = fields.Integer(required=True)
     body = fields.Raw(required=True)
+
+
+class GatewayWritesQuestionSchema(Schema):
+    """`tickbus.ask.gateway.writes`: every gateway answers {} while it takes writes."""

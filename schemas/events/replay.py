@@ -49,7 +49,7 @@ class StartedSchema(_Replay):
 
 
 class FinishedSchema(_Replay):
-    """`finished`: all of the recording has gone through the task."""
+    """`finished`: all of the recording has gone through the task, and what came of it is handled or given up."""
 
     stats = fields.Raw(required=True, metadata={"doc": "See schemas.events.asks.StatsSchema."})
 

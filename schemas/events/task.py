@@ -13,6 +13,8 @@ from marshmallow import EXCLUDE, Schema, fields, validate
 
 from schemas.api.task import STATUSES, DefinitionSchema
 
+LEFT_ALERTS = ("forget", "keep", "end")
+
 
 class DefinedSchema(DefinitionSchema):
     """`defined`: there is a new task. One that is enabled has a `position`; without it the task is disabled."""
@@ -63,6 +65,15 @@ class DisabledSchema(_AtPosition):
 
 class DeletedSchema(_AtPosition):
     """`deleted`: the task is no more; if it ran it is to stop."""
+
+    alerts = fields.String(
+        load_default="forget",
+        validate=validate.OneOf(LEFT_ALERTS),
+        metadata={
+            "doc": "What becomes of the alerts that it leaves: forget; keep, for a task of the same id to go on from; "
+            "end, which is told."
+        },
+    )
 
 
 SCHEMAS: dict[str, type[Schema]] = {

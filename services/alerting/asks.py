@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -18,6 +20,7 @@ from services.bus.subjects import ask_subject
 from services.engine.alerts.info import LEVELS
 from services.engine.result import rfc3339
 
+_ENDINGS_SECONDS = 3.0  # for the alerts of a deleted task to end, before a task is told how its topics stand
 _EVENTS_SECONDS = 10.0  # longer than anybody waits for the answer: to him it is no failure, but silence
 
 Question = dict[str, Any]
@@ -32,12 +35,14 @@ class Asks:
             bus.answer(ask_subject("alerting", what), self._answer(schema(), make))
             for what, schema, make in (
                 ("levels", shapes.LevelsQuestionSchema, self._levels),
+                ("ticked", shapes.TickedQuestionSchema, self._ticked),
                 ("topics", shapes.TopicsQuestionSchema, self._topics),
                 ("topic", shapes.TopicQuestionSchema, self._topic),
                 ("events", shapes.EventsQuestionSchema, self._events),
                 ("event", shapes.EventQuestionSchema, self._event),
                 ("delete", shapes.TopicQuestionSchema, self._delete),
                 ("folded", shapes.FoldedQuestionSchema, self._folded),
+                ("unhandled", shapes.UnhandledQuestionSchema, self._unhandled),
                 ("inhibited", shapes.InhibitedQuestionSchema, self._inhibited),
                 ("tests", shapes.TestsQuestionSchema, self._tests),
                 ("test", shapes.TestQuestionSchema, self._test),
@@ -63,8 +68,15 @@ class Asks:
 
     async def _levels(self, question: Question) -> dict[str, Any]:
         await self._alerting.caught_up()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_ENDINGS_SECONDS):
+                await self._alerting.endings.settled(question["topics"])
         found = ((name, self._alerting.alive(name)) for name in question["topics"])
         return {name: topic.levels() for name, topic in found if topic is not None}
+
+    async def _ticked(self, question: Question) -> dict[str, Any]:
+        await self._alerting.caught_up()
+        return {"tick": self._alerting.topics.ticked(question["task"], question["started"], question["topics"])}
 
     async def _topics(self, question: Question) -> dict[str, Any]:
         return {"topics": [self._shown(name) for name in self._alerting.names()]}
@@ -94,6 +106,10 @@ class Asks:
     async def _folded(self, question: Question) -> dict[str, Any]:
         await self._alerting.folded(question["alert"])
         return {}
+
+    async def _unhandled(self, question: Question) -> dict[str, Any]:
+        waiting, done = await self._alerting.unhandled(question["replay"])
+        return {"waiting": waiting, "done": done}
 
     async def _inhibited(self, question: Question) -> dict[str, Any]:
         return {task: self._alerting.inhibited(task) for task in question["tasks"]}

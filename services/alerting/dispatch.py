@@ -13,13 +13,14 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 from services import log as logs
 from services.alerting.collecting import collect
+from services.alerting.delivery import Delivery
 from services.alerting.event import Event
 from services.alerting.forward import Forwarder
-from services.alerting.handler import Around, Handler, Refused, Unsent, collects
+from services.alerting.handler import Around, Handler, PartlySent, Refused, Unsent, collects
 from services.alerting.lane import Cursor, Entry, Lane
 from services.alerting.match import NoMatch
 from services.alerting.message import Message
@@ -29,10 +30,11 @@ from services.bus.errors import BusError
 
 _log = logs.get("alerting")
 
-_FIRST_PAUSE, _LAST_PAUSE = 0.1, 10.0
 _BUS_PAUSE = 0.5
-_END_SECONDS = 0.5  # for what was broken off to come to its end
+_LONG_INTERVAL = 30 * 10**9  # ns: for what is collected for longer a replay does not wait
+_END_SECONDS = 0.8  # for what was broken off to come to its end; see command.py
 _NAMESPACE = uuid.UUID("6f1d9f0e-5f5a-4c0e-9d55-0b8f6f2f7c11")
+_MOST_BESIDE = 1_000  # events that are sent again beside their lanes
 _FULL = 5_000  # messages that wait in a lane that collects until it does so before its time
 
 
@@ -44,7 +46,7 @@ class Limits:
     timeout: seconds that an attempt may take (see Around); 0: for ever.
     """
 
-    retry_for: float = 300.0
+    retry_for: float = 600.0
     timeout: float = 30.0
     bytes: int = 64 << 20
     entries: int = 200_000
@@ -97,13 +99,36 @@ class Dispatcher:
         self._kept_bytes = 0
         self._began = time.time_ns()
         self.stopping = False
+        self._beside: dict[asyncio.Task[None], Delivery] = {}
         self.lanes: dict[str, Lane] = {}
+        self._put_of: dict[str, int] = {}  # by replay, how many entries were put
         self.counts = Counts()
 
     @property
     def waiting(self) -> int:
-        """How many events wait in all lanes."""
-        return sum(entry.end - entry.next for lane in self.lanes.values() for entry in lane.entries)
+        """How many events wait in all lanes, and beside them."""
+        waiting = sum(entry.end - entry.next for lane in self.lanes.values() for entry in lane.entries)
+        return waiting + len(self._beside)
+
+    def put_of(self, replay: str) -> int:
+        """How many entries a replay's events have ever been."""
+        return self._put_of.get(replay, 0)
+
+    def waiting_of(self, replay: str) -> tuple[int, int]:
+        """How many of a replay's events wait, and how many events the lanes in which they do have done.
+
+        What is collected for longer than half a minute is left out: it waits for its time and not for a sink.
+        """
+        waiting = done = 0
+        for lane in self.lanes.values():
+            mine = sum(entry.end - entry.next for entry in lane.entries if entry.replay == replay)
+            if mine and not (collects(lane.handler) and lane.handler.interval(lane.options) > _LONG_INTERVAL):
+                waiting, done = waiting + mine, done + lane.done
+        return waiting, done
+
+    def forget(self, replay: str) -> None:
+        """A replay is over, and nobody asks for it any more."""
+        self._put_of.pop(replay, None)
 
     def put(self, of: HandlerOf, entry: Entry) -> None:
         """Have a handler handle some events, after those it already has."""
@@ -122,6 +147,8 @@ class Dispatcher:
             else:
                 self._kept_bytes += size
         lane.entries.append(entry)
+        if entry.replay:
+            self._put_of[entry.replay] = self._put_of.get(entry.replay, 0) + 1
         self._ledger.added(of.key, entry)
         if len(lane.entries) > self._limits.entries:
             self._overflow(lane)
@@ -137,6 +164,10 @@ class Dispatcher:
         for lane in self.lanes.values():
             if lane.task is not None and lane.pausing:
                 lane.task.cancel()
+        for task, delivery in self._beside.items():
+            tasks.append(task)
+            if delivery.pausing:
+                task.cancel()
         if tasks:
             _, pending = await asyncio.wait(tasks, timeout=timeout)
             for task in pending:
@@ -148,7 +179,7 @@ class Dispatcher:
 
     async def drained(self) -> None:
         """Wait until nothing waits."""
-        while tasks := [lane.task for lane in self.lanes.values() if lane.task is not None]:
+        while tasks := [*(lane.task for lane in self.lanes.values() if lane.task is not None), *self._beside]:
             await asyncio.wait(tasks)
 
     def covered(self, key: str, last: Cursor) -> None:
@@ -227,37 +258,54 @@ class Dispatcher:
                 event = self.wanted(lane, entry, entry.next, message)
                 if event is not None:
                     about = replace(around, key=_key(lane, entry), came=entry.time_ns, memory={})
-                    await self._deliver(lane, entry, event, handler, about)
+                    until = max(entry.time_ns, self._began) / 1e9 + self._limits.retry_for
+                    await self._deliver(lane, entry.seq, Delivery(handler, lane.options, event, about, until))
                 entry.next += 1
+                lane.done += 1
                 self._ledger.done(lane.of.key, (entry.seq, entry.next))
                 # lets the ledger write it down before the next one is sent
                 await asyncio.sleep(0)
             if entry.next >= entry.end:
                 self._remove(lane, lane.entries.popleft())
 
-    async def _deliver(self, lane: Lane, entry: Entry, event: Event, handler: Handler, around: Around) -> None:
-        """Have one event handled: again and again while the sink does not answer and it is not too old.
+    async def _deliver(self, lane: Lane, seq: int, delivery: Delivery) -> None:
+        """Have one event handled, or at least so far that the lane may go on."""
+        problem = await delivery.attempt()
+        if isinstance(problem, PartlySent) and len(self._beside) < _MOST_BESIDE:
+            task = asyncio.create_task(self._rest(lane, seq, delivery, problem))
+            self._beside[task] = delivery
+            task.add_done_callback(self._beside.pop)
+        else:
+            await self._try_on(lane, seq, delivery, problem)
 
-        A sink that asks to wait is waited for, but the last attempt is not later than it would be without.
-        """
-        backoff = _FIRST_PAUSE
-        until = max(entry.time_ns, self._began) / 1e9 + self._limits.retry_for
-        while True:
-            problem = await _attempt(handler, lane.options, event, around)
-            if problem is None:
-                self.handled(lane, 1)
+    async def _rest(self, lane: Lane, seq: int, delivery: Delivery, problem: Unsent) -> None:
+        """Go on with an event beside its lane, which does not wait for it. Where the service stops it is given up on:
+        nobody knows any more whom it was sent to already."""
+        try:
+            await self._try_on(lane, seq, delivery, problem)
+        except asyncio.CancelledError:
+            self.give_up(lane, seq, 1, f"the service stops; {problem}", delivery.event.id)
+            raise
+
+    async def _try_on(self, lane: Lane, seq: int, delivery: Delivery, problem: Unsent | Refused | None) -> None:
+        """Send an event again and again while the sink does not answer and it is not too late, after a first attempt
+        that ended with this problem."""
+        beside = asyncio.current_task() is not lane.task
+        while problem is not None:
+            pause = delivery.pause(problem)
+            if pause is None:
+                self.give_up(lane, seq, 1, str(problem), delivery.event.id)
                 return
-            now = time.time()
-            pause = backoff if isinstance(problem, Refused) else max(backoff, min(problem.wait, until - now))
-            if isinstance(problem, Refused) or now + pause > until:
-                self.give_up(lane, entry.seq, 1, str(problem), event.id)
-                return
-            _log.warn("an alert is sent again later", topic=lane.of.topic, kind=lane.of.kind, id=event.id, err=problem)
-            lane.pausing = True
-            await asyncio.sleep(pause)
-            lane.pausing = False
+            keys = {"topic": lane.of.topic, "kind": lane.of.kind, "id": delivery.event.id}
+            _log.warn("an alert is sent again later", **keys, err=problem)
+            if not beside:
+                lane.pausing = True
+            await delivery.wait(pause)
+            if not beside:
+                lane.pausing = False
             self.counts.retried += 1
-            backoff = min(2 * backoff, _LAST_PAUSE)
+            problem = await delivery.attempt()
+        self.handled(lane, 1)
 
     def _overflow(self, lane: Lane) -> None:
         """Give up on the oldest that is not being handled."""
@@ -276,19 +324,3 @@ class Dispatcher:
 def _key(lane: Lane, entry: Entry) -> str:
     """What identifies the entry's next event in this lane, whatever comes of this process and of the log."""
     return str(uuid.uuid5(_NAMESPACE, f"{lane.of.key}/{entry.seq}/{entry.next}/{entry.time_ns}"))
-
-
-async def _attempt(handler: Handler, options: Any, event: Event, around: Around) -> Unsent | Refused | None:
-    own = getattr(handler, "timeout", None)
-    seconds: float | None = (around.timeout or None) if own is None else own(options, around)
-    try:
-        async with asyncio.timeout(seconds):
-            await handler.handle(event, options, around)
-    except (Unsent, Refused) as problem:
-        return problem
-    except TimeoutError:
-        return Unsent(f"no answer within {seconds:g} s" if seconds else "no answer in time")
-    except Exception as error:
-        # a user's endpoint or data may fail in ways nobody thought of; the lane goes on
-        return Refused(f"{type(error).__name__}: {error}")
-    return None

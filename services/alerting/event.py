@@ -75,7 +75,7 @@ class Event:
     given_details: None where the script gives no details of its own. fields: of the point that caused it (a batch's:
     of its worst point). rows: the result series of a batch (one) or of collected events (any number) as JSON, None for
     a point. place: where it stands in ALERTS: sequence of its message, number in it. path: the topics that it came
-    through before its own.
+    through before its own. replay: `<replay id>:<task id>` where it comes from a replay, else "".
     """
 
     topic: str
@@ -90,12 +90,13 @@ class Event:
     recoverable: bool
     name: str
     group: str
-    tags: Mapping[str, str]
+    tags: dict[str, str]
     fields: Mapping[str, Any]
     rows: Sequence[Mapping[str, Any]] | None
     server: tuple[str, str, str]
     place: tuple[int, int] = (0, 0)
     path: tuple[str, ...] = ()
+    replay: str = ""
 
     @cached_property
     def details(self) -> str:
@@ -137,7 +138,7 @@ def _default_details(event: Event) -> str:
         event.name,
         event.task,
         event.group,
-        dict(event.tags),
+        event.tags,
         ServerInfo(*event.server),
         event.id,
         dict(event.fields),

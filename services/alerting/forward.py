@@ -17,6 +17,7 @@ from services.alerting.handler import Refused
 from services.bus.connection import Bus
 from services.bus.errors import BusError, PayloadTooLarge
 from services.bus.subjects import alert_subject
+from services.engine.alerts.info import nil_as_none
 from services.engine.column import Kind, kind_of
 from services.engine.result import rfc3339
 
@@ -52,7 +53,7 @@ class Forwarder:
             "path": path,
             "collected": collected,
         }
-        data = encode(event, topic, via)
+        data = encode(event, topic, {"via": via})
         # the same once more within two minutes is not even stored; later it is dropped by the topic's fold
         msg_id = hashlib.sha256(data).hexdigest()
         while True:
@@ -75,8 +76,8 @@ class TooLarge(Refused):
     """The event is over what the bus takes."""
 
 
-def encode(event: Event, topic: str, via: Mapping[str, Any]) -> bytes:
-    """The message for one event, whose `place` is its identity."""
+def encode(event: Event, topic: str, more: Mapping[str, Any]) -> bytes:
+    """The message for one event, whose `place` is its identity. more: what stands in it besides."""
     body = {
         "task": event.task,
         "node": "",
@@ -94,13 +95,15 @@ def encode(event: Event, topic: str, via: Mapping[str, Any]) -> bytes:
         "row": [event.place[1]],
         "ordinal": [0],
         "recoverable": event.recoverable,
-        "series": [{"name": event.name, "tags": dict(event.tags), "group": event.group}],
+        "series": [{"name": event.name, "tags": nil_as_none(event.tags), "group": event.group}],
         "of": [0],
         "columns": {name: _column(value) for name, value in event.fields.items()},
         "data": None if event.rows is None else [list(event.rows)],
         "server": event.server,
-        "via": via,
+        **more,
     }
+    if event.replay:
+        body["replay"] = event.replay
     return orjson.dumps(body)
 
 

@@ -58,6 +58,10 @@ class Unsent(Exception):
         self.wait = wait
 
 
+class PartlySent(Unsent):
+    """As Unsent, but it was sent to some of those who are to have it: other events need not wait for the rest."""
+
+
 class Refused(Exception):
     """The sink has answered that it does not take the event, or it cannot be sent at all: it is given up on."""
 

@@ -74,8 +74,8 @@ class Http:
     async def post(
         self, url: str, headers: Mapping[str, str], body: bytes, verify: bool = True, tls: Tls | None = None
     ) -> Answer:
-        """The answer, redirects followed as browsers do: only 307 and 308 are POSTs again, elsewhere others are GETs.
-        It takes as long as it takes.
+        """The answer, redirects followed as the reference does: after 307 and 308 it is a POST again, else a GET. It
+        takes as long as it takes.
 
         tls: says more than `verify`, which does not count beside it.
 

@@ -205,10 +205,10 @@ class Keeper:
 
     def _still_waiting(self, entries: list[tuple[str, int, list[Any]]]) -> list[tuple[str, Entry]]:
         out = []
-        for key, seq, (first, end, previous, time_ns, durations) in sorted(entries, key=lambda e: e[1]):
+        for key, seq, (first, end, previous, time_ns, durations, replay) in sorted(entries, key=lambda e: e[1]):
             start = self.rest(key, seq, first, end)
             if start < end:
-                out.append((key, Entry(seq, first, end, previous, time_ns, start, durations, saved=True)))
+                out.append((key, Entry(seq, first, end, previous, time_ns, start, durations, replay, saved=True)))
             else:
                 self._gone.append((key, seq))
         return out
@@ -281,7 +281,7 @@ class Keeper:
             for (_, _, key, _), text in zip(changes.states, texts, strict=True):
                 tx.put(_STATES, _prefix(key[0]) + key[1].encode("utf-8", "surrogatepass"), codec.pack([*key[2:], text]))
             for lane, entry in changes.waiting:
-                packed = [entry.first, entry.end, entry.previous, entry.time_ns, dict(entry.durations)]
+                packed = [entry.first, entry.end, entry.previous, entry.time_ns, dict(entry.durations), entry.replay]
                 tx.put(_WAITING, f"{entry.seq}/{lane}", codec.pack(packed))
             for owner, record in changes.inhibitors:
                 if record is None:

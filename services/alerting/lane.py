@@ -20,7 +20,7 @@ Cursor = tuple[int, int]
 class Entry:
     """What waits of one message: events from number `next` to `end`; previous: levels from number `first` on.
 
-    durations: ns, by the number of the event, of those that last longer than the message says.
+    durations: ns, by the number of the event, of those that last longer than the message says. replay: as of Message.
     """
 
     seq: int
@@ -30,6 +30,7 @@ class Entry:
     time_ns: int
     next: int
     durations: Mapping[int, int]
+    replay: str = ""
     message: Message | None = None
     saved: bool = False
 
@@ -43,6 +44,7 @@ class Lane:
         self.handler, self.options = handlers.from_json(of.kind, of.options)
         self.match = match_of(of.match)
         self.entries: deque[Entry] = deque()
+        self.done = 0  # events, handled or given up, since the lane began
         self.task: asyncio.Task[None] | None = None
         self.pausing = False
         self.full = asyncio.Event()  # so much waits that a lane that collects should not wait longer

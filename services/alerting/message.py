@@ -6,6 +6,10 @@ What a handler puts there itself (publish, aggregate) is one event with `via` be
     previous   the level that the id had where it comes from, which counts where its topic has none of its own
     path       the topics that it came through
     collected  whether it was made of all events from `first` on that were for the handler
+and, where all that it was made of comes from one replay, `<replay id>:<task id>` as its `replay`.
+
+What alerting puts there itself where a task was deleted and its alerts are to end is one event with `ends`: [level,
+time, duration] as the alert stands that it ends. It counts only where the alert still stands so.
 """
 
 from __future__ import annotations
@@ -19,10 +23,13 @@ from numpy.typing import NDArray
 
 from grammar.gotemplate import Time
 from services.alerting.event import Event
-from services.engine.alerts.info import LEVELS
+from services.engine.alerts.info import LEVELS, none_as_nil
 from services.engine.column import Kind
 
 IntArray = NDArray[np.int64]
+
+Stood = tuple[int, int, int]
+"""How an alert stands: level, time (ns) of its last event, duration (ns)."""
 
 _DELETES = b'{"deleted":true'
 
@@ -60,6 +67,7 @@ class Message:
     """What the fold needs of it is at hand; an event is made of the rest only when it is asked for.
 
     owner: whose it is: the task's id, or `<replay id>:<task id>` of one that runs in a replay, or a handler's key.
+    replay: `<replay id>:<task id>` where it comes from a replay, be it by handlers, else "".
     ids: distinct ids; id: int64[n] into them. level, time, duration, seq, row, ordinal: int64[n], as in Alerts, and so
     are category and, in one, moment. fresh: the numbers of events that the first point of its group raised.
     """
@@ -68,6 +76,7 @@ class Message:
         "_body",
         "category",
         "duration",
+        "ends",
         "fresh",
         "id",
         "ids",
@@ -77,6 +86,7 @@ class Message:
         "ordinal",
         "owner",
         "raw",
+        "replay",
         "row",
         "seq",
         "started",
@@ -92,9 +102,10 @@ class Message:
             body = self._body = orjson.loads(raw)
             self.raw = raw
             self.task: str = body["task"]
-            replay: str = body.get("replay", "")
             self.via = _via(body.get("via"))
-            self.owner = self.via.handler if self.via else f"{replay}:{self.task}" if replay else self.task
+            replay: str = body.get("replay", "")
+            self.replay = replay if self.via or not replay else f"{replay}:{self.task}"
+            self.owner = self.via.handler if self.via else self.replay or self.task
             self.node: str = body["node"]
             self.topic: str = body["topic"]
             self.started: int = body["started"]
@@ -107,6 +118,7 @@ class Message:
             self.seq = _ints(body["seq"], n)
             self.row = _ints(body["row"], n)
             self.ordinal = _ints(body["ordinal"], n)
+            self.ends = _ends(body.get("ends"))
             self.category: str = body.get("category", "")
             self.moment = _ints(body["moment"], n) if "moment" in body else None
             self.fresh = frozenset(_ints(body.get("fresh", ()), len(body.get("fresh", ())), n).tolist())
@@ -119,8 +131,7 @@ class Message:
 
     def tags(self, i: int) -> dict[str, str]:
         """The tags of event number i. Whoever published it may have put values of any kind there."""
-        tags: dict[str, str] = self._body["series"][self._body["of"][i]]["tags"]
-        return tags
+        return none_as_nil(self._body["series"][self._body["of"][i]]["tags"])
 
     def event(self, i: int, previous: int, seq: int = 0, duration: int | None = None) -> Event:
         """Event number i; `previous` is the level that its id had before, `seq` the message's sequence in ALERTS.
@@ -142,12 +153,13 @@ class Message:
             recoverable=body["recoverable"],
             name=series["name"],
             group=series["group"],
-            tags=series["tags"],
+            tags=none_as_nil(series["tags"]),
             fields=self._fields(i),
             rows=None if data is None else _rows(data[i]),
             server=tuple(body["server"]),
             place=(seq, i),
             path=self.via.path if self.via else (),
+            replay=self.replay,
         )
 
     def _fields(self, i: int) -> dict[str, Any]:
@@ -157,6 +169,15 @@ class Message:
             if valid is None or valid[i]:
                 found[name] = _value(column["kind"], column["values"][i])
         return found
+
+
+def _ends(body: Any) -> Stood | None:
+    if body is None:
+        return None
+    level, time, duration = body
+    if {type(level), type(time), type(duration)} != {int}:
+        raise TypeError("no alert that it ends")
+    return level, time, duration
 
 
 def _rows(data: Any) -> list[Any]:
@@ -206,10 +227,10 @@ def _check(body: dict[str, Any], n: int, topic: str) -> None:
     texts += [one["name"] for one in series] + [one["group"] for one in series]
     if set(map(type, texts)) != {str} or len(body["server"]) != 3:
         raise TypeError("texts expected")
-    if not {type(one["tags"]) for one in series} <= {dict}:
+    if not {type(one["tags"]) for one in series} <= {dict, type(None)}:
         raise TypeError("tags expected")
-    if body.get("via") is not None and n != 1:
-        raise ValueError("not an alert message: one event expected of a handler")
+    if n != 1 and not (body.get("via") is None and body.get("ends") is None):
+        raise ValueError("not an alert message: one event expected")
     if body["topic"] != topic:
         raise ValueError(f"not an alert message: it is for the topic {body['topic']!r} and came to {topic!r}")
     if type(body["started"]) is not int or type(body["recoverable"]) is not bool:

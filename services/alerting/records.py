@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from grammar.gotemplate import Time
@@ -20,6 +21,8 @@ Source = tuple[bytes, int]
 NO_TEXTS = codec.pack(["", "", None])
 """The record of a state without texts."""
 
+_OWNER = 7  # where owner and started stand in a record
+
 
 def texts(key: Key, source: Source | bytes) -> tuple[str, str]:
     """Message and details of a state, from a message or from a record of it."""
@@ -28,6 +31,22 @@ def texts(key: Key, source: Source | bytes) -> tuple[str, str]:
         return event.message, event.details
     message, details, rest = codec.unpack(source)
     return message, _event(key, message, rest).details if details is None else details
+
+
+@dataclass(frozen=True, slots=True)
+class Last:
+    """The last event of an id. owner, started: of the message that it came in."""
+
+    event: Event
+    owner: str
+    started: int
+
+
+def last(key: Key, source: Source | bytes) -> Last | None:
+    """The last event of a state, None where nothing is known of it but the state. Of a batch its data is left out."""
+    [record] = records([(key, source)])
+    message, _, rest = codec.unpack(record)
+    return None if rest is None else Last(_event(key, message, rest), *rest[_OWNER:])
 
 
 def records(entries: Iterable[tuple[Key, Source | bytes]]) -> list[bytes]:
@@ -48,12 +67,10 @@ def records(entries: Iterable[tuple[Key, Source | bytes]]) -> list[bytes]:
 def _record(message: Message, i: int) -> bytes:
     try:
         event = message.event(i, 0)
-        if event.given_details is not None:
-            return codec.pack([event.message, event.given_details, None])
         # a time among the fields is the only value here that is not plain
         fields = {k: (v.ns,) if isinstance(v, Time) else v for k, v in event.fields.items()}
-        rest = [event.task, event.name, event.group, dict(event.tags), fields, list(event.server)]
-        return codec.pack([event.message, None, rest])
+        rest = [event.task, event.name, event.group, dict(event.tags), fields, list(event.server), event.recoverable]
+        return codec.pack([event.message, event.given_details, [*rest, message.owner, message.started]])
     except (ValueError, TypeError, LookupError, AttributeError):
         # anybody may publish to the bus: levels and times were sound, the texts are not
         return NO_TEXTS
@@ -61,8 +78,7 @@ def _record(message: Message, i: int) -> bytes:
 
 def _event(key: Key, message: str, rest: list[Any]) -> Event:
     topic, id, level, time, duration = key
-    task, name, group, tags, fields, server = rest
+    task, name, group, tags, fields, server, recoverable = rest[:_OWNER]
     fields = {k: Time(v[0]) if isinstance(v, tuple) else v for k, v in fields.items()}
-    return Event(
-        topic, task, id, message, None, level, 0, time, duration, True, name, group, tags, fields, None, tuple(server)
-    )
+    origin = (name, group, tags, fields, None, tuple(server))
+    return Event(topic, task, id, message, None, level, 0, time, duration, recoverable, *origin)

@@ -3,7 +3,8 @@ has, and when topics live.
 
 The bucket `tasks` of the state, by owner, holds records of plain data. The owner is the task's id, or
 `<replay id>:<task id>` of one that runs in a replay: it counts as deleted when the replay ends.
-    deleted   sequence of the task's last deletion, 0 for none
+    deleted   sequence of the task's last deletion, 0 for none; those that keep its alerts do not count
+    ending    [sequence, ns] of the deletion that its alerts are to end with, and that come before it; None for none
     open      whether a worker runs it
     runs      the last runs, oldest first, each with
         enabled   sequence of the event that enabled it
@@ -39,7 +40,7 @@ _KEPT = 16  # runs of a task whose handlers are still known, for events that are
 
 Record = dict[str, Any]
 
-_NONE: Record = {"deleted": 0, "open": False, "runs": []}
+_NONE: Record = {"deleted": 0, "ending": None, "open": False, "runs": []}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,24 @@ class Runs:
         deleted: int = self._record(task)["deleted"]
         return deleted
 
+    def ending(self, task: str) -> tuple[int, int] | None:
+        """Sequence and moment (ns) of the deletion that a task's alerts are to end with; None where they are not, or
+        where its run is not over yet."""
+        record = self._record(task)
+        ending = record["ending"]
+        if ending is None or (record["open"] and self.began(task) < ending[0]):
+            return None
+        return ending[0], ending[1]
+
+    def ends_with(self, task: str) -> int:
+        """Sequence of the deletion that a task's alerts are to end with, 0 where they are not."""
+        ending = self._record(task)["ending"]
+        return ending[0] if ending else 0
+
+    def tasks(self) -> list[str]:
+        """The owners of which something is known."""
+        return list(self._state().bucket(TASKS))
+
     def began(self, task: str) -> int:
         """Sequence of the first run.started of the task's last run, 0 for none."""
         runs = self._record(task)["runs"]
@@ -130,7 +149,10 @@ def fold(state: State, event: Event) -> None:
         return
     record: Record = state.get(TASKS, event.id) or _NONE
     if (event.kind, event.what) == ("task", "deleted"):
-        state.put(TASKS, event.id, record | {"deleted": event.seq})
+        how = event.data.get("alerts")
+        if how != "keep":
+            ending = [event.seq, event.time_ns] if how == "end" else None
+            state.put(TASKS, event.id, record | {"deleted": event.seq, "ending": ending})
         return
     if event.kind == "replay":
         _replayed(state, event)

@@ -14,6 +14,7 @@ from typing import Any
 from schemas.config import Config
 from services import log as logs
 from services.alerting.dispatch import Dispatcher, Limits
+from services.alerting.endings import Endings
 from services.alerting.forward import Forwarder
 from services.alerting.handler import Around
 from services.alerting.http import Http
@@ -44,7 +45,7 @@ _log = logs.get("alerting")
 _SCHEMA, _VERSION = "alerting", 4
 _BUCKET = "tickbus-alerting"
 _STEP_SECONDS = 0.005  # how long the fold goes on before others have their turn
-_STOP_SECONDS = 1.0  # for what is being sent when the service stops
+_STOP_SECONDS = 0.6  # for what is being sent when the service stops; commands have a little more to end
 _BUS_PAUSE = 0.2
 _WATCH_SECONDS = 60.0
 
@@ -170,6 +171,17 @@ class Alerting:
             self._folded.clear()
             await self._folded.wait()
 
+    async def unhandled(self, replay: str) -> tuple[int, int]:
+        """What is left of a replay's events that are in ALERTS now: how many wait for handlers, and how many events the
+        handlers that they wait for have done. Events that come of them by handlers count too. Raises BusError.
+        """
+        while True:
+            put = self.dispatcher.put_of(replay)
+            waiting, done = self.dispatcher.waiting_of(replay)
+            await self.caught_up()
+            if waiting or self.dispatcher.put_of(replay) == put:
+                return self.dispatcher.waiting_of(replay) if waiting else (0, done)
+
     async def current(self) -> None:
         """Wait until everything is folded that was in ALERTS when the service began."""
         await self._caught_up.wait()
@@ -193,7 +205,10 @@ class Alerting:
             self._put_again(key, entry)
         if self._keeper.anew:
             self._apply_forgotten(state.first_seq)
+        self.endings = Endings(self._bus, self, self.topics, self.runs, self._begin_task, self._run_changed)
         await self._catch_up()
+        for task in self.runs.tasks():
+            self.endings.begin(task)
         for name in list(self.topics.by_name):
             self._sweep(name)
         self.known.on_change(self._run_changed, self._handlers_changed)
@@ -316,7 +331,8 @@ class Alerting:
         first, end = folded.events[0], folded.events[-1] + 1
         start = self._keeper.rest(handler.key, stored.seq, first, end)
         if start < end:
-            entry = Entry(stored.seq, first, end, folded.previous, stored.time_ns, start, folded.durations, message)
+            before, lasted = folded.previous, folded.durations
+            entry = Entry(stored.seq, first, end, before, stored.time_ns, start, lasted, message.replay, message)
             self.dispatcher.put(handler, entry)
 
     def _apply(self, name: str, seq: int) -> None:
@@ -413,6 +429,7 @@ class Alerting:
 
     def _run_changed(self, task: str) -> None:
         self._end_inhibiting(task)
+        self.endings.begin(task)
         if ":" in task:
             if self.runs.deleted(task):
                 self._begin_task(self._replay_ended(task))
@@ -430,12 +447,13 @@ class Alerting:
                 _log.warn("the log of alerts cannot be asked yet", err=error)
                 await asyncio.sleep(_BUS_PAUSE)
         if not self.runs.open(owner):
+            self.dispatcher.forget(owner)
             for topic in self.topics.drop_owner(owner):
                 self._keeper.touched(topic)
 
     def _sweep(self, name: str) -> None:
-        """Forget a topic whose task was deleted."""
-        if self.alive(name) is None:
+        """Forget a topic whose task was deleted, once its alerts have ended where they are to."""
+        if self.alive(name) is None and not self.endings.pending(owner_of(name)):
             for topic in self.topics.drop(name):
                 self._keeper.touched(topic)
 

@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from services.alerting.message import IntArray, Message
-from services.alerting.records import NO_TEXTS, Key, Source, records, texts
+from services.alerting.message import IntArray, Message, Stood
+from services.alerting.records import NO_TEXTS, Key, Last, Source, last, records, texts
 from services.alerting.seen import Seen
 from services.engine.alerts.taking_up import TakenUp
 
@@ -144,9 +144,10 @@ class Topic:
         n = len(message)
         if first >= n:
             return NOTHING
-        self._live(message.started, life)
-        if message.via is None:
-            self.task, self.node = message.owner, message.node
+        if message.ends is None:
+            self._live(message.started, life)
+            if message.via is None:
+                self.task, self.node = message.owner, message.node
         inhibited = self._held_back(message, first, inhibited)
         counts = np.arange(first, n) if inhibited is None else first + np.flatnonzero(~inhibited[first:])
         self.collected += len(counts)
@@ -185,12 +186,23 @@ class Topic:
             self.changed.add(self._slots[id])
         return True
 
-    def texts_of(self, id: str, stood: tuple[int, int, int]) -> bytes:
+    def texts_of(self, id: str, stood: Stood) -> bytes:
         """The record of an id's texts, an empty one where it does not stand so (level, time, duration) any more."""
-        slot = self._slots.get(id)
-        if slot is None or self.key(slot)[2:] != stood:
+        if self.stood(id) != stood:
             return NO_TEXTS
+        slot = self._slots[id]
         return records([(self.key(slot), self.sources[slot])])[0]
+
+    def stood(self, id: str) -> Stood | None:
+        """How the alert of an id stands, None where there is none."""
+        slot = self._slots.get(id)
+        return None if slot is None else self.key(slot)[2:]
+
+    def not_ok(self) -> list[tuple[str, Stood, Last | None]]:
+        """The alerts that are not OK, by id: how they stand, and their last events."""
+        slots = np.flatnonzero(self.level[: len(self.ids)]).tolist()
+        found = ((self.ids[slot], self.key(slot)[2:], last(self.key(slot), self.sources[slot])) for slot in slots)
+        return sorted(found, key=lambda one: one[0])
 
     def clear(self) -> None:
         """Forget all states, as if it were new; what was seen stays seen."""
@@ -309,6 +321,8 @@ class Topic:
         n = len(message)
         if not n:
             return 0
+        if message.ends is not None:
+            return 0 if self.stood(message.ids[0]) == message.ends else n
         seen = self.seen.get((message.owner, message.node))
         if seen is None:
             seen = self.seen[message.owner, message.node] = Seen()
@@ -364,6 +378,12 @@ class Topics:
         topic.applied = max(topic.applied, seq)
         topic.deleted = topic.deleted and not begun
         return topic
+
+    def ticked(self, owner: str, started: int, names: Sequence[str]) -> int:
+        """The last tick of which a run's alerts were seen in some topics, 0 for none. started: the run's."""
+        topics = [topic for name in names if (topic := self.by_name.get(name)) is not None]
+        seen = [s for topic in topics for (whose, _), s in topic.seen.items() if whose == owner]
+        return max((s.tick[0] for s in seen if s.started == started), default=0)
 
     def delete(self, name: str, after: int, own: bool) -> Topic | None:
         """Take in that somebody has deleted a topic; gives it, None where there is none. Its handlers stay.

@@ -8,12 +8,15 @@ from collections.abc import Mapping
 import orjson
 
 from schemas.events.asks import EngineStatsQuestionSchema
+from services import log as logs
 from services.bus.ask import Answering
 from services.bus.connection import Bus
 from services.bus.subjects import ask_subject
 from services.engine.outbox import Standing
-from services.engine.sideload import SOURCES
+from services.engine.sideload import SOURCES, SideloadError
 from services.engine.worker import Worker
+
+_log = logs.get("engine")
 
 
 class Asks:
@@ -50,6 +53,11 @@ class Asks:
         return orjson.dumps(figures)
 
     async def _reload(self, data: bytes, headers: Mapping[str, str]) -> bytes:
-        """Read anew what sideload nodes look up. Raises SideloadError for a source that cannot be read."""
-        await asyncio.to_thread(SOURCES.reload)
-        return b"{}"
+        """Read anew what sideload nodes look up."""
+        error = ""
+        try:
+            await asyncio.to_thread(SOURCES.reload)
+        except SideloadError as problem:
+            error = str(problem)
+            _log.error("a sideload source cannot be read anew", err=error)
+        return orjson.dumps({"error": error})

@@ -234,6 +234,11 @@ class Writer:
             else:
                 self._task.cancel()
 
+    @property
+    def outstanding(self) -> int:
+        """How many writes and commands are not done yet; what is still gathered for one target is one."""
+        return len(self._queue) + len(self._open)
+
     def state(self) -> dict[str, Any]:
         """What waits, as plain data."""
         bodies = [[*b.target, b.lines, b.count] for b in self._queue if isinstance(b, Body)]

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import functools
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
 
 _TIMEOUT = 30.0  # seconds, where the script sets none
+_MOST_READ = 64 << 10  # bytes of an answer
+_MOST_REDIRECTS = 10
 _SHOWN = 1000
 _MOST_WAITING = 100_000
 
@@ -25,6 +31,13 @@ class PostEndpoint:
     username: str = ""
     password: str = ""
     row_template: str = ""
+
+    def authorization(self) -> dict[str, str]:
+        """The header that logs in; none where one of both is missing."""
+        if not self.username or not self.password:
+            return {}
+        pair = f"{self.username}:{self.password}"
+        return {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +58,16 @@ class Answer:
 
 
 class Sender:
-    """Posts in order, each once, whatever the answer is. Lives in the event loop that `kick` is called in."""
+    """Posts in order, each once, whatever the answer is, redirects followed. Lives in the event loop that `kick` is
+    called in."""
 
     def __init__(self, timeout: float, answered: Callable[[Answer], None]) -> None:
-        """timeout: seconds, 0 for the usual. answered: called in the event loop, in the order of posts."""
+        """timeout: seconds until the answer must be there, 0 for the usual.
+
+        answered: called in the event loop, in the order of posts.
+        """
         self.waiting: deque[Post] = deque()
-        self._timeout = timeout or _TIMEOUT
+        self._timeout = timeout if timeout > 0 else _TIMEOUT
         self._answered = answered
         self._task: asyncio.Task[None] | None = None
 
@@ -76,7 +93,9 @@ class Sender:
         try:
             # what comes while the client is being closed is sent with another one
             while self.waiting:
-                async with httpx.AsyncClient(timeout=self._timeout) as client:
+                async with httpx.AsyncClient(
+                    timeout=None, follow_redirects=True, max_redirects=_MOST_REDIRECTS, verify=_trusted()
+                ) as client:
                     while self.waiting:
                         await self._next(client)
         finally:
@@ -92,7 +111,30 @@ class Sender:
         import httpx
 
         try:
-            response = await client.post(post.url, content=post.body, headers=dict(post.headers))
+            async with (
+                asyncio.timeout(self._timeout),
+                client.stream("POST", post.url, content=post.body, headers=dict(post.headers)) as response,
+            ):
+                return Answer(response.status_code, await _beginning(response))
+        except TimeoutError:
+            return Answer(0, f"no answer within {self._timeout:g} s")
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError) as error:
             return Answer(0, str(error) or type(error).__name__)
-        return Answer(response.status_code, response.text[:_SHOWN])
+
+
+async def _beginning(response: httpx.Response) -> str:
+    """What can be shown of the body. Of one that does not end soon no more is read."""
+    read = bytearray()
+    async for part in response.aiter_bytes():
+        read += part
+        if len(read) > _MOST_READ:
+            break
+    return read[: 4 * _SHOWN].decode("utf-8", "replace")[:_SHOWN]
+
+
+@functools.cache
+def _trusted() -> ssl.SSLContext:
+    """What all clients trust. Reading the certificates takes 20 ms, too long to do it for each burst of posts."""
+    import httpx
+
+    return httpx.create_ssl_context()

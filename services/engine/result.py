@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -66,11 +65,3 @@ def rfc3339(ns: int) -> str:
     seconds, rest = divmod(ns, 10**9)
     text = str(np.datetime64(seconds, "s"))
     return f"{text}.{rest:09d}".rstrip("0") + "Z" if rest else f"{text}Z"
-
-
-def unprintable(value: Any) -> str | None:
-    """The first number in a result that has no JSON form, as Go names it (NaN, +Inf, -Inf); None where all have."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if value != value else "+Inf" if value > 0 else "-Inf"
-    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return next((bad for item in items if (bad := unprintable(item)) is not None), None)

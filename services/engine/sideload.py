@@ -35,6 +35,7 @@ class Source:
         self.url = url
         self.users = 0
         self.version = 0
+        self.name = _path(url) if urllib.parse.urlsplit(url).scheme == "file" else url
         self._local = urllib.parse.urlsplit(url).scheme == "file"
         self._headers = dict(headers)
         self._values: Mapping[str, Values] = {}
@@ -44,8 +45,7 @@ class Source:
         try:
             values = _folder(_path(self.url)) if self._local else self._document()
         except (OSError, ValueError, http.client.HTTPException) as error:
-            name = _path(self.url) if self._local else self.url
-            raise SideloadError(f"failed to update sideload cache for source {quoted(name)}: {error}") from None
+            raise SideloadError(f"failed to update sideload cache for source {quoted(self.name)}: {error}") from None
         self._values = values
         self.version += 1
 
@@ -101,11 +101,17 @@ class Sources:
                 self._sources.pop(source.url, None)
 
     def reload(self) -> None:
-        """Read all sources anew. Raises SideloadError at the first that cannot be read."""
+        """Read all sources anew. Raises SideloadError for the first that cannot be read, once all have been tried."""
         with self._lock:
             sources = list(self._sources.values())
+        problem: SideloadError | None = None
         for source in sources:
-            source.read()
+            try:
+                source.read()
+            except SideloadError as error:
+                problem = problem or SideloadError(f"failed to update source {quoted(source.name)}: {error}")
+        if problem is not None:
+            raise problem
 
 
 SOURCES = Sources()
@@ -177,9 +183,12 @@ def _document(data: bytes) -> Any:
 
 def _yaml(data: bytes) -> Any:
     # only tasks with a sideload node pay for the import
-    from grammar.golang.yaml_reader import parse_yaml
+    from grammar.golang.yaml_reader import YamlError, parse_yaml
 
-    return parse_yaml(data)
+    try:
+        return parse_yaml(data)
+    except YamlError as error:
+        raise ValueError(f"line {error.line}: {error}" if error.line else str(error)) from None
 
 
 def _with_floats(values: Mapping[str, Any]) -> Values:

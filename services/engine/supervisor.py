@@ -28,11 +28,12 @@ from services.engine.leases import Leases
 from services.engine.node import Node, TaskFailed
 from services.engine.nodes.alert import topics_of
 from services.engine.outbox import Standing
+from services.engine.running import Running
 from services.engine.scripts import ParsedScripts
 from services.engine.series import SeriesTable
 from services.engine.shards import shard_of
 from services.engine.task import Surroundings, TaskRun
-from services.engine.worker import Running, Worker
+from services.engine.worker import Worker
 from services.pipeline.compile import api_error, compile_script
 from services.pipeline.functions import FunctionUnavailable
 from services.pipeline.graph import GraphNode
@@ -49,7 +50,8 @@ _FAIL_AFTER = 0.1
 _RETRY = 1.0
 _GAIN = 30.0  # seconds that taking up the tasks of new shards may hold up the balance; it goes on beside it
 _AT_ONCE = 64
-_LEVELS_SECONDS, _ASK_SECONDS = 20.0, 1.0  # how long alerting, which may be restarting, is asked; and once
+_LEVELS_SECONDS, _ASK_SECONDS = 20.0, 5.0  # how long alerting, which may be restarting, is asked; and once
+_ASK_PAUSE = 0.25
 
 
 class _NotOurs(Exception):
@@ -280,6 +282,9 @@ class Supervisor:
                 task, alerts = await self._build(id_, run, levels)
         running = self._running(task, run, position)
         running.dirty = found is None or not found.here
+        running.left = bool(run["started"])
+        if running.left and task.clocked:
+            running.told = await self._last_told(running, [topic for a in alerts for topic in a["topics"]])
         self._answer(running)  # before it is said to run: whoever hears that may ask at once
         try:
             if announce and (run["worker"] != self._name or not run["started"]):
@@ -333,7 +338,7 @@ class Supervisor:
             raise TaskFailed(mismatch)
         alerts = [self._alert(id_, node.name, node.properties) for node in compiled.graph.nodes if _is_alert(node)]
         if levels is None:
-            levels = await self._topic_levels([topic for a in alerts for topic in a["topics"]])
+            levels = await self._topic_levels([topic for a in alerts for topic in a["topics"]], run["enabled"])
         dbrps = [(d["db"], d["rp"]) for d in definition["dbrps"]]
         around = replace(self._around, levels=levels)
         task = TaskRun(id_, compiled.graph, dbrps, self._classes, self._table, log, around, run["began"])
@@ -348,7 +353,7 @@ class Supervisor:
         topics = topics_of(properties, task, node)
         return {"node": node, "topic": topics[0] if handlers else "", "topics": list(topics), "handlers": handlers}
 
-    async def _topic_levels(self, topics: list[str]) -> Mapping[str, Any]:
+    async def _topic_levels(self, topics: list[str], enabled: int) -> Mapping[str, Any]:
         """How the alerts of these topics stand, so that a task that starts again goes on from there.
 
         Without those that are OK in all of them. Where there were alerts and nobody answers for long, the task starts
@@ -359,7 +364,7 @@ class Supervisor:
         until = time.monotonic() + _LEVELS_SECONDS
         while True:
             try:
-                question = orjson.dumps({"topics": topics})
+                question = orjson.dumps({"topics": topics, "after": enabled})
                 levels = orjson.loads(await self._bus.ask(ask_subject("alerting", "levels"), question, _ASK_SECONDS))
                 alert = {id_ for stood in levels.values() for id_, (level, _, _) in stood.items() if level}
                 return {topic: {i: s for i, s in stood.items() if i in alert} for topic, stood in levels.items()}
@@ -367,7 +372,26 @@ class Supervisor:
                 log.warn("alerting does not say how topics stand", error=str(e))
             if time.monotonic() > until or not await self._bus.last_sequence(ALERTS):
                 return {}
+            await asyncio.sleep(_ASK_PAUSE)
+
+    async def _last_told(self, running: Running, topics: list[str]) -> int:
+        """The last tick (ns) of which alerts were told in this run: its clock had come so far before it was left.
+
+        The log holds only what points have set off, and a state is from before. What the clock has set off since then
+        is done again, the same as it was, and dropped as a repetition.
+        """
+        question = orjson.dumps({"task": running.id, "started": running.started, "topics": topics})
+        until = time.monotonic() + _LEVELS_SECONDS
+        while topics and await self._bus.last_sequence(ALERTS):
+            try:
+                answer = await self._bus.ask(ask_subject("alerting", "ticked"), question, _ASK_SECONDS)
+                return int(orjson.loads(answer)["tick"])
+            except BusError as e:
+                log.limited("ticked").warn("alerting does not say what it was told", task=running.id, error=str(e))
+            if time.monotonic() > until:
+                break
             await asyncio.sleep(_ASK_SECONDS / 4)
+        return 0
 
     async def _say_at_last(self, id_: str, what: str, data: Mapping[str, Any]) -> None:
         while True:

@@ -85,7 +85,7 @@ class Api:
         """
         self._config, self._bus, self._processes, self._stop = config, bus, processes, stop
         engine = Engine(bus)
-        task_commands = TaskCommands(bus, folds.tasks, scripts, disk)
+        task_commands = TaskCommands(bus, folds.tasks, scripts, disk, config.alert.deleted_tasks)
         template_commands = TemplateCommands(bus, folds.tasks, scripts, disk)
         alerting = Alerting(bus, lambda: max(fold.position for fold in (folds.tasks, folds.handlers, folds.config)))
         handler_commands = HandlerCommands(bus, folds.handlers, alerting, check_handler, disk)
@@ -94,7 +94,7 @@ class Api:
             "template": template_commands,
             "handler": DeclaredHandlers(handler_commands),
         }
-        self.loader = Loader(config, bus, store, disk, folds.tasks, scripts, task_commands, declared)
+        self.loader = Loader(config, bus, store, disk, folds.tasks, scripts, task_commands, template_commands, declared)
         self.server = Operations(processes, engine)
         self._recordings = RecordingCommands(bus, folds.tasks, folds.recorder, scripts, config.nats.replicas, disk)
         self._recorder_reads = RecorderReads(folds.recorder)

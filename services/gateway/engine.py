@@ -65,6 +65,9 @@ class Engine:
             done = await self._ask_all("reload", expected, _RELOAD_SECONDS)
         except BusError as error:
             raise Refusal(503, f"the engine does not answer: {error}") from error
+        for answer in done:
+            if problem := orjson.loads(answer).get("error"):
+                raise Refusal(500, problem)
         if len(done) < expected:
             raise Refusal(500, "a worker could not reload its sideload sources, see its log")
 

@@ -11,6 +11,7 @@ from services import log
 from services.bus.connection import Bus
 from services.bus.link import Credentials
 from services.bus.streams import StreamLimits
+from services.bus.subjects import ask_subject
 from services.engine.nodes import registry
 from services.engine.scripts import ParsedScripts
 from services.engine.udf.functions import Functions
@@ -92,6 +93,7 @@ async def main(
                         reread(again or asyncio.Event(), certificate, api.loader, api.server)
                     )
                     answering = serve_commands(bus, api.all_operations())
+                    answering.append(bus.answer(ask_subject("gateway", "writes"), _takes_writes))
                     tls = certificate.context if certificate else None
                     timeout = http.shutdown_timeout
                     finishing = asyncio.create_task(finish_commands(answering, stop, timeout))
@@ -107,6 +109,11 @@ def _origins(http: Http) -> Origins:
     """Where only this machine is to be served, no name of another may lead here."""
     only_here = is_loopback(http.bind_address) and not http.auth_enabled
     return Origins(http.cors, http.hosts if only_here else None)
+
+
+async def _takes_writes(data: bytes, headers: Mapping[str, str]) -> bytes:
+    """Whoever asks has learnt that somebody stores what is written."""
+    return b"{}"
 
 
 def _access(config: Config, users: UserState, passwords: Passwords) -> Access | None:

@@ -119,12 +119,14 @@ class ChainBuilder:
             owner, spec = found
             if spec.mode is Mode.PART:
                 return self._part(at, node, link, arguments, spec)
-            if spec.mode is Mode.SET and len(spec.types) == 1 and not spec.optional and len(arguments) != 1:
+            if spec.is_field and len(arguments) != 1:
                 many = "many" if arguments else "few"
                 name, on = _capital(spec.name), go_type(at)
                 raise _error(link.position, f"too {many} arguments to set property {name} on {on}")
             _guarded(at, link, lambda: fill_property(owner, spec, arguments))
             node.quiet = node.quiet or spec.name == "quiet"
+            if owner is node.properties and not spec.is_field and node.spec.methods_type_name:
+                return PartOf(node, owner, node.spec.methods_type_name)
             return at
         if node.spec.takes_handlers:
             handler = self._registry.handlers.get(link.name[:1].lower() + link.name[1:])
@@ -148,7 +150,7 @@ class ChainBuilder:
 
     def _read(self, at: GraphNode | PartOf, link: Link) -> Value:
         found = _property(at, link.name)
-        if found is None or found[1].mode is not Mode.SET:
+        if found is None or not found[1].is_field:
             raise _error(link.position, f"object {go_type(at)} has no property {link.name}")
         return getattr(found[0], found[1].attribute)
 

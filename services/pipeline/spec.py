@@ -11,13 +11,15 @@ import enum
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from grammar.tickscript.ast import Expression, Lambda
 
 if TYPE_CHECKING:
     from services.pipeline.functions import FunctionSpec
     from services.pipeline.graph import GraphNode
+
+T = TypeVar("T")
 
 
 class Edge(enum.Enum):
@@ -95,6 +97,12 @@ class PropertySpec:
     optional: bool = False  # arguments may be left out
     least: int = 0  # of a variadic one
     part: type[Properties] | None = None
+    method: bool = False  # it has one value and is a method of the reference all the same
+
+    @property
+    def is_field(self) -> bool:
+        """Whether it is a mere value in the reference, not a method: its error texts tell, and what comes after it."""
+        return self.mode is Mode.SET and len(self.types) == 1 and not self.optional and not self.method
 
 
 @dataclass
@@ -119,6 +127,14 @@ class Properties:
         """The incoming fields that the outgoing fields `wanted` are, for nodes that rename fields on the way."""
         return wanted
 
+    def tags_behind(self, before: Sequence[frozenset[str] | None]) -> frozenset[str] | None:
+        """The tags that points are grouped by behind the node, `before` it for each parent; None: not known."""
+        return _common(before)
+
+    def name_behind(self, before: Sequence[str | None]) -> str | None:
+        """The measurement of all points behind the node, `before` it for each parent; None: not known."""
+        return _common(before)
+
     @classmethod
     def specs(cls) -> tuple[PropertySpec, ...]:
         """The declared arguments (name "") and properties, in order of declaration."""
@@ -133,6 +149,12 @@ class Properties:
     def by_name(cls) -> Mapping[str, PropertySpec]:
         """The declared properties, by the name that scripts use."""
         return _layout(cls).by_name
+
+
+def _common(values: Sequence[T | None]) -> T | None:
+    """What they all are; None where they are not the same."""
+    first = values[0] if values else None
+    return first if all(value == first for value in values) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,13 +202,16 @@ def argument(type_: Type, *, doc: str, variadic: bool = False, least: int = 0, d
     return _field(spec, default, list if variadic else None)
 
 
-def prop(*types: Type, doc: str, default: Any = None, name: str = "", optional: bool = False) -> Any:
+def prop(
+    *types: Type, doc: str, default: Any = None, name: str = "", optional: bool = False, method: bool = False
+) -> Any:
     """A property with one value, or a tuple of several: `.period(10s)`. Scripts see the field's name in camelCase.
 
     `optional`: the arguments may be left out; one left out is filled in as its type's zero (0, "", False), several
-    give a shorter tuple. So None as default tells `.stateChangesOnly()` from no call at all.
+    give a shorter tuple. So None as default tells `.stateChangesOnly()` from no call at all. `method`: it is one in the
+    reference, though it has one value.
     """
-    return _field(PropertySpec("", name, types, doc, Mode.SET, optional=optional), default)
+    return _field(PropertySpec("", name, types, doc, Mode.SET, optional=optional, method=method), default)
 
 
 def flag(*, doc: str, name: str = "") -> Any:
@@ -254,6 +279,7 @@ class NodeSpec:
     head: bool = False  # `stream` and `batch`: only nodes that name it in their `sources` hang on it
     hidden: bool = False  # no script can write it; other nodes are made of it: noOp
     takes_handlers: bool = False  # its properties have `handlers: list[HandlerUse]`, to be filled by the registry's
+    methods_type_name: str = ""  # the reference's type after a property that is a method there, where it is another
     own_parent_last: bool = False  # the node it hangs on comes after those given as arguments: union
     late: str = ""  # what becomes of late points; empty: order does not matter to the node
     late_on: tuple[Edge, ...] = (Edge.STREAM,)  # where they are counted for it; nowhere: it counts them itself

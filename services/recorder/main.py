@@ -67,6 +67,7 @@ async def main(
                     ParsedScripts(store).parsed,
                     describe_handlers,
                     bus.max_payload,
+                    config.replay.patience,
                 )
                 claims = await bus.bucket(CLAIMS, ttl=TTL_SECONDS, replicas=nats.replicas)
                 try:

@@ -57,6 +57,7 @@ class ReplayJob:
         self._done = 0  # points
         self._shares: dict[int, float] = {}  # of the time that each query node covers, how much is through
         self._progress = Progress()
+        self.alerted = False  # something was sent to alerting
 
     @property
     def progress(self) -> float:
@@ -68,7 +69,10 @@ class ReplayJob:
         return {} if self._run is None else self._run.statistics()
 
     async def run(self) -> dict[str, Any]:
-        """Until the replay is through; gives the task's statistics. Raises ReplayFailed, or BusError."""
+        """Until the replay is through, and what its nodes send is done outside; gives the task's statistics.
+
+        Raises ReplayFailed, or BusError.
+        """
         record = self._record
         if record["attempts"] >= ATTEMPTS:
             raise ReplayFailed(f"interrupted {ATTEMPTS} times")
@@ -78,16 +82,26 @@ class ReplayJob:
             self._run = run
             stage = Stage(self._shop, run, record["id"], started, self._standing)
             try:
-                async with AsyncExitStack() as stack:
-                    await self._play(stage, stack)
-                await stage.answered()
-                statistics = run.statistics()
-                stage.finish()
-            except TaskFailed as error:
-                raise ReplayFailed(f"task run: {error}") from error
-            except (QueryFailed, ValueError) as error:
-                raise ReplayFailed(f"running replay: {error}") from error
-        await self._shop.outbox.sent()
+                statistics = await self._staged(stage)
+            finally:
+                self.alerted = stage.alerted
+            await stage.settled()
+        return statistics
+
+    async def _staged(self, stage: Stage) -> dict[str, Any]:
+        """All of it through the task; gives its statistics. Raises ReplayFailed once what was sent by then is done."""
+        try:
+            async with AsyncExitStack() as stack:
+                await self._play(stage, stack)
+            await stage.answered()
+            statistics = stage.run.statistics()
+            stage.finish()
+        except (TaskFailed, QueryFailed, ValueError, ReplayFailed) as error:
+            await stage.settled()
+            if isinstance(error, ReplayFailed):
+                raise
+            what = "task run" if isinstance(error, TaskFailed) else "running replay"
+            raise ReplayFailed(f"{what}: {error}") from error
         return statistics
 
     @contextlib.contextmanager

@@ -27,6 +27,7 @@ from services.recorder.archive import Archive, records
 from services.recorder.batches import batches
 from services.recorder.recording import RecordingFailed, RecordingJob
 from services.recorder.replay import ReplayFailed, ReplayJob
+from services.recorder.settling import handled
 from services.recorder.workshop import Workshop
 from services.store.effective import Effective
 from services.store.projection import Change, Projection
@@ -214,6 +215,9 @@ class Recorder:
                 except Exception as error:
                     log.exception("a replay broke", error, id=id)
                     what, data = "failed", {"error": f"internal error: {type(error).__name__}: {error}"}
+                await self._shop.outbox.sent()
+                if job.alerted:
+                    await handled(self._bus, f"{id}:{task}", self._shop.patience)
             await self._say("replay", id, what, {**data, "task": task})
         finally:
             gone = True

@@ -9,14 +9,18 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from services import log as logs
 from services.engine.alerts.letters import letters
 from services.engine.column import IntArray
 from services.engine.effects import Effect, Failure, ForAlerting, Output
 from services.engine.node import TaskFailed
 from services.engine.outbox import Letter, Standing
 from services.engine.task import TaskRun
+from services.recorder.settling import settle
 from services.recorder.timing import ReplayClock
 from services.recorder.workshop import Workshop
+
+_log = logs.get("recorder")
 
 _ANSWERS_SECONDS = 30.0  # for what nodes have done outside, when the recording is through
 _ANSWER_PAUSE = 0.02
@@ -36,7 +40,7 @@ class Stage:
         self.now = EARLIEST
         self._shop, self._replay, self._started, self._standing = shop, replay, started, standing
         self._wake = asyncio.Event()
-        self._ticked = 0
+        self.alerted = False  # something was sent to alerting
         loop = asyncio.get_running_loop()
 
         def wake() -> None:
@@ -55,17 +59,18 @@ class Stage:
         to another, no more than `most` at once.
         """
         run, at, n = self.run, 0, len(moments)
+        if n:
+            run.begin(int(moments[0]))
         while at < n:
             while run.full:
                 await self._answers()
             limit = clock.limit()
             end = n if limit is None else int(np.searchsorted(moments, limit, "right"))
-            if run.clocked:
-                end = min(end, int(np.searchsorted(moments, moments[at], "right")))
             tick = run.next_tick()
             if tick is not None:
                 end = min(end, int(np.searchsorted(moments, tick, "left")))
-            end = min(end, at + most)
+            if end > at:
+                end = min(end, at + run.reach(moments[at:end], 0), at + most)
             if end > at:
                 self.now = max(self.now, int(moments[end - 1]))
                 self._perform(step(at, end))
@@ -88,7 +93,16 @@ class Stage:
 
     def finish(self) -> None:
         """The replay has come to its end."""
-        self._perform(self.run.finish(max(self.now, self._ticked + 1)))
+        self._perform(self.run.finish(self.now))
+
+    async def settled(self) -> None:
+        """Wait until what nodes have handed over is done outside, if patience lasts."""
+
+        async def left() -> int:
+            return self.run.outstanding
+
+        if not await settle(left, self._shop.patience):
+            _log.warn("a replay ends before all is sent: it does not get on", replay=self._replay, task=self.run.id)
 
     async def _answers(self) -> None:
         """Take in what has come back from outside."""
@@ -96,9 +110,7 @@ class Stage:
         self._tick()
 
     def _tick(self) -> None:
-        """No two ticks have one number: by that is known what they set off."""
-        self._ticked = max(self.now, self._ticked + 1)
-        self._perform(self.run.tick(self._ticked))
+        self._perform(self.run.tick(self.now))
 
     async def _wait(self, seconds: float) -> None:
         """So long, or until something has come back from outside."""
@@ -112,6 +124,7 @@ class Stage:
         limit = self._shop.max_payload - _HEADER_ROOM
         for effect in effects:
             if isinstance(effect, ForAlerting):
+                self.alerted = True
                 for lane, subject, data in letters(effect, self._started, self._replay, limit):
                     self._shop.outbox.send(lane, Letter(subject, data, None, self._standing))
             elif isinstance(effect, Failure):

@@ -26,7 +26,7 @@ class CannotStart(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """What every piece of work needs of its process."""
+    """What every piece of work needs of its process. patience: seconds, see settling.py."""
 
     objects: Objects
     outbox: Outbox
@@ -36,6 +36,7 @@ class Workshop:
     parse: Callable[[str], Script]
     describe_handlers: Callable[[Any], list[dict[str, Any]]]
     max_payload: int
+    patience: float
 
     def instance(self, task: str, definition: Mapping[str, Any], id: str) -> TaskRun:
         """A task as it was defined, for the replay (or recording) of this id. Raises CannotStart."""

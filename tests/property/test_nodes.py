@@ -132,6 +132,13 @@ SCRIPTS: dict[str, list[str]] = {
         """var a = stream|from().measurement('n').groupBy('h')|barrier().idle(5s).delete(TRUE)
         stream|from().measurement('m').groupBy('h')|barrier().idle(7s).delete(TRUE)|union(a)""",
         f"{WINDOW}|barrier().period(10s).delete(TRUE)",
+        """var a = stream|from().where(lambda: "k" != '').groupBy('h', 'k')|barrier().idle(5s)
+        stream|from().where(lambda: "k" == '').groupBy('h')|barrier().idle(7s)
+            |join(a).as('y', 'x').on('h').fill('null')""",
+        """var d = stream|from().measurement('m').groupBy('h')|barrier().idle(5s)
+        d|where(lambda: "v" > 1.0)|join(d|where(lambda: "v" < 1.0)).as('a', 'b').fill(0).nameFromFirst()""",
+        """var d = stream|from().measurement('m').groupBy('h')|barrier().idle(5s)
+        d|where(lambda: FALSE)|union(d|where(lambda: "v" < 1.0))""",
     ],
     "trickle": [f"{WINDOW}|trickle()"],
     "sideload": [
@@ -182,6 +189,40 @@ SCRIPTS: dict[str, list[str]] = {
     "top": on_both("top(2, 'v', 'k')"),
     "bottom": on_both("bottom(2, 'v').usePointTimes()"),
 }
+
+
+JOINED = """var l = stream|from().where(lambda: "k" == 'x').groupBy('h')
+var d = l|join(stream|from().where(lambda: "k" == 'y').groupBy('h')).as('x', 'y').fill('null')"""
+BEHIND_NULLS = [
+    """eval(lambda: "y.v" + 1.0, lambda: "x.v" + "y.v").as('y.v', 's').keep()""",
+    """eval(lambda: "x.i", lambda: isPresent("y.v")).as('y.v', 'p').keep('y.v', 'p', 'y.w')""",
+    """where(lambda: "x.v" > 0.0 OR "y.v" > 0.0)""",
+    """default().field('y.v', 2.0).field('x.i', 'none')""",
+    "changeDetect('y.v')",
+    "changeDetect('x.v', 'y.v', 'y.i')",
+    "derivative('y.v').nonNegative()",
+    """stateCount(lambda: "y.v" > 0.0)""",
+    """stateDuration(lambda: "y.v" > 0.0)""",
+    "sample(2)",
+    "shift(1s)",
+    "delete().field('y.v')",
+    "groupBy()|flatten().on('h')",
+    """groupBy()|combine(lambda: "h" == 'a', lambda: "y.v" > 0.0).as('p', 'q').tolerance(2s)""",
+    "groupBy('h')|log()",
+    """alert().crit(lambda: "y.v" > 1.0).warn(lambda: "x.v" > 0.0).topic('t').message('{{ .Fields }}')""",
+    f"sideload().source('file://{SIDELOAD}').order('host/{{{{.h}}}}.yml').field('y.v', 2.0)",
+    "kapacitorLoopback().database('d').retentionPolicy('r')\nd",
+    "influxDBOut().database('d')\nd",
+    "httpPost('http://a')",
+    *(f"{f}('y.v')" for f in ("count", "sum", "mean", "median", "mode", "spread", "stddev", "min", "max", "first")),
+    *(f"{f}('y.v')" for f in ("last", "distinct", "difference", "cumulativeSum")),
+    "percentile('y.v', 50.0)",
+    "movingAverage('y.v', 2)",
+    "elapsed('y.v', 1s)",
+    "top(2, 'x.v', 'y.v')",
+    "bottom(2, 'y.v')",
+    "holtWinters('y.v', 1, 0, 1s)",
+]
 
 
 @dataclass
@@ -259,15 +300,27 @@ def test_cuts_and_restarts_do_not_show(script: str, cut: tuple[list[str], list[i
 )
 @settings(max_examples=12)
 @given(cut_points(), st.data())
-def test_nor_do_they_where_groups_end_and_begin_anew(
+def test_nor_do_they_where_barriers_come_and_groups_end_and_begin_anew(
     script: str, cut: tuple[list[str], list[int], set[int]], data: st.DataObject
 ) -> None:
     lines, cuts, restarts = cut
     pauses = data.draw(st.sets(st.integers(0, len(cuts) - 1), max_size=3))
-    age = data.draw(st.sampled_from([0, 3 * 10**9]))
+    age, delete = data.draw(st.sampled_from([(0, ""), (0, ".delete(TRUE)"), (3 * 10**9, "")]))
     if not age:
-        script = script.replace(".groupBy('h')", ".groupBy('h')|barrier().idle(3s).delete(TRUE)")
+        script = script.replace(".groupBy('h')", f".groupBy('h')|barrier().idle(3s){delete}")
     hold_to_it(script, lines, cuts, restarts, pauses, age)
+
+
+@pytest.mark.parametrize("node", BEHIND_NULLS)
+@pytest.mark.parametrize("window", ["", "|window().period(4s).every(2s)"])
+@settings(max_examples=12)
+@given(cut_points())
+def test_nor_do_they_behind_a_join_that_fills_with_nulls(
+    window: str, node: str, cut: tuple[list[str], list[int], set[int]]
+) -> None:
+    lines, cuts, restarts = cut
+    # all fields are wanted: what is left of others depends on when a join lets them go
+    hold_to_it(f"{JOINED}{window}|httpOut('all')\nd|{node}", lines, cuts, restarts, set(), 0)
 
 
 def hold_to_it(

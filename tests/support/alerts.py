@@ -167,14 +167,22 @@ async def _event(bus: Bus, event: Event) -> int:
 
 
 class Sink:
-    """An HTTP server that keeps what is posted to it. `answer(path, how many came before)`: status, or None to hang."""
+    """An HTTP server that keeps what is posted to it. `answer(path, how many came before)`: status, or None to hang.
+
+    open: while it is cleared no answer goes out.
+    """
 
     def __init__(self) -> None:
         self.posts: list[tuple[str, dict[str, str], bytes]] = []
         self.answer: Callable[[str, int], int | None] = lambda path, before: 204
         self.body = b""
         self.location = ""
+        self.headers: dict[str, str] = {}  # of answers that are no success
+        self.late = asyncio.Event()  # what answers wait for that are late
+        self.is_late: Callable[[str, int], bool] = lambda path, before: False
         self.connections = 0
+        self.open = asyncio.Event()
+        self.open.set()
         self._came = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -223,7 +231,11 @@ class Sink:
                 status = self.answer(path, before)
                 if status is None:
                     await asyncio.Event().wait()
+                if self.is_late(path, before):
+                    await self.late.wait()
+                await self.open.wait()
                 extra = f"Location: {self.location}\r\n" if self.location and status != 204 else ""
+                extra += "".join(f"{name}: {value}\r\n" for name, value in self.headers.items() if status >= 300)
                 said = b"" if status == 204 else self.body
                 length = "" if status == 204 else f"Content-Length: {len(said)}\r\n"
                 writer.write(f"HTTP/1.1 {status} Whatever\r\n{extra}{length}\r\n".encode() + said)

@@ -37,6 +37,10 @@ class _Run:
     answering: list[Answering]
 
 
+RESULT = '{"series":[{"name":"m","columns":["time","v","w"],"values":[["1970-01-01T00:00:00Z",-0,1e+21]]}]}'
+"""What every httpOut endpoint shows."""
+
+
 class StandInWorker:
     """Use as an async context manager.
 
@@ -126,7 +130,7 @@ class StandInWorker:
 
         async def answer(data: bytes, headers: Mapping[str, str]) -> bytes:
             if orjson.loads(data)["endpoint"] in shown:
-                return orjson.dumps({"status": 200, "body": '{"series":null}'})
+                return orjson.dumps({"status": 200, "body": RESULT})
             return orjson.dumps({"status": 404, "body": {"error": "no task exists"}})
 
         return answer

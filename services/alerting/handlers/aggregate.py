@@ -107,6 +107,7 @@ def combine(events: Sequence[Event], options: Options) -> Event:
         rows=[row for event in events for row in rows_of(event)],
         server=("", "", ""),
         place=events[-1].place,
+        replay=events[0].replay if len({event.replay for event in events}) == 1 else "",
     )
 
 

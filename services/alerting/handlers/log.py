@@ -82,7 +82,9 @@ async def handle(event: Event, options: Options, around: Around) -> None:
 
 
 def _append(options: Options, line: bytes) -> None:
-    fd = os.open(options.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, options.mode)
+    # a pipe that nobody reads must not hold this thread, which others need too
+    how = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+    fd = os.open(options.path, how, options.mode)
     try:
         while line:
             line = line[os.write(fd, line) :]

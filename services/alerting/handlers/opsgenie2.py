@@ -35,7 +35,10 @@ class OpsGenie2Properties(Properties):
     teams: list[str] = several(Type.STRING, doc="Teams; those of the configuration unless set.")
     recipients: list[str] = several(Type.STRING, doc="Recipients; those of the configuration unless set.")
     recovery_action: str = prop(
-        Type.STRING, default="", doc="What is done when it is over, `notes` or `close`; the configuration's unless set."
+        Type.STRING,
+        method=True,
+        default="",
+        doc="What is done when it is over, `notes` or `close`; the configuration's unless set.",
     )
     details: bool = flag(doc="Send the event's details as description, in place of its data.")
 

@@ -41,7 +41,9 @@ class PagerDuty2Properties(Properties):
     """For which service, and what to link to."""
 
     routing_key: str = prop(Type.STRING, default="", doc="The routing key; that of the configuration unless set.")
-    service_key: str = prop(Type.STRING, default="", doc="The same, under the name that pagerDuty has for it.")
+    service_key: str = prop(
+        Type.STRING, default="", method=True, doc="The same, under the name that pagerDuty has for it."
+    )
     links: list[tuple[str, ...]] = appending(
         Type.STRING,
         Type.STRING,

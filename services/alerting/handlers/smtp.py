@@ -1,10 +1,13 @@
-"""email: send each event as a mail, the message as its subject and the details as its text in HTML."""
+"""email: send each event as a mail, the message as its subject and the details as its text in HTML.
+
+A mail that the server does not take now (an answer 4xx, or none) is sent again, to those recipients alone that it was
+not taken for; other mails do not wait for that unless it was taken for none. A recipient that is refused (5xx) is
+logged; the others get the mail. Each time it has the same Message-ID and date.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import ssl
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,7 +17,9 @@ from marshmallow import ValidationError
 from grammar.gotemplate.strconv import quote
 from schemas.config.fields import Duration, Flag, Text, Texts, Whole
 from schemas.config.section import schema_of, setting
-from services.alerting.handler import Around, Refused, Unsent
+from services import log
+from services.alerting.handler import Around, PartlySent, Refused, Unsent
+from services.alerting.mail import Mailbox, compose, mailboxes
 from services.alerting.outside import (
     check_template,
     data_of,
@@ -24,18 +29,16 @@ from services.alerting.outside import (
     section_of,
     start_check,
 )
+from services.alerting.smtp import Outcome, Server, deliver
 from services.alerting.trial import ServiceTest
 from services.pipeline.spec import HandlerSpec, Properties, Type, appending, argument
 
 if TYPE_CHECKING:
-    from email.message import EmailMessage
-
     from services.alerting.event import Event
 
 SECTION = "smtp"
 
-_STEP, _WHOLE = 10.0, 60.0  # seconds: for each answer of the server, and for the mail
-_SMTPS = 465
+_log = log.get("alerting")
 
 
 @dataclass
@@ -114,9 +117,8 @@ SPEC = HandlerSpec(
 CONFIG_SECTIONS = {SECTION: schema_of(Smtp)()}
 
 
-def timeout(options: Options, around: Around) -> float:
-    """For the whole mail."""
-    return _WHOLE
+def timeout(options: Options, around: Around) -> None:
+    """None: each answer of the server is waited for as long as `around.timeout` says."""
 
 
 def everywhere(sections: Mapping[str, Any]) -> tuple[bool, bool]:
@@ -125,74 +127,56 @@ def everywhere(sections: Mapping[str, Any]) -> tuple[bool, bool]:
 
 
 async def handle(event: Event, options: Options, around: Around) -> None:
-    """Send the mail. The server has answered for it once this ends; what it says with 5xx is not tried again."""
+    """Send the mail to those for whom an earlier attempt has not come to an end."""
     data = data_of(event)
     templates = [rendered(address, "to", data) for address in options.to_templates]
-    await _send((*options.to, *templates), event.message, event.details, around)
+    mail = _Mail((*options.to, *templates), event.message, event.details, around)
+    left: list[Mailbox] = around.memory.get("left", mail.to)
+    outcome = await mail.send(left)
+    around.memory["left"] = list(outcome.deferred)
+    taken = around.memory["taken"] = bool(outcome.taken) or around.memory.get("taken", False)
+    refused = _listed(outcome.refused, mail.wrong if left is mail.to else ())
+    if refused and (taken or outcome.deferred):
+        _log.error("a mail goes to others, not to these", topic=event.topic, kind=SECTION, id=event.id, err=refused)
+    if outcome.deferred:
+        problem = f"recipients deferred: {_listed(outcome.deferred)}"
+        raise PartlySent(problem) if taken else Unsent(problem)
+    if not taken:
+        raise Refused(f"recipients refused: {refused}")
 
 
-async def _send(to: Sequence[str], subject: str, body: str, around: Around) -> None:
-    import smtplib  # only alerting sends
+class _Mail:
+    """One mail, whose recipients are known. to: all of them; wrong: what was named and is no address."""
 
-    section = enabled(section_of(around.sections, SECTION, Smtp))
-    recipients = list(to or section.to or ())
-    if not recipients:
-        raise Refused("not sending email, no recipients defined")
-    try:
-        mail = _mail(section.from_, recipients, subject, body)
-    except ValueError as error:
-        raise Refused(str(error)) from error
-    try:
-        await asyncio.to_thread(_deliver, section, recipients, mail)
-    except smtplib.SMTPRecipientsRefused as error:
-        raise Refused(f"recipients refused: {', '.join(error.recipients)}") from error
-    except smtplib.SMTPResponseException as error:
-        said = error.smtp_error
-        text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
-        problem = f"{error.smtp_code} {text}"
-        raise Unsent(problem) if 400 <= error.smtp_code < 500 else Refused(problem) from error
-    except smtplib.SMTPNotSupportedError as error:
-        raise Refused(str(error)) from error
-    except OSError as error:
-        raise Unsent(f"{section.host}:{section.port}: {error}") from error
+    def __init__(self, to: Sequence[str], subject: str, body: str, around: Around) -> None:
+        """Raises Refused where nobody is to have it, or nobody sends it."""
+        section = enabled(section_of(around.sections, SECTION, Smtp))
+        self.to, self.wrong = mailboxes(to or section.to or ())
+        if not self.to:
+            wrong = f": no address: {', '.join(map(quote, self.wrong))}" if self.wrong else ""
+            raise Refused(f"not sending email, no recipients defined{wrong}")
+        senders, _ = mailboxes([section.from_])
+        if len(senders) != 1:
+            raise Refused(f"invalid from email address: {quote(section.from_)}")
+        self._sender = senders[0]
+        who = section.host, section.port, section.username, section.password
+        self._server = Server(*who, verify=not section.no_verify, timeout=around.timeout)
+        self._subject, self._body = subject, body
+        self._time, self._id = around.came, around.key or str(uuid.uuid4())
 
+    async def send(self, recipients: Sequence[Mailbox]) -> Outcome:
+        """Send it to some of its recipients. Raises Unsent or Refused where that is the same for all of them."""
+        return await deliver(self._server, self._sender, recipients, self._written)
 
-def _mail(sender: str, recipients: Sequence[str], subject: str, body: str) -> EmailMessage:
-    """The mail; line breaks in the subject are blanks. ValueError for what is no address."""
-    from email.message import EmailMessage
-    from email.utils import localtime
-
-    mail = EmailMessage()
-    mail["From"] = sender
-    mail["To"] = ", ".join(recipients)
-    mail["Subject"] = " ".join(subject.splitlines())
-    mail["Date"] = localtime()
-    mail.set_content(body.encode("utf-8", "replace").decode(), subtype="html", charset="utf-8")
-    return mail
+    def _written(self, international: bool) -> bytes:
+        shown = [one for one in self.to if international or one.plain]
+        return compose(self._sender, shown, self._subject, self._body, self._time, self._id)
 
 
-def _deliver(section: Smtp, recipients: Sequence[str], mail: EmailMessage) -> None:
-    """To be called in a thread."""
-    import smtplib
-
-    tls = ssl.create_default_context()
-    if section.no_verify:
-        tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
-    where, at_once = (section.host, section.port), section.port == _SMTPS
-    server = smtplib.SMTP_SSL(*where, timeout=_STEP, context=tls) if at_once else smtplib.SMTP(*where, timeout=_STEP)
-    try:
-        server.ehlo()
-        if not at_once and server.has_extn("starttls"):
-            server.starttls(context=tls)
-            server.ehlo()
-        if section.username:
-            server.login(section.username, section.password)
-        server.send_message(mail, section.from_, recipients)
-        # the mail has been taken, whatever is said to the end of the conversation
-        with contextlib.suppress(smtplib.SMTPException, OSError):
-            server.quit()
-    finally:
-        server.close()
+def _listed(said: Mapping[Mailbox, str], wrong: Sequence[str] = ()) -> str:
+    """Recipients, each with what was said of it."""
+    found = {one.address: text for one, text in said.items()} | dict.fromkeys(wrong, "no address")
+    return "; ".join(f"{address}: {text}" for address, text in found.items())
 
 
 def _defaults(sections: Mapping[str, Any]) -> dict[str, Any]:
@@ -201,7 +185,12 @@ def _defaults(sections: Mapping[str, Any]) -> dict[str, Any]:
 
 
 async def _try(given: Mapping[str, Any], around: Around) -> None:
-    await _send(given["to"] or (), given["subject"], given["body"], around)
+    """Fails where one of the recipients does not get it, whatever becomes of the others."""
+    mail = _Mail(given["to"] or (), given["subject"], given["body"], around)
+    outcome = await mail.send(mail.to)
+    missed = _listed(outcome.refused | outcome.deferred, mail.wrong)
+    if missed:
+        raise Refused(f"recipients refused: {missed}")
 
 
 TEST = ServiceTest("smtp", _defaults, _try)

@@ -92,7 +92,8 @@ def _forecast(y: Vector, seasons: int, horizon: int, p: Vector) -> Vector:
         p[i] = min(max(p[i], 0.0), 1.0) if p[i] == p[i] else p[i]
     alpha, beta, gamma, phi, level, trend = p[:_FIXED]
     value, damping = y[0], phi
-    out, powers, squares = [value], [1.0], [phi]
+    out = [value]
+    powers, square, squared = [1.0], phi, 1  # phi to the power of 0, 1, …; of the last power of two, `squared`
     for t in range(1, len(y) + horizon):
         season, ahead, place = 1.0, 1.0, 0
         if seasons:
@@ -106,11 +107,11 @@ def _forecast(y: Vector, seasons: int, horizon: int, p: Vector) -> Vector:
         trend = beta * (level - was) + (1 - beta) * phi * trend
         value = (level + damping * trend) * ahead
         # a power is put together of squares, as the reference does: phi**t may differ in its last digit
-        highest = t.bit_length() - 1
-        if highest == len(squares):
-            squares.append(squares[-1] * squares[-1])
-        powers.append(powers[t - (1 << highest)] * squares[highest])
-        damping += powers[t]
+        if t == 2 * squared:
+            square, squared = square * square, t
+        power = powers[t - squared] * square
+        powers.append(power)
+        damping += power
         out.append(value)
     return out
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grammar.gotemplate import Duration, Time, parse, parse_html
-from services.engine.alerts.info import LEVELS, DetailsInfo, IDInfo, MessageInfo, ServerInfo, group_name
+from services.engine.alerts.info import LEVELS, DetailsInfo, IDInfo, MessageInfo, ServerInfo, group_name, nil_as_none
 from services.engine.alerts.levels import LevelArray
 from services.engine.alerts.ordinals import Ordinals
 from services.engine.alerts.origins import Origin, Origins
@@ -86,7 +86,7 @@ class EventWriter:
         self._context = context
         around = context.around
         self._server = ServerInfo(around.hostname, around.cluster_id, around.server_id)
-        self._origins = Origins(context.table, self._render_id)
+        self._origins = Origins(context.table, self._render_id, context.tagless)
         self._kept: list[str] = []
         self._ordinals = Ordinals()
         self._kept_at: NDArray[np.int32] = np.full(256, -1, dtype=np.int32)
@@ -205,7 +205,7 @@ class EventWriter:
                 row=identities.row,
                 ordinal=identities.ordinal,
                 recoverable=self._recoverable,
-                series=[{"name": o.name, "tags": o.tags, "group": group_name(o.group)} for o in origins],
+                series=[{"name": o.name, "tags": nil_as_none(o.tags), "group": group_name(o.group)} for o in origins],
                 series_of=series_of.astype(np.int32),
                 columns=columns,
                 data=data,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grammar.gotemplate import Duration, Struct, Time
+from grammar.gotemplate import Duration, NilMap, Struct, Time
 
 LEVELS = ("OK", "INFO", "WARNING", "CRITICAL")
 
@@ -37,6 +37,16 @@ class DetailsInfo(MessageInfo, go="kapacitor.detailsInfo"):
     """For details."""
 
     Message: str
+
+
+def nil_as_none(tags: dict[str, str]) -> dict[str, str] | None:
+    """Tags as the bus carries them: null where there are none at all."""
+    return None if isinstance(tags, NilMap) else tags
+
+
+def none_as_nil(tags: dict[str, str] | None) -> dict[str, str]:
+    """Tags as the bus carries them, for templates."""
+    return NilMap() if tags is None else tags
 
 
 def group_name(group_id: str) -> str:

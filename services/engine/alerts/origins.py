@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from grammar.gotemplate import NilMap
 from services.engine.segments import grown
 from services.engine.series import GroupArray, SeriesArray, SeriesTable
 
@@ -25,10 +26,13 @@ class Origin:
 class Origins:
     """Numbers for origins, so that events carry ints and texts are looked up by array."""
 
-    def __init__(self, table: SeriesTable, render: Callable[[str, str, dict[str, str]], str]) -> None:
-        """render(name, group id, tags): the alert's id."""
+    def __init__(
+        self, table: SeriesTable, render: Callable[[str, str, dict[str, str]], str], tagless: bool = False
+    ) -> None:
+        """render(name, group id, tags): the alert's id. tagless: where there are no tags, that is null (NilMap)."""
         self._table = table
         self._render = render
+        self._tagless = tagless
         self._number: dict[tuple[int | str, int], int] = {}
         self._by_series: NDArray[np.int32] = np.full(64, -1, dtype=np.int32)
         self._groups: NDArray[np.int32] = np.full(64, -1, dtype=np.int32)
@@ -62,6 +66,8 @@ class Origins:
         return number
 
     def _add(self, name: str, group: int, tags: dict[str, str]) -> int:
+        if self._tagless and not tags:
+            tags = NilMap()
         id_ = self._table.group(group).id
         self.known.append(Origin(name, id_, tags, self._render(name, id_, tags)))
         number = len(self.known) - 1

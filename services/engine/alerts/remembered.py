@@ -41,6 +41,8 @@ class Remembered:
 
     def begin(self, group: int, id: str, cause: int) -> tuple[int, int]:
         """Level and time (ns) from which a new group goes on; OK where nothing is remembered of its alert."""
+        if not self._levels:
+            return OK, 0
         found = {topic: self._levels[topic][id] for topic in self._topics if id in self._levels.get(topic, ())}
         if not found or id in self._over:
             return OK, 0

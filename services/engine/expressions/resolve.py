@@ -14,13 +14,25 @@ from grammar.regex import RegexError, compile_regex
 from grammar.tickscript.ast import Binary, Call, Expression, Lambda, Reference, Regex, Unary
 from services.engine.expressions.functions import CLOCK, FUNCTIONS
 from services.engine.expressions.gotext import quoted
-from services.engine.expressions.operations import Function, StatefulOperation
+from services.engine.expressions.operations import Function, Operation, StatefulOperation
 from services.engine.expressions.operators import COMPARISONS, LOGICAL, binary, mismatch, unary
 from services.engine.expressions.syntax import describe, literal_type
-from services.engine.expressions.terms import Apply, Clock, Constant, Fails, Logic, Lookup, Missing, Remember, Term
+from services.engine.expressions.terms import (
+    Apply,
+    Choice,
+    Clock,
+    Constant,
+    Fails,
+    Logic,
+    Lookup,
+    Missing,
+    Remember,
+    Term,
+)
 from services.engine.expressions.types import KIND_OF_TYPE, Failure, ValueType, unexpected
 
 BOOL, MISSING = ValueType.BOOL, ValueType.MISSING
+IF = "if"
 
 
 def resolve(expression: Expression, types: Mapping[str, ValueType]) -> Term:
@@ -124,12 +136,9 @@ class _Resolver:
         function = FUNCTIONS.get(call.name)
         if function is None and call.name != CLOCK:
             raise Failure(f"undefined function: {quoted(call.name)}")
-        operands: list[Term] = []
-        for number, argument in enumerate(call.arguments, 1):
-            try:
-                operands.append(self.term(argument))
-            except Failure as failure:
-                raise Failure(f"Failed to handle {number} argument: {failure}") from None
+        if function is not None and call.name == IF and len(call.arguments) == 3:
+            return self._choice(call, function)
+        operands = [self._argument(number, argument) for number, argument in enumerate(call.arguments, 1)]
         types = tuple(operand.type for operand in operands)
         if function is None:
             if operands:
@@ -143,6 +152,35 @@ class _Resolver:
         if MISSING in types:
             return Constant(operation.result, operation.scalar(None))
         return _folded(Apply(operation.result, operation, tuple(operands), call.name))
+
+    def _argument(self, number: int, argument: Expression) -> Term:
+        try:
+            return self.term(argument)
+        except Failure as failure:
+            raise Failure(f"Failed to handle {number} argument: {failure}") from None
+
+    def _choice(self, call: Call, function: Function) -> Term:
+        """Both branches have to be of one type, but for one that the rows can never take: isPresent("x") tells it."""
+        condition = self._argument(1, call.arguments[0])
+        settled = condition if isinstance(condition, Constant) and condition.type is BOOL else None
+        taken = 1 if settled is not None and settled.value else 2
+        if settled is not None and not self._typed(call.arguments[3 - taken]):
+            branches = [self._argument(taken + 1, call.arguments[taken])] * 2
+        else:
+            branches = [self._argument(n, argument) for n, argument in enumerate(call.arguments[1:], 2)]
+        types = (condition.type, *(branch.type for branch in branches))
+        operation = function.signatures.get(types)
+        if not isinstance(operation, Operation):
+            raise Failure(self._refusal(call, function, [condition, *branches], types))
+        if settled is not None:
+            return branches[taken - 1]
+        return Choice(operation.result, operation, condition, *branches)
+
+    def _typed(self, expression: Expression) -> bool:
+        try:
+            return not isinstance(self.term(expression), Missing)
+        except Failure:
+            return False
 
     def _refusal(self, call: Call, function: Function, operands: Sequence[Term], types: tuple[ValueType, ...]) -> str:
         missing = [describe(a) for a, term in zip(call.arguments, operands, strict=True) if isinstance(term, Missing)]

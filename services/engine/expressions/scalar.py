@@ -8,7 +8,18 @@ from typing import Any
 
 from services.engine.expressions.operations import Operation, StatefulOperation
 from services.engine.expressions.resolve import called
-from services.engine.expressions.terms import Apply, Clock, Constant, Fails, Logic, Lookup, Missing, Remember, Term
+from services.engine.expressions.terms import (
+    Apply,
+    Choice,
+    Clock,
+    Constant,
+    Fails,
+    Logic,
+    Lookup,
+    Missing,
+    Remember,
+    Term,
+)
 from services.engine.expressions.types import Failure
 
 
@@ -39,6 +50,8 @@ def scalar(term: Term) -> Run:
             return _fails(f'reference "{name}" is missing value')
         case Logic(conjunction=conjunction, left=left, right=right):
             return _logic(conjunction, scalar(left), scalar(right))
+        case Choice(condition=condition, yes=yes, no=no):
+            return _choice(scalar(condition), scalar(yes), scalar(no))
         case Apply(operation=operation, operands=operands, function=function):
             return _apply(operation, [scalar(operand) for operand in operands], function)
         case Remember(operation=stateful, operands=operands, function=function):
@@ -56,6 +69,15 @@ def _logic(conjunction: bool, left: Run, right: Run) -> Run:
     if conjunction:
         return lambda row: left(row) and right(row)
     return lambda row: left(row) or right(row)
+
+
+def _choice(condition: Run, yes: Run, no: Run) -> Run:
+    def run(row: Row) -> Any:
+        (chosen,) = _arguments([condition], row)
+        number, branch = (2, yes) if chosen else (3, no)
+        return _argument(number, branch, row)
+
+    return run
 
 
 def _apply(operation: Operation, operands: list[Run], function: str) -> Run:
@@ -89,10 +111,11 @@ def _remember(operation: StatefulOperation, operands: list[Run], function: str) 
 
 
 def _arguments(operands: list[Run], row: Row) -> list[Any]:
-    values = []
-    for number, operand in enumerate(operands, 1):
-        try:
-            values.append(operand(row))
-        except Failure as failure:
-            raise Failure(f"Failed to handle {number} argument: {failure}") from None
-    return values
+    return [_argument(number, operand, row) for number, operand in enumerate(operands, 1)]
+
+
+def _argument(number: int, operand: Run, row: Row) -> Any:
+    try:
+        return operand(row)
+    except Failure as failure:
+        raise Failure(f"Failed to handle {number} argument: {failure}") from None

@@ -81,4 +81,15 @@ class Logic:
     type: ValueType = ValueType.BOOL
 
 
-Term = Constant | Lookup | Missing | Clock | Fails | Apply | Remember | Logic
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """if: of the two branches only the one that the condition chooses is evaluated. operation: `if` over arrays."""
+
+    type: ValueType
+    operation: Operation
+    condition: Term
+    yes: Term
+    no: Term
+
+
+Term = Constant | Lookup | Missing | Clock | Fails | Apply | Remember | Logic | Choice

@@ -16,8 +16,8 @@ def lines_of(
     """A line for each point of a frame or of batches, without a line break; b"" for a point that has no field.
 
     Points keep their own tags and times; of a batch they take its name. measurement: the name of all, unless "".
-    tags: set on all of them, over their own. unit: ns that a time in the lines stands for. Fields that are NaN or
-    infinite are left out, since they would have the rest refused.
+    tags: set on all of them, over their own. unit: ns that a time in the lines stands for. Fields that are null,
+    NaN or infinite are left out, since they would have the rest refused.
     """
     numbers = message.points.series.tolist()
     if isinstance(message, Frame):

@@ -67,8 +67,8 @@ class ChangeDetectNode(Node):
         return [self._changed(through, dict.fromkeys(self.properties.fields), len(batches))]
 
     def barriers(self, barriers: Barriers) -> Sequence[Message]:
-        if barriers.delete:
-            left = self._groups.without(barriers.group)
+        left = self._groups.told(barriers)
+        if left is not None:
             self._reach(len(self._groups))
             self._kept = {name: None if c is None else c.take(left) for name, c in self._kept.items()}
             self._groups.keep(left)
@@ -126,12 +126,12 @@ class ChangeDetectNode(Node):
         if len(kept) == 1:
             (name, column), *_ = columns.items()
             if column is None:
-                self._missing(name, len(points))
+                self._missing(name, len(points) * len(self.properties.fields))
                 return np.zeros(len(points), dtype=np.bool_)
             if column.kind is Kind.MIXED:
                 return None
             if column.valid is not None:
-                self._missing(name, int(np.count_nonzero(~column.valid)))
+                self._missing(name, int(np.count_nonzero(~column.valid)) * len(self.properties.fields))
                 rows = rows[column.valid[rows]]
         elif any(c is None or c.valid is not None for c in columns.values()):
             return None
@@ -159,11 +159,11 @@ class ChangeDetectNode(Node):
         changed = np.zeros(len(points), dtype=np.bool_)
         last: dict[int, int] = {}
         for row, g in zip(order.order.tolist(), group[order.order].tolist(), strict=True):
-            for name, values in now.items():
+            for name in self.properties.fields:
                 if not there[name][row]:
                     missing[name] += 1
                     continue
-                value = values[row]
+                value = now[name][row]
                 was = now[name][last[g]] if g in last else (of[g] if (of := before[name]) is not None else None)
                 if type(was) is not type(value) or was != value:
                     changed[row] = True

@@ -56,9 +56,9 @@ class EvalProperties(Properties):
 class EvalNode(GroupingNode):
     """Evaluates its expressions one after another; a later one may use the results of those before.
 
-    A field of the point hides an earlier result of its name. A point for which an expression fails is dropped and
-    counted as an error. Without `keep` only the results remain; results that become tags are no
-    fields any more unless `keep` names them. The groups of points are told anew where a tag has changed.
+    A field of the point hides an earlier result of its name, unless it is null. A point for which an expression fails
+    is dropped and counted as an error. Without `keep` only the results remain; results that become tags are no fields
+    any more unless `keep` names them. The groups of points are told anew where a tag has changed.
     """
 
     spec = NodeSpec(
@@ -96,8 +96,8 @@ class EvalNode(GroupingNode):
         return [self._eval(passage.going_on(batches, self._groups))]
 
     def barriers(self, barriers: Barriers) -> Sequence[Message]:
-        if barriers.delete:
-            left = self._groups.without(barriers.group)
+        left = self._groups.told(barriers)
+        if left is not None:
             for expression in self._expressions:
                 expression.keep(left)
             self._groups.keep(left)
@@ -185,10 +185,11 @@ class EvalNode(GroupingNode):
 
 
 def _first_of(own: Column, result: Column | None) -> Column:
-    if own.valid is None or result is None:
+    known = own.known()
+    if result is None or known.all():
         return own
-    if own.kind is result.kind:
-        return Column(own.kind, np.where(own.valid, own.values, result.values), None)
+    if own.kind is result.kind and own.kind is not Kind.MIXED:
+        return Column(own.kind, np.where(known, own.values, result.values), None)
     pairs = zip(own.tolist(), result.tolist(), strict=True)
     return column_of([mine if mine is not None else computed for mine, computed in pairs])
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import base64
+import hashlib
+import uuid
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from grammar.gotemplate import Struct, Template, TemplateError
 from grammar.gotemplate import parse as parse_template
 from grammar.gotemplate.errors import CallError
 from grammar.gotemplate.gojson import encode
+from services.engine.alerts.ordinals import Ordinals
 from services.engine.column import Column, IntArray, Kind
 from services.engine.effects import Output
 from services.engine.frame import Barriers, Batches, Frame, Message
@@ -32,6 +34,7 @@ from services.pipeline.spec import (
     putting,
 )
 
+_KEY = "Idempotency-Key"
 _NO_CAPTURE = "unknown error, use .captureResponse() to capture the HTTP response"
 
 
@@ -42,7 +45,7 @@ class HTTPPostProperties(Properties):
     headers: dict[str, str] = putting(Type.STRING, name="header", doc="A header of every post.")
     code_field: str = prop(Type.STRING, default="", doc="A field that gets the answer's status; 0 if there was none.")
     capture_response: bool = flag(doc="Have the answer's body in the log where it refuses the post.")
-    timeout: int = prop(Type.DURATION, default=0, doc="How long to wait for an answer.")
+    timeout: int = prop(Type.DURATION, default=0, doc="How long to wait for an answer; 30s unless set.")
 
     def check(self) -> None:
         if len(self.urls) > 1:
@@ -59,18 +62,20 @@ class HTTPPostProperties(Properties):
 
 @dataclass(slots=True)
 class _Held:
-    """A message that waits for the codes of its posts; `codes` are those that have come."""
+    """A message that waits for the codes of its posts; `codes` are those that have come. Barriers wait in line."""
 
-    message: Frame | Batches
+    message: Message
     codes: list[int]
 
 
 class HTTPPostNode(Node):
     """Posts {"series": [row]} for each point or batch, in order, and hands it on.
 
-    A post is sent once; one that fails or is refused is an error of the node. Data is handed on without waiting for
-    answers, but with `codeField`, where the answer is part of it: then it goes on once its posts have been answered.
-    What has not been sent yet is kept by snapshots and sent after a restart.
+    A post is sent once; one that fails, is refused or is not answered in time is an error of the node. Data is handed
+    on without waiting for answers, but with `codeField`, where the answer is part of it: then it goes on once its posts
+    have been answered. What has not been answered yet is kept by snapshots and sent after a restart. So a post may come
+    twice where the engine was killed; the same post has the same header `Idempotency-Key`, and no other has, unless the
+    script or the endpoint sets one.
     """
 
     spec = NodeSpec(
@@ -91,9 +96,11 @@ class HTTPPostNode(Node):
             self._use(_endpoint(properties, context))
         except TemplateError as error:
             raise TaskFailed(f"error in url templating: {error}") from None
+        self._closed = False
         self._groups = Groups(context.table)
         self._sender = Sender(properties.timeout / 1e9, self._answered)
         self._held: deque[_Held] = deque()
+        self._ordinals = Ordinals()
         self._ending = False
 
     def groups_alive(self) -> int:
@@ -116,9 +123,16 @@ class HTTPPostNode(Node):
         return self._send(batches, [batch_row(batches, i, self.context.table) for i in range(len(batches))])
 
     def barriers(self, barriers: Barriers) -> Sequence[Message]:
-        if barriers.delete:
-            self._groups.keep(self._groups.without(barriers.group))
-        return [barriers]
+        left = self._groups.told(barriers)
+        if left is not None:
+            self._groups.keep(left)
+        if not self._held:
+            return [barriers]
+        self._held.append(_Held(barriers, []))
+        return []
+
+    def join_barriers(self, barriers: Barriers) -> Sequence[Message]:
+        return self.barriers(barriers)
 
     def next_tick(self) -> int | None:
         return 1 if self._held and _complete(self._held[0]) else None
@@ -132,10 +146,13 @@ class HTTPPostNode(Node):
     def unanswered(self) -> bool:
         return bool(self._held)
 
+    def outstanding(self) -> int:
+        return len(self._sender.waiting)
+
     def finish(self) -> Sequence[Message]:
         self._ending = True
         for held in self._held:
-            held.codes += [0] * (len(held.message) - len(held.codes))
+            held.codes += [0] * (_posts(held) - len(held.codes))
         return self.tick(0)
 
     def close(self) -> None:
@@ -164,12 +181,15 @@ class HTTPPostNode(Node):
         self._url, self._endpoint = url, endpoint
         self._fixed_url = None if "{{" in endpoint.url else endpoint.url
         self._headers = _headers(endpoint, self.properties, self._body)
+        self._keyed = any(name.lower() == _KEY.lower() for name in self._headers)
 
     def _follow(self) -> None:
-        """Post to where the endpoint of this name is now. One that is there no more, or is no good, stays as it was."""
+        """Post to where the endpoint of this name is now, and nowhere while there is none. One whose URL is no template
+        any more stays as it was."""
         if not self.properties.endpoints:
             return
         now = self.context.around.post_endpoints.get(self.properties.endpoints[0])
+        self._closed = now is None
         if now is not None and now != self._endpoint:
             try:
                 self._use(now)
@@ -179,17 +199,32 @@ class HTTPPostNode(Node):
 
     def _send(self, message: Frame | Batches, rows: list[Row]) -> Sequence[Message]:
         self._follow()
-        for row in rows:
-            self._sender.add(self._post(row))
+        for row, cause in zip(rows, self._causes(message), strict=True):
+            self._sender.add(self._post(row, cause))
         self.context.effect(Output(self._sender.kick))
         if not self.properties.code_field:
             return [message]
         self._held.append(_Held(message, []))
         return []
 
-    def _post(self, row: Row) -> Post:
+    def _causes(self, message: Frame | Batches) -> list[str]:
+        """What identifies the post of each point or batch, whoever sends it and however often."""
+        context = self.context
+        of = self._ordinals.identities(context.step, message.cause)
+        node = f"{context.around.replay}/{context.task}/{context.node}"
+        numbers = zip(of.seq.tolist(), of.row.tolist(), of.ordinal.tolist(), strict=True)
+        return [f"{node}/{seq}/{row}/{ordinal}" for seq, row, ordinal in numbers]
+
+    def _post(self, row: Row, cause: str) -> Post:
+        if self._closed:
+            return Post("", {}, b"endpoint was closed")
         try:
-            return Post(self._url_for(row), self._headers, self._body_for(row))
+            url, body = self._url_for(row), self._body_for(row)
+            if self._keyed:
+                return Post(url, self._headers, body)
+            # with the body, because a log can begin anew
+            digest = hashlib.sha256(cause.encode("utf-8", "surrogatepass") + b"\0" + body).digest()
+            return Post(url, {**self._headers, _KEY: str(uuid.UUID(bytes=digest[:16], version=5))}, body)
         except (TemplateError, ValueError, TypeError) as error:
             return Post("", {}, str(error).encode("utf-8", "replace"))
 
@@ -218,6 +253,9 @@ class HTTPPostNode(Node):
     def _with_codes(self, held: _Held) -> Message:
         codes: IntArray = np.array(held.codes, dtype=np.int64)
         message = held.message
+        if isinstance(message, Barriers):
+            cause = np.zeros(len(message.group), dtype=np.int64)
+            return replace(message, cause=cause)
         name = self.properties.code_field
         if isinstance(message, Frame):
             frame = Frame(message.points, message.group, message.dimensions, np.zeros(len(message), dtype=np.int64))
@@ -229,7 +267,11 @@ class HTTPPostNode(Node):
 
 
 def _complete(held: _Held) -> bool:
-    return len(held.codes) == len(held.message)
+    return len(held.codes) == _posts(held)
+
+
+def _posts(held: _Held) -> int:
+    return 0 if isinstance(held.message, Barriers) else len(held.message)
 
 
 def _endpoint(properties: HTTPPostProperties, context: Context) -> PostEndpoint:
@@ -244,10 +286,7 @@ def _endpoint(properties: HTTPPostProperties, context: Context) -> PostEndpoint:
 
 def _headers(endpoint: PostEndpoint, properties: HTTPPostProperties, body: Template | None) -> dict[str, str]:
     """The headers of every post: the script's win over the endpoint's, whatever their case."""
-    headers: dict[str, str] = {}
-    if endpoint.username and endpoint.password:
-        pair = f"{endpoint.username}:{endpoint.password}"
-        headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
+    headers = endpoint.authorization()
     own = {} if body is not None else {"Content-Type": "application/json"}
     for given in (endpoint.headers, own, properties.headers):
         for name, value in given.items():

@@ -62,8 +62,8 @@ class InfluxDBOutNode(Node):
     refuses is dropped. Where more than 32 MB wait, the oldest are dropped. What waits is kept by snapshots: after a
     crash points may be written twice, which changes nothing in InfluxDB.
 
-    NaN and infinities are left out, durations and times become strings, and a point without any field is dropped with
-    an error. Counts points_written and write_errors (failed tries).
+    Nulls, NaN and infinities are left out, durations and times become strings, and a point without any field is dropped
+    with an error. Counts points_written and write_errors (failed tries).
     """
 
     spec = NodeSpec(
@@ -123,6 +123,9 @@ class InfluxDBOutNode(Node):
         self._waits = False
         self._kick()
         return []
+
+    def outstanding(self) -> int:
+        return self._writer.outstanding
 
     def finish(self) -> Sequence[Message]:
         self._ending = True

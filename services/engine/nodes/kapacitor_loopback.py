@@ -38,8 +38,8 @@ class KapacitorLoopbackNode(Node):
     that long do not occur; a loop would go on for ever. What counts is the point that caused the output, as the last
     one of a window does.
 
-    Written points are line protocol: NaN and infinities are left out, durations and times become strings, and a point
-    without any field is dropped with an error. A message holds what one message of the log has caused, and its
+    Written points are line protocol: nulls, NaN and infinities are left out, durations and times become strings, and a
+    point without any field is dropped with an error. A message holds what one message of the log has caused, and its
     identity follows from that one: what is written again after a crash is not stored twice as long as JetStream still
     knows the first.
 

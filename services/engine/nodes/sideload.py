@@ -14,6 +14,7 @@ from services.engine.frame import Batches, Frame, Message, Points
 from services.engine.grouping import regrouped
 from services.engine.grouping_node import GroupingNode
 from services.engine.node import Context, TaskFailed
+from services.engine.posting import PostEndpoint
 from services.engine.series import Series
 from services.engine.sideload import SOURCES, SideloadError, converted
 from services.pipeline.spec import Edge, NodeSpec, Properties, Type, prop, putting, several
@@ -61,7 +62,7 @@ class SideloadNode(GroupingNode):
         except TemplateError as error:
             raise TaskFailed(str(error)) from None
         endpoint = context.around.post_endpoints.get(properties.source)
-        url, headers = (properties.source, {}) if endpoint is None else (endpoint.url, endpoint.headers)
+        url, headers = (properties.source, {}) if endpoint is None else (endpoint.url, _headers(endpoint))
         try:
             self._source = SOURCES.take(url, headers)
         except SideloadError as error:
@@ -127,6 +128,10 @@ class SideloadNode(GroupingNode):
         except ValueError as error:
             errors.append(f"failed to load key {name}: {error}")
             return default
+
+
+def _headers(endpoint: PostEndpoint) -> dict[str, str]:
+    return endpoint.authorization() | dict(endpoint.headers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from marshmallow import Schema, ValidationError
 
 from grammar.tickscript.ast import TickscriptError
 from schemas.api.task import CreateTaskSchema, UpdateTaskSchema
+from schemas.events.task import LEFT_ALERTS
 from services import log as logs
 from services.bus.connection import Bus
 from services.bus.times import from_nanoseconds
@@ -63,7 +64,9 @@ class _Change:
 class TaskCommands:
     """Each command is decided on the fold, and decided anew where somebody else was first."""
 
-    def __init__(self, bus: Bus, state: TaskState, scripts: Scripts, disk: Disk) -> None:
+    def __init__(self, bus: Bus, state: TaskState, scripts: Scripts, disk: Disk, left_alerts: str = "forget") -> None:
+        """left_alerts: what becomes of the alerts of deleted tasks, see schemas.events.task."""
+        self._left_alerts = left_alerts
         self._state = state
         self._scripts = scripts
         self._decisions = Decisions(bus, state, "task", disk)
@@ -133,14 +136,19 @@ class TaskCommands:
         self._definition(request)
         return request
 
-    async def delete(self, id: str) -> None:
-        """Delete a task and stop it; no error where there is none. Raises Refusal."""
+    async def delete(self, id: str, alerts: str = "") -> None:
+        """Delete a task and stop it; no error where there is none. Raises Refusal.
+
+        alerts: what becomes of those that it leaves, where that is not to be as usual.
+        """
+        if alerts and alerts not in LEFT_ALERTS:
+            raise Refusal(400, f"invalid alerts parameter: must be one of {', '.join(LEFT_ALERTS)}")
 
         async def delete(basis: int) -> int:
             record = self._state.get(id)
             if record is None:
                 return 0
-            data = {"position": await self._decisions.position()}
+            data: Record = {"position": await self._decisions.position(), "alerts": alerts or self._left_alerts}
             deleted = await self._decisions.publish(id, "deleted", data, basis)
             return deleted if _runs(record) else 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Collection
 from typing import Any
 
 from marshmallow import Schema, ValidationError
@@ -49,7 +50,7 @@ class TemplateCommands:
 
         With another script, enabled tasks start anew at once and disabled ones are rewritten, even where the script
         does not suit their vars: they then show why they cannot run. The answer comes once all have started. If one
-        cannot start, nothing is changed (500).
+        cannot start, nothing is changed (500). Neither is it where the dbrps that they have from it would go (400).
         """
         request = _read(UpdateTemplateSchema(), body)
         updated, restarted = await self._change(id, request)
@@ -57,17 +58,19 @@ class TemplateCommands:
             await self._restarted(updated, restarted)
         return self._there(request["id"] or id)
 
-    async def declare(self, body: Any) -> int:
+    async def declare(self, body: Any, leaving: Collection[str] = ()) -> int:
         """Have a template be what a request to create it says; gives the event by which it is, 0 where it was so.
 
-        Its tasks change with it as update has it, only that workers are not waited for: whether the change was taken
-        back the fold knows later. Raises Refusal.
+        Its tasks change with it as update has it, only that its type may change, and that workers are not waited for:
+        whether the change was taken back the fold knows later. leaving: tasks that need no dbrps of it any more, which
+        keep what they have until they are declared themselves. Raises Refusal.
         """
         request = self.check(body)
         id = request["id"]
         if self._state.template(id) is None:
             return int((await self.create(body))["sequence"])
-        return (await self._change(id, request))[0]
+        typed = request | {"type": self._compiled(request["script"])["type"]}
+        return (await self._change(id, typed, leaving))[0]
 
     def check(self, body: Any) -> dict[str, str]:
         """The request to create a template, read. Raises Refusal where it would not do, were there no such template."""
@@ -86,30 +89,35 @@ class TemplateCommands:
         async with self._decisions.alone(id):
             await self._decisions.decide(id, delete)
 
-    async def _change(self, id: str, request: dict[str, str]) -> tuple[int, list[str]]:
+    async def _change(self, id: str, request: dict[str, str], leaving: Collection[str] = ()) -> tuple[int, list[str]]:
         """The event, 0 where there was nothing to change, and the tasks that it starts anew."""
 
         async def update(basis: int) -> tuple[int, list[str]]:
-            return await self._update(id, request, basis)
+            return await self._update(id, request, leaving, basis)
 
         async with self._decisions.alone(id, request["id"]):
             return await self._decisions.decide(id, update)
 
-    async def _update(self, id: str, request: dict[str, str], basis: int) -> tuple[int, list[str]]:
+    async def _update(
+        self, id: str, request: dict[str, str], leaving: Collection[str], basis: int
+    ) -> tuple[int, list[str]]:
         record = self._state.template(id)
         if record is None:
             raise Refusal(404, "template does not exist, cannot update")
         new_id = request["id"] or id
         if new_id != id:
             self._decisions.check_id(new_id)
-            if self._state.template(new_id) is not None:
-                raise Refusal(500, "failed to create new template for ID change: template already exists")
         definition = self._compiled(request["script"] or record["script"])
         _check_type(definition["type"], request["type"] or record["type"])
+        if new_id != id and self._state.template(new_id) is not None:
+            raise Refusal(500, "failed to create new template for ID change: template already exists")
         changed = definition["script"] != record["script"]
         if not changed and new_id == id:
             return 0, []
         tasks = self._state.tasks_of(id)
+        held = [task for task in tasks if task not in leaving]
+        if held and record["dbrps"] and not definition["dbrps"]:
+            raise Refusal(400, f"must specify dbrp: task {held[0]} has none but its template's")
         restarted = [task for task, its in tasks.items() if changed and its["status"] == "enabled"]
         for task in restarted:
             problem = self._scripts.problem(definition | {"vars": tasks[task]["vars"]})

@@ -22,7 +22,10 @@ _ABOUT = (
     "status and the body that HTTP would have."
 )
 _WRITE = "Line protocol. Its times are nanoseconds unless a header `precision` says n, u, ms, s, m or h."
-_ALERT = "Level changes of a topic, as engine workers and handlers publish them."
+_ALERT = (
+    "Level changes of a topic, as engine workers and handlers publish them; beside them what else happens to it there: "
+    "`deleted` forgets its events, `handlers` changes its handlers, `takes-up` has it take alerts up from another."
+)
 _LOG = "Log lines of a service, in logfmt; told while somebody listens."
 
 

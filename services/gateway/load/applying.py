@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 from grammar.tickscript.ast import TickscriptError
 from services import log as logs
 from services.gateway.commands.refusal import Refusal
+from services.gateway.commands.templates import TemplateCommands
 from services.gateway.load.declarations import Complaint, Declaration, Reading
 from services.gateway.load.memory import Memory
 from services.gateway.load.pausing import Pausing
@@ -53,12 +54,14 @@ class Applying:
     def __init__(
         self,
         commands: Mapping[str, Commands],
+        templates: TemplateCommands,
         memory: Memory,
         pausing: Pausing,
         reading: Reading,
         held: Callable[[], bool],
     ) -> None:
-        """held: whether this gateway is still the one that loads."""
+        """commands: by kind, those of templates among them. held: whether this gateway is still the one that loads."""
+        self._templates = templates
         self._commands, self._memory, self._pausing, self._reading, self._held = (
             commands,
             memory,
@@ -97,17 +100,23 @@ class Applying:
         await self._guarded(declaration.file, declare)
 
     async def _declared(self, declaration: Declaration) -> int:
-        commands = self._commands[declaration.kind]
+        if declaration.kind != "template":
+            return await self._commands[declaration.kind].declare(declaration.body)
+        leaving = self._pausing.leaving(declaration, self._reading)
+        if self._pausing.turns(declaration):
+            await self._pausing.make_way(declaration, self._reading)
         try:
-            return await commands.declare(declaration.body)
+            return await self._templates.declare(declaration.body, leaving)
         except Refusal as refusal:
-            in_the_way = refusal.status == 500 and declaration.kind == "template"
-            if not in_the_way or not await self._pausing.make_way(declaration, self._reading):
+            if refusal.status != 500 or not await self._pausing.make_way(declaration, self._reading):
                 raise
-        return await commands.declare(declaration.body)
+        return await self._templates.declare(declaration.body, leaving)
 
     async def _remove(self, kind: str) -> None:
-        await _each(self._reading.gone(self._memory.declared(kind)), self._remove_one)
+        gone = self._reading.gone(self._memory.declared(kind))
+        # A file that declares something else now and is wrong keeps what it declared before.
+        refused = {complaint.file for complaint in self._outcome.complaints if complaint.effect == "refused"}
+        await _each((record for record in gone if record["file"] not in refused), self._remove_one)
 
     async def _remove_one(self, record: Mapping[str, Any]) -> None:
         async def remove() -> None:

@@ -17,6 +17,7 @@ from services.bus.connection import Bus
 from services.bus.errors import BusError
 from services.gateway.commands.refusal import Refusal
 from services.gateway.commands.tasks import TaskCommands
+from services.gateway.commands.templates import TemplateCommands
 from services.gateway.disk import Disk
 from services.gateway.load.applying import Applying, Commands, Outcome
 from services.gateway.load.declarations import Complaint, Reading
@@ -56,6 +57,7 @@ class Loader:
         state: TaskState,
         scripts: Scripts,
         tasks: TaskCommands,
+        templates: TemplateCommands,
         commands: Mapping[str, Commands],
     ) -> None:
         """store: where what was declared is kept; it has to be open for as long. commands: by kind."""
@@ -66,7 +68,7 @@ class Loader:
         self._replicas = config.nats.replicas
         self._name = f"{socket.gethostname()} {store.path}"
         self._bus, self._state, self._scripts = bus, state, scripts
-        self._tasks = tasks
+        self._tasks, self._templates = tasks, templates
         self._commands = commands
         self._memory = Memory(bus, store, disk)
         self._waiting: list[asyncio.Future[Report]] = []
@@ -173,7 +175,9 @@ class Loader:
         # Another gateway may have loaded since this one last looked.
         await self._memory.reached(await self._bus.last_subject_sequence("tickbus.event.load.>"))
         pausing = Pausing(self._state, self._scripts, self._tasks, self._memory)
-        return await Applying(self._commands, self._memory, pausing, reading, lambda: claim.held).apply()
+        return await Applying(
+            self._commands, self._templates, self._memory, pausing, reading, lambda: claim.held
+        ).apply()
 
     @contextlib.asynccontextmanager
     async def _alone(self) -> AsyncIterator[Claim]:

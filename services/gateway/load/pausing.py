@@ -1,8 +1,8 @@
 """Tasks that stand in the way of their template's change, because their files change with it.
 
 A template whose script no longer takes the vars of a task that runs is refused, and vars that the old script does not
-take are refused too. Where both files change at once, such a task is disabled, its template changed, and the task made
-to run again by its own declaration.
+take are refused too. A batch script, besides, runs only with the dbrps that it queries. Where both files change at
+once, such a task is disabled, its template changed, and the task made to run again by its own declaration.
 """
 
 from __future__ import annotations
@@ -35,8 +35,7 @@ class Pausing:
 
         Raises Refusal.
         """
-        declared = {one.name: one.body for one in reading.declarations if one.kind == "task"}
-        gone = {record["name"] for record in reading.gone(self._memory.declared("task"))}
+        declared, gone = _declared(reading), self._gone(reading)
         ways = []
         for id, record in self._state.tasks_of(template.name).items():
             if record["status"] != "enabled":
@@ -49,6 +48,23 @@ class Pausing:
             await self._tasks.update(id, {"status": "disabled"})
         return bool(ways)
 
+    def turns(self, template: Declaration) -> bool:
+        """Whether a template is to become one of the other type."""
+        record = self._state.template(template.name)
+        return record is not None and record["type"] != self._scripts.template(template.body["script"]).type
+
+    def leaving(self, template: Declaration, reading: Reading) -> frozenset[str]:
+        """Those tasks of a template that need no dbrps of it once the load is done: by their own files they have some,
+        or another template, or they are gone."""
+        declared, gone = _declared(reading), self._gone(reading)
+
+        def leaves(id: str) -> bool:
+            if id not in declared:
+                return id in gone
+            return bool(declared[id].get("dbrps")) or declared[id].get("template-id") != template.name
+
+        return frozenset(id for id in self._state.tasks_of(template.name) if leaves(id))
+
     async def resume(self) -> None:
         """Enable again what is still disabled: its file was refused after all."""
         for id in self._paused:
@@ -59,6 +75,9 @@ class Pausing:
                 except Refusal as refusal:
                     _log.error("a task that was disabled while its template changed cannot run", task=id, err=refusal)
 
+    def _gone(self, reading: Reading) -> set[str]:
+        return {record["name"] for record in reading.gone(self._memory.declared("task"))}
+
     def _suits(self, template: Declaration, body: Mapping[str, Any]) -> bool:
         """Whether a task as declared can run with its template as declared, or does not need it."""
         if body.get("template-id") != template.name:
@@ -66,9 +85,14 @@ class Pausing:
         return not self._scripts.problem({"script": template.body["script"], "vars": _vars(body)})
 
 
+def _declared(reading: Reading) -> dict[str, Mapping[str, Any]]:
+    return {one.name: one.body for one in reading.declarations if one.kind == "task"}
+
+
 def _differs(body: Mapping[str, Any], record: Record) -> bool:
     same_template = body.get("template-id", "") == record["template-id"]
-    return not same_template or _vars(body) != record["vars"]
+    same_dbrps = not body.get("dbrps") or body["dbrps"] == record["dbrps"]
+    return not same_template or not same_dbrps or _vars(body) != record["vars"]
 
 
 def _vars(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from schemas.api.task import (
     CreateTaskSchema,
+    DeleteTaskSchema,
     EndpointSchema,
     GetTaskSchema,
     ListTasksSchema,
@@ -14,6 +15,7 @@ from schemas.api.task import (
 from services.gateway.commands.task_reads import TaskReads
 from services.gateway.commands.tasks import TaskCommands
 from services.gateway.operation import Operation, Question, Reply
+from services.gateway.resources.parameters import text
 
 
 def operations(commands: TaskCommands, reads: TaskReads) -> list[Operation]:
@@ -28,7 +30,7 @@ def operations(commands: TaskCommands, reads: TaskReads) -> list[Operation]:
         return 200, await reads.show(record) | {"error": before["error"]}
 
     async def delete(asked: Question) -> Reply:
-        await commands.delete(asked.id)
+        await commands.delete(asked.id, text(asked, "alerts"))
         return 204, None
 
     async def get(asked: Question) -> Reply:
@@ -103,6 +105,7 @@ def operations(commands: TaskCommands, reads: TaskReads) -> list[Operation]:
             path="/tasks/{id}",
             noun="task",
             about="Delete a task and stop it; no error where there is none.",
+            parameters=DeleteTaskSchema,
             answers={204: None},
             run=delete,
         ),

@@ -9,9 +9,27 @@ from grammar.golang.numbers import decimal_integer, float_of, short_float
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("5", 5.0), ("+.5e1", 5.0), ("0x_1.8p1", 3.0), ("Inf", float("inf")), ("-INFINITY", float("-inf")),
-     ("1e400", None), ("1_000", None), (" 5", None), ("0x1", None), ("", None), ("-nan", None), ("٣", None)],
-)  # fmt: skip
+    [
+        ("5", 5.0),
+        ("+.5e1", 5.0),
+        ("0x_1.8p1", 3.0),
+        ("0x1_0p1", 32.0),
+        ("0_x1p1", None),
+        ("Inf", float("inf")),
+        ("-INFINITY", float("-inf")),
+        ("1e400", None),
+        ("1_000", 1000.0),
+        ("1e1_0", 1e10),
+        ("1__0", None),
+        ("1_", None),
+        ("1_.5", None),
+        (" 5", None),
+        ("0x1", None),
+        ("", None),
+        ("-nan", None),
+        ("٣", None),
+    ],
+)
 def test_floats(text: str, value: float | None) -> None:
     assert float_of(text) == value
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from schemas.config.among import default_workspace
+from schemas.config.among import default_workspace, workspace_rules
 
 
 @dataclass(frozen=True)
@@ -37,3 +37,11 @@ NONE, A, B, C = Workspace("", True), Workspace("a"), Workspace("b", True), Works
 )
 def test_the_default_workspace(elements: tuple[Workspace, ...], meant: Workspace) -> None:
     assert default_workspace(elements) == meant
+
+
+def test_the_default_one_of_the_file_stays_so_where_no_override_says_which_is() -> None:
+    overridden = workspace_rules("Slack").overridden
+    in_file = (Workspace("b"), Workspace("c", True))
+    assert default_workspace(overridden(in_file, (Workspace("b"), Workspace("c")))).workspace == "c"
+    assert default_workspace(overridden(in_file, (Workspace("b", True), Workspace("c")))).workspace == "b"
+    assert default_workspace(overridden((NONE,), (Workspace(""), A))).workspace == ""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 import uvloop
 
 from services.alerting.command import Ended, kill_all, run
+from tests.support.pipes import Pipe
 from tests.support.processes import gone
 
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
@@ -40,21 +40,12 @@ def shell(script: str, given: bytes = b"", timeout: float | None = None) -> Coro
     return run("/bin/sh", ["-c", script], given, timeout)
 
 
-class Said:
-    """Where commands can say that they are so far: `mkfifo` that they write a line to, read here."""
-
-    def __init__(self, path: Path) -> None:
-        os.mkfifo(path)
-        self.path = path
-        self._fd = os.open(path, os.O_RDWR)
-
-    async def line(self) -> str:
-        return (await asyncio.to_thread(os.read, self._fd, 1000)).decode().strip()
-
-
 @pytest.fixture
-def said(tmp_path: Path) -> Said:
-    return Said(tmp_path / "said")
+def said(tmp_path: Path) -> Iterator[Pipe]:
+    """Where commands can say that they are so far."""
+    pipe = Pipe(tmp_path / "said")
+    yield pipe
+    pipe.close()
 
 
 async def until(holds: Callable[[], bool]) -> None:
@@ -79,64 +70,69 @@ def test_only_the_last_of_much_output_is_kept(play: Play) -> None:
     assert ended.output.startswith("… ") and ended.output.endswith("é\n\nend") and len(ended.output.encode()) < 4200
 
 
-def test_what_it_leaves_in_the_background_is_not_waited_for_and_may_go_on_writing(play: Play, said: Said) -> None:
+def test_what_it_leaves_in_the_background_is_not_waited_for_and_may_go_on_writing(
+    play: Play, said: Pipe, tmp_path: Path
+) -> None:
     async def both() -> str:
-        background = f"(cat {said.path}.go; for i in 1 2 3; do echo more || exit 1; done; echo wrote > {said.path}) &"
-        os.mkfifo(f"{said.path}.go")
+        go = Pipe(tmp_path / "go")
+        background = f"(read x < {go.path}; for i in 1 2 3; do echo more || exit 1; done; echo wrote > {said.path}) &"
         assert await shell(f"echo here; {background}") == Ended(0, "here", "")
-        await asyncio.to_thread(Path(f"{said.path}.go").write_text, "go")
-        return await said.line()
+        go.say("now\n")
+        answer = await said.said()
+        go.close()
+        return answer
 
     assert play(both()) == "wrote"
 
 
 @pytest.mark.parametrize(("trap", "by"), [("", signal.SIGTERM), ("trap '' TERM; ", signal.SIGKILL)])
-def test_after_its_time_all_in_its_group_are_ended(play: Play, said: Said, trap: str, by: int) -> None:
+def test_after_its_time_all_in_its_group_are_ended(play: Play, said: Pipe, trap: str, by: int) -> None:
     async def timed() -> None:
         script = f"{trap}sleep 60 & echo $! > {said.path}; echo started; wait; sleep 60"
         running = asyncio.create_task(shell(script, timeout=0.5))
-        child = int(await said.line())
+        child = int(await said.said())
         assert await running == Ended(-by, "started", "not ended within 0.5 s")
         await until(lambda: gone(child))
 
     play(timed())
 
 
-async def cancelled(said: Said) -> None:
+async def cancelled(said: Pipe) -> None:
     running = asyncio.create_task(shell(f"echo out; sleep 60 & echo $! > {said.path}; wait"))
-    child = int(await said.line())
+    child = int(await said.said())
     running.cancel()
     assert await running == Ended(-signal.SIGTERM, "out", "ended with the service")
     assert not running.cancelled()
     await until(lambda: gone(child))
 
 
-async def killed(said: Said) -> None:
+async def killed(said: Pipe) -> None:
     running = asyncio.create_task(shell(f"sleep 60 & echo $! > {said.path}; wait"))
-    child = int(await said.line())
+    child = int(await said.said())
     # the child may be faster than the one who started it
     await until(lambda: kill_all() or gone(child))  # type: ignore[func-returns-value]
     assert (await running).status == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("way", [cancelled, killed])
-def test_it_ends_with_who_runs_it(play: Play, said: Said, way: Callable[[Said], Awaitable[None]]) -> None:
+def test_it_ends_with_who_runs_it(play: Play, said: Pipe, way: Callable[[Pipe], Awaitable[None]]) -> None:
     play(way(said))  # type: ignore[arg-type]
 
 
-def test_a_command_that_has_ended_when_it_is_broken_off_has_ended(play: Play, said: Said) -> None:
+def test_a_command_that_has_ended_when_it_is_broken_off_has_ended(play: Play, said: Pipe, tmp_path: Path) -> None:
     async def late() -> Ended:
         # its output is held open by something in the background
-        running = asyncio.create_task(shell(f"cat {said.path}.end & echo over > {said.path}"))
-        await said.line()
+        end = Pipe(tmp_path / "end")
+        running = asyncio.create_task(shell(f"read x < {end.path} & echo over > {said.path}"))
+        await said.said()
         await asyncio.sleep(0.05)
         running.cancel()
         ended: Ended = await running
-        await asyncio.to_thread(Path(f"{said.path}.end").write_text, "")
+        end.say("now\n")
         await asyncio.sleep(0.05)
+        end.close()
         return ended
 
-    os.mkfifo(f"{said.path}.end")
     assert play(late()) == Ended(0, "", "")
 
 

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 
@@ -127,3 +129,32 @@ async def test_a_header_that_is_none_is_refused(http: Http) -> None:
         with pytest.raises(Refused, match="failed to create POST request"):
             await http.post(web.url, {"X": "a\nb"}, b"")
         assert web.posts == []
+
+
+@pytest.mark.parametrize(
+    ("text", "least", "most"),
+    [
+        ("7", 7, 7),
+        ("1.5", 1.5, 1.5),
+        ("", 0, 0),
+        ("soon", 0, 0),
+        ("-3", 0, 0),
+        ("1e400", float("inf"), float("inf")),
+        ("in a minute", 30, 60),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0, 0),
+    ],
+)
+async def test_how_long_a_server_asks_to_wait(http: Http, text: str, least: float, most: float) -> None:
+    if text == "in a minute":
+        text = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
+    async with sink() as web:
+        web.answer = lambda path, before: 503
+        web.headers = {"Retry-After": text}
+        answer = await http.post(web.url, {}, b"")
+    problem = answer.problem("busy")
+    assert isinstance(problem, Unsent) and str(problem) == "busy" and least <= problem.wait <= most
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 413, 500, 501])
+def test_other_answers_are_answers(status: int) -> None:
+    assert isinstance(Answer(status, b"", 5.0).problem("no"), Refused)

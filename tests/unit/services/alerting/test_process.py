@@ -1,6 +1,7 @@
 """The service as a process of its own, killed while it works."""
 
 import asyncio
+import os
 import random
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,8 +12,11 @@ import pytest
 
 from services.bus.connection import Bus
 from services.bus.subjects import ask_subject
+from services.launcher.leash import LEASH
 from tests.support.alerts import CRITICAL, OK, alerts, own_topic, post, send, sink, started
 from tests.support.nats import NatsServer
+from tests.support.pipes import Pipe
+from tests.support.processes import gone
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -83,3 +87,34 @@ async def test_nothing_is_lost_or_sent_twice_by_kills(bus: Bus, start: Start) ->
         assert topic["topic"]["collected"] == 2 * messages
         process.terminate()
         assert await asyncio.wait_for(process.wait(), 30) == 0
+
+
+async def test_commands_end_with_the_launcher(bus: Bus, nats_server: NatsServer, tmp_path: Path) -> None:
+    """What tells a service that its launcher is gone is the end of its standard input."""
+    command = (sys.executable, "-m", "services.cli", "alerting", "--nats", nats_server.url, "--data-dir", str(tmp_path))
+    pids = Pipe(tmp_path / "pids")
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        cwd=ROOT,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, LEASH: "1"},
+    )
+    try:
+        assert process.stdout is not None and process.stdin is not None
+        assert await asyncio.wait_for(process.stdout.readline(), 20) == b"tickbus alerting ready\n"
+        script = f"sleep 60 & echo $! > {pids.path}; wait"
+        run = await started(bus, "u", 1, {"kind": "exec", "options": {"prog": "/bin/sh", "args": ["-c", script]}})
+        await send(bus, alerts([("a", CRITICAL)], 5, task="u"), run)
+        child = int(await pids.said())
+        assert not gone(child)
+        process.stdin.close()
+        assert await asyncio.wait_for(process.wait(), 20) == 1
+        async with asyncio.timeout(20):
+            while not gone(child):
+                await asyncio.sleep(0.01)
+    finally:
+        pids.close()
+        if process.returncode is None:
+            process.kill()
+            await process.wait()

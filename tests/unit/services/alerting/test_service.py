@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from tests.support.alerts import (
     OK,
     SECOND,
     WARNING,
+    Sink,
     alerts,
     give,
     own_topic,
@@ -35,6 +37,7 @@ from tests.support.alerts import (
     task_deleted,
 )
 from tests.support.nats import NatsServer
+from tests.support.pipes import Pipe
 from tests.support.processes import gone
 
 
@@ -109,11 +112,16 @@ async def test_ticks_are_told_apart_by_tick_within_one_run(bus: Bus, tmp_path: P
         await send(bus, alerts([("a", WARNING)], 9), run)
         for tick in (100, 100, 101):
             await send(bus, alerts([("a", CRITICAL), ("b", OK)], tick, tick=True), run)
+        of = {"task": "t", "topics": [own_topic(), "none"]}
+        assert await ask(bus, "ticked", started=run, **of) == {"tick": 101}
+        assert await ask(bus, "ticked", started=run, **of | {"task": "u"}) == {"tick": 0}
         # another run, and the clock was set back meanwhile
         again = await started(bus, "t", 2)
         await send(bus, alerts([("a", OK)], 50, tick=True), again)
         await send(bus, alerts([("a", OK)], 102, tick=True), run)
         await service.caught_up()
+        found = [(await ask(bus, "ticked", started=started, **of))["tick"] for started in (run, again)]
+        assert found == [0, 50], "a worker asks for the run that it takes up, the last one"
         assert (service.events, service.repeats) == (6, 3)
 
 
@@ -246,6 +254,122 @@ async def test_a_dead_endpoint_is_tried_again_and_given_up_on(bus: Bus, tmp_path
         assert counts.given_up == 1 and counts.retried >= 1 and counts.handled == {"post": 1}
 
 
+def keys(web: Sink, path: str = "") -> list[str]:
+    """The Idempotency-Key of each post."""
+    return [headers["idempotency-key"] for at, headers, _ in web.posts if at.startswith(path)]
+
+
+async def test_what_is_answered_late_but_in_time_is_sent_once(bus: Bus, tmp_path: Path) -> None:
+    async with sink() as web, running(bus, tmp_path, timeout=20.0) as service:
+        web.is_late = lambda path, before: True
+        run = await started(bus, "t", 1, post(web.url + "/a"), post(web.url + "/b", timeout=20 * SECOND))
+        await send(bus, alerts([("a", CRITICAL)], 5), run)
+        await web.came(2)
+        web.late.set()
+        await asyncio.wait_for(service.dispatcher.drained(), 20)
+        assert len(web.posts) == 2 and service.dispatcher.counts.retried == 0
+
+
+async def test_what_is_sent_again_carries_the_same_key_and_nothing_else_does(bus: Bus, tmp_path: Path) -> None:
+    async with sink() as web:
+        web.answer = lambda path, before: None if before == 0 else 503 if before == 1 else 204
+        async with running(bus, tmp_path, timeout=0.2) as service:
+            own = post(web.url + "/own", headers={"idempotency-key": "mine"})
+            run = await started(bus, "t", 1, post(web.url + "/a"), post(web.url + "/b"), own)
+            await send(bus, alerts([("a", CRITICAL), ("b", OK)], 5), run)
+            await web.came(12)
+            await asyncio.wait_for(service.dispatcher.drained(), 20)
+        for path in ("/a", "/b"):
+            first, *again = keys(web, path)
+            assert again[:2] == [first, first] and again[2] != first and len(again) == 3
+        assert len(set(keys(web))) == 5 and set(keys(web, "/own")) == {"mine"}
+
+
+@pytest.mark.parametrize("keep_store", [True, False])
+async def test_a_restart_sends_with_the_same_key(bus: Bus, tmp_path: Path, keep_store: bool) -> None:
+    async with sink() as web:
+        web.answer = lambda path, before: None if before == 0 else 204
+        async with running(bus, tmp_path) as service:
+            run = await started(bus, "t", 1, post(web.url))
+            await send(bus, alerts([("a", CRITICAL), ("b", OK)], 5), run)
+            await web.came(1)
+        if not keep_store:
+            (tmp_path / "alerting.lmdb").unlink()
+        async with running(bus, tmp_path) as service:
+            await web.came(3)
+            await asyncio.wait_for(service.dispatcher.drained(), 20)
+        first, again, other = keys(web)
+        assert first == again != other
+
+
+async def test_a_connection_that_breaks_after_the_request_is_tried_again_with_the_same_key(
+    bus: Bus, tmp_path: Path
+) -> None:
+    heads: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        if len(heads) > 1:
+            writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server, running(bus, tmp_path) as service:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        run = await started(bus, "t", 1, post(url))
+        await service.folded(await send(bus, alerts([("a", CRITICAL)], 5), run))
+        await asyncio.wait_for(service.dispatcher.drained(), 20)
+        assert (service.dispatcher.counts.handled, service.dispatcher.counts.retried) == ({"post": 1}, 1)
+    one, two = ([line for line in head.lower().split(b"\r\n") if b"idempotency-key" in line] for head in heads)
+    assert one == two and len(one) == 1
+
+
+async def test_a_sink_is_not_asked_again_before_the_time_that_it_names(bus: Bus, tmp_path: Path) -> None:
+    came: list[float] = []
+
+    def answer(path: str, before: int) -> int:
+        came.append(time.monotonic())
+        return 429 if before == 0 else 204
+
+    async with sink() as web, running(bus, tmp_path) as service:
+        web.answer, web.headers = answer, {"Retry-After": "1"}
+        run = await started(bus, "t", 1, post(web.url))
+        await send(bus, alerts([("a", CRITICAL)], 5), run)
+        await web.came(2)
+        await asyncio.wait_for(service.dispatcher.drained(), 20)
+    assert came[1] - came[0] >= 0.95
+
+
+async def test_a_sink_that_asks_for_too_much_time_is_asked_a_last_time(bus: Bus, tmp_path: Path) -> None:
+    async with sink() as web, running(bus, tmp_path, retry_for=1.0) as service:
+        web.answer, web.headers = lambda path, before: 503, {"Retry-After": "3600"}
+        run = await started(bus, "t", 1, post(web.url))
+        await service.folded(await send(bus, alerts([("a", CRITICAL)], 5), run))
+        await asyncio.wait_for(service.dispatcher.drained(), 20)
+        assert len(web.posts) == 2 and service.dispatcher.counts.given_up == 1
+
+
+async def test_a_late_sink_is_given_more_and_more_time(bus: Bus, tmp_path: Path) -> None:
+    async with sink() as web, running(bus, tmp_path, timeout=0.1, retry_for=2.0) as service:
+        web.answer = lambda path, before: None
+        run = await started(bus, "t", 1, post(web.url))
+        await service.folded(await send(bus, alerts([("a", CRITICAL)], 5), run))
+        await asyncio.wait_for(service.dispatcher.drained(), 20)
+        # at 0, 0.2, 0.6, 1.4 s
+        assert 2 <= len(web.posts) <= 4 and service.dispatcher.counts.given_up == 1
+
+
+async def test_a_sink_that_never_answers_does_not_hold_up_the_end(bus: Bus, tmp_path: Path) -> None:
+    async with sink() as web:
+        web.answer = lambda path, before: None
+        async with running(bus, tmp_path) as service:
+            run = await started(bus, "t", 1, *(post(web.url) for _ in range(20)))
+            await service.folded(await send(bus, alerts([("a", CRITICAL)], 5), run))
+            await web.came(20)
+            began = time.monotonic()
+        assert time.monotonic() - began < 3
+        assert (service.dispatcher.counts.given_up, service.dispatcher.waiting) == (0, 20)
+
+
 async def test_an_answer_is_an_answer_whatever_it_says(bus: Bus, tmp_path: Path) -> None:
     async with sink() as web, running(bus, tmp_path) as service:
         web.answer = lambda path, before: 500
@@ -347,20 +471,32 @@ async def test_a_command_that_fails_is_run_once_and_its_status_and_output_are_lo
 
 
 async def test_a_command_ends_with_the_service_and_is_not_run_again(bus: Bus, tmp_path: Path) -> None:
-    pids = tmp_path / "pids"
-    os.mkfifo(pids)
-    fd = os.open(pids, os.O_RDWR)
+    pids = Pipe(tmp_path / "pids")
     try:
         async with running(bus, tmp_path) as service:
-            run = await started(bus, "t", 1, shell(f"sleep 60 & echo $! > {pids}; wait"))
+            run = await started(bus, "t", 1, shell(f"sleep 60 & echo $! > {pids.path}; wait"))
             await service.folded(await send(bus, alerts([("a", CRITICAL)], 5), run))
-            child = int(await asyncio.wait_for(asyncio.to_thread(os.read, fd, 100), 30))
+            child = int(await pids.said())
         assert gone(child)
         assert service.dispatcher.counts.given_up == 1
         async with running(bus, tmp_path) as service:
             assert service.dispatcher.waiting == 0
     finally:
-        os.close(fd)
+        pids.close()
+
+
+async def test_a_pipe_that_nobody_reads_holds_up_nothing(bus: Bus, tmp_path: Path) -> None:
+    pipes = [tmp_path / f"pipe{number}" for number in range(40)]
+    for pipe in pipes:
+        os.mkfifo(pipe)
+    file = tmp_path / "file"
+    async with running(bus, tmp_path) as service:
+        paths = [*pipes, file]
+        run = await started(bus, "t", 1, *({"kind": "log", "options": {"path": str(path)}} for path in paths))
+        await service.folded(await send(bus, alerts([("a", CRITICAL)], 5), run))
+        async with asyncio.timeout(20):
+            while not file.exists() or not file.read_bytes():
+                await asyncio.sleep(0.01)
 
 
 async def test_a_deleted_topic_is_gone_until_its_next_event(bus: Bus, tmp_path: Path) -> None:
@@ -380,6 +516,20 @@ async def test_a_deleted_topic_is_gone_until_its_next_event(bus: Bus, tmp_path: 
         await service.caught_up()
         assert (await ask(bus, "topic", topic="named"))["topic"]["collected"] == 1
         assert [e["id"] for e in (await ask(bus, "events", topic="named"))["events"]] == ["a"]
+
+
+async def test_what_waits_for_a_handler_is_handled_though_its_topic_is_deleted(bus: Bus, tmp_path: Path) -> None:
+    async with sink() as web, running(bus, tmp_path) as service:
+        web.open.clear()
+        run = await started(bus, "t", 1, post(web.url))
+        await send(bus, alerts([("a", CRITICAL), ("b", WARNING)], 5), run)
+        await web.came(1)
+        await ask(bus, "delete", topic=own_topic())
+        await send(bus, alerts([("a", OK)], 6), run)
+        await service.caught_up()
+        web.open.set()
+        await service.dispatcher.drained()
+        assert web.told() == [("a", "CRITICAL", "OK"), ("b", "WARNING", "OK"), ("a", "OK", "OK")]
 
 
 @pytest.mark.parametrize("keep_store", [True, False])

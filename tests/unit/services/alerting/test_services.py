@@ -344,52 +344,6 @@ async def test_a_path_is_joined_as_the_reference_does(http: Http) -> None:
     assert web.posts[0][0] == "/v2/room/my%20room%3F/notification?auth_token=a%26b"
 
 
-@contextlib.asynccontextmanager
-async def mail_server(got: list[bytes], refusal: bytes = b"") -> AsyncIterator[int]:
-    """A mail server that takes everything, or refuses every sender; gives its port."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"220 hi\r\n")
-        while line := await reader.readline():
-            got.append(line)
-            word = line[:4].lower()
-            if word == b"data":
-                writer.write(b"354 go\r\n")
-                while got[-1] != b".\r\n":
-                    got.append(await reader.readline())
-            writer.write(refusal if refusal and word == b"mail" else b"250 ok\r\n")
-        writer.close()
-
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        yield server.sockets[0].getsockname()[1]
-
-
-async def test_a_mail(http: Http) -> None:
-    got: list[bytes] = []
-    async with mail_server(got) as port:
-        config = sections(smtp={"host": "127.0.0.1", "port": port, "from": "k@x", "to": ["cfg@x"]})
-        text = ".email('a@x').toTemplates('{{ .ID }}@x')"
-        await send(http, config, text, message="two\nlines é", given_details="<b>é</b>")
-    said = b"".join(got).decode()
-    assert "mail FROM:<k@x>" in said and "rcpt TO:<a@x>" in said and "rcpt TO:<c@x>" in said
-    assert "From: k@x\r\nTo: a@x, c@x\r\nSubject: two lines =?utf-8?q?=C3=A9?=\r\nDate: " in said
-    assert 'Content-Type: text/html; charset="utf-8"' in said
-    assert any(text in said for text in ("<b>é</b>", "<b>=C3=A9</b>", "PGI+w6k8L2I+"))
-
-
-@pytest.mark.parametrize(("answer", "problem"), [(b"550 no\r\n", Refused), (b"421 later\r\n", Unsent)])
-async def test_a_mail_that_is_not_taken(http: Http, answer: bytes, problem: type[Exception]) -> None:
-    async with mail_server([], answer) as port:
-        config = sections(smtp={"host": "127.0.0.1", "port": port, "from": "k@x", "to": ["cfg@x"]})
-        with pytest.raises(problem):
-            await send(http, config, ".email()")
-
-
-async def test_a_mail_to_nobody(http: Http) -> None:
-    with pytest.raises(Refused, match="no recipients"):
-        await send(http, sections(smtp={"from": "k@x"}), ".email()")
-
-
 @pytest.mark.parametrize(("answer", "problem"), [(b"ok", ""), (b"invalid", "sensu socket error: invalid")])
 async def test_sensu(http: Http, answer: bytes, problem: str) -> None:
     got: list[bytes] = []

@@ -35,9 +35,8 @@ async def test_an_endpoint_of_the_api_works_in_scripts_and_under_running_tasks(t
             await _written_until(client, web, "/after")
             gone = {"remove": ["new"]}
             assert (await client.post(f"{API}/config/httppost", json=gone)).status_code == 204
-            # the task keeps what it has
-            await client.post("/write?db=d&rp=r", content="m v=3")
-            await web.came(2, "/after")
+            # the task runs on, and its posts fail
+            await _written_until_it_fails(client)
             assert (await client.get(f"{API}/tasks/t")).json()["executing"]
 
 
@@ -48,3 +47,13 @@ async def _written_until(client: httpx.AsyncClient, web: Sink, path: str) -> Non
             before = len(web.posts)
             assert (await client.post("/write?db=d&rp=r", content="m v=1")).status_code == 204
             await web.came(before + 1)
+
+
+async def _written_until_it_fails(client: httpx.AsyncClient) -> None:
+    """Write points until a post has failed."""
+    async with asyncio.timeout(30):
+        while True:
+            assert (await client.post("/write?db=d&rp=r", content="m v=3")).status_code == 204
+            stats = (await client.get(f"{API}/tasks/t")).json()["stats"]["node-stats"]
+            if stats["http_post2"]["errors"]:
+                return

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ssl
+from typing import Any
 
 import pytest
 
-from services.engine.posting import Answer, Post, Sender
+from services.engine.posting import Answer, Post, Sender, _trusted
 from tests.support.alerts import sink
 
 
@@ -35,3 +38,86 @@ async def test_a_post_that_comes_while_the_sender_comes_to_its_end_is_sent(turns
             while len(answers) < 2:
                 await asyncio.sleep(0.01)
     assert len(web.posts) == 2
+
+
+async def answered(timeout: float, *urls: str) -> list[Answer]:
+    """The answers to a post to each."""
+    answers: list[Answer] = []
+    whole = asyncio.Event()
+
+    def take(answer: Answer) -> None:
+        answers.append(answer)
+        if len(answers) == len(urls):
+            whole.set()
+
+    sender = Sender(timeout, take)
+    for url in urls:
+        sender.add(Post(url, {}, b"{}"))
+    sender.kick()
+    await asyncio.wait_for(whole.wait(), 20)
+    return answers
+
+
+async def test_redirects_are_followed() -> None:
+    async with sink() as web:
+        web.answer = lambda path, before: 307 if path == "/old" else 204
+        web.location = "/new"
+        assert await answered(5.0, web.url + "/old") == [Answer(204, "")]
+        assert [(path, body) for path, _, body in web.posts] == [("/old", b"{}"), ("/new", b"{}")]
+        web.answer = lambda path, before: 307
+        (answer,) = await answered(5.0, web.url + "/old")
+        assert answer.code == 0 and "redirects" in answer.text
+
+
+async def test_a_post_is_sent_once_and_has_its_time_in_all() -> None:
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+            while not writer.is_closing():
+                writer.write(b"x")
+                await writer.drain()
+                await asyncio.sleep(0.02)
+
+    async with sink() as web, await asyncio.start_server(drip, "127.0.0.1", 0) as server:
+        web.answer = lambda path, before: None if path == "/silent" else 204
+        slow = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        late = Answer(0, "no answer within 0.3 s")
+        assert await answered(0.3, web.url + "/silent", slow, web.url) == [late, late, Answer(204, "")]
+        assert [path for path, _, _ in web.posts] == ["/silent", "/"]
+
+
+async def test_an_answer_without_end_is_not_read_to_its_end() -> None:
+    async def pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            writer.write(b"HTTP/1.1 500 No\r\nTransfer-Encoding: chunked\r\n\r\n")
+            while not writer.is_closing():
+                writer.write(b"1000\r\n" + b"x" * 0x1000 + b"\r\n")
+                await writer.drain()
+
+    async with await asyncio.start_server(pour, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        assert await answered(10.0, url) == [Answer(500, "x" * 1000)]
+
+
+async def test_certificates_are_read_once_for_all_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes 20 ms and holds the worker: too long for each burst of each node."""
+    read = ssl.create_default_context
+    made: list[ssl.SSLContext] = []
+
+    def counted(**given: Any) -> ssl.SSLContext:
+        made.append(read(**given))
+        return made[-1]
+
+    monkeypatch.setattr(ssl, "create_default_context", counted)
+    _trusted.cache_clear()
+    async with sink() as web:
+        for number in range(3):
+            whole = asyncio.Event()
+            sender = Sender(5.0, lambda answer, whole=whole: whole.set())  # type: ignore[misc]
+            sender.add(Post(web.url, {}, b"%d" % number))
+            sender.kick()
+            await asyncio.wait_for(whole.wait(), 20)
+    assert len(web.posts) == 3
+    assert len(made) == 1

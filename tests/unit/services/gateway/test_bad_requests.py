@@ -286,6 +286,8 @@ async def test_parameters(routes: list[Route], gateway: httpx.AsyncClient) -> No
             continue
         for name in route.parameters:
             for value in PARAMETERS:
+                if route.method == "DELETE" and not value:
+                    continue  # that is none, and the resource would be deleted
                 answer = await gateway.request(route.method, f"{route.url}?{name}={value}")
                 assert fine(answer.status_code, answer.text), (route, name, value, answer.text)
                 assert answer.status_code in (200, 202, 400, 404, 500), (route, name, value)

@@ -7,7 +7,7 @@ import gzip
 import json
 import logging
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 import httpx
 import orjson
@@ -17,7 +17,7 @@ from schemas.config import Config, Nats
 from schemas.events.processes import FiguresAnswerSchema
 from services import log
 from services.bus.connection import Bus
-from services.bus.subjects import command_subject
+from services.bus.subjects import ask_subject, command_subject
 from services.cli.process.agent import Agent
 from services.gateway.resources.logs import fits, parse
 from tests.support.nats import NatsServer
@@ -41,6 +41,20 @@ async def test_every_process_takes_a_log_level(gateway: httpx.AsyncClient, bus: 
     reply = await bus.ask(command_subject("loglevel", "update"), b'{"level": "DEBUG"}')
     assert orjson.loads(reply) == {"status": 204, "body": None}
     assert log.get("x").enabled("DEBUG")
+
+
+async def test_why_a_sideload_source_cannot_be_read_anew_is_told(gateway: httpx.AsyncClient, bus: Bus) -> None:
+    said = {"error": 'failed to update source "/x": it is not there'}
+
+    async def reload(data: bytes, headers: Mapping[str, str]) -> bytes:
+        return orjson.dumps(said)
+
+    answering = bus.answer(ask_subject("engine", "reload"), reload)
+    answer = await gateway.post(f"{V1}/sideload/reload")
+    assert (answer.status_code, answer.json()) == (500, said)
+    said["error"] = ""
+    assert (await gateway.post(f"{V1}/sideload/reload")).status_code == 204
+    answering.stop()
 
 
 async def test_logs_are_told_while_somebody_listens(gateway: httpx.AsyncClient) -> None:

@@ -16,7 +16,7 @@ from schemas.events.asks import StatsSchema
 from services.bus import events
 from services.bus.connection import Bus
 from services.bus.subjects import command_subject, escape
-from tests.support.worker import StandInWorker
+from tests.support.worker import RESULT, StandInWorker
 from tests.unit.services.gateway.conftest import StartGateway
 
 TASKS = "/kapacitor/v1/tasks"
@@ -67,6 +67,27 @@ async def test_the_life_of_a_task_stands_in_the_log(
     assert (log[2].data["dbrps"], "position" in log[2].data) == (DBRPS, False)
 
 
+async def test_what_becomes_of_its_alerts_is_said_where_a_task_is_deleted(
+    gateway: httpx.AsyncClient, bus: Bus, worker: StandInWorker
+) -> None:
+    async def over_bus(alerts: str) -> int:
+        question = orjson.dumps({"id": "leaves", "alerts": alerts})
+        status: int = orjson.loads(await bus.ask(command_subject("task", "delete"), question))["status"]
+        return status
+
+    async def over_http(query: str) -> int:
+        return (await gateway.delete(f"{TASKS}/leaves{query}")).status_code
+
+    for delete, how in ((over_http, ""), (over_http, "?alerts=keep"), (over_bus, "end")):
+        assert (await gateway.post(TASKS, json=body("leaves"))).status_code == 200
+        wrong = await gateway.delete(f"{TASKS}/leaves?alerts=all")
+        assert wrong.status_code == 400
+        assert wrong.json() == {"error": "invalid alerts parameter: must be one of forget, keep, end"}
+        assert await delete(how) == 204
+    log = await history(bus, "leaves", count=6)
+    assert [e.data["alerts"] for e in log if e.what == "deleted"] == ["forget", "keep", "end"]
+
+
 async def test_a_patch_is_one_event_whatever_it_changes(
     gateway: httpx.AsyncClient, bus: Bus, worker: StandInWorker
 ) -> None:
@@ -110,6 +131,17 @@ async def test_a_task_that_cannot_start_is_there_all_the_same(
     assert (await gateway.patch(f"{TASKS}/broken", json={"status": "disabled"})).json()["error"] == "no luck"
     assert (await gateway.patch(f"{TASKS}/broken", json={"status": "enabled"})).json()["executing"] is True
     assert (await gateway.get(f"{TASKS}/broken")).json()["error"] == ""
+
+
+async def test_an_endpoint_shows_its_result_as_the_worker_wrote_it(
+    gateway: httpx.AsyncClient, bus: Bus, worker: StandInWorker
+) -> None:
+    script = "stream|from()|httpOut('shown')"
+    assert (await gateway.post(TASKS, json=body("shows", script=script, status="enabled"))).status_code == 200
+    answer = await gateway.get(f"{TASKS}/shows/shown")
+    assert (answer.status_code, answer.content) == (200, RESULT.encode())
+    over_bus = await bus.ask(command_subject("task", "endpoint"), b'{"id": "shows", "endpoint": "shown"}', 10)
+    assert over_bus == b'{"status":200,"body":%s}' % RESULT.encode()
 
 
 async def test_changes_from_two_gateways_at_once_are_all_kept(start_gateway: StartGateway) -> None:

@@ -63,6 +63,32 @@ async def test_where_one_task_cannot_start_all_run_as_before(gateway: httpx.Asyn
     assert (await gateway.get(f"{TEMPLATES}/other")).status_code == 404
 
 
+async def test_a_template_keeps_the_dbrps_that_its_tasks_have_from_it(
+    gateway: httpx.AsyncClient, worker: StandInWorker
+) -> None:
+    own = 'dbrp "d"."r"\n' + OLD
+    for status in ("enabled", "disabled"):
+        name = f"keeps-{status}"
+        await gateway.post(TEMPLATES, json={"id": name, "script": own})
+        assert (await gateway.patch(f"{TEMPLATES}/{name}", json={"script": OLD})).status_code == 200
+        await gateway.patch(f"{TEMPLATES}/{name}", json={"script": own})
+        made = {key: value for key, value in task(f"{name}-a", name, status).items() if key != "dbrps"}
+        assert (await gateway.post(TASKS, json=made)).status_code == 200
+        before = (await gateway.get(f"{TASKS}/{name}-a")).json()
+        for change in ({"script": OLD}, {"script": OLD, "id": f"{name}-new"}):
+            answer = await gateway.patch(f"{TEMPLATES}/{name}", json=change)
+            text = f"must specify dbrp: task {name}-a has none but its template's"
+            assert (answer.status_code, answer.json()) == (400, {"error": text})
+        assert await scripts(gateway, name) == {own}
+        after = (await gateway.get(f"{TASKS}/{name}-a")).json()
+        assert (after["dbrps"], after["executing"]) == ([{"db": "d", "rp": "r"}], status == "enabled")
+        assert after["modified"] == before["modified"]
+        assert (await gateway.get(f"{TEMPLATES}/{name}-new")).status_code == 404
+        other = 'dbrp "e"."r"\n' + OLD
+        assert (await gateway.patch(f"{TEMPLATES}/{name}", json={"script": other})).status_code == 200
+        assert (await gateway.get(f"{TASKS}/{name}-a")).json()["dbrps"] == [{"db": "e", "rp": "r"}]
+
+
 async def test_tasks_and_templates_that_change_at_once_end_up_together(
     start_gateway: StartGateway, worker: StandInWorker
 ) -> None:

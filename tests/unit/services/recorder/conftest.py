@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from schemas.config import Config, Http, Nats
+from schemas.config import Config, Http, Nats, Replay
 from services.alerting.handlers import specs
 from services.bus.connection import Bus
 from services.cli.wiring import check_handler, describe_handlers
@@ -36,12 +36,14 @@ async def bus(nats_server: NatsServer) -> AsyncIterator[Bus]:
 @pytest.fixture
 def config(nats_server: NatsServer, tmp_path: Path) -> Config:
     address = f"127.0.0.1:{free_port()}"
-    return Config(data_dir=tmp_path, http=Http(bind_address=address), nats=Nats(url=nats_server.url, ack_timeout=1.0))
+    nats = Nats(url=nats_server.url, ack_timeout=1.0)
+    # no alerting is there to be waited for
+    return Config(data_dir=tmp_path, http=Http(bind_address=address), nats=nats, replay=Replay(patience=0.0))
 
 
 @pytest.fixture
 def start_recorder(config: Config) -> StartRecorder:
-    return lambda: _running(
+    return lambda: process(
         lambda ready, stop: recorder_main(config, ready, stop, specs(), describe_handlers(config), {})
     )
 
@@ -50,7 +52,7 @@ def start_recorder(config: Config) -> StartRecorder:
 async def api(config: Config) -> AsyncIterator[httpx.AsyncClient]:
     """A gateway's client, without a recorder."""
     async with (
-        _running(lambda ready, stop: gateway_main(config, ready, stop, specs(), check_handler({}))),
+        process(lambda ready, stop: gateway_main(config, ready, stop, specs(), check_handler({}))),
         httpx.AsyncClient(base_url=f"http://{config.http.bind_address}/kapacitor/v1", timeout=20) as client,
     ):
         yield client
@@ -63,9 +65,10 @@ async def recorder(start_recorder: StartRecorder) -> AsyncIterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def _running(
+async def process(
     main: Callable[[Callable[[], None], asyncio.Event], Coroutine[Any, Any, None]],
 ) -> AsyncIterator[None]:
+    """A service's main, from when it is ready until it has stopped."""
     ready, stop = asyncio.Event(), asyncio.Event()
     running = asyncio.create_task(main(ready.set, stop))
     waiting = asyncio.create_task(ready.wait())

@@ -324,3 +324,35 @@ def test_no_points() -> None:
     none = points(table, [])
     for text in ('"v" > 1.0', "count() > 1", "7", "\"host\" == 'a'"):
         assert len(Evaluator(parse_lambda(text), table).truth(none).true) == 0
+
+
+BRANCHES: list[Row] = [
+    {"a": 1.0, "n": 4, "z": 0, "s": "x"},
+    {"n": 4, "z": 2, "s": "1.5"},
+    {"a": 3.0, "n": 0, "z": 0, "s": "2"},
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ('if("z" == 0, 0, "n" / "z")', [0, 2, 0]),
+        ('if("s" == \'x\', 0.0, float("s"))', [0.0, 1.5, 2.0]),
+        ('if("n" / "z" > 1, 1, 0)', [None, 1, None]),
+        ('if("z" == 0, count(), 0)', [1, 0, 2]),
+        ('if("z" == 0, if("n" == 0, 1, 8 / "n"), 0 - int("s"))', [2, None, 1]),
+        ('if(isPresent("a"), "a", 0.0)', [1.0, 0.0, 3.0]),
+        ('if(!isPresent("a"), 0.0, "a" + 1.0)', [2.0, 0.0, 4.0]),
+        ('if(isPresent("a") AND "a" > 2.0, "a", 0.0)', [0.0, 0.0, 3.0]),
+        ('if(isPresent("a"), 1, 0.5)', [None, None, None]),
+        ('if("z" == 0, "nowhere", 1.0)', [None, None, None]),
+        ('if(isPresent("nowhere"), "nowhere", "a")', [1.0, None, 3.0]),
+    ],
+)
+def test_of_an_if_only_the_branch_taken_is_evaluated(text: str, wanted: list[Any]) -> None:
+    assert outcomes(evaluate(text, BRANCHES), 3) == wanted
+
+
+def test_why_a_branch_failed_is_told() -> None:
+    failed = evaluate('if("z" == 0, "n" / "z", 1)', BRANCHES)
+    assert failed.reasons == (f"Failed to handle 2 argument: {DIVIDED}",)

@@ -13,7 +13,7 @@ from services.engine.effects import Output
 from services.engine.node import TaskFailed
 from services.engine.posting import PostEndpoint
 from services.engine.task import Surroundings
-from tests.support.graph import Point, ScriptRun
+from tests.support.graph import NOW, Barrier, Batch, Point, ScriptRun
 
 
 class Sink:
@@ -109,6 +109,21 @@ async def test_the_answers_code_becomes_a_field_once_it_is_there(sink: Sink) -> 
     assert any("captureResponse" in reason for reason in run.reasons)
 
 
+async def test_a_barrier_does_not_overtake_points_that_wait_for_their_codes(sink: Sink) -> None:
+    run = ScriptRun(
+        f"""stream|from()|barrier().idle(2s)|httpPost('http://127.0.0.1:{sink.port}/').codeField('code')
+        |window().period(1s).every(1s)|httpOut('x')"""
+    )
+    run.write("m v=1 1").tick(NOW + 3 * 10**9)
+    assert not run.last("http_post3")
+    run.restart().write("m v=0 0")  # too old: it only sets off what waits
+    await post(run, "http_post3")
+    run.tick(NOW + 3 * 10**9)
+    assert [type(one) for one in run.last("http_post3")] == [Point, Barrier]
+    (window,) = (b for b in run.last("window") if isinstance(b, Batch))
+    assert [fields for *_, fields in window.points] == [{"v": 1.0, "code": 204}]
+
+
 async def test_a_sink_that_is_not_there_is_an_error_and_code_0(sink: Sink) -> None:
     run = ScriptRun("stream|from()|httpPost('http://127.0.0.1:1/').codeField('code')|httpOut('x')")
     run.write("m v=1 1")
@@ -116,6 +131,35 @@ async def test_a_sink_that_is_not_there_is_an_error_and_code_0(sink: Sink) -> No
     run.tick(10)
     assert [p.fields["code"] for p in points(run.last("http_post2"))] == [0]
     assert run.counts()["http_post2"]["errors"] == 1
+
+
+def keys(sink: Sink) -> list[str]:
+    return [headers["idempotency-key"] for _, headers, _ in sink.posts]
+
+
+async def test_each_post_has_a_key_of_its_own_which_it_has_again_when_the_log_is_read_again(sink: Sink) -> None:
+    script = f"stream|from()|httpPost('http://127.0.0.1:{sink.port}/')"
+    for writes in (["m v=1 1\nm v=1 1", "m v=1 1"], ["m v=1 1\nm v=1 1", "m v=1 1"]):
+        run = ScriptRun(script)
+        for lines in writes:
+            run.write(lines)
+        await post(run)
+    first, again = keys(sink)[:3], keys(sink)[3:]
+    assert first == again and len(set(first)) == 3
+
+
+async def test_a_post_that_is_sent_after_a_restart_has_the_key_that_it_had(sink: Sink) -> None:
+    run = ScriptRun(f"stream|from()|httpPost('http://127.0.0.1:{sink.port}/')")
+    run.write("m v=1 1\nm v=2 2").effects.clear()
+    waiting = [headers["Idempotency-Key"] for _, headers, _ in run.nodes["http_post2"].state()["waiting"]]
+    await post(run.restart().write("m v=3 3"))
+    assert keys(sink)[:2] == waiting and len(set(keys(sink))) == 3
+
+
+async def test_a_key_of_the_script_stays(sink: Sink) -> None:
+    run = ScriptRun(f"stream|from()|httpPost('http://127.0.0.1:{sink.port}/').header('idempotency-key', 'mine')")
+    await post(run.write("m v=1 1\nm v=2 2"))
+    assert keys(sink) == ["mine", "mine"]
 
 
 async def test_what_has_not_been_sent_is_sent_after_a_restart(sink: Sink) -> None:
@@ -152,18 +196,30 @@ async def test_endpoints_of_the_configuration(sink: Sink) -> None:
         ScriptRun(script)
 
 
+async def test_a_body_is_json_as_go_writes_it(sink: Sink) -> None:
+    run = ScriptRun(f"stream|from().groupBy('h')|httpPost('http://127.0.0.1:{sink.port}/')")
+    run.write('m,h=a<b v=4,w=0.00001,x=1e21,i=4i,s="<&>" 1')
+    await post(run)
+    assert sink.posts[0][2] == (
+        b'{"series":[{"name":"m","tags":{"h":"a\\u003cb"},"columns":["time","i","s","v","w","x"],"values":'
+        b'[["1970-01-01T00:00:00.000000001Z",4,"\\u003c\\u0026\\u003e",4,0.00001,1e+21]]}]}\n'
+    )
+
+
 async def test_a_running_task_follows_its_endpoint(sink: Sink) -> None:
     to = f"http://127.0.0.1:{sink.port}"
     endpoints = {"e": PostEndpoint(f"{to}/before")}
     run = ScriptRun("stream|from()|httpPost().endpoint('e')", surroundings=Surroundings(post_endpoints=endpoints))
     run.write("m v=1 1")
-    for now in (PostEndpoint(f"{to}/after", row_template="{{ .Name }}"), PostEndpoint("{{"), None):
+    again = PostEndpoint(f"{to}/again")
+    for now in (PostEndpoint(f"{to}/after", row_template="{{ .Name }}"), PostEndpoint("{{"), None, again):
         if now is None:
             del endpoints["e"]
         else:
             endpoints["e"] = now
         run.write("m v=2 2")
     await post(run)
-    assert [(path, body) for path, _, body in sink.posts][1:] == [("/after", b"m")] * 3
-    assert sink.posts[0][0] == "/before"
-    assert run.counts()["http_post2"]["errors"] == 1
+    assert [path for path, _, _ in sink.posts] == ["/before", "/after", "/after", "/again"]
+    assert [body for _, _, body in sink.posts][1:3] == [b"m"] * 2
+    # a URL that is no template, and an endpoint that is there no more
+    assert run.counts()["http_post2"]["errors"] == 2

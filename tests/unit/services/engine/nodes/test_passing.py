@@ -126,3 +126,13 @@ def test_log_hands_on_what_it_logs() -> None:
 )
 def test_an_endpoint_is_found_at_its_shortest_path(given: str, path: str) -> None:
     assert ScriptRun(f"{FROM}|httpOut('{given}')").run.endpoints() == [path]
+
+
+def test_a_derivative_that_is_not_negative_drops_what_falls_and_what_goes_back_in_time() -> None:
+    lines = ["m v=1 0", "m v=5 10", "m v=6 5", "m v=8 15", "m v=2 16", "m v=2 14", "m v=4 16"]
+    run = run_of("|derivative('v').nonNegative()", *lines)
+    # what is dropped is still the base of what follows
+    assert [(p.time // 10**9, p.fields["v"]) for p in points_of(run)] == [(10, 0.4), (15, 0.2), (16, 1.0)]
+    assert run.counts()["derivative2"]["errors"] == 0
+    run = run_of("|derivative('v')", *lines)
+    assert [p.fields["v"] for p in points_of(run)] == [0.4, -0.2, 0.2, -6.0, 0.0, 1.0]

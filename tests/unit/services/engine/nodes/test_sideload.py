@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -11,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from services.engine.node import TaskFailed
+from services.engine.posting import PostEndpoint
 from services.engine.sideload import SOURCES, SideloadError
+from services.engine.task import Surroundings
 from tests.support.graph import Point, ScriptRun
 
 PROPERTIES = ".order('host/{{.host}}.yml', 'all.json')"
@@ -120,6 +123,7 @@ def test_what_stands_in_yaml_becomes_of_the_default_s_type_or_the_default_stays(
         ("7.5", "0", 0),
         ('"0x1p3"', "0.0", 8.0),
         ('"1_0"', "0", 0),
+        ('"1_0"', "0.0", 10.0),
         ('"\\ud800"', "'-'", "\ufffd"),
         ("{}", "0", 0),
     ],
@@ -153,7 +157,10 @@ def test_values_are_read_anew_when_asked_for_and_stay_where_they_cannot_be(folde
     SOURCES.reload()
     assert last(run.write("m,host=a v=1 1")).fields["limit"] == 8.0
     (folder / "host" / "a.yml").write_text("limit: [")
-    with pytest.raises(SideloadError, match="failed to update sideload cache for source"):
+    told = (
+        f'failed to update source "{folder}": failed to update sideload cache for source "{folder}": failed to unmars'
+    )
+    with pytest.raises(SideloadError, match=re.escape(told)):
         SOURCES.reload()
     assert last(run.write("m,host=a v=1 1")).fields["limit"] == 8.0
     run.run.close()
@@ -178,7 +185,9 @@ def test_a_source_that_cannot_be_used_ends_the_task(source: str, error: str) -> 
 def url() -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            body = json.dumps({"host/a.yml": {"limit": 9}}).encode()
+            logged_in = self.headers["Authorization"] == "Basic dTpw" and self.headers["X-Own"] == "1"
+            values = {"limit": 9, "face": "\U0001f600", "logged": logged_in}
+            body = json.dumps({"host/a.yml": values, "none": None}).encode()
             self.send_response(200)
             self.end_headers()
             self.wfile.write(body)
@@ -198,3 +207,11 @@ def url() -> Iterator[str]:
 def test_a_document_behind_a_url_holds_all_paths(url: str) -> None:
     run = ScriptRun(f"stream|from()|sideload().source('{url}'){PROPERTIES}.field('limit', 0)|httpOut('x')")
     assert last(run.write("m,host=a v=1 1")).fields["limit"] == 9
+
+
+def test_an_endpoint_of_the_configuration_says_where_and_as_whom(url: str) -> None:
+    endpoint = PostEndpoint(url, {"X-Own": "1"}, "u", "p")
+    loads = f"{PROPERTIES}.field('face', '').field('logged', FALSE)"
+    script = f"stream|from()|sideload().source('e'){loads}|httpOut('x')"
+    run = ScriptRun(script, surroundings=Surroundings(post_endpoints={"e": endpoint})).write("m,host=a v=1 1")
+    assert last(run).fields == {"face": "\U0001f600", "logged": True, "v": 1.0}

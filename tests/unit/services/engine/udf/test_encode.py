@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.engine.column import Duration, Value
+from services.engine.column import Column, Duration, Kind, Value
 from services.engine.frame import Frame, points_of
 from services.engine.series import Dimensions, Series, SeriesTable
 from services.engine.udf.decode import fields_of
@@ -53,6 +53,18 @@ def test_what_the_protocol_has_no_words_for() -> None:
     assert [fields_of(p) for p in points] == [{"v": 1.0}, {"s": "a\ufffdb"}]
     assert encoder.odd == 1
     assert math.isnan(fields_of(sent([(1, {"v": math.nan})], SeriesTable(), series)[1][0])["v"])
+
+
+def test_a_null_is_left_out_and_nothing_odd() -> None:
+    table, dimensions = SeriesTable(), Dimensions(("h",))
+    number = table.number(Series("db", "rp", "m", ()))
+    nulls = Column(Kind.MIXED, np.array([None, 2.0], dtype=np.object_))
+    points = points_of([1, 2], [number] * 2, [{"v": 1}, {"v": 2}]).with_columns({"n": nulls})
+    encoder = Encoder(table)
+    data, _ = encoder.frame(Frame(points, table.groups_of(dimensions)[points.series], dimensions, np.arange(2)))
+    sent = [Request.FromString(message) for message in Unframer().feed(data)][::2]
+    assert [fields_of(request.point) for request in sent] == [{"v": 1}, {"n": 2.0, "v": 2}]
+    assert encoder.odd == 0
 
 
 @given(st.lists(st.binary(max_size=300), max_size=6), st.lists(st.integers(0, 2000), max_size=6))
