@@ -15,6 +15,7 @@ BELOW: dict[str, set[str]] = {
     "schemas": set(),
     "services.log": set(),
     "services.child_environment": set(),
+    "services.machine": set(),
     "services.bus": set(),
     "services.store": set(),
     "services.pipeline": {"grammar"},
@@ -32,7 +33,14 @@ BELOW: dict[str, set[str]] = {
         "services.pipeline",
     },
 }
-FOR_EVERY_SERVICE = {"services.bus", "services.store", "services.log", "services.child_environment", "schemas"}
+FOR_EVERY_SERVICE = {
+    "services.bus",
+    "services.store",
+    "services.log",
+    "services.child_environment",
+    "services.machine",
+    "schemas",
+}
 
 # The only parts that may import a library.
 HOMES = {
