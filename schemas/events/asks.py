@@ -61,6 +61,16 @@ class EngineReloadAnswerSchema(Schema):
     error = fields.String(metadata={"doc": "Why a source could not be read, empty where all could."})
 
 
+class EngineShareQuestionSchema(Schema):
+    """`tickbus.ask.engine.share`: every worker brings the states of its tasks to the bus, for a backup to hold them."""
+
+
+class EngineShareAnswerSchema(Schema):
+    """A worker's answer once it has."""
+
+    error = fields.String(metadata={"doc": "Why it could not, empty where it could."})
+
+
 class EndpointQuestionSchema(Schema):
     """`tickbus.ask.task.<id>.endpoint`: what a task's httpOut shows."""
 

@@ -11,6 +11,7 @@ from schemas.events.asks import EngineStatsQuestionSchema
 from services import log as logs
 from services.bus.ask import Answering
 from services.bus.connection import Bus
+from services.bus.errors import BusError
 from services.bus.subjects import ask_subject
 from services.engine.outbox import Standing
 from services.engine.sideload import SOURCES, SideloadError
@@ -28,6 +29,7 @@ class Asks:
         self._answering: list[Answering] = [
             bus.answer(ask_subject("engine", "stats"), self._stats),
             bus.answer(ask_subject("engine", "reload"), self._reload),
+            bus.answer(ask_subject("engine", "share"), self._share),
         ]
 
     def stop(self) -> None:
@@ -60,4 +62,14 @@ class Asks:
         except SideloadError as problem:
             error = str(problem)
             _log.error("a sideload source cannot be read anew", err=error)
+        return orjson.dumps({"error": error})
+
+    async def _share(self, data: bytes, headers: Mapping[str, str]) -> bytes:
+        """Bring the states of all tasks to the bus."""
+        error = ""
+        try:
+            await self._worker.share()
+        except (BusError, TimeoutError) as problem:
+            error = str(problem) or "it takes too long"
+            _log.warn("the states of tasks that were asked for are not on the bus", err=error)
         return orjson.dumps({"error": error})

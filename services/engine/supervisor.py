@@ -47,6 +47,7 @@ from services.store.store import Store
 log = logs.get("engine")
 
 _FAIL_AFTER = 0.1
+_LAST_SHARE = 1.5  # seconds that a lone worker takes at its end to bring its states to the bus
 _RETRY = 1.0
 _GAIN = 30.0  # seconds that taking up the tasks of new shards may hold up the balance; it goes on beside it
 _AT_ONCE = 64
@@ -118,6 +119,11 @@ class Supervisor:
             self._checkpoints.save(leaving)
             if self._leases.others():
                 await self._checkpoints.share(leaving)
+            else:
+                # whoever comes next may have another name; but a stop must not take long for that
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_LAST_SHARE):
+                        await self._checkpoints.share(leaving)
         except BaseException:
             for running in leaving:
                 self._worker.add(running)

@@ -35,6 +35,8 @@ _LOOK_AGAIN = 1.0  # seconds after which a drain asks once more what is left of 
 _HEADER_ROOM = 2048
 _ANSWER_PAUSE = 0.02  # seconds between two looks whether a task that is drained still waits for an answer
 _SMALL_BYTES = 64 << 10
+_ALONE_SECONDS = 60.0  # how often a lone worker brings its states to the bus
+_ASKED_SECONDS = 30.0
 _SHARE_SECONDS = 5.0  # how long the loop waits for states to be on the bus where others would not know of a pause
 _GATHER = 0.004  # seconds that more messages may take to come after a few small ones: a step costs as much for one
 
@@ -85,6 +87,8 @@ class Worker:
         self._loop: asyncio.Task[object] | None = None
         self._saved = time.monotonic()
         self._sharing: asyncio.Task[None] | None = None
+        self._shared_at = time.monotonic()
+        self._asked: list[asyncio.Future[None]] = []  # who waits until the states are on the bus
 
     def add(self, running: Running) -> None:
         """Let a task run from its position on."""
@@ -407,12 +411,24 @@ class Worker:
             return _MAX_WAIT
         return min(_MAX_WAIT, max(0.0, (self._due - time.time_ns()) / 1e9))
 
+    async def share(self) -> None:
+        """Save all states and bring them to the bus: for whoever begins with them, another worker or a backup.
+
+        BusError where that fails. TimeoutError where it takes long.
+        """
+        asked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._asked.append(asked)
+        self._wake.set()
+        async with asyncio.timeout(_ASKED_SECONDS):
+            await asked
+
     async def _save_if_due(self) -> None:
         """Save the states of all tasks at the position reached, once their effects are stored.
 
         At once where a clock has paused: nothing in the log tells that again to whoever begins with an older state.
+        And at once where somebody asks for it.
         """
-        if time.monotonic() - self._saved < self._interval and not self._paused:
+        if time.monotonic() - self._saved < self._interval and not self._paused and not self._asked:
             return
         await self.outbox.sent()
         self._saved = time.monotonic()
@@ -421,19 +437,30 @@ class Worker:
         except StoreError as e:
             log.limited("save").error("states cannot be saved", error=str(e))
             return
-        if self._shared() and (self._sharing is None or self._sharing.done() or self._paused):
-            self._sharing = asyncio.create_task(self._share(list(self.tasks.values())))
+        # a lone worker's states have to be on the bus as well, if not so often: it may be gone with its disk, or others
+        # may come, and a backup is of the bus
+        due = self._shared() or self._asked or time.monotonic() - self._shared_at >= _ALONE_SECONDS
+        if due and (self._sharing is None or self._sharing.done() or self._paused or self._asked):
+            self._shared_at = time.monotonic()
+            asked, self._asked = self._asked, []
+            self._sharing = asyncio.create_task(self._share(list(self.tasks.values()), asked))
             if self._paused:
                 await asyncio.wait([self._sharing], timeout=_SHARE_SECONDS)
         self._paused = False
 
-    async def _share(self, tasks: Sequence[Running]) -> None:
+    async def _share(self, tasks: Sequence[Running], asked: Sequence[asyncio.Future[None]]) -> None:
+        error: Exception | None = None
         try:
             await self._checkpoints.share(tasks)
         except BusError as e:
+            error = e
             log.warn("states cannot be brought to the bus yet", error=str(e))
         except Exception as e:
+            error = e
             log.exception("states cannot be brought to the bus", e)
+        for one in asked:
+            if not one.done():
+                one.set_result(None) if error is None else one.set_exception(error)
 
     async def _last_before(self, running: Running, position: int) -> int:
         """The last sequence up to `position` that holds a message for the task, or `position` where one follows it."""

@@ -142,7 +142,7 @@ class Api:
             routes.blueprint(),
             recordings.files(self._recordings, self._recorder_reads),
             logs.blueprint(self._processes, self._stop),
-            storage.backup(self._bus, self._config.data_dir, self._config.storage.keep_free),
+            storage.backup(self._bus, self.server.share, self._config.data_dir, self._config.storage.keep_free),
             figures.metrics(self._figures),
             pprof.blueprint(self._processes),
             documents.blueprint(self.all_operations(), ROUTES),

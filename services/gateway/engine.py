@@ -18,6 +18,7 @@ from services.gateway.node_stats import Stats, shown
 
 _SECONDS = 2.0
 _RELOAD_SECONDS = 10.0
+_SHARE_SECONDS = 40.0
 _UNKNOWN_SECONDS = 0.5
 _TAKING_UP_SECONDS = 0.5
 _log = logs.get("gateway")
@@ -70,6 +71,19 @@ class Engine:
                 raise Refusal(500, problem)
         if len(done) < expected:
             raise Refusal(500, "a worker could not reload its sideload sources, see its log")
+
+    async def share(self, expected: int) -> None:
+        """Have all workers bring the states of their tasks to the bus; what fails with it is logged."""
+        try:
+            done = await self._ask_all("share", expected, _SHARE_SECONDS)
+        except BusError as error:
+            _log.warn("the states of tasks may not be on the bus", err=error)
+            return
+        failed = sum(bool(orjson.loads(answer).get("error")) for answer in done)
+        if failed or len(done) < expected:
+            _log.warn(
+                "the states of some tasks are not on the bus", workers=expected, failed=failed, answered=len(done)
+            )
 
     async def endpoint(self, id: str, endpoint: str) -> tuple[int, Any] | None:
         """Status and body of what a task's httpOut shows; None where no worker runs the task.

@@ -37,6 +37,10 @@ class Operations:
         """Have all workers read anew what sideload nodes look up. Raises Refusal for what cannot be read."""
         await self._engine.reload(self._processes.count("engine"))
 
+    async def share(self) -> None:
+        """Have all workers bring the states of their tasks to the bus."""
+        await self._engine.share(self._processes.count("engine"))
+
     def stores(self) -> dict[str, Any]:
         """What stores there are."""
         storage = [{"link": {"rel": "self", "href": f"{_STORES}/{name}"}, "name": name} for name in STORES]

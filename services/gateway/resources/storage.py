@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from quart import Blueprint, Response
@@ -53,8 +54,11 @@ def operations(commands: Operations) -> list[Operation]:
     ]
 
 
-def backup(bus: Bus, directory: Path, keep_free: int) -> Blueprint:
-    """Copying all of it. The copy is put together in `directory` first: Kapacitor's client wants to know its length."""
+def backup(bus: Bus, share: Callable[[], Awaitable[None]], directory: Path, keep_free: int) -> Blueprint:
+    """Copying all of it, once `share` has had the states of tasks brought there.
+
+    The copy is put together in `directory` first: Kapacitor's client wants to know its length.
+    """
     routes = new_blueprint("backup")
 
     @routes.get("/storage/backup")
@@ -62,6 +66,7 @@ def backup(bus: Bus, directory: Path, keep_free: int) -> Blueprint:
         Description(about="All that the bus keeps, for `tickbus restore`.", answers={200: (_BACKUP,)}, errors=()),
     )
     async def copy() -> Response:
+        await share()
         try:
             pieces, size = await spooled(bus.backup(), directory, keep_free)
         except BusError as error:
