@@ -87,7 +87,9 @@ class Http:
             try:
                 answer, location = await self._ask(method, target, headers, body, tls)
             except (OSError, EOFError, ssl.SSLError) as error:
-                raise Unsent(f"failed to POST alert data: {error or type(error).__name__}") from error
+                raise Unsent(
+                    f"failed to POST alert data to {_place(target)}: {error or type(error).__name__}"
+                ) from error
             if location is None or answer.status not in (301, 302, 303, 307, 308):
                 return answer
             url = urljoin(url, location)
@@ -307,6 +309,11 @@ def _parsed(url: str) -> SplitResult:
     if parts.scheme not in ("http", "https") or not host or port == 0:
         raise Refused(f"failed to create POST request: not a URL of http or https: {url!r}")
     return parts
+
+
+def _place(target: SplitResult) -> str:
+    """Where a request goes, for messages: without the path and the query, in which there may be secrets."""
+    return f"{target.scheme}://{target.netloc.rpartition('@')[2]}"
 
 
 def _head(

@@ -7,6 +7,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 _INDENT = 22
 
@@ -33,14 +34,22 @@ def handlers(name: str | None) -> int:
 
     known = {handler.SPEC.name: handler.SPEC for handler in kinds().values()}
     docs = {one: spec.doc.removeprefix(f"{one}: ") for one, spec in known.items()}
-    return _print("handler", name, docs, lambda one: handler_docs(known[one], options_of(known[one].kind)))
+    kinds_of = {spec.kind.lower(): one for one, spec in known.items()}
+    return _print("handler", name, docs, lambda one: handler_docs(known[one], options_of(known[one].kind)), kinds_of)
 
 
-def _print(what: str, name: str | None, docs: Mapping[str, str], page: Callable[[str], str]) -> int:
+def _print(
+    what: str,
+    name: str | None,
+    docs: Mapping[str, str],
+    page: Callable[[str], str],
+    others: Mapping[str, str] = MappingProxyType({}),
+) -> int:
+    """others: further names, in lower case, and what they stand for."""
     if name is None:
         print("\n".join(_line(one, docs[one]) for one in sorted(docs, key=str.lower)))
         return 0
-    by_lower = {one.lower(): one for one in docs}
+    by_lower = {**others, **{one.lower(): one for one in docs}}
     found = by_lower.get(name.lower().strip("|@.()"))
     if found is not None:
         print(page(found), end="")

@@ -113,7 +113,7 @@ async def test_no_whole_answer_is_none(http: Http, said: bytes) -> None:
         writer.write(said)
 
     server, url = await serve(script)
-    with pytest.raises(Unsent, match="failed to POST alert data"):
+    with pytest.raises(Unsent, match="failed to POST alert data to http"):
         await http.post(url, {}, b"")
     server.close()
 

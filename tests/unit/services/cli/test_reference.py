@@ -75,3 +75,10 @@ def test_a_name_that_there_is_not(capsys: pytest.CaptureFixture[str]) -> None:
         "tickbus nodes: there is no node noOp; `tickbus nodes` lists them",
         "tickbus handlers: there is no handler pst (did you mean post?)",
     ]
+
+
+def test_a_handler_is_found_by_the_kind_that_the_api_calls_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["handlers", "smtp"]) == 0
+    by_kind = capsys.readouterr().out
+    assert main(["handlers", "email"]) == 0
+    assert by_kind == capsys.readouterr().out
