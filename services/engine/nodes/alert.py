@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from grammar.gotemplate import TemplateError
 from services import log as logs
 from services.bus.subjects import alert_subject
 from services.engine.alerts.decisions import Decisions, Policy
-from services.engine.alerts.events import EventWriter, Raised
+from services.engine.alerts.events import EventWriter, Raised, Unrendered
 from services.engine.alerts.inhibiting import Inhibiting
 from services.engine.alerts.levels import CRITICAL, OK, Levels
 from services.engine.alerts.remembered import Remembered
@@ -95,7 +96,8 @@ class AlertNode(Node):
 
     Only points that raise an event go on, with the fields and tags asked for added; the event's own data is without
     those. Events go to the node's own (anonymous) topic if it has handlers, and to `topic` if it is set. A batch has
-    the level of its worst point (with `all`: of its best), and goes on whole. A template that fails ends the task.
+    the level of its worst point (with `all`: of its best), and goes on whole. A template that fails ends the task, and
+    what came before the point is told.
 
     An inhibited alert is neither handled nor known to its topic, and counts as alerts_inhibited; its point goes on. The
     recovery from an alert that was told before is told all the same.
@@ -144,6 +146,7 @@ class AlertNode(Node):
         self._inhibiting = Inhibiting(p.inhibitors, self._groups, context)
         self._remembered = Remembered(topics, p.category, context)
         self._known = 0
+        self._failed = False
         self._log = logs.get("engine").bind(task=context.task, node=context.node)
         for name in ("alerts_triggered", "oks_triggered", "infos_triggered", "warns_triggered", "crits_triggered"):
             context.statistics.more[name] = 0
@@ -153,51 +156,74 @@ class AlertNode(Node):
         return len(self._groups)
 
     def frame(self, frame: Frame) -> Sequence[Message]:
+        if self._failed:
+            return []
         by_group = frame.by_group()
         members = self._groups.members(frame).astype(np.int32)
         order = GroupOrder(by_group.order, by_group.starts, by_group.ends, members)
+        fresh = self._fresh(order)
         try:
-            fresh = self._fresh(order)
-            self._begin_new([self._new_by_point(frame, row) for row in fresh])
-            level = self._levels.of_stream(frame.points, order, self._decisions.level)
-            triggered, lasted = self._decisions.decide(level, frame.points.time, order)
-            if self._inhibiting:
-                rows = np.flatnonzero(triggered)
-                group = self._groups.local(frame.group[rows])
-                self._inhibiting.triggered(group, (level[rows] != OK).tolist(), frame.cause[rows])
-            rows = np.flatnonzero(triggered & self._decisions.tells(level))
-            if not len(rows):
-                return []
-            sent = frame.take(rows)
-            events = self._events.of_points(sent, level[rows], lasted[rows], np.isin(rows, fresh))
-        except TemplateError as e:
-            raise TaskFailed(str(e)) from e
+            new = [self._new_by_point(frame, row) for row in fresh]
+        except TemplateError:
+            return self._ended(
+                fresh, partial(self._new_by_point, frame), lambda n: self.frame(frame.take(np.arange(n)))
+            )
+        self._begin_new(new)
+        level = self._levels.of_stream(frame.points, order, self._decisions.level)
+        triggered, lasted = self._decisions.decide(level, frame.points.time, order)
+        if self._inhibiting:
+            rows = np.flatnonzero(triggered)
+            group = self._groups.local(frame.group[rows])
+            self._inhibiting.triggered(group, (level[rows] != OK).tolist(), frame.cause[rows])
+        rows = np.flatnonzero(triggered & self._decisions.tells(level))
+
+        if not len(rows):
+            return []
+        sent, fresh_sent = frame.take(rows), np.isin(rows, fresh)
+
+        def raised(count: int) -> Raised:
+            first = sent if count == len(sent) else sent.take(np.arange(count))
+            return self._events.of_points(first, level[rows[:count]], lasted[rows[:count]], fresh_sent[:count])
+
+        events = self._as_far_as_rendered(len(rows), raised)
+        if events is None:
+            return []
         self._count(events)
         self._tell(events)
-        out = sent.with_points(self._augmented(sent.points, events, np.arange(len(rows))))
+        if len(events.level) < len(sent):
+            sent = frame.take(rows[: len(events.level)])
+        out = sent.with_points(self._augmented(sent.points, events, np.arange(len(sent))))
         return [regrouped(out, self.context.table) if self._tags() else out]
 
     def batches(self, batches: Batches) -> Sequence[Message]:
+        if self._failed:
+            return []
         local = self._groups.local(batches.group)
+        groups, first = np.unique(local, return_index=True)
+        fresh = first[groups >= self._known].tolist()
         try:
-            groups, first = np.unique(local, return_index=True)
-            fresh = first[groups >= self._known]
-            self._begin_new([self._new_by_batch(batches, i) for i in fresh.tolist()])
-            found = [self._batch(batches, i, group) for i, group in enumerate(local.tolist())]
-            triggered = [one for one in found if one is not None]
-            which = np.array([one[0] for one in triggered], dtype=np.intp)
-            level = np.array([one[2] for one in triggered], dtype=np.int8)
-            if self._inhibiting:
-                self._inhibiting.triggered(local[which], (level != OK).tolist(), batches.cause[which])
-            chosen = [one for one, told in zip(triggered, self._decisions.tells(level), strict=True) if told]
-            if not chosen:
-                return []
-            events = self._events.of_batches(batches, chosen, set(fresh.tolist()))
-        except TemplateError as e:
-            raise TaskFailed(str(e)) from e
+            new = [self._new_by_batch(batches, i) for i in fresh]
+        except TemplateError:
+            id_of = partial(self._new_by_batch, batches)
+            return self._ended(fresh, id_of, lambda n: self.batches(batches.select(np.arange(n))))
+        self._begin_new(new)
+        found = [self._batch(batches, i, group) for i, group in enumerate(local.tolist())]
+        triggered = [one for one in found if one is not None]
+        which = np.array([one[0] for one in triggered], dtype=np.intp)
+        level = np.array([one[2] for one in triggered], dtype=np.int8)
+        if self._inhibiting:
+            self._inhibiting.triggered(local[which], (level != OK).tolist(), batches.cause[which])
+        chosen = [one for one, told in zip(triggered, self._decisions.tells(level), strict=True) if told]
+
+        def raised(count: int) -> Raised:
+            return self._events.of_batches(batches, chosen[:count], set(fresh))
+
+        events = self._as_far_as_rendered(len(chosen), raised)
+        if events is None:
+            return []
         self._count(events)
         self._tell(events)
-        out = batches.select(np.array([c[0] for c in chosen], dtype=np.intp))
+        out = batches.select(np.array([c[0] for c in chosen[: len(events.level)]], dtype=np.intp))
         out = out.with_points(self._augmented(out.points, events, out.batch_of_points()))
         return [self._retagged(out, events) if self._tags() else out]
 
@@ -267,6 +293,42 @@ class AlertNode(Node):
                 self._inhibiting.begin(one.tags, level != OK, one.cause)
         self._remembered.tell()
         self._known = len(self._groups)
+
+    def _ended(
+        self, fresh: Sequence[int], render: Callable[[int], object], before: Callable[[int], Sequence[Message]]
+    ) -> Sequence[Message]:
+        """The id of one of these points or batches cannot be rendered: what is emitted before it, and the task ends.
+
+        before: has the first n of the step done.
+        """
+        out: Sequence[Message] = []
+        self._groups.keep(np.arange(self._known))
+        for at in sorted(fresh):
+            try:
+                render(at)
+            except TemplateError as error:
+                out = before(at)
+                self._fail(str(error))
+                break
+        return out
+
+    def _as_far_as_rendered(self, count: int, raised: Callable[[int], Raised]) -> Raised | None:
+        """The events of a step: `count`, or as many as come before the one whose texts fail, which ends the task."""
+        failure = ""
+        while count:
+            try:
+                events = raised(count)
+                break
+            except Unrendered as error:
+                count, failure = error.row, str(error)
+        if failure:
+            self._fail(failure)
+        return events if count else None
+
+    def _fail(self, reason: str) -> None:
+        """End the task after this step, and take in nothing more."""
+        self._failed = True
+        self.context.fail(reason)
 
     def _batch(self, batches: Batches, i: int, group: int) -> tuple[int, int, int, int, int] | None:
         """(batch, its worst point's row, level, time, duration) if batch i triggers an alert."""
