@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from grammar.gotemplate import Duration, TemplateError, Time, parse, parse_html
+from grammar.gotemplate import Duration, Time, parse, parse_html
 from services.engine.alerts.info import LEVELS, DetailsInfo, IDInfo, MessageInfo, ServerInfo, group_name, nil_as_none
 from services.engine.alerts.levels import LevelArray
 from services.engine.alerts.ordinals import Ordinals
@@ -19,21 +19,10 @@ from services.engine.frame import Batches, Frame
 from services.engine.node import Context
 from services.engine.result import batch_row
 from services.engine.segments import grown
-from services.engine.series import GroupArray, SeriesArray
 
 DEFAULT_DETAILS = "{{ json . }}"
-T = TypeVar("T")
-
 _PER_POINT = frozenset({"Fields", "Time", "Duration"})
 _LEVEL_NAMES = np.array(LEVELS, dtype=np.object_)
-
-
-class Unrendered(Exception):
-    """A template fails for an event. row: how many events come before it."""
-
-    def __init__(self, row: int, error: TemplateError) -> None:
-        super().__init__(str(error))
-        self.row = row
 
 
 class Raised:
@@ -109,15 +98,15 @@ class EventWriter:
 
     def id_of_batch(self, batches: Batches, i: int) -> str:
         """The alert's id as a batch gives it."""
-        return self._origins.known[self._origin_of_batch(batches, i)].id
+        return self._origins.known[self._origins.of_batch(batches.names[i], int(batches.group[i]))].id
 
     def of_points(self, sent: Frame, level: LevelArray, duration: IntArray, fresh: NDArray[np.bool_]) -> Raised:
         """The events of points: `sent` holds just them. They are published if there is a topic to publish them to.
 
-        fresh: bool[n], which of them are the first of their groups. Raises Unrendered, and then nothing is published.
+        fresh: bool[n], which of them are the first of their groups.
         """
         points = sent.points
-        origin_of = self._origins_of(points.series, sent.group)
+        origin_of = self._origins.of_points(points.series, sent.group)
         needs_fields = self.topics or not self._message_by_level or self._details is not None
         columns = points.columns() if needs_fields else {}
         return self._raise(origin_of, points.time, level, duration, sent.cause, columns, None, fresh)
@@ -125,10 +114,10 @@ class EventWriter:
     def of_batches(self, batches: Batches, chosen: Sequence[tuple[int, int, int, int, int]], fresh: set[int]) -> Raised:
         """The events of batches: (batch, row of its worst point, level, time ns, duration ns) each.
 
-        fresh: the batches that are the first of their groups. Raises Unrendered, and then nothing is published.
+        fresh: the batches that are the first of their groups.
         """
         which = [c[0] for c in chosen]
-        origin_of = _each(len(which), lambda n: self._origin_of_batch(batches, which[n]))
+        origin_of = [self._origins.of_batch(batches.names[i], int(batches.group[i])) for i in which]
         worst = batches.points.take(np.array([c[1] for c in chosen], dtype=np.intp))
         data = [batch_row(batches, i, self._context.table) for i in which] if self.topics else None
         return self._raise(
@@ -141,16 +130,6 @@ class EventWriter:
             data,
             np.array([i in fresh for i in which], dtype=np.bool_),
         )
-
-    def _origins_of(self, series: SeriesArray, group: GroupArray) -> NDArray[np.int32]:
-        try:
-            return self._origins.of_points(series, group)
-        except TemplateError:
-            _each(len(series), lambda i: self._origins.of_points(series[i : i + 1], group[i : i + 1]))
-            raise
-
-    def _origin_of_batch(self, batches: Batches, i: int) -> int:
-        return self._origins.of_batch(batches.names[i], int(batches.group[i]))
 
     def _raise(
         self,
@@ -167,15 +146,15 @@ class EventWriter:
         if self._message_by_level:
             messages, message_of = self._kept, self._by_level(origin_of, level)
         else:
-            messages = _each(len(level), lambda i: self._message.execute(texts.info(i)))
+            messages = [self._message.execute(texts.info(i)) for i in range(len(level))]
             message_of = np.arange(len(level), dtype=np.int32)
         raised = Raised(level, duration, origin_of, self._origins.known, messages, message_of)
         details: list[str] | None = None
         if self._plain_details is not None:
             details = [self._plain_details] * len(level)
-        elif (template := self._details) is not None:
+        elif self._details is not None:
             of = message_of.tolist()
-            details = _each(len(level), lambda i: template.execute(details_info(texts.info(i), messages[of[i]])))
+            details = [self._details.execute(details_info(texts.info(i), messages[of[i]])) for i in range(len(level))]
         if self.topics:
             self._publish(raised, details, time, cause, columns, data, fresh)
         return raised
@@ -189,11 +168,7 @@ class EventWriter:
         for row in np.flatnonzero(at < 0).tolist():
             key = int(keys[row])
             if self._kept_at[key] < 0:
-                info = self.info(int(origin_of[row]), int(level[row]), 0, 0, {})
-                try:
-                    self._kept.append(self._message.execute(info))
-                except TemplateError as error:
-                    raise Unrendered(row, error) from error
+                self._kept.append(self._message.execute(self.info(int(origin_of[row]), int(level[row]), 0, 0, {})))
                 self._kept_at[key] = len(self._kept) - 1
             at[row] = self._kept_at[key]
         return at
@@ -305,16 +280,6 @@ def details_info(info: MessageInfo, message: str) -> DetailsInfo:
         info.Duration,
         message,
     )
-
-
-def _each(count: int, render: Callable[[int], T]) -> list[T]:
-    """What is rendered for each event. Raises Unrendered for the first where that fails."""
-    found: list[T] = []
-    try:
-        found.extend(map(render, range(count)))
-    except TemplateError as error:
-        raise Unrendered(len(found), error) from error
-    return found
 
 
 def _distinct(texts: Sequence[str]) -> tuple[list[str], NDArray[np.int32]]:

@@ -8,16 +8,17 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from grammar.gotemplate import TemplateError
 from services import log as logs
 from services.bus.subjects import alert_subject
 from services.engine.alerts.decisions import Decisions, Policy
-from services.engine.alerts.events import EventWriter, Raised, Unrendered
+from services.engine.alerts.events import EventWriter, Raised
 from services.engine.alerts.inhibiting import Inhibiting
-from services.engine.alerts.levels import CRITICAL, OK, Levels
+from services.engine.alerts.levels import CRITICAL, OK, LevelArray, Levels
 from services.engine.alerts.remembered import Remembered
-from services.engine.column import Column, Kind
+from services.engine.column import Column, IntArray, Kind
 from services.engine.compiled import compiled
 from services.engine.expressions import Evaluator
 from services.engine.frame import Barriers, Batches, Frame, GroupOrder, Message, Points
@@ -96,8 +97,7 @@ class AlertNode(Node):
 
     Only points that raise an event go on, with the fields and tags asked for added; the event's own data is without
     those. Events go to the node's own (anonymous) topic if it has handlers, and to `topic` if it is set. A batch has
-    the level of its worst point (with `all`: of its best), and goes on whole. A template that fails ends the task, and
-    what came before the point is told.
+    the level of its worst point (with `all`: of its best), and goes on whole. A template that fails ends the task.
 
     An inhibited alert is neither handled nor known to its topic, and counts as alerts_inhibited; its point goes on. The
     recovery from an alert that was told before is told all the same.
@@ -165,9 +165,8 @@ class AlertNode(Node):
         try:
             new = [self._new_by_point(frame, row) for row in fresh]
         except TemplateError:
-            return self._ended(
-                fresh, partial(self._new_by_point, frame), lambda n: self.frame(frame.take(np.arange(n)))
-            )
+            id_of = partial(self._events.id_of_point, frame)
+            return self._until_an_id_fails(fresh, id_of, lambda n: self.frame(frame.take(np.arange(n))))
         self._begin_new(new)
         level = self._levels.of_stream(frame.points, order, self._decisions.level)
         triggered, lasted = self._decisions.decide(level, frame.points.time, order)
@@ -176,24 +175,14 @@ class AlertNode(Node):
             group = self._groups.local(frame.group[rows])
             self._inhibiting.triggered(group, (level[rows] != OK).tolist(), frame.cause[rows])
         rows = np.flatnonzero(triggered & self._decisions.tells(level))
-
         if not len(rows):
             return []
-        sent, fresh_sent = frame.take(rows), np.isin(rows, fresh)
+        first = np.isin(rows, fresh)
 
-        def raised(count: int) -> Raised:
-            first = sent if count == len(sent) else sent.take(np.arange(count))
-            return self._events.of_points(first, level[rows[:count]], lasted[rows[:count]], fresh_sent[:count])
+        def told(of: slice) -> Message:
+            return self._told_of_points(frame.take(rows[of]), level[rows[of]], lasted[rows[of]], first[of])
 
-        events = self._as_far_as_rendered(len(rows), raised)
-        if events is None:
-            return []
-        self._count(events)
-        self._tell(events)
-        if len(events.level) < len(sent):
-            sent = frame.take(rows[: len(events.level)])
-        out = sent.with_points(self._augmented(sent.points, events, np.arange(len(sent))))
-        return [regrouped(out, self.context.table) if self._tags() else out]
+        return self._until_one_fails(told, len(rows))
 
     def batches(self, batches: Batches) -> Sequence[Message]:
         if self._failed:
@@ -204,8 +193,8 @@ class AlertNode(Node):
         try:
             new = [self._new_by_batch(batches, i) for i in fresh]
         except TemplateError:
-            id_of = partial(self._new_by_batch, batches)
-            return self._ended(fresh, id_of, lambda n: self.batches(batches.select(np.arange(n))))
+            id_of = partial(self._events.id_of_batch, batches)
+            return self._until_an_id_fails(fresh, id_of, lambda n: self.batches(batches.select(np.arange(n))))
         self._begin_new(new)
         found = [self._batch(batches, i, group) for i, group in enumerate(local.tolist())]
         triggered = [one for one in found if one is not None]
@@ -214,18 +203,10 @@ class AlertNode(Node):
         if self._inhibiting:
             self._inhibiting.triggered(local[which], (level != OK).tolist(), batches.cause[which])
         chosen = [one for one, told in zip(triggered, self._decisions.tells(level), strict=True) if told]
-
-        def raised(count: int) -> Raised:
-            return self._events.of_batches(batches, chosen[:count], set(fresh))
-
-        events = self._as_far_as_rendered(len(chosen), raised)
-        if events is None:
+        if not chosen:
             return []
-        self._count(events)
-        self._tell(events)
-        out = batches.select(np.array([c[0] for c in chosen[: len(events.level)]], dtype=np.intp))
-        out = out.with_points(self._augmented(out.points, events, out.batch_of_points()))
-        return [self._retagged(out, events) if self._tags() else out]
+        known = set(fresh)
+        return self._until_one_fails(lambda of: self._told_of_batches(batches, chosen[of], known), len(chosen))
 
     def barriers(self, barriers: Barriers) -> Sequence[Message]:
         if barriers.delete:
@@ -294,42 +275,6 @@ class AlertNode(Node):
         self._remembered.tell()
         self._known = len(self._groups)
 
-    def _ended(
-        self, fresh: Sequence[int], render: Callable[[int], object], before: Callable[[int], Sequence[Message]]
-    ) -> Sequence[Message]:
-        """The id of one of these points or batches cannot be rendered: what is emitted before it, and the task ends.
-
-        before: has the first n of the step done.
-        """
-        out: Sequence[Message] = []
-        self._groups.keep(np.arange(self._known))
-        for at in sorted(fresh):
-            try:
-                render(at)
-            except TemplateError as error:
-                out = before(at)
-                self._fail(str(error))
-                break
-        return out
-
-    def _as_far_as_rendered(self, count: int, raised: Callable[[int], Raised]) -> Raised | None:
-        """The events of a step: `count`, or as many as come before the one whose texts fail, which ends the task."""
-        failure = ""
-        while count:
-            try:
-                events = raised(count)
-                break
-            except Unrendered as error:
-                count, failure = error.row, str(error)
-        if failure:
-            self._fail(failure)
-        return events if count else None
-
-    def _fail(self, reason: str) -> None:
-        """End the task after this step, and take in nothing more."""
-        self._failed = True
-        self.context.fail(reason)
-
     def _batch(self, batches: Batches, i: int, group: int) -> tuple[int, int, int, int, int] | None:
         """(batch, its worst point's row, level, time, duration) if batch i triggers an alert."""
         lo, hi = int(batches.offsets[i]), int(batches.offsets[i + 1])
@@ -342,6 +287,62 @@ class AlertNode(Node):
         time = int(batches.tmax[i]) if whole else int(batches.points.time[lo + worst])
         duration = self._decisions.batch(group, level, time)
         return None if duration is None else (i, lo + worst, level, time, duration)
+
+    def _until_one_fails(self, told: Callable[[slice], Message], count: int) -> list[Message]:
+        """What comes of so many events; where a template fails on one, of those before it, and the task ends."""
+        try:
+            return [told(slice(0, count))]
+        except TemplateError:
+            out: list[Message] = []
+        for i in range(count):
+            try:
+                out.append(told(slice(i, i + 1)))
+            except TemplateError as e:
+                self._fail(str(e))
+                break
+        return out
+
+    def _until_an_id_fails(
+        self, fresh: Sequence[int], id_of: Callable[[int], str], first: Callable[[int], Sequence[Message]]
+    ) -> Sequence[Message]:
+        """What comes of the points or batches before the one whose id cannot be rendered; then the task ends.
+
+        fresh: those of new groups. first: has so many of them done.
+        """
+        self._groups.keep(np.arange(self._known))
+        out: Sequence[Message] = []
+        for at in sorted(fresh):
+            try:
+                id_of(at)
+            except TemplateError as e:
+                out = first(at)
+                self._fail(str(e))
+                break
+        return out
+
+    def _fail(self, reason: str) -> None:
+        """End the task after this step, and take in nothing more."""
+        self._failed = True
+        self.context.fail(reason)
+
+    def _told_of_points(self, sent: Frame, level: LevelArray, lasted: IntArray, fresh: NDArray[np.bool_]) -> Message:
+        """Raise an event for each point, and give the points as they go on."""
+        events = self._events.of_points(sent, level, lasted, fresh)
+        self._count(events)
+        self._tell(events)
+        out = sent.with_points(self._augmented(sent.points, events, np.arange(len(sent))))
+        return regrouped(out, self.context.table) if self._tags() else out
+
+    def _told_of_batches(
+        self, batches: Batches, chosen: Sequence[tuple[int, int, int, int, int]], fresh: set[int]
+    ) -> Message:
+        """Raise an event for each batch that was chosen, and give these batches as they go on."""
+        events = self._events.of_batches(batches, chosen, fresh)
+        self._count(events)
+        self._tell(events)
+        out = batches.select(np.array([c[0] for c in chosen], dtype=np.intp))
+        out = out.with_points(self._augmented(out.points, events, out.batch_of_points()))
+        return self._retagged(out, events) if self._tags() else out
 
     def _retagged(self, out: Batches, events: Raised) -> Batches:
         """Batches whose own tags, those of their groups, have the level and the id added too."""

@@ -111,3 +111,27 @@ def test_a_template_that_fails_for_a_batch_ends_the_task_after_the_batches_befor
     lines = ["m,host=b v=1 1", "m,host=a v=1 2", "m v=1i 3", "m,host=c v=1 4", "m,host=a v=1 5"]
     events, times, reason = _failed(script, lines, cuts)
     assert [time for _, time in events] == [1, 2] and times == [1, 2] and reason.startswith("alert3: template: ")
+
+
+@pytest.mark.parametrize("cuts", [1, 2, 9])
+@pytest.mark.parametrize("window", ["", "|window().periodCount(1).everyCount(1)"])
+def test_what_was_told_before_a_template_fails_is_told(window: str, cuts: int) -> None:
+    texts = """.id('x').message('{{ index .Fields "s" | len }}').details('')"""
+    script = f"stream|from().measurement('m'){window}|alert(){texts}.info(lambda: TRUE).topic('t').messageField('n')"
+    node = "alert3" if window else "alert2"
+    run = ScriptRun(script)
+    lines = ['m s="ab" 1', 'm s="c" 2', "m v=1 3", 'm s="d" 4']
+    for begin in range(0, len(lines), cuts):
+        run.write(*lines[begin : begin + cuts])
+        if any(isinstance(effect, Failure) for effect in run.effects):
+            break
+    told = [text for effect in run.effects if isinstance(effect, Alerts) for text in texts_of(effect)]
+    assert told == ["2", "1"]
+    assert run.counts()[node]["infos_triggered"] == 2
+    assert len(run.out[node]) == 2
+    (failure,) = [effect for effect in run.effects if isinstance(effect, Failure)]
+    assert failure.reason.startswith(f"{node}: template: message:1:23: ")
+
+
+def texts_of(alerts: Alerts) -> list[str]:
+    return [alerts.messages[i] for i in alerts.message_of.tolist()]
