@@ -38,7 +38,8 @@ class OverrideConflict(OverrideError):
 class Override:
     """What is set of one element. element: its name, "" of a section that stands once. create: it is not in the file.
 
-    options: as JSON.
+    options: as JSON. Where a section that stands repeatedly has no element without a name, "" means all of its elements
+    that are in the file.
     """
 
     section: str
@@ -119,7 +120,8 @@ class Overridable:
         shown = []
         for element in self._elements(section, given, []):
             name = element.get(key, "") if key else ""
-            shown.append((name, *_redacted(schema, element, set_by.get(name, frozenset()))))
+            set_here = set_by.get(name, frozenset()) | set_by.get("", frozenset())
+            shown.append((name, *_redacted(schema, element, set_here)))
         return sorted(shown, key=lambda one: one[0])
 
     def _elements(
@@ -156,14 +158,15 @@ class Overridable:
                 raise OverrideError(_failed(override, f'element key "{key}" not present in options'))
             new = _changed(schema, {"enabled": False} if section in self._own else _empty(schema), override)
             return [*elements, new]
-        if key and key in override.options and override.element in names:
+        if key and key in override.options and (override.element in names or (names and not override.element)):
             raise OverrideError(_failed(override, f"cannot override element key {key}"))
-        if override.element not in names:
+        meant = {override.element} if override.element or "" in names else set(names)
+        if not meant & set(names):
             if override.options:
                 raise OverrideError(_failed(override, _unknown(override, sorted(override.options))))
             return elements
-        at = names.index(override.element)
-        after = [*elements[:at], _changed(schema, elements[at], override), *elements[at + 1 :]]
+        named = zip(names, elements, strict=True)
+        after = [_changed(schema, element, override) if name in meant else element for name, element in named]
         if key and not override.element:
             # The reference holds the element without a name, which comes first, to the rules of the file.
             for mistake in rules_of(schema).in_file(self._loaded(section, after)):

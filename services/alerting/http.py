@@ -21,8 +21,11 @@ from services.alerting.handler import Refused, Unsent
 
 _KEPT = 256  # idle connections
 _MOST_READ = 64 << 10  # of an answer's body
+_BODY_SECONDS = 1.0  # for the rest of an answer whose status is known
 _MOST_REDIRECTS = 10
 _SAFE = "!#$%&'()*+,/:;=?@[]~"  # what a URL may hold besides letters, digits and -._
+
+_BEGINNING = b"HTTP/"  # of whatever answers a request
 
 _PASSING = frozenset({408, 425, 429, 502, 503, 504})  # answers that say: not now
 
@@ -156,13 +159,23 @@ class _Connection(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._clean = True  # nothing came but the answers to what was asked
         self._done = False
-        self.answered = False  # at least a part of the answer has come
+        self._begun = b""  # what came first of the answer
+        self._rest: asyncio.TimerHandle | None = None  # runs once the status is known
         self._status, self._location, self._retry_after, self._read = 0, "", "", bytearray()
+
+    @property
+    def answered(self) -> bool:
+        """Whether at least a part of the answer has come."""
+        return bool(self._begun)
 
     async def ask(
         self, method: str, path: str, headers: list[tuple[str, str]], body: bytes
     ) -> tuple[Answer, str | None]:
-        """The answer, and its Location if any. OSError or EOFError where no whole answer comes."""
+        """The answer, and its Location if any. Once its status has come it is one, however its body ends.
+
+        OSError or EOFError where none comes; Refused where something else does, which shows that what was sent has
+        arrived.
+        """
         import h11
 
         assert self._transport is not None
@@ -178,6 +191,8 @@ class _Connection(asyncio.Protocol):
             await self._waiter
         finally:
             self._waiter = None
+            if self._rest is not None:
+                self._rest.cancel()
         return Answer(self._status, bytes(self._read), _seconds(self._retry_after)), self._location or None
 
     def reusable(self) -> bool:
@@ -192,7 +207,7 @@ class _Connection(asyncio.Protocol):
         if not self._clean:
             return False
         self._protocol.start_next_cycle()
-        self._done = self.answered = False
+        self._done, self._begun, self._rest = False, b"", None
         self._status, self._location, self._retry_after, self._read = 0, "", "", bytearray()
         return True
 
@@ -208,15 +223,19 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         import h11
 
-        self.answered = True
+        if len(self._begun) < len(_BEGINNING):
+            self._begun = (self._begun + data)[: len(_BEGINNING)]
         if self._waiter is None or self._waiter.done():
             self.close()
+            return
+        if not _BEGINNING.startswith(self._begun):
+            self._end(Refused(f"failed to POST alert data: no HTTP answer: {data[:80]!r}"))
             return
         try:
             self._protocol.receive_data(data)
             self._advance()
         except h11.RemoteProtocolError as error:
-            self._end(EOFError(f"no HTTP answer: {error}"))
+            self._end(Refused(f"failed to POST alert data: no HTTP answer: {error}"))
 
     def eof_received(self) -> None:
         import h11
@@ -245,6 +264,7 @@ class _Connection(asyncio.Protocol):
                 self._retry_after = headers.get(b"retry-after", b"").decode("latin-1")
                 # some servers send a body where there is none: it would be taken for the next answer
                 self._clean = self._clean and not (self._status == 204 and headers.get(b"content-length", b"0") != b"0")
+                self._rest = asyncio.get_running_loop().call_later(_BODY_SECONDS, self._enough)
             elif isinstance(event, h11.Data):
                 self._read += event.data
                 if len(self._read) > _MOST_READ:
@@ -258,10 +278,16 @@ class _Connection(asyncio.Protocol):
             elif event is h11.NEED_DATA or event is h11.PAUSED:
                 return
 
+    def _enough(self) -> None:
+        """Wait no longer for the rest of the answer."""
+        self._clean = False
+        self._end(None)
+
     def _end(self, error: Exception | None) -> None:
         self._done = True
         if error is not None:
             self._clean = False
+            error = None if self._status else error
         if self._waiter is not None and not self._waiter.done():
             if error is None:
                 self._waiter.set_result(None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import functools
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _TIMEOUT = 30.0  # seconds, where the script sets none
 _MOST_READ = 64 << 10  # bytes of an answer
+_BODY_SECONDS = 1.0  # for the rest of an answer whose status is known
 _MOST_REDIRECTS = 10
 _SHOWN = 1000
 _MOST_WAITING = 100_000
@@ -110,25 +112,31 @@ class Sender:
     async def _post(self, client: httpx.AsyncClient, post: Post) -> Answer:
         import httpx
 
+        code = 0
         try:
             async with (
                 asyncio.timeout(self._timeout),
                 client.stream("POST", post.url, content=post.body, headers=dict(post.headers)) as response,
             ):
-                return Answer(response.status_code, await _beginning(response))
+                code = response.status_code
+                return Answer(code, await _beginning(response))
         except TimeoutError:
-            return Answer(0, f"no answer within {self._timeout:g} s")
+            return Answer(code, "" if code else f"no answer within {self._timeout:g} s")
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError) as error:
-            return Answer(0, str(error) or type(error).__name__)
+            return Answer(code, str(error) or type(error).__name__)
 
 
 async def _beginning(response: httpx.Response) -> str:
-    """What can be shown of the body. Of one that does not end soon no more is read."""
+    """What can be shown of the body. Of one that does not end soon no more is read; how it ends does not matter."""
+    import httpx
+
     read = bytearray()
-    async for part in response.aiter_bytes():
-        read += part
-        if len(read) > _MOST_READ:
-            break
+    with contextlib.suppress(TimeoutError, httpx.HTTPError, OSError):
+        async with asyncio.timeout(_BODY_SECONDS):
+            async for part in response.aiter_bytes():
+                read += part
+                if len(read) > _MOST_READ:
+                    break
     return read[: 4 * _SHOWN].decode("utf-8", "replace")[:_SHOWN]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -145,6 +146,7 @@ class AlertNode(Node):
         self._inhibiting = Inhibiting(p.inhibitors, self._groups, context)
         self._remembered = Remembered(topics, p.category, context)
         self._known = 0
+        self._failed = False
         self._log = logs.get("engine").bind(task=context.task, node=context.node)
         for name in ("alerts_triggered", "oks_triggered", "infos_triggered", "warns_triggered", "crits_triggered"):
             context.statistics.more[name] = 0
@@ -154,20 +156,24 @@ class AlertNode(Node):
         return len(self._groups)
 
     def frame(self, frame: Frame) -> Sequence[Message]:
+        if self._failed:
+            return []
         by_group = frame.by_group()
         members = self._groups.members(frame).astype(np.int32)
         order = GroupOrder(by_group.order, by_group.starts, by_group.ends, members)
+        fresh = self._fresh(order)
         try:
-            fresh = self._fresh(order)
-            self._begin_new([self._new_by_point(frame, row) for row in fresh])
-            level = self._levels.of_stream(frame.points, order, self._decisions.level)
-            triggered, lasted = self._decisions.decide(level, frame.points.time, order)
-            if self._inhibiting:
-                rows = np.flatnonzero(triggered)
-                group = self._groups.local(frame.group[rows])
-                self._inhibiting.triggered(group, (level[rows] != OK).tolist(), frame.cause[rows])
-        except TemplateError as e:
-            raise TaskFailed(f"{self.context.node}: {e}") from e
+            new = [self._new_by_point(frame, row) for row in fresh]
+        except TemplateError:
+            id_of = partial(self._events.id_of_point, frame)
+            return self._until_an_id_fails(fresh, id_of, lambda n: self.frame(frame.take(np.arange(n))))
+        self._begin_new(new)
+        level = self._levels.of_stream(frame.points, order, self._decisions.level)
+        triggered, lasted = self._decisions.decide(level, frame.points.time, order)
+        if self._inhibiting:
+            rows = np.flatnonzero(triggered)
+            group = self._groups.local(frame.group[rows])
+            self._inhibiting.triggered(group, (level[rows] != OK).tolist(), frame.cause[rows])
         rows = np.flatnonzero(triggered & self._decisions.tells(level))
         if not len(rows):
             return []
@@ -179,23 +185,27 @@ class AlertNode(Node):
         return self._until_one_fails(told, len(rows))
 
     def batches(self, batches: Batches) -> Sequence[Message]:
+        if self._failed:
+            return []
         local = self._groups.local(batches.group)
+        groups, first = np.unique(local, return_index=True)
+        fresh = first[groups >= self._known].tolist()
         try:
-            groups, first = np.unique(local, return_index=True)
-            fresh = first[groups >= self._known]
-            self._begin_new([self._new_by_batch(batches, i) for i in fresh.tolist()])
-            found = [self._batch(batches, i, group) for i, group in enumerate(local.tolist())]
-            triggered = [one for one in found if one is not None]
-            which = np.array([one[0] for one in triggered], dtype=np.intp)
-            level = np.array([one[2] for one in triggered], dtype=np.int8)
-            if self._inhibiting:
-                self._inhibiting.triggered(local[which], (level != OK).tolist(), batches.cause[which])
-        except TemplateError as e:
-            raise TaskFailed(f"{self.context.node}: {e}") from e
+            new = [self._new_by_batch(batches, i) for i in fresh]
+        except TemplateError:
+            id_of = partial(self._events.id_of_batch, batches)
+            return self._until_an_id_fails(fresh, id_of, lambda n: self.batches(batches.select(np.arange(n))))
+        self._begin_new(new)
+        found = [self._batch(batches, i, group) for i, group in enumerate(local.tolist())]
+        triggered = [one for one in found if one is not None]
+        which = np.array([one[0] for one in triggered], dtype=np.intp)
+        level = np.array([one[2] for one in triggered], dtype=np.int8)
+        if self._inhibiting:
+            self._inhibiting.triggered(local[which], (level != OK).tolist(), batches.cause[which])
         chosen = [one for one, told in zip(triggered, self._decisions.tells(level), strict=True) if told]
         if not chosen:
             return []
-        known = set(fresh.tolist())
+        known = set(fresh)
         return self._until_one_fails(lambda of: self._told_of_batches(batches, chosen[of], known), len(chosen))
 
     def barriers(self, barriers: Barriers) -> Sequence[Message]:
@@ -288,9 +298,32 @@ class AlertNode(Node):
             try:
                 out.append(told(slice(i, i + 1)))
             except TemplateError as e:
-                self.context.fail(str(e))
+                self._fail(str(e))
                 break
         return out
+
+    def _until_an_id_fails(
+        self, fresh: Sequence[int], id_of: Callable[[int], str], first: Callable[[int], Sequence[Message]]
+    ) -> Sequence[Message]:
+        """What comes of the points or batches before the one whose id cannot be rendered; then the task ends.
+
+        fresh: those of new groups. first: has so many of them done.
+        """
+        self._groups.keep(np.arange(self._known))
+        out: Sequence[Message] = []
+        for at in sorted(fresh):
+            try:
+                id_of(at)
+            except TemplateError as e:
+                out = first(at)
+                self._fail(str(e))
+                break
+        return out
+
+    def _fail(self, reason: str) -> None:
+        """End the task after this step, and take in nothing more."""
+        self._failed = True
+        self.context.fail(reason)
 
     def _told_of_points(self, sent: Frame, level: LevelArray, lasted: IntArray, fresh: NDArray[np.bool_]) -> Message:
         """Raise an event for each point, and give the points as they go on."""

@@ -36,6 +36,18 @@ async def serve(script: Script) -> tuple[asyncio.Server, str]:
     return server, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
+def saying(said: bytes, stays: bool = False) -> Script:
+    """A script that answers with this, and goes, or waits for the other side to."""
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(said)
+        if stays:
+            await reader.read()
+
+    return script
+
+
 async def test_connections_are_used_again(http: Http) -> None:
     async with sink() as web:
         web.answer = lambda path, before: 418
@@ -106,15 +118,38 @@ async def test_a_connection_that_the_server_has_closed_is_not_used_again(http: H
     server.close()
 
 
-@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort", b"SSH-2.0\r\n\r\n"])
+@pytest.mark.parametrize("said", [b"", b"HT", b"HTTP/1.1 200 OK\r\nContent-Le"])
 async def test_no_whole_answer_is_none(http: Http, said: bytes) -> None:
-    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(said)
-
-    server, url = await serve(script)
+    server, url = await serve(saying(said))
     with pytest.raises(Unsent, match="failed to POST alert data to http"):
         await http.post(url, {}, b"")
+    server.close()
+
+
+@pytest.mark.parametrize("stays", [False, True])
+@pytest.mark.parametrize("said", [b"SSH-2.0\r\n\r\n", b"OK\n", b"HTTP/1.1 OK\r\n\r\n", b"HTTP/1.1 101 Other\r\n\r\n"])
+async def test_who_answers_in_another_way_has_had_the_request(http: Http, said: bytes, stays: bool) -> None:
+    server, url = await serve(saying(said, stays))
+    async with asyncio.timeout(5):
+        with pytest.raises(Refused, match="no HTTP answer"):
+            await http.post(url, {}, b"")
+    server.close()
+
+
+@pytest.mark.parametrize("stays", [False, True])
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nshort\r\nzz\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nshort\r\n",
+    ],
+)
+async def test_a_status_is_an_answer_whatever_becomes_of_the_body(http: Http, said: bytes, stays: bool) -> None:
+    server, url = await serve(saying(said, stays))
+    async with asyncio.timeout(10):
+        for _ in range(2):
+            assert await http.post(url, {}, b"") == Answer(200, b"short")
     server.close()
 
 

@@ -83,7 +83,7 @@ async def test_a_post_is_sent_once_and_has_its_time_in_all() -> None:
         web.answer = lambda path, before: None if path == "/silent" else 204
         slow = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
         late = Answer(0, "no answer within 0.3 s")
-        assert await answered(0.3, web.url + "/silent", slow, web.url) == [late, late, Answer(204, "")]
+        assert await answered(0.3, web.url + "/silent", slow, web.url) == [late, Answer(200, ""), Answer(204, "")]
         assert [path for path, _, _ in web.posts] == ["/silent", "/"]
 
 
@@ -99,6 +99,29 @@ async def test_an_answer_without_end_is_not_read_to_its_end() -> None:
     async with await asyncio.start_server(pour, "127.0.0.1", 0) as server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
         assert await answered(10.0, url) == [Answer(500, "x" * 1000)]
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort", "short"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\nzz\r\n", "ok"),
+        (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc", ""),
+    ],
+)
+@pytest.mark.parametrize("stays", [False, True])
+async def test_the_status_counts_whatever_becomes_of_the_body(said: bytes, text: str, stays: bool) -> None:
+    async def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(said)
+        if stays:
+            await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(begin, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        (answer,) = await answered(10.0, url)
+    assert answer.code == 200 and answer.text in (text, "")
 
 
 async def test_certificates_are_read_once_for_all_nodes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 import pytest
 
 from services import log
 from services.engine.effects import Alerts, Failure
-from tests.support.graph import ScriptRun
+from tests.support.graph import Barrier, ScriptRun
 
 SCRIPT = (
     "stream|from().measurement('m').groupBy('host')"
@@ -53,6 +54,63 @@ def test_the_points_of_a_batch_are_all_seen_from_the_level_before_it() -> None:
     run = ScriptRun(f"stream|from().measurement('m'){window}|alert().warn(lambda: \"v\" > 5)")
     run.write("m v=9i 1", "m v=9i 2", 'm v="x" 3', 'm v="x" 4', 'm v="x" 5', 'm v="x" 6')
     assert run.counts()["alert3"]["errors"] == 2 * 2 + 2 * 1
+
+
+_FAILS = '{{ lt (index .Fields "v") 5.0 }}'  # for what is no float
+_SHORT = '{{ slice (index .Tags "host") 0 1 }}'
+
+
+def _failed(script: str, lines: Sequence[str], cuts: int) -> tuple[list[tuple[str, int]], list[int], str]:
+    """(id, time) of the events told, the times of the points that went on, and why the task ended; it is written to in
+    pieces of `cuts` lines until it ends."""
+    run = ScriptRun(script)
+    for begin in range(0, len(lines), cuts):
+        run.write("\n".join(lines[begin : begin + cuts]))
+        if isinstance(run.effects[-1], Failure):
+            break
+    told = [e for e in run.effects if isinstance(e, Alerts)]
+    events = [(e.ids[e.id_of[i]], int(e.time[i])) for e in told for i in range(len(e.level))]
+    (alert,) = (given for name, given in run.out.items() if name.startswith("alert"))
+    end = run.effects[-1]
+    return events, [g.time for g in alert if not isinstance(g, Barrier)], end.reason if isinstance(end, Failure) else ""
+
+
+@pytest.mark.parametrize("cuts", [1, 2, 9])
+@pytest.mark.parametrize("text", ["message", "details"])
+def test_a_template_that_fails_ends_the_task_after_what_came_before(text: str, cuts: int) -> None:
+    script = f"stream|from().measurement('m')|alert().id('i').{text}('{_FAILS}').crit(lambda: TRUE).topic('t')"
+    lines = ["m v=1 1", "m v=2 2", "m v=3i 3", "m v=4 4", "m v=5i 5", "m v=6 6"]
+    events, times, reason = _failed(script, lines, cuts)
+    assert events == [("i", 1), ("i", 2)] and times == [1, 2]
+    assert reason.startswith(f"alert2: template: {text}:1:3: executing")
+
+
+@pytest.mark.parametrize("cuts", [1, 2, 9])
+def test_the_first_of_two_templates_that_fail_counts(cuts: int) -> None:
+    other = _FAILS.replace('"v"', '"w"')
+    templates = f".message('{_FAILS}').details('{other}')"
+    script = f"stream|from().measurement('m')|alert().id('i'){templates}.crit(lambda: TRUE).topic('t')"
+    events, times, reason = _failed(script, ["m v=1,w=1 1", "m v=1,w=1i 2", "m v=1i,w=1 3"], cuts)
+    assert (events, times) == ([("i", 1)], [1]) and "details" in reason
+
+
+@pytest.mark.parametrize("cuts", [1, 2, 9])
+@pytest.mark.parametrize("grouped", ["", ".groupBy('host')"])
+def test_an_id_that_fails_ends_the_task_after_what_came_before(grouped: str, cuts: int) -> None:
+    script = f"stream|from().measurement('m'){grouped}|alert().id('{_SHORT}').crit(lambda: TRUE).topic('t')"
+    lines = ["m,host=b v=1 1", "m,host=a v=1 2", "m v=1 3", "m,host=c v=1 4", "m,host=a v=1 5"]
+    events, times, reason = _failed(script, lines, cuts)
+    assert events == [("b", 1), ("a", 2)] and times == [1, 2] and reason.startswith("alert2: template: id:1:3")
+
+
+@pytest.mark.parametrize("cuts", [1, 3, 99])
+@pytest.mark.parametrize("template", [f".id('i').message('{_FAILS}')", f".id('{_SHORT}')"])
+def test_a_template_that_fails_for_a_batch_ends_the_task_after_the_batches_before(template: str, cuts: int) -> None:
+    batches = "from().measurement('m').groupBy('host')|window().periodCount(1).everyCount(1)"
+    script = f"stream|{batches}|alert(){template}.crit(lambda: TRUE).topic('t')"
+    lines = ["m,host=b v=1 1", "m,host=a v=1 2", "m v=1i 3", "m,host=c v=1 4", "m,host=a v=1 5"]
+    events, times, reason = _failed(script, lines, cuts)
+    assert [time for _, time in events] == [1, 2] and times == [1, 2] and reason.startswith("alert3: template: ")
 
 
 @pytest.mark.parametrize("cuts", [1, 2, 9])
