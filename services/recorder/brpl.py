@@ -1,8 +1,8 @@
 """Recordings of batches as files of Kapacitor's own form (.brpl).
 
 A zip of one file a query node, named 0, 1, …; as in Kapacitor's, the script's last query node is the first file. In it
-one JSON object for each batch, written as a line each: name, tmax, group, byname, tags, and points with fields, tags and
-time.
+one JSON object for each batch, written as a line each: name, tmax, group, byname, tags, and points with fields, tags
+and time.
 """
 
 from __future__ import annotations
