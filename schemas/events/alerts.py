@@ -26,6 +26,17 @@ class LevelsQuestionSchema(_Question):
     topics = fields.List(fields.String(), required=True)
 
 
+class TickedQuestionSchema(_Question):
+    """`ticked`: the last tick of which alerts of a run lie in these topics. Everything in ALERTS counts.
+
+    started: sequence of the first run.started of the run. The answer is {"tick": when it was due in ns, 0 for none}.
+    """
+
+    task = fields.String(required=True)
+    started = fields.Integer(required=True)
+    topics = fields.List(fields.String(), required=True)
+
+
 class TopicsQuestionSchema(_Question):
     """`topics`: all that are there. The answer is {"topics": [TopicSchema …]}, by id."""
 

@@ -1,4 +1,4 @@
-"""What the gateway asks engine workers, and what they answer. Ids stand in subjects escaped (services.bus.subjects)."""
+"""What gateway and engine workers ask each other, and answer. Ids stand in subjects escaped (services.bus.subjects)."""
 
 from __future__ import annotations
 
@@ -72,3 +72,7 @@ class EndpointAnswerSchema(Schema):
 
     status = fields.Integer(required=True)
     body = fields.Raw(required=True)
+
+
+class GatewayWritesQuestionSchema(Schema):
+    """`tickbus.ask.gateway.writes`: every gateway answers {} while it takes writes."""

@@ -35,6 +35,7 @@ class Asks:
             bus.answer(ask_subject("alerting", what), self._answer(schema(), make))
             for what, schema, make in (
                 ("levels", shapes.LevelsQuestionSchema, self._levels),
+                ("ticked", shapes.TickedQuestionSchema, self._ticked),
                 ("topics", shapes.TopicsQuestionSchema, self._topics),
                 ("topic", shapes.TopicQuestionSchema, self._topic),
                 ("events", shapes.EventsQuestionSchema, self._events),
@@ -72,6 +73,10 @@ class Asks:
                 await self._alerting.endings.settled(question["topics"])
         found = ((name, self._alerting.alive(name)) for name in question["topics"])
         return {name: topic.levels() for name, topic in found if topic is not None}
+
+    async def _ticked(self, question: Question) -> dict[str, Any]:
+        await self._alerting.caught_up()
+        return {"tick": self._alerting.topics.ticked(question["task"], question["started"], question["topics"])}
 
     async def _topics(self, question: Question) -> dict[str, Any]:
         return {"topics": [self._shown(name) for name in self._alerting.names()]}

@@ -379,6 +379,12 @@ class Topics:
         topic.deleted = topic.deleted and not begun
         return topic
 
+    def ticked(self, owner: str, started: int, names: Sequence[str]) -> int:
+        """The last tick of which a run's alerts were seen in some topics, 0 for none. started: the run's."""
+        topics = [topic for name in names if (topic := self.by_name.get(name)) is not None]
+        seen = [s for topic in topics for (whose, _), s in topic.seen.items() if whose == owner]
+        return max((s.tick[0] for s in seen if s.started == started), default=0)
+
     def delete(self, name: str, after: int, own: bool) -> Topic | None:
         """Take in that somebody has deleted a topic; gives it, None where there is none. Its handlers stay.
 

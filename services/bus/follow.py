@@ -96,6 +96,16 @@ class Follower:
         """How many messages of these subjects the stream held after the last one handed out: the lag."""
         return self._pending
 
+    @property
+    def connected(self) -> bool:
+        """Whether what is stored comes here at once."""
+        return self._ready and not self._broken.is_set()
+
+    @property
+    def buffered(self) -> bool:
+        """Whether messages have come that were not handed out."""
+        return bool(self._buffer)
+
     async def __aenter__(self) -> Follower:
         self._link.on_lost.append(self._on_lost)
         self._link.on_restored.append(self._on_restored)

@@ -6,8 +6,8 @@ Columns are decoded when first asked for; a frame that nobody asks for a field c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
@@ -311,11 +311,17 @@ def ranges(starts: Rows, lengths: Rows) -> Rows:
     return rows
 
 
+NO_TIME = np.iinfo(np.int64).min
+"""As a barrier's time: it says nothing of time, only that its group is over."""
+
+
 @dataclass(frozen=True, slots=True)
 class Barriers:
     """Word that no point before `time[i]` will come for `group[i]`; with `delete`, that the group itself is over.
 
-    group: int32[k]; time: int64[k]; cause: int64[k], as in Frame.
+    group: int32[k]; time: int64[k], NO_TIME for all of them or for none; cause: int64[k], as in Frame.
+    for_joins: they come from behind a window, which tells those below nothing of barriers but what a join needs so as
+    not to wait for it; to other nodes they are none.
     """
 
     group: GroupArray
@@ -323,6 +329,38 @@ class Barriers:
     cause: CauseArray
     dimensions: Dimensions = NO_DIMENSIONS
     delete: bool = False
+    for_joins: bool = False
+
+    @property
+    def timeless(self) -> bool:
+        """Whether they say nothing of time: only that their groups are over."""
+        return len(self.time) > 0 and int(self.time[0]) == NO_TIME
+
+    def apart(self) -> Iterator[Barriers]:
+        """The same in their order, apart in stretches of one cause in which no group stands twice."""
+        n = len(self.group)
+        if n < 2 or (self.cause[0] == self.cause[-1] and len(np.unique(self.group)) == n):
+            yield self
+            return
+        begin, seen = 0, set[int]()
+        causes, groups = self.cause.tolist(), self.group.tolist()
+        for i in range(n):
+            if causes[i] != causes[begin] or groups[i] in seen:
+                yield self._part(slice(begin, i))
+                begin, seen = i, set()
+            seen.add(groups[i])
+        yield self._part(slice(begin, n))
+
+    def only_ends(self) -> Barriers:
+        """Without their times: that the groups are over is all that is left to say."""
+        return Barriers(self.group, np.full_like(self.time, NO_TIME), self.cause, self.dimensions, True)
+
+    def only_for_joins(self, time: IntArray) -> Barriers:
+        """What of them goes beyond a window, of which nothing before `time` (int64[k]) will come any more."""
+        return Barriers(self.group, time, self.cause, self.dimensions, for_joins=True)
+
+    def _part(self, rows: slice) -> Barriers:
+        return replace(self, group=self.group[rows], time=self.time[rows], cause=self.cause[rows])
 
 
 Message = Frame | Batches | Barriers
@@ -333,8 +371,9 @@ class Step:
     """One go through a graph: what a slice of the log, or a timer, sets off.
 
     seq: int64[n] and row: int32[n] tell for each input row its message's log sequence and its line in it.
-    A tick has no rows; `tick` is then its number (its time in ns), and 0 otherwise.
+    A tick has no rows; `tick` is then its number, and 0 otherwise: when it was due (ns), whenever that is done.
     moment: int64[n], when each input row came, in ns by the run's clock; live, when its message was stored.
+    now: what the run's clock says, the last of the moments or when the tick was due.
     loopbacks: int64[n], how many loopbacks each input row has come through; None: none of them through any.
     What a node emits is identified by (task, node, seq[cause], row[cause], ordinal), or by (task, node, tick, ordinal).
     """
@@ -345,3 +384,7 @@ class Step:
     now: int
     tick: int = 0
     loopbacks: IntArray | None = None
+
+    def came(self, cause: CauseArray) -> IntArray:
+        """When what has caused each of n things came, in ns by the run's clock: int64[n]."""
+        return np.full(len(cause), self.now, dtype=np.int64) if self.tick else self.moment[cause]

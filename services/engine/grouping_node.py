@@ -16,6 +16,8 @@ class GroupingNode(Node):
     0 there: never, and at no cost. What was saved under another setting is passed over.
     """
 
+    clocked = True
+
     def __init__(self, properties: Any, context: Context) -> None:
         super().__init__(properties, context)
         age = context.around.group_idle_age
@@ -41,6 +43,13 @@ class GroupingNode(Node):
 
     def tick(self, now: int) -> Sequence[Message]:
         return [] if self._idle is None else self._idle.expire(now)
+
+    def soonest(self) -> int | None:
+        return None if self._idle is None else self._idle.age
+
+    def resumed(self, now: int) -> None:
+        if self._idle is not None:
+            self._idle.resumed(now)
 
     def state(self) -> State:
         return self.idle_state()

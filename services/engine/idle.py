@@ -20,7 +20,7 @@ class IdleGroups:
 
     def __init__(self, context: Context, age: int) -> None:
         self._context = context
-        self._age = age
+        self.age = age
         self._grain = max(age // 8, 1)
         self._groups = Groups(context.table)
         self._dimensions = DimensionsTable()
@@ -40,16 +40,18 @@ class IdleGroups:
             return
         if isinstance(message, Frame):
             order = message.by_group()
-            local, time = self._groups.members(message), message.points.time[order.order[order.ends - 1]]
+            rows = order.order[order.ends - 1]
+            local, time, cause = self._groups.members(message), message.points.time[rows], message.cause[rows]
         else:
-            local, time = self._groups.local(message.group), message.tmax
+            local, time, cause = self._groups.local(message.group), message.tmax, message.cause
         n = len(self._groups)
         self._due, self._last = grown(self._due, n), grown(self._last, n)
         self._grouped_by = grown(self._grouped_by, n)
-        due = -(-(self._context.step.now + self._age) // self._grain) * self._grain
+        due = self._deadline(self._context.step.came(cause))
         self._due[local], self._last[local] = due, time
         self._grouped_by[local] = self._dimensions.number(message.dimensions)
-        self.next = due if self.next is None else min(self.next, due)
+        earliest = int(due.min())
+        self.next = earliest if self.next is None else min(self.next, earliest)
 
     def expire(self, now: int) -> list[Barriers]:
         """The ends of the groups that have been silent for too long by `now`, which are forgotten here as well."""
@@ -57,7 +59,7 @@ class IdleGroups:
         idle = self._due[:n] <= now
         over, left = np.flatnonzero(idle), np.flatnonzero(~idle)
         out = []
-        group, time = self._groups.global_numbers(over), self._last[over] + self._age
+        group, time = self._groups.global_numbers(over), self._last[over] + self.age
         for lo, hi in runs(self._grouped_by[over]):
             by, cause = self._dimensions[int(self._grouped_by[over[lo]])], np.zeros(hi - lo, dtype=np.int64)
             out.append(Barriers(group[lo:hi], time[lo:hi], cause, by, True))
@@ -66,6 +68,11 @@ class IdleGroups:
             self._due, self._last, self._grouped_by = self._due[left], self._last[left], self._grouped_by[left]
         self._look()
         return out
+
+    def resumed(self, now: int) -> None:
+        """Nothing was observed up to now: silence counts from here on."""
+        self._due[: len(self._groups)] = self._deadline(np.array([now], dtype=np.int64))
+        self._look()
 
     def state(self) -> State:
         """As plain data."""
@@ -85,6 +92,9 @@ class IdleGroups:
         self._grouped_by = np.array(state["grouped_by"], dtype=np.int64)
         self._dimensions.restore(state["dimensions"])
         self._look()
+
+    def _deadline(self, came: IntArray) -> IntArray:
+        return -(-(came + self.age) // self._grain) * self._grain
 
     def _look(self) -> None:
         n = len(self._groups)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from services.engine.column import BoolArray, IntArray, Rows
 from services.engine.frame import Barriers, Batches, Frame, Message, Points
 from services.engine.series import Dimensions, GroupArray
+
+BAR, ENDS = -1, -2
+"""As the row of something that came: it is a barrier; it is one that says nothing but that its group is over."""
 
 
 class DimensionsTable:
@@ -49,9 +52,10 @@ class Arrivals:
     """The points (or batches) and barriers of one step, in order of arrival: by cause, then by parent.
 
     All arrays have shape (n,). parent: which parent it came from. row: where it stands among that parent's points or
-    batches of this step; -1 for a barrier. time: int64 ns, a batch's tmax. group: int32. dimensions: int32, numbers of
-    a DimensionsTable. cause: int64, never falling. delete: whether it is a barrier that ends its group.
-    parts: for each parent its points, or its batches, as they came. barriers: whether there are any.
+    batches of this step; for a barrier BAR, or ENDS where it has no time of its own (NO_TIME). time: int64 ns, a
+    batch's tmax. group: int32. dimensions: int32, numbers of a DimensionsTable. cause: int64, never falling. delete:
+    whether it is a barrier that ends its group. mute: whether what it says of time is not for the nodes below. parts:
+    for each parent its points, or its batches, as they came. barriers: whether there are any.
     """
 
     parent: IntArray
@@ -61,12 +65,22 @@ class Arrivals:
     dimensions: IntArray
     cause: IntArray
     delete: BoolArray
+    mute: BoolArray
     barriers: bool
     points: list[list[Points]]
     batches: list[list[Batches]]
 
     def __len__(self) -> int:
         return len(self.time)
+
+    def with_times(self, time: IntArray) -> Arrivals:
+        """The same at other times."""
+        return replace(self, time=time)
+
+    def take(self, rows: Rows) -> Arrivals:
+        """Some of them (ascending); points and batches stay all."""
+        names = ("parent", "row", "time", "group", "dimensions", "cause", "delete", "mute")
+        return replace(self, **{name: getattr(self, name)[rows] for name in names})
 
 
 def arrivals(inputs: Sequence[Sequence[Message]], table: DimensionsTable) -> Arrivals:
@@ -85,7 +99,7 @@ def arrivals(inputs: Sequence[Sequence[Message]], table: DimensionsTable) -> Arr
                 continue
             if isinstance(m, Barriers):
                 barriers = True
-                time, row = m.time, np.full(n, -1, dtype=np.int64)
+                time, row = m.time, np.full(n, ENDS if m.timeless else BAR, dtype=np.int64)
             else:
                 row = np.arange(at, at + n, dtype=np.int64)
                 at += n
@@ -98,7 +112,8 @@ def arrivals(inputs: Sequence[Sequence[Message]], table: DimensionsTable) -> Arr
             cause = np.maximum(m.cause, last) if last else m.cause
             last = int(cause[-1])
             delete = isinstance(m, Barriers) and m.delete
-            columns.append((parent, row, time, m.group, table.number(m.dimensions), cause, delete))
+            mute = isinstance(m, Barriers) and (m.timeless or m.for_joins)
+            columns.append((parent, row, time, m.group, table.number(m.dimensions), cause, delete, mute))
     lengths = [len(c[1]) for c in columns]
     cause = np.concatenate([c[5] for c in columns]) if columns else np.empty(0, dtype=np.int64)
     order = np.argsort(cause, kind="stable")
@@ -117,6 +132,7 @@ def arrivals(inputs: Sequence[Sequence[Message]], table: DimensionsTable) -> Arr
         spread(4, np.int64),
         cause[order],
         spread(6, np.bool_),
+        spread(7, np.bool_),
         barriers,
         points,
         batches,

@@ -21,7 +21,13 @@ def message_state(message: Message, table: SeriesTable) -> State:
         "cause": message.cause,
     }
     if isinstance(message, Barriers):
-        return {**state, "kind": "barriers", "time": message.time, "delete": message.delete}
+        return {
+            **state,
+            "kind": "barriers",
+            "time": message.time,
+            "delete": message.delete,
+            "for_joins": message.for_joins,
+        }
     state["points"] = points_state(message.points, table)
     if isinstance(message, Frame):
         return {**state, "kind": "frame"}
@@ -37,7 +43,8 @@ def message_from_state(state: State, table: SeriesTable) -> Message:
     dimensions = Dimensions(tuple(tags), by_name, star, tuple(exclude))
     cause = np.asarray(state["cause"], dtype=np.int64)
     if state["kind"] == "barriers":
-        return Barriers(group, np.asarray(state["time"], dtype=np.int64), cause, dimensions, state["delete"])
+        time, for_joins = np.asarray(state["time"], dtype=np.int64), state.get("for_joins", False)
+        return Barriers(group, time, cause, dimensions, state["delete"], for_joins)
     points = points_from_state(state["points"], table)
     if state["kind"] == "frame":
         return Frame(points, group, dimensions, cause)

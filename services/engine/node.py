@@ -15,7 +15,8 @@ from services.pipeline.spec import NodeSpec, Properties
 
 if TYPE_CHECKING:
     from services.engine.effects import Effect
-    from services.engine.task import NodeStatistics, Surroundings
+    from services.engine.statistics import NodeStatistics
+    from services.engine.task import Surroundings
 
 State = dict[str, Any]
 """A node's state as plain data: None, bool, int, float, str, bytes, list, tuple, dict, numpy arrays."""
@@ -76,7 +77,8 @@ class Node:
 
     spec: ClassVar[NodeSpec]
     clocked: ClassVar[bool] = False
-    """Whether it matters to the node when a step is, so that a replay must not put much time into one step."""
+    """Whether its ticks are due by the run's clock. Those of the others are due by the wall's, or when something has
+    come back from outside."""
 
     def __init__(self, properties: Any, context: Context) -> None:
         """`properties`: the node's own Properties, filled from the script. Raises TaskFailed where it cannot start."""
@@ -96,7 +98,9 @@ class Node:
                 elif isinstance(message, Batches):
                     out.extend(self.batches(message))
                 else:
-                    out.extend(self.barriers(message))
+                    handle = self.join_barriers if message.for_joins else self.barriers
+                    for barriers in message.apart():
+                        out.extend(handle(barriers))
         return [m for m in out if not isinstance(m, Frame | Batches) or len(m)]
 
     def frame(self, frame: Frame) -> Sequence[Message]:
@@ -108,7 +112,14 @@ class Node:
         raise NotImplementedError(f"{self.spec.name} takes no batches")
 
     def barriers(self, barriers: Barriers) -> Sequence[Message]:
-        """Barriers came. Passed on unless the node holds something back that they set free."""
+        """Barriers of one cause came, no group twice. Passed on, behind what the node held back and they set free."""
+        return [barriers]
+
+    def join_barriers(self, barriers: Barriers) -> Sequence[Message]:
+        """As `barriers`, of those that are only for joins below.
+
+        They must not overtake what the node holds back: a node that does lets go of it first, or keeps them to itself.
+        """
         return [barriers]
 
     def watched(self) -> str | None:
@@ -127,8 +138,19 @@ class Node:
         return None
 
     def tick(self, now: int) -> Sequence[Message]:
-        """The run's clock has reached what `next_tick` asked for."""
+        """The clock has reached what `next_tick` asked for. now: of a clocked node just that time, however late it is.
+
+        A tick that is due comes before all points of the same moment.
+        """
         return []
+
+    def soonest(self) -> int | None:
+        """How long (ns) after points have come a tick that they cause is due at the earliest; None: they cause none."""
+        return None
+
+    def resumed(self, now: int) -> None:
+        """The run's clock begins, or goes on behind a pause, at `now`: nothing was observed between its last tick and
+        now. For clocked nodes, and all that are below such as have no parents."""
 
     def unanswered(self) -> bool:
         """Whether it holds something back until an answer comes from outside; a replay waits for that at its end."""
@@ -216,6 +238,11 @@ class Groups:
     def group(self, local: int) -> Group:
         """The group of a local number."""
         return self._table.group(self.numbers[local])
+
+    def told(self, barriers: Barriers) -> Rows | None:
+        """Barriers make their groups known as points do. Where they end them: the local numbers of those left."""
+        self.local(barriers.group)
+        return self.without(barriers.group) if barriers.delete else None
 
     def without(self, group: GroupArray) -> Rows:
         """The local numbers of all groups but these, ascending: what to `keep` when they are deleted."""

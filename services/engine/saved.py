@@ -8,30 +8,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.engine.buffer import points_from_state, points_state
-from services.engine.frame import Batches, Frame
+from services.engine.frame import Barriers, Batches, Frame, Message
 from services.engine.node import State
 from services.engine.series import Dimensions, Group, GroupArray, SeriesTable
 
 
-def message_state(message: Frame | Batches, table: SeriesTable) -> State:
-    """A frame or batches as plain data, without their cause: it belongs to a step that is over."""
-    state = {
-        "points": points_state(message.points, table),
+def message_state(message: Message, table: SeriesTable) -> State:
+    """A message as plain data, without its cause: it belongs to a step that is over."""
+    state: State = {
         "groups": groups_state(message.group, table),
         "dimensions": _dimensions_state(message.dimensions),
     }
+    if isinstance(message, Barriers):
+        return state | {"time": message.time, "delete": message.delete, "for_joins": message.for_joins}
+    state["points"] = points_state(message.points, table)
     if isinstance(message, Batches):
         state |= {"offsets": message.offsets, "names": message.names, "tmax": message.tmax}
     return state
 
 
-def message_from_state(state: State, table: SeriesTable) -> Frame | Batches:
+def message_from_state(state: State, table: SeriesTable) -> Message:
     """What `message_state` gave; every cause is 0."""
-    points = points_from_state(state["points"], table)
     group = groups_from_state(state["groups"], table)
     tags, by_name, star, exclude = state["dimensions"]
     dimensions = Dimensions(tuple(tags), by_name, star, tuple(exclude))
     cause = np.zeros(len(group), dtype=np.int64)
+    if "time" in state:
+        time = np.asarray(state["time"], dtype=np.int64)
+        return Barriers(group, time, cause, dimensions, state["delete"], state["for_joins"])
+    points = points_from_state(state["points"], table)
     if "offsets" not in state:
         return Frame(points, group, dimensions, cause)
     offsets = np.asarray(state["offsets"], dtype=np.intp)

@@ -75,8 +75,8 @@ class StateTrackingNode(Node):
         return [self._track(through, np.full(len(batches), NOT_IN_STATE, dtype=np.int64))]
 
     def barriers(self, barriers: Barriers) -> Sequence[Message]:
-        if barriers.delete:
-            left = self._groups.without(barriers.group)
+        left = self._groups.told(barriers)
+        if left is not None:
             self._carried = grown(self._carried, len(self._groups), NOT_IN_STATE)[left]
             self._condition.keep(left)
             self._groups.keep(left)

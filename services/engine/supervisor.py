@@ -28,11 +28,12 @@ from services.engine.leases import Leases
 from services.engine.node import Node, TaskFailed
 from services.engine.nodes.alert import topics_of
 from services.engine.outbox import Standing
+from services.engine.running import Running
 from services.engine.scripts import ParsedScripts
 from services.engine.series import SeriesTable
 from services.engine.shards import shard_of
 from services.engine.task import Surroundings, TaskRun
-from services.engine.worker import Running, Worker
+from services.engine.worker import Worker
 from services.pipeline.compile import api_error, compile_script
 from services.pipeline.functions import FunctionUnavailable
 from services.pipeline.graph import GraphNode
@@ -281,6 +282,9 @@ class Supervisor:
                 task, alerts = await self._build(id_, run, levels)
         running = self._running(task, run, position)
         running.dirty = found is None or not found.here
+        running.left = bool(run["started"])
+        if running.left and task.clocked:
+            running.told = await self._last_told(running, [topic for a in alerts for topic in a["topics"]])
         self._answer(running)  # before it is said to run: whoever hears that may ask at once
         try:
             if announce and (run["worker"] != self._name or not run["started"]):
@@ -369,6 +373,25 @@ class Supervisor:
             if time.monotonic() > until or not await self._bus.last_sequence(ALERTS):
                 return {}
             await asyncio.sleep(_ASK_PAUSE)
+
+    async def _last_told(self, running: Running, topics: list[str]) -> int:
+        """The last tick (ns) of which alerts were told in this run: its clock had come so far before it was left.
+
+        The log holds only what points have set off, and a state is from before. What the clock has set off since then
+        is done again, the same as it was, and dropped as a repetition.
+        """
+        question = orjson.dumps({"task": running.id, "started": running.started, "topics": topics})
+        until = time.monotonic() + _LEVELS_SECONDS
+        while topics and await self._bus.last_sequence(ALERTS):
+            try:
+                answer = await self._bus.ask(ask_subject("alerting", "ticked"), question, _ASK_SECONDS)
+                return int(orjson.loads(answer)["tick"])
+            except BusError as e:
+                log.limited("ticked").warn("alerting does not say what it was told", task=running.id, error=str(e))
+            if time.monotonic() > until:
+                break
+            await asyncio.sleep(_ASK_SECONDS / 4)
+        return 0
 
     async def _say_at_last(self, id_: str, what: str, data: Mapping[str, Any]) -> None:
         while True:

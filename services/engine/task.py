@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
 
 from services.bus.subjects import write_subject
 from services.engine.column import IntArray
+from services.engine.context import NodeContext
 from services.engine.effects import Effect, Failure
 from services.engine.external import ExternalNode
 from services.engine.frame import Batches, Frame, Message, Step
@@ -21,12 +22,13 @@ from services.engine.lateness import Lateness
 from services.engine.node import Node, State, TaskFailed, no_name_too_long
 from services.engine.posting import PostEndpoint
 from services.engine.series import SeriesTable
+from services.engine.statistics import shown
+from services.engine.timed import Timed
 from services.log import Log
 from services.pipeline.demand import demands
 from services.pipeline.graph import Graph, GraphNode
 from services.pipeline.sources import BATCH
 from services.pipeline.spec import Edge
-from services.pipeline.tagless import tagless
 
 T = TypeVar("T")
 
@@ -55,66 +57,6 @@ class Surroundings:
     clusters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     replay: str = ""
     group_idle_age: int = 0
-
-
-@dataclass(slots=True)
-class NodeStatistics:
-    """What one node has done since its task started. A batch counts as 1; emitted counts once for each child."""
-
-    collected: int = 0
-    emitted: int = 0
-    errors: int = 0
-    busy_ns: int = 0
-    more: dict[str, int] = field(default_factory=dict)  # what only some nodes count: fields_defaulted …
-    trouble: str = ""  # what the task shows as its error though it goes on: why a function was started again
-
-    def count(self, what: str, more: int) -> None:
-        """Add to one of those that only some nodes count; it is shown once there is something to count."""
-        self.more[what] = self.more.get(what, 0) + more
-
-
-class NodeContext:
-    """A node's view of its task; see services.engine.node.Context."""
-
-    def __init__(self, task: TaskRun, node: GraphNode, demand: frozenset[str] | None) -> None:
-        self.task = task.id
-        self.node = node.name
-        self.table = task.table
-        self.dbrps = task.dbrps
-        self.around = task.around
-        self.began = task.began
-        self.demand = demand
-        self.statistics = NodeStatistics()
-        self._run = task
-        self.tagless = tagless(node)
-        self.quiet = node.quiet
-
-    @property
-    def step(self) -> Step:
-        return self._run.current
-
-    def error(self, reason: str, count: int = 1, group: int | None = None) -> None:
-        if count <= 0:
-            return
-        self.statistics.errors += count
-        self.log(reason, group)
-
-    def log(self, reason: str, group: int | None = None) -> None:
-        if self.quiet:
-            return
-        named = {} if group is None else {"group": self.table.group(group).id}
-        limited = self._run.log.limited(f"{self.task}/{self.node}/{reason}")
-        limited.error(reason, task=self.task, node=self.node, **named)
-
-    def effect(self, effect: Effect) -> None:
-        self._run.effects.append(effect)
-
-    def fail(self, reason: str) -> None:
-        self._run.failure = self._run.failure or f"{self.node}: {reason}"
-
-    def peer(self, name: str) -> NodeStatistics:
-        """The statistics of another node of the same task."""
-        return self._run.context(name).statistics
 
 
 class TaskRun:
@@ -173,10 +115,17 @@ class TaskRun:
         """The databases and retention policies whose writes come in: a batch task only asks for what is there."""
         self.inhibits = any(getattr(n.properties, "inhibitors", ()) for n in order)
         """Whether alerts of this task may inhibit others."""
-        self._timed = [i for i, n in enumerate(self._nodes) if n.timed()]
-        self._asks = self._only_query()
+        queries = frozenset(self._by_name[name] for name in self.queries)
+        self._timed = Timed(self._nodes, self._parents, self._children, queries)
         self._late = Late(self._nodes, self._parents)
         self._is_late = frozenset(self._late.nodes)
+        self.clock: int | None = None
+        """What the run's clock says, ns, where that matters to some node; None: it has not begun."""
+        self._ticked = 0  # the number of the last tick that has set something off
+        self._due: int | None = None  # of the clocked nodes' ticks the first, while `_due_known`
+        self._due_known = False
+        if began is not None:
+            self.begin(began)
 
     def context(self, name: str) -> NodeContext:
         """The context of the node of this name."""
@@ -193,13 +142,13 @@ class TaskRun:
 
     @property
     def timed(self) -> bool:
-        """Whether the clock can set something off in this task."""
-        return bool(self._timed)
+        """Whether anything but points can set something off in this task."""
+        return bool(self._timed.clocked or self._timed.outside)
 
     @property
     def clocked(self) -> bool:
-        """Whether it matters to some node when a step is."""
-        return any(node.clocked for node in self._nodes)
+        """Whether the run's clock can set something off in this task."""
+        return bool(self._timed.clocked)
 
     @property
     def unanswered(self) -> bool:
@@ -238,6 +187,8 @@ class TaskRun:
             frame = frame.take(np.flatnonzero((mine > after) & (mine <= (seq[-1] if until is None else until))))
             if not len(frame):
                 return []
+        if self._timed.clocked:
+            return self._by_clock(piece.step, frame)
         return self._go(piece.step, {0: [frame]})
 
     @property
@@ -253,33 +204,110 @@ class TaskRun:
         """
         i, b = self._by_name[query], batches
         rows = np.arange(len(b), dtype=np.int64)
+        self.begin(int(moments[0]))
+        self.goes_to(int(moments[-1]))
         self.current = Step(seq + rows, np.zeros(len(b), dtype=np.int32), moments, int(moments[-1]))
         self._contexts[i].statistics.collected += len(b)
         return self._go(self.current, {i: [Batches(b.points, b.offsets, b.group, b.names, b.tmax, b.dimensions, rows)]})
 
+    def begin(self, now: int) -> None:
+        """Let the run's clock begin at `now` (ns), unless it has."""
+        if self.clock is None:
+            self.resume(now)
+
+    def resume(self, now: int) -> None:
+        """Let the run's clock go on at `now` (ns): what was between is a pause, of which nobody can say what was."""
+        if self._timed.clocked:
+            for i in self._timed.resumed:
+                self._nodes[i].resumed(now)
+            self._due_known = False
+            self.goes_to(now)
+
+    def goes_to(self, now: int) -> None:
+        """The run's clock says `now` (ns), before which nothing was due; it does not go back."""
+        self.clock = now if self.clock is None else max(self.clock, now)
+
     def next_tick(self) -> int | None:
-        """When (ns) the first of the nodes wants to be called by the clock."""
-        return min((t for i in self._awake() if (t := self._nodes[i].next_tick()) is not None), default=None)
+        """When (ns) `tick` is to be called next."""
+        return min((t for t in (self.next_due(), self.next_outside()) if t is not None), default=None)
+
+    def next_due(self) -> int | None:
+        """When (ns) the run's clock sets something off next."""
+        if not self._due_known:
+            self._due = min(self._waiting(self._timed.clocked).values(), default=None)
+            self._due_known = True
+        return self._due
+
+    def next_outside(self) -> int | None:
+        """When (ns) to call for what comes from outside, a time that has passed where something has come."""
+        return min(self._waiting(self._timed.outside).values(), default=None)
+
+    def reach(self, moments: IntArray, at: int) -> int:
+        """How many of n rows can go through in one step that begins with one of them; gives the end of it.
+
+        moments: int64[n] ns, when each comes, never falling. Everything that is due before that one must be done.
+        """
+        first = int(moments[at])
+        ends = (self.next_due(), None if self._timed.soonest is None else first + self._timed.soonest)
+        end = min((t for t in ends if t is not None), default=None)
+        if end is None or int(moments[-1]) < end:
+            return len(moments)
+        return max(int(np.searchsorted(moments, end, "left")), at + 1)
 
     def tick(self, now: int) -> list[Effect]:
-        """The clock has reached `now`: nodes that waited for it are called."""
-        due = {i: t for i in self._awake() if (t := self._nodes[i].next_tick()) is not None and t <= now}
-        self.current = _tick(now, now if self._asks is None else due.get(self._asks, now))
-        return self._go(self.current, {i: list(self._guarded(i, self._nodes[i].tick, now)) for i in due})
+        """It is `now` (ns), by the run's clock and outside: what is due is done, what has come is taken in."""
+        return self.advance(now) + self.take_in(now)
+
+    def advance(self, to: int) -> list[Effect]:
+        """The run's clock has come to `to` (ns): what was due on the way is done, each at its time, one after another.
+
+        Nothing that was due by then may come behind what points of a later moment have set off.
+        """
+        effects: list[Effect] = []
+        while self.failure is None and (due := self.next_due()) is not None and due <= to:
+            self.goes_to(due)
+            # where a node had to wait for something outside, its tick comes behind others
+            step = self.current = _tick(self.clock or due, max(due, self._ticked + 1))
+            ready = [i for i, t in self._waiting(self._timed.clocked).items() if t <= due]
+            given = {i: list(self._guarded(i, self._nodes[i].tick, due)) for i in ready}
+            self._due_known = False
+            if any(given.values()):
+                self._ticked = step.tick
+            effects += self._go(step, given)
+        if self._timed.clocked:
+            self.goes_to(to)
+        return effects
+
+    def take_in(self, now: int) -> list[Effect]:
+        """Take in what has come from outside by `now` (ns), and ask for what is to be asked by then."""
+        effects: list[Effect] = []
+        for i, due in self._waiting(self._timed.outside).items():
+            if due > now or self.failure is not None:
+                continue
+            alone = i in self._timed.alone
+            number = due if alone else max(due if i in self._timed.queries else now, self._ticked + 1)
+            step = self.current = _tick(now, number)
+            given = {i: list(self._guarded(i, self._nodes[i].tick, now))}
+            if given[i] and not alone:
+                self._ticked = number
+            effects += self._go(step, given)
+        return effects
 
     def finish(self, now: int) -> list[Effect]:
         """The task ends: what nodes hold back until then flows out, from the sources down.
 
         What has to go through something outside is waited for, but not for long.
         """
-        self.current = _tick(now, now)
+        step = self.current = _tick(now, max(now, self._ticked + 1))
+        self._ticked = step.tick
         effects: list[Effect] = []
         for i, node in enumerate(self._nodes):
-            effects += self._go(self.current, {i: list(self._guarded(i, node.finish))})
+            self.current = step
+            effects += self._go(step, {i: list(self._guarded(i, node.finish))})
             until = time.monotonic() + _FINISH
             while self._late.waiting and time.monotonic() < until:
                 time.sleep(_PAUSE)
-                effects += self.tick(now)
+                effects += self.take_in(now)
         return effects
 
     def close(self) -> None:
@@ -315,27 +343,8 @@ class TaskRun:
 
     def statistics(self) -> dict[str, Any]:
         """`stats` as the API shows it; with the `error` of a task that goes on in spite of it."""
-        nodes: dict[str, dict[str, Any]] = {}
-        for context, node in zip(self._contexts, self._nodes, strict=True):
-            s = context.statistics
-            mean = s.busy_ns // s.collected if s.collected else 0
-            nodes[context.node] = {
-                "avg_exec_time_ns": mean,
-                "collected": s.collected,
-                "emitted": s.emitted,
-                "errors": s.errors,
-                "working_cardinality": node.groups_alive(),
-                **s.more,
-            }
-        seconds = max((time.time_ns() - self.started_ns) / 1e9, 1e-9)
-        if self.graph.edge is Edge.BATCH:
-            # as in Kapacitor, `batch` has collected what its queries have
-            source = next(n for n in self.graph.sources() if n.spec is BATCH)
-            nodes[source.name]["collected"] = sum(nodes[n.name]["collected"] for n in source.children)
-        came: int = nodes[self._contexts[0].node]["collected"]
-        stats: dict[str, Any] = {"task-stats": {"throughput": came / seconds}, "node-stats": nodes}
-        trouble = next((c.statistics.trouble for c in self._contexts if c.statistics.trouble), "")
-        return stats | {"error": trouble} if trouble else stats
+        counts = [(c.node, c.statistics, n.groups_alive()) for c, n in zip(self._contexts, self._nodes, strict=True)]
+        return shown(self.graph, counts, (time.time_ns() - self.started_ns) / 1e9)
 
     def state(self) -> State:
         """All that later output depends on, as plain data."""
@@ -348,6 +357,8 @@ class TaskRun:
             },
             "late": self._late.state([c.node for c in self._contexts], self.table),
             "newest": {c.node: n.state() for c, n in zip(self._contexts, self._lateness, strict=True) if n is not None},
+            "clock": self.clock,
+            "ticked": self._ticked,
         }
 
     def restore(self, state: State) -> None:
@@ -363,24 +374,37 @@ class TaskRun:
             s.collected, s.emitted, s.errors, more = state["counts"][context.node]
             s.more = dict(more)
         self._late.restore(state.get("late", ()), self._by_name, self.table)
+        self.clock, self._ticked = state.get("clock"), state.get("ticked", 0)
+        self._due_known = False
 
-    def _only_query(self) -> int | None:
-        """The query of a batch task in which the clock sets nothing else off; None: it is not one.
+    def _by_clock(self, step: Step, frame: Frame) -> list[Effect]:
+        """Points of the log, and in between what the run's clock sets off: not before all that came before it."""
+        moments = np.maximum.accumulate(step.moment[frame.cause])
+        self.begin(int(moments[0]))
+        effects: list[Effect] = []
+        at, n = 0, len(frame)
+        while at < n and self.failure is None:
+            effects += self.advance(int(moments[at]))
+            end = self.reach(moments, at)
+            part = frame if end - at == n else frame.take(np.arange(at, end))
+            self.goes_to(int(moments[end - 1]))
+            effects += self._go(replace(step, now=self.clock or 0), {0: [part]})
+            at = end
+        return effects
 
-        Its steps bear the ticks of its schedule: the same ones after a crash, however late they are then asked. Where
-        several nodes come upon their time independently, only the time at which they are called never falls.
-        """
-        emitting = [i for i in self._timed if self._children[i]]
-        return emitting[0] if self.graph.edge is Edge.BATCH and len(emitting) == 1 else None
-
-    def _awake(self) -> Iterable[int]:
-        """The nodes that the clock may call: while steps wait, those below wait as well."""
-        if not self._late.waiting:
-            return self._timed
-        return [i for i in self._timed if i not in self._is_late or isinstance(self._nodes[i], ExternalNode)]
+    def _waiting(self, timed: Iterable[int]) -> dict[int, int]:
+        """Which of some nodes wait to be called, and when (ns): while steps wait, those below wait as well."""
+        found: dict[int, int] = {}
+        for i in timed:
+            if self._late.waiting and i in self._is_late and not isinstance(self._nodes[i], ExternalNode):
+                continue
+            if (tick := self._nodes[i].next_tick()) is not None:
+                found[i] = tick
+        return found
 
     def _go(self, step: Step, given: Mapping[int, list[Message]]) -> list[Effect]:
         """Messages that some nodes emit (for node 0: take in) flow down the graph, each node run once."""
+        self._due_known = False
         if any(given.values()):
             out: list[Sequence[Message]] = [()] * len(self._nodes)
             for i in range(len(self._nodes)):

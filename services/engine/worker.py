@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from services import log as logs
@@ -19,9 +18,10 @@ from services.engine.checkpoints import Checkpoints
 from services.engine.effects import Effect, Failure, ForAlerting, Write
 from services.engine.ingress import Ingress
 from services.engine.intake import LOOPBACKS, Intake, Refused, Slice
-from services.engine.node import State, TaskFailed
+from services.engine.node import TaskFailed
+from services.engine.observed import GRACE, LEFT, PAUSE, Observed
 from services.engine.outbox import Letter, Outbox, Standing
-from services.engine.task import TaskRun
+from services.engine.running import Cursor, Running
 from services.store.errors import StoreError
 
 log = logs.get("engine")
@@ -35,61 +35,10 @@ _LOOK_AGAIN = 1.0  # seconds after which a drain asks once more what is left of 
 _HEADER_ROOM = 2048
 _ANSWER_PAUSE = 0.02  # seconds between two looks whether a task that is drained still waits for an answer
 _SMALL_BYTES = 64 << 10
+_SHARE_SECONDS = 5.0  # how long the loop waits for states to be on the bus where others would not know of a pause
 _GATHER = 0.004  # seconds that more messages may take to come after a few small ones: a step costs as much for one
 
 DBRP = tuple[str, str]
-
-
-@dataclass(slots=True)
-class Cursor:
-    """How far the worker has come in the log: everything up to `at` has gone through the tasks that go by it."""
-
-    at: int
-
-
-@dataclass(slots=True, eq=False)
-class Running:
-    """A task under way on this worker."""
-
-    run: TaskRun
-    shard: int
-    enabled: int  # sequence of the event that enabled it: which run of the task this is
-    reached: int  # everything up to here has gone through it, as far as its cursor does not say more
-    started: int  # sequence of its first run.started event
-    standing: Callable[[], Standing]  # whether what it emits may leave
-    measurements: frozenset[int] | None = None
-    dirty: bool = True  # something has changed since its state was last saved
-    until: int | None = None  # it sees nothing of the log behind this
-    awaited: int | None = None  # somebody waits until it has come this far
-    moved: asyncio.Event = field(default_factory=asyncio.Event)  # set when it has come there, or is gone
-    cursor: Cursor | None = None
-    lost: bool = False  # another worker may run it
-
-    @property
-    def id(self) -> str:
-        """The task's id."""
-        return self.run.id
-
-    @property
-    def position(self) -> int:
-        """Everything up to here has gone through it."""
-        return self.reached if self.cursor is None else max(self.reached, self.cursor.at)
-
-    def leave(self, cursor: Cursor | None = None) -> None:
-        """Keep the position reached, and go by another cursor or by none."""
-        self.reached = self.position
-        self.cursor = cursor
-
-    def state(self) -> State:
-        """The state of all its nodes."""
-        return self.run.state()
-
-    def close(self) -> None:
-        """Let go of what its nodes hold."""
-        try:
-            self.run.close()
-        except Exception as e:
-            log.exception("a task cannot be closed", e, task=self.id)
 
 
 class Worker:
@@ -127,6 +76,10 @@ class Worker:
         self._several: set[Running] = set()  # those that read several databases or retention policies
         self._awaited: set[Running] = set()
         self._wake = asyncio.Event()
+        self._observed = Observed(bus)
+        self._stamp = 0  # of the last message that was taken, ns
+        self._due = 0  # when (ns by the wall) something is due next; 0: nothing is
+        self._paused = False  # a clock has gone on behind a pause, and that is not saved
         self._restart = False  # the log has to be followed anew: from an earlier position, or other subjects
         self._stopping = False
         self._loop: asyncio.Task[object] | None = None
@@ -216,6 +169,8 @@ class Worker:
             for one in running:
                 one.leave(self._cursor)
             subjects = sorted({write_subject(*dbrp) for dbrp in self._followed})
+            self._observed.begin(subjects)
+            self._stamp = 0
             waiting = max(_WAITING_BYTES, 2 * self._max_bytes)
             async with self._bus.follow(_STREAM, subjects, after, self._max_messages, waiting) as follower:
                 await self._follow(follower)
@@ -246,6 +201,7 @@ class Worker:
                 if not self._standing():
                     await asyncio.sleep(_UNSURE_PAUSE)
                     continue
+                self._observed.look(follower)
                 # what was read before a task came that needs more of the log is not for that task
                 if self._restart:
                     return
@@ -260,7 +216,8 @@ class Worker:
                             return
                     if sum(len(m.data) for m in messages) < _SMALL_BYTES:
                         await asyncio.sleep(_GATHER)
-                self._tick()
+                behind = waiting is not None and waiting.done()
+                self._tick(None if behind else await self._up_to(follower))
                 await self.outbox.room()
                 await self._save_if_due()
         finally:
@@ -269,8 +226,12 @@ class Worker:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
 
+    async def _up_to(self, follower: Follower) -> int | None:
+        return await self._observed.up_to(follower, self._cursor.at, self._stamp)
+
     def take(self, messages: Sequence[Message]) -> None:
         """Step all tasks through some messages of the log."""
+        self._bridge(messages[0].time_ns)
         routes = self._route()
         for dbrp, part in self._parts(messages):
             if dbrp not in routes:
@@ -280,6 +241,7 @@ class Worker:
                 self.ingress.count(piece)
                 self._step(dbrp, piece)
         self._cursor.at = messages[-1].seq
+        self._stamp = max(self._stamp, messages[-1].time_ns)
         for running in list(self._awaited):
             if running.awaited is not None and running.position >= running.awaited:
                 running.moved.set()
@@ -312,15 +274,59 @@ class Worker:
                 running.dirty = True
                 self.perform(running, effects)
 
-    def _tick(self) -> None:
-        now = time.time_ns()
+    def _tick(self, observed: int | None) -> None:
+        """Do what is due. observed: up to when (ns) the log was taken; None: only up to the last of its messages."""
+        now, due = time.time_ns(), []
+        to = self._stamp if observed is None else observed
         for running in _inhibiting_first(self._timed):
-            due = running.run.next_tick()
-            if due is not None and due <= now:
+            run = running.run
+            if run.clocked and not run.streams:
+                self._bring(running, now, pauses=True)
+            elif run.clocked and to and running.cursor is self._cursor:
+                self._bring(running, to, pauses=observed is not None)
+            outside = run.next_outside()
+            if outside is not None and outside <= now and running in self._timed:
                 with self._failing(running):
-                    effects = running.run.tick(now)
+                    effects = run.take_in(now)
                     running.dirty = True
                     self.perform(running, effects)
+                outside = run.next_outside()
+            if outside is not None:
+                due.append(outside)
+            if (ours := run.next_due()) is not None:
+                due.append(max(ours, now) + GRACE)
+        self._due = min(due, default=0)
+
+    def _bridge(self, stamp: int) -> None:
+        """Before a message is taken of this stamp (ns): nothing between it and the last one may have been observed."""
+        if self._observed.unobserved(self._stamp, stamp):
+            for running in _inhibiting_first(self._timed):
+                clock = running.run.clock
+                if running.run.clocked and running.cursor is self._cursor and clock and self._observed.before(clock):
+                    self._bring(running, stamp, pauses=True)
+
+    def _bring(self, running: Running, to: int, pauses: bool) -> None:
+        """Bring a task's clock to a time (ns). pauses: from what was the last on, nothing may have been observed."""
+        run = running.run
+        clock, due = run.clock, run.next_due()
+        if clock is not None and running.told <= clock and to - clock < LEFT and (due is None or due > to):
+            run.goes_to(to)
+            running.left = running.left and not pauses
+            return
+        with self._failing(running):
+            effects: list[Effect] = []
+            run.begin(to)
+            if pauses:
+                effects = run.advance(min(running.told, to))
+                most = LEFT if running.left else PAUSE
+                running.left = False
+                if to - (run.clock or 0) > most:
+                    run.resume(to)
+                    self._paused = running.dirty = True
+            due = run.next_due()
+            if due is not None and due <= to:
+                running.dirty = True
+            self.perform(running, effects + run.advance(to))
 
     def fail(self, running: Running, error: str) -> None:
         """End a task that cannot go on."""
@@ -397,14 +403,16 @@ class Worker:
         return [(known[s], part) for s, part in by_subject.items()]
 
     def _pause(self) -> float:
-        due = min((t for r in self._timed if (t := r.run.next_tick()) is not None), default=None)
-        if due is None:
+        if not self._due:
             return _MAX_WAIT
-        return min(_MAX_WAIT, max(0.0, (due - time.time_ns()) / 1e9))
+        return min(_MAX_WAIT, max(0.0, (self._due - time.time_ns()) / 1e9))
 
     async def _save_if_due(self) -> None:
-        """Save the states of all tasks at the position reached, once their effects are stored."""
-        if time.monotonic() - self._saved < self._interval:
+        """Save the states of all tasks at the position reached, once their effects are stored.
+
+        At once where a clock has paused: nothing in the log tells that again to whoever begins with an older state.
+        """
+        if time.monotonic() - self._saved < self._interval and not self._paused:
             return
         await self.outbox.sent()
         self._saved = time.monotonic()
@@ -413,8 +421,11 @@ class Worker:
         except StoreError as e:
             log.limited("save").error("states cannot be saved", error=str(e))
             return
-        if self._shared() and (self._sharing is None or self._sharing.done()):
+        if self._shared() and (self._sharing is None or self._sharing.done() or self._paused):
             self._sharing = asyncio.create_task(self._share(list(self.tasks.values())))
+            if self._paused:
+                await asyncio.wait([self._sharing], timeout=_SHARE_SECONDS)
+        self._paused = False
 
     async def _share(self, tasks: Sequence[Running]) -> None:
         try:
@@ -436,13 +447,17 @@ class Worker:
 
 
 def _goes(messages: Sequence[Message], most: int) -> Iterator[Sequence[Message]]:
-    """Messages in runs of at most so many bytes, one message at least: larger frames do not fit the caches."""
-    begin, size = 0, 0
+    """Messages in runs of at most so many bytes, one message at least: larger frames do not fit the caches.
+
+    None goes over a silence that may be a pause of the clock.
+    """
+    begin, size, last = 0, 0, messages[0].time_ns
     for i, message in enumerate(messages):
-        if size and size + len(message.data) > most:
+        if size and (size + len(message.data) > most or message.time_ns - last > PAUSE):
             yield messages[begin:i]
             begin, size = i, 0
         size += len(message.data)
+        last = message.time_ns
     yield messages[begin:]
 
 

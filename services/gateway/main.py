@@ -11,6 +11,7 @@ from services import log
 from services.bus.connection import Bus
 from services.bus.link import Credentials
 from services.bus.streams import StreamLimits
+from services.bus.subjects import ask_subject
 from services.engine.nodes import registry
 from services.engine.scripts import ParsedScripts
 from services.engine.udf.functions import Functions
@@ -87,6 +88,7 @@ async def main(
                         reread(again or asyncio.Event(), certificate, api.loader, api.server)
                     )
                     answering = serve_commands(bus, api.all_operations())
+                    answering.append(bus.answer(ask_subject("gateway", "writes"), _takes_writes))
                     tls = certificate.context if certificate else None
                     timeout = http.shutdown_timeout
                     finishing = asyncio.create_task(finish_commands(answering, stop, timeout))
@@ -96,6 +98,11 @@ async def main(
                     finally:
                         finishing.cancel()
                         rereading.cancel()
+
+
+async def _takes_writes(data: bytes, headers: Mapping[str, str]) -> bytes:
+    """Whoever asks has learnt that somebody stores what is written."""
+    return b"{}"
 
 
 def _access(config: Config, users: UserState, passwords: Passwords) -> Access | None:

@@ -42,6 +42,12 @@ class FunctionProperties(Properties):
     function: FunctionSpec = field(default_factory=lambda: FunctionSpec(""))
     options: list[tuple[str, OptionValues]] = field(default_factory=list)
 
+    def tags_behind(self, before: Sequence[frozenset[str] | None]) -> None:
+        return None
+
+    def name_behind(self, before: Sequence[str | None]) -> None:
+        return None
+
     def set(self, name: str, arguments: Sequence[Value]) -> None:
         """Set an option. ValueError, in the reference's words, where it does not take these arguments."""
         types = self.function.options[name]

@@ -11,13 +11,15 @@ import enum
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from grammar.tickscript.ast import Expression, Lambda
 
 if TYPE_CHECKING:
     from services.pipeline.functions import FunctionSpec
     from services.pipeline.graph import GraphNode
+
+T = TypeVar("T")
 
 
 class Edge(enum.Enum):
@@ -125,6 +127,14 @@ class Properties:
         """The incoming fields that the outgoing fields `wanted` are, for nodes that rename fields on the way."""
         return wanted
 
+    def tags_behind(self, before: Sequence[frozenset[str] | None]) -> frozenset[str] | None:
+        """The tags that points are grouped by behind the node, `before` it for each parent; None: not known."""
+        return _common(before)
+
+    def name_behind(self, before: Sequence[str | None]) -> str | None:
+        """The measurement of all points behind the node, `before` it for each parent; None: not known."""
+        return _common(before)
+
     @classmethod
     def specs(cls) -> tuple[PropertySpec, ...]:
         """The declared arguments (name "") and properties, in order of declaration."""
@@ -139,6 +149,12 @@ class Properties:
     def by_name(cls) -> Mapping[str, PropertySpec]:
         """The declared properties, by the name that scripts use."""
         return _layout(cls).by_name
+
+
+def _common(values: Sequence[T | None]) -> T | None:
+    """What they all are; None where they are not the same."""
+    first = values[0] if values else None
+    return first if all(value == first for value in values) else None
 
 
 @dataclass(frozen=True, slots=True)

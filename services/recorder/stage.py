@@ -40,7 +40,6 @@ class Stage:
         self.now = EARLIEST
         self._shop, self._replay, self._started, self._standing = shop, replay, started, standing
         self._wake = asyncio.Event()
-        self._ticked = 0
         self.alerted = False  # something was sent to alerting
         loop = asyncio.get_running_loop()
 
@@ -60,17 +59,18 @@ class Stage:
         to another, no more than `most` at once.
         """
         run, at, n = self.run, 0, len(moments)
+        if n:
+            run.begin(int(moments[0]))
         while at < n:
             while run.full:
                 await self._answers()
             limit = clock.limit()
             end = n if limit is None else int(np.searchsorted(moments, limit, "right"))
-            if run.clocked:
-                end = min(end, int(np.searchsorted(moments, moments[at], "right")))
             tick = run.next_tick()
             if tick is not None:
                 end = min(end, int(np.searchsorted(moments, tick, "left")))
-            end = min(end, at + most)
+            if end > at:
+                end = min(end, at + run.reach(moments[at:end], 0), at + most)
             if end > at:
                 self.now = max(self.now, int(moments[end - 1]))
                 self._perform(step(at, end))
@@ -93,7 +93,7 @@ class Stage:
 
     def finish(self) -> None:
         """The replay has come to its end."""
-        self._perform(self.run.finish(max(self.now, self._ticked + 1)))
+        self._perform(self.run.finish(self.now))
 
     async def settled(self) -> None:
         """Wait until what nodes have handed over is done outside, if patience lasts."""
@@ -110,9 +110,7 @@ class Stage:
         self._tick()
 
     def _tick(self) -> None:
-        """No two ticks have one number: by that is known what they set off."""
-        self._ticked = max(self.now, self._ticked + 1)
-        self._perform(self.run.tick(self._ticked))
+        self._perform(self.run.tick(self.now))
 
     async def _wait(self, seconds: float) -> None:
         """So long, or until something has come back from outside."""

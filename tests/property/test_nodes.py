@@ -132,6 +132,13 @@ SCRIPTS: dict[str, list[str]] = {
         """var a = stream|from().measurement('n').groupBy('h')|barrier().idle(5s).delete(TRUE)
         stream|from().measurement('m').groupBy('h')|barrier().idle(7s).delete(TRUE)|union(a)""",
         f"{WINDOW}|barrier().period(10s).delete(TRUE)",
+        """var a = stream|from().where(lambda: "k" != '').groupBy('h', 'k')|barrier().idle(5s)
+        stream|from().where(lambda: "k" == '').groupBy('h')|barrier().idle(7s)
+            |join(a).as('y', 'x').on('h').fill('null')""",
+        """var d = stream|from().measurement('m').groupBy('h')|barrier().idle(5s)
+        d|where(lambda: "v" > 1.0)|join(d|where(lambda: "v" < 1.0)).as('a', 'b').fill(0).nameFromFirst()""",
+        """var d = stream|from().measurement('m').groupBy('h')|barrier().idle(5s)
+        d|where(lambda: FALSE)|union(d|where(lambda: "v" < 1.0))""",
     ],
     "trickle": [f"{WINDOW}|trickle()"],
     "sideload": [
@@ -293,14 +300,14 @@ def test_cuts_and_restarts_do_not_show(script: str, cut: tuple[list[str], list[i
 )
 @settings(max_examples=12)
 @given(cut_points(), st.data())
-def test_nor_do_they_where_groups_end_and_begin_anew(
+def test_nor_do_they_where_barriers_come_and_groups_end_and_begin_anew(
     script: str, cut: tuple[list[str], list[int], set[int]], data: st.DataObject
 ) -> None:
     lines, cuts, restarts = cut
     pauses = data.draw(st.sets(st.integers(0, len(cuts) - 1), max_size=3))
-    age = data.draw(st.sampled_from([0, 3 * 10**9]))
+    age, delete = data.draw(st.sampled_from([(0, ""), (0, ".delete(TRUE)"), (3 * 10**9, "")]))
     if not age:
-        script = script.replace(".groupBy('h')", ".groupBy('h')|barrier().idle(3s).delete(TRUE)")
+        script = script.replace(".groupBy('h')", f".groupBy('h')|barrier().idle(3s){delete}")
     hold_to_it(script, lines, cuts, restarts, pauses, age)
 
 

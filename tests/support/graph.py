@@ -64,6 +64,7 @@ class Barrier(NamedTuple):
     time: int
     delete: bool
     cause: Cause
+    for_joins: bool = False
 
 
 Given = Point | Batch | Barrier
@@ -145,13 +146,19 @@ class ScriptRun:
 
         setattr(node, method, listening)
 
-    def write(self, *bodies: str, db: str = "db", rp: str = "rp", loopbacks: int = 0) -> ScriptRun:
-        """One step: some messages, each a body of line protocol, that reach the task as one frame."""
+    def write(
+        self, *bodies: str, db: str = "db", rp: str = "rp", loopbacks: int = 0, stored: Sequence[int] | None = None
+    ) -> ScriptRun:
+        """One step: some messages, each a body of line protocol, that reach the task as one frame.
+
+        stored: when each was stored (ns); at about `clock` where that is left out.
+        """
         headers = {"precision": self._precision} | ({LOOPBACKS: str(loopbacks)} if loopbacks else {})
         messages = []
-        for body in bodies:
+        for i, body in enumerate(bodies):
             self._seq += 1
-            messages.append(_Message(self._seq, body.encode(), self.clock + self._seq, headers))
+            time_ns = self.clock + self._seq if stored is None else stored[i]
+            messages.append(_Message(self._seq, body.encode(), time_ns, headers))
         piece, refused = self.intake.decode(db, rp, messages)
         assert not refused, refused
         if piece is not None:
@@ -220,7 +227,7 @@ def plain(message: Message, table: SeriesTable, step: Step) -> list[Given]:
     causes = [_cause(c, step) for c in message.cause.tolist()]
     if isinstance(message, Barriers):
         return [
-            Barrier(table.group(g).id, t, message.delete, c)
+            Barrier(table.group(g).id, t, message.delete, c, message.for_joins)
             for g, t, c in zip(message.group.tolist(), message.time.tolist(), causes, strict=True)
         ]
     rows = message.points.rows()

@@ -73,8 +73,9 @@ class FunctionNode(Node):
     """A function that makes one thing of each batch: what to do with its usable values is up to subclasses.
 
     On a stream a group's points of equal time are collected and taken for a batch of that time once a point of another
-    time comes. Points that lack the field, or have it in a type that the function does not take or that differs from
-    that of the batch's first, are passed over and counted as errors, as soon as they come.
+    time comes, or a barrier of a later one, or the group ends. Points that lack the field, or have it in a type that
+    the function does not take or that differs from that of the batch's first, are passed over and counted as errors, as
+    soon as they come.
     """
 
     properties: Function
@@ -96,12 +97,7 @@ class FunctionNode(Node):
         return len(self._groups)
 
     def frame(self, frame: Frame) -> Sequence[Message]:
-        ended = self._runs.add(frame, self._groups)
-        given, refused = ([], Counter[str]()) if ended is None else self._over(ended, False)
-        held = self._refused_of_held()
-        report(self.context, [Refused(n, reason) for reason, n in (refused + held - self._told).items()])
-        self._told = held
-        return given
+        return self._ended(self._runs.add(frame, self._groups))
 
     def batches(self, batches: Batches) -> Sequence[Message]:
         self._groups.local(batches.group)
@@ -110,12 +106,16 @@ class FunctionNode(Node):
         return given
 
     def barriers(self, barriers: Barriers) -> Sequence[Message]:
-        if barriers.delete:
-            left = self._groups.without(barriers.group)
+        left = self._groups.told(barriers)
+        freed = self._runs.free(barriers, self._groups)
+        given = [] if freed is None else self._ended(freed)
+        if left is not None:
             self._runs.keep(left)
             self._groups.keep(left)
-            self._told = self._refused_of_held()
-        return [barriers]
+        return [*given, barriers]
+
+    def join_barriers(self, barriers: Barriers) -> Sequence[Message]:
+        return self.barriers(barriers)
 
     def state(self) -> State:
         return {"groups": self._groups.state(), "runs": self._runs.state()}
@@ -132,6 +132,14 @@ class FunctionNode(Node):
     def as_named(self, series: SeriesArray, names: Iterator[str]) -> SeriesArray:
         """The series of points with their own tags under their batch's name."""
         return np.array([self._as_named(n, name) for n, name in zip(series.tolist(), names, strict=True)], np.int32)
+
+    def _ended(self, runs: Batches | None) -> list[Message]:
+        """What runs that have ended come to. Points that cannot be used are told once, when they come."""
+        given, refused = ([], Counter[str]()) if runs is None else self._over(runs, False)
+        held = self._refused_of_held()
+        report(self.context, [Refused(n, reason) for reason, n in (refused + held - self._told).items()])
+        self._told = held
+        return given
 
     def _over(self, batches: Batches, whole: bool) -> tuple[list[Message], Counter[str]]:
         """What the batches come to, and what of their points could not be used."""

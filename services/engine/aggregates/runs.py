@@ -6,14 +6,15 @@ import numpy as np
 
 from services.engine.buffer import points_from_state, points_state
 from services.engine.column import IntArray, Rows
-from services.engine.frame import Batches, Frame, Points, concat_points, group_order, ranges
+from services.engine.ended import ended
+from services.engine.frame import Barriers, Batches, Frame, Points, concat_points, group_order, ranges
 from services.engine.node import Groups, State
 from services.engine.segments import is_first
 from services.engine.series import SeriesTable
 
 
 class Runs:
-    """Holds each group's points of its latest time back until one of another time comes."""
+    """Holds each group's points of its latest time back until one of another time comes, or a barrier of a later."""
 
     def __init__(self, table: SeriesTable, fields: frozenset[str] | None) -> None:
         """fields: those to keep; None: all."""
@@ -54,6 +55,26 @@ class Runs:
                 frame.cause[enders],
             )
         self._held, self._local = points.take(held).detached(), local[held]
+        return out
+
+    def free(self, barriers: Barriers, groups: Groups) -> Batches | None:
+        """The runs that barriers end: no point of their time can come any more, or their groups are over."""
+        if not len(self._local):
+            return None
+        assert self._held is not None
+        over = ended(barriers, groups, self._local, self._held.time)
+        out = None
+        if len(over.first):
+            out = Batches(
+                self._held.take(over.rows),
+                np.searchsorted(over.run, np.arange(len(over.first) + 1)),
+                barriers.group[over.barrier],
+                [self._table.series(n).name for n in self._held.series[over.first].tolist()],
+                self._held.time[over.first],
+                barriers.dimensions,
+                barriers.cause[over.barrier],
+            )
+            self._held, self._local = self._held.take(over.left), self._local[over.left]
         return out
 
     def held(self) -> tuple[Points, IntArray]:

@@ -13,8 +13,10 @@ from services.engine.aggregates.again import LastResults
 from services.engine.aggregates.function import Function, report
 from services.engine.aggregates.usable import DTYPES, KINDS, NUMBERS, UNKNOWN, Segments, usable
 from services.engine.column import BoolArray, Column, IntArray, Kind, Rows, concat
+from services.engine.first_names import FirstNames
 from services.engine.frame import Barriers, Batches, Frame, Message, Points, ranges
 from services.engine.node import Context, Groups, Node, State
+from services.engine.retag import grouped_series
 from services.engine.segments import grown
 from services.engine.series import Series, SeriesArray
 
@@ -58,7 +60,7 @@ class TransformNode(Node):
     def __init__(self, properties: Function, context: Context) -> None:
         super().__init__(properties, context)
         self._groups = Groups(context.table)
-        self._names: list[str] = []
+        self._names = FirstNames(context.table)
         self._begun: IntArray = np.empty(0, dtype=np.int64)
         self._carried: dict[Kind, _Carried] = {}
         self._results = LastResults()
@@ -78,7 +80,8 @@ class TransformNode(Node):
     def frame(self, frame: Frame) -> Sequence[Message]:
         points, p = frame.points, self.properties
         local = self._groups.local(frame.group)
-        self._first_seen(frame, local)
+        self._names.came(local, points.series, len(self._groups))
+        self._begun = grown(self._begun, len(self._groups), UNKNOWN)
         order = np.argsort(local, kind="stable")
         parts, refused = usable(
             points.column(p.field), points.time, order, local[order], self.kinds, self.spec.name, p.field, self._begun
@@ -92,9 +95,8 @@ class TransformNode(Node):
         row, column, time = self._with_repeated(points.time, local, parts, *_in_order(rows, columns), self._results)
         if not len(row):
             return []
-        groups = local[row]
-        named = [(self._groups.numbers[g], self._names[g]) for g in groups.tolist()]
-        out = Points(time, self._of_groups(named), {p.as_: column})
+        series = grouped_series(self._names.series(local[row]), frame.group[row], self.context.table)
+        out = Points(time, series, {p.as_: column})
         return [Frame(out, frame.group[row], frame.dimensions, frame.cause[row])]
 
     def batches(self, batches: Batches) -> Sequence[Message]:
@@ -119,11 +121,11 @@ class TransformNode(Node):
         return [batches.with_points(out, np.concatenate([[0], np.cumsum(counts)]).astype(np.intp))]
 
     def barriers(self, barriers: Barriers) -> Sequence[Message]:
-        if barriers.delete:
-            left = self._groups.without(barriers.group)
+        left = self._groups.told(barriers)
+        if left is not None:
             self._begun = grown(self._begun, len(self._groups), UNKNOWN)[left]
             self._results.keep(len(self._groups), left)
-            self._names = [self._names[i] for i in left.tolist()]
+            self._names.keep(left, len(self._groups))
             new = np.full(len(self._groups), -1, dtype=np.int64)
             new[left] = np.arange(len(left))
             for kind, c in self._carried.items():
@@ -136,12 +138,13 @@ class TransformNode(Node):
         carried = {k.value: [c.local, c.values, c.time] for k, c in self._carried.items()}
         begun = grown(self._begun, len(self._groups), UNKNOWN)[: len(self._groups)]
         kinds = [KINDS[k].value if k != UNKNOWN else "" for k in begun.tolist()]
-        own = {"groups": self._groups.state(), "names": self._names, "kinds": kinds, "carried": carried}
+        names = self._names.state(len(kinds))
+        own = {"groups": self._groups.state(), "names": names, "kinds": kinds, "carried": carried}
         return own | {"results": self._results.state(len(self._groups))}
 
     def restore(self, state: State) -> None:
         self._groups.restore(state["groups"])
-        self._names = list(state["names"])
+        self._names.restore(state["names"])
         begun = [KINDS.index(Kind(k)) if k else UNKNOWN for k in state["kinds"]]
         self._begun = np.array(begun, dtype=np.int64)
         self._carried = {
@@ -161,16 +164,6 @@ class TransformNode(Node):
         for part in parts:
             lacking[part.rows] = False
         return last.fill(local, np.flatnonzero(lacking), row, column, time[row])
-
-    def _first_seen(self, frame: Frame, local: IntArray) -> None:
-        known, total = len(self._names), len(self._groups)
-        self._begun = grown(self._begun, total, UNKNOWN)
-        if total == known:
-            return
-        fresh = np.flatnonzero(local >= known)
-        _, first = np.unique(local[fresh], return_index=True)
-        table = self.context.table
-        self._names += [table.series(n).name for n in frame.points.series[fresh[first]].tolist()]
 
     def _continued(self, part: Segments) -> tuple[Rows, Column]:
         """Rows with a result, and the results, of values that go on where earlier frames ended."""

@@ -58,6 +58,12 @@ class AutoscaleProperties(Properties):
     def passes(self) -> bool:
         return False
 
+    def tags_behind(self, before: Sequence[frozenset[str] | None]) -> None:
+        return None
+
+    def name_behind(self, before: Sequence[str | None]) -> None:
+        return None
+
     def exactly_one(self, name: str, tag: str, words: str) -> None:
         """What names the resource must be given one way. ValueError where it is not."""
         if bool(name) == bool(tag):
@@ -207,8 +213,8 @@ class AutoscaleNode(ExternalNode):
         out: list[Message] = []
         for message in input_.messages:
             if isinstance(message, Barriers):
-                if message.delete:
-                    left = self._groups.without(message.group)
+                left = None if message.for_joins else self._groups.told(message)
+                if left is not None:
                     self._replicas.keep(left)
                     self._groups.keep(left)
                 out.append(message)

@@ -20,7 +20,9 @@ class Pairing:
 
     In a group, the k-th element of a parent at one time belongs to the k-th set of that time. A set leaves when it is
     complete, or, where `lonely`, once every parent has gone past its time; otherwise it is forgotten then. Sets of a
-    group leave in the order of their times.
+    group leave in the order of their times. A barrier takes its parent to its time. Those parents that have never
+    given anything of the group it takes to the time of the barrier before it: for them nobody else can tell, and so
+    they have had the time between two barriers to come up with their first.
 
     Groups whose parents go forward in time are worked on all at once; those where a parent falls back (and those of
     barriers) one element after another, for as long as what is held of them is affected.
@@ -32,6 +34,8 @@ class Pairing:
         # by local group and parent: the time it has reached, and how many elements it has given at that time
         self._head: IntArray = np.full((0, parents), _NOTHING_YET, dtype=np.int64)
         self._count: IntArray = np.zeros((0, parents), dtype=np.int64)
+        self._barred: IntArray = np.full((0, parents), _NOTHING_YET, dtype=np.int64)  # the time of its last barrier
+        self._given: BoolArray = np.zeros((0, parents), dtype=np.bool_)  # whether it has ever given anything there
         self._fell_back: BoolArray = np.zeros(0, dtype=np.bool_)
 
     def collect(self, came: Elements, groups: int) -> Sets:
@@ -68,18 +72,22 @@ class Pairing:
         new[locals_] = np.arange(len(locals_))
         self.held.group = new[self.held.group]
         self._head, self._count = self._head[locals_], self._count[locals_]
+        self._given, self._barred = self._given[locals_], self._barred[locals_]
         self._fell_back = self._fell_back[locals_]
 
     def state(self) -> dict[str, Any]:
         """All of it, by local group numbers and rows."""
         h = self.held
         elements = [h.parent, h.group, h.time, h.place, h.row, h.dimensions, h.event]
-        return {"held": elements, "head": self._head, "count": self._count, "fell_back": self._fell_back}
+        by_group = {"head": self._head, "count": self._count, "given": self._given, "barred": self._barred}
+        return {"held": elements, **by_group, "fell_back": self._fell_back}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up what `state` gave."""
         self.held = Elements(*(np.array(a, dtype=np.int64) for a in state["held"]))
         self._head, self._count = np.array(state["head"]), np.array(state["count"])
+        self._given = np.array(state.get("given", self._head > _NOTHING_YET), dtype=np.bool_)
+        self._barred = np.array(state.get("barred", np.full_like(self._head, _NOTHING_YET)))
         self._fell_back = np.array(state["fell_back"], dtype=np.bool_)
 
     def _reach(self, groups: int) -> None:
@@ -88,8 +96,10 @@ class Pairing:
             size = max(groups, 2 * have)
             head = np.full((size, self._parents), _NOTHING_YET, dtype=np.int64)
             count = np.zeros((size, self._parents), dtype=np.int64)
-            head[:have], count[:have] = self._head, self._count
-            self._head, self._count = head, count
+            given = np.zeros((size, self._parents), dtype=np.bool_)
+            barred = np.full((size, self._parents), _NOTHING_YET, dtype=np.int64)
+            head[:have], count[:have], given[:have], barred[:have] = self._head, self._count, self._given, self._barred
+            self._head, self._count, self._given, self._barred = head, count, given, barred
             self._fell_back = grown(self._fell_back, size, False)
 
     def _odd_groups(self, lines: Elements, starts: Rows) -> BoolArray:
@@ -121,6 +131,7 @@ class Pairing:
             lines.place = place + np.where(lines.time == segment_time, again, 0)
             head[group, parent] = lines.time[ends - 1]
             count[group, parent] = lines.place[ends - 1] + 1
+            self._given[group, parent] = True
         reached = head.min(axis=1)
         every = together([self.held, lines]) if len(self.held) else lines
         touched = np.zeros(len(head), dtype=np.bool_)
@@ -179,13 +190,13 @@ class Pairing:
         for e, g, p, t in zip(*_lists(elements, had), strict=True):
             walks[g].hold(e, p, t, int(elements.place[e]))
         for g, walk in walks.items():
-            walk.head = self._head[g].tolist()
+            walk.head, walk.given, walk.barred = (a[g].tolist() for a in (self._head, self._given, self._barred))
         for e, g, p, t in zip(*_lists(elements, came), strict=True):
             walks[g].step(int(elements.event[e]), -1 if elements.row[e] < 0 else e, p, t)
         out: list[tuple[int, int, list[int]]] = []
         left: list[int] = []
         for g, walk in walks.items():
-            self._head[g] = walk.head
+            self._head[g], self._given[g], self._barred[g] = walk.head, walk.given, walk.barred
             self._fell_back[g], self._count[g] = walk.settle()
             out += walk.out
             for sets in walk.sets.values():
@@ -238,6 +249,8 @@ class _Walk:
     def __init__(self, parents: int, lonely: bool) -> None:
         self._parents, self._lonely = parents, lonely
         self.head: list[int] = []
+        self.given: list[bool] = []
+        self.barred: list[int] = []
         self.sets: dict[int, list[list[int]]] = {}
         self._times: list[int] = []  # a heap of the keys of `sets`
         self.out: list[tuple[int, int, list[int]]] = []
@@ -258,7 +271,10 @@ class _Walk:
                 free = [-1] * (self._parents + 1)
                 sets.append(free)
             free[parent] = element
-        self.head[parent] = time
+        self.head[parent], self.given[parent] = time, True
+        if element < 0:
+            before, self.barred[parent] = self.barred[parent], time
+            self.head = [h if g else max(h, before) for h, g in zip(self.head, self.given, strict=True)]
         while self._times:
             oldest = self._times[0]
             passed = all(t > oldest for t in self.head)

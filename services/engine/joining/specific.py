@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from services.engine.column import IntArray
 from services.engine.joining.elements import Elements
 from services.engine.series import Dimensions, Group, SeriesTable
 
+_NOTHING_YET = np.iinfo(np.int64).min
 _WAITING_AT_MOST = 10_000  # in each group that is joined on, for points of the other kind that may never come
 
 
@@ -29,6 +30,10 @@ class Given:
         """The same, standing elsewhere."""
         return Given(self.parent, self.time, row, self.group, self.dimensions)
 
+    def of(self, group: int, dimensions: int) -> Given:
+        """The same, of another group."""
+        return Given(self.parent, self.time, self.row, group, dimensions)
+
 
 @dataclass(slots=True)
 class _Meeting:
@@ -37,6 +42,7 @@ class _Meeting:
     marks: dict[int, int] = field(default_factory=dict)  # by parent: the time of its newest
     coarse: list[Given] = field(default_factory=list)
     fine: list[Given] = field(default_factory=list)
+    groups: dict[int, int] = field(default_factory=dict)  # the finer groups that belong here, with their dimensions
 
 
 class Matching:
@@ -45,6 +51,10 @@ class Matching:
     A finer point goes to its own group together with the coarser one, which is there taken for one of that group; it
     goes alone once every parent has gone past its time. Coarser points alone go nowhere. Where ten thousand of either
     kind wait in a group, the oldest waits no longer.
+
+    A barrier of a coarser group goes to all finer groups of it. By it, and by one of the finer group, a finer point
+    goes alone where all other parents are past its time. Those that have never given anything of the coarser group a
+    finer group's barrier takes to the time of the one before it.
     """
 
     def __init__(self, parents: int, on: tuple[str, ...], table: SeriesTable) -> None:
@@ -52,12 +62,13 @@ class Matching:
         self.given_up = 0  # how many coarser points have been let go of because too many waited
         self._meetings: dict[Group, _Meeting] = {}
         self._reported: set[int] = set()
+        self._barred: dict[tuple[int, int], int] = {}  # by finer group and parent: the latest barrier
         self._known: dict[tuple[int, int], tuple[Group, bool]] = {}
 
     def spread(
         self, came: Elements, numbers: IntArray, dimensions: Callable[[int], Dimensions]
     ) -> tuple[Elements, IntArray]:
-        """What goes to which group, in order, as elements whose events are its numbers 0…n-1; barriers stay.
+        """What goes to which group, in order, as elements whose events are its numbers 0…n-1, barriers among them.
 
         numbers: the group number of each element of `came`; those that come out have such for groups too. Also gives,
         by the new events, those of `came`.
@@ -65,10 +76,9 @@ class Matching:
         out: list[tuple[int, int, int, int, int, int]] = []
         columns = (came.parent, came.time, came.row, numbers, came.dimensions, came.event)
         for parent, time, row, group, by, event in zip(*(c.tolist() for c in columns), strict=True):
-            if row < 0:
-                out.append((parent, group, time, row, by, event))
-                continue
-            for given, to in self._meet(Given(parent, time, row, group, by), dimensions):
+            one = Given(parent, time, row, group, by)
+            going = self._meet(one, dimensions) if row >= 0 else self._bar(one, dimensions)
+            for given, to in (*going, *self._passed(going)):
                 out.append((given.parent, to.group, given.time, given.row, to.dimensions, event))
         table = np.array(out, dtype=np.int64).reshape(len(out), 6)
         parents, groups, times, rows, by_what, events = (np.ascontiguousarray(table[:, i]) for i in range(6))
@@ -89,6 +99,7 @@ class Matching:
         """A group has ended: what waits of it. Of a finer group that is still to be joined alone."""
         key, fine = self._key(group, dimensions, by)
         self._known = {k: v for k, v in self._known.items() if k[0] != group}
+        self._barred = {k: v for k, v in self._barred.items() if k[0] != group}
         meeting = self._meetings.get(key)
         if meeting is None:
             return []
@@ -97,9 +108,10 @@ class Matching:
             if not meeting.fine:
                 del self._meetings[key]
             return []
+        meeting.groups.pop(group, None)
         mine = [g for g in meeting.fine if g.group == group]
         meeting.fine = [g for g in meeting.fine if g.group != group]
-        if not meeting.fine and not meeting.coarse:
+        if not meeting.groups and not meeting.fine and not meeting.coarse:
             del self._meetings[key]
         return mine
 
@@ -112,8 +124,10 @@ class Matching:
         meetings = []
         for key, m in self._meetings.items():
             name = [list(map(list, key.tags)), key.name, key.by_name]
-            meetings.append([name, m.marks, [plain(g) for g in m.coarse], [plain(g) for g in m.fine]])
-        return {"meetings": meetings, "reported": sorted(self._reported)}
+            groups = [[local(group), by] for group, by in m.groups.items()]
+            meetings.append([name, m.marks, [plain(g) for g in m.coarse], [plain(g) for g in m.fine], groups])
+        barred = [[local(group), parent, time] for (group, parent), time in self._barred.items()]
+        return {"meetings": meetings, "reported": sorted(self._reported), "barred": barred}
 
     def restore(self, state: dict[str, Any], numbers: list[int]) -> None:
         """Take up what `state` gave; `numbers`: group numbers by what `local` gave."""
@@ -123,16 +137,15 @@ class Matching:
             return Given(parent, time, row, numbers[group], dimensions)
 
         self._reported = set(state["reported"])
-        for (tags, name, by_name), marks, coarse, fine in state["meetings"]:
+        self._barred = {(numbers[group], parent): time for group, parent, time in state.get("barred", ())}
+        for (tags, name, by_name), marks, coarse, fine, *more in state["meetings"]:
             key = Group(tuple((k, v) for k, v in tags), name, by_name)
-            self._meetings[key] = _Meeting(dict(marks), [given(p) for p in coarse], [given(p) for p in fine])
+            groups = {numbers[group]: by for group, by in more[0]} if more else {}
+            self._meetings[key] = _Meeting(dict(marks), [given(p) for p in coarse], [given(p) for p in fine], groups)
 
     def _meet(self, p: Given, dimensions: Callable[[int], Dimensions]) -> list[tuple[Given, Given]]:
         """What a point sets going: (what goes, the point whose group it goes to)."""
-        key, fine = self._key(p.group, dimensions(p.dimensions), p.dimensions)
-        meeting = self._meetings.get(key)
-        if meeting is None:
-            meeting = self._meetings[key] = _Meeting()
+        meeting, fine = self._meeting(p, dimensions)
         self._reported.add(p.parent)
         meeting.marks[p.parent] = p.time
         everybody = len(self._reported) == self._parents
@@ -146,6 +159,51 @@ class Matching:
             del meeting.fine[:alone]
         out += self._fine(meeting, p, low, everybody) if fine else self._coarse(meeting, p)
         return out
+
+    def _bar(self, p: Given, dimensions: Callable[[int], Dimensions]) -> list[tuple[Given, Given]]:
+        """What a barrier sets going, and where it goes itself."""
+        meeting, fine = self._meeting(p, dimensions)
+        before = _NOTHING_YET
+        if fine:
+            before = self._barred.get((p.group, p.parent), before)
+            self._barred[p.group, p.parent] = p.time
+        else:
+            self._reported.add(p.parent)
+            meeting.marks[p.parent] = max(p.time, meeting.marks.get(p.parent, p.time))
+        out: list[tuple[Given, Given]] = []
+        waiting = []
+        for g in meeting.fine:
+            others = (q for q in range(self._parents) if q != g.parent)
+            mine = not fine or g.group == p.group
+            if mine and all(meeting.marks.get(q, before) > g.time for q in others):
+                out.append((g, g))
+            else:
+                waiting.append(g)
+        meeting.fine = waiting
+        out.append((p, p))
+        if not fine:
+            out += [(p, p.of(group, by)) for group, by in meeting.groups.items()]
+        return out
+
+    def _passed(self, going: Sequence[tuple[Given, Given]]) -> list[tuple[Given, Given]]:
+        """The barriers that came while finer points waited: once more, behind those that go now."""
+        last = {(g.group, g.parent): g for g, to in going if g is to and g.row >= 0}
+        bars = [
+            Given(g.parent, self._barred[key], -1, g.group, g.dimensions)
+            for key, g in last.items()
+            if self._barred.get(key, g.time) > g.time
+        ]
+        return [(bar, bar) for bar in bars]
+
+    def _meeting(self, p: Given, dimensions: Callable[[int], Dimensions]) -> tuple[_Meeting, bool]:
+        """Where a point or barrier belongs, and whether it is of a finer group."""
+        key, fine = self._key(p.group, dimensions(p.dimensions), p.dimensions)
+        meeting = self._meetings.get(key)
+        if meeting is None:
+            meeting = self._meetings[key] = _Meeting()
+        if fine:
+            meeting.groups[p.group] = p.dimensions
+        return meeting, fine
 
     def _fine(self, meeting: _Meeting, p: Given, low: int | None, everybody: bool) -> list[tuple[Given, Given]]:
         out: list[tuple[Given, Given]] = []

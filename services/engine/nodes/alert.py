@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from grammar.gotemplate import TemplateError
 from services import log as logs
@@ -14,9 +15,9 @@ from services.bus.subjects import alert_subject
 from services.engine.alerts.decisions import Decisions, Policy
 from services.engine.alerts.events import EventWriter, Raised
 from services.engine.alerts.inhibiting import Inhibiting
-from services.engine.alerts.levels import CRITICAL, OK, Levels
+from services.engine.alerts.levels import CRITICAL, OK, LevelArray, Levels
 from services.engine.alerts.remembered import Remembered
-from services.engine.column import Column, Kind
+from services.engine.column import Column, IntArray, Kind
 from services.engine.compiled import compiled
 from services.engine.expressions import Evaluator
 from services.engine.frame import Barriers, Batches, Frame, GroupOrder, Message, Points
@@ -165,17 +166,17 @@ class AlertNode(Node):
                 rows = np.flatnonzero(triggered)
                 group = self._groups.local(frame.group[rows])
                 self._inhibiting.triggered(group, (level[rows] != OK).tolist(), frame.cause[rows])
-            rows = np.flatnonzero(triggered & self._decisions.tells(level))
-            if not len(rows):
-                return []
-            sent = frame.take(rows)
-            events = self._events.of_points(sent, level[rows], lasted[rows], np.isin(rows, fresh))
         except TemplateError as e:
-            raise TaskFailed(str(e)) from e
-        self._count(events)
-        self._tell(events)
-        out = sent.with_points(self._augmented(sent.points, events, np.arange(len(rows))))
-        return [regrouped(out, self.context.table) if self._tags() else out]
+            raise TaskFailed(f"{self.context.node}: {e}") from e
+        rows = np.flatnonzero(triggered & self._decisions.tells(level))
+        if not len(rows):
+            return []
+        first = np.isin(rows, fresh)
+
+        def told(of: slice) -> Message:
+            return self._told_of_points(frame.take(rows[of]), level[rows[of]], lasted[rows[of]], first[of])
+
+        return self._until_one_fails(told, len(rows))
 
     def batches(self, batches: Batches) -> Sequence[Message]:
         local = self._groups.local(batches.group)
@@ -189,17 +190,13 @@ class AlertNode(Node):
             level = np.array([one[2] for one in triggered], dtype=np.int8)
             if self._inhibiting:
                 self._inhibiting.triggered(local[which], (level != OK).tolist(), batches.cause[which])
-            chosen = [one for one, told in zip(triggered, self._decisions.tells(level), strict=True) if told]
-            if not chosen:
-                return []
-            events = self._events.of_batches(batches, chosen, set(fresh.tolist()))
         except TemplateError as e:
-            raise TaskFailed(str(e)) from e
-        self._count(events)
-        self._tell(events)
-        out = batches.select(np.array([c[0] for c in chosen], dtype=np.intp))
-        out = out.with_points(self._augmented(out.points, events, out.batch_of_points()))
-        return [self._retagged(out, events) if self._tags() else out]
+            raise TaskFailed(f"{self.context.node}: {e}") from e
+        chosen = [one for one, told in zip(triggered, self._decisions.tells(level), strict=True) if told]
+        if not chosen:
+            return []
+        known = set(fresh.tolist())
+        return self._until_one_fails(lambda of: self._told_of_batches(batches, chosen[of], known), len(chosen))
 
     def barriers(self, barriers: Barriers) -> Sequence[Message]:
         if barriers.delete:
@@ -280,6 +277,39 @@ class AlertNode(Node):
         time = int(batches.tmax[i]) if whole else int(batches.points.time[lo + worst])
         duration = self._decisions.batch(group, level, time)
         return None if duration is None else (i, lo + worst, level, time, duration)
+
+    def _until_one_fails(self, told: Callable[[slice], Message], count: int) -> list[Message]:
+        """What comes of so many events; where a template fails on one, of those before it, and the task ends."""
+        try:
+            return [told(slice(0, count))]
+        except TemplateError:
+            out: list[Message] = []
+        for i in range(count):
+            try:
+                out.append(told(slice(i, i + 1)))
+            except TemplateError as e:
+                self.context.fail(str(e))
+                break
+        return out
+
+    def _told_of_points(self, sent: Frame, level: LevelArray, lasted: IntArray, fresh: NDArray[np.bool_]) -> Message:
+        """Raise an event for each point, and give the points as they go on."""
+        events = self._events.of_points(sent, level, lasted, fresh)
+        self._count(events)
+        self._tell(events)
+        out = sent.with_points(self._augmented(sent.points, events, np.arange(len(sent))))
+        return regrouped(out, self.context.table) if self._tags() else out
+
+    def _told_of_batches(
+        self, batches: Batches, chosen: Sequence[tuple[int, int, int, int, int]], fresh: set[int]
+    ) -> Message:
+        """Raise an event for each batch that was chosen, and give these batches as they go on."""
+        events = self._events.of_batches(batches, chosen, fresh)
+        self._count(events)
+        self._tell(events)
+        out = batches.select(np.array([c[0] for c in chosen], dtype=np.intp))
+        out = out.with_points(self._augmented(out.points, events, out.batch_of_points()))
+        return self._retagged(out, events) if self._tags() else out
 
     def _retagged(self, out: Batches, events: Raised) -> Batches:
         """Batches whose own tags, those of their groups, have the level and the id added too."""

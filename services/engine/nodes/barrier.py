@@ -42,7 +42,8 @@ class BarrierNode(Node):
 
     With `idle` a barrier comes when a group has been silent that long on the run's clock; its time is that of the
     group's last point plus `idle`, so it goes on with the data's time. With `period` it comes at that interval from the
-    group's first point on, and its time is the clock's.
+    group's first point on, and its time is that at which it is due. After a pause of the run's clock, while tickbus was
+    down, say, `idle` counts from its end on, and a period begins anew that has been observed from end to end.
 
     With `delete` the group ends: this node and all below forget it, and if it comes back it begins anew. The setting
     [engine] group-idle-age does the same for all groups of all tasks.
@@ -68,6 +69,7 @@ class BarrierNode(Node):
     def __init__(self, properties: BarrierProperties, context: Context) -> None:
         super().__init__(properties, context)
         self._wait = properties.idle or properties.period
+        self._grain = max(self._wait // 64, 1)
         self._groups = Groups(context.table)
         self._dimensions = DimensionsTable()
         # by local group: when its barrier is due, the time of its last point, that of its last barrier, its dimensions
@@ -82,7 +84,7 @@ class BarrierNode(Node):
     def frame(self, frame: Frame) -> Sequence[Message]:
         local = self._seen(frame)
         fresh = frame.points.time >= self._barrier[local]
-        self._moved(frame.by_group(), local, frame.points.time, fresh)
+        self._moved(frame.by_group(), local, frame.points.time, fresh, frame.cause)
         if fresh.all():
             return [frame]
         self._dropped(fresh)
@@ -93,9 +95,10 @@ class BarrierNode(Node):
         time = batches.points.time
         if not len(time):
             return [batches]
-        local = members[batches.batch_of_points()]
+        owner = batches.batch_of_points()
+        local = members[owner]
         fresh = time >= self._barrier[local]
-        self._moved(group_order(local), local, time, fresh)
+        self._moved(group_order(local), local, time, fresh, batches.cause[owner])
         if fresh.all():
             return [batches]
         self._dropped(fresh)
@@ -107,7 +110,7 @@ class BarrierNode(Node):
         if self.properties.idle:
             mine = local[kept]
             self._last[mine] = self._barrier[mine] = barriers.time[kept]
-            self._due[mine] = self._deadline(self.context.step.now)
+            self._due[mine] = self.context.step.came(barriers.cause[kept]) + self._wait
         if barriers.delete:
             self._forget(self._groups.without(barriers.group))
             return [barriers]
@@ -115,8 +118,9 @@ class BarrierNode(Node):
         return [Barriers(group, time, cause, barriers.dimensions)] if len(group) else []
 
     def next_tick(self) -> int | None:
+        """Groups that are due almost together are called together."""
         n = len(self._groups)
-        return int(self._due[:n].min()) if n else None
+        return -(-int(self._due[:n].min()) // self._grain) * self._grain if n else None
 
     def tick(self, now: int) -> Sequence[Message]:
         n = len(self._groups)
@@ -125,9 +129,8 @@ class BarrierNode(Node):
             self._last[due] += self.properties.idle
             self._barrier[due] = self._last[due]
         else:
-            self._barrier[due] = now
-        later = self._due[due] + self._wait
-        self._due[due] = np.where(later > now, later, self._deadline(now))
+            self._barrier[due] = self._due[due]
+        self._due[due] += self._wait
         group = np.array(self._groups.numbers, dtype=np.int32)[due]
         time, grouped_by = self._barrier[due], self._grouped_by[due]
         delete = self.properties.delete
@@ -138,6 +141,17 @@ class BarrierNode(Node):
         if delete:
             self._forget(np.setdiff1d(np.arange(n, dtype=np.intp), due))
         return out
+
+    def soonest(self) -> int | None:
+        return self._wait
+
+    def resumed(self, now: int) -> None:
+        n = len(self._groups)
+        if self.properties.idle:
+            self._due[:n] = now + self._wait
+        else:
+            # the first of those that would have come which has a whole period behind it
+            self._due[:n] += np.maximum(-(-(now - self._due[:n]) // self._wait) + 1, 0) * self._wait
 
     def state(self) -> State:
         n = len(self._groups)
@@ -161,10 +175,11 @@ class BarrierNode(Node):
         local = self._groups.local(message.group)
         n = len(self._groups)
         if n > known:
-            now = self.context.step.now
             self._due, self._last = grown(self._due, n), grown(self._last, n)
             self._barrier, self._grouped_by = grown(self._barrier, n), grown(self._grouped_by, n)
-            self._due[known:n], self._last[known:n] = self._deadline(now), now
+            fresh = np.flatnonzero(local >= known)
+            came = self.context.step.came(message.cause[fresh[np.unique(local[fresh], return_index=True)[1]]])
+            self._due[known:n], self._last[known:n] = came + self._wait, came
             self._barrier[known:n] = _NEVER
             self._grouped_by[known:n] = self._dimensions.number(message.dimensions)
         return local
@@ -172,18 +187,13 @@ class BarrierNode(Node):
     def _dropped(self, fresh: BoolArray) -> None:
         self.context.statistics.count("late_points", int(np.count_nonzero(~fresh)))
 
-    def _moved(self, order: GroupOrder, local: IntArray, time: IntArray, fresh: BoolArray) -> None:
-        """Points have come: the last that is not too old of each group counts."""
+    def _moved(self, order: GroupOrder, local: IntArray, time: IntArray, fresh: BoolArray, cause: IntArray) -> None:
+        """Points have come: the last that is not too old of each group counts. All int64[n], fresh bool[n]."""
         if not self.properties.idle:
             return
         rows = order.order[fresh[order.order]]
         self._last[local[rows]] = time[rows]
-        self._due[local[rows]] = self._deadline(self.context.step.now)
-
-    def _deadline(self, now: int) -> int:
-        """When to wait no longer. Groups that fell silent almost together are due together."""
-        grain = max(self._wait // 64, 1)
-        return -(-(now + self._wait) // grain) * grain
+        self._due[local[rows]] = self.context.step.came(cause[rows]) + self._wait
 
     def _forget(self, left: np.ndarray[tuple[int], np.dtype[np.intp]]) -> None:
         self._groups.keep(left)

@@ -67,8 +67,8 @@ class ChangeDetectNode(Node):
         return [self._changed(through, dict.fromkeys(self.properties.fields), len(batches))]
 
     def barriers(self, barriers: Barriers) -> Sequence[Message]:
-        if barriers.delete:
-            left = self._groups.without(barriers.group)
+        left = self._groups.told(barriers)
+        if left is not None:
             self._reach(len(self._groups))
             self._kept = {name: None if c is None else c.take(left) for name, c in self._kept.items()}
             self._groups.keep(left)

@@ -12,6 +12,8 @@ import numpy as np
 from services.engine.buffer import points_from_state, points_state
 from services.engine.column import BoolArray, IntArray, Rows
 from services.engine.compiled import compiled
+from services.engine.ended import ended
+from services.engine.first_names import FirstNames
 from services.engine.frame import Barriers, Batches, Frame, Message, Points, group_order, ranges
 from services.engine.joining.fields import Joined, Naming
 from services.engine.node import Context, Groups, Node, State
@@ -65,8 +67,9 @@ class CombineNode(Node):
     Of each combination the first point that the first condition holds for takes the first prefix, the first of those
     left that the second holds for the second, and so on; a combination that leaves a prefix without a point gives
     nothing. The group's tags keep their names, all other tags and fields get the prefix. On a stream the points of a
-    time are combined once one of another time comes to the group; in batches each is combined by itself, and what comes
-    out is a stream. A condition that cannot be evaluated does not hold and is counted as an error.
+    time are combined once one of another time comes to the group, or a barrier of a later one, or the group ends; in
+    batches each is combined by itself, and what comes out is a stream. A condition that cannot be evaluated does not
+    hold and is counted as an error.
     """
 
     spec = NodeSpec(
@@ -88,7 +91,7 @@ class CombineNode(Node):
         super().__init__(properties, context)
         table = context.table
         self._groups = Groups(table)
-        self._named_after: list[int] = []  # by local group: the series whose measurement its points have
+        self._names = FirstNames(table)
         self._stack = Stack()
         self._local: IntArray = np.empty(0, dtype=np.int64)  # of the points in the stack: their local groups
         self._conditions = [
@@ -104,9 +107,7 @@ class CombineNode(Node):
     def frame(self, frame: Frame) -> Sequence[Message]:
         held = len(self._stack)
         came = self._groups.local(frame.group)
-        known = len(self._named_after)
-        fresh = np.flatnonzero(came >= known)
-        self._named_after += frame.points.series[fresh[np.unique(came[fresh], return_index=True)[1]]].tolist()
+        self._names.came(came, frame.points.series, len(self._groups))
         self._stack.add(frame.points)
         local = np.concatenate([self._local, came])
         points = self._stack.points()
@@ -130,7 +131,7 @@ class CombineNode(Node):
             points.take(rows),
             time[rows],
             group,
-            np.array(self._named_after, dtype=np.int32)[group],
+            self._names.series(group),
             lengths,
             np.repeat(frame.cause[np.sort(cause)], lengths),
             frame.dimensions,
@@ -143,7 +144,6 @@ class CombineNode(Node):
     def batches(self, batches: Batches) -> Sequence[Message]:
         table = self.context.table
         members = self._groups.local(batches.group)
-        self._named_after += [0] * (len(self._groups) - len(self._named_after))
         points = batches.points
         if not len(points):
             return []
@@ -155,24 +155,40 @@ class CombineNode(Node):
         return self._combine(points, time, members[of], names[of], lengths, batches.cause[of], batches.dimensions)
 
     def barriers(self, barriers: Barriers) -> Sequence[Message]:
-        if barriers.delete:
-            left = self._groups.without(barriers.group)
-            new = np.full(len(self._groups), -1, dtype=np.int64)
-            new[left] = np.arange(len(left))
-            local = new[self._local]
-            self._stack.keep(np.flatnonzero(local >= 0), self.context.demand)
-            self._local = local[local >= 0]
+        left = self._groups.told(barriers)
+        out: list[Message] = []
+        if len(self._local):
+            points = self._stack.points()
+            time = round_half_up(points.time, self.properties.tolerance)
+            over = ended(barriers, self._groups, self._local, time, self.properties.tolerance)
+            group = self._local[over.rows]
+            out += self._combine(
+                points.take(over.rows),
+                time[over.rows],
+                group,
+                self._names.series(group),
+                np.bincount(over.run, minlength=len(over.first)),
+                barriers.cause[over.barrier[over.run]],
+                barriers.dimensions,
+            )
+            self._stack.keep(over.left, self.context.demand)
+            self._local = self._local[over.left]
+        if left is not None:
+            self._local = np.searchsorted(left, self._local)
+            self._names.keep(left, len(self._groups))
             self._groups.keep(left)
-            self._named_after = [self._named_after[i] for i in left.tolist()]
             for condition in self._conditions:
                 condition.keep(left)
-        return [barriers]
+        return [*out, barriers]
+
+    def join_barriers(self, barriers: Barriers) -> Sequence[Message]:
+        return self.barriers(barriers)
 
     def state(self) -> State:
         table = self.context.table
         return {
             "groups": self._groups.state(),
-            "names": [table.series(n).name for n in self._named_after],
+            "names": self._names.state(len(self._groups)),
             "local": self._local,
             "points": points_state(self._stack.points(), table),
             "conditions": [c.state() for c in self._conditions],
@@ -181,7 +197,7 @@ class CombineNode(Node):
     def restore(self, state: State) -> None:
         table = self.context.table
         self._groups.restore(state["groups"])
-        self._named_after = [named(name, table) for name in state["names"]]
+        self._names.restore(state["names"])
         self._stack = Stack(points_from_state(state["points"], table))
         self._local = np.array(state["local"], dtype=np.int64)
         for condition, saved in zip(self._conditions, state["conditions"], strict=True):

@@ -34,7 +34,7 @@ class DeadmanProperties(Properties):
 def build(builder: Builder, parent: GraphNode, properties: DeadmanProperties) -> GraphNode:
     """`|stats(interval).align()|derivative('emitted').unit(interval).nonNegative()|alert()`, the alert's texts set."""
     interval = properties.interval
-    stats = build_stats(builder, parent, StatsProperties(interval, align=True))
+    stats = build_stats(builder, parent, StatsProperties(interval, align=True, enough=properties.threshold))
     derivative = DerivativeProperties("emitted", as_="emitted", unit=interval, non_negative=True)
     low: Expression = Binary("<=", Reference("emitted"), Number(properties.threshold))
     for expression in properties.expressions:
@@ -51,7 +51,9 @@ class DeadmanNode(Node):
     """Is critical where a node emits `threshold` points in an interval or fewer; groups are told apart.
 
     It stands for `|stats(interval).align()|derivative('emitted').unit(interval).nonNegative()|alert()` with
-    `.crit(lambda: "emitted" <= threshold)`, and takes all that alert takes. A group is watched from its first point on.
+    `.crit(lambda: "emitted" <= threshold)`, and takes all that alert takes. A group is watched from its first point on;
+    while there is none, a group nil without points is, so that it tells where nothing ever comes. What was not observed
+    does not count: after a pause of the run's clock (tickbus was down, say) a whole interval is observed first.
     """
 
     spec = NodeSpec(

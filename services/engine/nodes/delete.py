@@ -23,6 +23,9 @@ class DeleteProperties(Properties):
     def reads(self) -> frozenset[str]:
         return frozenset(self.fields)
 
+    def tags_behind(self, before: Sequence[frozenset[str] | None]) -> frozenset[str] | None:
+        return None if before[0] is None else before[0].difference(self.tags)
+
 
 class DeleteNode(GroupingNode):
     """Removes fields and tags where they are. Points are not grouped by a removed tag any more: groups become one."""

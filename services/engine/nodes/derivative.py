@@ -75,12 +75,16 @@ class DerivativeNode(Node):
         return [self._derive(through, np.zeros(b), np.zeros(b, dtype=np.int64), np.zeros(b, dtype=np.bool_))]
 
     def barriers(self, barriers: Barriers) -> Sequence[Message]:
-        if barriers.delete:
-            left = self._groups.without(barriers.group)
+        left = self._groups.told(barriers)
+        if left is not None:
             self._reach(len(self._groups))
             self._value, self._time, self._has = self._value[left], self._time[left], self._has[left]
             self._groups.keep(left)
         return [barriers]
+
+    def resumed(self, now: int) -> None:
+        """What comes next is a new base."""
+        self._has[:] = False
 
     def state(self) -> State:
         size = len(self._groups)

@@ -27,6 +27,10 @@ class DifferenceNode(TransformNode):
     spec = function_spec("difference", DifferenceProperties, __doc__, None)
     repeats = False
 
+    def resumed(self, now: int) -> None:
+        """What comes next has none before it."""
+        self._carried.clear()
+
     def transform(self, segments: Segments) -> Transformed:
         counts = is_first(segments.time)
         counts[segments.starts] = True

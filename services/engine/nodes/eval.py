@@ -96,8 +96,8 @@ class EvalNode(GroupingNode):
         return [self._eval(passage.going_on(batches, self._groups))]
 
     def barriers(self, barriers: Barriers) -> Sequence[Message]:
-        if barriers.delete:
-            left = self._groups.without(barriers.group)
+        left = self._groups.told(barriers)
+        if left is not None:
             for expression in self._expressions:
                 expression.keep(left)
             self._groups.keep(left)

@@ -9,10 +9,13 @@ import numpy as np
 
 from services.engine.buffer import points_from_state, points_state
 from services.engine.column import BoolArray, Column, IntArray, Rows, concat
+from services.engine.ended import ended
+from services.engine.first_names import FirstNames
 from services.engine.frame import Barriers, Batches, Frame, Message, Points, group_order
 from services.engine.node import Context, Groups, Node, State
 from services.engine.retag import grouped_series, named
 from services.engine.segments import is_first
+from services.engine.series import GroupArray
 from services.engine.stacked import Stack
 from services.engine.times import round_half_up
 from services.pipeline.spec import Edge, NodeSpec, Properties, Type, maybe_several, prop, several
@@ -43,7 +46,8 @@ class FlattenNode(Node):
     """Folds the points that have one time in one group into one point, with the tags of its group alone.
 
     A field is named after its point's values of the `on` tags and its own name; of several of one name the last stays.
-    On a stream a point leaves once a point of another time comes to its group; in batches each is folded by itself.
+    On a stream a point leaves once a point of another time comes to its group, or a barrier of a later one (as with
+    Kapacitor 1.6 and later), or the group ends; in batches each is folded by itself.
     A point that lacks one of the tags is left out and counted as an error. What has no fields then does not leave,
     but for the last point of a batch, as with Kapacitor 1.5.7.
     """
@@ -66,7 +70,7 @@ class FlattenNode(Node):
     def __init__(self, properties: FlattenProperties, context: Context) -> None:
         super().__init__(properties, context)
         self._groups = Groups(context.table)
-        self._named_after: list[int] = []  # by local group: the series whose measurement its points have
+        self._names = FirstNames(context.table)
         self._stack = Stack()
         self._local: IntArray = np.empty(0, dtype=np.int64)  # of the points in the stack: their local groups
 
@@ -76,7 +80,7 @@ class FlattenNode(Node):
     def frame(self, frame: Frame) -> Sequence[Message]:
         held = len(self._stack)
         came = self._groups.local(frame.group)
-        self._first_seen(frame, came)
+        self._names.came(came, frame.points.series, len(self._groups))
         self._stack.add(frame.points)
         local = np.concatenate([self._local, came])
         points = self._stack.points()
@@ -95,11 +99,7 @@ class FlattenNode(Node):
         columns, full = self._fold(points.take(rows), runs, len(cause))
         chosen = arrival[full[arrival]]
         row = order[first[over]][chosen]
-        group = local[row]
-        series = np.array(self._named_after, dtype=np.int32)[group]
-        number = np.array(self._groups.numbers, dtype=np.int32)[group]
-        series = grouped_series(series, number, self.context.table)
-        folded = Points(time[row], series, {n: c.take(chosen) for n, c in columns.items()})
+        folded, number = self._folded(columns, chosen, time[row], local[row])
         self._stack.keep(left, self.context.demand)
         self._local = local[left]
         return [Frame(folded, number, frame.dimensions, frame.cause[cause[chosen]])]
@@ -122,35 +122,47 @@ class FlattenNode(Node):
         return [batches.with_points(folded, np.concatenate([[0], np.cumsum(counts)]).astype(np.intp))]
 
     def barriers(self, barriers: Barriers) -> Sequence[Message]:
-        if barriers.delete:
-            left = self._groups.without(barriers.group)
-            new = np.full(len(self._groups), -1, dtype=np.int64)
-            new[left] = np.arange(len(left))
-            local = new[self._local]
-            self._stack.keep(np.flatnonzero(local >= 0), self.context.demand)
-            self._local = local[local >= 0]
+        left = self._groups.told(barriers)
+        out: list[Message] = []
+        if len(self._local):
+            points = self._stack.points()
+            time = round_half_up(points.time, self.properties.tolerance)
+            over = ended(barriers, self._groups, self._local, time, self.properties.tolerance)
+            columns, full = self._fold(points.take(over.rows), over.run, len(over.first))
+            chosen = np.flatnonzero(full)
+            row = over.first[chosen]
+            folded, number = self._folded(columns, chosen, time[row], self._local[row])
+            out.append(Frame(folded, number, barriers.dimensions, barriers.cause[over.barrier[chosen]]))
+            self._stack.keep(over.left, self.context.demand)
+            self._local = self._local[over.left]
+        if left is not None:
+            self._local = np.searchsorted(left, self._local)
+            self._names.keep(left, len(self._groups))
             self._groups.keep(left)
-            self._named_after = [self._named_after[i] for i in left.tolist()]
-        return [barriers]
+        return [*out, barriers]
+
+    def join_barriers(self, barriers: Barriers) -> Sequence[Message]:
+        return self.barriers(barriers)
 
     def state(self) -> State:
-        table = self.context.table
-        names = [table.series(n).name for n in self._named_after]
-        held = points_state(self._stack.points(), table)
+        names = self._names.state(len(self._groups))
+        held = points_state(self._stack.points(), self.context.table)
         return {"groups": self._groups.state(), "names": names, "local": self._local, "points": held}
 
     def restore(self, state: State) -> None:
         table = self.context.table
         self._groups.restore(state["groups"])
-        self._named_after = [named(name, table) for name in state["names"]]
+        self._names.restore(state["names"])
         self._stack = Stack(points_from_state(state["points"], table))
         self._local = np.array(state["local"], dtype=np.int64)
 
-    def _first_seen(self, frame: Frame, local: IntArray) -> None:
-        known = len(self._named_after)
-        fresh = np.flatnonzero(local >= known)
-        _, first = np.unique(local[fresh], return_index=True)
-        self._named_after += frame.points.series[fresh[first]].tolist()
+    def _folded(
+        self, columns: dict[str, Column], chosen: Rows, time: IntArray, local: IntArray
+    ) -> tuple[Points, GroupArray]:
+        """The chosen of the runs that `columns` are of, as points, and their groups. time, local: of the chosen."""
+        number = self._groups.global_numbers(local)
+        series = grouped_series(self._names.series(local), number, self.context.table)
+        return Points(time, series, {n: c.take(chosen) for n, c in columns.items()}), number
 
     def _fold(self, points: Points, run: IntArray, runs: int) -> tuple[dict[str, Column], BoolArray]:
         """Rows into runs (run: int64[n], never falling): the fields of each, and which have any (bool[runs]).

@@ -17,7 +17,18 @@ from services.engine.series import Series, SeriesArray
 from services.engine.times import round_half_up, truncate
 from services.pipeline.demand import references_of
 from services.pipeline.dimensions import check_dimensions
-from services.pipeline.spec import Edge, LambdaValue, NodeSpec, Properties, Type, condition, flag, prop, several
+from services.pipeline.spec import (
+    STAR,
+    Edge,
+    LambdaValue,
+    NodeSpec,
+    Properties,
+    Type,
+    condition,
+    flag,
+    prop,
+    several,
+)
 
 
 @dataclass
@@ -38,6 +49,12 @@ class FromProperties(Properties):
 
     def reads(self) -> frozenset[str]:
         return references_of(self.where)
+
+    def tags_behind(self, before: Sequence[frozenset[str] | None]) -> frozenset[str] | None:
+        return None if STAR in self.group_by else frozenset(self.group_by)
+
+    def name_behind(self, before: Sequence[str | None]) -> str | None:
+        return self.measurement or None
 
 
 class FromNode(GroupingNode):

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from services.engine.buffer import points_from_state, points_state
-from services.engine.frame import Barriers, Batches, Frame, Message, Points, concat_points, group_order
+from services.engine.frame import NO_TIME, Barriers, Batches, Frame, Message, Points, concat_points, group_order
 from services.engine.grouping import dimensions_of, regroup
 from services.engine.grouping_node import GroupingNode
 from services.engine.node import Context, State
+from services.engine.saved import groups_from_state, groups_state
 from services.engine.series import Dimensions, Series, group_of
 from services.pipeline.dimensions import check_dimensions
-from services.pipeline.spec import Edge, NodeSpec, Properties, Type, appending, argument, flag
+from services.pipeline.spec import STAR, Edge, NodeSpec, Properties, Type, appending, argument, flag
 
 
 @dataclass
@@ -32,6 +33,9 @@ class GroupByProperties(Properties):
         """The tags of all calls of `exclude`."""
         return [tag for tags in self.exclude for tag in tags]
 
+    def tags_behind(self, before: Sequence[frozenset[str] | None]) -> frozenset[str] | None:
+        return None if STAR in self.tags else frozenset(self.tags).difference(self.excluded())
+
     def reads(self) -> frozenset[str]:
         return frozenset()
 
@@ -39,8 +43,9 @@ class GroupByProperties(Properties):
 class GroupByNode(GroupingNode):
     """Changes what points are grouped by. A grouping by measurement that is already there stays.
 
-    Points of batches are held until a batch of another time begins (or a barrier comes), and then go on as new batches
-    of that time, one a group, with the name of the batch that came first and their points sorted by time.
+    Points of batches are held until a batch of another time begins, or a barrier of another time comes, or all groups
+    that batches have come of have ended. Then they go on as new batches of that time, one a group, with the name of the
+    batch that came first and their points sorted by time.
     """
 
     spec = NodeSpec(
@@ -65,6 +70,7 @@ class GroupByNode(GroupingNode):
         self._dimensions = dimensions_of(properties.tags, properties.by_measurement, properties.excluded())
         self._time: int | None = None
         self._held: list[tuple[Points, list[str], bool]] = []
+        self._sources: set[int] = set()  # the groups, as they came, that have not ended
 
     def groups_alive(self) -> int:
         return len({g for points, names, by_name in self._held for g in self._groups_of(points, names, by_name)})
@@ -81,24 +87,36 @@ class GroupByNode(GroupingNode):
             if lo < hi:
                 points = batches.points.take(np.arange(lo, hi)).detached()
                 self._held.append((points, [batches.names[i]] * (hi - lo), batches.dimensions.by_name))
+            self._sources.add(int(batches.group[i]))
         return out
 
     def barriers(self, barriers: Barriers) -> Sequence[Message]:
         out: list[Message] = []
-        for time, cause in zip(barriers.time.tolist(), barriers.cause.tolist(), strict=True):
-            out += self._emit(time, cause)
+        if barriers.delete:
+            self._sources.difference_update(barriers.group.tolist())
+        if not barriers.timeless:
+            for time, cause in zip(barriers.time.tolist(), barriers.cause.tolist(), strict=True):
+                out += self._emit(time, cause)
+        elif not self._sources:
+            out += self._emit(NO_TIME, int(barriers.cause[0]))
         return [*out, barriers]
+
+    def join_barriers(self, barriers: Barriers) -> Sequence[Message]:
+        return [] if self._sources else [barriers]
 
     def state(self) -> State:
         table = self.context.table
         held = [[points_state(points, table), names, by_name] for points, names, by_name in self._held]
-        return {"time": self._time, "held": held} | self.idle_state()
+        sources = groups_state(np.array(sorted(self._sources), dtype=np.int32), table)
+        return {"time": self._time, "held": held, "sources": sources} | self.idle_state()
 
     def restore(self, state: State) -> None:
         self.restore_idle(state)
         self._time = state["time"]
         table = self.context.table
         self._held = [(points_from_state(points, table), names, by_name) for points, names, by_name in state["held"]]
+        if "sources" in state:
+            self._sources = set(groups_from_state(state["sources"], table).tolist())
 
     def _under(self, by_name: bool) -> Dimensions:
         d = self._dimensions

@@ -72,8 +72,9 @@ class HTTPOutNode(Node):
         return [batches]
 
     def barriers(self, barriers: Barriers) -> Sequence[Message]:
-        if barriers.delete:
-            self._forget(self._groups.without(barriers.group))
+        left = self._groups.told(barriers)
+        if left is not None:
+            self._forget(left)
         return [barriers]
 
     def result(self) -> dict[str, Any]:

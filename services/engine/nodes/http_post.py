@@ -6,7 +6,7 @@ import hashlib
 import uuid
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -62,9 +62,9 @@ class HTTPPostProperties(Properties):
 
 @dataclass(slots=True)
 class _Held:
-    """A message that waits for the codes of its posts; `codes` are those that have come."""
+    """A message that waits for the codes of its posts; `codes` are those that have come. Barriers wait in line."""
 
-    message: Frame | Batches
+    message: Message
     codes: list[int]
 
 
@@ -123,9 +123,16 @@ class HTTPPostNode(Node):
         return self._send(batches, [batch_row(batches, i, self.context.table) for i in range(len(batches))])
 
     def barriers(self, barriers: Barriers) -> Sequence[Message]:
-        if barriers.delete:
-            self._groups.keep(self._groups.without(barriers.group))
-        return [barriers]
+        left = self._groups.told(barriers)
+        if left is not None:
+            self._groups.keep(left)
+        if not self._held:
+            return [barriers]
+        self._held.append(_Held(barriers, []))
+        return []
+
+    def join_barriers(self, barriers: Barriers) -> Sequence[Message]:
+        return self.barriers(barriers)
 
     def next_tick(self) -> int | None:
         return 1 if self._held and _complete(self._held[0]) else None
@@ -145,7 +152,7 @@ class HTTPPostNode(Node):
     def finish(self) -> Sequence[Message]:
         self._ending = True
         for held in self._held:
-            held.codes += [0] * (len(held.message) - len(held.codes))
+            held.codes += [0] * (_posts(held) - len(held.codes))
         return self.tick(0)
 
     def close(self) -> None:
@@ -246,6 +253,9 @@ class HTTPPostNode(Node):
     def _with_codes(self, held: _Held) -> Message:
         codes: IntArray = np.array(held.codes, dtype=np.int64)
         message = held.message
+        if isinstance(message, Barriers):
+            cause = np.zeros(len(message.group), dtype=np.int64)
+            return replace(message, cause=cause)
         name = self.properties.code_field
         if isinstance(message, Frame):
             frame = Frame(message.points, message.group, message.dimensions, np.zeros(len(message), dtype=np.int64))
@@ -257,7 +267,11 @@ class HTTPPostNode(Node):
 
 
 def _complete(held: _Held) -> bool:
-    return len(held.codes) == len(held.message)
+    return len(held.codes) == _posts(held)
+
+
+def _posts(held: _Held) -> int:
+    return 0 if isinstance(held.message, Barriers) else len(held.message)
 
 
 def _endpoint(properties: HTTPPostProperties, context: Context) -> PostEndpoint:

@@ -10,18 +10,21 @@ import numpy as np
 
 from services.engine.buffer import points_from_state, points_state
 from services.engine.column import IntArray
-from services.engine.frame import Barriers, Batches, Message, Points
+from services.engine.frame import NO_TIME, Barriers, Batches, Message, Points
 from services.engine.joining.batches import pair_points
-from services.engine.joining.elements import Elements, Sets
+from services.engine.joining.elements import HELD, Elements, Sets
 from services.engine.joining.fields import Fill, Joined, Naming
 from services.engine.joining.pairing import Pairing
 from services.engine.joining.specific import Matching
-from services.engine.merging import Arrivals, DimensionsTable, Lives, arrivals, merged, runs
+from services.engine.merging import ENDS, Arrivals, DimensionsTable, Lives, arrivals, merged, runs
 from services.engine.node import Context, Groups, Node, State, TaskFailed
-from services.engine.retag import grouped_series
+from services.engine.retag import grouped_series, named
+from services.engine.series import GroupArray, SeriesArray
 from services.engine.stacked import Stack, stacked_batches
 from services.engine.times import round_half_up
-from services.pipeline.spec import Edge, NodeSpec, Properties, Type, argument, prop, several
+from services.pipeline.graph import GraphNode
+from services.pipeline.origins import group_tags, measurement
+from services.pipeline.spec import Edge, NodeSpec, Properties, Type, argument, flag, prop, several
 
 _HELD_AT_MOST = 1_000_000  # elements; groups that one parent never has must not fill the memory
 
@@ -36,6 +39,9 @@ class JoinProperties(Properties):
     delimiter: str = prop(Type.STRING, default=".", doc="What stands between prefix and field.")
     stream_name: str = prop(Type.STRING, default="", doc="The measurement of the joined points.")
     tolerance: int = prop(Type.DURATION, default=0, doc="Times are rounded to multiples of this, half up.")
+    name_from_first: bool = flag(
+        doc="The measurement of the joined points is always that of the first parent, where it lacks the point as well."
+    )
     fill: Any = prop(
         Type.ANY, default=None, doc="'none': only whole sets. 'null' or a number: what stands for missing fields."
     )
@@ -58,6 +64,16 @@ class JoinProperties(Properties):
     def reads(self) -> frozenset[str]:
         return frozenset()
 
+    def tags_behind(self, before: Sequence[frozenset[str] | None]) -> frozenset[str] | None:
+        if not self.on or None in before:
+            return super().tags_behind(before)
+        return max((tags for tags in before if tags is not None), key=len)
+
+    def name_behind(self, before: Sequence[str | None]) -> str | None:
+        inner = type(self.fill) not in (int, float) and self.fill != "null"
+        first = before[0] if inner or self.name_from_first else super().name_behind(before)
+        return self.stream_name or first
+
     def sources_of(self, wanted: frozenset[str]) -> frozenset[str]:
         begins = [prefix + self.delimiter for prefix in self.as_]
         return frozenset(name[len(b) :] for name in wanted for b in begins if name.startswith(b))
@@ -66,16 +82,23 @@ class JoinProperties(Properties):
 class JoinNode(Node):
     """Joins points of one group and one time into a point with all their fields, each under its parent's prefix.
 
-    A joined point has the rounded time, the tags of its group, and the measurement of the lowest parent (unless
-    `streamName` names one). Several points of one parent at one time open several sets; each of another parent goes to
-    the first set that lacks it. A set that lacks a parent leaves once every parent has gone past its time in that group
-    (and at the end of the task): with `fill` the missing fields are named after those of the lowest parent that is
-    there, without it nothing is emitted. Batches are joined by their time and then point by point; without `fill` a
-    joined batch may be empty.
+    A joined point has the rounded time, the tags of its group, and the measurement of the lowest parent that it has
+    (unless `streamName` names one). With `fill` that can change from point to point, and the default id of an alert
+    with it; with `nameFromFirst` it is always that of the first parent, the node that join is called on, as soon as
+    that is known: from the script, or by its first point. Several points of one parent at one time open several sets;
+    each of another parent goes to the first set that lacks it. A set that lacks a parent leaves once every parent has
+    gone past its time in that group (and at the end of the task): with `fill` the missing fields are named after those
+    of the lowest parent that is there, without it nothing is emitted. A barrier takes its parent past all that is older
+    in its group. Those parents that have never given anything of that group it takes past what the barrier before it
+    said: so barriers are enough for an outer join to go on where one of its parents is silent from the start, where
+    with Kapacitor it waits for ever. Batches are joined by their time and then point by point; without `fill` a joined
+    batch may be empty.
 
     With `on` points of finer groups (host and cpu) are joined with points of the coarser ones (host) that they belong
-    to. What is held of a group that one parent never has leaves when the group ends (see barrier, and the setting
-    group-idle-age) or the task does; where a million points are held, the older half is given up and counted as errors.
+    to; a barrier of a coarser group is one for all its finer ones. Where the script groups all parents by just the tags
+    that `on` names, it is as if it were not there (with Kapacitor nothing is ever emitted then). What is held of a
+    group that one parent never has leaves when the group ends (see barrier, and the setting group-idle-age) or the task
+    does; where a million points are held, the older half is given up and counted as errors.
     """
 
     spec = NodeSpec(
@@ -108,7 +131,16 @@ class JoinNode(Node):
         self._lives = Lives(count)
         self._points = [Stack() for _ in range(count)]
         self._batches = [stacked_batches([]) for _ in range(count)]
-        self._matching = Matching(count, tuple(p.on), context.table) if p.on else None
+        parents: list[GraphNode] = next(
+            (node.parents for other in p.nodes for node in other.children if node.properties is p), []
+        )
+        finer = not parents or any(group_tags(parent) != frozenset(p.on) for parent in parents)
+        self._matching = Matching(count, tuple(p.on), context.table) if p.on and finer else None
+        # the series whose measurement joined points have that lack the first parent, and from which event on; None: not
+        # known yet, or nobody wants to
+        called = measurement(parents[0]) if p.name_from_first and parents else None
+        self._called = None if called is None else named(called, context.table)
+        self._called_from = HELD
         self._batch_edge = False
         self._pairing = Pairing(count, fill is not None)
 
@@ -124,7 +156,9 @@ class JoinNode(Node):
             self._batch_edge = True
             self._pairing = Pairing(self._parents, True)
         elements, cause = self._elements(came)
+        self._call(elements)
         out = self._emit(self._pairing.collect(elements, len(self._groups)), cause)
+        self._called_from = HELD
         if came.barriers:
             out += self._barriers(came)
         self._hold()
@@ -158,6 +192,7 @@ class JoinNode(Node):
             "pairing": self._pairing.state(),
             "matching": matching,
             "names": names.state(),
+            "called": None if self._called is None else table.series(self._called).name,
         }
 
     def restore(self, state: State) -> None:
@@ -178,8 +213,10 @@ class JoinNode(Node):
         self._batch_edge = state["batch_edge"]
         self._pairing = Pairing(self._parents, self._batch_edge or self._naming.fill is not None)
         self._pairing.restore(state["pairing"])
-        if self._matching is not None:
+        if self._matching is not None and state["matching"] is not None:
             self._matching.restore(state["matching"], names.numbers)
+        if self._called is None and self.properties.name_from_first and state.get("called") is not None:
+            self._called = named(state["called"], table)
 
     def _elements(self, came: Arrivals) -> tuple[Elements, IntArray]:
         """What came, by the groups that it is joined in; and the cause of each event."""
@@ -202,6 +239,8 @@ class JoinNode(Node):
             np.arange(n),
         )
         cause = came.cause
+        if came.barriers:
+            elements = elements.take(came.row != ENDS)
         if self._matching is not None:
             self._matching.given_up = 0
             elements, event = self._matching.spread(elements, elements.group, self._dimensions.__getitem__)
@@ -229,10 +268,34 @@ class JoinNode(Node):
         for i, points in enumerate(parents):
             mine = first == i
             series[mine] = points.series[lowest[mine]]
+        series = self._as_called(series, sets, first, group)
         series = grouped_series(series, group, self.context.table, self.properties.stream_name)
         fields = Joined(self._naming, parents, rows, np.stack([first, lowest], axis=1))
         points = Points(sets.time, series, None, fields)
         return list(merged(points, group, dimensions, cause[sets.event], self._dimensions))
+
+    def _call(self, came: Elements) -> None:
+        """The first parent's first point tells how points that lack it are to be called."""
+        if not self.properties.name_from_first or self._called is not None:
+            return
+        row = np.flatnonzero((came.parent == 0) & (came.row >= 0))
+        if len(row):
+            element = came.take(row[:1])
+            at, self._called_from = int(element.row[0]), int(element.event[0])
+            if self._batch_edge:
+                self._called = named(self._batches[0].names[at], self.context.table)
+            else:
+                self._called = int(self._points[0].points().series[at])
+
+    def _as_called(self, series: SeriesArray, sets: Sets, first: IntArray, group: GroupArray) -> SeriesArray:
+        """Series whose measurements are those of the joined points or batches: `series` for the lowest parent's."""
+        if self._called is None:
+            return series
+        lacking = np.flatnonzero((first > 0) & (sets.event >= self._called_from))
+        by_name = [self.context.table.group(n).by_name for n in group[lacking].tolist()]
+        called = series.copy()
+        called[lacking[~np.array(by_name, dtype=np.bool_)]] = self._called
+        return called
 
     def _emit_batches(
         self, sets: Sets, rows: IntArray, first: IntArray, group: Any, dimensions: IntArray, cause: IntArray
@@ -241,8 +304,14 @@ class JoinNode(Node):
         members: list[IntArray] = []
         models: list[IntArray] = []
         times: list[IntArray] = []
-        for batch_rows, lowest in zip(rows.tolist(), first.tolist(), strict=True):
-            names.append(self.properties.stream_name or self._batches[lowest].names[batch_rows[lowest]])
+        called = "" if self._called is None else self.context.table.series(self._called).name
+        named_by = [self.context.table.group(n).by_name for n in group.tolist()]
+        lists = (rows.tolist(), first.tolist(), sets.event.tolist(), named_by)
+        for batch_rows, lowest, event, by_name in zip(*lists, strict=True):
+            own = self._batches[lowest].names[batch_rows[lowest]]
+            if called and lowest > 0 and event >= self._called_from and not by_name:
+                own = called
+            names.append(self.properties.stream_name or own)
             begins = np.zeros(self._parents, dtype=np.int64)
             its: list[IntArray | None] = [None] * self._parents
             for i, row in enumerate(batch_rows):
@@ -294,7 +363,10 @@ class JoinNode(Node):
                 if delete:
                     over.append(local)
                     out += self._emit(self._pairing.flush(self._pairing.held.group == local), cause)
-            out.append(Barriers(group, came.time[i : i + 1], cause, self._dimensions[int(came.dimensions[i])], delete))
+            if delete or not came.mute[i]:
+                by = self._dimensions[int(came.dimensions[i])]
+                time = np.full(1, NO_TIME, dtype=np.int64) if came.mute[i] else came.time[i : i + 1]
+                out.append(Barriers(group, time, cause, by, delete))
         if over:
             left = np.setdiff1d(np.arange(len(self._groups)), over)
             self._pairing.keep(left)

@@ -61,6 +61,13 @@ class QueryProperties(Properties):
     def reads(self) -> frozenset[str]:
         return frozenset()
 
+    def tags_behind(self, before: Sequence[frozenset[str] | None]) -> frozenset[str] | None:
+        tags = [dimension for dimension in self.group_by if isinstance(dimension, str)]
+        return None if STAR in self.group_by else frozenset(tags)
+
+    def name_behind(self, before: Sequence[str | None]) -> None:
+        return None
+
 
 class Plan:
     """What a query node asks, and when: the same for a live task and for a recording of it."""

@@ -78,8 +78,8 @@ class SampleNode(Node):
         return [batches.keep(kept)]
 
     def barriers(self, barriers: Barriers) -> Sequence[Message]:
-        if barriers.delete:
-            left = self._groups.without(barriers.group)
+        left = self._groups.told(barriers)
+        if left is not None:
             self._seen = grown(self._seen, len(self._groups))[left]
             self._groups.keep(left)
         return [barriers]

@@ -15,19 +15,23 @@ from services.engine.nodes.no_op import NoOpProperties
 from services.engine.retag import grouped_series, named, renamed_groups
 from services.engine.saved import groups_from_state, groups_state
 from services.engine.segments import grown
-from services.engine.series import GroupArray
+from services.engine.series import NO_DIMENSIONS, GroupArray
 from services.engine.times import truncate
 from services.pipeline.graph import GraphNode
 from services.pipeline.spec import ANYWHERE, Builder, Edge, NodeSpec, Properties, Type, argument, flag
 
 _NAME = "stats"
+_NO_GROUP = 0  # the number of the group without tags in every table
 
 
 @dataclass
 class StatsProperties(Properties):
     interval: int = argument(Type.DURATION, doc="How often.")
-    align: bool = flag(doc="Kapacitor's: times that are multiples of the interval. Here they always are.")
+    align: bool = flag(
+        doc="Times that are multiples of the interval. Here they always are; see below for what is left."
+    )
     source: GraphNode | None = None
+    enough: float = 0.0  # more points than this in an interval let the group go that stands for none
 
     def reads(self) -> frozenset[str]:
         return frozenset()
@@ -46,8 +50,15 @@ class StatsNode(Node):
     """Gives, for each group that the node has emitted points of, a point of the measurement stats.
 
     Its field `emitted` (int) counts the group's points since the task started, those in batches too. Times are
-    multiples of the interval, counted from the year 1, on the run's clock; nothing is given before the first point.
-    A group that ends (see barrier) ends here as well, with the next tick; if it comes back it is counted from 0.
+    multiples of the interval, counted from the year 1, on the run's clock; in a replay that begins with its first
+    point. A group that ends (see barrier) ends here as well, with the next tick; if it comes back it is counted from 0.
+
+    While there is no group at all, one without tags stands for them, of 0 points: from the first tick on with `align`,
+    otherwise once a whole interval has passed. With the first groups that come it is given once more, with all their
+    points, so that whoever watches it sees them come (for a deadman until they are more than its threshold).
+
+    After a pause of the run's clock, while tickbus was down, say, nothing is given for the times that have passed, and
+    a derivative or difference below begins with the next tick: what it gives then is of a whole interval.
     """
 
     spec = NodeSpec(
@@ -74,13 +85,14 @@ class StatsNode(Node):
         self._dimensions = DimensionsTable()
         self._ended: list[tuple[int, int]] = []  # groups, with their dimensions, that the next tick is to end below
         self._next: int | None = None
+        self._begun: int | None = None  # when the clock began, ns
+        self._based = False  # there was a tick since the clock began, or went on behind a pause
+        self._none: int | None = None  # how many points the group had that stands for none; None: it is not given
 
     def watched(self) -> str | None:
         return None if self.properties.source is None else self.properties.source.name
 
     def saw(self, messages: Sequence[Message]) -> None:
-        if self._next is None:
-            self._next = self._after(self.context.step.now)
         for m in messages:
             if isinstance(m, Barriers):
                 if m.delete:
@@ -103,21 +115,29 @@ class StatsNode(Node):
     def next_tick(self) -> int | None:
         return self._next
 
+    def resumed(self, now: int) -> None:
+        self._next = truncate(now, self.properties.interval) + self.properties.interval
+        self._based = False
+        if self._begun is None:
+            self._begun = now
+
     def tick(self, now: int) -> Sequence[Message]:
-        assert self._next is not None
-        time, self._next = self._next, max(self._next + self.properties.interval, self._after(now))
+        time, table = now, self.context.table
+        self._next = time + self.properties.interval
         n = len(self._groups)
-        table = self.context.table
         group = renamed_groups(np.array(self._groups.numbers, dtype=np.int32), _NAME, table)
         ends = self._ends(group, time)
-        if not n:
+        emitted, by = self._emitted[:n].copy(), self._grouped_by[:n].copy()
+        none = self._of_none(group, int(emitted.sum()), time)
+        self._based = True
+        if none is not None:
+            emitted, group = np.append(emitted, none), np.append(group, _NO_GROUP).astype(np.int32)
+            by = np.append(by, self._dimensions.number(NO_DIMENSIONS))
+        if not len(group):
             return ends
-        series = grouped_series(np.full(n, named(_NAME, table), dtype=np.int32), group, table)
-        emitted = Column(Kind.INT, self._emitted[:n].copy())
-        points = Points(np.full(n, time, dtype=np.int64), series, {"emitted": emitted})
-        frames: list[Frame] = merged(
-            points, group, self._grouped_by[:n].copy(), np.zeros(n, dtype=np.int64), self._dimensions
-        )
+        series = grouped_series(np.full(len(group), named(_NAME, table), dtype=np.int32), group, table)
+        points = Points(np.full(len(group), time, dtype=np.int64), series, {"emitted": Column(Kind.INT, emitted)})
+        frames: list[Frame] = merged(points, group, by, np.zeros(len(group), dtype=np.int64), self._dimensions)
         return [*ends, *frames]
 
     def state(self) -> State:
@@ -129,6 +149,9 @@ class StatsNode(Node):
             "grouped_by": self._grouped_by[:n],
             "dimensions": self._dimensions.state(),
             "next": self._next,
+            "begun": self._begun,
+            "based": self._based,
+            "none": self._none,
             "ended": groups_state(np.array([g for g, _ in self._ended], dtype=np.int32), self.context.table),
             "ended_by": [by for _, by in self._ended],
         }
@@ -139,6 +162,8 @@ class StatsNode(Node):
         self._grouped_by = np.array(state["grouped_by"], dtype=np.int64)
         self._dimensions.restore(state["dimensions"])
         self._next = state["next"]
+        self._begun, self._none = state.get("begun", self._next), state.get("none")
+        self._based = state.get("based", True)
         ended = groups_from_state(state["ended"], self.context.table).tolist()
         self._ended = list(zip(ended, state["ended_by"], strict=True))
 
@@ -161,8 +186,19 @@ class StatsNode(Node):
     def _by_name(self, by: IntArray) -> BoolArray:
         return np.array([self._dimensions[n].by_name for n in by.tolist()], dtype=np.bool_)
 
-    def _after(self, now: int) -> int:
-        return truncate(now, self.properties.interval) + self.properties.interval
+    def _of_none(self, alive: GroupArray, total: int, time: int) -> int | None:
+        """What to give of the group that stands for none; None: nothing. alive, total: the groups, and their points."""
+        last, self._none = self._none, None
+        if not len(alive):
+            assert self._begun is not None
+            if self.properties.align or time - self._begun >= self.properties.interval:
+                self._none = 0
+            return self._none
+        if last is None or _NO_GROUP in alive:
+            return None
+        if not self._based or total - last <= self.properties.enough:
+            self._none = total
+        return total
 
     def _reach(self) -> None:
         self._emitted = grown(self._emitted, len(self._groups))

@@ -11,8 +11,8 @@ import numpy as np
 
 from services.engine.buffer import points_from_state, points_state
 from services.engine.column import BoolArray, IntArray, Rows
-from services.engine.frame import Barriers, Batches, Message
-from services.engine.merging import Arrivals, DimensionsTable, Lives, arrivals, merged, runs
+from services.engine.frame import NO_TIME, Barriers, Batches, Message
+from services.engine.merging import BAR, ENDS, Arrivals, DimensionsTable, Lives, arrivals, merged, runs
 from services.engine.node import Context, Groups, Node, State
 from services.engine.retag import renamed, renamed_groups
 from services.engine.series import GroupArray
@@ -20,7 +20,7 @@ from services.engine.stacked import Stack, stacked, stacked_batches
 from services.pipeline.spec import Edge, NodeSpec, Properties, Type, argument, prop
 
 _HELD_AT_MOST = 1_000_000  # points; a parent that falls silent must not fill the memory
-_NEVER = np.iinfo(np.int64).max
+_NEVER, _NEVER_BARRED = np.iinfo(np.int64).max, np.iinfo(np.int64).min
 
 
 @dataclass
@@ -31,13 +31,19 @@ class UnionProperties(Properties):
     def reads(self) -> frozenset[str]:
         return frozenset()
 
+    def name_behind(self, before: Sequence[str | None]) -> str | None:
+        return self.rename or super().name_behind(before)
+
 
 class UnionNode(Node):
     """Hands on the points of all its parents, in the order of their times.
 
     Points are held until every parent has reached their time; one parent's points are never sorted among themselves,
-    and late ones go on as soon as they are first in line. Without `rename` every point keeps its measurement. Where a
-    parent is silent so long that a million points wait for it, they go on without it, counted as errors.
+    and late ones go on as soon as they are first in line. Without `rename` every point keeps its measurement.
+
+    A barrier stands in line as a point does, whatever its group; when it comes, those parents that have never given
+    anything are not waited for up to its time (with Kapacitor nothing goes on until each has). Where a parent is silent
+    so long that a million points wait for it, they go on without it, counted as errors.
     """
 
     spec = NodeSpec(
@@ -66,18 +72,22 @@ class UnionNode(Node):
         self._batches: list[Batches] = [stacked_batches([]) for _ in range(count)]
         # for each parent the time of the first in line, or of the last that was; None before any came
         self._marks: list[int | None] = [None] * count
+        # the latest barrier that has come: for parents without a mark it stands for one
+        self._barred = _NEVER_BARRED
         self._groups = Groups(context.table)
         self._lives = Lives(count)
 
     def run(self, inputs: Sequence[Sequence[Message]]) -> list[Message]:
-        came = arrivals(inputs, self._dimensions)
+        came = self._timed(arrivals(inputs, self._dimensions))
         if not len(came):
             return []
         queues, ends = self._queues(came)
-        if self._in_order(queues, ends):
+        if self._in_order(queues, ends) and not self._turns_up(queues, ends):
             chosen, event = self._release(queues, ends)
         else:
             chosen, event = self._simulate(queues, len(came))
+        if came.barriers:
+            self._barred = int(came.time[came.row == BAR].max(initial=self._barred))
         out = self._emit(queues, chosen, came.cause[event])
         if len(self._held.time) > _HELD_AT_MOST:
             given_up = len(self._held.time) - _HELD_AT_MOST // 2
@@ -87,6 +97,31 @@ class UnionNode(Node):
 
     def finish(self) -> Sequence[Message]:
         return self._drain(0, 0)
+
+    def _timed(self, came: Arrivals) -> Arrivals:
+        """What tells nothing of time but the end of a group stands in line right behind what its parent gave before.
+
+        Where its parent has given nothing there is nothing to end. Barriers that are only for joins are left out: one
+        of a group would hold up the others of its parent.
+        """
+        if not came.barriers:
+            return came
+        came = came.take(np.flatnonzero(~came.mute | (came.row != BAR)))
+        if not (came.row == ENDS).any():
+            return came
+        last = list(self._marks)
+        for parent, time in zip(self._held.parent.tolist(), self._held.time.tolist(), strict=True):
+            last[parent] = time
+        times, kept = came.time.tolist(), []
+        for i, (parent, row) in enumerate(zip(came.parent.tolist(), came.row.tolist(), strict=True)):
+            if row == ENDS:
+                before = last[parent]
+                if before is None:
+                    continue
+                times[i] = before
+            last[parent] = times[i]
+            kept.append(i)
+        return came.with_times(np.array(times, dtype=np.int64)).take(np.array(kept, dtype=np.intp))
 
     def _drain(self, left: int, cause: int) -> list[Message]:
         """Let go of what is held, in order, until only so much is left, though parents have not come so far."""
@@ -110,10 +145,19 @@ class UnionNode(Node):
             batches.append([points_state(part.points, table), part.offsets, members, part.names, part.tmax])
         return {
             "dimensions": self._dimensions.state(),
-            "held": [held.parent, held.row, held.time, groups.local(held.group), held.dimensions, held.delete],
+            "held": [
+                held.parent,
+                held.row,
+                held.time,
+                groups.local(held.group),
+                held.dimensions,
+                held.delete,
+                held.mute,
+            ],
             "points": [points_state(p.points(), table) for p in self._points],
             "batches": batches,
             "marks": self._marks,
+            "barred": self._barred,
             "groups": groups.state(),
             "alive": [self._groups.state(), self._lives.state(len(self._groups))],
         }
@@ -124,8 +168,9 @@ class UnionNode(Node):
         groups.restore(state["groups"])
         numbers = np.array(groups.numbers, dtype=np.int32)
         self._dimensions.restore(state["dimensions"])
-        parent, row, time, group, dimensions, delete = state["held"]
-        self._held = _Queue(parent, row, time, numbers[group], dimensions, delete, np.full(len(time), -1))
+        parent, row, time, group, dimensions, delete, *more = state["held"]
+        mute = more[0] if more else np.zeros(len(time), dtype=np.bool_)
+        self._held = _Queue(parent, row, time, numbers[group], dimensions, delete, mute, np.full(len(time), -1))
         self._points = [Stack(points_from_state(p, table)) for p in state["points"]]
         self._batches = []
         for points, offsets, members, names, tmax in state["batches"]:
@@ -134,6 +179,7 @@ class UnionNode(Node):
             part.group, part.names, part.tmax, part.cause = numbers[members], list(names), tmax, np.zeros_like(tmax)
             self._batches.append(part)
         self._marks = list(state["marks"])
+        self._barred = state.get("barred", _NEVER_BARRED)
         names, alive = state["alive"]
         self._groups.restore(names)
         self._lives.restore(alive)
@@ -163,6 +209,7 @@ class UnionNode(Node):
             both(held.group, group),
             both(held.dimensions, came.dimensions),
             both(held.delete, came.delete),
+            both(held.mute, came.mute),
             both(held.event, np.arange(len(came))),
         ), np.searchsorted(parent, np.arange(len(self._marks)), side="right").tolist()
 
@@ -202,6 +249,9 @@ class UnionNode(Node):
             mark = self._marks[i]
             if mark is not None:
                 reached[queues.time <= mark] = -1
+            elif begin == end:
+                barred, event = self._bars_in(queues)
+                reached = np.append(event, _NEVER)[np.searchsorted(barred, queues.time, side="left")]
             at = np.maximum(at, reached)
             begin = end
         free = np.flatnonzero(at < _NEVER)
@@ -213,6 +263,20 @@ class UnionNode(Node):
                 self._marks[i] = int(queues.time[min(waiting, end - 1)])
             begin = end
         return order, at[order]
+
+    def _turns_up(self, queues: _Queue, ends: Sequence[int]) -> bool:
+        """Whether a parent that a barrier has been standing in for, or does in this step, gives its first."""
+        if None not in self._marks or (self._barred == _NEVER_BARRED and not (queues.row == BAR).any()):
+            return False
+        begins = [0, *ends[:-1]]
+        return any(m is None and lo < hi for m, lo, hi in zip(self._marks, begins, ends, strict=True))
+
+    def _bars_in(self, queues: _Queue) -> tuple[IntArray, IntArray]:
+        """The latest barrier's time as it rises (ascending), and the arrivals by which it does: -1 before this step."""
+        rows = np.flatnonzero((queues.row == BAR) & (queues.event >= 0))
+        rows = rows[np.argsort(queues.event[rows], kind="stable")]
+        time = np.maximum.accumulate(np.append(self._barred, queues.time[rows]))
+        return time, np.append(-1, queues.event[rows])
 
     def _simulate(self, queues: _Queue, count: int) -> tuple[Rows, IntArray]:
         """As `_release`, arrival by arrival: what is late makes its parent's mark fall back."""
@@ -226,24 +290,24 @@ class UnionNode(Node):
                     lines[i].append((time, element))
                 else:
                     comes[event] = (i, time, element)
-        marks = self._marks
+        marks, barred = self._marks, self._barred
+        bars = np.where(queues.row == BAR, queues.time, _NEVER_BARRED).tolist()
         chosen: list[int] = []
         events: list[int] = []
         for event, (parent, time, element) in enumerate(comes):
             line = lines[parent]
             line.append((time, element))
-            if len(line) > 1:
+            if len(line) > 1 and bars[element] <= barred:
                 continue
+            barred = max(barred, bars[element])
             while True:
                 for i, line in enumerate(lines):
                     if line:
                         marks[i] = line[0][0]
-                if None in marks:
-                    break
-                mark = min(marks)  # type: ignore[type-var]
+                mark = min(barred if m is None else m for m in marks)
                 before = len(chosen)
                 for line in lines:
-                    while line and line[0][0] <= mark:  # type: ignore[operator]
+                    while line and line[0][0] <= mark:
                         chosen.append(line.popleft()[1])
                 if len(chosen) == before:
                     break
@@ -278,12 +342,15 @@ class UnionNode(Node):
     def _barriers(self, queues: _Queue, chosen: Rows, cause: IntArray) -> list[Message]:
         """Barriers; a group's end is handed on once it is over for all parents."""
         local = self._groups.local(queues.group[chosen])
-        delete = np.zeros(len(chosen), dtype=np.bool_)
+        delete, mute = np.zeros(len(chosen), dtype=np.bool_), queues.mute[chosen]
         for i in np.flatnonzero(queues.delete[chosen]).tolist():
             delete[i] = self._lives.ended(int(queues.parent[chosen[i]]), int(local[i]))
-        dimensions, group, time = queues.dimensions[chosen], queues.group[chosen], queues.time[chosen]
+        dimensions, group = queues.dimensions[chosen], queues.group[chosen]
+        time = np.where(mute, NO_TIME, queues.time[chosen])
         out: list[Message] = []
-        for lo, hi in runs(delete.astype(np.int64), dimensions):
+        for lo, hi in runs(delete.astype(np.int64), mute.astype(np.int64), dimensions):
+            if mute[lo] and not delete[lo]:
+                continue
             by = self._dimensions[int(dimensions[lo])]
             out.append(Barriers(group[lo:hi], time[lo:hi], cause[lo:hi], by, bool(delete[lo])))
         if delete.any():
@@ -312,8 +379,8 @@ class UnionNode(Node):
 class _Queue:
     """Elements in line, parent by parent; arrays of shape (n,) as in Arrivals.
 
-    row: among the parent's points or batches held by the node; -1 for a barrier. event: the number of the arrival in
-    this step, -1 for what was held already.
+    row: among the parent's points or batches held by the node; BAR or ENDS for a barrier. mute: as in Arrivals. event:
+    the number of the arrival in this step, -1 for what was held already.
     """
 
     parent: IntArray
@@ -322,6 +389,7 @@ class _Queue:
     group: GroupArray
     dimensions: IntArray
     delete: BoolArray
+    mute: BoolArray
     event: IntArray
 
     def select(self, rows: Rows) -> _Queue:
@@ -332,13 +400,15 @@ class _Queue:
             self.group[rows],
             self.dimensions[rows],
             self.delete[rows],
+            self.mute[rows],
             np.full(len(rows), -1, dtype=np.int64),
         )
 
 
 def _nothing(parents: int) -> _Queue:
     none = np.empty(0, dtype=np.int64)
-    return _Queue(none, none, none, none.astype(np.int32), none, none.astype(np.bool_), none)
+    no = none.astype(np.bool_)
+    return _Queue(none, none, none, none.astype(np.int32), none, no, no, none)
 
 
 def _by_parent(queues: _Queue, parents: int) -> list[list[tuple[int, int]]]:

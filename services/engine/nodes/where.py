@@ -59,8 +59,8 @@ class WhereNode(Node):
         return self._filter(passage.going_on(batches, self._groups))
 
     def barriers(self, barriers: Barriers) -> Sequence[Message]:
-        if barriers.delete:
-            left = self._groups.without(barriers.group)
+        left = self._groups.told(barriers)
+        if left is not None:
             self._condition.keep(left)
             self._groups.keep(left)
         return [barriers]

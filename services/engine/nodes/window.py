@@ -9,12 +9,17 @@ import numpy as np
 
 from services.engine.buffer import GroupBuffer
 from services.engine.column import IntArray, Rows
+from services.engine.first_names import FirstNames
 from services.engine.frame import Barriers, Batches, Frame, GroupOrder, Message
 from services.engine.node import Context, Groups, Node, State, TaskFailed
+from services.engine.retag import named
 from services.engine.segments import first_at_least, grown, rank_in_segment, running_max
-from services.engine.series import Dimensions
+from services.engine.series import Dimensions, GroupArray, SeriesArray
 from services.engine.times import truncate
 from services.pipeline.spec import Edge, NodeSpec, Properties, Type, flag, prop
+
+_NAMELESS = "barrier"
+"""The measurement of a group that a barrier has told of before any point, as with Kapacitor 1.5.7."""
 
 
 @dataclass
@@ -46,6 +51,13 @@ class WindowNode(Node):
     A window is emitted only when a point (or a barrier) comes at or after its edge; the next edge is that point's time
     plus `every`, so a gap gives one window and not many. Windows by time hold [edge - period, edge), with every(0s)
     (point - period, point]. The batch's time is the edge, or the last point's time where windows go by count.
+
+    A group begins with its first point or its first barrier, whichever comes first. So behind a `where` that lets no
+    point of a group through the barriers of that group still give windows, empty ones, whose count is 0. Batches of a
+    group that began with a barrier have the measurement `barrier`, for as long as it lasts, as with Kapacitor.
+
+    Barriers do not go beyond windows by time, but for what joins below need to know so as not to wait: that of the
+    group no window before the next edge will come.
     """
 
     spec = NodeSpec(
@@ -69,8 +81,9 @@ class WindowNode(Node):
         if properties.period == 0 and properties.period_count == 0:
             raise TaskFailed("window node must have either a non zero period or non zero period count")
         self._groups = Groups(context.table)
-        self._names: list[str] = []
+        self._names = FirstNames(context.table)
         self._buffer = GroupBuffer()
+        self._begun = 0  # how many groups have got their first edge
         # by time: the next edge in ns; by count: after how many points in all the next window is due
         self._next: IntArray = np.zeros(0, dtype=np.int64)
         self._count: IntArray = np.zeros(0, dtype=np.int64)  # points seen, where windows go by count
@@ -82,7 +95,9 @@ class WindowNode(Node):
         segments = frame.by_group()
         members = self._groups.members(frame)
         local = self._groups.local(frame.group)
-        self._first_seen(frame, members, segments.order[segments.starts])
+        first = segments.order[segments.starts]
+        self._names.came(members, frame.points.series[first], len(self._groups))
+        self._begin(members, frame.points.time[first])
         demand = self.context.demand
         points = frame.points if demand is None else frame.points.only(sorted(demand))
         self._buffer.add(points.detached(), local)
@@ -98,35 +113,27 @@ class WindowNode(Node):
     def barriers(self, barriers: Barriers) -> Sequence[Message]:
         p = self.properties
         out: list[Message] = [] if p.period else [barriers]
-        known = self._groups.known(barriers.group)
-        passed = known[(known >= 0)]
-        time = barriers.time[known >= 0]
-        cause = barriers.cause[known >= 0]
-        if p.period and len(passed):
-            due = time >= self._next[passed]
-            group, at, cause = passed[due], time[due], cause[due]
-            self._buffer.sort()
-            end = self._buffer.held(group)
-            if p.every:
-                edge = self._next[group]
-                lower = self._buffer.first_not_before(group, end, edge - p.period)
-                after = at + p.every
-                self._next[group] = truncate(after, p.every) if p.align else after
-            else:
-                edge = at
-                lower = self._buffer.first_not_before(group, end, edge - p.period, above=True)
-                self._next[group] = at
-            out += self._batches(group, lower, end, edge, cause, barriers.dimensions)
+        group = self._groups.local(barriers.group)
+        fresh = self._begin(group, barriers.time)
+        self._names.came(group[fresh], self._nameless(barriers.group[fresh]), len(self._groups))
+        if p.period and not barriers.timeless:
+            due = barriers.time >= self._next[group]
+            out += self._closed(group[due], barriers.time[due], barriers.cause[due], barriers.dimensions)
+            out.append(barriers.only_for_joins(np.maximum(self._next[group], barriers.time)))
         if barriers.delete:
-            out.append(barriers)
+            if p.period:
+                out.append(barriers.only_ends())
             self._drop(self._groups.without(barriers.group))
         return out
+
+    def join_barriers(self, barriers: Barriers) -> Sequence[Message]:
+        return [] if self.properties.period else [barriers]
 
     def state(self) -> State:
         size = len(self._groups)
         return {
             "groups": self._groups.state(),
-            "names": self._names,
+            "names": self._names.state(size),
             "next": self._next[:size],
             "count": self._count[:size],
             "buffer": self._buffer.state(self.context.table),
@@ -134,24 +141,43 @@ class WindowNode(Node):
 
     def restore(self, state: State) -> None:
         self._groups.restore(state["groups"])
-        self._names = list(state["names"])
+        self._names.restore(state["names"])
         self._next = np.array(state["next"], dtype=np.int64)
         self._count = np.array(state["count"], dtype=np.int64)
         self._buffer.restore(state["buffer"], self.context.table)
+        self._begun = len(self._groups)
 
-    def _first_seen(self, frame: Frame, members: IntArray, first_rows: Rows) -> None:
-        known = len(self._names)
-        total = len(self._groups)
+    def _begin(self, local: IntArray, time: IntArray) -> Rows:
+        """Something came of these groups, each once, at these times: intp, the positions of those that are new."""
+        known, total = self._begun, len(self._groups)
         if total == known:
-            return
-        self._next = grown(self._next, total)
-        self._count = grown(self._count, total)
-        fresh = members >= known
-        rows = np.empty(total - known, dtype=np.intp)
-        rows[members[fresh] - known] = first_rows[fresh]
+            return np.empty(0, dtype=np.intp)
+        self._begun = total
+        self._next, self._count = grown(self._next, total), grown(self._count, total)
+        fresh = np.flatnonzero(local >= known)
+        self._next[local[fresh]] = self._first_edge(time[fresh])
+        return fresh
+
+    def _nameless(self, group: GroupArray) -> SeriesArray:
+        """Series with the measurement of groups that begin with a barrier: int32[k]."""
         table = self.context.table
-        self._names += [table.series(n).name for n in frame.points.series[rows].tolist()]
-        self._next[known:total] = self._first_edge(frame.points.time[rows])
+        of = (table.group(n) for n in group.tolist())
+        return np.array([named(g.name if g.by_name else _NAMELESS, table) for g in of], dtype=np.int32)
+
+    def _closed(self, group: IntArray, at: IntArray, cause: IntArray, dimensions: Dimensions) -> list[Message]:
+        """The windows of these groups (each once) that barriers of the times `at` close."""
+        p = self.properties
+        self._buffer.sort()
+        end = self._buffer.held(group)
+        if not p.every:
+            self._next[group] = at
+            lower = self._buffer.first_not_before(group, end, at - p.period, above=True)
+            return self._batches(group, lower, end, at, cause, dimensions)
+        edge = self._next[group]
+        after = at + p.every
+        self._next[group] = truncate(after, p.every) if p.align else after
+        lower = self._buffer.first_not_before(group, end, edge - p.period)
+        return self._batches(group, lower, end, edge, cause, dimensions)
 
     def _first_edge(self, time: IntArray) -> IntArray:
         p = self.properties
@@ -234,14 +260,15 @@ class WindowNode(Node):
         points, offsets = self._buffer.points(group, lower, upper)
         self._buffer.forget(group, lower)
         numbers = self._groups.global_numbers(group)
-        names = [self._names[g] for g in group.tolist()]
+        names = self._names.names(group)
         return [Batches(points, offsets, numbers, names, edge, dimensions, cause)]
 
     def _drop(self, left: Rows) -> None:
         self._buffer.keep(left)
+        self._names.keep(left, len(self._groups))
         self._groups.keep(left)
-        self._names = [self._names[i] for i in left.tolist()]
         self._next, self._count = self._next[left], self._count[left]
+        self._begun = len(left)
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,11 +112,16 @@ async def test_ticks_are_told_apart_by_tick_within_one_run(bus: Bus, tmp_path: P
         await send(bus, alerts([("a", WARNING)], 9), run)
         for tick in (100, 100, 101):
             await send(bus, alerts([("a", CRITICAL), ("b", OK)], tick, tick=True), run)
+        of = {"task": "t", "topics": [own_topic(), "none"]}
+        assert await ask(bus, "ticked", started=run, **of) == {"tick": 101}
+        assert await ask(bus, "ticked", started=run, **of | {"task": "u"}) == {"tick": 0}
         # another run, and the clock was set back meanwhile
         again = await started(bus, "t", 2)
         await send(bus, alerts([("a", OK)], 50, tick=True), again)
         await send(bus, alerts([("a", OK)], 102, tick=True), run)
         await service.caught_up()
+        found = [(await ask(bus, "ticked", started=started, **of))["tick"] for started in (run, again)]
+        assert found == [0, 50], "a worker asks for the run that it takes up, the last one"
         assert (service.events, service.repeats) == (6, 3)
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
+from typing import Any
 
 import pytest
 
-from services.engine.posting import Answer, Post, Sender
+from services.engine.posting import Answer, Post, Sender, _trusted
 from tests.support.alerts import sink
 
 
@@ -97,3 +99,25 @@ async def test_an_answer_without_end_is_not_read_to_its_end() -> None:
     async with await asyncio.start_server(pour, "127.0.0.1", 0) as server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
         assert await answered(10.0, url) == [Answer(500, "x" * 1000)]
+
+
+async def test_certificates_are_read_once_for_all_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes 20 ms and holds the worker: too long for each burst of each node."""
+    read = ssl.create_default_context
+    made: list[ssl.SSLContext] = []
+
+    def counted(**given: Any) -> ssl.SSLContext:
+        made.append(read(**given))
+        return made[-1]
+
+    monkeypatch.setattr(ssl, "create_default_context", counted)
+    _trusted.cache_clear()
+    async with sink() as web:
+        for number in range(3):
+            whole = asyncio.Event()
+            sender = Sender(5.0, lambda answer, whole=whole: whole.set())  # type: ignore[misc]
+            sender.add(Post(web.url, {}, b"%d" % number))
+            sender.kick()
+            await asyncio.wait_for(whole.wait(), 20)
+    assert len(web.posts) == 3
+    assert len(made) == 1

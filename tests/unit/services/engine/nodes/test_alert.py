@@ -7,6 +7,7 @@ import logging
 import pytest
 
 from services import log
+from services.engine.effects import Alerts, Failure
 from tests.support.graph import ScriptRun
 
 SCRIPT = (
@@ -52,3 +53,27 @@ def test_the_points_of_a_batch_are_all_seen_from_the_level_before_it() -> None:
     run = ScriptRun(f"stream|from().measurement('m'){window}|alert().warn(lambda: \"v\" > 5)")
     run.write("m v=9i 1", "m v=9i 2", 'm v="x" 3', 'm v="x" 4', 'm v="x" 5', 'm v="x" 6')
     assert run.counts()["alert3"]["errors"] == 2 * 2 + 2 * 1
+
+
+@pytest.mark.parametrize("cuts", [1, 2, 9])
+@pytest.mark.parametrize("window", ["", "|window().periodCount(1).everyCount(1)"])
+def test_what_was_told_before_a_template_fails_is_told(window: str, cuts: int) -> None:
+    texts = """.id('x').message('{{ index .Fields "s" | len }}').details('')"""
+    script = f"stream|from().measurement('m'){window}|alert(){texts}.info(lambda: TRUE).topic('t').messageField('n')"
+    node = "alert3" if window else "alert2"
+    run = ScriptRun(script)
+    lines = ['m s="ab" 1', 'm s="c" 2', "m v=1 3", 'm s="d" 4']
+    for begin in range(0, len(lines), cuts):
+        run.write(*lines[begin : begin + cuts])
+        if any(isinstance(effect, Failure) for effect in run.effects):
+            break
+    told = [text for effect in run.effects if isinstance(effect, Alerts) for text in texts_of(effect)]
+    assert told == ["2", "1"]
+    assert run.counts()[node]["infos_triggered"] == 2
+    assert len(run.out[node]) == 2
+    (failure,) = [effect for effect in run.effects if isinstance(effect, Failure)]
+    assert failure.reason.startswith(f"{node}: template: message:1:23: ")
+
+
+def texts_of(alerts: Alerts) -> list[str]:
+    return [alerts.messages[i] for i in alerts.message_of.tolist()]

@@ -13,7 +13,7 @@ from services.engine.effects import Output
 from services.engine.node import TaskFailed
 from services.engine.posting import PostEndpoint
 from services.engine.task import Surroundings
-from tests.support.graph import Point, ScriptRun
+from tests.support.graph import NOW, Barrier, Batch, Point, ScriptRun
 
 
 class Sink:
@@ -107,6 +107,21 @@ async def test_the_answers_code_becomes_a_field_once_it_is_there(sink: Sink) -> 
     assert [p.fields["code"] for p in points(run.last("http_post2"))] == [200, 503, 404]
     assert run.counts()["http_post2"]["errors"] == 2
     assert any("captureResponse" in reason for reason in run.reasons)
+
+
+async def test_a_barrier_does_not_overtake_points_that_wait_for_their_codes(sink: Sink) -> None:
+    run = ScriptRun(
+        f"""stream|from()|barrier().idle(2s)|httpPost('http://127.0.0.1:{sink.port}/').codeField('code')
+        |window().period(1s).every(1s)|httpOut('x')"""
+    )
+    run.write("m v=1 1").tick(NOW + 3 * 10**9)
+    assert not run.last("http_post3")
+    run.restart().write("m v=0 0")  # too old: it only sets off what waits
+    await post(run, "http_post3")
+    run.tick(NOW + 3 * 10**9)
+    assert [type(one) for one in run.last("http_post3")] == [Point, Barrier]
+    (window,) = (b for b in run.last("window") if isinstance(b, Batch))
+    assert [fields for *_, fields in window.points] == [{"v": 1.0, "code": 204}]
 
 
 async def test_a_sink_that_is_not_there_is_an_error_and_code_0(sink: Sink) -> None:
