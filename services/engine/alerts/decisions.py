@@ -13,8 +13,8 @@ from services.engine.node import State
 from services.engine.segments import grown, is_first
 from services.engine.times import elapsed
 
-_NEWEST_WEIGHT = 1.2  # of the newest change in the flapping sum …
-_WEIGHT_RATIO = 1.5  # … and how many times that of the oldest it is
+_LAST_WEIGHT = 1.2  # in the flapping sum, of the change that is weighed last …
+_FIRST_WEIGHT = 0.8  # … and first; shares can be just at a threshold, so every bit counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +166,8 @@ class Decisions:
         history = self._history.setdefault(group, [OK] * size)
         history.append(level)
         del history[0]
-        weight = _NEWEST_WEIGHT / _WEIGHT_RATIO
-        step = (_NEWEST_WEIGHT - weight) / (size - 1)
+        weight = _FIRST_WEIGHT
+        step = (_LAST_WEIGHT - weight) / (size - 1)
         # the ring is walked from the newest entry on, which compares the newest with the one before it first
         ring = [history[-1], *history[:-1]]
         changes = 0.0
