@@ -86,6 +86,9 @@ class Decisions:
         before = int(self.level[group])
         changed = before != level
         self.level[group] = level
+        if before == OK and level != OK:
+            # also where nobody is told because the group flaps: what is told later has lasted since then
+            self._first[group] = time
         if p.flapping is not None:
             self._flap(group, level)
         expired = not changed and p.pause != 0 and elapsed(time, int(self._last[group])) >= p.pause
@@ -94,8 +97,6 @@ class Decisions:
         if level == OK and not changed:
             return None
         self._last[group] = time
-        if before == OK:
-            self._first[group] = time
         return elapsed(time, int(self._first[group]))
 
     def batch(self, group: int, level: int, time: int) -> int | None:
