@@ -96,12 +96,24 @@ class Other:
 
 def walk(e: Expression) -> Iterator[Expression]:
     """An expression and all below it."""
-    yield e
+    waiting = [e]
+    while waiting:
+        part = waiting.pop()
+        yield part
+        waiting.extend(reversed(_parts(part)))
+
+
+def too_deep(e: Expression, most: int) -> bool:
+    """Whether more than so many expressions stand below each other."""
+    level: list[Expression] = [e]
+    for _ in range(most):
+        level = [below for part in level for below in _parts(part)]
+    return bool(level)
+
+
+def _parts(e: Expression) -> tuple[Expression, ...]:
     if isinstance(e, Binary):
-        yield from walk(e.left)
-        yield from walk(e.right)
-    elif isinstance(e, Paren):
-        yield from walk(e.inner)
-    elif isinstance(e, Call):
-        for argument in e.arguments:
-            yield from walk(argument)
+        return e.left, e.right
+    if isinstance(e, Paren):
+        return (e.inner,)
+    return e.arguments if isinstance(e, Call) else ()

@@ -14,6 +14,8 @@ from grammar.influxql.ast import (
     Regex,
     Select,
     Wildcard,
+    too_deep,
+    walk,
 )
 from grammar.influxql.scanner import OPERATORS, InfluxQLError, Scanner, Token
 from grammar.influxql.validate import validate
@@ -22,6 +24,8 @@ _STATEMENTS = ("SELECT", "DELETE", "SHOW", "CREATE", "DROP", "GRANT", "REVOKE", 
 _OPERANDS = ("identifier", "string", "number", "bool")
 _NOT_IN_FIELDS = frozenset(("=", "!=", "=~", "!~", "<", "<=", ">", ">=", "AND", "OR"))
 _TYPES = ("float", "integer", "string", "boolean", "field", "tag")
+_MAX_DEPTH = 100
+_TOO_DEEP = f"expressions are nested too deeply, more than {_MAX_DEPTH}"
 _FILLS = ("null", "none", "previous", "linear")
 
 
@@ -50,6 +54,7 @@ class _Parser:
     def __init__(self, text: str) -> None:
         self._scanner = Scanner(text)
         self._at = 0
+        self._depth = 0
 
     def query(self) -> list[Select | Other]:
         statements: list[Select | Other] = []
@@ -102,6 +107,9 @@ class _Parser:
         limits = [self._count(word) for word in ("LIMIT", "OFFSET", "SLIMIT", "SOFFSET")]
         tail = self._since(begun)
         select = Select(tuple(fields), tuple(sources), tuple(dimensions), where, limits[0], head, condition, fill, tail)
+        for e in (*fields, *dimensions, *([] if where is None else [where])):
+            if too_deep(e, _MAX_DEPTH):
+                raise InfluxQLError(_TOO_DEEP)
         validate(select)
         return select
 
@@ -178,16 +186,40 @@ class _Parser:
         return int(token.text)
 
     def _expression(self) -> Expression:
+        self._depth += 1
+        if self._depth > _MAX_DEPTH:
+            raise self._wrong(_TOO_DEEP, self._peek())
+        found = self._operands()
+        self._depth -= 1
+        return found
+
+    def _operands(self) -> Expression:
         operands, operators = [self._operand()], list[str]()
         while (token := self._peek()).kind in OPERATORS:
             self._at = token.end
-            while operators and OPERATORS[operators[-1]] >= OPERATORS[token.kind]:
-                _join(operands, operators)
+            while operators and OPERATORS[operators[-1]] > OPERATORS[token.kind]:
+                self._join(operands, operators)
             operators.append(token.kind)
             operands.append(self._pattern() if token.kind in ("=~", "!~") else self._operand())
         while operators:
-            _join(operands, operators)
+            self._join(operands, operators)
         return operands[0]
+
+    def _join(self, operands: list[Expression], operators: list[str]) -> None:
+        """Joins the last operands with the operators of the last one's strength, from left to right."""
+        strength, count = OPERATORS[operators[-1]], 0
+        while count < len(operators) and OPERATORS[operators[-1 - count]] == strength:
+            count += 1
+        row, between = operands[-count - 1 :], operators[-count:]
+        del operands[-count - 1 :], operators[-count:]
+        # a tree that leans to one side is as deep as it is long, and of AND and OR it need not lean
+        if between[0] in ("AND", "OR"):
+            operands.append(_balanced(row, between[0]))
+            return
+        left = row[0]
+        for operator, right in zip(between, row[1:], strict=True):
+            left = Binary(operator, left, right)
+        operands.append(left)
 
     def _pattern(self) -> Regex:
         found = self._regex()
@@ -329,16 +361,14 @@ class _Parser:
         return InfluxQLError(f"{what} at {self._scanner.place(token.at)}")
 
 
-def _join(operands: list[Expression], operators: list[str]) -> None:
-    right, left = operands.pop(), operands.pop()
-    operands.append(Binary(operators.pop(), left, right))
+def _balanced(row: list[Expression], operator: str) -> Expression:
+    if len(row) == 1:
+        return row[0]
+    half = (len(row) + 1) // 2
+    return Binary(operator, _balanced(row[:half], operator), _balanced(row[half:], operator))
 
 
 def _comparing(e: Expression) -> str | None:
     """An operator that has no place among what is selected."""
-    if isinstance(e, Binary):
-        own = e.operator if e.operator in _NOT_IN_FIELDS else None
-        return own or _comparing(e.left) or _comparing(e.right)
-    if isinstance(e, Paren):
-        return _comparing(e.inner)
-    return next((o for a in e.arguments if (o := _comparing(a))), None) if isinstance(e, Call) else None
+    binary = (part.operator for part in walk(e) if isinstance(part, Binary))
+    return next((operator for operator in binary if operator in _NOT_IN_FIELDS), None)

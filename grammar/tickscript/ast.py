@@ -241,11 +241,12 @@ class TickscriptError(Exception):
 
 def walk(node: Any) -> Iterator[Node]:
     """The node and all tree nodes below it, in source order."""
-    if isinstance(node, tuple):
-        for item in node:
-            yield from walk(item)
-    elif isinstance(node, Node):
-        yield node
-        for name in node.__dataclass_fields__:
-            if name not in ("position", "comment"):
-                yield from walk(getattr(node, name))
+    waiting = [node]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, tuple):
+            waiting.extend(reversed(part))
+        elif isinstance(part, Node):
+            yield part
+            names = (name for name in reversed(part.__dataclass_fields__) if name not in ("position", "comment"))
+            waiting.extend(getattr(part, name) for name in names)

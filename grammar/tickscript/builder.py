@@ -34,6 +34,7 @@ from grammar.tickscript.ast import (
     TypeDeclaration,
     Unary,
 )
+from grammar.tickscript.extent import check_depth
 from grammar.tickscript.literals import parse_duration, parse_number, parse_reference, parse_regex, parse_string
 from grammar.tickscript.scanner import DIVIDE, MULTIPLY, Token
 
@@ -55,6 +56,11 @@ class Builder:
         return Script(statements, trailing, position=self._tokens[0].position)
 
     def _statement(self, model: Any) -> Statement:
+        statement = self._unchecked(model)
+        check_depth(statement)
+        return statement
+
+    def _unchecked(self, model: Any) -> Statement:
         kind = type(model).__name__
         if kind not in ("Declaration", "Dbrp"):
             expression = self._expression(model)
@@ -149,26 +155,50 @@ class Builder:
         waiting: list[tuple[int, int]] = []
         for operator, operand in zip(operators, operands, strict=True):
             strength = _PRECEDENCE[operator]
-            while waiting and waiting[-1][0] >= strength:
-                self._join(values, waiting.pop()[1])
+            while waiting and waiting[-1][0] > strength:
+                self._join(values, waiting)
             waiting.append((strength, self._take()))
             values.append(self._operand(operand))
         while waiting:
-            self._join(values, waiting.pop()[1])
+            self._join(values, waiting)
         return values[0]
 
-    def _join(self, values: list[Expression], operator: int) -> None:
-        right, left = values.pop(), values.pop()
+    def _join(self, values: list[Expression], waiting: list[tuple[int, int]]) -> None:
+        """Joins the last operands with the operators of the last one's strength that wait."""
+        strength, count = waiting[-1][0], 0
+        while count < len(waiting) and waiting[-1 - count][0] == strength:
+            count += 1
+        operators = [operator for _, operator in waiting[-count:]]
+        operands = values[-count - 1 :]
+        del waiting[-count:], values[-count - 1 :]
+        before = [operands[0].position.line, *(self._tokens[o].position.line for o in operators)]
+        spread = [operands[i + 1].position.line > before[i] for i in range(count)]
+        if strength <= _MAX_ASSOCIATIVE and count > _LONG:
+            values.append(self._balanced(operands, operators, spread))
+            return
+        left = operands[0]
+        for operator, right, multiline in zip(operators, operands[1:], spread, strict=True):
+            left = self._binary(operator, left, right, multiline)
+        values.append(left)
+
+    def _balanced(self, operands: list[Expression], operators: list[int], spread: list[bool]) -> Expression:
+        """A long row of AND or of OR. However it is bracketed, what is evaluated, and in which order, is the same."""
+        if not operators:
+            return operands[0]
+        half = len(operators) // 2
+        left = self._balanced(operands[: half + 1], operators[:half], spread[:half])
+        right = self._balanced(operands[half + 1 :], operators[half + 1 :], spread[half + 1 :])
+        return self._binary(operators[half], left, right, spread[half])
+
+    def _binary(self, operator: int, left: Expression, right: Expression, multiline: bool) -> Binary:
         token = self._tokens[operator]
-        values.append(
-            Binary(
-                _WRITTEN.get(token.kind, token.kind),
-                left,
-                right,
-                multiline=right.position.line > left.position.line,
-                position=token.position,
-                comment=self._comment(operator),
-            )
+        return Binary(
+            _WRITTEN.get(token.kind, token.kind),
+            left,
+            right,
+            multiline=multiline,
+            position=token.position,
+            comment=self._comment(operator),
         )
 
     def _operand(self, model: Any) -> Expression:
@@ -256,3 +286,5 @@ _PRECEDENCE = {
     )
     for operator in operators
 }
+_MAX_ASSOCIATIVE = _PRECEDENCE["AND"]
+_LONG = 50  # operators in a row: a tree that leans to one side is as deep as it is long

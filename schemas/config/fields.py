@@ -86,8 +86,23 @@ class Duration(fields.Field[float]):
         return None if value is None else format_go_duration(round(value * 1e9))
 
 
+class SyncInterval(Duration):
+    """ "always", or a Duration that is more than nothing; in Python 0.0 stands for always."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> float:
+        if value == "always":
+            return 0.0
+        seconds = super()._deserialize(value, attr, data, **kwargs)
+        if seconds <= 0:
+            raise ValidationError('must be "always" or a duration of more than 0s')
+        return seconds
+
+    def _serialize(self, value: float | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        return "always" if value == 0 else super()._serialize(value, attr, obj, **kwargs)
+
+
 class Nanoseconds(fields.Field[int]):
-    """The same, in Python an integer of nanoseconds; it may be negative."""
+    """A Duration, in Python an integer of nanoseconds; it may be negative."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         return _nanoseconds(value)

@@ -2,9 +2,9 @@
 
 The file is TOML with Kapacitor's sections and keys. Every setting can be given by an environment variable,
 ``KAPACITOR_SECTION_KEY`` with dashes as underscores (``KAPACITOR_HTTP_BIND_ADDRESS``), in a section that is a list
-``KAPACITOR_SECTION_0_KEY``, one element of a list by ``…_KEY_0``, one entry of a table by ``…_KEY_ENTRY``. A variable
-that is empty counts as not set. Whatever is unknown or of a wrong type is an error
-that names it.
+``KAPACITOR_SECTION_0_KEY``, one element of a list by ``…_KEY_0``, one entry of a table by ``…_KEY_ENTRY``. A text may
+also stand in a file that ``…_KEY_FILE`` names: a password that an orchestrator mounts, say. A variable that is empty
+counts as not set. Whatever is unknown or of a wrong type is an error that names it.
 """
 
 import difflib
@@ -18,7 +18,7 @@ from marshmallow import Schema, ValidationError, fields
 
 from schemas.config.among import duplicates, rules_of
 from schemas.config.clusters import Ec2, Kubernetes, Swarm
-from schemas.config.fields import Texts
+from schemas.config.fields import Text, Texts
 from schemas.config.influxdb import InfluxDB
 from schemas.config.section import schema_of
 from schemas.config.sections import (
@@ -59,6 +59,8 @@ _NUMBERLESS = ("kubernetes",)
 
 _TRUE = {"1", "t", "T", "TRUE", "true", "True"}
 _FALSE = {"0", "f", "F", "FALSE", "false", "False"}
+
+_OF_FILE = "_FILE"
 
 
 class ConfigError(Exception):
@@ -222,12 +224,23 @@ def _apply_variable(
         key, declared = settings[name]
         table = _table(raw, section, index, variable)
         table[key] = _from_text(variable, text, declared)
+    elif name.endswith(_OF_FILE) and isinstance(settings.get(name.removesuffix(_OF_FILE), (None, None))[1], Text):
+        _table(raw, section, index, variable)[settings[name.removesuffix(_OF_FILE)][0]] = _text_of(variable, text)
     elif isinstance(settings.get(name.rpartition("_")[0], (None, None))[1], Texts):
         _set_element(_table(raw, section, index, variable), settings, name, variable, text)
     elif (entry := _entry_of(settings, name)) is not None:
         _set_entry(_table(raw, section, index, variable), *entry, text)
     elif section:
         raise ConfigError(f"config: {variable}: [{section}] has no such option")
+
+
+def _text_of(variable: str, path: str) -> str:
+    """What stands in a file, but for the line's end."""
+    try:
+        return Path(path).read_text("utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ConfigError(f"config: {variable}: {path} cannot be read: {reason}") from None
 
 
 def _entry_of(

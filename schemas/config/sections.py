@@ -14,7 +14,7 @@ from marshmallow import ValidationError
 from marshmallow.validate import OneOf, Range
 
 from schemas.config.clusters import Ec2, Kubernetes, Swarm
-from schemas.config.fields import Address, Directory, Duration, Flag, Size, Text, TextMap, Texts, Whole
+from schemas.config.fields import Address, Directory, Duration, Flag, Size, SyncInterval, Text, TextMap, Texts, Whole
 from schemas.config.influxdb import InfluxDB
 from schemas.config.section import only, setting, table_of
 from schemas.duration import format_go_duration
@@ -41,6 +41,25 @@ class Http:
         64 << 20,
         Size,
         "The largest body of a request, after it is ungzipped; above it the answer is 413.",
+        check=_POSITIVE,
+    )
+    cors: tuple[str, ...] = setting(
+        (),
+        Texts,
+        'The origins of pages in browsers ("https://grafana.example.org", "*" for all) that may read answers and send '
+        "anything. Others may only send application/json, which no browser sends to another origin unasked.",
+    )
+    hosts: tuple[str, ...] = setting(
+        (),
+        Texts,
+        "Names of hosts that requests may be sent to, beside localhost and IP addresses, while the API listens on "
+        "loopback only and needs no credentials: a name of somebody else's may be made to mean this machine.",
+    )
+    max_bodies: int = setting(
+        256 << 20,
+        Size,
+        "How many bytes the bodies of all requests together take in memory; what comes beyond that is answered 503. "
+        "One alone may be larger.",
         check=_POSITIVE,
     )
     shutdown_timeout: float = setting(2.0, Duration, "How long a stopping gateway waits for requests under way.")
@@ -196,6 +215,13 @@ class Nats:
         Size,
         "The largest message that the started NATS takes; a longer write is cut at line ends.",
         check=Range(min=64 << 10, max=64 << 20, error="must be from 64k to 64m"),
+    )
+    sync: float = setting(
+        0.0,
+        SyncInterval,
+        "When the NATS that serve starts has its disk make what it stored safe from a power cut: always, before it is "
+        "acknowledged, or so often; what was acknowledged in between is then lost with the power, though not with any "
+        "process. Of a given NATS it is set there, as sync_interval in its section jetstream.",
     )
     write_max_age: float = setting(
         24 * 3600.0, Duration, "How long a write stays in the log; 0s keeps it until bytes run out."

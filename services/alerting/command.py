@@ -7,16 +7,17 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import cast
+
+from services.child_environment import child_environment
 
 _MOST_KEPT = 4096  # bytes of the output
 _GRACE_SECONDS = 0.4  # between the signal that asks to end and the one that cannot be refused; see the launcher
 _LAST_SECONDS = 0.2  # for output to come in once the command has ended
 _LOOK_SECONDS = 0.02
-_OURS = "KAPACITOR_NATS_"  # what the launcher tells its services and nobody else: it holds credentials
 
 _groups: set[int] = set()
 
@@ -124,7 +125,7 @@ class _Watch(asyncio.SubprocessProtocol):
 async def _started(prog: str, args: Sequence[str]) -> tuple[asyncio.SubprocessTransport, _Watch, bool]:
     """Start it; whether the caller was cancelled meanwhile. It is not broken off: what has begun must be known."""
     start = asyncio.get_running_loop().subprocess_exec(
-        _Watch, prog, *args, stderr=asyncio.subprocess.STDOUT, start_new_session=True, env=_environment()
+        _Watch, prog, *args, stderr=asyncio.subprocess.STDOUT, start_new_session=True, env=child_environment()
     )
     starting, cancelled = asyncio.ensure_future(start), False
     while not starting.done():
@@ -180,10 +181,6 @@ def _signal(group: int, number: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def _environment() -> Mapping[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
 
 
 def _signal_name(number: int) -> str:

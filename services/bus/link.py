@@ -20,6 +20,8 @@ from services.bus.requests import Reply, Requests
 
 API_TIMEOUT = 5.0
 _RETRY_SECONDS = 0.1
+# A server that is gone without a word (its machine has lost its power) is noticed after some 5 s.
+_PING_SECONDS, _UNANSWERED_PINGS = 2, 2
 _LOG_EVERY_SECONDS = 10.0
 
 
@@ -79,7 +81,8 @@ class Link:
                 user_credentials=credentials.file,
                 reconnect_time_wait=_RETRY_SECONDS,  # type: ignore[arg-type]  # it only sleeps for it
                 max_reconnect_attempts=-1,
-                ping_interval=10,
+                ping_interval=_PING_SECONDS,
+                max_outstanding_pings=_UNANSWERED_PINGS,
                 pending_size=1 << 40,
                 allow_reconnect=True,
             )

@@ -27,6 +27,7 @@ MAX_IN_FLIGHT_BYTES = 64 << 20
 
 _WRONG_LAST = frozenset({10071, 10164})
 _TOO_LARGE = 10054
+_STILL_STORING = 10158  # a message of the same id is being stored, and it is not known yet whether it will be
 _NUMBER = re.compile(r"\d+")
 
 
@@ -108,7 +109,7 @@ def _ack(subject: str, data: bytes) -> PubAck:
         raise WrongSequence(f"{subject}: {text}", int(last[0]) if last else None)
     if err_code == _TOO_LARGE:
         raise PayloadTooLarge(f"{subject}: {text}")
-    if code >= 500:
+    if code >= 500 or err_code == _STILL_STORING:
         raise BusUnavailable(f"{subject}: JetStream cannot store: {text}")
     raise ApiError(code, err_code, f"{subject}: {text}")
 

@@ -4,6 +4,9 @@ Bucket `workers`, key WORKER: a heartbeat that changes every interval; a worker 
 `ttl` seconds of this machine's monotonic clock is dead. Bucket `leases`, key shard.N: who holds shard N; it may be
 taken from nobody, from a dead worker, and by a worker that comes back under its own name. No clocks are compared.
 
+Two that live under one name would both run everything. Each process therefore has a token of its own beside the name:
+a later one waits until the former's heartbeat has stopped, and a former one that is heard again after that ends.
+
 A worker whose own heartbeat was not stored for `ttl` seconds (it stood still, or NATS did) may have been taken for
 dead. It then does nothing for its shards until it has taken each of their leases once more by compare-and-set, which
 fails for those that another worker has taken meanwhile.
@@ -13,6 +16,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import secrets
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass
@@ -26,6 +31,7 @@ from services.bus.errors import BusError, WrongSequence
 from services.bus.kv import Bucket, Entry
 from services.bus.subjects import escape, unescape
 from services.engine.shards import owner_of
+from services.machine import has_ended, this_machine
 
 log = logs.get("engine")
 
@@ -42,8 +48,15 @@ class _Peer:
 
 @dataclass(slots=True)
 class _Lease:
+    """holder: a worker's name, "" where nobody has it. boot: the token of its process."""
+
     holder: str
+    boot: str
     revision: int
+
+
+class Replaced(Exception):
+    """Another process has taken this worker's name over: this one must end."""
 
 
 class Leases:
@@ -69,6 +82,8 @@ class Leases:
     ) -> None:
         """ttl, interval: seconds. replicas: on how many servers of a cluster the buckets lie."""
         self._bus, self._worker, self._shards, self._replicas = bus, worker, shards, replicas
+        self._boot = secrets.token_hex(8)
+        self._own_beat = 0  # the revision of our last heartbeat
         self._ttl, self._interval = ttl, min(interval, ttl / 3)
         self._on_gain, self._on_release, self._on_lost = on_gain, on_release, on_lost
         self._workers: Bucket
@@ -88,10 +103,11 @@ class Leases:
         """Join: say that this worker lives, learn of the others, and begin to take shards."""
         self._workers = await self._bus.bucket("workers", replicas=self._replicas)
         self._leases = await self._bus.bucket("leases", replicas=self._replicas)
+        await self._wait_for_namesake()
         await self._beat()
         for bucket, take in ((self._workers, self._saw_worker), (self._leases, self._saw_lease)):
             for entry in await bucket.entries():
-                take(entry)
+                _read(entry, take)
         self._spawn(self._watch(self._workers, self._saw_worker))
         self._spawn(self._watch(self._leases, self._saw_lease))
         self._spawn(self._keep_beating())
@@ -140,6 +156,28 @@ class Leases:
         """Whether other workers live, which could take over what runs here."""
         return len(self.alive()) > 1
 
+    async def _wait_for_namesake(self) -> None:
+        """Wait until no other process sends heartbeats under this name."""
+        key = escape(self._worker)
+        entry = await self._workers.get(key)
+        if entry is None:
+            return
+        self._own_beat = entry.revision
+        if _is_gone(entry.value):
+            return
+        since = time.monotonic()
+        while time.monotonic() - since < self._ttl:
+            await asyncio.sleep(self._interval / 4)
+            entry = await self._workers.get(key)
+            if entry is None:
+                self._own_beat = 0
+                return
+            if entry.revision != self._own_beat:
+                self._own_beat, since = entry.revision, time.monotonic()
+                log.limited("namesake").warn(
+                    "another worker of this name lives, waiting for its end", name=self._worker
+                )
+
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.create_task(work))
 
@@ -169,8 +207,8 @@ class Leases:
     async def _beat(self) -> None:
         self._beats += 1
         sent = time.monotonic()
-        body = {"worker": self._worker, "beat": self._beats}
-        await self._workers.put(escape(self._worker), orjson.dumps(body))
+        body = {"worker": self._worker, "beat": self._beats, "boot": self._boot, **_here()}
+        await self._store_beat(orjson.dumps(body))
         silent = sent - self._renewed
         if silent >= self._ttl / 2:
             # we may have been deaf as long as we were mute: that must not count against others
@@ -182,6 +220,22 @@ class Leases:
                 await self._claim_again()
         self._renewed = sent
         self._standing.set()
+
+    async def _store_beat(self, body: bytes) -> None:
+        """Store a heartbeat over the last one of this process, and over no other's."""
+        key = escape(self._worker)
+        try:
+            self._own_beat = await self._workers.update(key, body, self._own_beat)
+            return
+        except WrongSequence:
+            entry = await self._workers.get(key)
+        # one of ours may have been stored although we were not told so; what is gone was taken for long dead
+        if entry is not None and _boot_of(entry.value) != self._boot:
+            raise Replaced(f"another process has taken over as the worker {self._worker}")
+        if entry is not None:
+            self._own_beat = await self._workers.update(key, body, entry.revision)
+        else:
+            self._own_beat = await self._workers.create(key, body)
 
     async def _claim_again(self) -> None:
         """After having stood still: what of ours is still ours. Whoever would take the rest at this moment fails."""
@@ -210,10 +264,7 @@ class Leases:
 
     async def _watch(self, bucket: Bucket, take: Callable[[Entry], None]) -> None:
         async for entry in bucket.watch():
-            try:
-                take(entry)
-            except (ValueError, KeyError, TypeError) as e:
-                log.warn("an entry in a bucket of the workers cannot be read", key=entry.key, error=str(e))
+            _read(entry, take)
 
     def _saw_worker(self, entry: Entry) -> None:
         name = unescape(entry.key)
@@ -231,14 +282,14 @@ class Leases:
 
     def _saw_lease(self, entry: Entry) -> None:
         shard = int(entry.key.removeprefix(_PREFIX))
-        holder = "" if entry.deleted else str(orjson.loads(entry.value)["worker"])
+        lease = _lease_of(entry)
         known = self._held.get(shard)
         if known is not None and known.revision >= entry.revision:
             return
-        self._held[shard] = _Lease(holder, entry.revision)
-        if holder != self._worker and shard in self.owned:
+        self._held[shard] = lease
+        if not self._ours(lease) and shard in self.owned:
             self._lose({shard})
-        if not holder:
+        if not lease.holder:
             self._changed.set()
 
     async def _balance(self) -> None:
@@ -247,7 +298,7 @@ class Leases:
         surplus = self.owned - wanted
         if surplus:
             await self._hand_over(surplus)
-        unfinished = {s for s, one in self._held.items() if one.holder == self._worker} - self.owned - wanted
+        unfinished = {s for s, one in self._held.items() if self._ours(one)} - self.owned - wanted
         async with self._changing:
             await self._give_up(unfinished)
             free = [s for s in sorted(wanted - self.owned) if self._free(s, alive)]
@@ -272,17 +323,21 @@ class Leases:
     async def _set(self, shard: int, holder: str) -> bool:
         """Write a lease over the state that we know of it. False where it has another, which we then know."""
         lease = self._held.get(shard)
-        body = orjson.dumps({"worker": holder})
+        boot = self._boot if holder else ""
+        body = orjson.dumps({"worker": holder, "boot": boot})
         try:
             revision = await self._leases.update(f"{_PREFIX}{shard}", body, lease.revision if lease else 0)
         except WrongSequence as e:
             entry = await self._leases.get(f"{_PREFIX}{shard}")
             # it may say what we wanted to write: that was stored then although we were not told so
-            now = "" if entry is None else str(orjson.loads(entry.value)["worker"])
-            self._know(shard, _Lease(now, entry.revision if entry else e.last or 0))
+            self._know(shard, _Lease("", "", e.last or 0) if entry is None else _lease_of(entry))
         else:
-            self._know(shard, _Lease(holder, revision))
-        return self._held[shard].holder == holder
+            self._know(shard, _Lease(holder, boot, revision))
+        held = self._held[shard]
+        return (held.holder, held.boot) == (holder, boot)
+
+    def _ours(self, lease: _Lease) -> bool:
+        return (lease.holder, lease.boot) == (self._worker, self._boot)
 
     def _know(self, shard: int, lease: _Lease) -> None:
         """Take in a state of a lease unless a later one is known."""
@@ -301,7 +356,7 @@ class Leases:
 
     async def _give_up(self, shards: Iterable[int]) -> None:
         """Write into the leases that nobody holds them. What fails is tried again with the next balance."""
-        mine = [s for s in shards if self._held[s].holder == self._worker]
+        mine = [s for s in shards if self._ours(self._held[s])]
         results = await asyncio.gather(*(self._set(s, "") for s in mine), return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
@@ -315,3 +370,42 @@ class Leases:
                 with contextlib.suppress(WrongSequence):
                     await self._workers.delete(escape(name), peer.revision)
                 self._peers.pop(name, None)
+
+
+def _read(entry: Entry, take: Callable[[Entry], None]) -> None:
+    """Take in what stands in a bucket; what cannot be read there stops nobody."""
+    try:
+        take(entry)
+    except (ValueError, KeyError, TypeError) as e:
+        log.warn("an entry in a bucket of the workers cannot be read", key=entry.key, error=str(e))
+
+
+def _lease_of(entry: Entry) -> _Lease:
+    """What a lease says; of one that cannot be read, that nobody has it."""
+    try:
+        said = {} if entry.deleted else orjson.loads(entry.value)
+        return _Lease(str(said.get("worker", "")), str(said.get("boot", "")), entry.revision)
+    except (ValueError, AttributeError) as e:
+        log.warn("a lease cannot be read and is taken as free", key=entry.key, error=str(e))
+        return _Lease("", "", entry.revision)
+
+
+def _here() -> dict[str, str | int]:
+    """Where this process runs, for others on this machine to see whether it still does."""
+    return {"machine": this_machine(), "pid": os.getpid()}
+
+
+def _boot_of(beat: bytes) -> str:
+    try:
+        return str(orjson.loads(beat)["boot"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def _is_gone(beat: bytes) -> bool:
+    """Whether the process that sent a heartbeat ran on this machine and runs no more."""
+    try:
+        said = orjson.loads(beat)
+        return has_ended(str(said["machine"]), int(said["pid"]))
+    except (ValueError, KeyError, TypeError):
+        return False

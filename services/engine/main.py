@@ -170,7 +170,7 @@ async def surroundings(config: Config, name: str, bus: Bus, effective: Effective
 
     The cluster keeps its id for ever; a worker's follows from it.
     """
-    bucket = await bus.bucket("cluster")
+    bucket = await bus.bucket("cluster", replicas=config.nats.replicas)
     with contextlib.suppress(WrongSequence):
         await bucket.create("id", str(uuid.uuid4()).encode())
     entry = await bucket.get("id")

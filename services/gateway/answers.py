@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,11 +61,13 @@ def request_id() -> str:
     return f"{_PROCESS}-{next(_requests):x}"
 
 
-def common_headers(request_headers: Iterable[tuple[bytes, bytes]], request_id: str) -> RawHeaders:
-    """The headers of every answer: version, request id, and CORS' where the request names its origin."""
+def common_headers(
+    request_headers: Iterable[tuple[bytes, bytes]], request_id: str, listed: Callable[[bytes], bool]
+) -> RawHeaders:
+    """The headers of every answer: version, request id, and CORS' where the request names an origin that is listed."""
     headers: RawHeaders = [_VERSION_HEADER, (b"request-id", request_id.encode())]
     for name, value in request_headers:
-        if name == b"origin" and value:
+        if name == b"origin" and value and listed(value):
             headers.append((b"access-control-allow-origin", value))
             headers += _CORS
             break

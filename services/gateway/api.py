@@ -108,6 +108,7 @@ class Api:
             alerting,
             inhibited,
             config.hostname,
+            config.nats.replicas,
             lambda: self.loader.errors,
         )
         task_reads = TaskReads(folds.tasks, scripts, engine, self._recorder_reads, inhibited)

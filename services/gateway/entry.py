@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from services import log as logs
 from services.gateway.access.credentials import without_credentials
+from services.gateway.access.origins import Origins
 from services.gateway.access.privileges import Denied, User
 from services.gateway.answers import (
     BASE,
@@ -24,8 +25,10 @@ from services.gateway.answers import (
     error_body,
     request_id,
 )
+from services.gateway.bodies import Bodies, Held, Patience
+from services.gateway.refused import Gone, Refused, too_large
 from services.gateway.write_request import WRITE_PATHS, LoggedRequest, WriteRequest
-from services.gateway.writes import Gone, ReadBody, Refused, too_large
+from services.gateway.writes import ReadBody
 
 if TYPE_CHECKING:
     from services.gateway.access.access import Access
@@ -56,11 +59,21 @@ class Entry:
     there is not.
     """
 
-    def __init__(self, app: Application, write: WriteHandler, log_requests: bool, access: Access | None = None) -> None:
-        """access: who may come in, None: everybody."""
+    def __init__(
+        self,
+        app: Application,
+        write: WriteHandler,
+        log_requests: bool,
+        bodies: Bodies,
+        origins: Origins,
+        access: Access | None = None,
+    ) -> None:
+        """bodies: those in memory. origins: what pages in browsers may do. access: who may come in, None: everybody."""
         self._app = app
         self._write = write
         self._log_requests = log_requests
+        self._bodies = bodies
+        self._origins = origins
         self._access = access
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
@@ -78,7 +91,7 @@ class Entry:
             return
         name = request_id()
         started = time.perf_counter_ns()
-        headers = common_headers(scope["headers"], name)
+        headers = self._common_headers(scope["headers"], name)
         user, refusal = await self._admit(scope["method"], path, query, scope["headers"])
         if refusal is None:
             status = await self._other(scope, receive, send, headers)
@@ -94,8 +107,7 @@ class Entry:
         started = time.perf_counter_ns()
         user = refusal = answer = None
         try:
-            if self._access is not None:
-                user, refusal = await self._admit("POST", request.path, request.query, request.headers)
+            user, refusal = await self._admit("POST", request.path, request.query, request.headers)
             if refusal is None:
                 answer = await self._write(request, read, user)
             else:
@@ -107,11 +119,14 @@ class Entry:
             _log.exception("write failed", error, request=name)
             answer = Answer(500, _INTERNAL)
         if answer is not None:
-            headers = answer.all_headers(common_headers(request.headers, name))
+            headers = answer.all_headers(self._common_headers(request.headers, name))
             await send(answer.status, headers, answer.body)
         if self._logs():
             status = GONE if answer is None else answer.status
             _log_request(client, request.logged, user, status, name, started)
+
+    def _common_headers(self, request_headers: RawHeaders, name: str) -> RawHeaders:
+        return common_headers(request_headers, name, self._origins.lists)
 
     def _logs(self) -> bool:
         return self._log_requests and _log.enabled("INFO")
@@ -120,9 +135,10 @@ class Entry:
         self, method: str, path: str, query: bytes, headers: RawHeaders
     ) -> tuple[User | None, Answer | None]:
         """Who sends a request, where that counts; and the answer to it if it is not let in."""
-        if self._access is None or method == "OPTIONS" or (path == PING and method in ("GET", "HEAD")):
-            return None, None
         try:
+            self._origins.check(method, headers)
+            if self._access is None or method == "OPTIONS" or (path == PING and method in ("GET", "HEAD")):
+                return None, None
             return await self._access.admit(method, path, query, headers), None
         except Denied as denied:
             return None, Answer(denied.status, error_body(str(denied)))
@@ -152,6 +168,7 @@ class Entry:
     async def _pass_on(self, scope: Any, receive: Receive, send: Send, headers: RawHeaders) -> int:
         status = 500
         begun = False
+        body = _Coming(receive)
 
         async def with_headers(message: Any) -> None:
             nonlocal status, begun
@@ -162,7 +179,10 @@ class Entry:
             await send(message)
 
         try:
-            await self._app(scope, receive, with_headers)
+            with self._bodies.hold() as held:
+                await self._app(scope, body.receiving(held), with_headers)
+            if body.refused is not None and not begun:
+                return await _answer(send, body.refused.status, headers, error_body(str(body.refused)))
         except Exception as error:
             _log.exception("request failed", error, method=scope["method"], uri=scope["path"])
             if begun:
@@ -197,7 +217,7 @@ async def _redirect(send: Send, headers: RawHeaders, method: str, path: str, que
 async def _drop(read: ReadBody) -> None:
     """Read a body that nobody is to see. Raises Gone."""
     with contextlib.suppress(Refused):
-        await read(0)
+        await read(0, Bodies(0).nothing())
 
 
 async def _answer(send: Send, status: int, headers: RawHeaders, body: bytes) -> int:
@@ -214,27 +234,61 @@ def _sender(send: Send) -> SendAnswer:
 
 
 def _reader(receive: Receive) -> ReadBody:
-    async def read(limit: int) -> bytes:
+    async def read(limit: int, held: Held) -> bytes:
         chunks: list[bytes] = []
         size = 0
-        more = True
+        patience, more = Patience(), True
         while more:
-            message = await receive()
+            async with patience.wait():
+                message = await receive()
             if message["type"] != "http.request":
                 raise Gone
             chunk: bytes = message["body"]
             more = message.get("more_body", False)
             size += len(chunk)
+            patience.came(len(chunk))
             if size > limit:
                 # The rest is read and dropped: a client that is still sending would not see an answer.
                 chunks.clear()
             elif chunk:
+                held.grow(size)
                 chunks.append(chunk)
         if size > limit:
             raise too_large(size, limit)
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     return read
+
+
+class _Coming:
+    """A body on its way to the app, which hears that the client has hung up where it does not come as it should."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.refused: Refused | None = None
+
+    def receiving(self, held: Held) -> Receive:
+        size = 0
+        patience, more = Patience(), True
+
+        async def receive() -> Any:
+            nonlocal size, more
+            if not more:
+                return await self._receive()
+            try:
+                async with patience.wait():
+                    message = await self._receive()
+                chunk = message.get("body", b"")
+                size += len(chunk)
+                patience.came(len(chunk))
+                held.grow(size)
+            except Refused as refused:
+                self.refused = refused
+                return {"type": "http.disconnect"}
+            more = message.get("more_body", False)
+            return message
+
+        return receive
 
 
 def _log_request(client: str, request: LoggedRequest, user: User | None, status: int, name: str, started: int) -> None:

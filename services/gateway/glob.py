@@ -5,15 +5,20 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-_NOTHING = re.compile(r"(?!)")
+from grammar.regex import Regex, RegexError, quote
+
+_NOTHING = Regex(r"[^\x00-\x{10FFFF}]")
 _PART = re.compile(r"(?P<star>\*+)|(?P<any>\?)|\\(?P<escaped>.)|(?P<class>\[)|(?P<plain>[^\\])", re.DOTALL)
 _CLASS = re.compile(r"\[(\^?+)((?:(?:\\.|[^\]\\-])(?:-(?:\\.|[^\]\\-]))?)+)\]", re.DOTALL)
 _RANGE = re.compile(r"\\?(.)(?:-\\?(.))?", re.DOTALL)
 
 
 @lru_cache(maxsize=256)
-def compile_glob(pattern: str) -> re.Pattern[str]:
-    """An expression whose fullmatch says whether a text fits. A malformed pattern fits nothing; it is no error."""
+def compile_glob(pattern: str) -> Regex:
+    """An expression that says whether a text fits. A malformed pattern fits nothing; it is no error.
+
+    It is run by RE2: what a pattern costs grows with the text, whatever its stars.
+    """
     out, at = [], 0
     while at < len(pattern):
         part = _PART.match(pattern, at)
@@ -32,14 +37,17 @@ def compile_glob(pattern: str) -> re.Pattern[str]:
         elif part["any"]:
             out.append("[^/]")
         else:
-            out.append(re.escape(part["escaped"] or part["plain"]))
-    return re.compile("".join(out), re.DOTALL)
+            out.append(quote(part["escaped"] or part["plain"]))
+    try:
+        return Regex(f"(?s)\\A(?:{''.join(out)})\\z")
+    except RegexError:
+        return _NOTHING
 
 
 def _ranges(text: str) -> str | None:
-    """What stands in a class, for `re`. None where it fits nothing at all: every range runs backwards."""
+    """What stands in a class of a regular expression. None where it fits nothing at all: every range runs backwards."""
     kept = []
     for first, last in _RANGE.findall(text):
         if not last or first <= last:
-            kept.append(re.escape(first) + (f"-{re.escape(last)}" if last else ""))
+            kept.append(quote(first) + (f"-{quote(last)}" if last else ""))
     return "".join(kept) or None

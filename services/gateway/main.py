@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from schemas.config import Config
+from schemas.config import Config, Http
 from services import log
 from services.bus.connection import Bus
 from services.bus.link import Credentials
@@ -15,10 +15,13 @@ from services.bus.subjects import ask_subject
 from services.engine.nodes import registry
 from services.engine.scripts import ParsedScripts
 from services.engine.udf.functions import Functions
+from services.gateway.access.origins import Origins, is_loopback
 from services.gateway.access.passwords import Passwords
 from services.gateway.api import Api
 from services.gateway.app import make_app
+from services.gateway.bodies import Bodies
 from services.gateway.commands.handlers import Check
+from services.gateway.crowd import Crowd, most_connections
 from services.gateway.disk import Disk
 from services.gateway.entry import Entry
 from services.gateway.folds import Folds
@@ -61,6 +64,7 @@ async def main(
     http, nats = config.http, config.nats
     certificate = Certificate(http, config.tls) if http.https_enabled else None
     listener = listen(http.bind_address)
+    crowd = Crowd(most_connections())
     credentials = Credentials(nats.username or None, nats.password or None)
     async with await Bus.connect(nats.url, "gateway", credentials) as bus:
         await bus.ensure_streams(
@@ -82,7 +86,8 @@ async def main(
                 api = Api(config, bus, store, folds, disk, scripts, passwords, processes, check_handler, stop)
                 app = make_app(api.blueprints(), http.max_body_size)
                 access = _access(config, folds.users, passwords)
-                entry = Entry(app, Writes(config, bus, disk), http.log_enabled, access)
+                bodies = Bodies(http.max_bodies)
+                entry = Entry(app, Writes(config, bus, disk, bodies), http.log_enabled, bodies, _origins(http), access)
                 async with api.loader:
                     rereading = asyncio.create_task(
                         reread(again or asyncio.Event(), certificate, api.loader, api.server)
@@ -93,11 +98,17 @@ async def main(
                     timeout = http.shutdown_timeout
                     finishing = asyncio.create_task(finish_commands(answering, stop, timeout))
                     try:
-                        await serve(entry, listener, stop, timeout, lambda: api.loader.when_loaded(ready), tls)
+                        await serve(entry, listener, stop, timeout, lambda: api.loader.when_loaded(ready), crowd, tls)
                         await finishing
                     finally:
                         finishing.cancel()
                         rereading.cancel()
+
+
+def _origins(http: Http) -> Origins:
+    """Where only this machine is to be served, no name of another may lead here."""
+    only_here = is_loopback(http.bind_address) and not http.auth_enabled
+    return Origins(http.cors, http.hosts if only_here else None)
 
 
 async def _takes_writes(data: bytes, headers: Mapping[str, str]) -> bytes:

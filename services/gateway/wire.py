@@ -27,6 +27,8 @@ class Wire(asyncio.Protocol):
         self._room = asyncio.Event()
         self._room.set()
         self._gone = asyncio.Event()
+        self.heard = loop.time()
+        """When the last bytes came, by the loop's clock."""
 
     async def read(self) -> bytes:
         """What has come next, empty at the end. Only one task may read."""
@@ -68,6 +70,12 @@ class Wire(asyncio.Protocol):
         self.end()
         self._transport.close()
 
+    def abort(self) -> None:
+        """End at once; what has not been sent yet is dropped."""
+        self._chunks.clear()
+        self.end()
+        self._transport.abort()
+
     async def wait_closed(self) -> None:
         await self._gone.wait()
 
@@ -81,6 +89,7 @@ class Wire(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._ended:
             return
+        self.heard = self._loop.time()
         self._chunks.append(data)
         self._held += len(data)
         if self._held > _READ_AHEAD and not self._paused:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-import zlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -23,14 +22,21 @@ from services.bus.subjects import escape, write_subject
 from services.engine.lineprotocol.validate import check
 from services.gateway.access.privileges import Privilege, User, database_resource
 from services.gateway.answers import RETRY_AFTER_SECONDS, Answer
+from services.gateway.bodies import Bodies, Held
 from services.gateway.cut import LineTooLong, cut
 from services.gateway.disk import Disk
+from services.gateway.gathering import Gathering
+from services.gateway.gunzip import gunzip
 from services.gateway.operation import Description
 from services.gateway.query import read_query
+from services.gateway.refused import Refused
 from services.gateway.write_request import WRITE_PATHS, WriteRequest
 
-ReadBody = Callable[[int], Awaitable[bytes]]
-"""Reads a request's body whole. Raises Gone, and Refused where it is larger than so many bytes."""
+ReadBody = Callable[[int, Held], Awaitable[bytes]]
+"""Reads a request's body whole, on an account of what it takes in memory.
+
+Raises Gone, and Refused where it is larger than so many bytes, does not come in time, or there is no room for it.
+"""
 
 PRECISIONS = frozenset({"n", "u", "ms", "s", "m", "h"})
 
@@ -60,23 +66,6 @@ _LATER = ((b"retry-after", str(RETRY_AFTER_SECONDS).encode()),)
 _log = logs.get("write")
 
 
-class Refused(Exception):
-    """The write is answered with this status and text."""
-
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__(text)
-        self.status = status
-
-
-class Gone(Exception):
-    """The client has hung up before it had sent everything."""
-
-
-def too_large(size: int, limit: int) -> Refused:
-    """The refusal of a body."""
-    return Refused(413, f"body too large: {size} bytes, at most {limit} are taken")
-
-
 @dataclass(frozen=True, slots=True)
 class _Target:
     """Where a query says a write goes. problem: why it cannot go there."""
@@ -90,14 +79,16 @@ class _Target:
 class Writes:
     """Takes writes for one bus."""
 
-    def __init__(self, config: Config, bus: Bus, disk: Disk) -> None:
+    def __init__(self, config: Config, bus: Bus, disk: Disk, bodies: Bodies) -> None:
         self._bus = bus
         self._disk = disk
+        self._bodies = bodies
         self._max_body = config.http.max_body_size
         self._ack_timeout = config.nats.ack_timeout
         self._default_rp = config.default_retention_policy
         self._trace = config.http.write_tracing
         self._targets: dict[bytes, _Target] = {}
+        self._gathering = Gathering(self._gathered)
         self._failed = 0
         self._complained = -_COMPLAINT_SECONDS
 
@@ -110,15 +101,17 @@ class Writes:
         client that hangs up in the middle has written nothing.
         """
         try:
-            await self._write(request, await read(self._max_body), user)
+            with self._bodies.hold() as held:
+                await self._write(request, await read(self._max_body, held), user, held)
         except Refused as refused:
             return Answer(refused.status, f"{refused}\n".encode(), _LATER if refused.status == 503 else ())
         return _WRITTEN
 
-    async def _write(self, request: WriteRequest, body: bytes, user: User | None) -> None:
+    async def _write(self, request: WriteRequest, body: bytes, user: User | None, held: Held) -> None:
         received = time.time_ns()
         if request.gzip:
-            body = await _off_loop(_gunzip, body, self._max_body)
+            body = await _off_loop(gunzip, body, self._max_body)
+            held.grow(len(body))
         if self._trace:
             _log.debug("write body received", body=body.decode("utf-8", "replace"))
         target = self._targets.get(request.query) or self._target(request.query)
@@ -134,8 +127,14 @@ class Writes:
             return
         if target.problem is not None:
             raise Refused(400, target.problem)
+        if not request.key and Gathering.takes(body):
+            await self._gathering.write(target.subject, target.precision, body)
+            return
         headers = {"precision": target.precision, "received": str(received)}
         await self._publish(target.subject, body, headers, request.key)
+
+    async def _gathered(self, subject: str, precision: str, body: bytes) -> None:
+        await self._publish(subject, body, {"precision": precision, "received": str(time.time_ns())}, b"")
 
     def _target(self, query: bytes) -> _Target:
         """Clients repeat themselves, so what was found out is kept."""
@@ -192,36 +191,6 @@ class Writes:
 def _message_id(subject: str, key: bytes) -> str:
     text = escape(key.decode("latin-1")) if len(key) <= _LONG_KEY else hashlib.sha256(key).hexdigest()
     return f"{subject}/{text}"
-
-
-def _gunzip(body: bytes, limit: int) -> bytes:
-    """The text of a gzip file of one or more members. Errors are worded as the reference's."""
-    pieces = []
-    size = 0
-    rest = body
-    while True:
-        unzip = zlib.decompressobj(wbits=31)
-        try:
-            piece = unzip.decompress(rest, limit + 1 - size)
-        except zlib.error as error:
-            raise Refused(400, _gzip_error(body, str(error))) from error
-        size += len(piece)
-        if size > limit:
-            raise Refused(413, f"body too large: over {limit} bytes when ungzipped")
-        pieces.append(piece)
-        if not unzip.eof:
-            raise Refused(400, "unexpected EOF" if body else "EOF")
-        rest = unzip.unused_data
-        if not rest:
-            return piece if len(pieces) == 1 else b"".join(pieces)
-
-
-def _gzip_error(body: bytes, text: str) -> str:
-    if len(body) < 10 and not body.startswith(b"\x1f\x8b"):
-        return "unexpected EOF"
-    if "incorrect header check" in text or "unknown compression" in text:
-        return "gzip: invalid header"
-    return "gzip: invalid checksum" if "incorrect" in text else f"gzip: {text.rpartition(': ')[2]}"
 
 
 async def _off_loop(work: Callable[[bytes, Any], Any], body: bytes, argument: Any) -> Any:

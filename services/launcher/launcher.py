@@ -82,6 +82,11 @@ class Launcher:
             program, self._nats_url = nats_program(self.config, watch.stuck)
             await self._start(program)
             environment["KAPACITOR_NATS_STORE_DIR"] = str(store)
+        else:
+            _log.info(
+                "the given NATS decides what survives a power cut: all that is acknowledged does with "
+                "`sync_interval: always` in its section jetstream, else up to two minutes are lost"
+            )
         environment |= {
             "KAPACITOR_NATS_URL": self._nats_url,
             "KAPACITOR_HTTP_BIND_ADDRESS": self.http_address,

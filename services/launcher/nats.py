@@ -13,6 +13,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from schemas.config import Config
+from schemas.config.sections import Nats
+from schemas.duration import format_go_duration
 from services import log
 from services.launcher.errors import CannotStart
 from services.launcher.process import Program
@@ -49,7 +51,7 @@ def nats_program(config: Config, stuck: Callable[[], None] = lambda: None) -> tu
     password = config.nats.password or secrets.token_urlsafe(24)
     file = folder / "nats.conf"
     with open(file, "w", encoding="utf-8", opener=_for_owner) as out:
-        out.write(_configuration(port, user, password, store, config.nats.max_payload))
+        out.write(_configuration(port, user, password, store, config.nats))
 
     def on_line(line: str) -> None:
         _relay(line)
@@ -107,17 +109,19 @@ def is_free(host: str, port: int) -> bool:
     return True
 
 
-def _configuration(port: int, user: str, password: str, store: Path, max_payload: int) -> str:
+def _configuration(port: int, user: str, password: str, store: Path, settings: Nats) -> str:
     # The streams have limits of their own. Without this one, JetStream would refuse to create a stream whose limit
     # is more than what the disk has free today.
+    sync = json.dumps(format_go_duration(round(settings.sync * 1e9))) if settings.sync else "always"
     return f"""\
 server_name: tickbus
 listen: "127.0.0.1:{port}"
-max_payload: {max_payload}
+max_payload: {settings.max_payload}
 logtime: false
 jetstream {{
   store_dir: {json.dumps(str(store))}
   max_file_store: {1 << 50}
+  sync_interval: {sync}
 }}
 authorization {{
   user: {json.dumps(user)}

@@ -28,6 +28,7 @@ from grammar.tickscript.ast import (
     TypeDeclaration,
     Unary,
 )
+from grammar.tickscript.extent import MAX_NODES, check_extent
 from services.pipeline.chain import ChainBuilder
 from services.pipeline.fold import fold
 from services.pipeline.graph import Graph, GraphNode
@@ -36,6 +37,7 @@ from services.pipeline.spec import Duration, Edge, HandlerUse, LambdaValue, Prop
 from services.pipeline.values import Unbound, Value, go_type, show, type_of
 from services.pipeline.vars import Var, VarType, value_of, var_of, zero_of
 
+_MAX_TEXT = 1 << 20  # of a var
 NO_VARS: Mapping[str, Var] = {}
 
 
@@ -218,10 +220,13 @@ class _Run:
         return _bound(value) if isinstance(value, Unbound) and isinstance(e, Call) else value
 
     def _lambda(self, e: Lambda) -> LambdaValue:
-        return LambdaValue(fold(e.expression, self.scope), e)
+        return LambdaValue(self._folded(e.expression), e)
 
     def _list(self, e: List) -> list[Value]:
-        return [self._value(item) for item in e.items]
+        items = [self._value(item) for item in e.items]
+        if _leaves(items) > MAX_NODES:
+            raise TickscriptError(f"a list has more than {MAX_NODES} items", e.position)
+        return items
 
     def _function(self, e: Call) -> Unbound:
         return Unbound(e.name, tuple(self._argument(a) for a in e.arguments), e.position)
@@ -238,9 +243,18 @@ class _Run:
         if self._worked_out is None:
             raise TickscriptError("there is nothing here to compute vars with", e.position)
         try:
-            return self._worked_out(fold(e, self.scope))
+            value = self._worked_out(self._folded(e))
         except ValueError as error:
             raise TickscriptError(str(error), e.position) from None
+        if isinstance(value, str) and len(value) > _MAX_TEXT:
+            raise TickscriptError(f"a var's text is longer than {_MAX_TEXT} characters", e.position)
+        return value
+
+    def _folded(self, e: Expression) -> Expression:
+        """Vars that stand in each other may come to much out of little text."""
+        folded = fold(e, self.scope)
+        check_extent(folded)
+        return folded
 
 
 _WORK: dict[type, Any] = {
@@ -257,6 +271,10 @@ _WORK: dict[type, Any] = {
     Binary: _Run._binary,
 }
 """Regex, Star and Reference stand for themselves."""
+
+
+def _leaves(value: Value) -> int:
+    return sum(map(_leaves, value)) if isinstance(value, list) else 1
 
 
 def _bound(call: Unbound) -> TimeDimension:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -46,7 +47,7 @@ async def main(
     """
     effective = effective or Effective(config)
     nats = config.nats
-    name = f"recorder-{socket.gethostname()}-{os.getpid()}"
+    name = f"recorder-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
     credentials = Credentials(nats.username or None, nats.password or None)
     async with await Bus.connect(nats.url, "recorder", credentials) as bus:
         await bus.ensure_streams(

@@ -270,3 +270,13 @@ class Api:
                 return stats
             assert time.monotonic() < deadline, f"{id}/{node}: {stats}, not {expected}"
             await asyncio.sleep(0.05)
+
+    async def until_at_least(self, id: str, node: str, timeout: float = 60.0, **expected: int) -> dict[str, Any]:
+        """Wait until a node's statistics say so much or more."""
+        deadline = time.monotonic() + timeout
+        while True:
+            stats = await self.stats(id, node)
+            if all(stats.get(name, -1) >= value for name, value in expected.items()):
+                return stats
+            assert time.monotonic() < deadline, f"{id}/{node}: {stats}, less than {expected}"
+            await asyncio.sleep(0.05)

@@ -14,6 +14,8 @@ BELOW: dict[str, set[str]] = {
     "grammar": set(),
     "schemas": set(),
     "services.log": set(),
+    "services.child_environment": set(),
+    "services.machine": set(),
     "services.bus": set(),
     "services.store": set(),
     "services.pipeline": {"grammar"},
@@ -31,7 +33,14 @@ BELOW: dict[str, set[str]] = {
         "services.pipeline",
     },
 }
-FOR_EVERY_SERVICE = {"services.bus", "services.store", "services.log", "schemas"}
+FOR_EVERY_SERVICE = {
+    "services.bus",
+    "services.store",
+    "services.log",
+    "services.child_environment",
+    "services.machine",
+    "schemas",
+}
 
 # The only parts that may import a library.
 HOMES = {

@@ -65,15 +65,18 @@ def _scaled(a: Any, b: Any) -> Array:
 
 
 def _matches(text: str, pattern: Any) -> bool:
-    return pattern.search(text) is not None
+    found: bool = pattern.matches(text)
+    return found
 
 
 def _matches_all(text: Any, pattern: Any) -> Array:
     if not isinstance(text, np.ndarray) or isinstance(pattern, np.ndarray):
         texts = text.tolist() if isinstance(text, np.ndarray) else [text] * len(pattern)
         return np.array([_matches(t, p) for t, p in zip(texts, pattern.tolist(), strict=True)], dtype=np.bool_)
-    search = pattern.search
-    return np.array([search(t) is not None for t in text.tolist()], dtype=np.bool_)
+    texts = text.tolist()
+    # Texts repeat, tags above all: a look-up costs a tenth of a match.
+    found = {t: pattern.matches(t) for t in set(texts)}
+    return np.array([found[t] for t in texts], dtype=np.bool_)
 
 
 def _comparisons() -> dict[Key, Operation]:

@@ -26,6 +26,7 @@ from typing import Any, Protocol
 from google.protobuf.message import DecodeError
 
 from schemas.config import UdfFunction
+from services.child_environment import child_environment
 from services.engine.udf.protocol import ProtocolError, Request, Response, Unframer, framed
 
 _CHUNK = 1 << 16
@@ -247,7 +248,7 @@ class _Process:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env={**os.environ, **self._settings.env},
+                env={**child_environment(), **self._settings.env},
                 start_new_session=True,
                 bufsize=0,
             )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from grammar.gotemplate.strconv import quote
+from services import log as logs
+from services.gateway.access.attempts import Attempts
 from services.gateway.access.credentials import Bearer, Credentials, Password, credentials_of
 from services.gateway.access.names import TOKENS, is_name, token_user
 from services.gateway.access.passwords import Passwords
@@ -12,6 +14,8 @@ from services.gateway.access.privileges import Denied, User, check_request, priv
 from services.gateway.access.tokens import user_named
 from services.gateway.answers import RawHeaders
 from services.store.projections.tasks import Record
+
+_log = logs.get("http")
 
 
 class Users(Protocol):
@@ -27,6 +31,7 @@ class Access:
         self._users = users
         self._passwords = passwords
         self._shared_secret = shared_secret
+        self._attempts = Attempts()
         self._known: dict[str, tuple[int, User]] = {}
 
     async def admit(self, method: str, path: str, query: bytes, headers: RawHeaders) -> User:
@@ -63,11 +68,21 @@ class Access:
         if not given.name:
             raise Denied(401, "username required")
         before = self._users.get(given.name)
+        if before is not None and self._passwords.known(given.name, before["hash"], given.password):
+            return self._user_of(before)
+        async with self._attempts.turn(given.name):
+            return await self._by_slow_hash(given)
+
+    async def _by_slow_hash(self, given: Password) -> User:
+        before = self._users.get(given.name)
         right = await self._passwords.right(given.name, before["hash"] if before else "", given.password)
         # Meanwhile the user may have been changed.
         record = self._users.get(given.name)
         if not right or before is None or record is None or record["hash"] != before["hash"]:
+            failures = self._attempts.failed(given.name)
+            _log.limited(f"password/{given.name}").warn("a wrong password", username=given.name, failures=failures)
             raise Denied(401, "authorization failed")
+        self._attempts.succeeded(given.name)
         return self._user_of(record)
 
     def _user_of(self, record: Record) -> User:

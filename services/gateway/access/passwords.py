@@ -61,17 +61,24 @@ class Passwords:
             await self._check(self._fast(self._nobody, password), self._nobody, password)
             return False
         fast = self._fast(hash, password)
-        kept = self._right.get(name)
-        if kept is not None and hmac.compare_digest(kept[0], fast) and time.monotonic() < kept[1]:
+        if self._remembered(name, fast):
             return True
         if not await self._check(fast, hash, password):
             return False
         self._keep(name, fast)
         return True
 
+    def known(self, name: str, hash: str, password: bytes) -> bool:
+        """Whether this was the user's password a short while ago: told at once."""
+        return len(password) <= LONGEST and self._remembered(name, self._fast(hash, password))
+
     def forget(self, name: str) -> None:
         """Remember nothing of this user any more."""
         self._right.pop(name, None)
+
+    def _remembered(self, name: str, fast: bytes) -> bool:
+        kept = self._right.get(name)
+        return kept is not None and hmac.compare_digest(kept[0], fast) and time.monotonic() < kept[1]
 
     def _fast(self, hash: str, password: bytes) -> bytes:
         return hashlib.blake2b(hash.encode() + b"\0" + password, key=self._key, digest_size=32).digest()

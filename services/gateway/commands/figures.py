@@ -57,13 +57,16 @@ class Figures:
         alerting: Alerting,
         inhibited: Inhibited,
         host: str,
+        replicas: int,
         load_errors: Callable[[], int],
     ) -> None:
-        """host: this one's name. load_errors: how many there were in loads of the directory."""
+        """host: this one's name. replicas: on how many servers of a cluster buckets lie. load_errors: how many there
+        were in loads of the directory.
+        """
         self._bus, self._state, self._scripts = bus, state, scripts
         self._processes, self._engine, self._alerting = processes, engine, alerting
         self._inhibited = inhibited
-        self._host, self._load_errors = host, load_errors
+        self._host, self._replicas, self._load_errors = host, replicas, load_errors
         self._started = time.time()
         self._cluster = ""
 
@@ -172,7 +175,7 @@ class Figures:
         """The cluster's id, which the first engine worker gives it; empty before that."""
         if not self._cluster:
             try:
-                entry = await (await self._bus.bucket("cluster")).get("id")
+                entry = await (await self._bus.bucket("cluster", replicas=self._replicas)).get("id")
             except BusError:
                 return ""
             self._cluster = entry.value.decode() if entry is not None else ""

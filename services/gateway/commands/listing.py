@@ -42,7 +42,7 @@ class Page:
         """The ids of that part. A malformed pattern matches none; a negative limit is none."""
         if self._pattern:
             glob = compile_glob(self._pattern)
-            ids = (id for id in ids if glob.fullmatch(id))
+            ids = (id for id in ids if glob.matches(id))
         found = list(ids)[self._offset :]
         return found if self._limit < 0 else found[: self._limit]
 

@@ -29,6 +29,7 @@ from services.gateway.load.report import Report, write_to_log
 from services.gateway.load.starting import started
 from services.gateway.scripts import Scripts
 from services.gateway.state import TaskState
+from services.machine import this_machine
 from services.store.store import Store
 
 CLAIMS = "tickbus-load"
@@ -66,7 +67,7 @@ class Loader:
         self.enabled = config.load.enabled
         self._directory = Path(config.load.dir)
         self._replicas = config.nats.replicas
-        self._name = f"{socket.gethostname()} {store.path}"
+        self._name = f"{this_machine() or socket.gethostname()} {store.path}"
         self._bus, self._state, self._scripts = bus, state, scripts
         self._tasks, self._templates = tasks, templates
         self._commands = commands

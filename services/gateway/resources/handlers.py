@@ -30,7 +30,7 @@ def operations(commands: HandlerCommands, state: HandlerState) -> list[Operation
 
     async def list_(asked: Question) -> Reply:
         topic, fits = asked.names["topic"], pattern(asked)
-        shown = [_show(topic, one) for one in state.of(topic) if fits is None or fits.fullmatch(one["id"])]
+        shown = [_show(topic, one) for one in state.of(topic) if fits is None or fits.matches(one["id"])]
         return 200, {"link": {"rel": "self", "href": asked.link}, "topic": topic, "handlers": shown}
 
     async def create(asked: Question) -> Reply:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
+from grammar.regex import Regex
 from services.gateway.commands.refusal import Refusal
 from services.gateway.glob import compile_glob
 from services.gateway.operation import Question
@@ -11,7 +10,7 @@ from services.gateway.operation import Question
 _MALFORMED = compile_glob("[")
 
 
-def pattern(asked: Question, wrong: str = "invalid pattern") -> re.Pattern[str] | None:
+def pattern(asked: Question, wrong: str = "invalid pattern") -> Regex | None:
     """What ids must fit, None where all do. Raises Refusal for a malformed one, which is `wrong`."""
     given = text(asked, "pattern")
     if not given:

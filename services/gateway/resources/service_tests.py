@@ -20,7 +20,7 @@ def operations(tests: ServiceTests) -> list[Operation]:
 
     async def list_(asked: Question) -> Reply:
         fits = pattern(asked, "bad pattern")
-        found = [test for test in await tests.all() if fits is None or fits.fullmatch(test["name"])]
+        found = [test for test in await tests.all() if fits is None or fits.matches(test["name"])]
         return 200, {"link": {"rel": "self", "href": f"{BASE}/service-tests"}, "services": found or None}
 
     async def get(asked: Question) -> Reply:

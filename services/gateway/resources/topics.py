@@ -31,7 +31,7 @@ def operations(alerting: Alerting) -> list[Operation]:
         fits = pattern(asked)
         least = LEVELS.index(_min_level(asked))
         found = [t for t in await alerting.topics() if LEVELS.index(t["level"]) >= least]
-        topics = [_topic(t) for t in found if fits is None or fits.fullmatch(t["id"])]
+        topics = [_topic(t) for t in found if fits is None or fits.matches(t["id"])]
         return 200, {"link": _link(asked.link), "topics": topics}
 
     async def get(asked: Question) -> Reply:

@@ -1,8 +1,10 @@
-"""What Go's regexp package answers, on Python's."""
+"""What Go's regexp package answers, and how long that may take."""
+
+import time
 
 import pytest
 
-from grammar.regex import RegexError, compile_regex, expand, replace_all
+from grammar.regex import RegexError, compile_regex, quote
 
 
 @pytest.mark.parametrize(
@@ -42,8 +44,10 @@ from grammar.regex import RegexError, compile_regex, expand, replace_all
     ],
 )
 def test_matches_what_go_matches(pattern: str, text: str, found: str | None) -> None:
-    match = compile_regex(pattern).search(text)
-    assert (match[0] if match else None) == found
+    regex = compile_regex(f"({pattern})")
+    assert regex.matches(text) is (found is not None)
+    if found is not None:
+        assert f"<{found}>" in regex.replace(text, "<$1>")
 
 
 @pytest.mark.parametrize(
@@ -64,7 +68,9 @@ def test_matches_what_go_matches(pattern: str, text: str, found: str | None) -> 
         ("\\Z", "invalid escape sequence: `\\Z`"),
         ("a\\", "trailing backslash at end of expression: ``"),
         ("(?=a)", "invalid or unsupported Perl syntax: `(?=`"),
-        ("(?<n>a)", "invalid or unsupported Perl syntax: `(?<`"),
+        ("\\C", "invalid escape sequence: `\\C`"),
+        ("a\\\\\\C", "invalid escape sequence: `\\C`"),
+        ("((a{100}){100}){100}", "invalid repeat count: `{100}`"),
         ("(?P<n", "invalid named capture: `(?P<n`"),
         ("(?P<n->a)", "invalid named capture: `(?P<n->`"),
     ],
@@ -92,15 +98,11 @@ def test_refuses_in_the_words_of_go(pattern: str, message: str) -> None:
     ],
 )
 def test_templates(template: str, expanded: str) -> None:
-    match = compile_regex("([a-z]+)(?P<n>[0-9]+)(x)?").fullmatch("ab12")
-    assert match is not None
-    assert expand(template, match) == expanded
+    assert compile_regex("^([a-z]+)(?P<n>[0-9]+)(x)?$").replace("ab12", template) == expanded
 
 
-def test_a_group_may_have_a_name_that_python_refuses() -> None:
-    match = compile_regex("(?P<1x>a)").match("a")
-    assert match is not None
-    assert expand("$1x", match) == "a"
+def test_the_name_of_a_group_may_begin_with_a_digit() -> None:
+    assert compile_regex("(?P<1x>a)").replace("a", "[$1x]") == "[a]"
 
 
 @pytest.mark.parametrize(
@@ -111,7 +113,42 @@ def test_a_group_may_have_a_name_that_python_refuses() -> None:
         ("(a)(b)?", "abac", "[$1$2]", "[ab][a]c"),
         ("\\A", "ab", "-", "-ab"),
         ("z", "ab", "-", "ab"),
+        ("", "é漢", "-", "-é-漢-"),
+        ("é", "aéb", "<$0>", "a<é>b"),
     ],
 )
 def test_replace_all(pattern: str, text: str, template: str, replaced: str) -> None:
-    assert replace_all(compile_regex(pattern), text, template) == replaced
+    assert compile_regex(pattern).replace(text, template) == replaced
+
+
+@pytest.mark.parametrize("pattern", ["\\\\C", "\\Q\\C\\E", "[\\\\C]"])
+def test_a_c_behind_no_backslash_of_its_own_is_a_letter(pattern: str) -> None:
+    assert compile_regex(pattern).matches("\\C")
+
+
+@pytest.mark.parametrize("pattern", ["\\p{L}" * 999, "\\p{L}" * 10000, "a?" * 100_000, "(\\p{L}{1000})"])
+def test_a_pattern_too_large_is_refused_soon(pattern: str) -> None:
+    begun = time.process_time()
+    with pytest.raises(RegexError, match="expression too large"):
+        compile_regex(pattern)
+    assert time.process_time() - begun < 2
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"), [("^(a+)+$", "a" * 40 + "b"), ("(.*),(.*),(.*)x", "," * 400), ("(a|aa)+$", "a" * 10000 + "b")]
+)
+def test_the_time_grows_with_the_text_only(pattern: str, text: str) -> None:
+    """Each of these takes seconds to ages where an engine tracks back."""
+    begun = time.perf_counter()
+    assert not compile_regex(pattern).matches(text)
+    assert time.perf_counter() - begun < 0.5
+
+
+def test_a_lone_surrogate_is_a_question_mark() -> None:
+    assert compile_regex("a[?]b").matches("a\ud800b")
+
+
+@pytest.mark.parametrize("text", ["a.b", "[x]", "*", "\n", "\0", "-", "é", "a b"])
+def test_quote(text: str) -> None:
+    assert compile_regex(f"^{quote(text)}$").matches(text)
+    assert compile_regex(f"^[{quote(text[0])}]").matches(text)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from grammar.influxql.ast import Binary, Call, Literal, Other, Reference, Regex, Select
+from grammar.influxql.ast import Binary, Call, Literal, Other, Reference, Regex, Select, walk
 from grammar.influxql.parser import parse_select, parse_statement
 from grammar.influxql.scanner import InfluxQLError
 
@@ -123,3 +123,24 @@ def test_the_first_statement_counts_whatever_follows_it() -> None:
         with pytest.raises(InfluxQLError) as raised:
             parse_statement(text)
         assert str(raised.value) == error
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"SELECT {'(' * 10000}v{')' * 10000} FROM m",
+        f"SELECT v FROM m WHERE {'(' * 10000}h = 'a'{')' * 10000}",
+        f"SELECT {'max(' * 5000}v{')' * 5000} FROM m",
+        f"SELECT {' + '.join(['v'] * 5000)} FROM m",
+        f"SELECT ({' + '.join(['v'] * 90)}) + {' + '.join(['v'] * 90)} FROM m",
+    ],
+)
+def test_what_is_nested_too_deeply_is_told(query: str) -> None:
+    with pytest.raises(InfluxQLError, match="nested too deeply, more than 100"):
+        parse_select(query)
+
+
+def test_a_condition_may_be_long() -> None:
+    hosts = " OR ".join(f"host = 'h{i}'" for i in range(5000))
+    select = parse_select(f"SELECT mean(v) FROM m WHERE ({hosts}) AND time > 0 GROUP BY time(1m)")
+    assert sum(isinstance(e, Binary) and e.operator == "=" for e in walk(select.where or Regex(""))) == 5000

@@ -63,3 +63,17 @@ def test_a_quote_in_the_name_of_a_database_is_escaped() -> None:
     script = Script((Dbrp('a"b', "rp"), ExpressionStatement(Identifier("x"))))
     assert format_script(script) == 'dbrp "a\\"b"."rp"\n\nx\n'
     assert parse(format_script(script)) == script
+
+
+def test_a_long_row_is_written_as_a_short_one() -> None:
+    """Its tree is balanced and leans to no side, which must not show."""
+
+    def formatted(operators: int) -> str:
+        row = "".join(f'"a" == {i} OR{" " if i % 3 else newline}' for i in range(operators))
+        script = f"stream\n    |from()\n        .where(lambda: {row}TRUE)\n"
+        text = format_script(parse(script))
+        assert parse(text) == parse(script)
+        return text
+
+    newline = "\n"
+    assert formatted(200).startswith(formatted(50).partition("TRUE")[0])

@@ -10,6 +10,7 @@ from grammar.tickscript.ast import (
     ExpressionStatement,
     Identifier,
     Link,
+    Node,
     Number,
     Position,
     Reference,
@@ -17,6 +18,7 @@ from grammar.tickscript.ast import (
     TickscriptError,
     Unary,
 )
+from grammar.tickscript.extent import check_extent
 from grammar.tickscript.parser import parse, parse_lambda
 
 OPERAND = '"number","string","duration","identifier","TRUE","FALSE","==","(","-","!"'
@@ -292,3 +294,37 @@ def test_a_property_may_be_read_at_the_end_of_a_chain() -> None:
 def test_an_empty_script_has_no_statements() -> None:
     assert parse("").statements == ()
     assert parse(" // only this\n").trailing == ("only this",)
+
+
+def leaves(e: Node, operator: str) -> list[Node]:
+    """What a row of one operator joins, in order."""
+    if not isinstance(e, Binary) or e.operator != operator:
+        return [e]
+    return leaves(e.left, operator) + leaves(e.right, operator)
+
+
+@pytest.mark.parametrize("operator", ["AND", "OR"])
+def test_a_row_of_and_or_or_may_be_long(operator: str) -> None:
+    expression = parse_lambda(f" {operator} ".join(f'"a" == {i}' for i in range(3000)))
+    assert leaves(expression, operator) == [Binary("==", Reference("a"), Number(i)) for i in range(3000)]
+    check_extent(expression)
+
+
+def test_a_short_row_leans_to_the_left() -> None:
+    expression = parse_lambda(" AND ".join(f'"{i}"' for i in range(51)))
+    assert isinstance(expression, Binary) and expression.right == Reference("50")
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        " + ".join(['"a"'] * 600),
+        "!" * 3000 + "TRUE",
+        "(" * 100_000 + "TRUE" + ")" * 100_000,
+        "abs(" * 300 + "1.0" + ")" * 300,
+    ],
+)
+def test_what_is_nested_too_deeply_is_told(expression: str) -> None:
+    for read in (parse_lambda, lambda text: parse(f"stream|from()|where(lambda: {text})")):
+        with pytest.raises(TickscriptError, match="nested too deeply"):
+            read(expression)

@@ -56,6 +56,30 @@ def test_file_over_defaults(tmp_path: Path) -> None:
     assert config.logging == Config().logging
 
 
+def test_a_text_in_a_file_that_a_variable_names(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("s3cret word\n")
+    environment = {"KAPACITOR_NATS_PASSWORD_FILE": str(secret), "KAPACITOR_HTTP_SHARED_SECRET_FILE": str(secret)}
+    config = load_config(environment=environment)
+    assert (config.nats.password, config.http.shared_secret) == ("s3cret word", "s3cret word")
+
+
+@pytest.mark.parametrize(("content", "reason"), [(None, "No such file or directory"), (b"\xff", "it is not UTF-8")])
+def test_a_file_that_a_variable_names_and_that_cannot_be_read(
+    tmp_path: Path, content: bytes | None, reason: str
+) -> None:
+    secret = tmp_path / "secret"
+    if content is not None:
+        secret.write_bytes(content)
+    with pytest.raises(ConfigError) as raised:
+        load_config(environment={"KAPACITOR_NATS_PASSWORD_FILE": str(secret)})
+    assert str(raised.value) == f"config: KAPACITOR_NATS_PASSWORD_FILE: {secret} cannot be read: {reason}"
+
+
+def test_the_log_file_is_no_text_in_a_file() -> None:
+    assert load_config(environment={"KAPACITOR_LOGGING_FILE": "/x/y"}).logging.file == "/x/y"
+
+
 def test_environment_over_file_and_command_line_over_both(tmp_path: Path) -> None:
     environment = {
         "KAPACITOR_HOSTNAME": "env",

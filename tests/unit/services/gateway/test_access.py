@@ -49,7 +49,7 @@ def apps(monkeypatch: pytest.MonkeyPatch) -> list[Quart]:
 @pytest.fixture
 async def closed(apps: list[Quart], start_gateway: StartGateway, bus: Bus) -> AsyncIterator[httpx.AsyncClient]:
     """A gateway that lets users in, of whom there are some."""
-    async with start_gateway(auth_enabled=True, shared_secret=SECRET) as client:
+    async with start_gateway(auth_enabled=True, shared_secret=SECRET, cors=("http://here",)) as client:
         for name, more in {
             "root": {"type": "admin"},
             "writer": {"permissions": ["write_points"]},

@@ -246,7 +246,7 @@ async def test_ids_in_paths(routes: list[Route], gateway: httpx.AsyncClient, bus
         for way in UP:
             # they are sent on to where they lead, and do nothing where they were asked for
             url = route.path.replace(f"{{{route.names[-1]}}}", way).replace("{topic}", "there")
-            head = f"{route.method} {url} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nConnection: close\r\n\r\n"
+            head = f"{route.method} {url} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nConnection: close\r\n\r\n"
             assert (await raw(gateway, head.encode() + b"{}")).startswith(b"HTTP/1.1 301 "), (route, way)
 
 
@@ -350,7 +350,7 @@ WIRE: list[tuple[str, list[str], bytes, bytes]] = [
 async def test_requests_that_are_broken_on_the_wire(gateway: httpx.AsyncClient, bus: Bus, path: str) -> None:
     before = await bus.last_sequence(WRITES)
     for what, headers, sent, begins in WIRE if path != TASKS else WIRE[:14]:
-        head = "\r\n".join([f"POST {path} HTTP/1.1", "Host: x", "Connection: close", *headers, "", ""])
+        head = "\r\n".join([f"POST {path} HTTP/1.1", "Host: localhost", "Connection: close", *headers, "", ""])
         answer = await raw(gateway, head.encode() + sent)
         assert answer.startswith(begins) and bool(answer) == bool(begins), (what, answer[:200])
     assert await bus.last_sequence(WRITES) == before
@@ -362,7 +362,7 @@ async def test_long_urls_and_headers(gateway: httpx.AsyncClient, bus: Bus) -> No
     for name, size in (("X-Long", 60_000), ("Authorization", 60_000), ("Idempotency-Key", 60_000), ("X", 4 << 20)):
         headers = [
             f"POST /write?db=a&rp={size} HTTP/1.1",
-            "Host: x",
+            "Host: localhost",
             f"{name}: {'a' * size}",
             *sized(9),
             "Connection: close",
@@ -371,7 +371,7 @@ async def test_long_urls_and_headers(gateway: httpx.AsyncClient, bus: Bus) -> No
         assert answer.startswith((b"HTTP/1.1 204 ", b"HTTP/1.1 431 ")) or (not answer and size > 1 << 20), answer[:100]
     for size in (60_000, 4 << 20):
         answer = await raw(
-            gateway, f"GET {BASE}/tasks/{'a' * size} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
+            gateway, f"GET {BASE}/tasks/{'a' * size} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
         )
         assert answer.startswith((b"HTTP/1.1 404 ", b"HTTP/1.1 431 ")) or (not answer and size > 1 << 20), answer[:100]
     for garbage in (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"\r\n" * 1000, b"GET\r\n\r\n", b"\x00" * 1000):

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from services.gateway.entry import clean_path
+from tests.unit.services.gateway.conftest import StartGateway
 
 
 @pytest.mark.parametrize(
@@ -27,7 +28,12 @@ def test_clean_path(path: str, clean: str) -> None:
     assert clean_path(path) == clean
 
 
-async def test_every_answer_has_its_headers(gateway: httpx.AsyncClient) -> None:
+async def test_every_answer_has_its_headers(start_gateway: StartGateway) -> None:
+    async with start_gateway(cors=("http://here",)) as gateway:
+        await _has_headers(gateway)
+
+
+async def _has_headers(gateway: httpx.AsyncClient) -> None:
     seen = set()
     for method, path in [("GET", "/kapacitor/v1/ping"), ("GET", "/nowhere"), ("POST", "/write"), ("PUT", "/x")]:
         answer = await gateway.request(method, path, headers={"Origin": "http://here"})
@@ -35,6 +41,53 @@ async def test_every_answer_has_its_headers(gateway: httpx.AsyncClient) -> None:
         assert answer.headers["Access-Control-Allow-Origin"] == "http://here"
         seen.add(answer.headers["Request-Id"])
     assert len(seen) == 4
+
+
+@pytest.mark.parametrize(("cors", "origin"), [((), "http://here"), (("http://here",), "http://there")])
+async def test_the_answer_is_not_for_pages_of_origins_that_are_not_listed(
+    start_gateway: StartGateway, cors: tuple[str, ...], origin: str
+) -> None:
+    async with start_gateway(cors=cors) as gateway:
+        for method in ("GET", "OPTIONS"):
+            answer = await gateway.request(method, "/kapacitor/v1/tasks", headers={"Origin": origin})
+            assert answer.status_code == 200
+            assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+TASK = b'{"id": "evil", "type": "stream", "dbrps": [{"db": "d", "rp": "r"}], "script": "stream|from()"}'
+
+
+async def test_a_page_of_another_origin_defines_no_task(gateway: httpx.AsyncClient) -> None:
+    """A browser sends a text without asking; for JSON it asks first, and is not told yes."""
+    foreign = {"Origin": "http://evil.example", "Content-Type": "text/plain"}
+    for path in ("/kapacitor/v1/tasks", "/write?db=d"):
+        answer = await gateway.post(path, content=TASK, headers=foreign)
+        assert answer.status_code == 403
+        assert 'origin "http://evil.example" may only send application/json' in answer.json()["error"]
+    assert (await gateway.get("/kapacitor/v1/tasks/evil")).status_code == 404
+    host = gateway.base_url.netloc.decode()
+    for headers in ({"Origin": f"http://{host}"}, {"Origin": "http://x", "Content-Type": "application/json"}, {}):
+        answer = await gateway.post("/write?db=d", content=b"cpu v=1", headers=headers)
+        assert answer.status_code == 204, headers
+
+
+async def test_a_name_that_is_made_to_mean_this_machine_is_not_served(start_gateway: StartGateway) -> None:
+    async with start_gateway(hosts=("kapacitor.lan",)) as gateway:
+        port = gateway.base_url.port
+        for host, status in (
+            ("evil.example", 403),
+            (f"evil.example:{port}", 403),
+            ("localhost", 204),
+            (f"127.0.0.1:{port}", 204),
+            ("[::1]:9092", 204),
+            ("Kapacitor.LAN:1", 204),
+        ):
+            answer = await gateway.get("/kapacitor/v1/ping", headers={"Host": host})
+            assert answer.status_code == status, host
+        answer = await gateway.get("/kapacitor/v1/tasks", headers={"Host": "evil.example"})
+        assert answer.json() == {
+            "error": 'host "evil.example" is not served here: name it in hosts of [http] if it should be'
+        }
 
 
 async def test_what_the_house_does_not_know_is_404(gateway: httpx.AsyncClient) -> None:

@@ -32,10 +32,16 @@ def post(
 ) -> bytes:
     """One request, with @ where the header goes that says which way it takes."""
     size = length or b"%d" % len(body)
-    return b"POST %b%b HTTP/1.1\r\nHost: x\r\n@%bContent-Length: %b\r\n\r\n%b" % (path, query, headers, size, body)
+    return b"POST %b%b HTTP/1.1\r\nHost: localhost\r\n@%bContent-Length: %b\r\n\r\n%b" % (
+        path,
+        query,
+        headers,
+        size,
+        body,
+    )
 
 
-PING = b"GET /kapacitor/v1/ping HTTP/1.1\r\nHost: x\r\n\r\n"
+PING = b"GET /kapacitor/v1/ping HTTP/1.1\r\nHost: localhost\r\n\r\n"
 GOOD = post(b"?db=a&rp=b&precision=s", b"cpu v=1 1700000000")
 
 TAKEN = [
@@ -103,7 +109,7 @@ NOT_PLAIN = [
 CLOSING = [
     post(b"?db=a", b"cpu v=1", b"Connection: close\r\n"),
     post(b"?db=a", b"cpu v=1").replace(b"HTTP/1.1", b"HTTP/1.0"),
-    post(b"?db=a", b"cpu v=1").replace(b"Host: x\r\n", b""),
+    post(b"?db=a", b"cpu v=1").replace(b"Host: localhost\r\n", b""),
     post(b"?db=a", b"cpu v=1", b"Host: y\r\n"),
     post(b"?db=a", b"cpu v=1", b"Content-Length: 3\r\n"),
     post(b"?db=a", b"cpu v=1", length=b"+7"),
@@ -188,7 +194,7 @@ def test_which_way_a_request_takes() -> None:
 
 
 async def test_answers_are_the_same_byte_for_byte(start_gateway: StartGateway, bus: Bus) -> None:
-    async with start_gateway(max_body_size=1_500_000) as client:
+    async with start_gateway(max_body_size=1_500_000, cors=("http://here",)) as client:
         answers = await both_ways(client, bus, TAKEN)
         assert {answer[:13] for answer in answers} == {b"HTTP/1.1 204 "}
         assert answers[0] == b"HTTP/1.1 204 \r\nx-kapacitor-version: 1.5.7\r\nrequest-id: ?\r\ndate: ?\r\n\r\n"

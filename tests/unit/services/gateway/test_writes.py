@@ -124,7 +124,7 @@ async def test_a_client_that_hangs_up_has_written_nothing(
     host, port = gateway.base_url.host, gateway.base_url.port
     for sent in (b"cpu v=1\ncpu v=", b""):
         _, writer = await asyncio.open_connection(host, port)
-        writer.write(b"POST /write?db=a HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n" + sent)
+        writer.write(b"POST /write?db=a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n" + sent)
         await writer.drain()
         writer.close()
         await writer.wait_closed()
@@ -138,7 +138,7 @@ async def test_a_connection_is_used_again_and_closed_at_the_end(start_gateway: S
         host, port = client.base_url.host, client.base_url.port
         reader, writer = await asyncio.open_connection(host, port)
         for _ in range(3):
-            writer.write(b"POST /write?db=a HTTP/1.1\r\nHost: x\r\nContent-Length: 7\r\n\r\ncpu v=1")
+            writer.write(b"POST /write?db=a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 7\r\n\r\ncpu v=1")
             answer = await reader.readuntil(b"\r\n\r\n")
             assert answer.startswith(b"HTTP/1.1 204")
     assert await reader.read() == b""

@@ -457,6 +457,21 @@ def test_errors_of_a_chain_name_its_place() -> None:
     assert (raised.value.position.line, raised.value.position.char) == (3, 6)
 
 
+@pytest.mark.parametrize(
+    ("script", "text"),
+    [
+        ('var v0 = lambda: "a"\n' + "\n".join(f"var v{i + 1} = lambda: v{i} OR v{i}" for i in range(40)), "parts"),
+        ('var v0 = lambda: "a"\n' + "\n".join(f"var v{i + 1} = lambda: v{i} + 1" for i in range(200)), "too deeply"),
+        ("var v0 = 'abc'\n" + "\n".join(f"var v{i + 1} = v{i} + v{i}" for i in range(40)), "longer than 1048576"),
+        ("var v0 = ['a', 'b']\n" + "\n".join(f"var v{i + 1} = [v{i}, v{i}]" for i in range(40)), "more than 20000"),
+    ],
+)
+def test_vars_in_vars_do_not_come_to_more_than_can_be_held(script: str, text: str) -> None:
+    begun = time.process_time()
+    assert text in refused(script + "\nstream|from()|log()")
+    assert time.process_time() - begun < 2
+
+
 def test_a_start_with_a_thousand_tasks_is_not_held_up() -> None:
     tree = parse(
         """var limit = 90.0

@@ -1,0 +1,63 @@
+"""How deep and how large an expression may be: what walks over trees is recursive, and works for every node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from grammar.tickscript.ast import Node, TickscriptError
+
+MAX_DEPTH = 150
+"""Nodes from the top of an expression to its lowest one."""
+MAX_NODES = 20_000
+
+
+def check_depth(node: Node) -> None:
+    """TickscriptError where more than MAX_DEPTH nodes stand below each other."""
+    if _extent(node)[0] > MAX_DEPTH:
+        raise _too_deep(node)
+
+
+def check_extent(node: Node) -> None:
+    """TickscriptError where an expression is too deep or too large.
+
+    Parts that stand in it several times (`var b = lambda: a OR a`) count each time, but are looked at once.
+    """
+    depth, nodes = _extent(node)
+    if depth > MAX_DEPTH:
+        raise _too_deep(node)
+    if nodes > MAX_NODES:
+        raise TickscriptError(f"expression has more than {MAX_NODES} parts", node.position)
+
+
+def _too_deep(node: Node) -> TickscriptError:
+    return TickscriptError(f"parser: expressions are nested too deeply, more than {MAX_DEPTH}", node.position)
+
+
+def _extent(top: Node) -> tuple[int, int]:
+    """Depth and number of nodes."""
+    known: dict[int, tuple[int, int]] = {}
+    waiting = [(top, False)]
+    while waiting:
+        node, seen = waiting.pop()
+        if id(node) in known:
+            continue
+        parts = list(_parts(node))
+        if parts and not seen:
+            waiting.append((node, True))
+            waiting.extend((part, False) for part in parts)
+            continue
+        extents = [known[id(part)] for part in parts]
+        depth = 1 + max((extent[0] for extent in extents), default=0)
+        known[id(node)] = depth, 1 + sum(extent[1] for extent in extents)
+    return known[id(top)]
+
+
+def _parts(node: Any) -> Iterator[Node]:
+    """The nodes right below a node."""
+    for name in node.__dataclass_fields__:
+        value = getattr(node, name)
+        if isinstance(value, Node):
+            yield value
+        elif isinstance(value, tuple):
+            yield from (item for item in value if isinstance(item, Node))
