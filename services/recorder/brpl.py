@@ -1,16 +1,19 @@
 """Recordings of batches as files of Kapacitor's own form (.brpl).
 
-A zip of one file a query node, in the order of the script and named 0, 1, …; in it a line of JSON for each batch: name,
-tmax, group, byname, tags, and points with fields, tags and time.
+A zip of one file a query node, named 0, 1, …; as in Kapacitor's, the script's last query node is the first file. In it
+one JSON object for each batch, written as a line each: name, tmax, group, byname, tags, and points with fields, tags
+and time.
 """
 
 from __future__ import annotations
 
 import io
+import json
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import orjson
@@ -27,6 +30,9 @@ from services.recorder.srpl import BadFile
 _YEAR_1 = "0001-01-01T00:00:00Z"
 _EARLIEST, _LATEST = -(2**63) + 1, 2**63 - 1
 _MOST_BYTES = 256 << 20  # of one batch
+_TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_SPACE = re.compile(r"\s*")
+_DECODER = json.JSONDecoder()
 
 
 def write(runs: Sequence[Batches], table: SeriesTable) -> bytes:
@@ -47,16 +53,11 @@ def read(data: bytes, chunk_bytes: int) -> Iterator[GatheredBatches]:
     """The batches of a file in chunks of about so many bytes, query node after query node. Raises BadFile."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            for stream, info in enumerate(archive.infolist()):
+            for stream, info in enumerate(reversed(archive.infolist())):
                 gathered = GatheredBatches(stream)
                 with archive.open(info) as file:
-                    number = 0
-                    while line := file.readline(_MOST_BYTES + 1):
-                        number += 1
-                        if len(line) > _MOST_BYTES:
-                            raise BadFile(f"invalid replay file format, line {number} of {info.filename}: too long")
-                        if line.strip():
-                            gathered.add(_read(line, info.filename, number))
+                    for batch in _batches(file, info.filename):
+                        gathered.add(batch)
                         if gathered.bytes >= chunk_bytes:
                             yield gathered
                             gathered = GatheredBatches(stream)
@@ -64,6 +65,51 @@ def read(data: bytes, chunk_bytes: int) -> Iterator[GatheredBatches]:
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         # the last two: a compression or an encryption that is not known
         raise BadFile(f"not a recording's file: {error}") from error
+
+
+def _batches(file: IO[bytes], name: str) -> Iterator[Batch]:
+    """The batches of one query node. Raises BadFile that names the place."""
+    number = 0
+    while line := file.readline(_MOST_BYTES + 1):
+        number += 1
+        begin = number
+        try:
+            plain = [orjson.loads(line)] if line.strip() else []
+        except ValueError:
+            # an object over several lines, or several in one
+            whole, deep = [line], _depth(line)
+            size = len(line)
+            while deep > 0 and size <= _MOST_BYTES and (line := file.readline(_MOST_BYTES + 1)):
+                number += 1
+                whole.append(line)
+                size += len(line)
+                deep += _depth(line)
+            if size > _MOST_BYTES:
+                raise BadFile(f"invalid replay file format, line {begin} of {name}: too long") from None
+            plain = _objects(b"".join(whole), name, begin)
+        for one in plain:
+            yield _read(one, name, begin)
+
+
+def _depth(line: bytes) -> int:
+    """How many more objects a line opens than it closes; no string goes over a line."""
+    bare = _TEXT.sub(b"", line)
+    return bare.count(b"{") - bare.count(b"}")
+
+
+def _objects(whole: bytes, name: str, number: int) -> list[Any]:
+    """JSON objects behind each other. Raises BadFile."""
+    found, at = [], 0
+    try:
+        text = whole.decode().lstrip()
+        while at < len(text):
+            begin = at
+            _, at = _DECODER.raw_decode(text, begin)
+            found.append(orjson.loads(text[begin:at]))
+            at += len(_SPACE.match(text, at)[0])  # type: ignore[index]
+    except ValueError as error:
+        raise BadFile(f"invalid replay file format, line {number} of {name}: {error}") from error
+    return found
 
 
 def _plain(run: Batches, table: SeriesTable) -> Iterator[dict[str, Any]]:
@@ -85,10 +131,10 @@ def _plain(run: Batches, table: SeriesTable) -> Iterator[dict[str, Any]]:
         yield {key: value for key, value in batch.items() if value}
 
 
-def _read(line: bytes, file: str, number: int) -> Batch:
+def _read(plain: Any, file: str, number: int) -> Batch:
     """One batch. Raises BadFile that names the place."""
     try:
-        return _batch(orjson.loads(line))
+        return _batch(plain)
     except (ValueError, TypeError, KeyError) as error:
         what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise BadFile(f"invalid replay file format, line {number} of {file}: {what}") from error

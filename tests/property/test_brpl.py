@@ -76,7 +76,7 @@ def file(of: Sequence[bytes]) -> bytes:
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.lists(_batch(), max_size=4), max_size=3), st.sampled_from([1, 1 << 20]))
 def test_what_is_read_is_what_was_written(streams: list[list[Batch]], chunk_bytes: int) -> None:
-    data = file([written(found) for found in streams])
+    data = file([written(found) for found in reversed(streams)])
     assert brpl.streams(data) == len(streams)
     parts: list[Part] = list(brpl.read(data, chunk_bytes))
     read: list[list[Batch]] = [[] for _ in streams]

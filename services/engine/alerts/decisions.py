@@ -13,8 +13,8 @@ from services.engine.node import State
 from services.engine.segments import grown, is_first
 from services.engine.times import elapsed
 
-_NEWEST_WEIGHT = 1.2  # of the newest change in the flapping sum …
-_WEIGHT_RATIO = 1.5  # … and how many times that of the oldest it is
+_LAST_WEIGHT = 1.2  # in the flapping sum, of the change that is weighed last …
+_FIRST_WEIGHT = 0.8  # … and first; shares can be just at a threshold, so every bit counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,9 @@ class Decisions:
         before = int(self.level[group])
         changed = before != level
         self.level[group] = level
+        if before == OK and level != OK:
+            # also where nobody is told because the group flaps: what is told later has lasted since then
+            self._first[group] = time
         if p.flapping is not None:
             self._flap(group, level)
         expired = not changed and p.pause != 0 and elapsed(time, int(self._last[group])) >= p.pause
@@ -94,8 +97,6 @@ class Decisions:
         if level == OK and not changed:
             return None
         self._last[group] = time
-        if before == OK:
-            self._first[group] = time
         return elapsed(time, int(self._first[group]))
 
     def batch(self, group: int, level: int, time: int) -> int | None:
@@ -166,8 +167,8 @@ class Decisions:
         history = self._history.setdefault(group, [OK] * size)
         history.append(level)
         del history[0]
-        weight = _NEWEST_WEIGHT / _WEIGHT_RATIO
-        step = (_NEWEST_WEIGHT - weight) / (size - 1)
+        weight = _FIRST_WEIGHT
+        step = (_LAST_WEIGHT - weight) / (size - 1)
         # the ring is walked from the newest entry on, which compares the newest with the one before it first
         ring = [history[-1], *history[:-1]]
         changes = 0.0

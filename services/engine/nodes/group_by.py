@@ -44,8 +44,8 @@ class GroupByNode(GroupingNode):
     """Changes what points are grouped by. A grouping by measurement that is already there stays.
 
     Points of batches are held until a batch of another time begins, or a barrier of another time comes, or all groups
-    that batches have come of have ended. Then they go on as new batches of that time, one a group, their points sorted
-    by time.
+    that batches have come of have ended. Then they go on as new batches of that time, one a group, with the name of the
+    batch that came first and their points sorted by time.
     """
 
     spec = NodeSpec(
@@ -136,16 +136,17 @@ class GroupByNode(GroupingNode):
         self._held = []
         order = group_order(groups)
         first = np.argsort(order.order[order.starts], kind="stable")
-        rows, offsets = [], [0]
+        rows, offsets, called = [], [0], []
         for g in first.tolist():
             mine = order.order[order.starts[g] : order.ends[g]]
+            called.append(names[int(mine[0])])
             rows.append(mine[np.argsort(points.time[mine], kind="stable")])
             offsets.append(offsets[-1] + len(mine))
         batches = Batches(
             points.take(np.concatenate(rows)),
             np.array(offsets, dtype=np.intp),
             order.groups[first],
-            [names[int(r[0])] for r in rows],
+            called,
             np.full(len(rows), emitted, dtype=np.int64),
             dimensions,
             np.full(len(rows), cause, dtype=np.int64),

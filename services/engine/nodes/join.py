@@ -18,7 +18,7 @@ from services.engine.joining.pairing import Pairing
 from services.engine.joining.specific import Matching
 from services.engine.merging import ENDS, Arrivals, DimensionsTable, Lives, arrivals, merged, runs
 from services.engine.node import Context, Groups, Node, State, TaskFailed
-from services.engine.retag import grouped_series, named
+from services.engine.retag import grouped_series, named, renamed_groups
 from services.engine.series import GroupArray, SeriesArray
 from services.engine.stacked import Stack, stacked_batches
 from services.engine.times import round_half_up
@@ -83,16 +83,16 @@ class JoinNode(Node):
     """Joins points of one group and one time into a point with all their fields, each under its parent's prefix.
 
     A joined point has the rounded time, the tags of its group, and the measurement of the lowest parent that it has
-    (unless `streamName` names one). With `fill` that can change from point to point, and the default id of an alert
-    with it; with `nameFromFirst` it is always that of the first parent, the node that join is called on, as soon as
-    that is known: from the script, or by its first point. Several points of one parent at one time open several sets;
-    each of another parent goes to the first set that lacks it. A set that lacks a parent leaves once every parent has
-    gone past its time in that group (and at the end of the task): with `fill` the missing fields are named after those
-    of the lowest parent that is there, without it nothing is emitted. A barrier takes its parent past all that is older
-    in its group. Those parents that have never given anything of that group it takes past what the barrier before it
-    said: so barriers are enough for an outer join to go on where one of its parents is silent from the start, where
-    with Kapacitor it waits for ever. Batches are joined by their time and then point by point; without `fill` a joined
-    batch may be empty.
+    (unless `streamName` names one, for the group too where that is by measurement). With `fill` that can change from
+    point to point, and the default id of an alert with it; with `nameFromFirst` it is always that of the first parent,
+    the node that join is called on, as soon as that is known: from the script, or by its first point. Several points of
+    one parent at one time open several sets; each of another parent goes to the first set that lacks it. A set that
+    lacks a parent leaves once every parent has gone past its time in that group (and at the end of the task): with
+    `fill` the missing fields are named after those of the lowest parent that is there, without it nothing is emitted. A
+    barrier takes its parent past all that is older in its group. Those parents that have never given anything of that
+    group it takes past what the barrier before it said: so barriers are enough for an outer join to go on where one of
+    its parents is silent from the start, where with Kapacitor it waits for ever. Batches are joined by their time and
+    then point by point; without `fill` a joined batch may be empty.
 
     With `on` points of finer groups (host and cpu) are joined with points of the coarser ones (host) that they belong
     to; a barrier of a coarser group is one for all its finer ones. Where the script groups all parents by just the tags
@@ -272,7 +272,7 @@ class JoinNode(Node):
         series = grouped_series(series, group, self.context.table, self.properties.stream_name)
         fields = Joined(self._naming, parents, rows, np.stack([first, lowest], axis=1))
         points = Points(sets.time, series, None, fields)
-        return list(merged(points, group, dimensions, cause[sets.event], self._dimensions))
+        return list(merged(points, self._renamed(group), dimensions, cause[sets.event], self._dimensions))
 
     def _call(self, came: Elements) -> None:
         """The first parent's first point tells how points that lack it are to be called."""
@@ -338,13 +338,19 @@ class JoinNode(Node):
         points = Points(np.concatenate(times), series, None, Joined(self._naming, parents, every, modelled))
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.intp)
         out: list[Message] = []
-        whole = Batches(points, offsets, group, names, sets.time, self._dimensions[int(dimensions[0])], cause)
+        by = self._dimensions[int(dimensions[0])]
+        whole = Batches(points, offsets, self._renamed(group), names, sets.time, by, cause)
         stretches = runs(dimensions)
         for lo, hi in stretches:
             part = whole if len(stretches) == 1 else whole.select(np.arange(lo, hi))
             part.dimensions = self._dimensions[int(dimensions[lo])]
             out.append(part)
         return out
+
+    def _renamed(self, group: GroupArray) -> GroupArray:
+        """What goes on with `streamName` is grouped by that name, where the script groups by measurement."""
+        name = self.properties.stream_name
+        return renamed_groups(group, name, self.context.table) if name else group
 
     def _barriers(self, came: Arrivals) -> list[Message]:
         """Barriers go on; a group's end once all parents have ended it, after what is still held of it."""
@@ -366,7 +372,7 @@ class JoinNode(Node):
             if delete or not came.mute[i]:
                 by = self._dimensions[int(came.dimensions[i])]
                 time = np.full(1, NO_TIME, dtype=np.int64) if came.mute[i] else came.time[i : i + 1]
-                out.append(Barriers(group, time, cause, by, delete))
+                out.append(Barriers(self._renamed(group), time, cause, by, delete))
         if over:
             left = np.setdiff1d(np.arange(len(self._groups)), over)
             self._pairing.keep(left)

@@ -112,8 +112,8 @@ class RecorderReads:
 
     async def _brpl(self, sequence: int, streams: int, chunks: Sequence[int]) -> AsyncIterator[bytes]:
         zipped = Zipped()
-        for stream in range(streams):
-            zipped.begin(str(stream))
+        for place, stream in enumerate(reversed(range(streams))):
+            zipped.begin(str(place))
             for number, of in enumerate(chunks):
                 if of == stream:
                     await asyncio.to_thread(zipped.add, await self._exported(sequence, number))

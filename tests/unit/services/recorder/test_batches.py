@@ -81,14 +81,14 @@ async def finished(api: httpx.AsyncClient, path: str, id: str, **body: Any) -> d
 
 
 async def batches(api: httpx.AsyncClient, id: str) -> list[list[dict[str, Any]]]:
-    """What a recording holds for each query node, as its file has it."""
+    """What a recording holds for each query node in the order of the script, as its file has it."""
     answer = await api.get(f"/recordings/{id}/file")
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "application/zip"
     with zipfile.ZipFile(io.BytesIO(answer.content)) as file:
         assert file.testzip() is None
         assert file.namelist() == [str(i) for i in range(len(file.namelist()))]
-        return [[orjson.loads(line) for line in file.read(name).splitlines()] for name in file.namelist()]
+        return [[orjson.loads(line) for line in file.read(name).splitlines()] for name in reversed(file.namelist())]
 
 
 def times(found: list[dict[str, Any]]) -> list[tuple[str, str, int]]:
