@@ -19,7 +19,7 @@ from tests.support.nats import NatsServer, nats_server
 
 __all__ = ["nats_server"]
 
-TTL, BEAT = 1.0, 0.2
+TTL, BEAT = 2.0, 0.3
 
 
 @pytest.fixture

@@ -18,20 +18,23 @@ def attempts(monkeypatch: pytest.MonkeyPatch) -> Attempts:
     return Attempts()
 
 
-async def took(attempts: Attempts, name: str) -> float:
-    begun = time.monotonic()
-    async with attempts.turn(name):
-        return time.monotonic() - begun
+async def test_after_some_wrong_ones_each_waits_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
 
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
 
-async def test_after_some_wrong_ones_each_waits_longer(attempts: Attempts) -> None:
-    waits = []
-    for _ in range(9):
-        waits.append(await took(attempts, "root"))
+    monkeypatch.setattr(module.asyncio, "sleep", sleep)
+    attempts = Attempts()
+    for _ in range(11):
+        async with attempts.turn("root"):
+            pass
         attempts.failed("root")
-    assert max(waits[:5]) < 0.04
-    assert [round(w / 0.05) for w in waits[5:]] == [1, 2, 4, 4]
-    assert await took(attempts, "other") < 0.04
+    # a moment passes between the failure and the next attempt
+    assert [round(wait, 1) for wait in waits] == [0.2, 0.4, 0.8, 1.6, 3.2, 5.0]
+    async with attempts.turn("other"):
+        pass
+    assert len(waits) == 6
 
 
 async def test_many_at_once_wait_one_after_another(attempts: Attempts) -> None:
@@ -51,7 +54,11 @@ async def test_a_right_one_ends_it(attempts: Attempts) -> None:
     for _ in range(8):
         attempts.failed("root")
     attempts.succeeded("root")
-    assert await took(attempts, "root") < 0.04
+    begun = time.monotonic()
+    for _ in range(4):
+        async with attempts.turn("root"):
+            pass
+    assert time.monotonic() - begun < 4 * 0.2
 
 
 def test_names_are_forgotten_where_there_are_too_many(attempts: Attempts, monkeypatch: pytest.MonkeyPatch) -> None:
