@@ -16,6 +16,7 @@ from services.bus.subjects import ask_subject
 from services.engine.outbox import Standing
 from services.engine.sideload import SOURCES, SideloadError
 from services.engine.worker import Worker
+from services.store.errors import StoreError
 
 _log = logs.get("engine")
 
@@ -69,7 +70,7 @@ class Asks:
         error = ""
         try:
             await self._worker.share()
-        except (BusError, TimeoutError) as problem:
+        except (BusError, StoreError, TimeoutError) as problem:
             error = str(problem) or "it takes too long"
             _log.warn("the states of tasks that were asked for are not on the bus", err=error)
         return orjson.dumps({"error": error})

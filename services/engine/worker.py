@@ -414,7 +414,7 @@ class Worker:
     async def share(self) -> None:
         """Save all states and bring them to the bus: for whoever begins with them, another worker or a backup.
 
-        BusError where that fails. TimeoutError where it takes long.
+        BusError or StoreError where that fails, TimeoutError where it takes long.
         """
         asked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._asked.append(asked)
@@ -436,14 +436,14 @@ class Worker:
             self._checkpoints.save(self.tasks.values())
         except StoreError as e:
             log.limited("save").error("states cannot be saved", error=str(e))
+            _answer(self._take_asked(), e)
             return
         # a lone worker's states have to be on the bus as well, if not so often: it may be gone with its disk, or others
         # may come, and a backup is of the bus
         due = self._shared() or self._asked or time.monotonic() - self._shared_at >= _ALONE_SECONDS
         if due and (self._sharing is None or self._sharing.done() or self._paused or self._asked):
             self._shared_at = time.monotonic()
-            asked, self._asked = self._asked, []
-            self._sharing = asyncio.create_task(self._share(list(self.tasks.values()), asked))
+            self._sharing = asyncio.create_task(self._share(list(self.tasks.values()), self._take_asked()))
             if self._paused:
                 await asyncio.wait([self._sharing], timeout=_SHARE_SECONDS)
         self._paused = False
@@ -458,9 +458,12 @@ class Worker:
         except Exception as e:
             error = e
             log.exception("states cannot be brought to the bus", e)
-        for one in asked:
-            if not one.done():
-                one.set_result(None) if error is None else one.set_exception(error)
+        _answer(asked, error)
+
+    def _take_asked(self) -> list[asyncio.Future[None]]:
+        """Who waits for what is done next."""
+        asked, self._asked = self._asked, []
+        return asked
 
     async def _last_before(self, running: Running, position: int) -> int:
         """The last sequence up to `position` that holds a message for the task, or `position` where one follows it."""
@@ -471,6 +474,13 @@ class Worker:
                 return position
             last = max(last, seq)
         return last
+
+
+def _answer(asked: Iterable[asyncio.Future[None]], error: Exception | None) -> None:
+    """Tell those who have waited, and still do, what has come of it."""
+    for one in asked:
+        if not one.done():
+            one.set_result(None) if error is None else one.set_exception(error)
 
 
 def _goes(messages: Sequence[Message], most: int) -> Iterator[Sequence[Message]]:

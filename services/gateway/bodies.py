@@ -16,7 +16,7 @@ _SLOWEST = 1024  # bytes a second that a body has to come at, from SILENCE_SECON
 _NOT_COUNTED = 64 << 10  # a body up to this is not worth counting: so much lies in a connection's buffers anyway
 
 
-class Patience:
+class BodyDeadline:
     """Waits for the pieces of one body."""
 
     def __init__(self) -> None:
@@ -52,10 +52,6 @@ class Bodies:
             yield held
         finally:
             self.held -= held.size
-
-    def nothing(self) -> Held:
-        """The part of a body that is dropped as it comes."""
-        return Held(self)
 
     def take(self, size: int) -> None:
         """Raises Refused, 503, where there is no room now."""

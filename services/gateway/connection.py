@@ -24,7 +24,7 @@ from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.typing import ASGIFramework, LifespanState
 
 from services.gateway.answers import RawHeaders
-from services.gateway.bodies import SILENCE_SECONDS, Held, Patience
+from services.gateway.bodies import SILENCE_SECONDS, BodyDeadline, Held
 from services.gateway.entry import Entry
 from services.gateway.refused import Gone, Refused, too_large
 from services.gateway.wire import Wire
@@ -70,7 +70,7 @@ class Connection(TCPServer):
             return self._wire.heard
         return None
 
-    def leave(self) -> None:
+    def evict(self) -> None:
         """Close the connection, whatever the client was about to send."""
         self._wire.abort()
 
@@ -167,13 +167,13 @@ class Connection(TCPServer):
         if length <= limit:
             held.grow(length)
         pieces, data = [first], first
-        patience = Patience()
+        deadline = BodyDeadline()
         while missing > 0:
-            async with patience.wait():
+            async with deadline.wait():
                 data = await self._wire.read()
             if not data:
                 raise Gone
-            patience.came(len(data))
+            deadline.came(len(data))
             missing -= len(data)
             if length <= limit:
                 pieces.append(data)

@@ -25,7 +25,7 @@ from services.gateway.answers import (
     error_body,
     request_id,
 )
-from services.gateway.bodies import Bodies, Held, Patience
+from services.gateway.bodies import Bodies, BodyDeadline, Held
 from services.gateway.refused import Gone, Refused, too_large
 from services.gateway.write_request import WRITE_PATHS, LoggedRequest, WriteRequest
 from services.gateway.writes import ReadBody
@@ -111,7 +111,7 @@ class Entry:
             if refusal is None:
                 answer = await self._write(request, read, user)
             else:
-                await _drop(read)
+                await self._drop(read)
                 answer = refusal
         except Gone:
             pass
@@ -127,6 +127,11 @@ class Entry:
 
     def _common_headers(self, request_headers: RawHeaders, name: str) -> RawHeaders:
         return common_headers(request_headers, name, self._origins.lists)
+
+    async def _drop(self, read: ReadBody) -> None:
+        """Read a body that nobody is to see. Raises Gone."""
+        with self._bodies.hold() as held, contextlib.suppress(Refused):
+            await read(0, held)
 
     def _logs(self) -> bool:
         return self._log_requests and _log.enabled("INFO")
@@ -214,12 +219,6 @@ async def _redirect(send: Send, headers: RawHeaders, method: str, path: str, que
     return 301
 
 
-async def _drop(read: ReadBody) -> None:
-    """Read a body that nobody is to see. Raises Gone."""
-    with contextlib.suppress(Refused):
-        await read(0, Bodies(0).nothing())
-
-
 async def _answer(send: Send, status: int, headers: RawHeaders, body: bytes) -> int:
     await _sender(send)(status, Answer(status, body).all_headers(headers), body)
     return status
@@ -237,16 +236,16 @@ def _reader(receive: Receive) -> ReadBody:
     async def read(limit: int, held: Held) -> bytes:
         chunks: list[bytes] = []
         size = 0
-        patience, more = Patience(), True
+        deadline, more = BodyDeadline(), True
         while more:
-            async with patience.wait():
+            async with deadline.wait():
                 message = await receive()
             if message["type"] != "http.request":
                 raise Gone
             chunk: bytes = message["body"]
             more = message.get("more_body", False)
             size += len(chunk)
-            patience.came(len(chunk))
+            deadline.came(len(chunk))
             if size > limit:
                 # The rest is read and dropped: a client that is still sending would not see an answer.
                 chunks.clear()
@@ -269,18 +268,18 @@ class _Coming:
 
     def receiving(self, held: Held) -> Receive:
         size = 0
-        patience, more = Patience(), True
+        deadline, more = BodyDeadline(), True
 
         async def receive() -> Any:
             nonlocal size, more
             if not more:
                 return await self._receive()
             try:
-                async with patience.wait():
+                async with deadline.wait():
                     message = await self._receive()
                 chunk = message.get("body", b"")
                 size += len(chunk)
-                patience.came(len(chunk))
+                deadline.came(len(chunk))
                 held.grow(size)
             except Refused as refused:
                 self.refused = refused

@@ -21,7 +21,7 @@ from services.gateway.api import Api
 from services.gateway.app import make_app
 from services.gateway.bodies import Bodies
 from services.gateway.commands.handlers import Check
-from services.gateway.crowd import Crowd, most_connections
+from services.gateway.connection_limit import ConnectionLimit, most_connections
 from services.gateway.disk import Disk
 from services.gateway.entry import Entry
 from services.gateway.folds import Folds
@@ -64,7 +64,7 @@ async def main(
     http, nats = config.http, config.nats
     certificate = Certificate(http, config.tls) if http.https_enabled else None
     listener = listen(http.bind_address)
-    crowd = Crowd(most_connections())
+    limit = ConnectionLimit(most_connections())
     credentials = Credentials(nats.username or None, nats.password or None)
     async with await Bus.connect(nats.url, "gateway", credentials) as bus:
         await bus.ensure_streams(
@@ -98,7 +98,7 @@ async def main(
                     timeout = http.shutdown_timeout
                     finishing = asyncio.create_task(finish_commands(answering, stop, timeout))
                     try:
-                        await serve(entry, listener, stop, timeout, lambda: api.loader.when_loaded(ready), crowd, tls)
+                        await serve(entry, listener, stop, timeout, lambda: api.loader.when_loaded(ready), limit, tls)
                         await finishing
                     finally:
                         finishing.cancel()

@@ -14,7 +14,7 @@ from hypercorn.config import Config as Hypercorn
 
 from services import log as logs
 from services.gateway.connection import Connection
-from services.gateway.crowd import Crowd
+from services.gateway.connection_limit import ConnectionLimit
 from services.gateway.entry import Entry
 from services.gateway.wire import Wire
 
@@ -47,12 +47,12 @@ async def serve(
     stop: asyncio.Event,
     timeout: float,
     ready: Callable[[], None],
-    crowd: Crowd,
+    limit: ConnectionLimit,
     tls: ssl.SSLContext | None = None,
 ) -> None:
     """Serve until `stop` is set; requests under way then have `timeout` seconds to end. `ready` once it takes them.
 
-    crowd: how many connections there may be. tls: for HTTPS.
+    limit: how many connections there may be. tls: for HTTPS.
     """
     loop = asyncio.get_running_loop()
     config = _Config()
@@ -60,7 +60,7 @@ async def serve(
     connections: dict[asyncio.Task[None], Connection] = {}
 
     def opened(wire: Wire) -> None:
-        if stop.is_set() or not crowd.room(connections.values()):
+        if stop.is_set() or not limit.room(connections.values()):
             wire.abort()
             return
         connection = Connection(entry, loop, config, context, wire)

@@ -6,8 +6,8 @@ from typing import Protocol
 
 from grammar.gotemplate.strconv import quote
 from services import log as logs
-from services.gateway.access.attempts import Attempts
 from services.gateway.access.credentials import Bearer, Credentials, Password, credentials_of
+from services.gateway.access.login_throttle import LoginThrottle
 from services.gateway.access.names import TOKENS, is_name, token_user
 from services.gateway.access.passwords import Passwords
 from services.gateway.access.privileges import Denied, User, check_request, privileges_of
@@ -31,7 +31,7 @@ class Access:
         self._users = users
         self._passwords = passwords
         self._shared_secret = shared_secret
-        self._attempts = Attempts()
+        self._throttle = LoginThrottle()
         self._known: dict[str, tuple[int, User]] = {}
 
     async def admit(self, method: str, path: str, query: bytes, headers: RawHeaders) -> User:
@@ -70,7 +70,7 @@ class Access:
         before = self._users.get(given.name)
         if before is not None and self._passwords.known(given.name, before["hash"], given.password):
             return self._user_of(before)
-        async with self._attempts.turn(given.name):
+        async with self._throttle.turn(given.name):
             return await self._by_slow_hash(given)
 
     async def _by_slow_hash(self, given: Password) -> User:
@@ -79,10 +79,10 @@ class Access:
         # Meanwhile the user may have been changed.
         record = self._users.get(given.name)
         if not right or before is None or record is None or record["hash"] != before["hash"]:
-            failures = self._attempts.failed(given.name)
+            failures = self._throttle.failed(given.name)
             _log.limited(f"password/{given.name}").warn("a wrong password", username=given.name, failures=failures)
             raise Denied(401, "authorization failed")
-        self._attempts.succeeded(given.name)
+        self._throttle.succeeded(given.name)
         return self._user_of(record)
 
     def _user_of(self, record: Record) -> User:

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from services.gateway import bodies, connection, main
-from services.gateway.crowd import Crowd
+from services.gateway.connection_limit import ConnectionLimit
 from services.gateway.gunzip import gunzip
 from services.gateway.refused import Refused
 from tests.unit.services.gateway.conftest import StartGateway
@@ -87,26 +87,26 @@ async def test_who_only_waits_makes_room(start_gateway: StartGateway, monkeypatc
         assert (await client.get("/kapacitor/v1/ping")).status_code == 204
 
 
-class Guest:
+class Waiting:
     """A connection of somebody's, who has been silent since then."""
 
     def __init__(self, client: str, waits_since: float | None) -> None:
         self.client, self.waits_since = client, waits_since
         self.left = False
 
-    def leave(self) -> None:
+    def evict(self) -> None:
         self.left = True
 
 
 def test_the_one_with_most_connections_has_to_go_first() -> None:
-    guests = [Guest("a", 1.0), Guest("b", 3.0), Guest("b", 2.0), Guest("b", None)]
-    assert Crowd(4).room(guests)
+    guests = [Waiting("a", 1.0), Waiting("b", 3.0), Waiting("b", 2.0), Waiting("b", None)]
+    assert ConnectionLimit(4).room(guests)
     assert [guest.left for guest in guests] == [False, False, True, False]
 
 
 def test_who_is_being_answered_stays() -> None:
-    guests = [Guest("a", None), Guest("b", None)]
-    assert not Crowd(2).room(guests)
+    guests = [Waiting("a", None), Waiting("b", None)]
+    assert not ConnectionLimit(2).room(guests)
     assert not any(guest.left for guest in guests)
 
 
@@ -115,7 +115,7 @@ def test_the_limit_of_open_files_is_raised() -> None:
     script = (
         "import resource; hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]; "
         "resource.setrlimit(resource.RLIMIT_NOFILE, (100, hard)); "
-        "from services.gateway.crowd import most_connections; most = most_connections(); "
+        "from services.gateway.connection_limit import most_connections; most = most_connections(); "
         "assert most == max(min(hard if hard >= 0 else 65536, 65536) - 64, 64), (most, hard)"
     )
     assert os.spawnl(os.P_WAIT, sys.executable, sys.executable, "-c", script) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import time
 from typing import Any
@@ -50,6 +51,8 @@ def unsigned(algorithm: str) -> str:
         (token(exp=SOON, username=1), "username in token must be a string"),
         (token(exp=SOON, username=""), "token must contain a username"),
     ],
+    # tokens tell the time: as names of tests they would not be the same in each process that collects them
+    ids=itertools.count(),
 )
 def test_what_is_no_good(given: str, text: str) -> None:
     with pytest.raises(Denied) as denied:

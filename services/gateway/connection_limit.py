@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import resource
 from collections import Counter
 from collections.abc import Collection
@@ -9,12 +10,13 @@ from typing import Protocol
 
 from services import log as logs
 
+_PART = 64  # of those that there may be so much goes at once
 _SPARE = 64  # files for everything but connections
 _WANTED = 1 << 16  # open files; a higher limit would be of no use
 _log = logs.get("http")
 
 
-class Guest(Protocol):
+class LimitedConnection(Protocol):
     """A connection, as far as its place counts."""
 
     @property
@@ -25,38 +27,40 @@ class Guest(Protocol):
     def waits_since(self) -> float | None:
         """Since when it has had the server wait for bytes of it; None: it is being answered."""
 
-    def leave(self) -> None:
+    def evict(self) -> None:
         """Close it."""
 
 
-class Crowd:
+class ConnectionLimit:
     """Decides which connections stay."""
 
     def __init__(self, most: int) -> None:
         self.most = most
         self.turned_away = 0
 
-    def room(self, guests: Collection[Guest]) -> bool:
+    def room(self, connections: Collection[LimitedConnection]) -> bool:
         """Make room for one more. False where all are being answered.
 
-        Of the client with the most connections, the one that has kept the server waiting longest has to go.
+        Of the client with the most connections, those that have kept the server waiting longest have to go: a part of
+        them at once, so that looking through all of them is not done for each that comes.
         """
-        if len(guests) < self.most:
+        if len(connections) < self.most:
             return True
         self.turned_away += 1
-        waiting = [guest for guest in guests if guest.waits_since is not None]
-        _log.limited("crowd").warn(
+        waiting = [one for one in connections if one.waits_since is not None]
+        _log.limited("connections").warn(
             "there are too many connections: those go that have sent nothing for longest",
-            connections=len(guests),
+            connections=len(connections),
             waiting=len(waiting),
             turned_away=self.turned_away,
         )
         if not waiting:
             return False
-        crowds = Counter(guest.client for guest in waiting)
-        largest = max(crowds.values())
-        among = (guest for guest in waiting if crowds[guest.client] == largest)
-        min(among, key=lambda guest: guest.waits_since or 0.0).leave()
+        by_client = Counter(one.client for one in waiting)
+        largest = max(by_client.values())
+        among = [one for one in waiting if by_client[one.client] == largest]
+        for one in heapq.nsmallest(max(self.most // _PART, 1), among, key=lambda one: one.waits_since or 0.0):
+            one.evict()
         return True
 
 

@@ -7,15 +7,15 @@ import time
 
 import pytest
 
-from services.gateway.access import attempts as module
-from services.gateway.access.attempts import Attempts
+from services.gateway.access import login_throttle as module
+from services.gateway.access.login_throttle import LoginThrottle
 
 
 @pytest.fixture
-def attempts(monkeypatch: pytest.MonkeyPatch) -> Attempts:
+def attempts(monkeypatch: pytest.MonkeyPatch) -> LoginThrottle:
     monkeypatch.setattr(module, "_FIRST_SECONDS", 0.05)
     monkeypatch.setattr(module, "_LONGEST_SECONDS", 0.2)
-    return Attempts()
+    return LoginThrottle()
 
 
 async def test_after_some_wrong_ones_each_waits_longer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -25,7 +25,7 @@ async def test_after_some_wrong_ones_each_waits_longer(monkeypatch: pytest.Monke
         waits.append(seconds)
 
     monkeypatch.setattr(module.asyncio, "sleep", sleep)
-    attempts = Attempts()
+    attempts = LoginThrottle()
     for _ in range(11):
         async with attempts.turn("root"):
             pass
@@ -37,7 +37,7 @@ async def test_after_some_wrong_ones_each_waits_longer(monkeypatch: pytest.Monke
     assert len(waits) == 6
 
 
-async def test_many_at_once_wait_one_after_another(attempts: Attempts) -> None:
+async def test_many_at_once_wait_one_after_another(attempts: LoginThrottle) -> None:
     for _ in range(8):
         attempts.failed("root")
     begun = time.monotonic()
@@ -50,7 +50,7 @@ async def test_many_at_once_wait_one_after_another(attempts: Attempts) -> None:
     assert time.monotonic() - begun >= 4 * 0.2 - 0.05
 
 
-async def test_a_right_one_ends_it(attempts: Attempts) -> None:
+async def test_a_right_one_ends_it(attempts: LoginThrottle) -> None:
     for _ in range(8):
         attempts.failed("root")
     attempts.succeeded("root")
@@ -61,7 +61,7 @@ async def test_a_right_one_ends_it(attempts: Attempts) -> None:
     assert time.monotonic() - begun < 4 * 0.2
 
 
-def test_names_are_forgotten_where_there_are_too_many(attempts: Attempts, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_are_forgotten_where_there_are_too_many(attempts: LoginThrottle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_MOST_NAMES", 3)
     for number in range(5):
         attempts.failed(str(number))

@@ -22,7 +22,7 @@ class _Failures:
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
-class Attempts:
+class LoginThrottle:
     """Counts wrong passwords by the name they were for, whether there is a user of that name or not."""
 
     def __init__(self) -> None:
