@@ -21,7 +21,7 @@ class RegexError(ValueError):
 class Regex:
     """A compiled pattern. In texts, a lone surrogate counts as a question mark."""
 
-    __slots__ = ("_groups", "_match", "_names", "pattern")
+    __slots__ = ("_groups", "_match", "_names", "pattern", "size")
 
     def __init__(self, pattern: str) -> None:
         """RegexError where Go refuses the pattern, or where it is too large: RE2 gives each 8 MiB."""
@@ -38,6 +38,7 @@ class Regex:
         # re2's own methods copy text and offsets about: they take ten times as long as the match.
         self._match = compiled._regexp.Match
         self._groups: int = compiled.groups
+        self.size: int = compiled.programsize
         self._names = [(name.decode(), number) for name, number in compiled.groupindex.items()]
 
     def matches(self, text: str) -> bool:
@@ -114,10 +115,10 @@ def _width(data: bytes, at: int) -> int:
     return 1 if lead < 0xC0 else 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
 
 
-def quote(text: str) -> str:
-    """A pattern that the text alone fits."""
-    quoted: str = re2.escape(_bytes(text)).decode()
-    return quoted
+def escape(text: str) -> str:
+    """A pattern that the text alone fits (regexp.QuoteMeta)."""
+    escaped: str = re2.escape(_bytes(text)).decode()
+    return escaped
 
 
 _OPTIONS = re2.Options()
@@ -126,6 +127,8 @@ _ANYWHERE = re2._re2.RE2.Anchor.UNANCHORED
 _NOWHERE = (-1, -1)
 _MAX_LENGTH = 1 << 16
 _MAX_CLASSES = 1000  # of Unicode's, each some hundred ranges
+MAX_SIZE = 500_000
+"""Of all that stand in one script together: the parts of their programs. To compile as many takes half a second."""
 _SHOWN = 100  # characters of a pattern that is too large
 _REFERENCE = re.compile(r"\$(?:\$|(?P<name>\w+)|\{(?P<braced>\w+)\}|)")
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")

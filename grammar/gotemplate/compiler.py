@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple, NoReturn
 
+from grammar.golang.fmt import text_of
+from grammar.golang.numbers import format_float
+from grammar.golang.quoting import quote
+from grammar.golang.values import FLOAT64, STRING, Function, GoType, Int, Struct, type_of
 from grammar.gotemplate import nodes
+from grammar.gotemplate.closures import Expr, Frame, Read, Run
 from grammar.gotemplate.errors import TemplateError
-from grammar.gotemplate.expr import Expr, Frame, Read, Run
 from grammar.gotemplate.expressions import Expressions
 from grammar.gotemplate.functions import element
-from grammar.gotemplate.gofmt import text_of
-from grammar.gotemplate.strconv import format_float, quote
-from grammar.gotemplate.values import FLOAT64, STRING, Function, GoType, Int, Struct, type_of
 
 
 class Body(NamedTuple):

@@ -5,7 +5,3 @@ from __future__ import annotations
 
 class TemplateError(Exception):
     """A template does not parse or fails while it runs; the text is Go's, position included."""
-
-
-class CallError(Exception):
-    """A function or method of the template language refuses its arguments; the caller adds the position."""

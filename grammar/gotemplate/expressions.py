@@ -6,26 +6,9 @@ from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import Any, NoReturn
 
-from grammar.gotemplate import nodes
-from grammar.gotemplate.errors import CallError, TemplateError
-from grammar.gotemplate.expr import (
-    MISSING,
-    Expr,
-    Frame,
-    Given,
-    Read,
-    Step,
-    bad_count,
-    constant,
-    frame_value,
-    plain_fields,
-    static,
-    stored,
-    variable,
-)
-from grammar.gotemplate.functions import element
-from grammar.gotemplate.strconv import quote
-from grammar.gotemplate.values import (
+from grammar.golang.errors import CallError
+from grammar.golang.quoting import quote
+from grammar.golang.values import (
     BOOL,
     COMPLEX128,
     FLOAT64,
@@ -41,6 +24,24 @@ from grammar.gotemplate.values import (
     type_of,
     zero_of,
 )
+from grammar.gotemplate import nodes
+from grammar.gotemplate.closures import (
+    MISSING,
+    Expr,
+    Frame,
+    Given,
+    Read,
+    Step,
+    bad_count,
+    constant,
+    frame_value,
+    plain_fields,
+    static,
+    stored,
+    variable,
+)
+from grammar.gotemplate.errors import TemplateError
+from grammar.gotemplate.functions import element
 
 Fail = Callable[[nodes.Node, str], TemplateError]
 

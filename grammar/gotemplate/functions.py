@@ -6,11 +6,10 @@ import re
 from typing import Any, Final
 from urllib.parse import quote_plus
 
-from grammar.gotemplate.errors import CallError
-from grammar.gotemplate.gofmt import sprint, sprintf, sprintln, text_of
-from grammar.gotemplate.gojson import to_json
-from grammar.gotemplate.strconv import is_print
-from grammar.gotemplate.values import (
+from grammar.golang.errors import CallError
+from grammar.golang.fmt import sprint, sprintf, sprintln, text_of
+from grammar.golang.json_writer import to_json
+from grammar.golang.values import (
     BOOL,
     INT,
     INTERFACE,
@@ -25,6 +24,7 @@ from grammar.gotemplate.values import (
     type_of,
     zero_of,
 )
+from grammar.gotemplate.limits import bounded
 
 # The ampersand comes first: the others bring in new ones.
 _HTML_ESCAPES = (("&", "&amp;"), ("\x00", "\ufffd"), ('"', "&#34;"), ("'", "&#39;"), ("<", "&lt;"), (">", "&gt;"))
@@ -173,7 +173,7 @@ def _js_escape(found: re.Match[str]) -> str:
     char = found[0]
     if char in _JS_ESCAPES:
         return _JS_ESCAPES[char]
-    if char > "\x7f" and is_print(char):
+    if char > "\x7f" and char.isprintable():
         return char
     if "\udc80" <= char <= "\udcff":
         return "\\uFFFD"
@@ -246,16 +246,16 @@ BUILTINS: Final[dict[str, Function]] = {
     "and": Function(truth, (VALUE, VALUE), variadic=True),
     "or": Function(truth, (VALUE, VALUE), variadic=True),
     "call": Function(call, (VALUE, VALUE), variadic=True),
-    "html": Function(html, (INTERFACE,), variadic=True, result=STRING),
+    "html": Function(bounded(html), (INTERFACE,), variadic=True, result=STRING),
     "index": Function(index, (VALUE, VALUE), variadic=True),
     "slice": Function(slice_of, (VALUE, VALUE), variadic=True),
-    "js": Function(js, (INTERFACE,), variadic=True, result=STRING),
+    "js": Function(bounded(js), (INTERFACE,), variadic=True, result=STRING),
     "len": Function(length, (VALUE,), result=INT),
     "not": Function(lambda value: not value, (VALUE,), result=BOOL),
-    "print": Function(sprint, (INTERFACE,), variadic=True, result=STRING),
-    "printf": Function(sprintf, (STRING, INTERFACE), variadic=True, result=STRING),
-    "println": Function(sprintln, (INTERFACE,), variadic=True, result=STRING),
-    "urlquery": Function(urlquery, (INTERFACE,), variadic=True, result=STRING),
+    "print": Function(bounded(sprint), (INTERFACE,), variadic=True, result=STRING),
+    "printf": Function(bounded(sprintf), (STRING, INTERFACE), variadic=True, result=STRING),
+    "println": Function(bounded(sprintln), (INTERFACE,), variadic=True, result=STRING),
+    "urlquery": Function(bounded(urlquery), (INTERFACE,), variadic=True, result=STRING),
     "eq": Function(eq, (VALUE, VALUE), variadic=True, result=BOOL),
     "ne": Function(lambda first, second: not _equal(first, second), (VALUE, VALUE), result=BOOL),
     "lt": Function(lt, (VALUE, VALUE), result=BOOL),
@@ -263,4 +263,4 @@ BUILTINS: Final[dict[str, Function]] = {
     "gt": Function(lambda first, second: not le(first, second), (VALUE, VALUE), result=BOOL),
     "ge": Function(lambda first, second: not lt(first, second), (VALUE, VALUE), result=BOOL),
 }
-JSON: Final = Function(json_line, (INTERFACE,), result=STRING)
+JSON: Final = Function(bounded(json_line), (INTERFACE,), result=STRING)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from grammar.gotemplate.strconv import is_print, quote
+from grammar.golang.quoting import quote
 
 ERROR = "error"
 BOOL = "bool"
@@ -207,7 +207,7 @@ class _Lexer:
                 depth -= 1
                 if depth < 0:
                     return self._fail("unexpected right paren U+0029 ')'")
-            elif char < "\x80" and is_print(char):
+            elif char < "\x80" and char.isprintable():
                 self._emit(CHAR)
             else:
                 return self._fail(f"unrecognized character in action: {_name_rune(char)}")
@@ -291,4 +291,4 @@ def _alphanumeric(char: str) -> bool:
 
 def _name_rune(char: str) -> str:
     name = f"U+{ord(char):04X}"
-    return f"{name} '{char}'" if is_print(char) else name
+    return f"{name} '{char}'" if char.isprintable() else name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from grammar.gotemplate.strconv import quote
+from grammar.golang.quoting import quote
 
 
 @dataclass(slots=True, eq=False)

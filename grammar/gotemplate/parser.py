@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Container
 
+from grammar.golang.numbers import float_literal, int_literal
+from grammar.golang.quoting import quote, unquote
 from grammar.gotemplate import lexer, nodes
 from grammar.gotemplate.errors import TemplateError
 from grammar.gotemplate.lexer import Token
-from grammar.gotemplate.strconv import parse_float, parse_int, quote, unquote
+
+MAX_CHARACTERS = 1 << 16
+"""Of a template: one of as many takes a second to be parsed."""
 
 _OPERANDS = frozenset(
     (
@@ -34,6 +38,8 @@ def parse_trees(text: str, name: str, functions: Container[str]) -> dict[str, no
 
     functions holds the names that may be called. Raises TemplateError "template: NAME:LINE: …" in Go's words.
     """
+    if len(text) > MAX_CHARACTERS:
+        raise TemplateError(f"template: {name}:1: longer than {MAX_CHARACTERS} characters")
     trees: dict[str, nodes.NodeList] = {}
     try:
         _Tree(name, name, _Source(lexer.tokenize(text)), functions, trees).parse()
@@ -402,13 +408,13 @@ def _number(pos: int, text: str, kind: str) -> nodes.Number:
         return nodes.Number(pos, text, ord(char), float(ord(char)), None)
     if kind == lexer.COMPLEX or text.endswith("i"):
         return _complex(pos, text)
-    whole = parse_int(text)
+    whole = int_literal(text)
     if whole is not None and -(1 << 63) <= whole < 1 << 64:
         return nodes.Number(pos, text, whole, float(whole), None)
-    real = parse_float(text)
-    if real is None and whole is None:
+    real = float_literal(text)
+    if real is None:
         raise ValueError(f"illegal number syntax: {quote(text)}")
-    if real is None or not any(char in text for char in ".eEpP"):
+    if not any(char in text for char in ".eEpP"):
         raise ValueError(f"integer overflow: {quote(text)}")
     fits = real.is_integer() and abs(real) < 1 << 63
     return nodes.Number(pos, text, int(real) if fits else None, real, None)
@@ -417,7 +423,7 @@ def _number(pos: int, text: str, kind: str) -> nodes.Number:
 def _complex(pos: int, text: str) -> nodes.Number:
     found = _COMPLEX.fullmatch(text)
     real, imaginary = (found[1], found[2]) if found else ("0", text[:-1])
-    parts = parse_float(real), parse_float(imaginary)
+    parts = float_literal(real), float_literal(imaginary)
     if parts[0] is None or parts[1] is None:
         raise ValueError(f"illegal number syntax: {quote(text)}")
     return nodes.Number(pos, text, None, None, complex(parts[0], parts[1]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from grammar.golang.numbers import parse_float, parse_int
 from grammar.influxql.ast import (
     Binary,
     Call,
@@ -17,7 +18,7 @@ from grammar.influxql.ast import (
     too_deep,
     walk,
 )
-from grammar.influxql.scanner import OPERATORS, InfluxQLError, Scanner, Token
+from grammar.influxql.scanner import OPERATORS, InfluxQLError, Scanner, Token, TooDeep
 from grammar.influxql.validate import validate
 
 _STATEMENTS = ("SELECT", "DELETE", "SHOW", "CREATE", "DROP", "GRANT", "REVOKE", "ALTER", "SET", "KILL")
@@ -27,6 +28,7 @@ _TYPES = ("float", "integer", "string", "boolean", "field", "tag")
 _MAX_DEPTH = 100
 _TOO_DEEP = f"expressions are nested too deeply, more than {_MAX_DEPTH}"
 _FILLS = ("null", "none", "previous", "linear")
+_MOST = 2**63 - 1
 
 
 def parse_select(text: str) -> Select:
@@ -34,7 +36,7 @@ def parse_select(text: str) -> Select:
     try:
         statements = _Parser(text).query()
     except InfluxQLError as e:
-        raise InfluxQLError(f"failed to parse InfluxQL query: {e}") from None
+        raise type(e)(f"failed to parse InfluxQL query: {e}") from None
     if len(statements) != 1:
         raise InfluxQLError(f"query must be a single select statement, got {len(statements)} statements")
     if isinstance(statements[0], Other):
@@ -109,7 +111,7 @@ class _Parser:
         select = Select(tuple(fields), tuple(sources), tuple(dimensions), where, limits[0], head, condition, fill, tail)
         for e in (*fields, *dimensions, *([] if where is None else [where])):
             if too_deep(e, _MAX_DEPTH):
-                raise InfluxQLError(_TOO_DEEP)
+                raise TooDeep(_TOO_DEEP)
         validate(select)
         return select
 
@@ -178,17 +180,22 @@ class _Parser:
             raise InfluxQLError("only ORDER BY time supported at this time")
 
     def _count(self, word: str) -> int:
+        """The number behind LIMIT and the like, 0 without it; one that does not fit 64 bits counts as the largest."""
         if self._take(word) is None:
             return 0
         token = self._expect("INTEGER", "integer")
-        if int(token.text) < 0:
+        try:
+            count = parse_int(token.text)
+        except ValueError:
+            count = -1 if token.text.startswith("-") else _MOST
+        if count < 0:
             raise self._wrong(f"{word} must be >= 0", token)
-        return int(token.text)
+        return count
 
     def _expression(self) -> Expression:
         self._depth += 1
         if self._depth > _MAX_DEPTH:
-            raise self._wrong(_TOO_DEEP, self._peek())
+            raise TooDeep(str(self._wrong(_TOO_DEEP, self._peek())))
         found = self._operands()
         self._depth -= 1
         return found
@@ -243,12 +250,8 @@ class _Parser:
             return self._distinct()
         if kind == "STRING":
             return Literal("StringLiteral", text)
-        if kind == "NUMBER":
-            return Literal("NumberLiteral", float(text))
-        if kind == "INTEGER":
-            if not -(2**63) <= int(text) < 2**63:
-                raise self._wrong("unable to parse integer", token)
-            return Literal("IntegerLiteral", int(text))
+        if kind in ("NUMBER", "INTEGER"):
+            return self._number(token)
         if kind in ("TRUE", "FALSE"):
             return Literal("BooleanLiteral", kind == "TRUE")
         if kind == "DURATIONVAL":
@@ -263,6 +266,15 @@ class _Parser:
         if kind == "BOUNDPARAM":
             raise InfluxQLError(f"missing parameter: {text[1:]}" if text[1:] else "empty bound parameter")
         raise self._found(token, *_OPERANDS)
+
+    def _number(self, token: Token) -> Literal:
+        whole = token.kind == "INTEGER"
+        try:
+            if whole:
+                return Literal("IntegerLiteral", parse_int(token.text))
+            return Literal("NumberLiteral", parse_float(token.text))
+        except ValueError:
+            raise self._wrong(f"unable to parse {'integer' if whole else 'number'}", token) from None
 
     def _distinct(self) -> Expression:
         token = self._scanner.scan(self._at)

@@ -31,24 +31,24 @@ def query_text(select: Select, grouping: Grouping, start: int, stop: int) -> str
     """InfluxQL for [start, stop), both ns. The text's condition keeps its own precedence."""
     span = f"time >= {max(start, _EARLIEST)} AND time < {max(stop, _EARLIEST)}"
     parts = [select.head, "WHERE", f"({select.condition}) AND {span}" if select.condition else span]
-    dimensions = [quoted(tag) for tag in grouping.tags]
+    dimensions = [quote_name(tag) for tag in grouping.tags]
     if grouping.star:
         dimensions.append("*")
     if grouping.interval:
         offset = start % grouping.interval if grouping.align else grouping.offset
-        dimensions.append(f"time({duration(grouping.interval)}, {duration(offset)})")
+        dimensions.append(f"time({format_duration(grouping.interval)}, {format_duration(offset)})")
     if dimensions:
         parts += ["GROUP BY", ", ".join(dimensions)]
     fill = select.fill if grouping.fill is None else f"fill({grouping.fill})"
     return " ".join([*parts, *filter(None, (fill, select.tail))])
 
 
-def quoted(name: str) -> str:
+def quote_name(name: str) -> str:
     """A name as InfluxQL writes it."""
     return '"' + name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
 
 
-def duration(ns: int) -> str:
+def format_duration(ns: int) -> str:
     """A duration as InfluxQL writes it, in one unit."""
     unit, size = next((unit, size) for unit, size in _UNITS if ns % size == 0)
     return f"{ns // size}{unit}"

@@ -10,6 +10,10 @@ class InfluxQLError(ValueError):
     """Text that is no query, or none that can be used; str() says why in the reference's words."""
 
 
+class TooDeep(InfluxQLError):
+    """A query whose expressions are nested too deeply to be worked on."""
+
+
 _KEYWORDS = """
     ALL ALTER ANY AS ASC BEGIN BY CREATE CONTINUOUS DATABASE DATABASES DEFAULT DELETE DESC DESTINATIONS DIAGNOSTICS
     DISTINCT DROP DURATION END EVERY EXPLAIN FIELD FOR FROM GRANT GRANTS GROUP GROUPS IN INF INSERT INTO KEY KEYS
@@ -51,7 +55,9 @@ class Token:
 _SPACE = re.compile(r"[ \t\n]+")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PARAMETER = re.compile(r"\$([A-Za-z0-9_]*)")
-_NUMBER = re.compile(r"[+-]?(?:\d+\.\d+|\.\d+|(?P<open>\d+)\.|\d+(?P<unit>[A-Za-zµ][A-Za-z0-9µ]*)|(?P<whole>\d+))")
+_NUMBER = re.compile(
+    r"[+-]?(?:\d+\.\d+|\.\d+|(?P<open>\d+)\.|\d+(?P<unit>[A-Za-zµ][A-Za-z0-9µ]*)|(?P<whole>\d+))", re.ASCII
+)
 _SIGN = re.compile(r"=~|!=|!~|>=|<=|<>|::|[-+*/=<>(),;:.]")
 _ESCAPES = {"n": "\n", "\\": "\\", '"': '"', "'": "'"}
 

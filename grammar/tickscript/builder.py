@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from grammar.regex import compile_regex
+from grammar.regex import MAX_SIZE, compile_regex
 from grammar.tickscript.ast import (
     Binary,
     Bool,
@@ -34,7 +34,7 @@ from grammar.tickscript.ast import (
     TypeDeclaration,
     Unary,
 )
-from grammar.tickscript.extent import check_depth
+from grammar.tickscript.limits import check_depth, too_large_together
 from grammar.tickscript.literals import parse_duration, parse_number, parse_reference, parse_regex, parse_string
 from grammar.tickscript.scanner import DIVIDE, MULTIPLY, Token
 
@@ -48,6 +48,7 @@ class Builder:
         self._tokens = tokens
         self._comments = {i: token.comment for i, token in enumerate(tokens) if token.comment}
         self._at = 0
+        self._regexes = 0
 
     def script(self, models: list[Any]) -> Script:
         statements = tuple(self._statement(model) for model in models)
@@ -243,7 +244,9 @@ class Builder:
                 return Bool(kind == "TRUE", position=position, comment=comment)
             case "regex":
                 pattern = parse_regex(text)
-                compile_regex(pattern)
+                self._regexes += compile_regex(pattern).size
+                if self._regexes > MAX_SIZE:
+                    raise too_large_together(position)
                 return Regex(pattern, position=position, comment=comment)
         return Star(position=position, comment=comment)
 

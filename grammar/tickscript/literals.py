@@ -6,8 +6,9 @@ Durations are whole nanoseconds in the range of a signed 64-bit number.
 from __future__ import annotations
 
 import re
-from decimal import Decimal
 from math import isinf
+
+from grammar.golang.numbers import plain_float
 
 MICROSECOND = 1_000
 MILLISECOND = 1_000_000
@@ -25,6 +26,8 @@ def parse_number(text: str) -> tuple[int | float, int]:
 
     ValueError where it has no value, such as `09` or one that does not fit 64 bits.
     """
+    if len(text) > _LONGEST:
+        raise ValueError(f'illegal number syntax: "{text[:_LONGEST]}…"')
     if text.isascii():
         if "." in text:
             value = float(text)
@@ -45,6 +48,8 @@ def parse_duration(text: str) -> int:
     ValueError for anything else, and for what does not fit 64 bits.
     """
     if not _DURATION.fullmatch(text):
+        raise ValueError("invalid duration")
+    if len(text) > _LONGEST:
         raise ValueError("invalid duration")
     total = 0
     for number, unit in _DURATION_PART.findall(text):
@@ -69,27 +74,9 @@ def format_duration(ns: int) -> str:
     return f"{abs(ns) // MICROSECOND * (1 if ns > 0 else -1)}u"
 
 
-def go_duration(ns: int) -> str:
-    """A duration as Go prints it: `1m30s`, `1.5ms`, `2h0m0s`, `0s`."""
-    if ns == 0:
-        return "0s"
-    sign, ns = ("-", -ns) if ns < 0 else ("", ns)
-    if ns < MICROSECOND:
-        return f"{sign}{ns}ns"
-    for size, unit in ((MICROSECOND, "µs"), (MILLISECOND, "ms"), (SECOND, "s")):
-        if ns < size * 1000 and size < SECOND:
-            return f"{sign}{_fraction(ns, size)}{unit}"
-    minutes, rest = divmod(ns, MINUTE)
-    hours, minutes = divmod(minutes, 60)
-    seconds = f"{_fraction(rest, SECOND)}s"
-    if hours:
-        return f"{sign}{hours}h{minutes}m{seconds}"
-    return f"{sign}{minutes}m{seconds}" if minutes else sign + seconds
-
-
 def format_float(value: float) -> str:
-    """A float as TICKscript writes it: all its digits and no exponent, `3` as `3.0`."""
-    text = format(Decimal(repr(value)), "f")
+    """A finite float as TICKscript writes it: all its digits and no exponent, `3` as `3.0`."""
+    text = plain_float(value)
     return text if "." in text else text + ".0"
 
 
@@ -125,13 +112,6 @@ def format_regex(pattern: str) -> str:
     return "/" + pattern.replace("/", "\\/") + "/"
 
 
-def _fraction(ns: int, size: int) -> str:
-    whole, rest = divmod(ns, size)
-    if not rest:
-        return str(whole)
-    return f"{whole}.{str(rest).zfill(len(str(size)) - 1).rstrip('0')}"
-
-
 _UNITS = {
     "u": MICROSECOND,
     "µ": MICROSECOND,
@@ -152,4 +132,5 @@ _WRITTEN_UNITS = (
 )
 _DURATION = re.compile(r"-?(?:[0-9]+(?:ms|[uµsmhdw]))+")
 _DURATION_PART = re.compile(r"([0-9]+)(ms|[uµsmhdw])")
+_LONGEST = 1000  # characters of a number or a duration: more digits than any has that fits 64 bits
 _NOT_OCTAL = re.compile("[^0-7]")

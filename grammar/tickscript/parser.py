@@ -1,6 +1,6 @@
 """TICKscript text to syntax tree.
 
-The grammar is `tickscript.tx`. Where it does not match, `diagnose` tells why, in Kapacitor's words.
+The grammar is `tickscript.tx`. Where it does not match, `raise_syntax_error` tells why, in Kapacitor's words.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from textx.exceptions import TextXSyntaxError
 
 from grammar.tickscript.ast import Expression, ExpressionStatement, Lambda, Script, TickscriptError
 from grammar.tickscript.builder import Builder
-from grammar.tickscript.diagnose import diagnose
+from grammar.tickscript.limits import MAX_CHARACTERS, MAX_WORDS
 from grammar.tickscript.scanner import DIVIDE, ERROR, MULTIPLY, Token, scan
+from grammar.tickscript.syntax_errors import raise_syntax_error
 
 
 def parse(text: str) -> Script:
@@ -24,10 +25,9 @@ def parse(text: str) -> Script:
 
     TickscriptError where it cannot be read; it does not look at whether names exist or arguments fit.
     """
-    text = _LONE_SURROGATE.sub("\ufffd", text)
-    tokens = scan(text)
+    text, tokens = _scanned(text)
     script = _read(tokens, tokens)
-    return script if script is not None else diagnose(text, tokens)
+    return script if script is not None else raise_syntax_error(text, tokens)
 
 
 def parse_lambda(text: str) -> Expression:
@@ -35,15 +35,24 @@ def parse_lambda(text: str) -> Expression:
 
     TickscriptError where it cannot be read.
     """
-    text = _LONE_SURROGATE.sub("\ufffd", text)
-    tokens = scan(text)
+    text, tokens = _scanned(text)
     start = tokens[0]._replace(kind="lambda", text="lambda:", comment=())
     script = _read(tokens, [start, *tokens])
     if script is not None and len(script.statements) == 1:
         statement = script.statements[0]
         if isinstance(statement, ExpressionStatement) and isinstance(statement.expression, Lambda):
             return statement.expression.expression
-    return diagnose(text, tokens, only_lambda=True)
+    return raise_syntax_error(text, tokens, only_lambda=True)
+
+
+def _scanned(text: str) -> tuple[str, list[Token]]:
+    if len(text) > MAX_CHARACTERS:
+        raise TickscriptError(f"parser: the script is longer than {MAX_CHARACTERS} characters")
+    text = _LONE_SURROGATE.sub("\ufffd", text)
+    tokens = scan(text, MAX_WORDS + 1)
+    if len(tokens) > MAX_WORDS + 1:
+        raise TickscriptError(f"parser: the script has more than {MAX_WORDS} words", tokens[-1].position)
+    return text, tokens
 
 
 def _read(scanned: list[Token], tokens: list[Token]) -> Script | None:

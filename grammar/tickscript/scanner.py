@@ -12,6 +12,7 @@ from bisect import bisect_left
 from itertools import accumulate
 from typing import NamedTuple
 
+from grammar.golang.quoting import quote
 from grammar.tickscript.ast import Position
 
 # Kinds are named as Kapacitor's errors name them, but for these two, which the errors write as `*` and `/`.
@@ -35,11 +36,11 @@ class Token(NamedTuple):
     comment: tuple[str, ...]
 
 
-def scan(text: str) -> list[Token]:
+def scan(text: str, most: int | None = None) -> list[Token]:
     """The tokens of a script, in order.
 
     The last one is of kind EOF, or of kind ERR where the text cannot be cut further; it never raises. `text` must not
-    hold lone surrogates.
+    hold lone surrogates. Behind so many tokens as `most` it stops: the last one is then any.
     """
     kinds: list[str] = []
     texts: list[str] = []
@@ -81,6 +82,8 @@ def scan(text: str) -> list[Token]:
         texts.append(word)
         starts.append(start)
         if kind == ERROR:
+            return _finish(text, kinds, texts, starts, comments)
+        if most is not None and len(kinds) > most:
             return _finish(text, kinds, texts, starts, comments)
         pattern = _BEHIND_VALUE if kind in _VALUES else _ANYWHERE
         if kind in _BEFORE_REGEX and (match := _REGEX_NEXT.match(text, at)):
@@ -141,22 +144,10 @@ def _letters_and_digits(word: str) -> int:
 def _what_is_wrong(character: str) -> str:
     if character in _UNTERMINATED:
         return f"unterminated {_UNTERMINATED[character]}"
-    return f"unknown state, last char: {_quote_rune(character)}"
-
-
-def _quote_rune(character: str) -> str:
-    if character in _RUNE_ESCAPES:
-        return f"'{_RUNE_ESCAPES[character]}'"
-    if character.isprintable():
-        return f"'{character}'"
-    code = ord(character)
-    if code < 0x80:
-        return f"'\\x{code:02x}'"
-    return f"'\\u{code:04x}'" if code < 0x10000 else f"'\\U{code:08x}'"
+    return "unknown state, last char: " + quote(character, "'")
 
 
 _UNTERMINATED = {'"': "field reference", "'": "string", "/": "regex"}
-_RUNE_ESCAPES = {"\\": "\\\\", "\a": "\\a", "\b": "\\b"}
 
 _KEYWORDS = {word: word for word in ("AND", "OR", "TRUE", "FALSE", "var", "dbrp")} | {"lambda:": "lambda"}
 _OPERATORS = {"*": MULTIPLY, "/": DIVIDE}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from marshmallow import EXCLUDE, INCLUDE, Schema, fields
+from marshmallow import EXCLUDE, INCLUDE, Schema, fields, validate
 
 from schemas.api.request import RequestSchema
 from schemas.api.task import LinkSchema
@@ -111,6 +111,16 @@ class ErrorSchema(Schema):
     error = fields.String(required=True)
 
 
+class HealthSchema(Schema):
+    """The answer of GET /health, in InfluxDB 2.x's form."""
+
+    name = fields.String()
+    message = fields.String()
+    status = fields.String(validate=validate.OneOf(("pass", "fail")))
+    checks = fields.List(fields.Dict(), metadata={"doc": "Always empty."})
+    version = fields.String(metadata={"doc": "Of tickbus."})
+
+
 class WriteSchema(Schema):
     """The parameters of POST /write."""
 
@@ -120,3 +130,17 @@ class WriteSchema(Schema):
     db = fields.String(required=True, metadata={"doc": "The database."})
     rp = fields.String(load_default="", metadata={"doc": "The retention policy; empty is one of its own."})
     precision = fields.String(load_default="n", metadata={"doc": "Of the times: n, u, ms, s, m or h; else n."})
+
+
+class V2WriteSchema(Schema):
+    """The parameters of POST /api/v2/write."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    bucket = fields.String(
+        required=True,
+        metadata={"doc": "DB/RP, or DB with the default retention policy; or a name that the configuration has."},
+    )
+    org = fields.String(load_default="", metadata={"doc": "Of no effect."})
+    precision = fields.String(load_default="ns", metadata={"doc": "Of the times: ns, us, ms or s."})

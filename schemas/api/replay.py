@@ -68,7 +68,7 @@ class ReplaySchema(Schema):
     error = fields.String()
     status = fields.String(validate=validate.OneOf(RESULT_STATUSES))
     progress = fields.Float(metadata={"doc": "0 to 1; told anew every ten seconds."})
-    stats = fields.Dict(metadata={"doc": "See schemas.events.asks.StatsSchema; {} until it has finished."})
+    stats = fields.Dict(metadata={"doc": "See schemas.requests.engine.StatsSchema; {} until it has finished."})
 
 
 class ReplayListSchema(Schema):

@@ -135,7 +135,9 @@ class TaskSchema(Schema):
     status = fields.String(validate=validate.OneOf(STATUSES))
     executing = fields.Boolean()
     error = fields.String(metadata={"doc": "Why it could not start or has ended; empty if nothing is wrong."})
-    stats = fields.Raw(allow_none=True, metadata={"doc": "See schemas.events.asks.StatsSchema; null or {} if not run."})
+    stats = fields.Raw(
+        allow_none=True, metadata={"doc": "See schemas.requests.engine.StatsSchema; null or {} if not run."}
+    )
     created = fields.String(metadata={"doc": "RFC 3339."})
     modified = fields.String()
     last_enabled = fields.String(data_key="last-enabled", attribute="last-enabled")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from marshmallow import EXCLUDE, Schema, fields, validate
 
 from schemas.api.task import LinkSchema
-from schemas.events.alerts import LEVELS, EventStateSchema
+from schemas.requests.alerting import LEVELS, EventStateSchema
 
 _PATTERN = {"doc": "A pattern as of Go's path.Match, for ids."}
 _LEAST = {"doc": "A level, or how it begins; what is below is left out."}

@@ -1,21 +1,23 @@
 """The configuration: sections, how they are read, how they are printed."""
 
 from schemas.config.clusters import Ec2, Kubernetes, Swarm
+from schemas.config.errors import ConfigError
+from schemas.config.http import Auth, Http, Tls
 from schemas.config.influxdb import InfluxDB
-from schemas.config.load import ConfigError, load_config
-from schemas.config.sections import (
+from schemas.config.load import load_config
+from schemas.config.nats import Nats
+from schemas.config.security import Security
+from schemas.config.settings import (
     Alert,
-    Auth,
     Config,
     ConfigOverride,
+    Deadman,
     Engine,
-    Http,
     Load,
     Logging,
-    Nats,
     Replay,
+    Service,
     Storage,
-    Tls,
     Udf,
     UdfFunction,
 )
@@ -26,6 +28,7 @@ __all__ = [
     "Config",
     "ConfigError",
     "ConfigOverride",
+    "Deadman",
     "Ec2",
     "Engine",
     "Http",
@@ -35,6 +38,8 @@ __all__ = [
     "Logging",
     "Nats",
     "Replay",
+    "Security",
+    "Service",
     "Storage",
     "Swarm",
     "Tls",

@@ -9,6 +9,8 @@ from typing import Any, Protocol, TypeVar
 
 from marshmallow import Schema
 
+from schemas.config.section import keys_of
+
 _KEYS = ("workspace", "name", "id", "endpoint")
 
 Mistakes = Callable[[Sequence[Any]], Iterable[str]]
@@ -46,7 +48,7 @@ def rules_of(schema: Schema) -> Rules:
 
 def element_key(schema: Schema) -> str:
     """The setting that elements of a list section are named by, "" for a section that stands once."""
-    known = {declared.data_key or name for name, declared in schema.fields.items()} if schema.many else set()
+    known = keys_of(schema) if schema.many else {}
     return next((key for key in _KEYS if key in known), "")
 
 

@@ -12,7 +12,7 @@ from schemas.config.fields import Duration, Flag, Text, Texts, Whole
 from schemas.config.section import setting
 
 _ENABLED = "Whether tasks may use it."
-_DISCOVERY = "Of no effect: it belongs to scraping, which tickbus does not do."
+_DISCOVERY = "Of no effect: it belongs to finding targets to scrape, for which tickbus does not use it."
 
 
 def _kubernetes_mistakes(clusters: "Sequence[Kubernetes]") -> Iterator[str]:

@@ -4,12 +4,14 @@ They are strict: TOML has types, so a number where a string belongs is a mistake
 """
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 from marshmallow import ValidationError, fields
 
-from schemas.duration import format_go_duration, parse_go_duration
+from grammar.golang.durations import format_go_duration, parse_go_duration
 
 _SIZE = re.compile(r"(\d+)\s*(?:([kmgt])(?:i?b)?|b)?", re.IGNORECASE)
 _SCALE = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
@@ -19,6 +21,28 @@ class Text(fields.String):
     """A string."""
 
     default_error_messages = {"invalid": "must be a string"}  # noqa: RUF012
+
+
+class NatsUrls(Text):
+    """URLs of NATS servers, separated by commas, with user and password or a token in them; nats:// may be left out."""
+
+
+class LogLevel(Text):
+    """The name of a level, in any case; WARNING stands for WARN, and OFF, which Kapacitor had once, for ERROR."""
+
+    _OTHER_NAMES: ClassVar[Mapping[str, str]] = MappingProxyType({"WARNING": "WARN", "OFF": "ERROR"})
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        level = super()._deserialize(value, attr, data, **kwargs).upper()
+        return self._OTHER_NAMES.get(level, level)
+
+
+class TlsVersion(Text):
+    """A version of TLS as Kapacitor takes it, "TLS1.2" or "1.2" in any case; in Python "tls1.2"."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        version = super()._deserialize(value, attr, data, **kwargs).lower()
+        return f"tls{version}" if version[:1].isdigit() else version
 
 
 class Texts(fields.Field[tuple[str, ...]]):
@@ -139,6 +163,13 @@ class Address(fields.Field[str]):
         if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
             raise ValidationError(f'must be "HOST:PORT" or ":PORT" with a port up to 65535, not "{value}"')
         return value
+
+
+class AddressOrNone(Address):
+    """An address as above, or the empty text for none."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        return "" if value == "" else super()._deserialize(value, attr, data, **kwargs)
 
 
 class Directory(fields.Field[Path]):

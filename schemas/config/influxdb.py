@@ -1,4 +1,4 @@
-"""[[influxdb]]: the InfluxDB 1.x clusters that tasks query and write to."""
+"""[[influxdb]]: the InfluxDB clusters that tasks query and write to, and that send what is written to them."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,11 +11,11 @@ from marshmallow import ValidationError
 from marshmallow.validate import OneOf
 
 from schemas.config.among import Rules
+from schemas.config.checks import NOT_NEGATIVE, PORT
 from schemas.config.fields import Duration, Flag, Text, Texts, TextsMap, Whole
 from schemas.config.section import setting
 
 _NAME = re.compile(r"[-.\w]+")
-_UNUSED = "Of no effect: tickbus makes no subscriptions. CREATE SUBSCRIPTION in InfluxDB to have data sent here."
 _EXCLUDED: Mapping[str, tuple[str, ...]] = MappingProxyType({"_kapacitor": ("autogen",)})
 
 
@@ -48,32 +48,80 @@ class InfluxDB:
     )
     username: str = setting("", Text, "The user to log in as; empty: none.")
     password: str = setting("", Text, "That user's password.", secret=True)
+    token: str = setting(
+        "",
+        Text,
+        "A token to log in with instead, as InfluxDB 2.x has them: Authorization: Token. Databases and retention "
+        "policies are then those that its buckets are mapped to.",
+        secret=True,
+    )
     ssl_ca: str = setting("", Text, "A file of certificates to trust, PEM; empty: those that the system trusts.")
     ssl_cert: str = setting("", Text, "The client's certificate file, PEM.")
     ssl_key: str = setting("", Text, "The client's key file, PEM.")
     insecure_skip_verify: bool = setting(False, Flag, "Take any certificate. Insecure.")
     timeout: float = setting(0.0, Duration, "How long a request may take; 0s: 30s.")
-    disable_subscriptions: bool = setting(False, Flag, _UNUSED)
+    compression: str = setting(
+        "none",
+        Text,
+        "How what influxDBOut nodes write is compressed: gzip or none.",
+        check=OneOf(["", "gzip", "none"], error="must be gzip or none"),
+    )
+    disable_subscriptions: bool = setting(
+        False,
+        Flag,
+        "Whether no subscriptions are made in it. Those that were made are dropped. Without any [[influxdb]] section "
+        "none are made either.",
+    )
     subscription_protocol: str = setting(
         "http",
         Text,
-        _UNUSED,
+        "How InfluxDB sends what is written to it: http, https or udp. With auth-enabled in [http] each subscription "
+        "over http or https has a token of its own, which may write to its database and nothing else.",
         check=OneOf(["", "http", "https", "udp"], error="must be one of 'udp', 'http' or 'https'"),
     )
     subscription_mode: str = setting(
-        "cluster", Text, _UNUSED, check=OneOf(["cluster", "server"], error="must be cluster or server")
+        "cluster",
+        Text,
+        "What subscriptions are named by, kapacitor-ID: cluster, the id of all that share a NATS, or server, that of "
+        "the gateway which keeps them.",
+        check=OneOf(["cluster", "server"], error="must be cluster or server"),
     )
-    subscriptions: Mapping[str, Sequence[str]] = setting(MappingProxyType({}), TextsMap, _UNUSED)
-    excluded_subscriptions: Mapping[str, Sequence[str]] = setting(_EXCLUDED, TextsMap, _UNUSED)
-    kapacitor_hostname: str = setting("", Text, _UNUSED)
-    http_port: int = setting(0, Whole, _UNUSED)
-    udp_bind: str = setting("", Text, _UNUSED)
-    udp_buffer: int = setting(1000, Whole, _UNUSED)
-    udp_read_buffer: int = setting(0, Whole, _UNUSED)
+    subscription_path: str = setting(
+        "", Text, "A path before /write, where a proxy between InfluxDB and the gateway wants one."
+    )
+    subscriptions: Mapping[str, Sequence[str]] = setting(
+        MappingProxyType({}),
+        TextsMap,
+        'What is subscribed to, retention policies by database: { telegraf = ["autogen"] }; empty: all there are, '
+        "also those that are made later.",
+    )
+    excluded_subscriptions: Mapping[str, Sequence[str]] = setting(
+        _EXCLUDED, TextsMap, "What is not subscribed to, in the same form."
+    )
+    kapacitor_hostname: str = setting(
+        "", Text, "The name by which InfluxDB reaches the gateway; empty: hostname, outside all sections."
+    )
+    http_port: int = setting(0, Whole, "The port by which it does; 0: that of bind-address in [http].", check=PORT)
+    udp_bind: str = setting(
+        "", Text, "The address that is listened on for udp; empty: all. Ports are any that are free."
+    )
+    udp_buffer: int = setting(
+        1000, Whole, "How many packets of a subscription over udp wait at most; more are dropped.", check=NOT_NEGATIVE
+    )
+    udp_read_buffer: int = setting(
+        0, Whole, "The size of the system's buffer for each, in bytes; 0: as the system has it.", check=NOT_NEGATIVE
+    )
     startup_timeout: float = setting(
-        300.0, Duration, "Of no effect: tickbus starts whether the cluster is there or not."
+        300.0,
+        Duration,
+        "How long the cluster may be away before that is an error in the log. tickbus starts and goes on without it, "
+        "and makes the subscriptions once it is there. 0s: 5m.",
     )
-    subscriptions_sync_interval: float = setting(60.0, Duration, _UNUSED)
+    subscriptions_sync_interval: float = setting(
+        60.0,
+        Duration,
+        "How often it is looked whether all subscriptions are there that should be, as for new databases. 0s: 1m.",
+    )
 
     def __post_init__(self) -> None:
         if not self.name:

@@ -1,39 +1,42 @@
 """Reading the configuration: defaults, then the file, then the environment, then the command line.
 
-The file is TOML with Kapacitor's sections and keys. Every setting can be given by an environment variable,
-``KAPACITOR_SECTION_KEY`` with dashes as underscores (``KAPACITOR_HTTP_BIND_ADDRESS``), in a section that is a list
-``KAPACITOR_SECTION_0_KEY``, one element of a list by ``…_KEY_0``, one entry of a table by ``…_KEY_ENTRY``. A text may
-also stand in a file that ``…_KEY_FILE`` names: a password that an orchestrator mounts, say. A variable that is empty
-counts as not set. Whatever is unknown or of a wrong type is an error that names it.
+The file is TOML with Kapacitor's sections and keys, which may be written in any case. What Kapacitor has and tickbus
+has no use for is accepted; where somebody loses by that, ``Config.warnings`` says so. Whatever else is unknown, or of a
+wrong type, is an error that names it.
 """
 
 import difflib
-import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields
+from marshmallow import Schema, ValidationError
 
 from schemas.config.among import duplicates, rules_of
 from schemas.config.clusters import Ec2, Kubernetes, Swarm
-from schemas.config.fields import Text, Texts
+from schemas.config.errors import ConfigError
+from schemas.config.http import Auth, Http, Tls
 from schemas.config.influxdb import InfluxDB
-from schemas.config.section import schema_of
-from schemas.config.sections import (
+from schemas.config.inputs import Collectd, FileDiscovery, Graphite, OpenTsdb, Scraper, StaticDiscovery, Udp
+from schemas.config.nats import Nats
+from schemas.config.reading.environment import apply_environment
+from schemas.config.reading.spelling import respell
+from schemas.config.reading.toml import read_toml
+from schemas.config.reading.unused import losses, unused_keys
+from schemas.config.section import keys_of, schema_of
+from schemas.config.security import Security
+from schemas.config.settings import (
     Alert,
-    Auth,
     Config,
     ConfigOverride,
+    Deadman,
     Engine,
-    Http,
     Load,
     Logging,
-    Nats,
     Replay,
+    Service,
     Storage,
-    Tls,
     Udf,
 )
 
@@ -43,28 +46,33 @@ _OWN: dict[str, type[Any]] = {
     "http": Http,
     "auth": Auth,
     "tls": Tls,
+    "security": Security,
     "logging": Logging,
     "storage": Storage,
     "nats": Nats,
+    "service": Service,
     "engine": Engine,
     "alert": Alert,
     "replay": Replay,
     "load": Load,
     "udf": Udf,
+    "deadman": Deadman,
     "config-override": ConfigOverride,
+    "collectd": Collectd,
+    "opentsdb": OpenTsdb,
 }
 _LISTS: dict[str, type[Any]] = {"influxdb": InfluxDB, "kubernetes": Kubernetes, "swarm": Swarm, "ec2": Ec2}
-_NUMBERLESS = ("kubernetes",)
-"""Of the list sections those whose variables may leave out the number where there is one element at most."""
+_INPUT_LISTS: dict[str, type[Any]] = {
+    "udp": Udp,
+    "graphite": Graphite,
+    "scraper": Scraper,
+    "static-discovery": StaticDiscovery,
+    "file-discovery": FileDiscovery,
+}
+"""Those of the list sections that cannot be overridden over the API."""
 
-_TRUE = {"1", "t", "T", "TRUE", "true", "True"}
-_FALSE = {"0", "f", "F", "FALSE", "false", "False"}
-
-_OF_FILE = "_FILE"
-
-
-class ConfigError(Exception):
-    """The configuration cannot be used; one line for each mistake, each naming the file, the section or the key."""
+Unused = Mapping[str, frozenset[str]]
+"""By section what is accepted and not used."""
 
 
 def load_config(
@@ -80,24 +88,29 @@ def load_config(
     ``extra`` are sections that others bring, name -> marshmallow schema; a schema made with many=True is a list
     section (``[[name]]``), and a single ``[name]`` then counts as a list of one. What they load to stands in
     ``Config.sections``; a section that the file leaves out is loaded from its defaults, a list section is empty.
-    Without ``[[influxdb]]`` there is one cluster with the defaults.
+    Without ``[[influxdb]]`` there is one cluster with the defaults, in which no subscriptions are made.
     """
-    raw = _read(path)
-    schemas = own_sections() | dict(extra)
-    _apply_environment(raw, schemas, environment)
+    raw = {} if path is None else read_toml(path)
+    schemas, unused = own_sections() | dict(extra), unused_keys()
+    mistakes = respell(raw, root_schema(), schemas, unused)
+    warnings = apply_environment(raw, root_schema(), schemas, unused, environment)
     for section, values in overrides.items():
-        _table(raw, section, -1, "").update(values)
-    return _check(raw, schemas)
+        table = raw.setdefault(section, {}) if section else raw
+        if isinstance(table, dict):
+            table.update(values)
+    warnings += losses(raw, schemas)
+    return _check(raw, schemas, unused, mistakes, tuple(warnings))
 
 
 def own_sections() -> dict[str, Schema]:
     """The schemas of the sections that tickbus itself knows, by name."""
     single = {name: schema_of(section)() for name, section in _OWN.items()}
-    return single | own_lists()
+    inputs = {name: schema_of(section)(many=True) for name, section in _INPUT_LISTS.items()}
+    return single | inputs | own_lists()
 
 
 def own_lists() -> dict[str, Schema]:
-    """The schemas of those that may stand repeatedly, by name."""
+    """The schemas of those that may stand repeatedly and be overridden, by name."""
     return {name: schema_of(section)(many=True) for name, section in _LISTS.items()}
 
 
@@ -106,43 +119,56 @@ def root_schema() -> Schema:
     return schema_of(Config)()
 
 
-def keys_of(schema: Schema) -> dict[str, fields.Field[Any]]:
-    """A section's settings by their name in the file."""
-    return {declared.data_key or name: declared for name, declared in schema.fields.items()}
-
-
-def _read(path: Path | None) -> dict[str, Any]:
-    if path is None:
-        return {}
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise ConfigError(f"config: {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"config: {path}: {error}") from None
-
-
-def _check(raw: Mapping[str, Any], schemas: Mapping[str, Schema]) -> Config:
-    mistakes: list[str] = []
+def _check(
+    raw: Mapping[str, Any],
+    schemas: Mapping[str, Schema],
+    unused: Unused,
+    mistakes: list[str],
+    warnings: tuple[str, ...],
+) -> Config:
     loaded: dict[str, Any] = {}
     root = root_schema()
-    outside = {key: value for key, value in raw.items() if key not in schemas}
+    outside = {key: value for key, value in raw.items() if key not in schemas and key not in unused}
     for key in [key for key in outside if key not in keys_of(root)]:
         value = outside.pop(key)
         table = isinstance(value, dict) or (isinstance(value, list) and value and isinstance(value[0], dict))
-        mistakes.append(f"config: [{key}]: unknown section" if table else _unknown("", key, root))
+        hint = _nearest(key, [*schemas, *unused])
+        mistakes.append(f"config: [{key}]: unknown section{hint}" if table else _unknown("", key, keys_of(root)))
     settings = _load(root, outside, "", mistakes)
+    for name in unused.keys() - schemas.keys():
+        mistakes += _unknown_among(name, unused[name], raw.get(name))
     for name, schema in schemas.items():
-        loaded[name] = _load_section(name, schema, raw.get(name), mistakes)
+        loaded[name] = _load_section(
+            name, schema, _used(raw.get(name), schema, unused.get(name, frozenset())), mistakes
+        )
     for name, schema in schemas.items() if not mistakes else ():
         if schema.many:
             loaded[name] = tuple(rules_of(schema).settled(loaded[name]))
             mistakes += [f"config: [[{name}]]: {mistake}" for mistake in _mistakes_among(schema, loaded[name])]
     if mistakes:
         raise ConfigError("\n".join(mistakes))
-    names = (*_OWN, *_LISTS)
+    names = (*_OWN, *_INPUT_LISTS, *_LISTS)
     own = {name.replace("-", "_"): section for name in names if (section := loaded.pop(name)) or name in raw}
-    return Config(**_settings(settings), **own, sections=MappingProxyType(loaded))
+    return Config(**_settings(settings), **own, sections=MappingProxyType(loaded), warnings=warnings)
+
+
+def _unknown_among(section: str, known: Collection[str], found: Any) -> Iterator[str]:
+    """The settings of a section that is not used which nobody has."""
+    for element in found if isinstance(found, list) else [found or {}]:
+        if not isinstance(element, dict):
+            yield f"config: [{section}]: must be a section"
+        else:
+            yield from (_unknown(f"[{section}] ", key, known) for key in element if key not in known)
+
+
+def _used(found: Any, schema: Schema, unused: frozenset[str]) -> Any:
+    """A section, or the elements of one, without what is accepted and not used."""
+    if isinstance(found, list):
+        return [_used(element, schema, unused) for element in found]
+    if not isinstance(found, dict):
+        return found
+    left_out = unused - keys_of(schema).keys()
+    return {key: value for key, value in found.items() if key not in left_out}
 
 
 def _mistakes_among(schema: Schema, elements: Sequence[Any]) -> Iterator[str]:
@@ -176,7 +202,7 @@ def _load(schema: Schema, value: dict[str, Any], where: str, mistakes: list[str]
             if key in known:
                 mistakes.extend(f"config: {where}{place}: {text}" for place, text in _messages(key, problem))
             elif key in value:
-                mistakes.append(_unknown(where, key, schema))
+                mistakes.append(_unknown(where, key, known))
             else:
                 mistakes.extend(f"config: {where.rstrip(' :')}: {text}" for _, text in _messages(key, problem))
         return None
@@ -196,135 +222,10 @@ def _messages(place: str, problem: Any) -> Iterator[tuple[str, str]]:
             yield place, str(text).rstrip(".")
 
 
-def _unknown(where: str, key: str, schema: Schema) -> str:
-    close = difflib.get_close_matches(key, keys_of(schema), 1, 0.7)
-    return f"config: {where}{key}: unknown option" + (f" (did you mean {close[0]}?)" if close else "")
+def _unknown(where: str, key: str, known: Collection[str]) -> str:
+    return f"config: {where}{key}: unknown option{_nearest(key, known)}"
 
 
-def _apply_environment(raw: dict[str, Any], schemas: Mapping[str, Schema], environment: Mapping[str, str]) -> None:
-    for section, schema in {"": root_schema(), **schemas}.items():
-        prefix = f"KAPACITOR_{_shout(section)}_" if section else "KAPACITOR_"
-        # What is set to nothing is not set, as in the reference: compose files say so of variables that they pass on.
-        found = [name.removeprefix(prefix) for name, text in environment.items() if name.startswith(prefix) and text]
-        for rest in sorted(found, key=_numbered):
-            index, name = _numbered(rest) if schema.many else (-1, rest)
-            if schema.many and index < 0:
-                if section not in _NUMBERLESS or len(_elements(raw, section)) > 1:
-                    raise ConfigError(f"config: {prefix}{rest}: [[{section}]] needs a number, as in {prefix}0_{rest}")
-                index = 0
-            _apply_variable(raw, section, schema, index, name, prefix + rest, environment[prefix + rest])
-
-
-def _apply_variable(
-    raw: dict[str, Any], section: str, schema: Schema, index: int, name: str, variable: str, text: str
-) -> None:
-    """Set what a variable names. index: of the element in a list section, else -1. name: what stands behind it."""
-    settings = {_shout(key): (key, declared) for key, declared in keys_of(schema).items()}
-    if name in settings:
-        key, declared = settings[name]
-        table = _table(raw, section, index, variable)
-        table[key] = _from_text(variable, text, declared)
-    elif name.endswith(_OF_FILE) and isinstance(settings.get(name.removesuffix(_OF_FILE), (None, None))[1], Text):
-        _table(raw, section, index, variable)[settings[name.removesuffix(_OF_FILE)][0]] = _text_of(variable, text)
-    elif isinstance(settings.get(name.rpartition("_")[0], (None, None))[1], Texts):
-        _set_element(_table(raw, section, index, variable), settings, name, variable, text)
-    elif (entry := _entry_of(settings, name)) is not None:
-        _set_entry(_table(raw, section, index, variable), *entry, text)
-    elif section:
-        raise ConfigError(f"config: {variable}: [{section}] has no such option")
-
-
-def _text_of(variable: str, path: str) -> str:
-    """What stands in a file, but for the line's end."""
-    try:
-        return Path(path).read_text("utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise ConfigError(f"config: {variable}: {path} cannot be read: {reason}") from None
-
-
-def _entry_of(
-    settings: Mapping[str, tuple[str, fields.Field[Any]]], name: str
-) -> tuple[str, str, Iterable[str]] | None:
-    """Of HEADERS_Accept the setting, which is a table, the entry in it, and the entries that such a table has."""
-    for shouted, (key, declared) in settings.items():
-        entry = name.removeprefix(f"{shouted}_")
-        if not entry or entry == name:
-            continue
-        if isinstance(declared, fields.Nested):
-            return key, entry, keys_of(declared.schema)
-        if isinstance(declared, fields.Dict):
-            return key, entry, ()
-    return None
-
-
-def _set_entry(table: dict[str, Any], key: str, entry: str, known: Iterable[str], text: str) -> None:
-    """Set one entry of a table, as KAPACITOR_HTTPPOST_0_HEADERS_Accept does; the case of one that there is stays."""
-    there = table.get(key)
-    entries = dict(there) if isinstance(there, dict) else {}
-    name = next((one for one in (*entries, *known) if _shout(one) == _shout(entry)), entry)
-    table[key] = {**entries, name: text}
-
-
-def _set_element(
-    table: dict[str, Any],
-    settings: Mapping[str, tuple[str, fields.Field[Any]]],
-    name: str,
-    variable: str,
-    text: str,
-) -> None:
-    """Set one element of a list, as KAPACITOR_INFLUXDB_0_URLS_0 does."""
-    setting, _, number = name.rpartition("_")
-    key, declared = settings[setting]
-    elements = list(table.get(key, declared.load_default) or ())
-    if not (number.isascii() and number.isdigit() and int(number) <= len(elements)):
-        raise ConfigError(f"config: {variable}: {key} has only {len(elements)} elements")
-    elements[int(number) : int(number) + 1] = [text]
-    table[key] = elements
-
-
-def _shout(name: str) -> str:
-    return name.upper().replace("-", "_")
-
-
-def _numbered(name: str) -> tuple[int, str]:
-    """The index and the rest of ``0_URL``; -1 where there is no index."""
-    number, _, rest = name.partition("_")
-    return (int(number), rest) if number.isascii() and number.isdigit() else (-1, name)
-
-
-def _table(raw: dict[str, Any], section: str, index: int, variable: str) -> dict[str, Any]:
-    """The table of the raw configuration that a variable sets a key of, made where it is missing."""
-    if not section:
-        return raw
-    if index < 0:
-        table = raw.setdefault(section, {})
-        # What is no table is reported by the check, which sees the same value.
-        return table if isinstance(table, dict) else {}
-    if isinstance(raw.get(section), dict):
-        raw[section] = [raw[section]]
-    elements = raw.setdefault(section, [])
-    if index == len(elements):
-        elements.append({})
-    if index > len(elements):
-        raise ConfigError(f"config: {variable}: [[{section}]] has only {len(elements)} elements")
-    return elements[index]  # type: ignore[no-any-return]
-
-
-def _elements(raw: Mapping[str, Any], section: str) -> Sequence[Any]:
-    found = raw.get(section)
-    return found if isinstance(found, list) else [] if found is None else [found]
-
-
-def _from_text(name: str, text: str, declared: fields.Field[Any]) -> Any:
-    """An environment variable's text as the TOML value that its field expects."""
-    if isinstance(declared, fields.Boolean):
-        if text not in _TRUE | _FALSE:
-            raise ConfigError(f"config: {name}: must be true or false")
-        return text in _TRUE
-    if isinstance(declared, fields.String):
-        return text
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
+def _nearest(name: str, known: Collection[str]) -> str:
+    close = difflib.get_close_matches(name, known, 1, 0.7)
+    return f" (did you mean {close[0]}?)" if close else ""

@@ -10,17 +10,22 @@ handlers' it has the defaults too, but is not enabled. So it is with Kapacitor 1
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields
 
+from schemas.config import kept
 from schemas.config.among import element_key, rules_of
 from schemas.config.fields import Duration
-from schemas.config.load import keys_of, own_lists
-from schemas.config.sections import Config
+from schemas.config.load import own_lists, own_sections
+from schemas.config.section import keys_of
+from schemas.config.settings import Config
+
+FILES = frozenset({"alert-template-file", "row-template-file", "ssl-ca", "ssl-cert", "ssl-key", "ca-path"})
+"""The settings that name files which are read."""
 
 Element = dict[str, Any]
 """An element's settings, as in the file."""
@@ -61,10 +66,14 @@ class Overridable:
         base: Config,
         extra: Mapping[str, Schema] = MappingProxyType({}),
         defaults: Mapping[str, Sequence[Any]] = MappingProxyType({}),
+        readable: Callable[[str], object] = lambda path: path,
     ) -> None:
         """extra: the schemas that `base` was loaded with, by section. defaults: the elements that such a list section
-        has where the file has none; one with the settings' defaults unless it is said here."""
+        has where the file has none; one with the settings' defaults unless it is said here. readable: raises ValueError
+        for a file that an override must not name.
+        """
         self.base = base
+        self._readable = readable
         self._defaults = defaults
         self._own = frozenset(own_lists())
         self._schemas = {**own_lists(), **extra}
@@ -73,6 +82,17 @@ class Overridable:
     def names(self) -> list[str]:
         """The sections, in the order of their names."""
         return sorted(self._schemas)
+
+    def secrets(self, config: Config) -> set[str]:
+        """The texts in a configuration that nobody should read in a log."""
+        found: set[str] = set()
+        for name, schema in {**own_sections(), **self._schemas}.items():
+            attribute = name.replace("-", "_")
+            value = getattr(config, attribute) if hasattr(config, attribute) else config.sections.get(name)
+            for one in (value or ()) if schema.many else [value]:
+                if one is not None:
+                    found |= kept.secrets_of(schema, _plain(schema, one))
+        return found - {""}
 
     def element_key(self, section: str) -> str | None:
         """The setting that elements of a section are named by, "" where it stands once; None: no such section."""
@@ -88,6 +108,30 @@ class Overridable:
         mistake = self._mistake(section, self._loaded(section, elements))
         if mistake:
             raise OverrideConflict(f"failed to update configuration {section}/{asked}: {mistake}")
+
+    def check_kept(
+        self, section: str, before: Iterable[Override], after: Iterable[Override], given: Mapping[str, Any], asked: str
+    ) -> None:
+        """Raises OverrideError where a change points a secret that is kept at another place than it is for.
+
+        before, after: all overrides. given: what the change sets; asked: of which element.
+        """
+        schema, key = self._schemas[section], self.element_key(section)
+
+        def named(elements: Iterable[Element]) -> dict[str, Element]:
+            return {element.get(key, "") if key else "": element for element in elements}
+
+        where = f"failed to override configuration {section}/{asked}"
+        for name, value in given.items():
+            if kept.HIDDEN in str(value):
+                raise OverrideError(f"{where}: cannot set option {name}: {kept.HIDDEN} stands for what is not shown")
+        base, old = named(self._base(section)), named(self._elements(section, before, []))
+        for name, element in named(self._elements(section, after, [])).items():
+            secret = kept.misdirected(schema, base.get(name, {}), old.get(name, {}), element, given)
+            if secret:
+                raise OverrideError(
+                    f"{where}: {secret} is kept, but for another host: it must be given in the same change"
+                )
 
     def effective(self, overrides: Iterable[Override]) -> tuple[Config, list[str]]:
         """The configuration with overrides, and what was left out of them because it does not fit any more."""
@@ -156,7 +200,7 @@ class Overridable:
                 raise OverrideError(f'section "{section}" has duplicate elements: "{override.element}"')
             if key not in override.options:
                 raise OverrideError(_failed(override, f'element key "{key}" not present in options'))
-            new = _changed(schema, {"enabled": False} if section in self._own else _empty(schema), override)
+            new = self._changed(schema, {"enabled": False} if section in self._own else _empty(schema), override)
             return [*elements, new]
         if key and key in override.options and (override.element in names or (names and not override.element)):
             raise OverrideError(_failed(override, f"cannot override element key {key}"))
@@ -166,12 +210,22 @@ class Overridable:
                 raise OverrideError(_failed(override, _unknown(override, sorted(override.options))))
             return elements
         named = zip(names, elements, strict=True)
-        after = [_changed(schema, element, override) if name in meant else element for name, element in named]
+        after = [self._changed(schema, element, override) if name in meant else element for name, element in named]
         if key and not override.element:
             # The reference holds the element without a name, which comes first, to the rules of the file.
             for mistake in rules_of(schema).in_file(self._loaded(section, after)):
                 raise OverrideError(_failed(override, f"failed validation: {mistake}"))
         return after
+
+    def _changed(self, schema: Schema, element: Element, override: Override) -> Element:
+        changed = _changed(schema, element, override)
+        for name in FILES & override.options.keys():
+            if changed[name] and changed[name] != element.get(name):
+                try:
+                    self._readable(changed[name])
+                except ValueError as error:
+                    raise OverrideError(_failed(override, f"cannot set option {name}: {error}")) from None
+        return changed
 
     def _loaded(self, section: str, elements: list[Element]) -> tuple[Any, ...]:
         return tuple(self._schemas[section].load(element, many=False) for element in elements)
@@ -225,13 +279,14 @@ def _converted(field: fields.Field[Any], value: Any) -> Any:
 
 def _redacted(schema: Schema, element: Element, given: frozenset[str]) -> tuple[Element, list[str]]:
     settings = {**dict.fromkeys(keys_of(schema)), **_plain(schema, schema.load(element, many=False))}
-    secrets = [name for name, field in keys_of(schema).items() if field.metadata.get("secret")]
+    known = keys_of(schema)
+    secrets = [name for name, field in known.items() if field.metadata.get("secret")]
     shown: Element = {}
     for name, value in settings.items():
         if name in secrets:
             shown[name] = any(value.values()) if isinstance(value, dict) else bool(value)
         else:
-            shown[name] = None if value in ([], {}) and name not in given else value
+            shown[name] = None if value in ([], {}) and name not in given else kept.shown(name, known[name], value)
     return shown, secrets
 
 

@@ -1,22 +1,20 @@
 """The effective configuration as TOML, each setting under its documentation."""
 
 import json
-import re
 import textwrap
 from collections.abc import Iterator
 from typing import Any
 
 from marshmallow import Schema, fields
 
-from schemas.config.load import Sections, keys_of, own_sections, root_schema
-from schemas.config.sections import Config
-
-_HIDDEN = "********"
-_URL_PASSWORD = re.compile(r"(?<=://)([^/@:]*):[^/@]*@")
+from schemas.config.kept import HIDDEN, shown
+from schemas.config.load import Sections, own_sections, root_schema
+from schemas.config.section import keys_of
+from schemas.config.settings import Config
 
 
 def render_config(config: Config, extra: Sections, *, reveal: bool = False) -> str:
-    """TOML text that loads to the same configuration; secrets are starred out unless ``reveal``.
+    """TOML text that loads to the same configuration; secrets are starred out unless ``reveal``. Defaults are none.
 
     A list section without elements is printed as one commented element, so that its settings can be looked up.
     """
@@ -42,15 +40,13 @@ def _settings(schema: Schema, value: Any, reveal: bool) -> Iterator[str]:
         if current is None:
             yield f"# {key} is not set"
         else:
-            yield f"{key} = {_toml(current if reveal else _without_secret(declared, current))}"
+            yield f"{key} = {_toml(current if reveal else _without_secret(key, declared, current))}"
 
 
-def _without_secret(declared: fields.Field[Any], value: Any) -> Any:
-    if value and declared.metadata.get("secret"):
-        return _HIDDEN
-    if isinstance(value, list | tuple):
-        return [_without_secret(declared, one) for one in value]
-    return _URL_PASSWORD.sub(rf"\1:{_HIDDEN}@", value) if isinstance(value, str) else value
+def _without_secret(name: str, declared: fields.Field[Any], value: Any) -> Any:
+    if value and value != declared.load_default and declared.metadata.get("secret"):
+        return HIDDEN
+    return shown(name, declared, value)
 
 
 def _toml(value: Any) -> str:

@@ -21,14 +21,17 @@ def setting(
     key: str = "",
     check: Check | None = None,
     secret: bool = False,
+    webhook: bool = False,
 ) -> Any:
     """One setting of a section, as a dataclass field.
 
     ``default`` is the value in its Python form, ``key`` the name in the file where that is not the attribute's name
-    with dashes, ``check`` a marshmallow validator; a ``secret`` is starred out where the configuration is printed.
+    with dashes, ``check`` a marshmallow validator; a ``secret`` is starred out where the configuration is printed, of a
+    ``webhook``, a URL, what lets one in.
     Returns Any, so that the attribute's annotation is what counts.
     """
-    metadata = {"default": default, "kind": kind, "doc": doc, "key": key, "check": check, "secret": secret}
+    metadata = {"default": default, "kind": kind, "doc": doc, "key": key, "check": check}
+    metadata |= {"secret": secret, "webhook": webhook}
     # A factory, because dataclasses refuse defaults without a hash; these here are read-only.
     return dataclasses.field(default_factory=lambda: default, metadata=metadata)
 
@@ -42,43 +45,38 @@ def schema_of(section: type[Any]) -> type[Schema]:
     return cast(type[Schema], type(f"{section.__name__}Schema", (_Section,), {"section": section, **declared}))
 
 
-def table_of(section: type[Any]) -> type[fields.Field[Any]]:
-    """The kind of a setting that is a table of sections, each under a name of the user's: [udf.functions.NAME]."""
-    schema = schema_of(section)()
+class Table(fields.Field[Any]):
+    """A setting that is a table of sections, each under a name of the user's."""
 
-    class Table(fields.Field[Any]):
-        def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, Any]:
-            if not isinstance(value, dict):
-                raise ValidationError("must be a table of sections")
-            loaded: dict[str, Any] = {}
-            mistakes: dict[str | int, Any] = {}
-            for name, one in value.items():
-                try:
-                    loaded[name] = schema.load(one)
-                except ValidationError as error:
-                    messages = error.messages_dict
-                    mistakes[name] = messages.get("_schema") if set(messages) == {"_schema"} else messages
-            if mistakes:
-                raise ValidationError(mistakes)
-            return loaded
+    schema: ClassVar[Schema]
 
-        def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> dict[str, Any]:
-            return {name: schema.dump(one) for name, one in value.items()}
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise ValidationError("must be a table of sections")
+        loaded: dict[str, Any] = {}
+        mistakes: dict[str | int, Any] = {}
+        for name, one in value.items():
+            try:
+                loaded[name] = self.schema.load(one)
+            except ValidationError as error:
+                messages = error.messages_dict
+                mistakes[name] = messages.get("_schema") if set(messages) == {"_schema"} else messages
+        if mistakes:
+            raise ValidationError(mistakes)
+        return loaded
 
-    return Table
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> dict[str, Any]:
+        return {name: self.schema.dump(one) for name, one in value.items()}
 
 
-def only(value: Any, why: str) -> Check:
-    """A validator for settings of Kapacitor's that tickbus knows and cannot serve: only ``value`` is accepted.
+def table_of(section: type[Any]) -> type[Table]:
+    """The kind of a setting that is a table of these sections: [udf.functions.NAME]."""
+    return cast(type[Table], type(f"{section.__name__}Table", (Table,), {"schema": schema_of(section)()}))
 
-    Accepting and ignoring ``auth-enabled = true``, say, would leave open what its user believes to be closed.
-    """
 
-    def check(given: Any) -> None:
-        if given != value:
-            raise ValidationError(why)
-
-    return check
+def keys_of(schema: Schema) -> dict[str, fields.Field[Any]]:
+    """A section's settings by their name in the file."""
+    return {declared.data_key or name: declared for name, declared in schema.fields.items()}
 
 
 class _Section(Schema):
@@ -91,9 +89,10 @@ class _Section(Schema):
 
 def _field(attribute: "dataclasses.Field[Any]") -> fields.Field[Any]:
     metadata = attribute.metadata
-    return metadata["kind"](  # type: ignore[no-any-return]
+    kind: type[fields.Field[Any]] = metadata["kind"]
+    return kind(
         load_default=metadata["default"],
         data_key=metadata["key"] or attribute.name.replace("_", "-"),
         validate=metadata["check"],
-        metadata={"doc": metadata["doc"], "secret": metadata["secret"]},
+        metadata={name: metadata[name] for name in ("doc", "secret", "webhook")},
     )

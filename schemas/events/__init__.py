@@ -1,1 +1,1 @@
-"""What gateway, workers and alerting tell each other over the bus."""
+"""The events of the stream EVENTS: what has become of tasks, templates, runs and all else but data, by kind."""

@@ -1,11 +1,11 @@
-"""Facts about overrides of the configuration: `tickbus.event.config.<section>[/<element>].<what>`, by gateways.
+"""Events about overrides of the configuration: `tickbus.event.config.<section>[/<element>].<what>`, by gateways.
 
 One resource is one element of the configuration: a section that stands once, or an element of a list section by its
-name; the two names stand in the subject as one, with a slash between them. Each fact is published with the last
+name; the two names stand in the subject as one, with a slash between them. Each event is published with the last
 sequence of `tickbus.event.config.<section>[/<element>].*` that the gateway knew. A change counts from its
 place in the log on.
 
-Options that are secret stand in the facts as they are: whoever may read the log may read them.
+Options that are secret stand in the events as they are: whoever may read the log may read them.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""Facts about topic handlers: `tickbus.event.handler.<topic>/<id>.<what>`, published by gateways.
+"""Events about topic handlers: `tickbus.event.handler.<topic>/<id>.<what>`, published by gateways.
 
 A handler is named by its topic and its id there; the two stand in the subject as one name, with a slash between them
-that neither can hold. Each fact is published with the last sequence of `tickbus.event.handler.<topic>/<id>.*` that the
+that neither can hold. Each event is published with the last sequence of `tickbus.event.handler.<topic>/<id>.*` that the
 gateway knew, so that of two changes decided on the same state only one is stored.
 
-Which alerts a change counts for is said by ALERTS itself: behind the fact the gateway puts a mark there, on the topic's
-subject (services.engine.alerts.mark), and alerting does the same when it comes to know of the fact. The handlers of an
+Which alerts a change counts for is said by ALERTS itself: behind the event the gateway puts a mark there, on the
+topic's subject (services.alertlog.mark), and alerting does the same when it comes to know of it. The handlers of an
 alert are those that its topic had at the sequence of EVENTS that the last mark before it names. `position` is the last
 sequence of ALERTS when the gateway decided: it stands in for a mark that ALERTS holds no more.
 """
@@ -14,12 +14,14 @@ from __future__ import annotations
 
 from marshmallow import EXCLUDE, Schema, fields
 
+from schemas.events.numbers import sequence
+
 
 class _Handler(Schema):
     class Meta:
         unknown = EXCLUDE
 
-    position = fields.Integer(required=True)
+    position = sequence(required=True)
 
 
 class DefinedSchema(_Handler):
@@ -38,7 +40,7 @@ class UpdatedSchema(DefinedSchema):
     """
 
     was = fields.String(metadata={"doc": "The old id in the topic, on a rename."})
-    was_sequence = fields.Integer(data_key="was-sequence")
+    was_sequence = sequence(data_key="was-sequence")
 
 
 class DeletedSchema(_Handler):

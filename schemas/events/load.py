@@ -1,4 +1,4 @@
-"""Facts about what load directories declare: `tickbus.event.load.<kind>/<name>.<what>`, published by gateways.
+"""Events about what load directories declare: `tickbus.event.load.<kind>/<name>.<what>`, published by gateways.
 
 kind is `template`, `task` or `handler`, name its id, of a handler TOPIC/ID. What was declared by a file and is declared
 no more is to be deleted: that is what these are kept for.

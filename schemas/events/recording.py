@@ -1,4 +1,4 @@
-"""Facts about recordings: `tickbus.event.recording.<id>.<what>`, published by gateways and recorders.
+"""Events about recordings: `tickbus.event.recording.<id>.<what>`, published by gateways and recorders.
 
 Each is published with the last sequence of `tickbus.event.recording.<id>.*` that its publisher knew, so that of two
 changes decided on the same state only one is stored. The sequence of `defined` names the recording in the object store,
@@ -10,6 +10,7 @@ from __future__ import annotations
 from marshmallow import EXCLUDE, Schema, fields, validate
 
 from schemas.api.task import TYPES, DbrpSchema, DefinitionSchema
+from schemas.events.numbers import sequence, time_ns
 
 SOURCES = ("stream", "batch", "query", "import")
 
@@ -33,9 +34,9 @@ class DefinedSchema(_Recording):
     measurements = fields.List(
         fields.String(), load_default=None, allow_none=True, metadata={"doc": "null: all of them."}
     )
-    position = fields.Integer(load_default=0)
-    start = fields.Integer(load_default=0, metadata={"doc": "ns since 1970."})
-    stop = fields.Integer(load_default=0, metadata={"doc": "ns since 1970."})
+    position = sequence(load_default=0)
+    start = time_ns(load_default=0, metadata={"doc": "ns since 1970."})
+    stop = time_ns(load_default=0, metadata={"doc": "ns since 1970."})
     query = fields.String(load_default="")
     cluster = fields.String(load_default="")
     object = fields.String(load_default="", metadata={"doc": "Of an import: the object that holds the file."})
@@ -44,13 +45,13 @@ class DefinedSchema(_Recording):
 class FinishedSchema(_Recording):
     """`finished`: it is whole."""
 
-    size = fields.Integer(required=True)
+    size = sequence(required=True)
 
 
 class FailedSchema(_Recording):
     """`failed`: it has ended before it was whole; what there is of it stays."""
 
-    size = fields.Integer(required=True)
+    size = sequence(required=True)
     error = fields.String(required=True)
 
 

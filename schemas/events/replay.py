@@ -1,4 +1,4 @@
-"""Facts about replays: `tickbus.event.replay.<id>.<what>`, published by gateways and recorders.
+"""Events about replays: `tickbus.event.replay.<id>.<what>`, published by gateways and recorders.
 
 Each is published with the last sequence of `tickbus.event.replay.<id>.*` that its publisher knew. Each names the task:
 the alerting service knows a replay's run as `<replay id>:<task id>`, where a live task's is its id.
@@ -10,6 +10,7 @@ from marshmallow import EXCLUDE, Schema, fields, validate
 
 from schemas.api.replay import CLOCKS
 from schemas.api.task import DefinitionSchema
+from schemas.events.numbers import sequence, time_ns
 
 SOURCES = ("recording", "batch", "query")
 
@@ -27,13 +28,13 @@ class DefinedSchema(_Replay):
     source = fields.String(required=True, validate=validate.OneOf(SOURCES))
     definition = fields.Nested(DefinitionSchema, required=True)
     recording = fields.String(load_default="")
-    recording_sequence = fields.Integer(
+    recording_sequence = sequence(
         data_key="recording-sequence", load_default=0, metadata={"doc": "Of the event that defined the recording."}
     )
     recording_time = fields.Boolean(data_key="recording-time", required=True)
     clock = fields.String(required=True, validate=validate.OneOf(CLOCKS))
-    start = fields.Integer(load_default=0, metadata={"doc": "ns since 1970."})
-    stop = fields.Integer(load_default=0, metadata={"doc": "ns since 1970."})
+    start = time_ns(load_default=0, metadata={"doc": "ns since 1970."})
+    stop = time_ns(load_default=0, metadata={"doc": "ns since 1970."})
     query = fields.String(load_default="")
     cluster = fields.String(load_default="")
 
@@ -42,7 +43,7 @@ class StartedSchema(_Replay):
     """`started`: a recorder runs it; again whenever one begins it anew after another has died."""
 
     worker = fields.String(required=True)
-    zero = fields.Integer(required=True, metadata={"doc": "ns since 1970: the moment that its first point stands for."})
+    zero = time_ns(required=True, metadata={"doc": "ns since 1970: the moment that its first point stands for."})
     alerts = fields.List(
         fields.Raw(), load_default=list, metadata={"doc": "For each alert node its topics and handlers."}
     )
@@ -51,7 +52,7 @@ class StartedSchema(_Replay):
 class FinishedSchema(_Replay):
     """`finished`: all of the recording has gone through the task, and what came of it is handled or given up."""
 
-    stats = fields.Raw(required=True, metadata={"doc": "See schemas.events.asks.StatsSchema."})
+    stats = fields.Raw(required=True, metadata={"doc": "See schemas.requests.engine.StatsSchema."})
 
 
 class FailedSchema(_Replay):

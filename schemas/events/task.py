@@ -1,4 +1,4 @@
-"""Facts about tasks: `tickbus.event.task.<id>.<what>`, published by gateways.
+"""Events about tasks: `tickbus.event.task.<id>.<what>`, published by gateways.
 
 Each is published with the last sequence of `tickbus.event.task.<id>.*` that the gateway knew, so that of two changes
 decided on the same state only one is stored.
@@ -12,6 +12,7 @@ from __future__ import annotations
 from marshmallow import EXCLUDE, Schema, fields, validate
 
 from schemas.api.task import STATUSES, DefinitionSchema
+from schemas.events.numbers import sequence
 
 LEFT_ALERTS = ("forget", "keep", "end")
 
@@ -22,8 +23,8 @@ class DefinedSchema(DefinitionSchema):
     id = fields.String(required=True)
     status = fields.String(required=True, validate=validate.OneOf(STATUSES))
     created = fields.String(required=True, metadata={"doc": "RFC 3339."})
-    position = fields.Integer()
-    template_sequence = fields.Integer(
+    position = sequence()
+    template_sequence = sequence(
         data_key="template-sequence",
         metadata={"doc": "Where its template stood: the event counts only if it still stands there."},
     )
@@ -39,7 +40,7 @@ class UpdatedSchema(DefinedSchema):
     """
 
     was = fields.String(metadata={"doc": "The old id, on a rename."})
-    was_sequence = fields.Integer(data_key="was-sequence")
+    was_sequence = sequence(data_key="was-sequence")
     restart = fields.Boolean(
         load_default=False,
         metadata={
@@ -52,7 +53,7 @@ class _AtPosition(Schema):
     class Meta:
         unknown = EXCLUDE
 
-    position = fields.Integer(required=True)
+    position = sequence(required=True)
 
 
 class EnabledSchema(_AtPosition):

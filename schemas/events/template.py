@@ -1,4 +1,4 @@
-"""Facts about templates: `tickbus.event.template.<id>.<what>`, published by gateways.
+"""Events about templates: `tickbus.event.template.<id>.<what>`, published by gateways.
 
 Each is published with the last sequence of `tickbus.event.template.<id>.*` that the gateway knew. A change of a
 template is one event together with what becomes of its tasks, so that it is never half done.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from marshmallow import EXCLUDE, Schema, fields, validate
 
 from schemas.api.task import TYPES, DbrpSchema
+from schemas.events.numbers import sequence
 
 
 class DefinedSchema(Schema):
@@ -32,9 +33,9 @@ class UpdatedSchema(DefinedSchema):
     """
 
     was = fields.String(required=True, metadata={"doc": "The id before, the same unless it is renamed."})
-    was_sequence = fields.Integer(data_key="was-sequence", required=True)
-    tasks = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
-    position = fields.Integer(
+    was_sequence = sequence(data_key="was-sequence", required=True)
+    tasks = fields.Dict(keys=fields.String(), values=sequence(), required=True)
+    position = sequence(
         required=True, metadata={"doc": "Last write that tasks which start anew see as they were before."}
     )
 

@@ -1,4 +1,4 @@
-"""Facts about users: `tickbus.event.user.<name>.<what>`, published by gateways.
+"""Events about users: `tickbus.event.user.<name>.<what>`, published by gateways.
 
 Each is published with the last sequence of `tickbus.event.user.<name>.*` that the gateway knew. A password is never in
 an event, only its hash.

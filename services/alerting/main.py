@@ -3,40 +3,55 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable
 
 from schemas.config import Config
-from services.alerting.asks import Asks
-from services.alerting.dispatch import Limits
+from services.alerting.delivery.protocols import DeliveryLimits
+from services.alerting.delivery.sharing import Participation
+from services.alerting.requests import AlertingResponders
 from services.alerting.service import Alerting
+from services.bus.account.settings import wishes_of
 from services.bus.connection import Bus
-from services.bus.link import Credentials
-from services.bus.streams import ALERTS, StreamLimits
-from services.store.effective import Effective
+from services.bus.streams import ALERTS
+from services.process.metrics.shown import add_whole_alerting
+from services.process.vitals import Vitals
+from services.store.errors import StoreInUse
+from services.store.live_config import LiveConfig
 
 
-async def main(config: Config, ready: Callable[[], None], stop: asyncio.Event, effective: Effective) -> None:
+async def main(
+    config: Config, ready: Callable[[], None], stop: asyncio.Event, effective: LiveConfig, vitals: Vitals | None = None
+) -> None:
     """Fold and handle alerts until `stop` is set; `ready` is called once it has caught up with the log.
 
     Raises BusUnavailable where NATS cannot be reached, StoreError where the store cannot be opened.
     """
     nats = config.nats
-    credentials = Credentials(nats.username or None, nats.password or None)
-    async with await Bus.connect(nats.url, "alerting", credentials) as bus:
-        await bus.ensure_streams(
-            StreamLimits(nats.write_max_age, nats.write_max_bytes, nats.replicas),
-            StreamLimits(replicas=nats.replicas),
-            StreamLimits(nats.alert_max_age, nats.alert_max_bytes, nats.replicas),
-        )
+    vitals = vitals or Vitals("alerting")
+    async with await Bus.of(config.nats, "alerting") as bus:
+        await bus.ensure_streams(wishes_of(nats))
+        await bus.ensure_notices(wishes_of(nats))
         path = config.data_dir / "alerting" / "alerting.lmdb"
-        limits = Limits(retry_for=config.alert.retry_for, timeout=config.alert.timeout)
-        async with Alerting(bus, path, effective, limits, replicas=nats.replicas, url=url_of(config)) as alerting:
-            asks = Asks(bus, alerting)
-            # the server has taken the subscriptions once it answers something that was asked after them
-            await bus.last_sequence(ALERTS)
-            ready()
-            await _until(stop, alerting)
-            asks.stop()
+        limits = DeliveryLimits(retry_for=config.alert.retry_for, timeout=config.alert.timeout)
+        membership = Participation(config.alert.id, config.alert.lease_ttl, config.alert.heartbeat)
+        url = url_of(config)
+        try:
+            publish = config.alert.publish
+            async with Alerting(bus, path, effective, limits, nats.replicas, url, membership, publish) as alerting:
+                responders = AlertingResponders(bus, alerting)
+                # the server has taken the subscriptions once it answers something that was asked after them
+                await bus.last_sequence(ALERTS)
+                vitals.check("nats", functools.partial(bus.lacks, ALERTS))
+                vitals.check("alerts", alerting.caught_up)
+                vitals.shows(add_whole_alerting, alerting.figures)
+                vitals.serves()
+                ready()
+                await _until(stop, alerting)
+                responders.stop()
+        except StoreInUse as error:
+            problem = f"another alerting service has the data directory {config.data_dir}, each needs one of its own"
+            raise StoreInUse(problem) from error
 
 
 def url_of(config: Config) -> str:

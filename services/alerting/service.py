@@ -1,89 +1,99 @@
-"""The alerting service: ALERTS folded into topics, their handlers run, questions answered."""
+"""The alerting service: ALERTS folded into topics, their handlers run, questions answered. Here it is put together."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import functools
+import hashlib
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from schemas.config import Config
-from services import log as logs
-from services.alerting.dispatch import Dispatcher, Limits
-from services.alerting.endings import Endings
-from services.alerting.forward import Forwarder
-from services.alerting.handler import Around
-from services.alerting.http import Http
-from services.alerting.inhibitors import Inhibitors
-from services.alerting.keeper import Keeper
-from services.alerting.known import Known
-from services.alerting.lane import Entry
-from services.alerting.message import Message, deletion, encode_deletion
-from services.alerting.runs import HandlerOf
-from services.alerting.topics import Folded, Topic, Topics, owner_of
-from services.alerting.trials import run_trial, trials
+from services.alerting.alert_fold import AlertFold
+from services.alerting.delivery import notices
+from services.alerting.delivery.dispatch import Dispatcher
+from services.alerting.delivery.forward import Forwarder
+from services.alerting.delivery.protocols import DeliveryLimits
+from services.alerting.delivery.queue import DeliveryQueue, QueueEntry
+from services.alerting.delivery.shared_progress import SharedProgress
+from services.alerting.delivery.sharing import Participation, Sharing, own_name
+from services.alerting.folded_log import FoldedLog
+from services.alerting.handler_base import HandlerContext
+from services.alerting.projection import AlertingProjection
+from services.alerting.service_tests.registry import run_service_test, service_tests
+from services.alerting.state_store import AlertStateStore
+from services.alerting.topics.inhibitors import Inhibitors
+from services.alerting.topics.topics import Topics
+from services.alerting.topics.view import View
+from services.alerting.transports.http import Http
+from services.alerting.upkeep.upkeep import Upkeep
+from services.alertlog import deletion
 from services.bus.connection import Bus
-from services.bus.errors import BusError
-from services.bus.follow import Follower
-from services.bus.follow import Message as Stored
-from services.bus.streams import ALERTS, EVENTS
-from services.bus.subjects import ALERTS as SUBJECTS
-from services.bus.subjects import alert_subject, inhibition_subject, parse_alert_subject, parse_inhibition_subject
-from services.engine.alerts.inhibition import Released, decode, encode_released
-from services.engine.alerts.mark import mark_of, put_mark
-from services.engine.alerts.taking_up import TakenUp, taken_up
-from services.store.effective import Effective
+from services.bus.positions import EventsSeq
+from services.bus.subjects import alert_subject
+from services.process import log as logs
 from services.store.errors import StoreError
+from services.store.live_config import LiveConfig
 from services.store.store import Store
 
 _log = logs.get("alerting")
 
-_SCHEMA, _VERSION = "alerting", 4
-_BUCKET = "tickbus-alerting"
-_STEP_SECONDS = 0.005  # how long the fold goes on before others have their turn
+_SCHEMA, _VERSION = "alerting", 5
 _STOP_SECONDS = 0.6  # for what is being sent when the service stops; commands have a little more to end
-_BUS_PAUSE = 0.2
+_BEGIN_SECONDS = 1.0  # how long the beginning waits for the topics that are to be handled here
 _WATCH_SECONDS = 60.0
 
 
 class Alerting:
-    """Use as an async context manager: it has caught up with the log when it begins, and has saved when it ends."""
+    """Use as an async context manager: it has caught up with the log when it begins, and has saved when it ends.
+
+    Meanwhile there are, for those who ask: topics, inhibitors and view; log, how far ALERTS is folded; projection, what
+    is known of EVENTS; fold, dispatcher, sharing and upkeep, the parts at work; name, as which it shares them.
+    """
 
     def __init__(
         self,
         bus: Bus,
         path: Path,
-        sections: Mapping[str, Any] | Effective,
-        limits: Limits | None = None,
+        sections: Mapping[str, Any] | LiveConfig,
+        limits: DeliveryLimits | None = None,
         replicas: int = 1,
         url: str = "",
+        membership: Participation | None = None,
+        publish: bool = False,
     ) -> None:
         """path: the LMDB file. sections: the configuration's, by name; or the configuration, which follows the log.
 
-        url: that of the API.
+        url: that of the API. membership: how it shares the work with others. publish: whether every change of a
+        level is told on the bus.
         """
         self._bus, self._path, self._replicas = bus, path, replicas
-        self._http = Http()
-        self._effective = sections if isinstance(sections, Effective) else Effective(Config(sections=sections))
-        self._limits = limits or Limits()
-        self._around = Around(self._http, self._effective.sections, url=url, timeout=self._limits.timeout)
-        self.topics = Topics()
-        self.inhibitors = Inhibitors()
-        self.events = self.repeats = self.refused = self.lag = 0
+        self._effective = sections if isinstance(sections, LiveConfig) else LiveConfig(Config(sections=sections))
+        guard = self._effective.guard
+        self._http = Http(guard)
+        self._limits = limits or DeliveryLimits()
+        self._membership = membership or Participation()
+        self._context = HandlerContext(
+            self._http, self._effective.sections, url=url, timeout=self._limits.timeout, guard=guard, bus=bus
+        )
+        self._publish = publish and not guard.disables(notices.KIND)
         self._tasks: list[asyncio.Task[None]] = []
-        self._passing: set[asyncio.Task[None]] = set()
-        self._releasing: set[str] = set()
 
     async def __aenter__(self) -> Alerting:
         self._store = Store.open(self._path, _SCHEMA, _VERSION, durable=False)
         try:
-            await self._begin()
+            await self._load()
+            try:
+                await self._begin()
+            except BaseException:
+                await self.sharing.leave()
+                await self._end()
+                raise
         except BaseException:
-            await self._end()
             self._store.close()
             raise
         return self
@@ -93,147 +103,12 @@ class Alerting:
     ) -> None:
         await self._end()
         await self.dispatcher.stop(_STOP_SECONDS)
-        await self.known.stop()
         with contextlib.suppress(StoreError):
-            await self._keeper.save(self.dispatcher)
-        try:
-            await self._keeper.tell(self.dispatcher)
-        except BusError as problem:
-            _log.warn("progress could not be put on the bus", err=problem)
+            await self._state_store.save(self.dispatcher)
+        await self.sharing.leave()
         await self._http.close()
         self._store.close()
         _log.info("alerts handled", **self._figures())
-
-    def visible(self, name: str) -> bool:
-        """Whether the topic is there for readers: a node's own while its task runs, others once they had events.
-
-        Others are there, too, once they were given a handler. One that was deleted is there again with its next event,
-        a node's own also when its task starts anew.
-        """
-        topic = self.topics.get(name)
-        if self._owned(name, topic):
-            return self.runs.is_open(name) and not self._deleted(name)
-        return topic is not None and not topic.deleted
-
-    def names(self) -> list[str]:
-        """The topics that are there for readers, in the order of their bytes."""
-        topics = self.topics.by_name.items()
-        named = {name for name, topic in topics if not topic.deleted and not self._owned(name, topic)}
-        own = {name for name in self.runs.open_topics() if not self._deleted(name)}
-        return sorted(named | own, key=lambda name: name.encode("utf-8", "surrogatepass"))
-
-    def alive(self, name: str) -> Topic | None:
-        """What there is of a topic, whether or not it is there for readers; None where its task was deleted since."""
-        topic = self.topics.get(name)
-        if topic is None or (topic.anonymous and topic.started < self.runs.deleted(topic.task)):
-            return None
-        return topic
-
-    def collected(self, topic: Topic) -> int:
-        """How many events a topic had; one that is a node's own, since its task was enabled."""
-        if topic.anonymous and topic.started < self.runs.began(topic.task):
-            return 0
-        return topic.collected
-
-    def inhibited(self, task: str) -> dict[str, list[int]]:
-        """How many alerts of each node of a task were inhibited, by level, since the task was enabled."""
-        return self.inhibitors.counts(task, self.runs.began(task))
-
-    def tests(self) -> dict[str, dict[str, Any]]:
-        """The services that can be tested, each with the options of its test as it is configured now."""
-        return {name: trial.options(self._around.sections) for name, trial in trials().items()}
-
-    async def test(self, name: str, options: dict[str, Any]) -> str:
-        """Test a service as it is configured now; why that failed, "" where it did not. See trials.py."""
-        return await run_trial(name, options, self._around)
-
-    def stats(self) -> dict[str, Any]:
-        """Counts since the start. lag: messages of ALERTS not folded yet; waiting: events not handled yet."""
-        lanes = self.dispatcher.lanes.values()
-        waiting = [{"topic": ln.of.topic, "kind": ln.of.kind, "messages": len(ln.entries)} for ln in lanes]
-        return {**self._figures(), "lanes": waiting}
-
-    async def caught_up(self) -> None:
-        """Wait until everything that is in ALERTS now is folded. Raises BusError."""
-        await self.folded(await self._bus.last_sequence(ALERTS))
-
-    async def delete(self, name: str) -> None:
-        """Have a topic's events forgotten, in the log as here. Raises BusError."""
-        try:
-            subject = alert_subject(name)
-        except ValueError:
-            return  # no topic can have a name so long
-        await self.folded((await self._bus.publish(subject, encode_deletion(self.known.position))).seq)
-
-    async def folded(self, seq: int) -> None:
-        """Wait until a message of ALERTS is folded."""
-        while self._keeper.position < seq:
-            self._folded.clear()
-            await self._folded.wait()
-
-    async def unhandled(self, replay: str) -> tuple[int, int]:
-        """What is left of a replay's events that are in ALERTS now: how many wait for handlers, and how many events the
-        handlers that they wait for have done. Events that come of them by handlers count too. Raises BusError.
-        """
-        while True:
-            put = self.dispatcher.put_of(replay)
-            waiting, done = self.dispatcher.waiting_of(replay)
-            await self.caught_up()
-            if waiting or self.dispatcher.put_of(replay) == put:
-                return self.dispatcher.waiting_of(replay) if waiting else (0, done)
-
-    async def current(self) -> None:
-        """Wait until everything is folded that was in ALERTS when the service began."""
-        await self._caught_up.wait()
-
-    async def fetch(self, seq: int) -> Message | None:
-        """A message of ALERTS, None where it is there no more. Raises BusError."""
-        stored = await self._bus.get_message(ALERTS, seq)
-        return None if stored is None else Message(stored.data, parse_alert_subject(stored.subject))
-
-    async def _begin(self) -> None:
-        self._folded, self._caught_up = asyncio.Event(), asyncio.Event()
-        self.known = Known(self._store)
-        self.runs = self.known.runs
-        await self.known.start(self._bus, self._effective)
-        bucket = await self._bus.bucket(_BUCKET, replicas=self._replicas)
-        self._keeper = Keeper(self._store, bucket, self.topics, self.inhibitors)
-        forwarder = functools.partial(Forwarder, self._bus)
-        self.dispatcher = Dispatcher(self._around, self, self._keeper, self._limits, forwarder)
-        state = await self._bus.stream_state(ALERTS)
-        for key, entry in await self._keeper.load(state.created, state.last_seq):
-            self._put_again(key, entry)
-        if self._keeper.anew:
-            self._apply_forgotten(state.first_seq)
-        self.endings = Endings(self._bus, self, self.topics, self.runs, self._begin_task, self._run_changed)
-        await self._catch_up()
-        for task in self.runs.tasks():
-            self.endings.begin(task)
-        for name in list(self.topics.by_name):
-            self._sweep(name)
-        self.known.on_change(self._run_changed, self._handlers_changed)
-        for topic in self.known.handlers.topics():
-            self._handlers_changed(topic)
-        for owner in self.inhibitors.owners():
-            self._end_inhibiting(owner)
-        keeping = (self._keeper.keep_saving(self.dispatcher), self._keeper.keep_telling(self.dispatcher), self._watch())
-        self._tasks += [asyncio.create_task(work) for work in keeping]
-
-    async def _catch_up(self) -> None:
-        """Begin to follow ALERTS, and come to its present end."""
-        following, waiting = asyncio.create_task(self._follow()), asyncio.create_task(self.current())
-        self._tasks.append(following)
-        await asyncio.wait([waiting, following], return_when=asyncio.FIRST_COMPLETED)
-        waiting.cancel()
-        if following.done():
-            following.result()
-
-    async def _end(self) -> None:
-        tasks, self._tasks = [*self._tasks, *self._passing], []
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
 
     async def failed(self) -> None:
         """Return or raise when the service cannot go on; until then wait."""
@@ -241,224 +116,136 @@ class Alerting:
         for task in done:
             task.result()
 
-    async def _follow(self) -> None:
-        async with self._bus.follow(ALERTS, [SUBJECTS], self._keeper.position) as follower:
-            self.lag = await follower.lag()
-            while True:
-                if not self.lag:
-                    self._caught_up.set()
-                await self._take(follower, await follower.batch())
+    async def caught_up(self) -> str:
+        """Wait until everything is folded that both logs have now; nothing is then to be complained of.
 
-    async def _take(self, follower: Follower, messages: list[Stored]) -> None:
-        until = time.monotonic() + _STEP_SECONDS
-        for stored in messages:
-            await self._take_one(stored)
-            if time.monotonic() > until:
-                self._folded.set()
-                await asyncio.sleep(0)
-                until = time.monotonic() + _STEP_SECONDS
-        self.lag = follower.pending
-        self._folded.set()
+        Raises BusError.
+        """
+        await asyncio.gather(self.projection.caught_up(), self.log.caught_up())
+        return ""
 
-    async def _take_one(self, stored: Stored) -> None:
+    def inhibited(self, task: str) -> dict[str, list[int]]:
+        """How many alerts of each node of a task were inhibited, by level, since the task was enabled."""
+        return self.inhibitors.counts(task, self.projection.runs.began(task))
+
+    def tests(self) -> dict[str, dict[str, Any]]:
+        """The services that can be tested, each with the options of its test as it is configured now."""
+        return {name: test.options(self._context.sections) for name, test in service_tests().items()}
+
+    async def test(self, name: str, options: dict[str, Any]) -> str:
+        """Test a service as it is configured now; why that failed, "" where it did not. See service_tests."""
+        return await run_service_test(name, options, self._context)
+
+    def stats(self) -> dict[str, Any]:
+        """Counts since the start. lag: messages of ALERTS not folded yet; waiting: events not handled yet, but for
+        those that another alerting is to handle."""
+        queues = [_view(queue) for queue in self.dispatcher.here()]
+        return {
+            "alerting": self.name,
+            "shards": self.sharing.shards,
+            **self._figures(),
+            "queues": queues,
+            "active": self.view.active(),
+            "latencies": self.dispatcher.counts.latencies.rows(),
+        }
+
+    async def figures(self) -> dict[str, Any]:
+        """The same, for those who ask this process."""
+        return self.stats()
+
+    async def delete(self, name: str, question: str = "") -> int:
+        """Have a topic's events forgotten, in the log as here; gives the place there. Raises BusError.
+
+        question: who asks for the same deletion again, or asks several alertings, gives the same.
+        """
         try:
-            owner = parse_inhibition_subject(stored.subject)
-            if owner is None:
-                await self._take_alert(parse_alert_subject(stored.subject), stored)
-            else:
-                await self._take_inhibition(owner, stored)
-        except ValueError as error:
-            self.refused += 1
-            _log.warn("a message is no alert and is skipped", subject=stored.subject, seq=stored.seq, err=error)
-        self._keeper.position = stored.seq
+            subject = alert_subject(name)
+        except ValueError:
+            return 0  # no topic can have a name so long
+        msg_id = hashlib.sha256(f"{question}/{name}".encode()).hexdigest() if question else None
+        ack = await self._bus.publish(subject, deletion.encode(EventsSeq(self.projection.position)), msg_id=msg_id)
+        await self.log.folded(ack.seq)
+        return ack.seq
 
-    async def _take_alert(self, topic: str, stored: Stored) -> None:
-        if (after := deletion(stored.data)) is not None:
-            await self._wait_for(after)
-            self._delete(topic, after)
-        elif (mark := mark_of(stored.data)) is not None:
-            await self._wait_for(mark)
-            self._apply(topic, mark)
-        elif (taken := taken_up(stored.data)) is not None:
-            await self._wait_for(taken.started)
-            self._take_up(topic, taken)
-        else:
-            message = Message(stored.data, topic)
-            await self._wait_for(message.started)
-            self._fold(stored, message)
-
-    async def _take_inhibition(self, owner: str, stored: Stored) -> None:
-        """Take in that alerts of a task inhibit others, or that it is over with what they inhibit."""
-        told = decode(stored.data)
-        if isinstance(told, Released):
-            await self._wait_for(told.until)
-            self.inhibitors.release(owner, told.until, stored.time_ns)
-        elif told.owner != owner:
-            raise ValueError(f"it is of {told.owner!r} and came as of {owner!r}")
-        else:
-            await self._wait_for(told.started)
-            self.inhibitors.take(told)
-        if self._caught_up.is_set():
-            self._end_inhibiting(owner)
-
-    def _fold(self, stored: Stored, message: Message) -> None:
-        """Nothing else runs between folding, queueing and (by the caller) moving the position on."""
-        task, started, name = message.owner, message.started, message.topic
-        topic = self.topics.get(name)
-        handlers = self.runs.handlers(task, started, name)
-        if topic is not None:
-            handlers += self.known.handlers.at(name, topic.applied)
-        life = self.runs.life(task, started)
-        folded = self.topics.fold(message, life, bool(handlers), self.inhibitors.inhibited(message))
-        if folded.inhibited is not None:
-            self.inhibitors.count(message, folded.inhibited, life)
-        self.events += len(folded.events)
-        self.repeats += len(message) - len(folded.events)
-        if not folded.events:
-            return
-        self._keeper.touched(self.topics.by_name[name])
-        for handler in handlers:
-            self._queue(handler, stored, message, folded)
-        if message.via is not None and message.via.collected:
-            self.dispatcher.covered(message.via.handler, (int(message.seq[0]), int(message.row[0])))
-
-    def _take_up(self, name: str, taken: TakenUp) -> None:
-        topic = self.topics.take_up(name, taken, self.runs.life(taken.task, taken.started))
-        if topic is not None:
-            self._keeper.touched(topic)
-
-    def _queue(self, handler: HandlerOf, stored: Stored, message: Message, folded: Folded) -> None:
-        first, end = folded.events[0], folded.events[-1] + 1
-        start = self._keeper.rest(handler.key, stored.seq, first, end)
-        if start < end:
-            before, lasted = folded.previous, folded.durations
-            entry = Entry(stored.seq, first, end, before, stored.time_ns, start, lasted, message.replay, message)
-            self.dispatcher.put(handler, entry)
-
-    def _apply(self, name: str, seq: int) -> None:
-        """From here on a topic has the handlers that it had at this event."""
-        self._keeper.touched(self.topics.apply(name, seq, self.known.handlers.begun(name, seq)))
-
-    def _apply_forgotten(self, first: int) -> None:
-        """Give topics the handlers whose marks lay before the first message that the log still has."""
-        handlers = self.known.handlers
-        for name in handlers.topics():
-            seq = handlers.before(name, first)
-            if seq:
-                self._apply(name, seq)
-
-    def _delete(self, name: str, after: int) -> None:
-        topic = self.topics.delete(name, after, self.runs.owns(name))
-        if topic is not None:
-            self._keeper.touched(topic)
-
-    def _deleted(self, name: str) -> bool:
-        """Whether the own topic of a node was deleted, and its task has not started since."""
-        topic = self.topics.get(name)
-        return topic is not None and topic.deleted and self.runs.began(owner_of(name)) <= topic.deleted_after
-
-    async def _wait_for(self, event: int) -> None:
-        """Wait until an event that a message rests on is known. ValueError where there is no such event."""
-        if event <= self.known.position:
-            return
+    async def unhandled(self, replay: str) -> tuple[int, int]:
+        """What is left of a replay's events that are in ALERTS now: how many wait for handlers, and a number that rises
+        as these get on, wherever they are run. Events that come of them by handlers count too. Raises BusError.
+        """
         while True:
-            try:
-                if event > await self._bus.last_sequence(EVENTS):
-                    raise ValueError(f"there is no event {event} yet that it could rest on")
-                break
-            except BusError as error:
-                _log.warn("the log of events cannot be asked yet", err=error)
-                await asyncio.sleep(_BUS_PAUSE)
-        await self.known.reached(event)
+            put = self.dispatcher.put_of(replay)
+            waiting, done = self.dispatcher.waiting_of(replay)
+            await self.log.caught_up()
+            if waiting or self.dispatcher.put_of(replay) == put:
+                return self.dispatcher.waiting_of(replay) if waiting else (0, done)
 
-    def _put_again(self, key: str, entry: Entry) -> None:
-        handler = self.known.handler(key)
+    async def _load(self) -> None:
+        """Take up what is kept, and make the parts of it."""
+        self.topics, self.inhibitors = Topics(), Inhibitors()
+        self.projection = AlertingProjection(self._store, self._publish)
+        self.view = View(self.topics, self.projection.runs)
+        await self.projection.start(self._bus, self._effective)
+        self.name = self._membership.name or own_name(self._store)
+        progress, state = await SharedProgress.open(self._bus, self.name, self._replicas)
+        self._created = state.created
+        self._state_store = state_store = AlertStateStore(self._store, self.topics, self.inhibitors, progress.cursor)
+        self.log = FoldedLog(self._bus, lambda: state_store.position)
+        self.sharing = Sharing(self._bus, self.name, self._membership, self._replicas, progress, self.log)
+        forwarder = functools.partial(Forwarder, self._bus)
+        self.dispatcher = Dispatcher(self._context, self.log, state_store, self._limits, forwarder, self.sharing)
+        folded = self.topics, self.inhibitors
+        self.upkeep = Upkeep(self._bus, self.log, self.projection, *folded, self.dispatcher, state_store)
+        told = self.upkeep.releases.begin
+        self.fold = AlertFold(
+            self._bus, self.log, self.projection, *folded, state_store, self.dispatcher, told, self._publish
+        )
+        for key, entry in state_store.load(state.created, state.last_seq):
+            self._put_again(key, entry)
+        if state_store.starts_empty:
+            self.fold.apply_forgotten(state.first_seq)
+            self.fold.notices_since = time.time_ns() - round(self._limits.retry_for * 1e9)
+
+    def _put_again(self, key: str, entry: QueueEntry) -> None:
+        """Have a handler go on with what it had not done when the service stopped."""
+        handler = self.projection.handler(key)
         if handler is None:
-            _log.error("alert events given up on", handler=key, seq=entry.seq, err="it is not known any more")
-            self._keeper.removed(key, entry)
+            log = _log.limited(f"given up {key}")
+            log.error("alert events given up on", handler=key, seq=entry.seq, err="it is not known any more")
+            self._state_store.removed(key, entry)
         else:
             self.dispatcher.put(handler, entry)
 
-    def _handlers_changed(self, topic: str) -> None:
-        """See to it that the change is marked in ALERTS, whatever becomes of the gateway that should do it."""
-        if self.known.handlers.last(topic) > self._applied(topic):
-            self._begin_task(self._mark(topic))
+    async def _begin(self) -> None:
+        shared = asyncio.Event()
+        self._tasks.append(asyncio.create_task(self.sharing.run(self.dispatcher, shared)))
+        await self._catch_up()
+        self.upkeep.begin()
+        self._tasks += [
+            asyncio.create_task(work) for work in (self._state_store.keep_saving(self.dispatcher), self._watch())
+        ]
+        # where others have to be waited for it answers meanwhile
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_BEGIN_SECONDS):
+                await shared.wait()
 
-    async def _mark(self, topic: str) -> None:
-        while (seq := self.known.handlers.last(topic)) > self._applied(topic):
-            try:
-                await self.folded(await put_mark(self._bus, topic, seq))
-            except BusError as error:
-                _log.limited(topic).warn("a topic's handlers cannot be marked yet", topic=topic, err=error)
-                await asyncio.sleep(_BUS_PAUSE)
+    async def _catch_up(self) -> None:
+        """Begin to follow ALERTS, and come to its present end."""
+        following = asyncio.create_task(self.fold.run(self._created))
+        waiting = asyncio.create_task(self.log.current())
+        self._tasks.append(following)
+        await asyncio.wait([waiting, following], return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if following.done():
+            following.result()
 
-    def _applied(self, name: str) -> int:
-        topic = self.topics.get(name)
-        return topic.applied if topic is not None else 0
-
-    def _begin_task(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._passing.add(task)
-        task.add_done_callback(self._passing.discard)
-
-    def _end_inhibiting(self, owner: str) -> None:
-        """See to it that what a run inhibits that is over ends in ALERTS too, whatever its worker came to tell."""
-        if self._over(owner):
-            if owner not in self._releasing:
-                self._releasing.add(owner)
-                self._begin_task(self._release(owner))
-        elif self.runs.deleted(owner) and not self.runs.open(owner):
-            self.inhibitors.drop(owner)
-
-    async def _release(self, owner: str) -> None:
-        while until := self._over(owner):
-            try:
-                ack = await self._bus.publish(inhibition_subject(owner), encode_released(until))
-                await self.folded(ack.seq)
-            except BusError as error:
-                _log.warn("what an ended task inhibits cannot be ended yet", task=owner, err=error)
-                await asyncio.sleep(_BUS_PAUSE)
-        self._releasing.discard(owner)
-        self._end_inhibiting(owner)
-
-    def _over(self, owner: str) -> int:
-        """Up to which sequence of EVENTS runs of an owner that still inhibit have ended; 0: there are none."""
-        until = self.runs.began(owner) - 1 if self.runs.open(owner) else self.known.position
-        first = self.inhibitors.first(owner)
-        return until if first is not None and first <= until else 0
-
-    def _run_changed(self, task: str) -> None:
-        self._end_inhibiting(task)
-        self.endings.begin(task)
-        if ":" in task:
-            if self.runs.deleted(task):
-                self._begin_task(self._replay_ended(task))
-        elif self.runs.deleted(task):
-            for name in [name for name in self.topics.by_name if name.startswith(f"main:{task}:")]:
-                self._sweep(name)
-
-    async def _replay_ended(self, owner: str) -> None:
-        """Forget the topics of a replay once all that it has sent is folded."""
-        while True:
-            try:
-                await self.caught_up()
-                break
-            except BusError as error:
-                _log.warn("the log of alerts cannot be asked yet", err=error)
-                await asyncio.sleep(_BUS_PAUSE)
-        if not self.runs.open(owner):
-            self.dispatcher.forget(owner)
-            for topic in self.topics.drop_owner(owner):
-                self._keeper.touched(topic)
-
-    def _sweep(self, name: str) -> None:
-        """Forget a topic whose task was deleted, once its alerts have ended where they are to."""
-        if self.alive(name) is None and not self.endings.pending(owner_of(name)):
-            for topic in self.topics.drop(name):
-                self._keeper.touched(topic)
-
-    def _owned(self, name: str, topic: Topic | None) -> bool:
-        return (topic is not None and topic.anonymous) or self.runs.owns(name)
+    async def _end(self) -> None:
+        """Take nothing more in, of either log, and begin nothing more that would follow from it."""
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        await self.projection.stop()
+        await self.upkeep.stop()
 
     async def _watch(self) -> None:
         """Log the figures once in a while, if they have moved."""
@@ -473,12 +260,25 @@ class Alerting:
     def _figures(self) -> dict[str, int]:
         counts = self.dispatcher.counts
         return {
-            "events": self.events,
-            "repeats": self.repeats,
-            "refused": self.refused,
+            "events": self.fold.events,
+            "repeats": self.fold.repeats,
+            "refused": self.fold.refused,
             "handled": sum(counts.handled.values()),
             "retried": counts.retried,
-            "given_up": counts.given_up,
+            "given_up": counts.dead_lettered,
             "waiting": self.dispatcher.waiting,
-            "lag": self.lag,
+            "lag": self.fold.lag,
         }
+
+
+def _view(queue: DeliveryQueue) -> dict[str, Any]:
+    """What waits for one handler. oldest: since when (ns); 0: nothing does."""
+    return {
+        "topic": queue.of.topic,
+        "kind": queue.of.kind,
+        "handler": queue.of.key,
+        "messages": queue.messages,
+        "events": queue.waiting(),
+        "bytes": queue.bytes,
+        "oldest": queue.entries[0].time_ns if queue.entries else 0,
+    }

@@ -14,15 +14,23 @@ class BusUnavailable(BusError):
     """
 
 
+class NotWhole(BusUnavailable):
+    """An object was replaced each time it was being read. (One that is damaged: see objects.Damaged.)"""
+
+
 class BusTimeout(BusError):
     """Someone took the request but did not answer within the time given."""
+
+
+class StreamWentBack(BusError):
+    """A stream is not what it was: made anew, cut off or restored. Positions that were kept do not fit it any more."""
 
 
 class NobodyThere(BusError):
     """No service listens on the subject that was asked."""
 
 
-class AskFailed(BusError):
+class RequestFailed(BusError):
     """The handler that was asked raised an error; the text is what it said."""
 
 
@@ -39,6 +47,25 @@ class WrongSequence(BusError):
 
 class PayloadTooLarge(BusError):
     """The message with its headers is over the server's max_payload."""
+
+
+class Unusable(BusError):
+    """This NATS cannot be used as it is; trying again does not help."""
+
+
+class NotPermitted(Unusable, BusUnavailable):
+    """The user that is logged in to NATS with may not do this; the text names the subject.
+
+    While services run it is as if NATS were away, until the user is permitted.
+    """
+
+
+class Foreign(Unusable):
+    """A stream of a name that is needed here is somebody else's. It is left alone."""
+
+
+class NoRoom(Unusable):
+    """The account may not keep as much as is needed."""
 
 
 class ApiError(BusError):

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from types import TracebackType
 from typing import Any, NamedTuple
 
 import orjson
-from nats import errors as nats_errors
 
-from services import log
-from services.bus import headers as wire
-from services.bus.errors import BusError, BusUnavailable
-from services.bus.link import Link
+from services.bus.errors import BusError, BusUnavailable, StreamWentBack
+from services.bus.transport import headers as wire
+from services.bus.transport import nats_errors
+from services.bus.transport.link import Link
+from services.process import log
 
 _log = log.get("bus")
 
@@ -32,7 +32,7 @@ _ROOM_FOR_HEADERS = 64 << 10
 _RETRY_FIRST, _RETRY_LAST = 0.05, 2.0
 
 
-class Message(NamedTuple):
+class StoredMessage(NamedTuple):
     """One message of a stream. time_ns: when JetStream stored it, ns since 1970."""
 
     seq: int
@@ -47,7 +47,8 @@ class Follower:
 
     Underneath is an ephemeral pull consumer without acknowledgements. Requests to it ask for bytes, and a new one is
     sent when half of what was asked has come, so that data always waits here while memory stays bounded. Whatever
-    breaks (connection, server, consumer), a new consumer starts at the message after the last one handed out.
+    breaks (connection, server, consumer), a new consumer starts at the message after the last one handed out. Where
+    one can tell, it is asked each time whether the stream still is the same one.
     """
 
     def __init__(
@@ -58,13 +59,21 @@ class Follower:
         after: int,
         max_messages: int,
         max_bytes: int,
+        went_back: Callable[[int, int], Awaitable[bool]] | None = None,
+        headers_only: bool = False,
     ) -> None:
+        """went_back(seq, time): whether the stream is not the one any more that held a message, see streams.went_back.
+        Asked before a new consumer counts."""
         self._link = link
         self._stream = stream
         self._subjects = _without_covered(subjects)
         self._max_messages = max_messages
         self._max_bytes = max_bytes
         self._position = after
+        self._stamp = 0  # of the message there, ns; 0: not known
+        self._ask_went_back = went_back
+        self._headers_only = headers_only
+        self._went_back = False
         self._pending = 0
         self._arrived = asyncio.Event()
         self._broken = asyncio.Event()
@@ -102,6 +111,11 @@ class Follower:
         return self._ready and not self._broken.is_set()
 
     @property
+    def went_back(self) -> bool:
+        """Whether the stream is not the one that was read."""
+        return self._went_back
+
+    @property
     def buffered(self) -> bool:
         """Whether messages have come that were not handed out."""
         return bool(self._buffer)
@@ -125,15 +139,14 @@ class Follower:
             await asyncio.wait([self._keeper])
         self._drop_consumer()
 
-    async def batch(self) -> list[Message]:
+    async def batch(self) -> list[StoredMessage]:
         """Everything that has come, at least one message, in stream order; waits where there is nothing.
 
-        Raises BusError only after the follower or its bus was closed.
+        Raises BusError only after the follower or its bus was closed, or StreamWentBack.
         """
         while True:
             while not self._buffer:
-                if self._closed or self._link.closing:
-                    raise BusUnavailable("the follower is closed")
+                self._check_open()
                 self._arrived.clear()
                 await self._arrived.wait()
             messages = self._take()
@@ -143,13 +156,18 @@ class Follower:
     async def lag(self) -> int:
         """`pending` as soon as JetStream has told it; waits until following has begun."""
         while not self._ready:
-            if self._closed or self._link.closing:
-                raise BusUnavailable("the follower is closed")
+            self._check_open()
             self._begun.clear()
             await self._begun.wait()
         return self._pending
 
-    def _take(self) -> list[Message]:
+    def _check_open(self) -> None:
+        if self._went_back:
+            raise StreamWentBack(f"{self._stream} is not what it was up to sequence {self._position}")
+        if self._closed or self._link.closing:
+            raise BusUnavailable("the follower is closed")
+
+    def _take(self) -> list[StoredMessage]:
         """Make messages of what lies in the buffer, as far as its sequences are whole, and ask for more."""
         raw = self._buffer
         if len(raw) > self._max_messages:
@@ -157,8 +175,9 @@ class Follower:
             del self._buffer[: self._max_messages]
         else:
             self._buffer = []
-        messages: list[Message] = []
+        messages: list[StoredMessage] = []
         position, delivered, pending, size = self._position, self._delivered, b"", 0
+        stamp = self._stamp
         names = self._names
         new = tuple.__new__
         # $JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<deliveries>.<seq>.<consumer seq>.<time>.<pending>[.<id>]
@@ -179,9 +198,10 @@ class Follower:
             if headers is not None:
                 size += len(headers)
                 decoded = wire.decode(headers)
-            messages.append(new(Message, (seq, name, data, decoded, int(words[3]))))
+            stamp = int(words[3])
+            messages.append(new(StoredMessage, (seq, name, data, decoded, stamp)))
             pending = words[4]
-        self._position, self._delivered = position, delivered
+        self._position, self._delivered, self._stamp = position, delivered, stamp
         if pending:
             self._pending = int(pending)
         self._asked -= size
@@ -193,7 +213,7 @@ class Follower:
     def _name(self, subject: bytes) -> str:
         if len(self._names) > 10_000:
             self._names.clear()
-        name = self._names[subject] = subject.decode("utf-8", "replace")
+        name = self._names[subject] = self._link.names.subject_in(subject.decode("utf-8", "replace"))
         return name
 
     def _on_message(self, subject: bytes, reply: bytes, headers: bytes | None, data: bytes) -> None:
@@ -267,12 +287,14 @@ class Follower:
                     self._warn("cannot follow the stream, trying on", err=error)
                     complained = True
                 self._restored.clear()
-                # not wait_for, which forgets that it was cancelled when the event comes at the same time
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(wait):
                         await self._restored.wait()
                 wait = min(2 * wait, _RETRY_LAST)
                 continue
+            if self._went_back:
+                self._wake()
+                return
             wait, complained = _RETRY_FIRST, False
             await self._watch()
 
@@ -304,6 +326,7 @@ class Follower:
             "filter_subjects": self._subjects,
             "deliver_policy": "by_start_sequence",
             "opt_start_seq": self._position + 1,
+            "headers_only": self._headers_only,
         }
         self._inbox = self._link.client.new_inbox()
         self._sid = self._link.client.listen(self._inbox + ".*", self._on_message)
@@ -312,6 +335,10 @@ class Follower:
             {"stream_name": self._stream, "config": config, "action": "create"},
         )
         self._consumer = name
+        # asked behind its making: what it then is the consumer of is the stream that is asked about
+        if self._ask_went_back is not None and await self._ask_went_back(self._position, self._stamp):
+            self._went_back = True
+            return
         self._pending = answer.get("num_pending", 0)
         self._ready = True
         self._begun.set()
@@ -344,7 +371,9 @@ class Follower:
             self._wake()
 
     def _warn(self, text: str, **keys: object) -> None:
-        _log.warn(text, client=self._link.name, stream=self._stream, after=self._position, **keys)
+        _log.warn(
+            text, client=self._link.name, stream=self._link.names.stream(self._stream), after=self._position, **keys
+        )
 
     def _wake(self) -> None:
         self._arrived.set()
@@ -355,13 +384,13 @@ class Follower:
         self._restored.set()
 
 
-async def stored(link: Link, stream: str, subject: str) -> list[Message]:
+async def stored(link: Link, stream: str, subject: str) -> list[StoredMessage]:
     """All messages of a subject (it may have wildcards) that a stream holds, in order.
 
     Where others replace or purge messages meanwhile, the server may still count what it will never send: when nothing
     comes for a moment, it is asked anew how much there is.
     """
-    messages: list[Message] = []
+    messages: list[StoredMessage] = []
     position = 0
     while True:
         async with Follower(link, stream, [subject], position, MAX_MESSAGES, MAX_BYTES) as follower:

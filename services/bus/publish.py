@@ -6,11 +6,10 @@ import asyncio
 import re
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import orjson
 
-from services.bus import headers as wire
 from services.bus.errors import (
     ApiError,
     BusTimeout,
@@ -19,7 +18,8 @@ from services.bus.errors import (
     PayloadTooLarge,
     WrongSequence,
 )
-from services.bus.link import Link
+from services.bus.transport import headers as wire
+from services.bus.transport.link import Link
 
 PUBLISH_TIMEOUT = 5.0
 MAX_IN_FLIGHT = 2048
@@ -44,7 +44,7 @@ class Publisher:
     """Publishes over one connection, with so many messages and bytes on their way at most."""
 
     def __init__(self, link: Link) -> None:
-        self._link = link
+        self._link, self._plain = link, link.names.plain
         self._gate = _Gate(MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES)
 
     @property
@@ -67,21 +67,25 @@ class Publisher:
         timeout: float = PUBLISH_TIMEOUT,
     ) -> PubAck:
         """Store one message; returns once JetStream has it. See Bus.publish."""
+        link = self._link
+        if headers is not None and not self._plain:
+            headers = link.names.headers(headers)
         raw = _headers(headers, msg_id, expect_last)
         size = len(data) + len(raw)
-        if not self._link.connected:
+        if not link.connected:
             raise BusUnavailable("not connected to NATS")
         if not self._gate.enter_now(size):
             await self._gate.enter(size, timeout)
         try:
-            reply = await self._link.start(subject, data, timeout, raw)
+            reply = await link.start(subject, data, timeout, raw)
         except NobodyThere as error:
-            raise BusUnavailable(f"no stream takes {subject}, or JetStream is not ready") from error
+            raise BusUnavailable(f"no stream takes {link.shown(subject)}, or JetStream is not ready") from error
         except BusTimeout as error:
-            raise BusUnavailable(f"JetStream did not acknowledge {subject} within {timeout:g} s") from error
+            raise BusUnavailable(f"JetStream did not acknowledge {link.shown(subject)} within {timeout:g} s") from error
         finally:
             self._gate.leave(size)
-        return _ack(subject, reply.data)
+        ack = _ack(link, subject, reply.data)
+        return ack if self._plain else replace(ack, stream=link.names.stream_in(ack.stream) or ack.stream)
 
 
 def _headers(headers: Mapping[str, str] | None, msg_id: str | None, expect_last: int | None) -> bytes:
@@ -95,14 +99,15 @@ def _headers(headers: Mapping[str, str] | None, msg_id: str | None, expect_last:
     return wire.encode(every)
 
 
-def _ack(subject: str, data: bytes) -> PubAck:
+def _ack(link: Link, subject: str, data: bytes) -> PubAck:
     try:
         answer = orjson.loads(data)
         failure = answer.get("error")
         if failure is None:
             return PubAck(answer["stream"], answer["seq"], answer.get("duplicate", False))
     except (ValueError, KeyError, AttributeError) as error:
-        raise BusUnavailable(f"{subject}: not an acknowledgement: {data[:100]!r}") from error
+        raise BusUnavailable(f"{link.shown(subject)}: not an acknowledgement: {data[:100]!r}") from error
+    subject = link.shown(subject)
     code, err_code, text = failure.get("code", 500), failure.get("err_code", 0), failure.get("description", "unknown")
     if err_code in _WRONG_LAST:
         last = _NUMBER.search(text)
@@ -138,7 +143,8 @@ class _Gate:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.append((size, turn))
         try:
-            await asyncio.wait_for(asyncio.shield(turn), timeout)
+            async with asyncio.timeout(timeout):
+                await asyncio.shield(turn)
         except (TimeoutError, asyncio.CancelledError) as error:
             if turn.done():
                 self.leave(size)

@@ -20,6 +20,8 @@ MAX_TOKEN = 1200
 WRITES = "tickbus.write.>"
 EVENTS = "tickbus.event.>"
 ALERTS = "tickbus.alert.>"
+DEAD = "tickbus.dead.>"
+NOTICES = "tickbus.alerts.>"
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 _SPECIAL = re.compile(r"[^A-Za-z0-9_-]")
@@ -69,7 +71,7 @@ def parse_write_subject(subject: str) -> tuple[str, str]:
 
 
 def event_subject(kind: str, id: str, what: str) -> str:
-    """Where a fact about one resource goes: `tickbus.event.<kind>.<id>.<what>`."""
+    """Where an event about one resource goes: `tickbus.event.<kind>.<id>.<what>`."""
     return f"tickbus.event.{escape(kind)}.{escape(id)}.{escape(what)}"
 
 
@@ -84,6 +86,11 @@ def parse_event_subject(subject: str) -> tuple[str, str, str]:
 def alert_subject(topic: str) -> str:
     """Where level changes of a topic go: `tickbus.alert.<topic>`."""
     return f"tickbus.alert.{escape(topic)}"
+
+
+def notice_subject(topic: str) -> str:
+    """Where other programs are told of a topic's alerts: `tickbus.alerts.<topic>`."""
+    return f"tickbus.alerts.{escape(topic)}"
 
 
 def inhibition_subject(owner: str) -> str:
@@ -112,7 +119,7 @@ def command_subject(kind: str, verb: str) -> str:
     return f"tickbus.command.{escape(kind)}.{escape(verb)}"
 
 
-def ask_subject(service: str, what: str, *names: str) -> str:
+def request_subject(service: str, what: str, *names: str) -> str:
     """Where a service is asked for something: `tickbus.ask.<service>.<what>[.<name>…]`."""
     return ".".join(["tickbus.ask", escape(service), escape(what), *map(escape, names)])
 

@@ -1,5 +1,8 @@
 import sys
 
-from services.cli.main import main
+from services.process.loading import loading
+
+with loading():
+    from services.cli.main import main
 
 sys.exit(main())

@@ -3,103 +3,165 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import functools
 import gc
 import os
 import socket
-import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from schemas.config import Config
-from services import log as logs
+from services.bus.account.settings import wishes_of
 from services.bus.connection import Bus
-from services.bus.errors import WrongSequence
+from services.bus.epochs import WritesLog
 from services.bus.events import Event, decode
-from services.bus.link import Credentials
-from services.bus.streams import EVENTS, StreamLimits
-from services.engine.asks import Asks
-from services.engine.checkpoints import Checkpoints
-from services.engine.configured import Configured
-from services.engine.intake import Intake
-from services.engine.leases import Leases
-from services.engine.nodes import classes, registry
-from services.engine.posting import PostEndpoint
-from services.engine.series import SeriesTable
-from services.engine.supervisor import Supervisor
-from services.engine.task import Surroundings
-from services.engine.udf.functions import Functions
-from services.engine.worker import Worker
-from services.pipeline.spec import HandlerSpec, Registry
-from services.store.effective import Effective
+from services.bus.leases.leases import Leases
+from services.bus.leases.membership import Membership
+from services.bus.leases.status import LeaseStatus
+from services.bus.streams import EVENTS, WRITES
+from services.columns.groups.series import SeriesTable
+from services.connectors.http_sender import PostEndpoint
+from services.connectors.sideload import SOURCES
+from services.engine.environment import task_environment
+from services.engine.states.checkpoints import Checkpoints
+from services.engine.worker.requests import WorkerResponders
+from services.engine.worker.run_events import RunEvents
+from services.engine.worker.starting import TaskStarter
+from services.engine.worker.supervisor import Supervisor
+from services.engine.worker.suspicion import Suspicion
+from services.engine.worker.worker import Worker
+from services.nodes import ConfiguredNodes, classes
+from services.nodes.udf_host.functions import UdfFunctions
+from services.process import log as logs
+from services.process.metrics.shown import add_whole_worker
+from services.process.vitals import Vitals
+from services.runtime.building.compiling import Compiling, Handlers
+from services.runtime.building.factory import TaskFactory
+from services.runtime.building.script_cache import ParsedScripts
+from services.runtime.input.line_protocol_decoder import LineProtocolDecoder
+from services.runtime.progress.deliveries import Deliveries
+from services.runtime.progress.topic_levels import Remembering
+from services.runtime.task_log import TASK_LOG
 from services.store.errors import StoreError
+from services.store.folds import overrides, tasks
+from services.store.folds.with_overrides import with_overrides
+from services.store.live_config import LiveConfig
 from services.store.projection import Projection
-from services.store.projections import overrides, tasks
-from services.store.projections.with_overrides import with_overrides
 from services.store.store import Store
 
 log = logs.get("engine")
 
-_SCHEMA, _VERSION = "engine", 4
-_FINISH, _LEAVE = 0.5, 2.0  # seconds at the end: for what is under way, for saving and handing over
+_SCHEMA, _VERSION = "engine", 5
+_FINISH, _LEAVE = 0.5, 6.0  # seconds at the end: for what is under way, for saving and handing over
 
 
 async def main(
     config: Config,
     ready: Callable[[], None],
     stop: asyncio.Event,
-    handlers: Mapping[str, HandlerSpec],
+    handlers: Handlers,
     describe_handlers: Callable[[Any], list[dict[str, Any]]],
     post_endpoints: Mapping[str, PostEndpoint],
-    effective: Effective | None = None,
+    effective: LiveConfig | None = None,
+    vitals: Vitals | None = None,
 ) -> None:
     """Run tasks until `stop` is set; `ready` is called once this worker takes part.
 
-    handlers: the alert handlers that scripts may use. describe_handlers: gives an alert's properties what the
+    handlers: gives the alert handlers that scripts may use. describe_handlers: gives an alert's properties what the
     configuration says of every alert, and then tells its handlers as JSON, for the alerting service.
     post_endpoints: where httpPost nodes may post to by name. effective: the configuration, which follows the log.
+    vitals: where this worker tells what it lacks.
     """
-    effective = effective or Effective(config)
+    effective = effective or LiveConfig(config)
+    vitals = vitals or Vitals("engine")
     name = config.engine.id or f"{socket.gethostname()}-{os.getpid()}"
-    credentials = Credentials(config.nats.username or None, config.nats.password or None)
-    async with await Bus.connect(config.nats.url, name, credentials) as bus:
+    async with await Bus.of(config.nats, name) as bus:
         nats = config.nats
-        await bus.ensure_streams(
-            StreamLimits(nats.write_max_age, nats.write_max_bytes, nats.replicas),
-            StreamLimits(replicas=nats.replicas),
-            StreamLimits(nats.alert_max_age, nats.alert_max_bytes, nats.replicas),
-        )
+        await bus.ensure_streams(wishes_of(nats))
         path = config.data_dir / "engine" / name / "engine.lmdb"
-        async with Functions(config.udf.functions) as functions:
+        async with UdfFunctions(config.udf.functions) as functions:
             with Store.open(path, _SCHEMA, _VERSION, durable=False) as store:
-                scripts = registry(handlers, functions)
-                await _serve(
-                    config, name, bus, store, ready, stop, scripts, describe_handlers, post_endpoints, effective
-                )
+                async with Compiling(
+                    ParsedScripts(store), ConfiguredNodes(config.deadman), handlers, functions
+                ) as compiling:
+                    process = _Process(
+                        config, name, bus, store, compiling, describe_handlers, post_endpoints, effective, vitals
+                    )
+                    await _serve(process, ready, stop)
 
 
-async def _serve(
-    config: Config,
-    name: str,
-    bus: Bus,
-    store: Store,
-    ready: Callable[[], None],
-    stop: asyncio.Event,
-    scripts: Registry,
-    describe_handlers: Callable[[Any], list[dict[str, Any]]],
-    post_endpoints: Mapping[str, PostEndpoint],
-    effective: Effective,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Process:
+    """What the worker is made of and with."""
+
+    config: Config
+    name: str
+    bus: Bus
+    store: Store
+    compiling: Compiling
+    describe_handlers: Callable[[Any], list[dict[str, Any]]]
+    post_endpoints: Mapping[str, PostEndpoint]
+    effective: LiveConfig
+    vitals: Vitals
+
+
+async def _serve(process: _Process, ready: Callable[[], None], stop: asyncio.Event) -> None:
+    bus, config = process.bus, process.config
     engine = config.engine
-    table = SeriesTable()
-    projection: Projection[Event] = Projection(store, with_overrides(tasks.fold), EVENTS)
+    members = Membership(bus, process.name, engine.lease_ttl, engine.heartbeat, config.nats.replicas)
+    projection: Projection[Event] = Projection(
+        process.store, with_overrides(tasks.fold), EVENTS, forget=tasks.forget, records=tasks.RECORDS
+    )
+    stopping = asyncio.create_task(stop.wait())
+    coming = asyncio.create_task(_come(members, projection, bus))
+    # what lives once all tasks do lives as long as the process: the collector need not go through it again and again
+    gc.disable()
+    try:
+        if await _before(stopping, coming):
+            process.effective.follow(projection)
+            await _take_part(process, members, projection, ready, stopping)
+        else:
+            coming.cancel()
+            await asyncio.wait([coming])
+        await members.leave()
+    finally:
+        members.end()
+    await projection.stop()
+
+
+async def _come(members: Membership, projection: Projection[Event], bus: Bus) -> None:
+    """Others hear of this worker before it reads the log, which takes long where there are many tasks."""
+    await members.join()
     await projection.start(bus, [*tasks.SUBJECTS, *overrides.SUBJECTS], decode)
-    effective.follow(projection)
-    checkpoints = Checkpoints(store, bus, config.nats.replicas)
+
+
+async def _take_part(
+    process: _Process,
+    members: Membership,
+    projection: Projection[Event],
+    ready: Callable[[], None],
+    stopping: asyncio.Task[bool],
+) -> None:
+    """Run the tasks of the shards that this worker gets, until it is stopping; then save and hand over."""
+    config, bus, store = process.config, process.bus, process.store
+    engine, name = config.engine, process.name
+    table = SeriesTable()
+    writes = await WritesLog.open(bus, config.nats.replicas)
+    checkpoints = Checkpoints(store, bus, config.nats.replicas, writes.epochs)
+    deliveries = Deliveries(
+        store,
+        bus,
+        engine.shards,
+        lambda: leases.others(),
+        lambda shard: leases.status(shard) is LeaseStatus.HELD,
+        config.nats.replicas,
+    )
+    environment = await task_environment(config, name, bus, process.effective)
+    environment = replace(environment, post_endpoints=process.post_endpoints, epochs=writes.epochs)
     worker = Worker(
         bus,
-        Intake(table),
+        LineProtocolDecoder(table),
         checkpoints,
         engine.snapshot_interval,
         engine.max_batch_messages,
@@ -107,53 +169,90 @@ async def _serve(
         lambda: leases.standing,
         lambda: leases.others(),
         lambda running, error: supervisor.failed(running, error),
+        writes,
+        lambda tasks: supervisor.start_over(tasks),
+        deliveries,
+        environment.limits,
+    )
+    suspicion = Suspicion(bus, config.nats.replicas)
+    remembering = Remembering(bus, config.nats.replicas)
+    events = RunEvents(bus, name)
+    starter = TaskStarter(
+        bus,
+        projection,
+        checkpoints,
+        remembering,
+        TaskFactory(process.compiling, classes(), TASK_LOG),
+        table,
+        environment,
+        process.describe_handlers,
+        writes,
+        deliveries,
+        events,
     )
     supervisor = Supervisor(
         bus,
-        store,
         projection,
         worker,
         checkpoints,
-        scripts,
-        classes(),
-        table,
+        remembering,
+        process.compiling,
+        starter,
+        events,
         engine.shards,
-        name,
-        replace(await surroundings(config, name, bus, effective), post_endpoints=post_endpoints),
-        describe_handlers,
+        writes,
+        deliveries,
+        suspicion,
+        engine.drain_limit,
     )
     leases = Leases(
-        bus,
-        name,
-        engine.shards,
-        engine.lease_ttl,
-        engine.heartbeat,
-        supervisor.gain,
-        supervisor.release,
-        supervisor.lost,
-        config.nats.replicas,
+        bus, members, engine.shards, supervisor.gain, supervisor.release, supervisor.lost, config.nats.replicas
     )
     supervisor.attach(leases)
-    asks = Asks(bus, name, worker)
-    stopping = asyncio.create_task(stop.wait())
+    responders = WorkerResponders(bus, name, worker)
     following = asyncio.create_task(worker.run())
-    starting = asyncio.create_task(leases.start())
-    # what lives once all tasks do lives as long as the process: the collector need not go through it again and again
-    gc.disable()
+    watching = asyncio.create_task(suspicion.watch(worker.tasks))
+    starting = asyncio.create_task(leases.start(engine.workers))
+    publishing = asyncio.create_task(deliveries.keep_publishing())
     if await _before(stopping, following, starting):
         gc.freeze()
         gc.enable()
+        _watch(process.vitals, bus, projection, leases)
+        process.vitals.shows(add_whole_worker, responders.stats)
+        process.vitals.serves()
         ready()
         await _before(stopping, following, asyncio.create_task(leases.failed()))
     starting.cancel()
-    asks.stop()
+    watching.cancel()
+    responders.stop()
     await supervisor.finish(_FINISH)
     try:
-        await asyncio.wait_for(leases.stop(), _LEAVE)
+        async with asyncio.timeout(_LEAVE):
+            await leases.stop()
     except (TimeoutError, StoreError) as e:
         log.warn("states could not be saved; the log is replayed at the next start", error=str(e) or "no time left")
+    publishing.cancel()
     await worker.stop()
-    await projection.stop()
+    await checkpoints.close()
+    await SOURCES.close()
+
+
+def _watch(vitals: Vitals, bus: Bus, projection: Projection[Event], leases: Leases) -> None:
+    """What has to be in order for the worker to be ready."""
+
+    async def caught_up() -> str:
+        await projection.caught_up()
+        return ""
+
+    async def shards() -> str:
+        if not leases.standing:
+            return "it may have been taken for dead, and has to claim its shards again"
+        missing = leases.missing()
+        return f"{missing} shards are not taken up yet" if missing else ""
+
+    vitals.check("nats", functools.partial(bus.lacks, WRITES))
+    vitals.check("events", caught_up)
+    vitals.check("shards", shards)
 
 
 async def _before(stopping: asyncio.Task[bool], *working: asyncio.Task[None]) -> bool:
@@ -163,21 +262,3 @@ async def _before(stopping: asyncio.Task[bool], *working: asyncio.Task[None]) ->
         if task.done():
             task.result()
     return not stopping.done()
-
-
-async def surroundings(config: Config, name: str, bus: Bus, effective: Effective) -> Surroundings:
-    """Who serves, as alert templates are told it, and which InfluxDB there is.
-
-    The cluster keeps its id for ever; a worker's follows from it.
-    """
-    bucket = await bus.bucket("cluster", replicas=config.nats.replicas)
-    with contextlib.suppress(WrongSequence):
-        await bucket.create("id", str(uuid.uuid4()).encode())
-    entry = await bucket.get("id")
-    cluster = entry.value.decode() if entry is not None else ""
-    server = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{cluster}/{name}"))
-    named = Configured(effective)
-    idle = round(config.engine.group_idle_age * 1e9)
-    return Surroundings(
-        config.hostname, cluster, server, influxdb=named.influxdb, clusters=named.clusters, group_idle_age=idle
-    )

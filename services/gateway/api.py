@@ -1,51 +1,58 @@
-"""All that the gateway can do, put together: commands on its folds, what is asked of them, and the routes besides."""
+"""All that the gateway can do, put together: commands, queries, and the routes besides."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from itertools import chain
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from quart import Blueprint
 
 from schemas.config import Config
 from services.bus.connection import Bus
-from services.gateway.access.passwords import Passwords
-from services.gateway.alerting import Alerting
+from services.gateway.clients.alerting import AlertingClient
+from services.gateway.clients.engine import EngineClient
+from services.gateway.clients.nats_disk import NatsDisk
+from services.gateway.clients.processes import Processes
+from services.gateway.clients.recorder import RecorderClient
+from services.gateway.commands.alert_states import AlertStateCommands
 from services.gateway.commands.config import ConfigCommands
-from services.gateway.commands.figures import Figures
 from services.gateway.commands.handlers import Check, HandlerCommands
-from services.gateway.commands.operations import Operations
-from services.gateway.commands.recorder_reads import RecorderReads
 from services.gateway.commands.recordings import RecordingCommands
 from services.gateway.commands.replays import ReplayCommands
+from services.gateway.commands.server import ServerCommands
 from services.gateway.commands.service_tests import ServiceTests
-from services.gateway.commands.task_reads import TaskReads
 from services.gateway.commands.tasks import TaskCommands
-from services.gateway.commands.template_reads import TemplateReads
 from services.gateway.commands.templates import TemplateCommands
-from services.gateway.commands.user_reads import UserReads
 from services.gateway.commands.users import UserCommands
-from services.gateway.disk import Disk
-from services.gateway.engine import Engine
-from services.gateway.folds import Folds
-from services.gateway.inhibited import Inhibited
+from services.gateway.http.writing.writes import ROUTES
 from services.gateway.load.applying import Commands
 from services.gateway.load.handlers import DeclaredHandlers
 from services.gateway.load.loader import Loader
-from services.gateway.operation import Operation
-from services.gateway.over_http import blueprint
-from services.gateway.processes import Processes
-from services.gateway.resources import config as config_resource
+from services.gateway.queries.inhibited import Inhibited
+from services.gateway.queries.metrics.collector import Collector
+from services.gateway.queries.metrics.debug_vars import DebugVars, Statistic
+from services.gateway.queries.metrics.prometheus import PrometheusMetrics
+from services.gateway.queries.recording_export import RecordingExport
+from services.gateway.queries.recordings import RecordingQueries
+from services.gateway.queries.tasks import TaskQueries
+from services.gateway.queries.templates import TemplateQueries
+from services.gateway.queries.users import UserQueries
+from services.gateway.readmodels.bundle import ReadModels
+from services.gateway.readmodels.looking_again import looking_again
+from services.gateway.readmodels.scripts.scripts import Scripts
 from services.gateway.resources import (
-    documents,
-    figures,
+    alert_states,
     handlers,
+    health,
     load,
     loglevel,
     logs,
+    metrics,
+    openapi,
     ping,
     pprof,
+    readiness,
     recordings,
     replays,
     routes,
@@ -58,92 +65,106 @@ from services.gateway.resources import (
     topics,
     users,
 )
-from services.gateway.scripts import Scripts
-from services.gateway.writes import ROUTES
+from services.gateway.resources import config as config_resource
+from services.gateway.subscriptions.manager import Subscriptions
+from services.process.vitals import Vitals
 from services.store.store import Store
 
 
 class Api:
-    """operations: by resource. loader, server: what SIGHUP has read anew."""
+    """All resources, and the operations of all of them. loader, server: what SIGHUP has read anew."""
 
     def __init__(
         self,
         config: Config,
         bus: Bus,
         store: Store,
-        folds: Folds,
-        disk: Disk,
+        models: ReadModels,
+        disk: NatsDisk,
         scripts: Scripts,
-        passwords: Passwords,
+        user_commands: UserCommands,
         processes: Processes,
         check_handler: Check,
+        subscriptions_kept: Subscriptions,
+        inputs: Callable[[], Sequence[Statistic]],
         stop: asyncio.Event,
+        vitals: Vitals,
     ) -> None:
         """store: for what the load directory declared. check_handler: whether a topic may be given a handler.
 
-        stop: ends streams that would go on for ever.
+        subscriptions_kept: those in InfluxDB.
+        inputs: what this gateway's inputs beside HTTP have counted.
+        stop: ends streams that would go on for ever. vitals: of this process.
         """
-        self._config, self._bus, self._processes, self._stop = config, bus, processes, stop
-        engine = Engine(bus)
-        task_commands = TaskCommands(bus, folds.tasks, scripts, disk, config.alert.deleted_tasks)
-        template_commands = TemplateCommands(bus, folds.tasks, scripts, disk)
-        alerting = Alerting(bus, lambda: max(fold.position for fold in (folds.tasks, folds.handlers, folds.config)))
-        handler_commands = HandlerCommands(bus, folds.handlers, alerting, check_handler, disk)
+        engine = EngineClient(bus)
+        task_commands = TaskCommands(bus, models.tasks, scripts, disk, config.alert.deleted_tasks)
+        template_commands = TemplateCommands(bus, models.tasks, scripts, disk)
+        alerting = AlertingClient(
+            bus, lambda: max(model.position for model in (models.tasks, models.handlers, models.config))
+        )
+        handler_commands = HandlerCommands(bus, models.handlers, alerting, check_handler, disk)
         declared: Mapping[str, Commands] = {
             "task": task_commands,
             "template": template_commands,
             "handler": DeclaredHandlers(handler_commands),
         }
-        self.loader = Loader(config, bus, store, disk, folds.tasks, scripts, task_commands, template_commands, declared)
-        self.server = Operations(processes, engine)
-        self._recordings = RecordingCommands(bus, folds.tasks, folds.recorder, scripts, config.nats.replicas, disk)
-        self._recorder_reads = RecorderReads(folds.recorder)
-        inhibited = Inhibited(alerting, folds.tasks, scripts)
-        self._figures = Figures(
+        self.loader = Loader(
+            config, bus, store, disk, models.tasks, scripts, task_commands, template_commands, declared
+        )
+        self.server = ServerCommands(processes, engine)
+        recorder = RecorderClient(bus)
+        recording_commands = RecordingCommands(
+            bus, models.tasks, models.recordings, scripts, config.nats.replicas, disk, config.storage.max_import
+        )
+        recording_queries = RecordingQueries(models.recordings, recorder)
+        replay_commands = ReplayCommands(bus, models.tasks, models.recordings, disk)
+        inhibited = Inhibited(alerting, models.tasks, scripts)
+        task_queries = TaskQueries(models.tasks, scripts, engine, recording_queries, inhibited)
+        collector = Collector(
             bus,
-            folds.tasks,
-            scripts,
             processes,
             engine,
             alerting,
             inhibited,
-            config.hostname,
+            subscriptions_kept.records,
             config.nats.replicas,
-            lambda: self.loader.errors,
+            config.engine.lease_ttl,
         )
-        task_reads = TaskReads(folds.tasks, scripts, engine, self._recorder_reads, inhibited)
-        self.operations: Mapping[str, list[Operation]] = {
-            "tasks": tasks.operations(task_commands, task_reads),
-            "templates": templates.operations(template_commands, TemplateReads(folds.tasks, scripts)),
-            "topics": topics.operations(alerting),
-            "handlers": handlers.operations(handler_commands, folds.handlers),
-            "recordings": recordings.operations(self._recordings, self._recorder_reads),
-            "replays": replays.operations(ReplayCommands(bus, folds.tasks, folds.recorder, disk), self._recorder_reads),
-            "users": users.operations(UserCommands(bus, folds.users, passwords, disk), UserReads(folds.users)),
-            "config": config_resource.operations(ConfigCommands(bus, folds.config, alerting, disk)),
-            "service_tests": service_tests.operations(ServiceTests(alerting)),
-            "load": load.operations(self.loader),
-            "loglevel": loglevel.operations(self.server),
-            "sideload": sideload.operations(self.server),
-            "subscriptions": subscriptions.operations(),
-            "storage": storage.operations(self.server),
-            "figures": figures.operations(self._figures),
-        }
-
-    def all_operations(self) -> list[Operation]:
-        """The operations of all resources."""
-        return list(chain.from_iterable(self.operations.values()))
+        debug_vars = DebugVars(collector, models.tasks, scripts, config.hostname, lambda: self.loader.errors, inputs)
+        prometheus = PrometheusMetrics(collector, models.tasks, lambda: self.loader.errors, inputs)
+        found = [
+            tasks.resource(task_commands, task_queries),
+            templates.resource(template_commands, TemplateQueries(models.tasks, scripts)),
+            topics.resource(alerting),
+            alert_states.resource(AlertStateCommands(bus, alerting, disk)),
+            handlers.resource(handler_commands, models.handlers),
+            recordings.resource(recording_commands, recording_queries, RecordingExport(models.recordings, recorder)),
+            replays.resource(replay_commands, recording_queries),
+            users.resource(user_commands, UserQueries(models.users)),
+            config_resource.resource(ConfigCommands(bus, models.config, alerting, disk)),
+            service_tests.resource(ServiceTests(alerting)),
+            load.resource(self.loader),
+            loglevel.resource(self.server),
+            sideload.resource(self.server),
+            subscriptions.resource(subscriptions_kept),
+            storage.resource(self.server, bus, config.data_dir, config.storage.keep_free),
+            metrics.resource(debug_vars, prometheus),
+            ping.resource(),
+            health.resource(bus, disk),
+            readiness.resource(vitals, processes),
+            routes.resource(),
+            logs.resource(processes, stop),
+            pprof.resource(processes),
+        ]
+        found = [
+            replace(
+                one, operations=[looking_again(operation, models.of(operation.kind)) for operation in one.operations]
+            )
+            for one in found
+        ]
+        self.operations = [operation for one in found for operation in one.operations]
+        self.resources = [*found, openapi.resource(self.operations, ROUTES, bus.names.stored)]
 
     def blueprints(self) -> list[Blueprint]:
-        """All routes: those of the operations, and those whose bodies are no JSON."""
-        return [
-            *(blueprint(name, its) for name, its in self.operations.items()),
-            ping.blueprint(),
-            routes.blueprint(),
-            recordings.files(self._recordings, self._recorder_reads),
-            logs.blueprint(self._processes, self._stop),
-            storage.backup(self._bus, self.server.share, self._config.data_dir, self._config.storage.keep_free),
-            figures.metrics(self._figures),
-            pprof.blueprint(self._processes),
-            documents.blueprint(self.all_operations(), ROUTES),
-        ]
+        """All routes."""
+        return [routes for one in self.resources for routes in one.blueprints()]

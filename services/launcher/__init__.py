@@ -1,0 +1,1 @@
+"""`tickbus serve`: NATS and every service on one machine, started, kept running and stopped."""

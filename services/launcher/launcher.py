@@ -1,28 +1,50 @@
 """Everything on one machine: NATS and every service, started together, kept running, stopped in order."""
 
 import asyncio
+import json
 import os
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from schemas.config import Config
-from services import log
-from services.gateway.tls import Certificate
-from services.launcher.directory import DataDirectory, started
-from services.launcher.disk import Disks, DiskWatch
+from schemas.config.nats import Nats
+from services.bus.account.settings import wishes_of
+from services.bus.connection import Bus
+from services.bus.errors import ApiError, BusError, BusUnavailable, Unusable
+from services.bus.inventory import SYNC_ADVICE
+from services.gateway.http.connections.tls import Certificate
+from services.launcher.data_directory import DataDirectory, start_time
+from services.launcher.disk_watch import Disks, DiskWatch
 from services.launcher.errors import CannotStart
-from services.launcher.nats import free_port, is_free, nats_program, nats_store
-from services.launcher.process import Program, Supervised
+from services.launcher.nats_server import free_port, is_free, nats_program, nats_store
+from services.launcher.supervised_process import ProcessSpec, SupervisedProcess
+from services.process import log
 
 _log = log.get("launcher")
 
 # The order of stopping: nothing new comes in, what came in is worked off and saved, alerts are handed on, NATS last.
 _STOPPED_FIRST_TO_LAST = ("gateway", "engine", "recorder", "alerting", "nats")
 
-Programs = Callable[[Config, dict[str, str]], list[Program]]
+_OF_A_GIVEN_NATS = (
+    "credentials_file",
+    "nkey_file",
+    "token",
+    "token_file",
+    "ssl_ca",
+    "ssl_cert",
+    "ssl_key",
+    "domain",
+    "api_prefix",
+)
+
+_ENGINE_STOP = 9.0  # seconds: the states of thousands of tasks are saved and brought to the bus
+
+Programs = Callable[[Config, dict[str, str]], list[ProcessSpec]]
 
 
 class Launcher:
@@ -38,7 +60,7 @@ class Launcher:
         self.http_address = _concrete(config.http.bind_address)
         self._programs = programs
         self._directory: DataDirectory | None = None
-        self._running: dict[str, Supervised] = {}
+        self._running: dict[str, SupervisedProcess] = {}
         self._nats_url = ""
         self._disks = Disks([config.data_dir], config.storage.keep_free)
         self._watching: asyncio.Task[None] | None = None
@@ -67,6 +89,7 @@ class Launcher:
         own_nats = not self.config.nats.url
         store = nats_store(self.config)
         if own_nats:
+            _check_own(self.config.nats)
             store.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._disks = Disks([self.config.data_dir, store], self.config.storage.keep_free)
         self._disks.check()
@@ -80,30 +103,56 @@ class Launcher:
         environment = {}
         if own_nats:
             program, self._nats_url = nats_program(self.config, watch.stuck)
+            log.hide("nats", [unquote(urlsplit(self._nats_url).password or "")])
             await self._start(program)
+            await self._apply()
             environment["KAPACITOR_NATS_STORE_DIR"] = str(store)
         else:
-            _log.info(
-                "the given NATS decides what survives a power cut: all that is acknowledged does with "
-                "`sync_interval: always` in its section jetstream, else up to two minutes are lost"
-            )
+            _log.info(SYNC_ADVICE)
+            await self._prepare()
         environment |= {
             "KAPACITOR_NATS_URL": self._nats_url,
             "KAPACITOR_HTTP_BIND_ADDRESS": self.http_address,
             "KAPACITOR_DATA_DIR": str(self.config.data_dir),
-            "KAPACITOR_LOGGING_FILE": self.config.logging.file,
+            # Their standard output says that they are ready; what they log to STDOUT goes by their standard error.
+            "KAPACITOR_LOGGING_FILE": "STDERR" if self.config.logging.file == "STDOUT" else self.config.logging.file,
             "KAPACITOR_LOGGING_LEVEL": self.config.logging.level,
+            "KAPACITOR_SECURITY_DISABLE_HANDLERS": json.dumps(self.config.security.disable_handlers),
+            "KAPACITOR_SECURITY_BLACKLIST_CIDRS": json.dumps(self.config.security.blacklist_cidrs),
         }
         await asyncio.gather(*map(self._start, self._programs(self.config, environment)))
 
+    async def _apply(self) -> None:
+        """Have our own NATS keep everything as is wanted: nobody else has set anything there."""
+        try:
+            async with await Bus.of(self.config.nats, "serve", url=self._nats_url) as bus:
+                for change in await bus.apply(wishes_of(self.config.nats)):
+                    _log.info("changed what is kept", name=change.name, setting=change.setting, to=change.wanted)
+        except BusError as error:
+            _log.warn("what is kept stays as it is", err=error)
+
+    async def _prepare(self) -> None:
+        """See that the given NATS can be used, before anything is started. Raises CannotStart."""
+        try:
+            async with await Bus.of(self.config.nats, "serve") as bus:
+                try:
+                    await bus.prepare(wishes_of(self.config.nats))
+                except Unusable:
+                    raise
+                except (BusUnavailable, ApiError) as error:
+                    _log.warn("NATS does not store yet, the services wait for it", err=error)
+        except BusError as error:
+            raise CannotStart(str(error)) from error
+
     def hang_up(self) -> None:
-        """Have what is read from files read anew: the gateway is passed on SIGHUP."""
-        gateway = self._running.get("gateway")
-        if gateway is not None:
-            gateway.hang_up()
+        """Have what is read from files read anew, and log files opened again: our services are passed on SIGHUP."""
+        log.reopen()
+        for service in self._running.values():
+            if service.program.ours:
+                service.hang_up()
 
     async def stop(self) -> None:
-        """Stop everything, in order; each service has its own time before it is killed, ten seconds in all."""
+        """Stop everything, in order; each service has its own time before it is killed, some seconds in all."""
         if self._watching is not None:
             self._watching.cancel()
         for kind in _STOPPED_FIRST_TO_LAST:
@@ -112,8 +161,9 @@ class Launcher:
             self._directory.close()
             self._directory = None
 
-    async def _start(self, program: Program) -> None:
-        supervised = Supervised(program, self._write_state, self._disks.full)
+    async def _start(self, program: ProcessSpec) -> None:
+        to_stdout = program.ours and self.config.logging.file == "STDOUT"
+        supervised = SupervisedProcess(replace(program, logs_to_stdout=to_stdout), self._write_state, self._disks.full)
         self._running[program.name] = supervised
         await supervised.start()
 
@@ -124,7 +174,7 @@ class Launcher:
         if self._directory is None:
             return
         services: dict[str, Any] = {
-            name: {"pid": one.pid, "started": started(one.pid) if one.pid else None, "restarts": one.restarts}
+            name: {"pid": one.pid, "started": start_time(one.pid) if one.pid else None, "restarts": one.restarts}
             for name, one in self._running.items()
         }
         try:
@@ -135,17 +185,30 @@ class Launcher:
             _log.error("state.json cannot be written", err=str(error))
 
 
+def _check_own(nats: Nats) -> None:
+    """Raises CannotStart where something is set that only a NATS that is given has."""
+    for key in _OF_A_GIVEN_NATS:
+        if getattr(nats, key):
+            raise CannotStart(f"{key.replace('_', '-')} in [nats] is of a NATS that is given, and url names none")
+
+
 def service_programs(config_file: Path | None) -> Programs:
     """The services of tickbus as programs: ``python -m services.cli NAME`` for each."""
 
-    def programs(config: Config, environment: dict[str, str]) -> list[Program]:
-        engines = [f"engine-{number}" for number in range(worker_count(config))]
-        return [
+    def programs(config: Config, environment: dict[str, str]) -> list[ProcessSpec]:
+        count = worker_count(config)
+        engine_environment = {**environment, "KAPACITOR_ENGINE_WORKERS": str(count)}
+        engines = [f"engine-{number}" for number in range(count)]
+        specs = [
             _service("gateway", environment, config_file, config.http.shutdown_timeout + 1.0),
-            *(_service(name, {**environment, "KAPACITOR_ENGINE_ID": name}, config_file) for name in engines),
             _service("alerting", environment, config_file, 2.0),
             _service("recorder", environment, config_file, 2.0),
+            *(
+                _service(name, {**engine_environment, "KAPACITOR_ENGINE_ID": name}, config_file, _ENGINE_STOP)
+                for name in engines
+            ),
         ]
+        return [_on_own_port(spec, config.service.health_address, number) for number, spec in enumerate(specs)]
 
     return programs
 
@@ -155,19 +218,28 @@ def worker_count(config: Config) -> int:
     return config.engine.workers or min(4, max(1, (os.cpu_count() or 1) // 2))
 
 
-def _service(name: str, environment: dict[str, str], config_file: Path | None, stop_within: float = 3.0) -> Program:
+def _service(name: str, environment: dict[str, str], config_file: Path | None, stop_within: float = 3.0) -> ProcessSpec:
     kind = name.split("-")[0]
     # -P: a folder called services in the user's current directory must not be taken for ours.
     command = [sys.executable, "-P", "-m", "services.cli", kind]
     if config_file is not None:
         command += ["--config", str(config_file)]
-    return Program(
+    return ProcessSpec(
         name=name,
         command=command,
         environment=environment,
         ready=re.compile(rf"^tickbus {kind} ready"),
         stop_within=stop_within,
     )
+
+
+def _on_own_port(spec: ProcessSpec, address: str, number: int) -> ProcessSpec:
+    """The service of this number with an address of its own for its health: the port counts up, unless it is 0."""
+    if not address:
+        return spec
+    host, _, port = address.rpartition(":")
+    own = f"{host}:{int(port) + number if int(port) else 0}"
+    return replace(spec, environment={**spec.environment, "KAPACITOR_SERVICE_HEALTH_ADDRESS": own})
 
 
 def _concrete(address: str) -> str:

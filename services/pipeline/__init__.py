@@ -1,0 +1,1 @@
+"""From a script to a graph: node specs, compiler, DOT."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from grammar.tickscript.ast import TickscriptError
+from services.pipeline.compiler.values import Value, go_type
 from services.pipeline.spec import Duration, Edge, NodeSpec, Properties
-from services.pipeline.values import Value, go_type
 
 OptionValues = tuple[bool | int | float | str | Duration, ...]
 
@@ -36,7 +36,7 @@ class FunctionSpec:
 
 
 @dataclass
-class FunctionProperties(Properties):
+class UdfProperties(Properties):
     """The options that a script has set, in its order; an option may be set several times."""
 
     function: FunctionSpec = field(default_factory=lambda: FunctionSpec(""))
@@ -64,7 +64,7 @@ class FunctionProperties(Properties):
 UDF = NodeSpec(
     name="udf",
     type_name="UDFNode",
-    properties=FunctionProperties,
+    properties=UdfProperties,
     wants=(Edge.STREAM, Edge.BATCH),
     provides=None,
     hidden=True,

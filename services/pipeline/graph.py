@@ -68,3 +68,14 @@ class Graph:
                         f"{child.name}:{child.wants.value}"
                     )
         return None
+
+    def measurements(self) -> frozenset[str] | None:
+        """The measurements that the `from` nodes name; None where one of them takes all."""
+        names: set[str] = set()
+        for source in self.sources() if self.edge is Edge.STREAM else ():
+            for child in source.children if source.spec.head else ():
+                name = getattr(child.properties, "measurement", None)
+                if not name:
+                    return None
+                names.add(name)
+        return frozenset(names)

@@ -11,13 +11,10 @@ import enum
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from grammar.tickscript.ast import Expression, Lambda
-
-if TYPE_CHECKING:
-    from services.pipeline.functions import FunctionSpec
-    from services.pipeline.graph import GraphNode
+from services.process.permissions import Guard
 
 T = TypeVar("T")
 
@@ -66,7 +63,7 @@ STAR = "*"
 
 @dataclass(frozen=True, slots=True)
 class LambdaValue:
-    """A lambda as a property holds it: its expression with the script's vars folded in."""
+    """A lambda as a property holds it: its expression with the values of the script's vars put in."""
 
     expression: Expression
     source: Lambda | None = field(default=None, compare=False)
@@ -112,10 +109,13 @@ class Properties:
     def check(self) -> None:
         """Raise ValueError, in the reference's words, where the properties do not go together."""
 
+    def permitted(self, guard: Guard) -> None:
+        """Raise NotPermitted where the node must not do so on this machine."""
+
     def reads(self) -> frozenset[str] | None:
         """The fields of incoming points (or tags) that can change what the node does or gives; None: any.
 
-        A field that is only handed on does not count: see `passes`. For lambdas see demand.references_of.
+        A field that is only handed on does not count: see `passes`. For lambdas see column_pruning.references_of.
         """
         return None
 
@@ -256,13 +256,6 @@ ANYWHERE = ("*",)
 """As `NodeSpec.sources`: a node that hangs on every other, on `stream`, `batch` and leaves too (as `stats` does)."""
 
 
-class Builder(Protocol):
-    """What a node that is made of others builds them with."""
-
-    def add(self, name: str, parents: Sequence[GraphNode], properties: Properties) -> GraphNode:
-        """A new node of the kind `name`; without parents it is a source. Hidden kinds may be used too."""
-
-
 @dataclass(frozen=True, slots=True)
 class NodeSpec:
     """What a node is. `wants`/`provides`: STREAM, BATCH; provides None means the same as what came in."""
@@ -283,9 +276,6 @@ class NodeSpec:
     own_parent_last: bool = False  # the node it hangs on comes after those given as arguments: union
     late: str = ""  # what becomes of late points; empty: order does not matter to the node
     late_on: tuple[Edge, ...] = (Edge.STREAM,)  # where they are counted for it; nowhere: it counts them itself
-    # Makes the node, and what else it is made of, where that is more than one node: (builder, the node it hangs on, its
-    # properties with the arguments filled in) -> the node that the chain goes on with. stats and deadman have it.
-    build: Callable[[Builder, GraphNode, Any], GraphNode] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,17 +305,3 @@ class HandlerUse:
 
     kind: str
     properties: Properties
-
-
-@dataclass(frozen=True, slots=True)
-class Registry:
-    """All nodes, handlers and user defined functions that scripts may use: maps by name. Tests make their own.
-
-    `constant` works out an expression without vars to a bool, int, float, str or Duration, and raises ValueError,
-    in the reference's words, where there is no value. Without it no var can be computed.
-    """
-
-    nodes: Mapping[str, NodeSpec]
-    handlers: Mapping[str, HandlerSpec] = field(default_factory=dict)
-    constant: Callable[[Expression], Any] | None = None
-    functions: Mapping[str, FunctionSpec] = field(default_factory=dict)

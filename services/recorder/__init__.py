@@ -1,0 +1,1 @@
+"""The recorder process: recordings and replays."""

@@ -3,30 +3,43 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 import os
 import secrets
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from schemas.config import Config
-from services.bus.claims import TTL_SECONDS
+from services.alertlog.outbox import Outbox
+from services.bus.account.settings import wishes_of
 from services.bus.connection import Bus
-from services.bus.link import Credentials
-from services.bus.streams import EVENTS, StreamLimits
-from services.engine.main import surroundings
-from services.engine.nodes import classes, registry
-from services.engine.outbox import Outbox
-from services.engine.posting import PostEndpoint
-from services.engine.scripts import ParsedScripts
-from services.engine.udf.functions import Functions
-from services.pipeline.spec import HandlerSpec
-from services.recorder.archive import BUCKET as ARCHIVE
+from services.bus.epochs import WritesLog
+from services.bus.streams import EVENTS
+from services.compaction.compactor import Compactor
+from services.connectors.http_sender import PostEndpoint
+from services.engine.environment import task_environment
+from services.nodes import ConfiguredNodes, classes
+from services.nodes.udf_host.functions import UdfFunctions
+from services.pipeline.functions import FunctionSpec
+from services.process import log as logs
+from services.process.metrics.shown import add_recorder
+from services.process.vitals import Vitals
+from services.recorder.instances import Instances
+from services.recorder.record.archive import BUCKET as ARCHIVE
+from services.recorder.record.recording import RecordingContext
+from services.recorder.replay.replay import ReplayContext
 from services.recorder.service import CLAIMS, Recorder
-from services.recorder.workshop import Workshop
-from services.store.effective import Effective
+from services.runtime.building.compiling import Compiling, Handlers
+from services.runtime.building.factory import TaskFactory
+from services.runtime.building.script_cache import ParsedScripts
+from services.runtime.task_log import TASK_LOG
+from services.store.live_config import LiveConfig
 from services.store.store import Store
+
+log = logs.get("recorder")
 
 _SCHEMA, _VERSION = "recorder", 2
 
@@ -35,50 +48,70 @@ async def main(
     config: Config,
     ready: Callable[[], None],
     stop: asyncio.Event,
-    handlers: Mapping[str, HandlerSpec],
+    handlers: Handlers,
     describe_handlers: Callable[[Any], list[dict[str, Any]]],
     post_endpoints: Mapping[str, PostEndpoint],
-    effective: Effective | None = None,
+    effective: LiveConfig | None = None,
+    vitals: Vitals | None = None,
 ) -> None:
     """Make recordings and run replays until `stop` is set; `ready` is called once it takes part.
 
     The parameters are those of services.engine.main: replays run tasks as workers do. Raises BusUnavailable where NATS
     cannot be reached, StoreError where the store cannot be opened.
     """
-    effective = effective or Effective(config)
+    effective, vitals = effective or LiveConfig(config), vitals or Vitals("recorder")
     nats = config.nats
     name = f"recorder-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-    credentials = Credentials(nats.username or None, nats.password or None)
-    async with await Bus.connect(nats.url, "recorder", credentials) as bus:
-        await bus.ensure_streams(
-            StreamLimits(nats.write_max_age, nats.write_max_bytes, nats.replicas),
-            StreamLimits(replicas=nats.replicas),
-            StreamLimits(nats.alert_max_age, nats.alert_max_bytes, nats.replicas),
-        )
-        path = config.data_dir / "recorder" / "recorder.lmdb"
-        async with Functions(config.udf.functions) as functions:
-            with Store.open(path, _SCHEMA, _VERSION, durable=False) as store:
-                outbox = Outbox(bus)
-                shop = Workshop(
-                    await bus.objects(ARCHIVE, nats.replicas),
-                    outbox,
-                    registry(handlers, functions),
-                    classes(),
-                    replace(await surroundings(config, "recorder", bus, effective), post_endpoints=post_endpoints),
-                    ParsedScripts(store).parsed,
-                    describe_handlers,
-                    bus.max_payload,
-                    config.replay.patience,
-                )
-                claims = await bus.bucket(CLAIMS, ttl=TTL_SECONDS, replicas=nats.replicas)
-                try:
-                    async with Recorder(bus, store, claims, shop, name, effective) as recorder:
-                        # the server has taken the subscriptions once it answers something that was asked after them
-                        await bus.last_sequence(EVENTS)
-                        ready()
+    async with await Bus.of(config.nats, "recorder") as bus:
+        await bus.ensure_streams(wishes_of(nats))
+        async with (
+            UdfFunctions(config.udf.functions) as functions,
+            _compiling(config, handlers, functions) as (store, compiling),
+        ):
+            outbox = Outbox(bus)
+            environment = await task_environment(config, "recorder", bus, effective)
+            environment = replace(environment, post_endpoints=post_endpoints)
+            instances = Instances(TaskFactory(compiling, classes(), TASK_LOG), environment)
+            objects = await bus.objects(ARCHIVE, nats.replicas)
+            writes = await WritesLog.open(bus, nats.replicas)
+            recording = RecordingContext(objects, instances, writes, config.storage.max_import)
+            replay = ReplayContext(objects, instances, outbox, describe_handlers, config.replay.patience)
+            claims = await bus.bucket(CLAIMS, replicas=nats.replicas)
+            try:
+                async with Recorder(bus, store, claims, recording, replay, name, effective, nats.replicas) as recorder:
+                    # the server has taken the subscriptions once it answers something that was asked after them
+                    await bus.last_sequence(EVENTS)
+                    vitals.check("nats", functools.partial(bus.lacks, EVENTS))
+                    vitals.check("events", recorder.caught_up)
+                    vitals.shows(add_recorder, recorder.figures)
+                    vitals.serves()
+                    ready()
+                    async with _compacting(Compactor(bus, claims, name, nats.compact_every)):
                         await _until(stop, recorder)
-                finally:
-                    await outbox.close()
+            finally:
+                await outbox.close()
+
+
+@contextlib.asynccontextmanager
+async def _compiling(
+    config: Config, handlers: Handlers, functions: Mapping[str, FunctionSpec]
+) -> AsyncIterator[tuple[Store, Compiling]]:
+    """The store, and the compiler that keeps what it has parsed in it."""
+    path = config.data_dir / "recorder" / "recorder.lmdb"
+    with Store.open(path, _SCHEMA, _VERSION, durable=False) as store:
+        async with Compiling(ParsedScripts(store), ConfiguredNodes(config.deadman), handlers, functions) as compiling:
+            yield store, compiling
+
+
+@contextlib.asynccontextmanager
+async def _compacting(compactor: Compactor) -> AsyncIterator[None]:
+    """Recorders have their work by claims, and time: they compact the log of events beside it."""
+    working = asyncio.create_task(compactor.run())
+    try:
+        yield
+    finally:
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
 
 
 async def _until(stop: asyncio.Event, recorder: Recorder) -> None:

@@ -1,4 +1,4 @@
-"""Folding a log into state: kept in memory, saved behind in LMDB with the position it stands for.
+"""Following a log and folding it into state: kept in memory, saved behind in LMDB with the position it stands for.
 
     def fold(state: State, event: Event) -> None:
         if event.what == "deleted":
@@ -22,34 +22,28 @@ import asyncio
 import contextlib
 import heapq
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Generic, Protocol, TypeVar
 
-from services import log
-from services.store import codec
+from services.process import log
+from services.process.flight_recorder import FLIGHT_RECORDER, packed
+from services.process.pools import Pool
+from services.store.compaction import Compaction, Gone, Missed, announcement, compaction_of, is_compaction, subjects_of
 from services.store.errors import StoreError
+from services.store.folds.state import Change, State, Stored
+from services.store.projection_store import ProjectionStore
 from services.store.store import Store
 
 _log = log.get("store")
+_threads = Pool("folds", 4)
 
 E = TypeVar("E")
 
 SAVE_SECONDS = 1.0
-_EMPTY: Mapping[str, Any] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One key that an event changed. before, after: its values, None where it had or has none. seq: of the event."""
-
-    bucket: str
-    key: str
-    before: Any
-    after: Any
-    seq: int
+_ANEW_PAUSE = 0.5
+_NO_RECORDS: Mapping[str, Stored] = MappingProxyType({})
 
 
 class LogState(Protocol):
@@ -62,66 +56,27 @@ class LogState(Protocol):
 
 
 class Feed(Protocol):
-    """A log being read. Its messages have a `seq`."""
+    """A log being read. Its messages have a `seq`. went_back: it is not the one any more that was read until then; what
+    is asked of it then fails."""
 
     @property
     def pending(self) -> int: ...
+    @property
+    def went_back(self) -> bool: ...
     async def lag(self) -> int: ...
     async def batch(self) -> Sequence[Any]: ...
 
 
-class Source(Protocol):
+class LogSource(Protocol):
     """Where logs are read: services.bus.connection.Bus is one."""
 
-    def follow(self, stream: str, subjects: Sequence[str], after: int) -> AbstractAsyncContextManager[Feed]: ...
+    def follow(
+        self, stream: str, subjects: Sequence[str], after: int, *, created: str
+    ) -> AbstractAsyncContextManager[Feed]: ...
     async def stream_state(self, stream: str) -> LogState: ...
-
-
-class State:
-    """Named buckets of keys and values, as the fold sees and changes them. Values: what the codec takes, not None."""
-
-    def __init__(self) -> None:
-        self._buckets: dict[str, dict[str, Any]] = {}
-        self._journal: list[tuple[str, str, Any]] = []
-
-    def get(self, bucket: str, key: str) -> Any:
-        """A value, None where there is none."""
-        return self._buckets.get(bucket, _EMPTY).get(key)
-
-    def bucket(self, bucket: str) -> Mapping[str, Any]:
-        """All keys and values of a bucket, read only, in no particular order."""
-        return MappingProxyType(self._buckets.get(bucket, {}))
-
-    def put(self, bucket: str, key: str, value: Any) -> None:
-        """Set a key."""
-        if value is None:
-            raise ValueError("None is no value: delete the key")
-        entries = self._buckets.setdefault(bucket, {})
-        self._journal.append((bucket, key, entries.get(key)))
-        entries[key] = value
-
-    def delete(self, bucket: str, key: str) -> None:
-        """Delete a key; one that is not there is no error."""
-        entries = self._buckets.get(bucket)
-        if entries is not None and key in entries:
-            self._journal.append((bucket, key, entries.pop(key)))
-
-    def _undo(self) -> None:
-        """Take back what was changed since the journal was last emptied."""
-        for bucket, key, before in reversed(self._journal):
-            if before is None:
-                self._buckets[bucket].pop(key, None)
-            else:
-                self._buckets[bucket][key] = before
-        self._journal = []
-
-    def _changes(self, seq: int) -> list[Change]:
-        """What was changed since the journal was last emptied, one change per key; empties it."""
-        first: dict[tuple[str, str], Any] = {}
-        for bucket, key, before in self._journal:
-            first.setdefault((bucket, key), before)
-        self._journal = []
-        return [Change(bucket, key, before, self.get(bucket, key), seq) for (bucket, key), before in first.items()]
+    def set_aside(self, stream: str, message: Any, why: str) -> None: ...
+    async def last_message(self, subject: str) -> Any: ...
+    async def last_subject_sequence(self, subject: str) -> int: ...
 
 
 class Projection(Generic[E]):
@@ -134,17 +89,25 @@ class Projection(Generic[E]):
         stream: str,
         save_seconds: float = SAVE_SECONDS,
         name: str | None = None,
+        forget: Callable[[State, Gone], None] | None = None,
+        records: Mapping[str, Stored] = _NO_RECORDS,
     ) -> None:
-        """name: under which the store keeps it; the stream's unless the store has two folds of one stream."""
-        self._store = store
+        """name: under which the store keeps it; the stream's unless the store has two folds of one stream.
+
+        forget: lets go of what is still kept of a resource that is gone, since its log was compacted. records: by
+        bucket, how those of records are stored.
+        """
+        self._kept = ProjectionStore(store, name or stream, records)
         self._fold = fold
         self._stream = stream
-        self._name = name or stream
         self._save_seconds = save_seconds
+        self._forget_gone = forget
         self.state = State()
         self._position = 0
         self._log_id = ""
         self._skipped = 0
+        self._refused: list[tuple[int, str]] = []
+        self._what = packed(kind="message", id=stream)
         self._dirty: dict[tuple[str, str], Any] = {}
         self._saved_position = 0
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
@@ -153,6 +116,9 @@ class Projection(Generic[E]):
         self._following: asyncio.Task[None] | None = None
         self._saving: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
+        self._writing = asyncio.Lock()
+        self._end: Callable[[], Awaitable[int]] | None = None
+        self._before: State | None = None  # what was known of a log that went back, until this one is read
 
     @property
     def position(self) -> int:
@@ -168,28 +134,51 @@ class Projection(Generic[E]):
         """Call with the changes of each batch of events, after they are in the state. It must not block or raise."""
         self._listeners.append(listener)
 
-    async def start(self, source: Source, subjects: Sequence[str], decode: Callable[[Any], E]) -> None:
+    async def start(self, source: LogSource, subjects: Sequence[str], decode: Callable[[Any], E]) -> None:
         """Open what was saved, follow the log from there, and return once its present end is reached.
 
-        decode: makes an event of a message; a ValueError means that it is none, it is then logged and skipped, like
-        an event that the fold fails on. Raises what the source raises while the log cannot be asked for its state.
+        decode: makes an event of a message; where it raises, the message is none. It is then logged, set aside and
+        skipped, like an event that the fold fails on, or that processes died in. Raises what the source raises while
+        the log cannot be asked for its state.
         """
+        self._end = lambda: _end_of(source, subjects)
+        compaction = await compaction_of(source, self._stream)
         state = await source.stream_state(self._stream)
         self.load(state.created, state.last_seq)
-        caught_up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        following = self._following = asyncio.create_task(self._follow(source, subjects, decode, caught_up))
-        following.add_done_callback(self._ended)
+        if compaction.missed(self._position):
+            _log.warn("the log was compacted since state was saved, it is rebuilt", stream=self._stream)
+            self._forget()
+        while True:
+            began = self._position
+            await self._catch_up(source, subjects_of(self._stream, subjects), decode, compaction)
+            before, compaction = compaction, await compaction_of(source, self._stream)
+            if began >= compaction.since or before.seq == compaction.seq:
+                break
+            _log.info("the log was compacted while it was read, it is read again", stream=self._stream)
+            await self._cancel_following()
+            self._forget()
         self._saving = asyncio.create_task(self._keep_saving())
+
+    async def _catch_up(
+        self, source: LogSource, subjects: Sequence[str], decode: Callable[[Any], E], compaction: Compaction
+    ) -> None:
+        caught_up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        following = asyncio.create_task(self._follow(source, subjects, decode, caught_up, compaction))
+        self._following = following
+        following.add_done_callback(self._ended)
         await asyncio.wait([caught_up, following], return_when=asyncio.FIRST_COMPLETED)
         if following.done():
             following.result()
 
-    async def stop(self) -> None:
-        """Follow no more, and save. Where that fails, the next start reads so much more of the log."""
-        self._stopping.set()
+    async def _cancel_following(self) -> None:
         if self._following is not None:
             self._following.cancel()
             await asyncio.wait([self._following])
+
+    async def stop(self) -> None:
+        """Follow no more, and save. Where that fails, the next start reads so much more of the log."""
+        self._stopping.set()
+        await self._cancel_following()
         if self._saving is not None:
             await self._saving
         try:
@@ -203,7 +192,17 @@ class Projection(Generic[E]):
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiting, (seq, next(self._numbers), future))
-        await asyncio.wait_for(future, timeout)
+        async with asyncio.timeout(timeout):
+            await future
+
+    async def caught_up(self, timeout: float | None = None) -> int:
+        """Wait until every event is in the state that is in the log now; gives the sequence of the last.
+
+        TimeoutError after so many seconds of waiting for it; raises what the source raises.
+        """
+        end = 0 if self._end is None else await self._end()
+        await self.reached(end, timeout)
+        return end
 
     def load(self, log_id: str, last_seq: int) -> None:
         """Begin with what the store has, unless it comes from another log than this one or is not whole.
@@ -211,23 +210,9 @@ class Projection(Generic[E]):
         log_id: tells one log from another of the same name. last_seq: where the log ends.
         """
         self._log_id = log_id
-        try:
-            with self._store.read() as tx:
-                position, saved_id = tx.position_of(self._name)
-                self.state = State()
-                for name in self._store.buckets():
-                    owner, slash, bucket = name.partition("/")
-                    if slash and owner == self._name:
-                        entries = {_text(key): codec.unpack(value) for key, value in tx.items(name)}
-                        self.state._buckets[bucket] = entries
-        except ValueError as error:
-            _log.warn("saved state is not whole, it is rebuilt from the log", file=self._store.path, err=error)
-            position, saved_id = 0, ""
-        if position and (saved_id != log_id or position > last_seq):
-            _log.warn("saved state belongs to another log, it is rebuilt", file=self._store.path, stream=self._stream)
-            position = 0
-        self._position = self._saved_position = position
-        if not position:
+        self.state, self._position = self._kept.load(log_id, last_seq)
+        self._saved_position = self._position
+        if not self._position:
             self._forget()
 
     def apply(self, events: Sequence[tuple[int, E]]) -> None:
@@ -237,14 +222,12 @@ class Projection(Generic[E]):
             if seq <= self._position:
                 continue
             try:
-                self._fold(self.state, event)
+                with FLIGHT_RECORDER.at(self._what, seq, seq):
+                    changes += self.state.take(self._fold, event, seq)
             except Exception as error:
-                self.state._undo()
                 self._skip("an event cannot be folded", seq, error)
             self._position = seq
-            changes += self.state._changes(seq)
-        self._dirty |= {(change.bucket, change.key): change.after for change in changes}
-        self._tell(changes)
+        self._changed(changes)
 
     def save(self) -> None:
         """Write what has changed since, and the position, in one transaction. StoreError where it cannot."""
@@ -258,74 +241,158 @@ class Projection(Generic[E]):
             raise
 
     def _write(self, dirty: dict[tuple[str, str], Any], position: int) -> None:
-        with self._store.write() as tx:
-            for (bucket, key), value in dirty.items():
-                name = f"{self._name}/{bucket}"
-                if value is None:
-                    tx.delete(name, key)
-                else:
-                    tx.put(name, key, codec.pack(value))
-            tx.set_position(position, self._name, self._log_id)
+        self._kept.save(dirty, position, self._log_id)
         self._saved_position = position
 
     def _forget(self) -> None:
         self.state = State()
         self._dirty = {}
-        with self._store.write() as tx:
-            for name in self._store.buckets():
-                if name.startswith(self._name + "/"):
-                    tx.drop(name)
-            tx.set_position(0, self._name, self._log_id)
+        self._position = self._saved_position = 0
+        self._kept.clear(self._log_id)
 
     async def _follow(
         self,
-        source: Source,
+        source: LogSource,
         subjects: Sequence[str],
         decode: Callable[[Any], E],
         caught_up: asyncio.Future[None],
+        compaction: Compaction,
     ) -> None:
-        async with source.follow(self._stream, subjects, after=self._position) as feed:
-            left = await feed.lag()
-            while True:
-                if not left and not caught_up.done():
+        while True:
+            created = self._log_id
+            async with source.follow(self._stream, subjects, after=self._position, created=created) as feed:
+                try:
+                    await self._read(source, feed, decode, caught_up, compaction)
+                except Exception:
+                    if not feed.went_back:
+                        raise
+            compaction = await self._rebuild(source)
+
+    async def _read(
+        self,
+        source: LogSource,
+        feed: Feed,
+        decode: Callable[[Any], E],
+        caught_up: asyncio.Future[None],
+        compaction: Compaction,
+    ) -> None:
+        left = await feed.lag()
+        while True:
+            if not left:
+                self._notify_what_is_new()
+                if not caught_up.done():
                     caught_up.set_result(None)
-                messages = await feed.batch()
-                events: list[tuple[int, E]] = []
-                for message in messages:
-                    try:
-                        events.append((message.seq, decode(message)))
-                    except ValueError as error:
-                        self._skip("a message is no event", message.seq, error)
-                self.apply(events)
-                self._arrive(messages[-1].seq)
-                left = feed.pending
+            messages = await feed.batch()
+            part: list[Any] = []
+            for message in messages:
+                if is_compaction(message):
+                    self.apply(self._decoded(part, decode))
+                    self._take_compaction(message, caught_up.done())
+                    part = []
+                elif not compaction.removes(message):
+                    part.append(message)
+            self.apply(self._decoded(part, decode))
+            self._arrive(messages[-1].seq)
+            if self._refused:
+                self._set_aside(source, messages)
+            left = feed.pending
+
+    async def _rebuild(self, source: LogSource) -> Compaction:
+        """Fold the log from its beginning, and then tell what has become of what was known; gives what it lacks."""
+        _log.error("the log is not what it was, state is made anew of what it holds", stream=self._stream)
+        self._before = self._before or self.state
+        while True:
+            try:
+                state = await source.stream_state(self._stream)
+                compaction = await compaction_of(source, self._stream)
+                break
+            except Exception as error:
+                _log.limited(f"anew {self._stream}").warn("the log cannot be asked", stream=self._stream, err=error)
+                await asyncio.sleep(_ANEW_PAUSE)
+        async with self._writing:
+            self._log_id, self._position, self._saved_position = state.created, 0, 0
+            self._forget()
+        return compaction
+
+    def _notify_what_is_new(self) -> None:
+        """Tell the difference to what was known of the log before it went back."""
+        before, self._before = self._before, None
+        if before is None:
+            return
+        self._notify(self.state.differences(before, self._position))
+
+    def _set_aside(self, source: LogSource, messages: Sequence[Any]) -> None:
+        """Have those of some messages kept for whoever wants to see why that were skipped."""
+        by_seq = {message.seq: message for message in messages}
+        for seq, why in self._refused:
+            source.set_aside(self._stream, by_seq[seq], why)
+        self._refused = []
+
+    def _decoded(self, messages: Sequence[Any], decode: Callable[[Any], E]) -> list[tuple[int, E]]:
+        """The events of messages, with their sequences."""
+        events: list[tuple[int, E]] = []
+        for message in messages:
+            try:
+                if FLIGHT_RECORDER.aside and (
+                    why := FLIGHT_RECORDER.deadly(self._stream, message.seq, message.time_ns)
+                ):
+                    raise ValueError(why)
+                with FLIGHT_RECORDER.at(self._what, message.seq, message.seq):
+                    events.append((message.seq, decode(message)))
+            except Exception as error:
+                self._skip("a message is no event", message.seq, error)
+        return events
+
+    def _take_compaction(self, message: Any, live: bool) -> None:
+        """The log was compacted. live: since then nothing was read anew from its beginning."""
+        since, gone = announcement(message)
+        if live and self._position < since:
+            self._forget()
+            raise Missed(f"{self._stream} was compacted before this process has read it")
+        changes: list[Change] = []
+        if self._forget_gone is not None:
+            for one in gone:
+                changes += self.state.take(self._forget_gone, one, message.seq)
+        self._position = message.seq
+        self._changed(changes)
 
     def _arrive(self, seq: int) -> None:
         """Count messages that were no events as reached, too."""
         if seq > self._position:
             self._position = seq
-            self._tell([])
+            self._notify([])
 
     async def _keep_saving(self) -> None:
         while not self._stopping.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), self._save_seconds)
+                async with asyncio.timeout(self._save_seconds):
+                    await self._stopping.wait()
             if self._position == self._saved_position:
                 continue
-            dirty, self._dirty = self._dirty, {}
-            try:
-                await asyncio.to_thread(self._write, dirty, self._position)
-            except StoreError as error:
-                self._dirty = dirty | self._dirty
-                told = _log.limited(f"save {self._store.path}/{self._name}")
-                told.warn("state cannot be saved, trying again", stream=self._stream, err=error)
+            async with self._writing:
+                await self._save_behind()
+
+    async def _save_behind(self) -> None:
+        dirty, self._dirty = self._dirty, {}
+        try:
+            await _threads.run(self._write, dirty, self._position)
+        except Exception as error:
+            self._dirty = dirty | self._dirty
+            limited = _log.limited(f"save {self._kept}")
+            limited.warn("state cannot be saved, trying again", stream=self._stream, err=error)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             _log.warn("the log is followed no more", stream=self._stream, err=error)
 
-    def _tell(self, changes: list[Change]) -> None:
+    def _changed(self, changes: list[Change]) -> None:
+        """The state has changed: that is to be saved, and told unless the log is only being read again."""
+        self._dirty |= {(change.bucket, change.key): change.after for change in changes}
+        self._notify(changes if self._before is None else [])
+
+    def _notify(self, changes: list[Change]) -> None:
+        """Let go of who waits for the position that is reached, and call who listens to changes."""
         while self._waiting and self._waiting[0][0] <= self._position:
             future = heapq.heappop(self._waiting)[2]
             if not future.done():
@@ -339,8 +406,11 @@ class Projection(Generic[E]):
 
     def _skip(self, text: str, seq: int, error: Exception) -> None:
         self._skipped += 1
-        _log.warn(text, stream=self._stream, seq=seq, err=error)
+        self._refused.append((seq, f"{text}: {error}"))
+        _log.limited(f"skipped/{self._stream}/{text}/{type(error).__name__}").warn(
+            text, stream=self._stream, seq=seq, err=error, skipped=self._skipped
+        )
 
 
-def _text(key: bytes) -> str:
-    return key.decode("utf-8", "surrogatepass")
+async def _end_of(source: LogSource, subjects: Sequence[str]) -> int:
+    return max(await asyncio.gather(*map(source.last_subject_sequence, subjects)), default=0)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from services import log
+from services.process import log
 from services.store import codec
 from services.store.store import Store
 

@@ -19,7 +19,8 @@ from types import TracebackType
 import lmdb
 from lmdb.verify import VerifyError, verify
 
-from services import log
+from services.process import log
+from services.process.child_environment import keep_open_files
 from services.store import keys
 from services.store.errors import StoreError, StoreInUse
 
@@ -250,6 +251,19 @@ class Reading:
         """Keys in the order of their bytes."""
         return sorted(key for key, _ in self._scan(bucket, keys.to_bytes(prefix), False))
 
+    def page(self, bucket: str, most: int, prefix: bytes = b"", after: bytes = b"") -> list[tuple[bytes, bytes]]:
+        """The first keys with a prefix and behind a key, so many at most, with values; none of the keys may be long."""
+        db = self._store._buckets.get(bucket.encode())
+        found: list[tuple[bytes, bytes]] = []
+        cursor = self._txn.cursor(db) if db is not None else None
+        if cursor is None or not cursor.set_range(keys.stored_key(max(prefix, after + b"\0" if after else b""))):
+            return found
+        for stored_key, stored in cursor.iternext():
+            if len(found) == most or not stored_key.startswith(keys.SHORT + prefix):
+                break
+            found.append(keys.item_of(stored_key, stored))
+        return found
+
     def position_of(self, of: str = "") -> tuple[int, str]:
         """A log position, and which log it belongs to: (0, "") where none was set."""
         stored = self._txn.get(_POSITION + of.encode(), db=self._store._buckets[_META])
@@ -366,11 +380,12 @@ def _lock(path: Path) -> int:
 def _give_room(table: Path) -> None:
     """Write the table of readers that LMDB maps: where the disk had no room for it, its first use would be fatal."""
     if not table.exists() or table.stat().st_size < _READERS:
+        table.touch(0o600)
         table.write_bytes(bytes(_READERS))
 
 
 def _environment(path: Path, map_size: int, durable: bool) -> lmdb.Environment:
-    return lmdb.open(
+    environment = lmdb.open(
         str(path),
         map_size=map_size,
         subdir=False,
@@ -380,6 +395,8 @@ def _environment(path: Path, map_size: int, durable: bool) -> lmdb.Environment:
         mode=0o600,
         readahead=False,
     )
+    keep_open_files()  # LMDB lets programs inherit its own, and so does uvloop
+    return environment
 
 
 def _reason_to_set_aside(path: Path, mark: bytes) -> str:

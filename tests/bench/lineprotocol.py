@@ -10,10 +10,10 @@ import random
 import time
 from collections.abc import Callable
 
-from services.engine.lineprotocol.keytable import KeyTable
-from services.engine.lineprotocol.lines import Lines, Payload, decode
-from services.engine.lineprotocol.validate import check
-from services.engine.lineprotocol.write import encode_columns
+from services.lineprotocol.keytable import KeyTable
+from services.lineprotocol.lines import Lines, Payload, decode
+from services.lineprotocol.validate import check
+from services.lineprotocol.write import encode_columns
 
 _NAMES = ["user", "system", "nice", "iowait", "irq", "softirq", "steal", "guest", "guest_nice"]
 

@@ -6,9 +6,10 @@ import pathlib
 
 import pytest
 
-from tests.conformance.conform import Case, Run, Server, Sinks, find, first_difference, influx_up, same
+from tests.conformance.conform import Case, Run, Server, Sinks, first_difference, influx_up, same
 
 HERE = pathlib.Path(__file__).parent
+CASES = sorted((HERE / "cases").rglob("*.yaml"))
 
 
 def known_failures() -> frozenset[str]:
@@ -18,15 +19,16 @@ def known_failures() -> frozenset[str]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "case" not in metafunc.fixturenames:
+    if "path" not in metafunc.fixturenames:
         return
     play_known = metafunc.config.getoption("--known-failures", False)
     known = known_failures()
-    cases = [c for c in find([HERE / "cases"]) if (_name(c) in known) == bool(play_known)]
-    metafunc.parametrize("case", cases, ids=map(_name, cases))
+    paths = [path for path in CASES if (_name(path) in known) == bool(play_known)]
+    metafunc.parametrize("path", paths, ids=map(_name, paths))
 
 
-def test_case(case: Case, server: Server, sinks: Sinks, request: pytest.FixtureRequest) -> None:
+def test_case(path: pathlib.Path, server: Server, sinks: Sinks, request: pytest.FixtureRequest) -> None:
+    case = Case(path)
     if case.spec.get("needs") == "influxdb" and not influx_up():
         pytest.skip("no InfluxDB on 127.0.0.1:8086")
     golden = case.load()
@@ -34,15 +36,15 @@ def test_case(case: Case, server: Server, sinks: Sinks, request: pytest.FixtureR
     wrong = next((i for i, (got, want) in enumerate(zip(outcomes, golden, strict=True)) if not same(got, want)), None)
     difference = "" if wrong is None else f"step {wrong + 1}: {first_difference(outcomes[wrong], golden[wrong])}"
     if request.config.getoption("--known-failures", False):
-        assert difference, f"{_name(case)} passes now: take it from known_failures.txt"
+        assert difference, f"{_name(path)} passes now: take it from known_failures.txt"
         pytest.xfail(difference)
     assert not difference, difference
 
 
 def test_known_failures_name_cases() -> None:
     """A case that is no longer there must leave the list."""
-    assert known_failures() <= {_name(c) for c in find([HERE / "cases"])}
+    assert known_failures() <= set(map(_name, CASES))
 
 
-def _name(case: Case) -> str:
-    return f"{case.area}/{case.name}"
+def _name(path: pathlib.Path) -> str:
+    return f"{path.parent.name}/{path.stem}"

@@ -6,14 +6,16 @@ import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import orjson
 
-from tests.crash.processes import Api, eventually
+from services.bus.connection import Bus
+from services.bus.events import Event, encode
+from tests.crash.processes import Api, Serve, eventually
 
 HOSTS = ("a", "b")
 BASE_MS = 1_700_000_000_000
@@ -146,21 +148,15 @@ class Load:
             await asyncio.sleep(0.1)
 
 
-class Sink:
-    """An HTTP server that keeps what is posted to it: the events' JSON, by path and alert id, in order.
-
-    Paths in `hanging` never get an answer.
-    """
+class Web:
+    """An HTTP server that answers 204 once `_take` has taken what was posted."""
 
     def __init__(self) -> None:
-        self.got: dict[tuple[str, str], list[dict[str, Any]]] = {}
-        self.hanging: set[str] = set()
-        self.hung = 0
+        self.url = ""
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.Task[Any]] = set()
-        self.url = ""
 
-    async def __aenter__(self) -> Sink:
+    async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
         return self
@@ -172,6 +168,40 @@ class Sink:
         self._server.close()
         for task in list(self._open):
             task.cancel()
+
+    async def _take(self, path: str, headers: dict[str, str], body: bytes) -> None:
+        raise NotImplementedError
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._open.add(task)
+        try:
+            while True:
+                request, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").rstrip().split("\r\n")
+                headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+                body = await reader.readexactly(int(headers.get("content-length", 0)))
+                await self._take(request.split(" ")[1], headers, body)
+                writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            self._open.discard(task)
+            writer.close()
+
+
+class Sink(Web):
+    """Keeps what is posted to it: the events' JSON, by path and alert id, in order.
+
+    Paths in `hanging` never get an answer.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.got: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        self.hanging: set[str] = set()
+        self.hung = 0
 
     def messages(self, path: str, id: str) -> list[str]:
         return [event["message"] for event in self.got.get((path, id), [])]
@@ -194,28 +224,12 @@ class Sink:
         assert once == expected, _difference(once, expected)
         assert len(got) - len(once) <= repeats, f"{path} {id}: {len(got) - len(once)} repeats"
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._open.add(task)
-        try:
-            while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-                path = head.split(" ", 2)[1]
-                lengths = [line[15:] for line in head.lower().split("\r\n") if line.startswith("content-length:")]
-                body = await reader.readexactly(int(lengths[0]) if lengths else 0)
-                if path in self.hanging:
-                    self.hung += 1
-                    await asyncio.Event().wait()
-                event = orjson.loads(body)
-                self.got.setdefault((path, event["id"]), []).append(event)
-                writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
-                await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-            pass
-        finally:
-            self._open.discard(task)
-            writer.close()
+    async def _take(self, path: str, headers: dict[str, str], body: bytes) -> None:
+        if path in self.hanging:
+            self.hung += 1
+            await asyncio.Event().wait()
+        event = orjson.loads(body)
+        self.got.setdefault((path, event["id"]), []).append(event)
 
 
 def _difference(got: list[str], expected: list[str]) -> str:
@@ -236,3 +250,29 @@ async def check_both(load: Load, sink: Sink, repeats: int = 0) -> None:
     for host in HOSTS:
         await sink.has("/levels", host, transitions(0, load.written), repeats)
         await sink.has("/sums", host, sums(load.written), repeats)
+
+
+async def define_quickly(serve: Serve, scripts: Mapping[str, str]) -> None:
+    """Put what a gateway would say of many enabled tasks, by id, straight into the log."""
+    async with await Bus.connect(serve.state()["nats"], "test") as bus:
+
+        async def say(id: str, what: str, data: dict[str, Any]) -> None:
+            event = Event("task", id, what, data, time.time_ns())
+            headers, body = encode(event)
+            await bus.publish(event.subject, body, headers, timeout=60.0)
+
+        async def define(id: str, script: str) -> None:
+            task = {
+                "id": id,
+                "type": "stream",
+                "script": script,
+                "dbrps": [{"db": "db", "rp": "rp"}],
+                "vars": {},
+                "template-id": "",
+                "status": "disabled",
+                "created": "2026-01-01T00:00:00Z",
+            }
+            await say(id, "defined", task)
+            await say(id, "enabled", {"position": 0})
+
+        await asyncio.gather(*(define(id, script) for id, script in scripts.items()))

@@ -16,12 +16,14 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 import httpx
+import psutil
 
 from tests.support.nats import NatsServer
+from tests.support.nats_cluster import NatsCluster
 from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
-START_SECONDS = 60.0
+START_SECONDS = 120.0  # a machine that is busy with other things takes long
 
 T = TypeVar("T")
 
@@ -30,6 +32,8 @@ FAST = {
     "KAPACITOR_ENGINE_SNAPSHOT_INTERVAL": "1s",
     "KAPACITOR_ENGINE_LEASE_TTL": "3s",
     "KAPACITOR_ENGINE_HEARTBEAT": "500ms",
+    "KAPACITOR_ALERT_LEASE_TTL": "2s",
+    "KAPACITOR_ALERT_HEARTBEAT": "400ms",
     "KAPACITOR_HTTP_LOG_ENABLED": "false",
 }
 
@@ -46,10 +50,14 @@ async def eventually(condition: Callable[[], T], what: str, timeout: float = 60.
 class Program:
     """One `tickbus` process. Its log goes to a file, its standard output is read for the line that says ready."""
 
-    def __init__(self, *arguments: str, log: Path, environment: dict[str, str] | None = None) -> None:
-        self._arguments = arguments
+    def __init__(
+        self, *arguments: str, log: Path, environment: dict[str, str] | None = None, module: str = "services.cli"
+    ) -> None:
+        self._arguments, self._module = arguments, module
         self._environment = FAST | (environment or {})
         self.log = log
+        self.url = ""
+        """Of the HTTP API, where it has one."""
         self._process: Process | None = None
         self._reading: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
@@ -59,18 +67,18 @@ class Program:
         assert self._process is not None
         return self._process.pid
 
-    async def start(self) -> None:
+    async def start(self, within: float = START_SECONDS) -> None:
         """Start it and wait until it is ready."""
         self._ready.clear()
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "services.cli", *self._arguments,
+                sys.executable, "-m", self._module, *self._arguments,
                 cwd=ROOT, stdout=PIPE, stderr=log, env=os.environ | self._environment,
             )  # fmt: skip
         self._reading = asyncio.create_task(self._read(self._process))
         ended = asyncio.create_task(self._process.wait())
         ready = asyncio.create_task(self._ready.wait())
-        await asyncio.wait([ended, ready], timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([ended, ready], timeout=within, return_when=asyncio.FIRST_COMPLETED)
         for task in (ended, ready):
             task.cancel()
         assert self._ready.is_set(), f"{self._arguments} is not ready: {self.tail()}"
@@ -137,7 +145,6 @@ class Serve(Program):
             "serve", "--http", "127.0.0.1:0", "--data-dir", str(self.data), "--workers", str(workers),
             log=directory / "serve.log", environment=environment,
         )  # fmt: skip
-        self.url = ""
 
     async def __aenter__(self) -> Serve:
         await self.start()
@@ -150,8 +157,8 @@ class Serve(Program):
         if error is not None:
             print(self.tail())
 
-    async def start(self) -> None:
-        await super().start()
+    async def start(self, within: float = START_SECONDS) -> None:
+        await super().start(within)
         self.url = self.state()["http"]
 
     def state(self) -> dict[str, Any]:
@@ -162,6 +169,11 @@ class Serve(Program):
     def services(self) -> dict[str, Any]:
         services: dict[str, Any] = self.state()["services"]
         return services
+
+    def processor_seconds(self) -> float:
+        """How long the services that run now, and what they have started, have had a processor."""
+        running = (psutil.Process(service["pid"]) for service in self.services().values())
+        return sum(sum(process.cpu_times()[:4]) for process in running)
 
     async def kill_service(self, name: str) -> None:
         """kill -9 one service, and wait until the launcher has started it again."""
@@ -178,11 +190,16 @@ class Serve(Program):
 class Services:
     """A NATS, and services started and ended one by one."""
 
-    def __init__(self, directory: Path, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, directory: Path, environment: dict[str, str] | None = None, nats: NatsServer | NatsCluster | None = None
+    ) -> None:
+        """nats: where it is not one server."""
         self._directory = directory
         self._environment = environment
-        self.nats = NatsServer(directory / "nats")
+        self.nats: Any = nats or NatsServer(directory / "nats")
         self.programs: dict[str, Program] = {}
+        self.later: set[str] = set()
+        """Those that are to be of a later version."""
         self.url = ""
 
     async def __aenter__(self) -> Services:
@@ -200,7 +217,10 @@ class Services:
         await asyncio.to_thread(self.nats.stop)
 
     async def start(self, *names: str) -> None:
-        """Start services: gateway, alerting, recorder, or the name of an engine worker. Ready when this returns."""
+        """Start services: gateway, alerting, recorder, or the name of an engine worker. Ready when this returns.
+
+        Several gateways, alertings or recorders, each with a data directory of its own, are called gateway-… and so on.
+        """
         await asyncio.gather(*(self._start(name) for name in names))
 
     def __getitem__(self, name: str) -> Program:
@@ -208,24 +228,30 @@ class Services:
 
     async def _start(self, name: str) -> None:
         if name not in self.programs:
-            common = ["--nats", self.nats.url, "--data-dir", str(self._directory / "data")]
-            if name == "gateway":
-                port = free_port()
-                self.url = f"http://127.0.0.1:{port}"
-                arguments = ["gateway", "--http", f"127.0.0.1:{port}", *common]
-            elif name in ("alerting", "recorder"):
-                arguments = [name, *common]
+            service, of_several, _ = name.partition("-")
+            data = self._directory / (name if of_several else "data")
+            common = ["--nats", self.nats.url, "--data-dir", str(data)]
+            address = ""
+            if service == "gateway":
+                address = f"127.0.0.1:{free_port()}"
+                arguments = [service, "--http", address, *common]
+            elif service in ("alerting", "recorder"):
+                arguments = [service, *common]
             else:
                 arguments = ["engine", "--id", name, *common]
             log = self._directory / f"{name}.log"
-            self.programs[name] = Program(*arguments, log=log, environment=self._environment)
+            module = "tests.crash.later_version" if name in self.later else "services.cli"
+            self.programs[name] = Program(*arguments, log=log, environment=self._environment, module=module)
+            if address:
+                self.url = self.programs[name].url = f"http://{address}"
         await self.programs[name].start()
 
 
 class Api:
     """The HTTP API of a running gateway, as a client uses it."""
 
-    def __init__(self, where: Serve | Services) -> None:
+    def __init__(self, where: Program | Services) -> None:
+        """where: all of it, services of which one is a gateway, or one gateway of several."""
         self._where = where
         self._client = httpx.AsyncClient(timeout=20.0, limits=httpx.Limits(max_keepalive_connections=4))
 

@@ -7,9 +7,9 @@ import signal
 from pathlib import Path
 
 from services.bus.connection import Bus
+from services.bus.leases.shards import owner_of, shard_of
 from services.bus.streams import EVENTS
 from services.bus.subjects import event_subject
-from services.engine.shards import owner_of, shard_of
 from tests.crash.processes import Api, Services
 
 SCRIPT = "stream|from().measurement('m')|httpOut('out')"

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
+import orjson
+
+from services.bus.connection import Bus
+from services.bus.subjects import alert_subject
 from tests.crash.load import Sink
 from tests.crash.processes import Api, Serve
 
@@ -38,6 +43,7 @@ async def test_what_is_inhibited_stays_so_whatever_dies(tmp_path: Path) -> None:
         await write("cpu,host=a,core=0 v=1i 2\ncpu,host=b,core=0 v=1i 2")
         await told("b", 1)
         await inhibited(1)
+        await _told_on_the_bus(serve)
         for name in ("engine-0", "engine-1", "engine-2", "alerting", "nats"):
             await serve.kill_service(name)
         await serve.kill()
@@ -61,3 +67,15 @@ async def test_what_is_inhibited_stays_so_whatever_dies(tmp_path: Path) -> None:
         assert (stats["alerts_triggered"], stats["infos_triggered"], stats["alerts_inhibited"]) == (3, 3, 3)
         topic = (await api.call("GET", "/kapacitor/v1/alerts/topics/cpu/events/a")).json()
         assert topic["state"]["message"] == "4"
+
+
+async def _told_on_the_bus(serve: Serve) -> None:
+    """Wait until the bus has that the alerts are sent: the alerting's own files, which know it first, are to go."""
+    async with await Bus.connect(serve.state()["nats"], "test") as bus, asyncio.timeout(30):
+        last = await bus.last_subject_sequence(alert_subject("main:cpu:alert2"))
+        bucket = await bus.bucket("tickbus-alerting")
+        while True:
+            progress = [orjson.loads(entry.value) for entry in await bucket.entries()]
+            if any(one["position"] >= last for one in progress) and not any(one["behind"] for one in progress):
+                return
+            await asyncio.sleep(0.05)

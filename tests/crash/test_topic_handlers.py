@@ -3,10 +3,15 @@ its way just then."""
 
 from __future__ import annotations
 
+import asyncio
 import random
 from pathlib import Path
 from typing import Any
 
+import orjson
+
+from services.bus.connection import Bus
+from services.bus.streams import NOTICES
 from tests.crash.load import HOSTS, LEVELS, Load, Sink, transitions
 from tests.crash.processes import Api, Serve, eventually
 
@@ -58,6 +63,27 @@ async def check_sums(sink: Sink, expected: list[str], repeats: int) -> None:
     assert sorted(gathered()) == sorted(len(HOSTS) * expected)
 
 
+async def told(serve: Serve, topic: str, id: str) -> list[str]:
+    """The messages of an alert that the stream for other programs has."""
+    found = []
+    async with await Bus.connect(serve.state()["nats"]) as bus:
+        for seq in range(1, await bus.last_sequence(NOTICES) + 1):
+            stored = await bus.get_message(NOTICES, seq)
+            assert stored is not None
+            event = orjson.loads(stored.data)
+            if (event["tickbustopic"], event["subject"]) == (topic, id):
+                found.append(event["data"]["message"])
+    return found
+
+
+async def check_told(serve: Serve, topic: str, id: str, expected: list[str]) -> None:
+    """Each change of an alert is told to other programs, and once."""
+    async with asyncio.timeout(30):
+        while len(found := await told(serve, topic, id)) < len(expected):
+            await asyncio.sleep(0.1)
+    assert found == expected
+
+
 async def test_kills_of_alerting(tmp_path: Path) -> None:
     seed = random.randrange(1 << 32)
     print(f"seed {seed}")
@@ -75,6 +101,8 @@ async def test_kills_of_alerting(tmp_path: Path) -> None:
         await check(sink, "/api", expected, KILLS)
         await check(sink, "/copy", expected, KILLS)
         await check_sums(sink, expected, KILLS)
+        for host in HOSTS:
+            await check_told(serve, "levels", host, expected)
         answer = await api.call("GET", "/kapacitor/v1/alerts/topics?pattern=*")
         collected = {topic["id"]: topic["collected"] for topic in answer.json()["topics"]}
         assert collected["levels"] == collected["copy"] == len(HOSTS) * len(expected)

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from tests.support.graph import NOW, Barrier, Batch, Given, Point, ScriptRun
 
 SECOND = 10**9
@@ -110,7 +111,7 @@ def windows(
 
 
 @pytest.mark.parametrize("every", [0, 1, 2, 4])
-@settings(max_examples=25)
+@examples(25)
 @given(steps(), BARRIERS, st.integers(1, 5), st.booleans(), st.booleans(), st.booleans())
 def test_windows_with_barriers(
     every: int, played: Steps, barrier: str, period: int, align: bool, fill: bool, together: bool
@@ -148,7 +149,7 @@ def collected(came: list[Given], tolerance: int) -> list[tuple[str, int, int]]:
 
 
 @pytest.mark.parametrize("node", ["count('v')", "flatten().on('k')", "combine(lambda: TRUE).as('x')"])
-@settings(max_examples=25)
+@examples(25)
 @given(steps(), BARRIERS, st.booleans(), st.booleans())
 def test_what_collects_points_of_one_time_lets_go_by_barriers(
     node: str, played: Steps, barrier: str, wide: bool, together: bool
@@ -260,7 +261,7 @@ def joined(came: list[tuple[int, Point | Barrier]]) -> list[tuple[str, int, dict
     return out
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(steps(), BARRIERS)
 def test_joins_with_barriers(played: Steps, barrier: str) -> None:
     script = MERGED.format(barrier=barrier) + "a|join(b).as('a', 'b').fill(-9)|httpOut('x')"
@@ -306,7 +307,7 @@ def united(came: list[tuple[int, Point | Barrier]]) -> list[tuple[int, int]]:
     return out
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(steps(), BARRIERS)
 def test_unions_with_barriers(played: Steps, barrier: str) -> None:
     script = MERGED.format(barrier=barrier) + "a|union(b)|httpOut('x')"
@@ -316,7 +317,7 @@ def test_unions_with_barriers(played: Steps, barrier: str) -> None:
         assert [(p.time, p.fields["v"]) for p in run.last("union") if isinstance(p, Point)] == wanted
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(steps(), st.sampled_from(["", ".fill(0)", ".fill('null')"]), st.sampled_from(["", "|barrier().idle(1s)"]))
 def test_a_join_on_all_tags_is_one_without_on(played: Steps, fill: str, barrier: str) -> None:
     script = "".join(f"var {m} = stream|from().measurement('{m}').groupBy('h'){barrier}\n" for m in "ab")

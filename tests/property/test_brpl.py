@@ -8,16 +8,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from services.engine.column import column_of
-from services.engine.results import NO_TIME, Batch, alike, together
-from services.engine.series import SeriesTable
-from services.gateway.zipped import Zipped
-from services.recorder import brpl
-from services.recorder.archive import Part
-from services.recorder.batches import batches
+from services.columns.column import column_of
+from services.columns.groups.series import SeriesTable
+from services.connectors.influxdb_results import NO_TIME, Batch, alike, together
+from services.gateway.queries.zip_stream import ZipStream
+from services.recorder.record import brpl
+from services.recorder.record.archive import Part
+from services.recorder.record.batches import batches
+from tests.support.examples import examples
 
 _TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 _TIME = st.integers(-(2**63) + 1, 2**63 - 1)
@@ -63,7 +64,7 @@ def written(found: Sequence[Batch]) -> bytes:
 
 
 def file(of: Sequence[bytes]) -> bytes:
-    zipped = Zipped()
+    zipped = ZipStream()
     out = b""
     for number, lines in enumerate(of):
         zipped.begin(str(number))
@@ -73,12 +74,12 @@ def file(of: Sequence[bytes]) -> bytes:
     return out + zipped.taken()
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(st.lists(st.lists(_batch(), max_size=4), max_size=3), st.sampled_from([1, 1 << 20]))
 def test_what_is_read_is_what_was_written(streams: list[list[Batch]], chunk_bytes: int) -> None:
     data = file([written(found) for found in reversed(streams)])
     assert brpl.streams(data) == len(streams)
-    parts: list[Part] = list(brpl.read(data, chunk_bytes))
+    parts: list[Part] = list(brpl.read(data, chunk_bytes, 1 << 30))
     read: list[list[Batch]] = [[] for _ in streams]
     for part in parts:
         read[part.seq] += part.batches  # type: ignore[attr-defined]

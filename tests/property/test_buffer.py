@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.engine import buffer
-from services.engine.buffer import GroupBuffer
-from services.engine.frame import points_of
-from services.engine.series import Series, SeriesTable
+from services.columns import keyed_buffer as buffer
+from services.columns.frame import points_of
+from services.columns.groups.series import Series, SeriesTable
+from services.columns.keyed_buffer import KeyedWindowBuffer
 
 GROUPS = 4
 
@@ -35,7 +35,7 @@ def test_a_buffer_is_a_list_a_group(steps: list[object]) -> None:
     table = SeriesTable()
     table.number(Series("", "", "m", ()))
     held: list[list[tuple[int, float]]] = [[] for _ in range(GROUPS)]
-    kept = GroupBuffer()
+    kept = KeyedWindowBuffer(table)
     number = 0.0
     for step in steps:
         if isinstance(step, list):
@@ -50,14 +50,14 @@ def test_a_buffer_is_a_list_a_group(steps: list[object]) -> None:
             kept.keep(np.array(left, dtype=np.intp))
             held = [held[g] for g in left] + [[] for _ in range(GROUPS - len(left))]
         elif step == "restart":
-            saved = kept.state(table)
-            kept = GroupBuffer()
-            kept.restore(saved, table)
+            saved = kept.state()
+            kept = KeyedWindowBuffer(table)
+            kept.restore(saved)
         else:
             _check_and_forget(kept, held, step)
 
 
-def _check_and_forget(kept: GroupBuffer, held: list[list[tuple[int, float]]], ask: tuple[int, int, bool]) -> None:
+def _check_and_forget(kept: KeyedWindowBuffer, held: list[list[tuple[int, float]]], ask: tuple[int, int, bool]) -> None:
     group, time, above = ask
     kept.sort()
     every = np.arange(GROUPS)

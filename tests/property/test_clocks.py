@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from services.alerting.seen import Seen
-from services.engine.effects import Alerts
-from services.engine.task import Surroundings
+from services.alerting.topics.deduplicator import Deduplicator
+from services.runtime.effects import Alerts
+from services.runtime.environment import TaskEnvironment
 from tests.property.test_nodes import Result
+from tests.support.examples import examples
 from tests.support.graph import NOW, ScriptRun
 
 MS = 10**6
@@ -60,7 +61,7 @@ def logs(draw: st.DrawFn) -> list[Written]:
 
 @pytest.mark.parametrize("age", [0, 2000 * MS], ids=["", "groups that end"])
 @pytest.mark.parametrize("script", SCRIPTS.values(), ids=list(SCRIPTS))
-@settings(max_examples=25)
+@examples(25)
 @given(logs(), st.data())
 def test_cuts_restarts_and_looks_at_the_clock_do_not_show(
     script: str, age: int, log: list[Written], data: st.DataObject
@@ -69,8 +70,8 @@ def test_cuts_restarts_and_looks_at_the_clock_do_not_show(
     restarts = data.draw(st.sets(st.integers(0, len(cuts) - 1), max_size=3))
     looks = data.draw(st.lists(st.floats(0, 1), min_size=len(log), max_size=len(log)))
     pauses = data.draw(st.sets(st.integers(0, len(cuts) - 1), max_size=2))
-    around = Surroundings(group_idle_age=age)
-    one_by_one, otherwise = ScriptRun(script, surroundings=around), ScriptRun(script, surroundings=around)
+    environment = TaskEnvironment(group_idle_age=age)
+    one_by_one, otherwise = ScriptRun(script, environment=environment), ScriptRun(script, environment=environment)
     begin = 0
     for i, end in enumerate(cuts):
         for at in range(begin, end):
@@ -91,7 +92,7 @@ def test_cuts_restarts_and_looks_at_the_clock_do_not_show(
 
 
 @pytest.mark.parametrize("script", SCRIPTS.values(), ids=list(SCRIPTS))
-@settings(max_examples=25)
+@examples(25)
 @given(logs(), st.integers(0, 4000))
 def test_what_is_told_again_after_a_kill_is_known(script: str, log: list[Written], later: int) -> None:
     """The log is read again in one go; the clock has come as far by the wall as it had."""
@@ -99,10 +100,10 @@ def test_what_is_told_again_after_a_kill_is_known(script: str, log: list[Written
     for message in log:
         first.write(message.body, stored=[message.stored])
     again.write(*(m.body for m in log), stored=[m.stored for m in log])
-    seen: dict[str, Seen] = {}
+    seen: dict[str, Deduplicator] = {}
     for run in (first, again):
         run.tick(log[-1].stored + later * MS)
         for alerts in (e for e in run.effects if isinstance(e, Alerts)):
-            of = seen.setdefault(alerts.node, Seen())
+            of = seen.setdefault(alerts.node, Deduplicator())
             new = of.first_new(7, alerts.seq, alerts.row, alerts.ordinal)
             assert new == (0 if run is first else len(alerts.seq)), (alerts.node, alerts.seq)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.engine.lineprotocol.validate import check
-from services.gateway.cut import LineTooLong, cut
+from services.gateway.http.writing.cut import LineTooLong, cut
+from services.lineprotocol.validate import check
 
 words = st.text('abc\\=, "#é', min_size=0, max_size=6).map(lambda text: "w" + text.replace("\\", "\\\\"))
 names = words.map(lambda text: "".join("\\" + c if c in ", =" else c for c in text))

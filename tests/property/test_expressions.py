@@ -7,23 +7,24 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from grammar.tickscript.ast import Binary, Bool, Call, DurationLit, Expression, Number, Reference, Regex, String, Unary
-from services.engine.column import Duration, Value, kind_of
-from services.engine.expressions import Evaluated, Evaluator
-from services.engine.expressions.binding import bind
-from services.engine.expressions.functions import FUNCTIONS
-from services.engine.expressions.memory import Memory
-from services.engine.expressions.operations import StatefulOperation
-from services.engine.expressions.operators import BINARY
-from services.engine.expressions.program import program_of
-from services.engine.expressions.running import row_by_row
-from services.engine.expressions.tags import tags_of
-from services.engine.expressions.types import ValueType
-from services.engine.frame import Points, points_of
-from services.engine.series import Series, SeriesTable
+from services.columns.column import Duration, Value, kind_of
+from services.columns.frame import Points, points_of
+from services.columns.groups.series import Series, SeriesTable
+from services.expressions import EvaluationResult, Evaluator
+from services.expressions.binding import bind
+from services.expressions.execution import row_by_row
+from services.expressions.functions import FUNCTIONS
+from services.expressions.memory import Memory
+from services.expressions.program import program_of
+from services.expressions.tags import tags_of
+from services.expressions.typed.operators import BINARY
+from services.expressions.typed.signatures import StatefulOperation
+from services.expressions.typed.types import ValueType
+from tests.support.examples import examples
 
 NOW = 1_700_000_100_000_000_000
 
@@ -132,7 +133,7 @@ def some_points(draw: st.DrawFn) -> tuple[SeriesTable, Points]:
     return table, points_of(times, series, rows)
 
 
-def outcomes(result: Evaluated, n: int) -> list[Any]:
+def outcomes(result: EvaluationResult, n: int) -> list[Any]:
     """By row something to compare: type and exact value, or that it failed."""
     failed = np.zeros(n, dtype=bool) if result.failed is None else result.failed
     values: Sequence[Any] = [None] * n if result.column is None else result.column.tolist()
@@ -145,7 +146,7 @@ def _exact(value: Value) -> tuple[Any, ...]:
     return (kind_of(value), value)
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(expressions(), some_points())
 def test_columns_and_rows_agree(expression: Expression, given_points: tuple[SeriesTable, Points]) -> None:
     table, points = given_points
@@ -159,7 +160,7 @@ def test_columns_and_rows_agree(expression: Expression, given_points: tuple[Seri
     assert bool(by_column.reasons) == (by_column.failed is not None)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(expressions(), some_points(), st.integers(0, 8), st.booleans())
 def test_cuts_do_not_show(
     expression: Expression, given_points: tuple[SeriesTable, Points], cut: int, stateful: bool

@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from grammar.golang.json_writer import to_json
 from grammar.gotemplate import Struct, TemplateError, Time, parse, parse_html
-from grammar.gotemplate.gojson import to_json
 
 
 class Point(Struct, go="test.Point"):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from tests.support.graph import Point, ScriptRun
 
 PARENTS = ("a", "b", "c")
@@ -69,7 +70,7 @@ def filled(time: int, found: dict[str, int], fill: bool) -> tuple[int, dict[str,
     return time * 10**9, values
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(arrivals(), st.booleans(), st.integers(1, 40))
 def test_join_gives_what_one_point_after_another_gives(came: list[Came], fill: bool, size: int) -> None:
     script = f"{STREAMS}a|join(b, c).as('a', 'b', 'c'){'.fill(-1)' if fill else ''}|httpOut('x')"
@@ -114,7 +115,7 @@ def union_model(came: list[Came]) -> list[int]:
     return out
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(arrivals(), st.integers(1, 40))
 def test_union_gives_what_one_point_after_another_gives(came: list[Came], size: int) -> None:
     run = ScriptRun(f"{STREAMS}a|union(b, c)|httpOut('x')", precision="s")

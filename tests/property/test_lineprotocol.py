@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from services.engine.column import Value
-from services.engine.lineprotocol import careful
-from services.engine.lineprotocol.keytable import KeyTable
-from services.engine.lineprotocol.lines import Lines, Payload, decode
-from services.engine.lineprotocol.series_key import parse_key
-from services.engine.lineprotocol.validate import carefully, check
-from services.engine.lineprotocol.write import encode
+from services.columns.column import Value
+from services.lineprotocol import reference_parser
+from services.lineprotocol.keytable import KeyTable
+from services.lineprotocol.lines import Lines, Payload, decode
+from services.lineprotocol.series_key import parse_key
+from services.lineprotocol.validate import check, check_each_line
+from services.lineprotocol.write import encode
+from tests.support.examples import examples
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 TIMES = st.integers(-(2**63) + 2, 2**63 - 2)
@@ -68,7 +69,7 @@ def contents(lines: Lines) -> list[tuple[int, int, Any, Any, dict[str, Value]]]:
     ]
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(st.data())
 def test_what_was_written_is_read_however_it_is_cut_into_payloads(data: st.DataObject) -> None:
     points = data.draw(st.lists(POINTS, max_size=12))
@@ -97,7 +98,7 @@ def test_what_was_written_is_read_however_it_is_cut_into_payloads(data: st.DataO
     assert repr(contents(lines)) == repr([(*e[:4], dict(sorted(e[4].items()))) for e in expected])
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(st.lists(st.tuples(GARBAGE, PRECISIONS), max_size=5))
 def test_garbage_is_judged_as_by_the_careful_reader_and_harms_no_other_payload(bodies: list[tuple[bytes, str]]) -> None:
     good = b"cpu,host=a idle=1.5,user=3i 17"
@@ -110,24 +111,24 @@ def test_garbage_is_judged_as_by_the_careful_reader_and_harms_no_other_payload(b
     left_out = {r.index: r.error for r in rejected}
     found = contents(lines)
     for index, payload in enumerate(payloads):
-        unit = careful.multiplier(payload.precision)
-        error = carefully(payload.body, unit)
+        unit = reference_parser.multiplier(payload.precision)
+        error = check_each_line(payload.body, unit)
         assert check(payload.body, payload.precision) == error
         if index in left_out:
             assert left_out[index] == error
         if error is None:
             got = [(key, time, fields) for p, _, key, time, fields in found if p == index]
-            assert repr(got) == repr([read(line, unit) for line in careful.lines(payload.body)])
+            assert repr(got) == repr([read(line, unit) for line in reference_parser.lines(payload.body)])
 
 
 def read(line: bytes, unit: int) -> Any:
     """One line by the careful reader."""
-    key, fields, time = careful.parse(line, unit)
-    found = {k: v for k, v in careful.values(fields).items() if v is not careful.MALFORMED}
+    key, fields, time = reference_parser.parse(line, unit)
+    found = {k: v for k, v in reference_parser.field_values(fields).items() if v is not reference_parser.MALFORMED}
     return parse_key(key), 5 // unit * unit if time is None else time, dict(sorted(found.items()))
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(st.lists(st.tuples(GARBAGE, PRECISIONS), max_size=4), st.integers(0, 60), st.randoms(use_true_random=False))
 def test_payloads_are_read_the_same_alone_and_together_and_by_rows(
     bodies: list[tuple[bytes, str]], more: int, random: Any

@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.config import InfluxDB
-from services.engine.influxdb import Client
-from services.engine.nodes import classes
-from services.engine.task import Surroundings
+from services.columns.groups import portable_names as names
+from services.connectors.influxdb import InfluxDBClient
+from services.nodes import classes
+from services.runtime.environment import TaskEnvironment
+from services.store import state_chunks
+from tests.support.examples import examples
 from tests.support.graph import NOW, ScriptRun, plain_effects
+from tests.support.lines import cut_points
+
+
+@pytest.fixture(autouse=True, scope="module")
+def everything_stands_apart() -> Iterator[None]:
+    """States so small that they would be kept in one piece are cut to many."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(state_chunks, "_LEAST", 1)
+    patch.setattr(state_chunks, "_LEAST_OBJECTS", 0)
+    patch.setattr(state_chunks, "_OBJECTS_IN_CHUNK", 2)
+    patch.setattr(state_chunks, "CHUNK_BYTES", 16)
+    patch.setattr(state_chunks, "_BODY", 16)
+    patch.setattr(names, "_RUN", 2)
+    yield
+    patch.undo()
+
 
 FROM = "stream|from().measurement('m').groupBy('h')"
 WINDOW = f"{FROM}|window().period(4s).every(2s)"
@@ -31,7 +51,7 @@ def beside(node: str) -> list[str]:
 
 
 SIDELOAD = Path(__file__).parents[1] / "support" / "sideload"
-NOTHING_TO_RUN = {"stream", "batch", "query", "noOp"}
+NOTHING_TO_RUN = {"stream", "batch", "query", "queryFlux", "noOp"}
 """Sources that no points come to, and what no script can write."""
 
 SCRIPTS: dict[str, list[str]] = {
@@ -252,43 +272,21 @@ class Result:
         return ""
 
 
-@st.composite
-def points(draw: st.DrawFn) -> list[str]:
-    """Lines: several groups, points late or of equal time, fields missing or of another type."""
-    odd = draw(st.booleans())
-    usual = st.sampled_from(["0.0", "1.5", "3.0", "-1.0", "0.25"])
-    values = usual | st.sampled_from(["", "2i", "1i", '"s"', '"t"', "true"]) if odd else usual
-    lines, time = [], 10
-    for _ in range(draw(st.integers(1, 24))):
-        time += draw(st.sampled_from([0, 0, 1, 1, 1, 2, 5, -1, -3]))
-        h, k = draw(st.sampled_from(["a", "b", ""])), draw(st.sampled_from(["x", "y", ""]))
-        tags = "".join(f",{n}={v}" for n, v in (("h", h), ("k", k)) if v)
-        fields = [f"{n}={v}" for n, v in (("v", draw(values)), ("w", draw(usual)), ("i", "7i")) if v]
-        name = draw(st.sampled_from(["m", "m", "m", "m", "n"]))
-        lines.append(f"{name}{tags} {','.join(fields)} {time * 10**9}")
-    return lines
-
-
-@st.composite
-def cut_points(draw: st.DrawFn) -> tuple[list[str], list[int], set[int]]:
-    """Lines, where to cut them into frames, and before which frames to restart."""
-    lines = draw(points())
-    cuts = sorted(draw(st.sets(st.integers(1, len(lines)), max_size=6)) | {len(lines)})
-    return lines, cuts, draw(st.sets(st.integers(0, len(cuts) - 1), max_size=3))
-
-
-HELD_ELSEWHERE = {"udf", "k8sAutoscale", "swarmAutoscale", "ec2Autoscale", "batch", "query"}
-"""What answers in its own time: test_udf.py, test_autoscale.py and test_query.py of the unit tests hold it to it."""
+HELD_ELSEWHERE = {"udf", "k8sAutoscale", "swarmAutoscale", "ec2Autoscale", "batch", "query", "queryFlux"}
+"""What answers in its own time: test_udf.py, test_autoscale.py, test_query.py and test_query_flux.py of the
+unit tests hold it to it."""
 
 
 def test_every_node_is_held_to_it() -> None:
-    assert set(SCRIPTS) | NOTHING_TO_RUN | HELD_ELSEWHERE == set(classes()) | NOTHING_TO_RUN
+    missing = set(classes()) - set(SCRIPTS) - NOTHING_TO_RUN - HELD_ELSEWHERE
+    assert not missing, f"give SCRIPTS one for each of {missing}"
+    assert set(SCRIPTS) | HELD_ELSEWHERE <= set(classes())
 
 
 @pytest.mark.parametrize(
     "script", [pytest.param(s, id=f"{node}-{i}") for node in SCRIPTS for i, s in enumerate(SCRIPTS[node])]
 )
-@settings(max_examples=12)
+@examples(12)
 @given(cut_points())
 def test_cuts_and_restarts_do_not_show(script: str, cut: tuple[list[str], list[int], set[int]]) -> None:
     lines, cuts, restarts = cut
@@ -298,7 +296,7 @@ def test_cuts_and_restarts_do_not_show(script: str, cut: tuple[list[str], list[i
 @pytest.mark.parametrize(
     "script", [pytest.param(s, id=f"{node}-{i}") for node in SCRIPTS for i, s in enumerate(SCRIPTS[node])]
 )
-@settings(max_examples=12)
+@examples(12)
 @given(cut_points(), st.data())
 def test_nor_do_they_where_barriers_come_and_groups_end_and_begin_anew(
     script: str, cut: tuple[list[str], list[int], set[int]], data: st.DataObject
@@ -313,7 +311,7 @@ def test_nor_do_they_where_barriers_come_and_groups_end_and_begin_anew(
 
 @pytest.mark.parametrize("node", BEHIND_NULLS)
 @pytest.mark.parametrize("window", ["", "|window().period(4s).every(2s)"])
-@settings(max_examples=12)
+@examples(12)
 @given(cut_points())
 def test_nor_do_they_behind_a_join_that_fills_with_nulls(
     window: str, node: str, cut: tuple[list[str], list[int], set[int]]
@@ -328,8 +326,8 @@ def hold_to_it(
 ) -> None:
     """Play it line by line and cut into frames, with restarts before some and silences of 4 s behind some."""
     script = f"{script}|httpOut('end')"
-    surroundings = Surroundings(influxdb={"": Client(InfluxDB())}, group_idle_age=idle_age)
-    one_by_one, otherwise = (ScriptRun(script, surroundings=surroundings) for _ in range(2))
+    environment = TaskEnvironment(influxdb={"": InfluxDBClient(InfluxDB())}, group_idle_age=idle_age)
+    one_by_one, otherwise = (ScriptRun(script, environment=environment) for _ in range(2))
     begin = 0
     for i, end in enumerate(cuts):
         for line in lines[begin:end]:

@@ -9,9 +9,10 @@ from itertools import groupby, pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from tests.support.graph import Batch, Given, Point, ScriptRun
 
 SECOND = 10**9
@@ -103,7 +104,7 @@ def results(given: Sequence[Given], name: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("function", REDUCTIONS)
-@settings(max_examples=25)
+@examples(25)
 @given(written())
 def test_a_reduction_of_a_window_takes_the_values_that_are_there(function: str, given: Played) -> None:
     name = function.split("(")[0]
@@ -115,7 +116,7 @@ def test_a_reduction_of_a_window_takes_the_values_that_are_there(function: str, 
 
 
 @pytest.mark.parametrize("function", REDUCTIONS)
-@settings(max_examples=25)
+@examples(25)
 @given(written())
 def test_a_reduction_of_a_time_gives_nothing_of_nulls_alone(function: str, given: Played) -> None:
     name = function.split("(")[0]
@@ -146,7 +147,7 @@ CHOICES: dict[str, Callable[[Values], list[Any]]] = {
 
 
 @pytest.mark.parametrize("function", CHOICES)
-@settings(max_examples=25)
+@examples(25)
 @given(written())
 def test_a_choice_of_a_window_takes_values_that_are_there(function: str, given: Played) -> None:
     name = function.split("(")[0]
@@ -189,7 +190,7 @@ def transformed(rows: Sequence[Row], function: str) -> list[tuple[int, Any]]:
 
 @pytest.mark.parametrize("function", TRANSFORMATIONS)
 @pytest.mark.parametrize("size", [0, 5])
-@settings(max_examples=25)
+@examples(25)
 @given(written())
 def test_at_a_null_the_last_result_of_a_transformation_goes_out_again(size: int, function: str, given: Played) -> None:
     name = function.split("(")[0]
@@ -202,7 +203,7 @@ def test_at_a_null_the_last_result_of_a_transformation_goes_out_again(size: int,
     assert [[(t // SECOND, f[name]) for t, f in part] for part in found] == [transformed(p, function) for p in parts]
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(written(), st.sampled_from(["0.5", "7", "'none'", "TRUE"]))
 def test_default_fills_and_counts_them(given: Played, value: str) -> None:
     run, rows = run_of(f"|default().field('r.v', {value})", given)
@@ -226,7 +227,7 @@ def changed(rows: Sequence[Row], fields: Sequence[str]) -> list[Row]:
 
 
 @pytest.mark.parametrize("fields", [["r.v"], ["r.v", "r.w"], ["l.v", "r.v"]])
-@settings(max_examples=50)
+@examples(50)
 @given(written())
 def test_change_detect_takes_them_for_values(fields: list[str], given: Played) -> None:
     names = ", ".join(f"'{f}'" for f in fields)
@@ -239,7 +240,7 @@ def test_change_detect_takes_them_for_values(fields: list[str], given: Played) -
     assert repr([[(t // SECOND, f) for _, t, f in b.points] for b in batches]) == repr(parts)
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(written())
 def test_derivative_and_conditions_pass_over_them(given: Played) -> None:
     run, rows = run_of("""|derivative('r.v').as('d')""", given)

@@ -49,7 +49,7 @@ def test_the_server_does_as_the_document_says(schema: Any, url: str, mode: Gener
     for found in schema.get_all_operations():
         operation = found.ok()
 
-        @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+        @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
         @given(case=operation.as_strategy(generation_mode=mode))
         def holds(case: Any) -> None:
             case.call_and_validate(base_url=url, checks=PLAIN if case.path.endswith("/write") else HOLDING)

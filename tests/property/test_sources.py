@@ -6,15 +6,16 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from services.engine.column import IntArray
-from services.engine.frame import Batches
-from services.engine.results import NO_TIME, Batch, together
-from services.engine.series import SeriesTable
-from services.recorder.sources import Source, play_batches
-from services.recorder.timing import ReplayClock
+from services.columns.column import IntArray
+from services.columns.frame import Batches
+from services.columns.groups.series import SeriesTable
+from services.connectors.influxdb_results import NO_TIME, Batch, together
+from services.recorder.replay.clock import ReplayClock
+from services.recorder.replay.sources import BatchSource, play_batches
+from tests.support.examples import examples
 
 ZERO = 1_000_000
 
@@ -27,14 +28,14 @@ class Order:
         self.fed: list[tuple[str, int, int, tuple[int, ...], int]] = []
 
     async def through(
-        self, moments: IntArray, clock: ReplayClock, step: Callable[[int, int], Sequence[Any]], most: int
+        self, processing_times: IntArray, clock: ReplayClock, step: Callable[[int, int], Sequence[Any]], most: int
     ) -> None:
-        step(0, len(moments))
+        step(0, len(processing_times))
 
-    def feed(self, query: str, batches: Batches, seq: int, moments: IntArray) -> list[Any]:
+    def feed(self, query: str, batches: Batches, seq: int, processing_times: IntArray) -> list[Any]:
         for i in range(len(batches)):
             times = tuple(batches.points.time[batches.offsets[i] : batches.offsets[i + 1]].tolist())
-            self.fed.append((query, seq + i, int(batches.tmax[i]), times, int(moments[i])))
+            self.fed.append((query, seq + i, int(batches.tmax[i]), times, int(processing_times[i])))
         return []
 
 
@@ -53,14 +54,14 @@ async def play(streams: list[list[tuple[int, list[int]]]], cut: int, real: bool,
 
     order = Order()
     sources = [
-        Source(str(i), pieces(stream), ReplayClock(ZERO, real=real, recording_time=recording_time))
+        BatchSource(str(i), pieces(stream), ReplayClock(ZERO, real=real, recording_time=recording_time))
         for i, stream in enumerate(streams)
     ]
     await play_batches(order, sources, lambda points: None)  # type: ignore[arg-type]
     return order
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.lists(_BATCHES, min_size=1, max_size=3), st.booleans(), st.booleans())
 async def test_how_they_come_in_does_not_show(
     streams: list[list[tuple[int, list[int]]]], real: bool, recording_time: bool

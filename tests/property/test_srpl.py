@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from unittest.mock import patch
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from services.engine.lineprotocol import careful
-from services.engine.lineprotocol.lines import Payload, decode
-from services.recorder import srpl
-from services.recorder.archive import Gathered, Record
+from services.lineprotocol import reference_parser
+from services.lineprotocol.lines import Payload, decode
+from services.recorder.record import srpl
+from services.recorder.record.archive import GatheredWrites, RecordedWrite
+from tests.support.examples import examples
 
 _LINES = [
     "m v=1 17000",
@@ -25,8 +26,8 @@ _LINES = [
     "m v=5 1",
 ]
 
-records = st.builds(
-    Record,
+writes = st.builds(
+    RecordedWrite,
     seq=st.just(1),
     database=st.sampled_from(["db", 'my"db', "d b"]),
     retention_policy=st.sampled_from(["rp", ""]),
@@ -36,29 +37,29 @@ records = st.builds(
 )
 
 
-def points(chunks: list[Gathered]) -> list[tuple[str, str, bytes, int]]:
+def points(chunks: list[GatheredWrites]) -> list[tuple[str, str, bytes, int]]:
     """Owner, series key with fields, and time of each point."""
     found = []
-    for record in (record for chunk in chunks for record in chunk.records):
-        for line in careful.lines(record.body):
-            key, fields, time = careful.parse(line, careful.multiplier(record.precision))
+    for write in (write for chunk in chunks for write in chunk.writes):
+        for line in reference_parser.lines(write.body):
+            key, fields, time = reference_parser.parse(line, reference_parser.multiplier(write.precision))
             assert time is not None
-            found.append((record.database, record.retention_policy, key + b" " + fields, time))
+            found.append((write.database, write.retention_policy, key + b" " + fields, time))
     assert sum(chunk.points for chunk in chunks) == len(found)
     return found
 
 
-@settings(max_examples=150)
-@given(st.lists(records, min_size=1, max_size=4))
-def test_the_short_way_and_the_long_way_agree(some: list[Record]) -> None:
+@examples(150)
+@given(st.lists(writes, min_size=1, max_size=4))
+def test_the_fast_path_and_the_reference_parser_agree(some: list[RecordedWrite]) -> None:
     short = srpl.write(some)
-    quickly = points(list(srpl.read(short, 1)))
-    with patch.object(srpl, "_usual", lambda body, precision: None):
-        assert points(list(srpl.read(srpl.write(some), 1))) == quickly
-        assert points(list(srpl.read(short, 1 << 20))) == quickly
+    quickly = points(list(srpl.read(short, 1, 1 << 30)))
+    with patch.object(srpl, "_fast_lines", lambda body, precision: None):
+        assert points(list(srpl.read(srpl.write(some), 1, 1 << 30))) == quickly
+        assert points(list(srpl.read(short, 1 << 20, 1 << 30))) == quickly
     expected = 0
-    for record in some:
-        lines, rejected = decode([Payload(record.body, record.precision, record.received)])
+    for write in some:
+        lines, rejected = decode([Payload(write.body, write.precision, write.received)])
         assert not rejected
         assert [time for *_, time in quickly[expected : expected + lines.n]] == lines.time.tolist()
         expected += lines.n

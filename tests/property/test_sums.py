@@ -7,13 +7,14 @@ import struct
 from collections.abc import Sequence
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from services.engine.aggregates import kernels
-from services.engine.aggregates.usable import Segments
-from services.engine.column import Kind
-from services.engine.segments import running_means, running_sums
+from services.columns.column import Kind
+from services.columns.segments import running_means, running_sums
+from services.nodes.aggregates import kernels
+from services.nodes.aggregates.usable_values import Segments
+from tests.support.examples import examples
 from tests.support.graph import Point, ScriptRun
 
 FINITE = st.one_of(
@@ -72,7 +73,7 @@ def moving(values: list[float], window: int) -> list[float]:
     return out
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.one_of(SEGMENTS, MANY))
 def test_sums_and_means_are_those_of_a_loop(parts: list[list[float]]) -> None:
     s = laid_out(parts)
@@ -84,7 +85,7 @@ def test_sums_and_means_are_those_of_a_loop(parts: list[list[float]]) -> None:
         assert bits(kernels.stddev(s).values) == bits([deviation(part) for part in parts])
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(st.lists(FINITE, min_size=1, max_size=40), st.integers(1, 9), st.data())
 def test_a_moving_average_carries_its_sum_through_frames_and_restarts(
     values: list[float], window: int, data: st.DataObject
@@ -101,7 +102,7 @@ def test_a_moving_average_carries_its_sum_through_frames_and_restarts(
     assert bits(found) == bits(moving(values, window))
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(st.lists(st.sampled_from(["0.0", "1.0", "0.1", "-1.0"]), min_size=8, max_size=30), st.integers(1, 4))
 def test_a_moving_average_outlives_what_is_no_number(divisors: list[str], window: int) -> None:
     run = ScriptRun(f"""stream|from()|eval(lambda: 1.0 / "d").as('v')|movingAverage('v', {window})""")

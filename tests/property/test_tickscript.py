@@ -1,6 +1,6 @@
 """TICKscript's text and tree are the same thing: parsing, formatting and storing lose nothing."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from grammar.tickscript.ast import (
@@ -29,11 +29,12 @@ from grammar.tickscript.ast import (
     walk,
 )
 from grammar.tickscript.codec import dump, load
-from grammar.tickscript.diagnose import diagnose
 from grammar.tickscript.formatter import format_expression, format_script
 from grammar.tickscript.literals import format_duration, parse_duration
 from grammar.tickscript.parser import parse, parse_lambda
 from grammar.tickscript.scanner import scan
+from grammar.tickscript.syntax_errors import raise_syntax_error
+from tests.support.examples import examples
 
 OPERATORS = ["+", "-", "*", "/", "%", "==", "!=", "<", "<=", ">", ">=", "=~", "!~", "AND", "OR"]
 PRECEDENCE = {
@@ -148,7 +149,7 @@ var x stream lambda: lambda ( ) ( ) [ ] , | . @ f( 5 1.5 09 5. 1h 's' '''t''' "r
 words = st.sampled_from([*WORDS.split(), "// c\n", "\n", "\u00a0"])
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(st.lists(st.tuples(words, st.sampled_from(["", " ", " ", "\n"])), max_size=12))
 def test_the_grammar_and_the_diagnosis_agree_on_what_is_a_script(parts: list[tuple[str, str]]) -> None:
     text = "".join(word + gap for word, gap in parts)
@@ -162,7 +163,7 @@ def test_the_grammar_and_the_diagnosis_agree_on_what_is_a_script(parts: list[tup
     else:
         assert parse(format_script(script)) == script
         try:
-            diagnose(text, scan(text))
+            raise_syntax_error(text, scan(text))
         except TickscriptError as error:
             assert str(error) == "parser: the script cannot be read"
 

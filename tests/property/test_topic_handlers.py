@@ -6,9 +6,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.alerting.known import TopicHandlers
-from services.store.projection import State
-from services.store.projections.handlers import fold
+from services.alerting.projection import TopicHandlers
+from services.store.folds.handlers import fold
+from services.store.folds.state import State
 
 
 @dataclass
@@ -36,7 +36,7 @@ def test_the_handlers_of_a_topic_after_each_event(changes: list[tuple[str, str, 
         was = "b" if id == "a" else "a"
         data: dict[str, Any] = {"kind": id, "options": None, "match": "", "position": 10 * seq}
         if what == "renamed":
-            data |= {"was": was, "was-sequence": live.get(was, 0) - late}
+            data |= {"was": was, "was-sequence": live[was] - late if was in live else 0}
         fold(state, Fact(f"t/{id}", "updated" if what == "renamed" else what, data, seq))
         fits = {
             "defined": id not in live,

@@ -12,14 +12,16 @@ from typing import Any
 
 import numpy as np
 
+from services.alertlog import codec
+from services.alertlog.alert_messages import alert_messages
+from services.alertlog.mark import put_mark
 from services.bus.connection import Bus
 from services.bus.events import Event, encode
+from services.bus.positions import EventsSeq
 from services.bus.subjects import alert_subject
-from services.engine.alerts import codec
-from services.engine.alerts.letters import letters
-from services.engine.alerts.mark import put_mark
-from services.engine.column import Column, Kind
-from services.engine.effects import Alerts, Identities, Inhibition
+from services.columns.column import Column, Kind
+from services.columns.output_sequence import EventIds
+from services.runtime.effects import Alerts, Inhibition
 
 BASE = 1_700_000_000 * 10**9
 SECOND = 10**9
@@ -78,11 +80,11 @@ def inhibition(changes: Sequence[tuple[str, bool]], seq: int, task: str = "up", 
         categories=["usage"] * len(changes),
         tags=[{"host": host} for host, _ in changes],
         on=[on for _, on in changes],
-        identities=Identities(
+        event_ids=EventIds(
             seq=np.full(len(changes), -moment(seq) if tick else seq),
             row=zeros if tick else numbers,
             ordinal=numbers if tick else zeros,
-            moment=np.full(len(changes), moment(seq)),
+            processing_time=np.full(len(changes), moment(seq)),
         ),
     )
 
@@ -90,7 +92,7 @@ def inhibition(changes: Sequence[tuple[str, bool]], seq: int, task: str = "up", 
 def in_category(of: Alerts, category: str = "usage") -> Alerts:
     """The same alerts in a category."""
     moments = [moment(int(seq)) for seq in of.seq]
-    return replace(of, category=category, moment=np.array(moments, dtype=np.int64))
+    return replace(of, category=category, processing_time=np.array(moments, dtype=np.int64))
 
 
 def moment(seq: int) -> int:
@@ -100,7 +102,7 @@ def moment(seq: int) -> int:
 
 async def tell(bus: Bus, what: Inhibition, started: int, replay: str = "") -> int:
     """Publish it as a worker does; its sequence in ALERTS."""
-    ((_, subject, data),) = letters(what, started, replay, 1 << 20)
+    ((_, subject, data),) = alert_messages(what, started, replay, 1 << 20)
     return (await bus.publish(subject, data)).seq
 
 
@@ -111,7 +113,7 @@ def own_topic(task: str = "t", node: str = "alert2") -> str:
 async def send(bus: Bus, what: Alerts, started: int, topic: str = "") -> int:
     """Publish a message; its sequence in ALERTS. To the node's own topic, where none is named."""
     topic = topic or own_topic(what.task, what.node)
-    return (await bus.publish(alert_subject(topic), codec.encode(what, topic, started))).seq
+    return (await bus.publish(alert_subject(topic), codec.encode(codec.of_step(what, topic, EventsSeq(started))))).seq
 
 
 async def run_event(bus: Bus, task: str, what: str, **data: Any) -> int:

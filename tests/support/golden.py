@@ -16,20 +16,22 @@ import yaml
 
 from grammar.tickscript.parser import parse
 from services.alerting import handlers
-from services.alerting.handler import Around, Refused, Unsent
-from services.alerting.message import Message
-from services.alerting.trials import run_trial, trials
-from services.cli.sections import handler_sections
-from services.engine.alerts import codec
-from services.engine.effects import Alerts
-from services.engine.intake import Intake
-from services.engine.nodes import classes, registry
-from services.engine.series import SeriesTable
-from services.engine.task import TaskRun
-from services.gateway.commands.refusal import Refusal
+from services.alerting.errors import Rejected, Unsent
+from services.alerting.handler_base import HandlerContext
+from services.alerting.service_tests.registry import run_service_test, service_tests
+from services.alerting.topics.message import ReceivedMessage
+from services.alertlog import codec
+from services.bus.positions import EventsSeq
+from services.cli.handler_settings import handler_sections
+from services.columns.groups.series import SeriesTable
 from services.gateway.commands.service_tests import _merged
-from services.log import get
-from services.pipeline.compile import compile_script
+from services.gateway.operations.operation_error import OperationError
+from services.nodes import classes, registry
+from services.pipeline.compiler.compile import compile_script
+from services.process.log import get
+from services.runtime.effects import Alerts
+from services.runtime.input.line_protocol_decoder import LineProtocolDecoder
+from services.runtime.task import TaskRun
 from tests.support.alerts import Sink
 from tests.support.graph import NOW, _Message
 
@@ -66,9 +68,9 @@ class Sections(dict[str, Any]):
 class Player:
     """One case under way. `answers(step)`: what comes of a step that has an answer here, None for the others."""
 
-    def __init__(self, name: str, sink: Sink, around: Around, sections: Sections) -> None:
-        self._name, self._sink, self._around, self._sections = name, sink, around, sections
-        self._runs: list[tuple[TaskRun, Intake, dict[str, list[dict[str, Any]]]]] = []
+    def __init__(self, name: str, sink: Sink, environment: HandlerContext, sections: Sections) -> None:
+        self._name, self._sink, self._environment, self._sections = name, sink, environment, sections
+        self._runs: list[tuple[TaskRun, LineProtocolDecoder, dict[str, list[dict[str, Any]]]]] = []
         self._topics: dict[str, list[dict[str, Any]]] = {}
         self._levels: dict[tuple[str, str], int] = {}
         self._seq = 0
@@ -97,19 +99,19 @@ class Player:
             case ["alerts", "topics", topic, "handlers"]:
                 handlers.check_json(given["json"]["kind"], given["json"]["options"], self._sections)
                 self._topics.setdefault(topic, []).append(given["json"])
-            case ["service-tests", name] if "json" in given and name in trials():
+            case ["service-tests", name] if "json" in given and name in service_tests():
                 try:
                     return await self._try(name, given["json"])
-                except Refusal as refusal:
+                except OperationError as refusal:
                     return refusal
             case ["service-tests"]:
-                return {name: trial.options(self._sections) for name, trial in trials().items()}
+                return {name: test.options(self._sections) for name, test in service_tests().items()}
         return None
 
     async def _try(self, name: str, given: dict[str, Any]) -> Any:
-        options = trials()[name].options(self._sections)
-        around = replace(self._around, sections=self._sections)
-        message = await run_trial(name, _merged(options, given), around)
+        options = service_tests()[name].options(self._sections)
+        environment = replace(self._environment, sections=self._sections)
+        message = await run_service_test(name, _merged(options, given), environment)
         return {"message": message, "success": not message}
 
     def _start(self, given: Mapping[str, Any]) -> None:
@@ -124,24 +126,24 @@ class Player:
                     handlers.check(use, self._sections)
                 own[f"main:{id}:{node.name}"] = [handlers.to_json(use) for use in uses]
         run = TaskRun(id, graph, [("db", "rp")], classes(), table, get("test"))
-        self._runs.append((run, Intake(table), own))
+        self._runs.append((run, LineProtocolDecoder(table), own))
 
     async def _write(self, given: Mapping[str, Any]) -> None:
         for line in given["lines"].strip().splitlines():
             self._seq += 1
             message = _Message(self._seq, line.encode(), NOW + self._seq, {"precision": given["precision"]})
-            for run, intake, own in self._runs:
-                piece, refused = intake.decode("db", "rp", [message])
-                assert piece is not None and not refused
+            for run, decoder, own in self._runs:
+                batch, refused = decoder.decode("db", "rp", [message])
+                assert batch is not None and not refused
                 names = run.measurements
-                wanted = None if names is None else frozenset(map(intake.measurement, names))
-                for effect in run.step(piece, wanted):
+                wanted = None if names is None else frozenset(map(decoder.measurement, names))
+                for effect in run.step(batch, wanted):
                     if isinstance(effect, Alerts):
                         await self._deliver(effect, own)
 
     async def _deliver(self, effect: Alerts, own: Mapping[str, list[dict[str, Any]]]) -> None:
         for topic in effect.topics:
-            message = Message(codec.encode(effect, topic, 1), topic)
+            message = ReceivedMessage(codec.encode(codec.of_step(effect, topic, EventsSeq(1))), topic)
             for i in range(len(message)):
                 event = message.event(i, 0)
                 key = topic, event.id
@@ -149,10 +151,10 @@ class Player:
                 self._levels[key] = event.level
                 for one in (*own.get(topic, ()), *self._topics.get(topic, ())):
                     handler, options = handlers.from_json(one["kind"], json.loads(json.dumps(one["options"])))
-                    around = replace(self._around, sections=self._sections)
+                    environment = replace(self._environment, sections=self._sections)
                     try:
-                        await handler.handle(event, options, around)  # type: ignore[union-attr]
-                    except (Refused, Unsent):
+                        await handler.handle(event, options, environment)  # type: ignore[union-attr]
+                    except (Rejected, Unsent):
                         continue
 
     def _posts(self, given: Mapping[str, Any]) -> Posts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import threading
@@ -13,25 +14,28 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from grammar.tickscript.parser import parse
-from services.engine.column import Value
-from services.engine.effects import Alerts, Effect, Inhibition, TakeUp, Write
-from services.engine.external import ExternalNode
-from services.engine.frame import Barriers, Batches, Frame, Message, Step
-from services.engine.intake import LOOPBACKS, Intake, Slice
-from services.engine.node import Node
-from services.engine.nodes import classes, registry
-from services.engine.series import SeriesTable
-from services.engine.task import Surroundings, TaskRun
-from services.log import Log
-from services.pipeline.compile import compile_script
+from services.columns.column import Value
+from services.columns.frame import Barriers, Batches, Frame, Message, Step
+from services.columns.groups.series import SeriesTable
+from services.engine.states.kept_states import snapshot_of, state_of, take
+from services.nodes import classes, registry
+from services.pipeline.compiler.compile import compile_script
 from services.pipeline.functions import FunctionSpec
 from services.pipeline.spec import HandlerSpec
-from services.store import codec
+from services.process.log import Log
+from services.runtime.async_node import AsyncNode
+from services.runtime.effects import Alerts, Effect, Inhibition, TakeUp, Write
+from services.runtime.environment import TaskEnvironment
+from services.runtime.errors import TaskFailed
+from services.runtime.input.line_protocol_decoder import LOOPBACKS, LineProtocolDecoder, LogBatch
+from services.runtime.node import Node
+from services.runtime.task import TaskRun
+from services.store.state_chunks import StateChunk, digest_of
 
 NOW = 1_700_000_000 * 10**9
 """When messages are stored, and the time of points that have none."""
 
-Cause = tuple[int, ...]
+Origin = tuple[int, ...]
 """(sequence, row) of the point that caused something, or (tick,)."""
 
 
@@ -43,7 +47,7 @@ class Point(NamedTuple):
     tags: dict[str, str]
     time: int
     fields: dict[str, Value | None]
-    cause: Cause
+    origin: Origin
 
 
 class Batch(NamedTuple):
@@ -54,7 +58,7 @@ class Batch(NamedTuple):
     tags: dict[str, str]
     time: int
     points: list[tuple[dict[str, str], int, dict[str, Value | None]]]
-    cause: Cause
+    origin: Origin
 
 
 class Barrier(NamedTuple):
@@ -63,7 +67,7 @@ class Barrier(NamedTuple):
     group: str
     time: int
     delete: bool
-    cause: Cause
+    origin: Origin
     for_joins: bool = False
 
 
@@ -79,6 +83,23 @@ class _Message:
 
 
 _parsed = functools.lru_cache(1000)(parse)
+
+
+class MemoryChunks:
+    """Keeps pieces of states in a dict."""
+
+    def __init__(self) -> None:
+        self.kept: dict[bytes, bytes] = {}
+
+    def has(self, digest: bytes) -> bool:
+        return digest in self.kept
+
+    def keep(self, chunk: StateChunk) -> bytes:
+        if chunk.digest is None or chunk.digest not in self.kept:
+            data = bytes(chunk.make())
+            chunk.digest = digest_of(data)
+            self.kept[chunk.digest] = data
+        return chunk.digest
 
 
 class _Kept(Log):
@@ -104,15 +125,18 @@ class ScriptRun:
         dbrps: Iterable[tuple[str, str]] = (("db", "rp"),),
         handlers: Mapping[str, HandlerSpec] | None = None,
         precision: str = "n",
-        surroundings: Surroundings | None = None,
+        environment: TaskEnvironment | None = None,
         functions: Iterable[FunctionSpec] = (),
         began: int | None = None,
     ) -> None:
         self._script, self._dbrps, self._handlers = script, tuple(dbrps), dict(handlers or {})
-        self._precision, self._surroundings, self._began = precision, surroundings, began
+        self._precision, self._environment, self._began = precision, environment, began
         self._functions = {function.name: function for function in functions}
         self._woken = threading.Event()
         self._seq = 0
+        self._last: tuple[LogBatch, frozenset[int] | None] | None = None
+        self._chunks = MemoryChunks()
+        self._deaf = False
         self.clock = NOW  # what is written is stored so many ns later as it has predecessors
         self.out: dict[str, list[Given]] = {}
         self.effects: list[Effect] = []
@@ -121,16 +145,17 @@ class ScriptRun:
         self.run.attach(self._woken.set)
 
     def _start(self) -> None:
+        self._last = None  # its numbers are of the table before
         self.table = SeriesTable()
-        self.intake = Intake(self.table)
+        self.decoder = LineProtocolDecoder(self.table)
         graph = compile_script(_parsed(self._script), registry(self._handlers, self._functions)).graph
-        log, around = _Kept(self.reasons), self._surroundings
-        self.run = TaskRun("t", graph, self._dbrps, classes(), self.table, log, around, self._began)
+        log, environment = _Kept(self.reasons), self._environment
+        self.run = TaskRun("t", graph, self._dbrps, classes(), self.table, log, environment, self._began)
         self.nodes: dict[str, Node] = {}
         for place, node in self.run.nodes():
             self.nodes[place.name] = node
             given = self.out.setdefault(place.name, [])
-            for method in ("run", "tick", "finish", *(("answer",) if isinstance(node, ExternalNode) else ())):
+            for method in ("run", "tick", "finish", *(("answer",) if isinstance(node, AsyncNode) else ())):
                 self._listen(node, method, given)
 
     def _listen(self, node: Node, method: str, given: list[Given]) -> None:
@@ -138,8 +163,8 @@ class ScriptRun:
 
         def listening(*arguments: Any) -> Sequence[Message] | None:
             messages = original(*arguments)
-            if messages is None:
-                return None
+            if messages is None or self._deaf:
+                return messages
             for message in messages:
                 given.extend(plain(message, self.table, self.run.current))
             return messages
@@ -159,10 +184,11 @@ class ScriptRun:
             self._seq += 1
             time_ns = self.clock + self._seq if stored is None else stored[i]
             messages.append(_Message(self._seq, body.encode(), time_ns, headers))
-        piece, refused = self.intake.decode(db, rp, messages)
+        chunk, refused = self.decoder.decode(db, rp, messages)
         assert not refused, refused
-        if piece is not None:
-            self.effects += self.run.step(piece, self._measurements(piece))
+        if chunk is not None:
+            self._last = chunk, self._measurements(chunk)
+            self.effects += self.run.step(chunk, self._measurements(chunk))
         return self
 
     def tick(self, now: int) -> ScriptRun:
@@ -177,11 +203,24 @@ class ScriptRun:
         return self
 
     def restart(self) -> ScriptRun:
-        """As after a crash: a new task in a new process takes up the saved state."""
-        state = codec.pack(self.run.state())
+        """As after a crash: a new task in a new process takes up the saved state.
+
+        That was written only when the task had gone on already, and in part with the state before.
+        """
+        fresh = take("t", 0, {}, self.run.state())
+        if self._last is not None and not self.run.waiting:
+            self._deaf = True
+            with contextlib.suppress(TaskFailed):
+                self.run.step(*self._last)
+            self._deaf = False
+        snapshot = snapshot_of(fresh, self._chunks)
+        return self.resume_from(state_of(snapshot, self._chunks.kept.__getitem__, []))
+
+    def resume_from(self, state: dict[str, Any]) -> ScriptRun:
+        """A new task in a new process takes up a state."""
         self.run.close()
         self._start()
-        self.run.restore(codec.unpack(state))
+        self.run.restore(state)
         self.run.attach(self._woken.set)
         return self
 
@@ -216,19 +255,19 @@ class ScriptRun:
         nodes = self.run.statistics()["node-stats"]
         return {n: {k: v for k, v in s.items() if k != "avg_exec_time_ns"} for n, s in nodes.items()}
 
-    def _measurements(self, piece: Slice) -> frozenset[int] | None:
+    def _measurements(self, chunk: LogBatch) -> frozenset[int] | None:
         names = self.run.measurements
-        return None if names is None else frozenset(map(self.intake.measurement, names))
+        return None if names is None else frozenset(map(self.decoder.measurement, names))
 
 
 def plain(message: Message, table: SeriesTable, step: Step) -> list[Given]:
     """A message as plain values, checked to be what frames, batches and barriers have to be."""
-    assert (np.diff(message.cause) >= 0).all() or step.tick, "causes must not fall"
-    causes = [_cause(c, step) for c in message.cause.tolist()]
+    assert (np.diff(message.origin) >= 0).all() or step.tick, "origins must not fall"
+    origins = [_origin(c, step) for c in message.origin.tolist()]
     if isinstance(message, Barriers):
         return [
             Barrier(table.group(g).id, t, message.delete, c, message.for_joins)
-            for g, t, c in zip(message.group.tolist(), message.time.tolist(), causes, strict=True)
+            for g, t, c in zip(message.group.tolist(), message.time.tolist(), origins, strict=True)
         ]
     rows = message.points.rows()
     for name, column in message.points.columns().items():
@@ -238,13 +277,13 @@ def plain(message: Message, table: SeriesTable, step: Step) -> list[Given]:
     groups = [table.group(g) for g in message.group.tolist()]
     if isinstance(message, Frame):
         out: list[Given] = []
-        assert len(message.group) == len(message.points) == len(causes)
+        assert len(message.group) == len(message.points) == len(origins)
         for i, group in enumerate(groups):
             name = table.series(int(message.points.series[i])).name
             for key, value in group.tags:
                 assert tags[i].get(key, "") == value, "a point is not of its group"
             assert not group.by_name or group.name == name
-            out.append(Point(name, group.id, tags[i], times[i], rows[i], causes[i]))
+            out.append(Point(name, group.id, tags[i], times[i], rows[i], origins[i]))
         return out
     assert isinstance(message, Batches)
     offsets = message.offsets.tolist()
@@ -252,12 +291,12 @@ def plain(message: Message, table: SeriesTable, step: Step) -> list[Given]:
     batches: list[Given] = []
     for i, group in enumerate(groups):
         mine = [(tags[r], times[r], rows[r]) for r in range(offsets[i], offsets[i + 1])]
-        batches.append(Batch(message.names[i], group.id, dict(group.tags), int(message.tmax[i]), mine, causes[i]))
+        batches.append(Batch(message.names[i], group.id, dict(group.tags), int(message.tmax[i]), mine, origins[i]))
     return batches
 
 
-def _cause(cause: int, step: Step) -> Cause:
-    return (step.tick,) if step.tick else (int(step.seq[cause]), int(step.row[cause]))
+def _origin(origin: int, step: Step) -> Origin:
+    return (step.tick,) if step.tick else (int(step.seq[origin]), int(step.row[origin]))
 
 
 def one_by_one(lines: str) -> list[str]:
@@ -296,22 +335,22 @@ def _events(alerts: Alerts) -> list[dict[str, Any]]:
         event["fields"] = {n: c.value(i) for n, c in sorted(alerts.columns.items()) if c.mask()[i]}
         event["data"] = None if alerts.data is None else alerts.data[i]
         event["category"] = alerts.category
-        event["moment"] = None if alerts.moment is None else int(alerts.moment[i])
+        event["moment"] = None if alerts.processing_time is None else int(alerts.processing_time[i])
         events.append(event)
     return events
 
 
 def _taken_up(effect: TakeUp) -> list[tuple[Any, ...]]:
     """(topic, the topic it takes from, id, level, time, duration, identity) of each alert."""
-    of = effect.identities
-    identities = zip(of.seq.tolist(), of.row.tolist(), of.ordinal.tolist(), strict=True)
-    found = zip(effect.ids, effect.stood, identities, strict=True)
+    of = effect.event_ids
+    event_ids = zip(of.seq.tolist(), of.row.tolist(), of.ordinal.tolist(), strict=True)
+    found = zip(effect.ids, effect.stood, event_ids, strict=True)
     return [(effect.topic, effect.source, id, *stood, identity) for id, stood, identity in found]
 
 
 def _inhibitions(effect: Inhibition) -> list[tuple[Any, ...]]:
     """(key, category, tags, whether it inhibits, identity, moment) of each change."""
-    of = effect.identities
-    identities = zip(of.seq.tolist(), of.row.tolist(), of.ordinal.tolist(), strict=True)
-    changes = (effect.keys, effect.categories, effect.tags, effect.on, identities, of.moment.tolist())
+    of = effect.event_ids
+    event_ids = zip(of.seq.tolist(), of.row.tolist(), of.ordinal.tolist(), strict=True)
+    changes = (effect.keys, effect.categories, effect.tags, effect.on, event_ids, of.processing_time.tolist())
     return list(zip(*changes, strict=True))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from services import log
+from services.process import log
 
 
 @pytest.fixture
@@ -21,6 +21,7 @@ def restored_log() -> Iterator[None]:
     log.flush()
     logging.basicConfig(handlers=handlers, level=root_level, force=True)
     log._handler, log._level = handler, level
+    log._send_audit_to("")
     log._apply_levels()
 
 
@@ -29,6 +30,7 @@ def logged(restored_log: None, tmp_path: Path) -> Callable[[str], list[str]]:
     """Gives the lines with this message that this process has logged so far."""
     file = tmp_path / "logged"
     log.setup(str(file), "INFO")
+    log._last_written.clear()
 
     def lines(message: str) -> list[str]:
         log.flush()

@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,17 +30,26 @@ MAX_PAYLOAD = 8 << 20
 class NatsServer:
     """One nats-server process; its port and its store stay the same over restarts."""
 
-    def __init__(self, directory: Path, max_payload: int = MAX_PAYLOAD, user: str = "", password: str = "") -> None:
+    def __init__(
+        self,
+        directory: Path,
+        max_payload: int = MAX_PAYLOAD,
+        user: str = "",
+        password: str = "",
+        more: dict[str, Any] | None = None,
+    ) -> None:
+        """more: further settings, as the configuration file has them."""
         self.directory = directory
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
-        config = {
+        config: dict[str, Any] = {
             "listen": f"127.0.0.1:{self.port}",
             "max_payload": max_payload,
             "jetstream": {"store_dir": str(directory / "jetstream")},
         }
         if user:
             config["authorization"] = {"user": user, "password": password}
+        config |= more or {}
         directory.mkdir(parents=True, exist_ok=True)
         self._config = directory / "nats.conf"
         self._config.write_text(json.dumps(config))

@@ -6,20 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.engine.expressions.constant import constant
-from services.pipeline.demand import references_of
+from services.expressions.constant import constant
+from services.pipeline.column_pruning import references_of
+from services.pipeline.composite import Builder, CompositeSpec
 from services.pipeline.dimensions import check_dimensions
 from services.pipeline.graph import GraphNode
+from services.pipeline.registry import Registry
 from services.pipeline.spec import (
     ANYWHERE,
-    Builder,
     Edge,
     HandlerSpec,
     HandlerUse,
     LambdaValue,
     NodeSpec,
     Properties,
-    Registry,
     Type,
     appending,
     argument,
@@ -173,7 +173,8 @@ def _spec(
     name: str, type_name: str, properties: type[Properties], provides: Edge | None = None, **more: Any
 ) -> NodeSpec:
     wants: Sequence[Edge] = more.pop("wants", BOTH)
-    return NodeSpec(name, type_name, properties, tuple(wants), provides, f"{name}.", **more)
+    kind = CompositeSpec if "build" in more else NodeSpec
+    return kind(name, type_name, properties, tuple(wants), provides, f"{name}.", **more)
 
 
 STREAM_ONLY = (Edge.STREAM,)

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from schemas.config import UdfFunction
-from services.engine.udf.functions import ask
+from services.nodes.udf_host.functions import ask
 from services.pipeline.functions import FunctionSpec
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,13 +6,13 @@ import copy
 from collections.abc import Callable
 from dataclasses import replace
 
+from grammar.golang.quoting import quote
 from grammar.gotemplate import nodes
 from grammar.gotemplate.errors import TemplateError
 from grammar.gotemplate.html import context as at
 from grammar.gotemplate.html import filters
 from grammar.gotemplate.html.context import Context, Problem, error, join, nudge
 from grammar.gotemplate.html.transitions import after_text
-from grammar.gotemplate.strconv import quote
 
 _PREDEFINED = frozenset(("html", "urlquery"))
 # Escapers that a predefined one stands for, where the author wrote it.

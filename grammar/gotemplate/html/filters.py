@@ -6,13 +6,13 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Final
 
-from grammar.gotemplate.errors import CallError
+from grammar.golang.errors import CallError
+from grammar.golang.fmt import sprint
+from grammar.golang.json_writer import to_json
+from grammar.golang.values import INTERFACE, STRING, Function, GoType
 from grammar.gotemplate.functions import escape_markup, json_line
-from grammar.gotemplate.gofmt import sprint
-from grammar.gotemplate.gojson import to_json
 from grammar.gotemplate.html.attributes import PLAIN, attribute_kind
 from grammar.gotemplate.html.transitions import decode_css
-from grammar.gotemplate.values import INTERFACE, STRING, Function, GoType
 
 # What stands in for a value that is not let through.
 FAILSAFE: Final = "ZgotmplZ"

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
+from grammar.golang.quoting import quote
 from grammar.gotemplate.html import attributes
 from grammar.gotemplate.html.context import (
     AFTER_NAME,
@@ -61,7 +62,6 @@ from grammar.gotemplate.html.context import (
     Context,
     error,
 )
-from grammar.gotemplate.strconv import quote
 
 _SPACE = re.compile("[ \t\n\f\r]*")
 _TAG_NAME = re.compile("[A-Za-z](?:[A-Za-z0-9]|[:-](?=[A-Za-z0-9]))*")

@@ -4,83 +4,70 @@ It is run once, whatever comes of it, and handles the event by exit status 0; wh
 and the last of its output are logged, and the event counts as given up on. It may leave its input unread, and may leave
 something running in the background. It has as long as it takes, unless there is a timeout: then it is ended with all in
 its process group, and so it is when the service stops. Events wait for the one before. A service that is killed runs
-the command again for the event that it was at. The environment is the service's.
+the command again for the event that it was at. The environment is the service's, without what configures tickbus.
+`commands` in [security] says which programs may be run.
 """
 
 from __future__ import annotations
 
 import errno
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
-from marshmallow import Schema, fields, post_load
+from marshmallow import fields
 
 from schemas.config.fields import Nanoseconds
-from services.alerting.command import run
-from services.alerting.handler import Around, Refused, Unsent
-from services.pipeline.spec import HandlerSpec, Properties, Type, argument, prop
-
-if TYPE_CHECKING:
-    from services.alerting.event import Event
+from services.alerting.declarations.options import ScriptProperty, Strings, option
+from services.alerting.declarations.sections import Sections
+from services.alerting.errors import Rejected, Unsent
+from services.alerting.handler_base import AlertHandler, HandlerContext
+from services.alerting.topics.alert_event import AlertEvent
+from services.alerting.transports.command import run
+from services.pipeline.spec import Type
+from services.process.permissions import Guard, NotPermitted
 
 _PASSING = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ETXTBSY)
 
 
-@dataclass
-class ExecProperties(Properties):
-    """Which command."""
-
-    prog: str = argument(Type.STRING, doc="The program.")
-    args: list[str] = argument(Type.STRING, variadic=True, doc="Its arguments.")
-    timeout: int = prop(Type.DURATION, default=0, doc="After how long it is ended, with all in its process group.")
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Options:
-    """The program and its arguments; timeout in ns, 0 for none."""
+    """Which command; timeout in ns, 0 for none."""
 
-    prog: str
-    args: tuple[str, ...] = ()
-    timeout: int = 0
-
-
-class OptionsSchema(Schema):
-    """{"prog": program, "args": [argument …], "timeout": ns or "10s"}"""
-
-    prog = fields.String(load_default="", metadata={"doc": "The program."})
-    args = fields.List(fields.String(), load_default=list, allow_none=True, metadata={"doc": "Its arguments."})
-    timeout = Nanoseconds(
-        load_default=0,
-        metadata={
-            "doc": 'After how long it is ended, with all in its process group: ns or a text such as "10s"; 0: never.'
-        },
+    prog: str = option("The program", fields.String, script=ScriptProperty(argument="prog"))
+    args: tuple[str, ...] = option("Its arguments", Strings, script=ScriptProperty(argument="args"))
+    timeout: int = option(
+        'After how long it is ended, with all in its process group: ns or a text such as "10s"; 0: never',
+        Nanoseconds,
+        0,
+        script=ScriptProperty(type=Type.DURATION),
     )
 
-    @post_load
-    def build(self, data: dict[str, Any], **kwargs: Any) -> Options:
-        return Options(data["prog"], tuple(data["args"] or ()), data["timeout"])
 
-
-SPEC = HandlerSpec("exec", "ExecHandler", ExecProperties, __doc__ or "")
-OPTIONS = OptionsSchema()
-
-
-def check(options: Options, sections: Mapping[str, Any]) -> None:
+class ExecHandler(AlertHandler[Options]):
     """Every command is taken; whether it can be run shows when an event comes."""
 
+    kind = "exec"
+    type_name = "ExecHandler"
+    options = Options
 
-def timeout(options: Options, around: Around) -> None:
-    """None: a command is ended by what runs it."""
+    def permitted(self, options: Options, sections: Sections, guard: Guard) -> None:
+        guard.command(options.prog)
+
+    def timeout(self, options: Options, context: HandlerContext) -> None:
+        """None: a command is ended by what runs it."""
+
+    async def handle(self, event: AlertEvent, options: Options, context: HandlerContext) -> None:
+        """Run the command and wait for it. Unsent only where this machine cannot run any now."""
+        seconds = options.timeout / 1e9 if options.timeout > 0 else None
+        try:
+            self.permitted(options, context.sections, context.guard)
+            ended = await run(options.prog, options.args, event.json(), seconds)
+        except NotPermitted as error:
+            raise Rejected(str(error)) from error
+        except (OSError, ValueError) as error:
+            problem = f"{options.prog}: {error}"
+            raise (Unsent if getattr(error, "errno", None) in _PASSING else Rejected)(problem) from error
+        if ended.status or ended.broken_off:
+            raise Rejected(f"{options.prog}: {ended}")
 
 
-async def handle(event: Event, options: Options, around: Around) -> None:
-    """Run the command and wait for it. Unsent only where this machine cannot run any now."""
-    seconds = options.timeout / 1e9 if options.timeout > 0 else None
-    try:
-        ended = await run(options.prog, options.args, event.json(), seconds)
-    except (OSError, ValueError) as error:
-        problem = f"{options.prog}: {error}"
-        raise (Unsent if getattr(error, "errno", None) in _PASSING else Refused)(problem) from error
-    if ended.status or ended.broken_off:
-        raise Refused(f"{options.prog}: {ended}")
+HANDLER = ExecHandler()

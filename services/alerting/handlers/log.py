@@ -1,90 +1,69 @@
-"""log: append each event to a file as one line of JSON. The file is made where it does not exist."""
+"""log: append each event to a file as one line of JSON. The file is made where it does not exist.
+
+`write-directories` in [security] says where it may be.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import stat
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
-from marshmallow import Schema, fields, post_load
+from marshmallow import fields
 
-from services.alerting.handler import Around, Unsent
-from services.pipeline.spec import HandlerSpec, Properties, Type, argument, prop
+from services.alerting.declarations.options import Integer, ScriptProperty, option
+from services.alerting.declarations.sections import Sections
+from services.alerting.errors import Rejected, Unsent
+from services.alerting.handler_base import AlertHandler, HandlerContext
+from services.alerting.topics.alert_event import AlertEvent
+from services.process.permissions import Guard, NotPermitted
+from services.process.pools import Pool
 
-if TYPE_CHECKING:
-    from services.alerting.event import Event
-
-_MODE = 0o600
-
-
-@dataclass
-class LogProperties(Properties):
-    """Which file."""
-
-    path: str = argument(Type.STRING, doc="The file's absolute path.")
-    mode: int = prop(Type.INT, default=0, doc="The file's permissions, as octal; 0600 unless set.")
+_SECONDS = 10.0  # for a disk that hangs
+_threads = Pool("log handlers", 8)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Options:
     """Which file, and its permissions where it is made."""
 
-    path: str
-    mode: int
+    path: str = option("The file's absolute path", fields.String, script=ScriptProperty(argument="path"))
+    mode: int = option("The file's permissions as a number; 384 (0600) unless set", Integer, 0o600)
 
 
-class OptionsSchema(Schema):
-    """{"path": absolute path, "mode": permissions as a number}"""
+class LogHandler(AlertHandler[Options]):
+    """A line is written whole: several handlers may share a file."""
 
-    path = fields.String(load_default="", metadata={"doc": "The file's absolute path."})
-    mode = fields.Integer(
-        load_default=_MODE, strict=True, metadata={"doc": "The file's permissions as a number; 384 (0600) unless set."}
-    )
+    kind = "log"
+    type_name = "LogHandler"
+    created_as = "log alert handler"
+    options = Options
 
-    @post_load
-    def build(self, data: dict[str, Any], **kwargs: Any) -> Options:
-        return Options(**data)
+    def check(self, options: Options, sections: Sections) -> None:
+        """The mode must let the user write, the path be absolute."""
+        if not options.mode & stat.S_IWUSR:
+            raise ValueError(f"invalid file mode {_mode_text(options.mode)}, must be user writable")
+        if not os.path.isabs(options.path):
+            raise ValueError(f"log path must be absolute: {options.path} is not absolute")
 
+    def permitted(self, options: Options, sections: Sections, guard: Guard) -> None:
+        """The file must be where files may be written."""
+        guard.writable(options.path)
 
-def options_of(properties: LogProperties) -> dict[str, Any]:
-    """A script's properties as options."""
-    return {"path": properties.path, "mode": properties.mode or _MODE}
-
-
-def check(options: Options, sections: Mapping[str, Any]) -> None:
-    """The mode must let the user write, the path be absolute."""
-    if not options.mode & stat.S_IWUSR:
-        raise ValueError(f"invalid file mode {_mode_text(options.mode)}, must be user writable")
-    if not os.path.isabs(options.path):
-        raise ValueError(f"log path must be absolute: {options.path} is not absolute")
-
-
-def _check_start(options: dict[str, Any], sections: Mapping[str, Any]) -> None:
-    try:
-        check(Options(**options), sections)
-    except ValueError as error:
-        raise ValueError(f"failed to create log alert handler: {error}") from None
+    async def handle(self, event: AlertEvent, options: Options, context: HandlerContext) -> None:
+        try:
+            await _threads.run_within(_SECONDS, options.path, _append, options, context.guard, event.json())
+        except NotPermitted as error:
+            raise Rejected(str(error)) from error
+        except OSError as error:
+            raise Unsent(f"{options.path}: {error.strerror or error}") from error
 
 
-SPEC = HandlerSpec("log", "LogHandler", LogProperties, __doc__ or "", options_of, _check_start)
-OPTIONS = OptionsSchema()
-
-
-async def handle(event: Event, options: Options, around: Around) -> None:
-    """Append. A line is written whole: several handlers may share a file."""
-    try:
-        await asyncio.to_thread(_append, options, event.json())
-    except OSError as error:
-        raise Unsent(f"{options.path}: {error.strerror or error}") from error
-
-
-def _append(options: Options, line: bytes) -> None:
-    # a pipe that nobody reads must not hold this thread, which others need too
+def _append(options: Options, guard: Guard, line: bytes) -> None:
+    path = guard.writable(options.path)
+    # a pipe that nobody reads must not hold this thread: there are few
     how = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
-    fd = os.open(options.path, how, options.mode)
+    fd = os.open(path, how, options.mode)
     try:
         while line:
             line = line[os.write(fd, line) :]
@@ -94,3 +73,6 @@ def _append(options: Options, line: bytes) -> None:
 
 def _mode_text(mode: int) -> str:
     return "-" + stat.filemode(mode & 0o777)[1:]
+
+
+HANDLER = LogHandler()

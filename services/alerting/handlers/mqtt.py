@@ -3,43 +3,31 @@
 from __future__ import annotations
 
 import math
-import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from marshmallow import ValidationError, fields
 
-from grammar.gotemplate.strconv import quote
+from grammar.golang.quoting import quote
 from schemas.config.among import Rules
 from schemas.config.fields import Flag, Text
-from schemas.config.section import schema_of, setting
-from services.alerting.handler import Around, Refused, Unsent
-from services.alerting.outside import check_template, data_of, need, options_of, rendered, start_check
-from services.alerting.trial import ServiceTest
-from services.pipeline.spec import HandlerSpec, Properties, Type, argument, prop
-
-if TYPE_CHECKING:
-    from services.alerting.event import Event
-
-SECTION = "mqtt"
+from schemas.config.section import setting
+from services.alerting.declarations import sections as common
+from services.alerting.declarations.options import Of, ScriptProperty, option, options_tested
+from services.alerting.declarations.sections import Section, Sections
+from services.alerting.declarations.templates import rendered
+from services.alerting.errors import Rejected, Unsent
+from services.alerting.handler_base import AlertHandler, HandlerContext
+from services.alerting.topics.alert_event import AlertEvent
+from services.alerting.transports.extras import need
+from services.alerting.transports.tls import context_of, tls_of
+from services.pipeline.spec import Type
 
 _QOS = ("at-most-once", "at-least-once", "exactly-once")
 _PORTS = {"tcp": 1883, "mqtt": 1883, "ssl": 8883, "tls": 8883, "mqtts": 8883, "ws": 80, "wss": 443}
 _TLS = ("ssl", "tls", "mqtts", "wss")
-
-
-@dataclass
-class MqttProperties(Properties):
-    """Where to, and how."""
-
-    topic: str = argument(Type.STRING, doc="The topic; a template.")
-    broker_name: str = prop(
-        Type.STRING, default="", doc="The section of the configuration; the default one unless set."
-    )
-    qos: int = prop(Type.INT, default=0, doc="0: it comes at most once, 1: at least once, 2: exactly once.")
-    retained: bool = prop(Type.BOOL, default=False, doc="Whether the broker keeps it for those that subscribe later.")
 
 
 class Qos(fields.Field[int]):
@@ -57,10 +45,21 @@ class Qos(fields.Field[int]):
 class Options:
     """Where to, and how."""
 
-    broker_name: str = setting("", Text, "The name of the section; the default one unless set.")
-    topic: str = setting("", Text, "The topic; a template.")
-    qos: int = setting(0, Qos, "How often it comes: at-most-once, at-least-once or exactly-once.")
-    retained: bool = setting(False, Flag, "Whether the broker keeps it for those that subscribe later.")
+    topic: str = option("The topic", template=True, script=ScriptProperty(argument="topic"))
+    broker_name: str = option("The name of the section", unless="the default one")
+    qos: int = option(
+        "How often it comes: 0 (at-most-once), 1 (at-least-once) or 2 (exactly-once)",
+        Qos,
+        0,
+        test=_QOS[0],
+        script=ScriptProperty(type=Type.INT),
+    )
+    retained: bool = option(
+        "Whether the broker keeps it for those that subscribe later",
+        Flag,
+        test=False,
+        script=ScriptProperty(type=Type.BOOL),
+    )
 
 
 def _mistakes(brokers: Sequence[Mqtt]) -> Iterator[str]:
@@ -77,14 +76,14 @@ class Mqtt:
 
     RULES: ClassVar[Rules] = Rules(_mistakes, _mistakes)
 
-    enabled: bool = setting(False, Flag, "Whether alerts may be sent to it.")
+    enabled: bool = common.enabled()
     name: str = setting("default", Text, "The name that scripts call it by: mqtt(TOPIC).brokerName(NAME).")
     default: bool = setting(False, Flag, "Whether it is the one that is meant where none is named.")
     url: str = setting("", Text, "Its URL: tcp://HOST:1883, ssl://HOST:8883, ws:// or wss://.")
-    ssl_ca: str = setting("", Text, "A file of certificates to trust, PEM; empty: those that the system trusts.")
-    ssl_cert: str = setting("", Text, "The client's certificate file, PEM.")
-    ssl_key: str = setting("", Text, "The client's key file, PEM.")
-    insecure_skip_verify: bool = setting(False, Flag, "Take any certificate. Insecure.")
+    ssl_ca: str = common.ssl_ca()
+    ssl_cert: str = common.ssl_cert()
+    ssl_key: str = common.ssl_key()
+    insecure_skip_verify: bool = common.insecure_skip_verify()
     client_id: str = setting("", Text, "As what to introduce oneself; empty: a name of chance.")
     username: str = setting("", Text, "The user to log in as; empty: none.")
     password: str = setting("", Text, "That user's password.", secret=True)
@@ -110,40 +109,60 @@ def _place(url: str) -> tuple[str, str, int, str]:
     return parts.scheme, parts.hostname, port or _PORTS[parts.scheme], parts.path
 
 
-def check(options: Options, sections: Mapping[str, Any]) -> None:
-    """The topic must be a template, the library be there."""
-    check_template(options.topic, "topic")
-    need("aiomqtt", "mqtt")
+SECTION = Section("mqtt", Mqtt, many=True, defaults=(Mqtt(),))
 
 
-def _check_start(options: dict[str, Any], sections: Mapping[str, Any]) -> None:
-    if not 0 <= options["qos"] < len(_QOS):
-        raise ValueError("failed to create MQTT handler: invalid QoS: must be 0, 1 or 2")
-    start_check("MQTT handler", OPTIONS, check)(options, sections)
+class MqttHandler(AlertHandler[Options]):
+    """Each message goes over a connection of its own; with qos 1 and 2 the broker has said that it has it."""
+
+    kind = "mqtt"
+    type_name = "MQTTHandler"
+    created_as = "MQTT handler"
+    options = Options
+    section = SECTION
+    test_options: ClassVar[Mapping[str, Any]] = {
+        "broker-name": Of("broker_name"),
+        "topic": Of("topic"),
+        "message": "test MQTT message",
+        "qos": Of("qos"),
+        "retained": Of("retained"),
+    }
+
+    def check(self, options: Options, sections: Sections) -> None:
+        """The topic must be a template, the library be there."""
+        super().check(options, sections)
+        need("aiomqtt", "mqtt")
+
+    def check_start(self, given: dict[str, Any], sections: Sections) -> None:
+        if not 0 <= given["qos"] < len(_QOS):
+            raise ValueError("failed to create MQTT handler: invalid QoS: must be 0, 1 or 2")
+        super().check_start(given, sections)
+
+    async def handle(self, event: AlertEvent, options: Options, context: HandlerContext) -> None:
+        await _send(rendered(options, event), event.message, context)
+
+    def tested_with(self, sections: Sections) -> dict[str, Any]:
+        broker = _broker(sections, "")
+        return super().tested_with(sections) | {"broker-name": broker.name if broker else ""}
+
+    async def test(self, given: Mapping[str, Any], context: HandlerContext) -> None:
+        if given["qos"] not in _QOS:
+            raise ValueError("invalid QoS: must be at-most-once, at-least-once or exactly-once")
+        options = options_tested(self.test_options, Options, {**given, "qos": _QOS.index(given["qos"])})
+        await _send(options, given["message"], context)
 
 
-OPTIONS = schema_of(Options)()
-SPEC = HandlerSpec("mqtt", "MQTTHandler", MqttProperties, __doc__ or "", options_of, _check_start)
-CONFIG_SECTIONS = {SECTION: schema_of(Mqtt)(many=True)}
-CONFIG_DEFAULTS = {SECTION: (Mqtt(),)}
-
-
-async def handle(event: Event, options: Options, around: Around) -> None:
-    """Publish the message, over a connection of its own; with qos 1 and 2 the broker has said that it has it."""
-    topic = rendered(options.topic, "topic", data_of(event))
-    await _send(options.broker_name, topic, options.qos, options.retained, event.message, around)
-
-
-async def _send(name: str, topic: str, qos: int, retained: bool, message: str, around: Around) -> None:
-    if not topic:
-        raise Refused("missing MQTT topic")
-    broker = _broker(around.sections, name)
+async def _send(options: Options, message: str, context: HandlerContext) -> None:
+    name = options.broker_name
+    if not options.topic:
+        raise Rejected("missing MQTT topic")
+    broker = _broker(context.sections, name)
     if broker is None or not broker.enabled:
-        raise Refused(f"unknown MQTT broker {quote(name or (broker.name if broker else ''))}")
+        raise Rejected(f"unknown MQTT broker {quote(name or (broker.name if broker else ''))}")
     try:
         need("aiomqtt", "mqtt")
     except ValueError as error:
-        raise Refused(str(error)) from None
+        raise Rejected(str(error)) from None
     import aiomqtt
 
     scheme, host, port, path = _place(broker.url)
@@ -156,48 +175,21 @@ async def _send(name: str, topic: str, qos: int, retained: bool, message: str, a
             identifier=broker.client_id or None,
             transport="websockets" if scheme in ("ws", "wss") else "tcp",
             websocket_path=path or None,
-            tls_context=_context(broker) if scheme in _TLS else None,
-            timeout=around.timeout or math.inf,
+            tls_context=context_of(tls_of(broker)) if scheme in _TLS else None,
+            timeout=context.timeout or math.inf,
         ) as client:
-            await client.publish(topic, message.encode("utf-8", "replace"), qos, retained)
+            await client.publish(options.topic, message.encode("utf-8", "replace"), options.qos, options.retained)
     except ValueError as error:
-        raise Refused(str(error)) from error
+        raise Rejected(str(error)) from error
     except (aiomqtt.MqttError, OSError) as error:
         raise Unsent(f"{broker.url}: {error}") from error
 
 
-def _broker(sections: Mapping[str, Any], name: str) -> Mqtt | None:
-    brokers: tuple[Mqtt, ...] = sections.get(SECTION) or (Mqtt(),)
+def _broker(sections: Sections, name: str) -> Mqtt | None:
+    brokers = SECTION.elements(sections)
     if name:
         return next((broker for broker in brokers if broker.name == name), None)
     return next((broker for broker in brokers if broker.default), brokers[0] if len(brokers) == 1 else None)
 
 
-def _context(broker: Mqtt) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=broker.ssl_ca or None)
-    if broker.ssl_cert:
-        context.load_cert_chain(broker.ssl_cert, broker.ssl_key or None)
-    if broker.insecure_skip_verify:
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context
-
-
-def _defaults(sections: Mapping[str, Any]) -> dict[str, Any]:
-    broker = _broker(sections, "")
-    return {
-        "broker-name": broker.name if broker else "",
-        "topic": "",
-        "message": "test MQTT message",
-        "qos": _QOS[0],
-        "retained": False,
-    }
-
-
-async def _try(given: Mapping[str, Any], around: Around) -> None:
-    if given["qos"] not in _QOS:
-        raise ValueError("invalid QoS: must be at-most-once, at-least-once or exactly-once")
-    qos = _QOS.index(given["qos"])
-    await _send(given["broker-name"], given["topic"], qos, given["retained"], given["message"], around)
-
-
-TEST = ServiceTest("mqtt", _defaults, _try)
+HANDLER = MqttHandler()

@@ -2,58 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 from marshmallow import ValidationError
 
-from grammar.gotemplate.gojson import to_json
-from schemas.config.fields import Flag, Text, Texts
-from schemas.config.section import schema_of, setting
-from services.alerting.handler import Around
-from services.alerting.outside import check_url, enabled, everywhere_of, post_json, section_of
-from services.alerting.trial import ServiceTest
-from services.engine.alerts.info import LEVELS
-from services.pipeline.spec import HandlerSpec, Properties, Type, several
-
-if TYPE_CHECKING:
-    from services.alerting.event import Event
-
-SECTION = "opsgenie"
+from grammar.golang.json_writer import to_json
+from schemas.config.fields import Text, Texts
+from schemas.config.section import setting
+from services.alerting.declarations import sections as common
+from services.alerting.declarations.options import (
+    CONFIGURED,
+    Of,
+    ScriptProperty,
+    configured,
+    option,
+    options_tested,
+    with_configured,
+)
+from services.alerting.declarations.sections import Section, check_url
+from services.alerting.handler_base import HandlerContext
+from services.alerting.http_service import HttpService
+from services.alerting.topics.alert_event import AlertEvent
+from services.alertlog.info import LEVELS
 
 _RECOVERY = "RECOVERY"
-
-
-@dataclass
-class OpsGenieProperties(Properties):
-    """Who is told."""
-
-    teams: list[str] = several(Type.STRING, doc="Teams; those of the configuration unless set.")
-    recipients: list[str] = several(Type.STRING, doc="Recipients; those of the configuration unless set.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """Who is told."""
 
-    teams_list: tuple[str, ...] = setting((), Texts, "Teams; those of the configuration unless set.")
-    recipients_list: tuple[str, ...] = setting((), Texts, "Recipients; those of the configuration unless set.")
+    teams_list: tuple[str, ...] = option(
+        "Teams", Texts, configured="some", test=CONFIGURED, script=ScriptProperty("teams")
+    )
+    recipients_list: tuple[str, ...] = option(
+        "Recipients", Texts, configured="some", test=CONFIGURED, script=ScriptProperty("recipients")
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class OpsGenie:
     """[opsgenie]"""
 
-    enabled: bool = setting(False, Flag, "Whether alerts may be sent to it.")
+    enabled: bool = common.enabled()
     api_key: str = setting("", Text, "The key of its API.", secret=True)
-    teams: tuple[str, ...] | None = setting(None, Texts, "Teams, unless the alert names some.")
-    recipients: tuple[str, ...] | None = setting(None, Texts, "Recipients, unless the alert names some.")
+    teams: tuple[str, ...] | None = configured(Options, "teams_list", None)
+    recipients: tuple[str, ...] | None = configured(Options, "recipients_list", None)
     url: str = setting("https://api.opsgenie.com/v1/json/alert", Text, "The URL of its API.")
     recovery_url: str = setting(
         "https://api.opsgenie.com/v1/json/alert/note", Text, "The URL for alerts that are over.", key="recovery_url"
     )
-    global_: bool = setting(False, Flag, "Whether every alert without an opsGenie handler is sent to it.", key="global")
+    global_: bool = common.every_alert("an opsGenie")
 
     def __post_init__(self) -> None:
         if not self.url:
@@ -66,73 +67,53 @@ class OpsGenie:
             raise ValidationError("api-key cannot be empty")
 
 
-def options_of(properties: OpsGenieProperties) -> dict[str, Any]:
-    """A script's properties as options."""
-    return {"teams-list": properties.teams, "recipients-list": properties.recipients}
+SECTION = Section("opsgenie", OpsGenie)
 
 
-SPEC = HandlerSpec("opsgenie", "OpsGenieHandler", OpsGenieProperties, __doc__ or "", options_of, method="opsGenie")
-OPTIONS = schema_of(Options)()
-CONFIG_SECTIONS = {SECTION: schema_of(OpsGenie)()}
+class OpsGenieHandler(HttpService[Options]):
+    """The alert's alias is the event's id."""
 
-
-def check(options: Options, sections: Mapping[str, Any]) -> None:
-    """Everything is taken."""
-
-
-def everywhere(sections: Mapping[str, Any]) -> tuple[bool, bool]:
-    """Whether every alert uses it."""
-    return everywhere_of(section_of(sections, SECTION, OpsGenie))
-
-
-async def handle(event: Event, options: Options, around: Around) -> None:
-    """Send the event; the alert's alias is its id."""
-    kind = LEVELS[event.level] if event.level else _RECOVERY
-    who = options.teams_list, options.recipients_list
-    await _send(*who, kind, event.message, event.id, event.data().Data, around)
-
-
-async def _send(
-    teams: Sequence[str],
-    recipients: Sequence[str],
-    kind: str,
-    message: str,
-    entity: str,
-    result: Any,
-    around: Around,
-) -> None:
-    section = enabled(section_of(around.sections, SECTION, OpsGenie))
-    body: dict[str, Any] = {
-        "apiKey": section.api_key,
-        "entity": entity,
-        "alias": entity,
-        "message": message,
-        "note": message if kind == _RECOVERY else "",
-        "monitoring_tool": "kapacitor",
-        "details": {"Level": kind, "Monitoring Tool": "Kapacitor"},
-        "description": to_json(result),
-    }
-    teams, recipients = teams or section.teams or (), recipients or section.recipients or ()
-    body |= {"teams": list(teams)} if teams else {}
-    body |= {"recipients": list(recipients)} if recipients else {}
-    url = section.recovery_url if kind == _RECOVERY else section.url
-    await post_json(around, f"{url}/", body, "OpsGenie", key="message")
-
-
-def _defaults(sections: Mapping[str, Any]) -> dict[str, Any]:
-    section = section_of(sections, SECTION, OpsGenie)
-    return {
-        "teams": None if section.teams is None else list(section.teams),
-        "recipients": None if section.recipients is None else list(section.recipients),
+    kind, method = "opsgenie", "opsGenie"
+    type_name = "OpsGenieHandler"
+    options = Options
+    section = SECTION
+    service, error_key = "OpsGenie", "message"
+    test_options: ClassVar[Mapping[str, Any]] = {
+        "teams": Of("teams_list"),
+        "recipients": Of("recipients_list"),
         "message-type": "CRITICAL",
         "message": "test opsgenie message",
         "entity-id": "testEntityID",
     }
 
+    async def handle(self, event: AlertEvent, options: Options, context: HandlerContext) -> None:
+        kind = LEVELS[event.level] if event.level else _RECOVERY
+        await self._send(options, kind, event.message, event.id, event.data().Data, context)
 
-async def _try(given: Mapping[str, Any], around: Around) -> None:
-    who = given["teams"] or (), given["recipients"] or ()
-    await _send(*who, given["message-type"], given["message"], given["entity-id"], {"series": None}, around)
+    async def test(self, given: Mapping[str, Any], context: HandlerContext) -> None:
+        options = options_tested(self.test_options, Options, given)
+        what = given["message-type"], given["message"], given["entity-id"]
+        await self._send(options, *what, {"series": None}, context)
+
+    async def _send(
+        self, options: Options, kind: str, message: str, entity: str, result: Any, context: HandlerContext
+    ) -> None:
+        section = SECTION.enabled(context.sections)
+        to = with_configured(options, section)
+        body: dict[str, Any] = {
+            "apiKey": section.api_key,
+            "entity": entity,
+            "alias": entity,
+            "message": message,
+            "note": message if kind == _RECOVERY else "",
+            "monitoring_tool": "kapacitor",
+            "details": {"Level": kind, "Monitoring Tool": "Kapacitor"},
+            "description": to_json(result),
+        }
+        body |= {"teams": list(to.teams_list)} if to.teams_list else {}
+        body |= {"recipients": list(to.recipients_list)} if to.recipients_list else {}
+        url = section.recovery_url if kind == _RECOVERY else section.url
+        await self.post(context, f"{url}/", body, section)
 
 
-TEST = ServiceTest("opsgenie", _defaults, _try)
+HANDLER = OpsGenieHandler()

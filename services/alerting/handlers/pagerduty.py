@@ -7,47 +7,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 from marshmallow import ValidationError
 
-from schemas.config.fields import Flag, Text
-from schemas.config.section import schema_of, setting
-from services.alerting.handler import Around, Refused
-from services.alerting.outside import check_url, enabled, everywhere_of, options_of, post_json, section_of
-from services.alerting.trial import ServiceTest, level_of
-from services.pipeline.spec import HandlerSpec, Properties, Type, prop
-
-if TYPE_CHECKING:
-    from services.alerting.event import Event
-
-SECTION = "pagerduty"
+from schemas.config.fields import Text
+from schemas.config.section import setting
+from services.alerting.declarations import sections as common
+from services.alerting.declarations.options import configured, option, with_configured
+from services.alerting.declarations.sections import Section, check_url
+from services.alerting.errors import Rejected
+from services.alerting.handler_base import HandlerContext
+from services.alerting.http_service import HttpService
+from services.alerting.service_tests.levels import level_of
+from services.alerting.topics.alert_event import AlertEvent
 
 _INFO = 1
-
-
-@dataclass
-class PagerDutyProperties(Properties):
-    """For which service."""
-
-    service_key: str = prop(Type.STRING, default="", doc="The service's key; that of the configuration unless set.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """For which service."""
 
-    service_key: str = setting("", Text, "The service's key; that of the configuration unless set.")
+    service_key: str = option("The service's key", configured="one")
 
 
 @dataclass(frozen=True, kw_only=True)
 class PagerDuty:
     """[pagerduty]"""
 
-    enabled: bool = setting(False, Flag, "Whether alerts may be sent to it.")
+    enabled: bool = common.enabled()
     url: str = setting("https://events.pagerduty.com/generic/2010-04-15/create_event.json", Text, "The URL of its API.")
-    service_key: str = setting("", Text, "The service's key, unless the alert names one.", secret=True)
-    global_: bool = setting(False, Flag, "Whether every alert without a pagerDuty handler is sent to it.", key="global")
+    service_key: str = configured(Options, "service_key", secret=True)
+    global_: bool = common.every_alert("a pagerDuty")
 
     def __post_init__(self) -> None:
         if not self.url:
@@ -55,55 +47,50 @@ class PagerDuty:
         check_url(self.url)
 
 
-SPEC = HandlerSpec("pagerduty", "PagerDutyHandler", PagerDutyProperties, __doc__ or "", options_of, method="pagerDuty")
-OPTIONS = schema_of(Options)()
-CONFIG_SECTIONS = {SECTION: schema_of(PagerDuty)()}
+SECTION = Section("pagerduty", PagerDuty)
 
 
-def check(options: Options, sections: Mapping[str, Any]) -> None:
-    """Everything is taken."""
+class PagerDutyHandler(HttpService[Options]):
+    """The incident's key is the event's id. An event of level INFO counts as handled."""
 
-
-def everywhere(sections: Mapping[str, Any]) -> tuple[bool, bool]:
-    """Whether every alert uses it."""
-    return everywhere_of(section_of(sections, SECTION, PagerDuty))
-
-
-async def handle(event: Event, options: Options, around: Around) -> None:
-    """Trigger or resolve the incident of the event's id. An event of level INFO counts as handled."""
-    if event.level == _INFO:
-        enabled(section_of(around.sections, SECTION, PagerDuty))
-        return
-    await _send(options.service_key, event.id, event.message, event.level, event.details, around)
-
-
-async def _send(key: str, incident: str, description: str, level: int, details: str, around: Around) -> None:
-    section = enabled(section_of(around.sections, SECTION, PagerDuty))
-    if level == _INFO:
-        raise Refused("AlertLevel 'info' is currently ignored by the PagerDuty service")
-    body = {
-        "service_key": key or section.service_key,
-        "event_type": "trigger" if level else "resolve",
-        "description": description,
-        "incident_key": incident,
-        "client": "kapacitor",
-        "client_url": around.url,
-        "details": details,
-    }
-    await post_json(around, section.url, body, "PagerDuty", key="message")
-
-
-def _defaults(sections: Mapping[str, Any]) -> dict[str, Any]:
-    return {
+    kind, method = "pagerduty", "pagerDuty"
+    type_name = "PagerDutyHandler"
+    options = Options
+    section = SECTION
+    service, error_key = "PagerDuty", "message"
+    test_options: ClassVar[Mapping[str, Any]] = {
         "incident-key": "testIncidentKey",
         "description": "test pagerduty message",
         "details": "",
         "level": "CRITICAL",
     }
 
+    async def handle(self, event: AlertEvent, options: Options, context: HandlerContext) -> None:
+        if event.level == _INFO:
+            SECTION.enabled(context.sections)
+            return
+        await self._send(options, event.id, event.message, event.level, event.details, context)
 
-async def _try(given: Mapping[str, Any], around: Around) -> None:
-    await _send("", given["incident-key"], given["description"], level_of(given["level"]), given["details"], around)
+    async def test(self, given: Mapping[str, Any], context: HandlerContext) -> None:
+        incident, level = given["incident-key"], level_of(given["level"])
+        await self._send(Options(), incident, given["description"], level, given["details"], context)
+
+    async def _send(
+        self, options: Options, incident: str, description: str, level: int, details: str, context: HandlerContext
+    ) -> None:
+        section = SECTION.enabled(context.sections)
+        if level == _INFO:
+            raise Rejected("AlertLevel 'info' is currently ignored by the PagerDuty service")
+        body = {
+            "service_key": with_configured(options, section).service_key,
+            "event_type": "trigger" if level else "resolve",
+            "description": description,
+            "incident_key": incident,
+            "client": "kapacitor",
+            "client_url": context.url,
+            "details": details,
+        }
+        await self.post(context, section.url, body, section)
 
 
-TEST = ServiceTest("pagerduty", _defaults, _try)
+HANDLER = PagerDutyHandler()

@@ -6,59 +6,48 @@ been in, whatever handlers say.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
-from marshmallow import Schema, fields, post_load
-
-from services.alerting.handler import Around, Refused
+from services.alerting.declarations.options import Strings, option
+from services.alerting.declarations.sections import Sections
+from services.alerting.errors import Rejected
+from services.alerting.handler_base import AlertHandler, HandlerContext
+from services.alerting.topics.alert_event import AlertEvent
 from services.bus.subjects import alert_subject
-from services.pipeline.spec import HandlerSpec, Properties
-
-if TYPE_CHECKING:
-    from services.alerting.event import Event
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Options:
     """Into which topics."""
 
-    topics: tuple[str, ...]
+    topics: tuple[str, ...] = option("The topics", Strings)
 
 
-class OptionsSchema(Schema):
-    """{"topics": [topic …]}"""
-
-    topics = fields.List(fields.String(), load_default=list, metadata={"doc": "The topics."})
-
-    @post_load
-    def build(self, data: dict[str, Any], **kwargs: Any) -> Options:
-        return Options(tuple(data["topics"]))
-
-
-SPEC = HandlerSpec("publish", "PublishHandler", Properties, __doc__ or "", in_scripts=False)
-OPTIONS = OptionsSchema()
-
-
-def check(options: Options, sections: Mapping[str, Any]) -> None:
+class PublishHandler(AlertHandler[Options]):
     """Every topic is taken whose name the bus can carry."""
-    for topic in options.topics:
-        alert_subject(topic)
+
+    kind = "publish"
+    type_name = "PublishHandler"
+    in_scripts = False
+    options = Options
+
+    def check(self, options: Options, sections: Sections) -> None:
+        for topic in options.topics:
+            alert_subject(topic)
+
+    def timeout(self, options: Options, context: HandlerContext) -> None:
+        """None: it tries until the bus takes the event."""
+
+    async def handle(self, event: AlertEvent, options: Options, context: HandlerContext) -> None:
+        assert context.forward is not None
+        refused = []
+        for topic in options.topics:
+            try:
+                await context.forward.publish(event, topic)
+            except Rejected as problem:
+                refused.append(str(problem))
+        if refused:
+            raise Rejected("; ".join(refused))
 
 
-def timeout(options: Options, around: Around) -> None:
-    """None: it tries until the bus takes the event."""
-
-
-async def handle(event: Event, options: Options, around: Around) -> None:
-    """Put it into each of the topics."""
-    assert around.forward is not None
-    refused = []
-    for topic in options.topics:
-        try:
-            await around.forward.publish(event, topic)
-        except Refused as problem:
-            refused.append(str(problem))
-    if refused:
-        raise Refused("; ".join(refused))
+HANDLER = PublishHandler()

@@ -10,70 +10,53 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 from marshmallow import ValidationError
 
-from grammar.gotemplate.strconv import quote
+from grammar.golang.quoting import quote
 from schemas.config.fields import Duration, Flag, Text, Texts, Whole
-from schemas.config.section import schema_of, setting
-from services import log
-from services.alerting.handler import Around, PartlySent, Refused, Unsent
-from services.alerting.mail import Mailbox, compose, mailboxes
-from services.alerting.outside import (
-    check_template,
-    data_of,
-    enabled,
-    everywhere_of,
-    rendered,
-    section_of,
-    start_check,
-)
-from services.alerting.smtp import Outcome, Server, deliver
-from services.alerting.trial import ServiceTest
-from services.pipeline.spec import HandlerSpec, Properties, Type, appending, argument
-
-if TYPE_CHECKING:
-    from services.alerting.event import Event
-
-SECTION = "smtp"
+from schemas.config.section import setting
+from services.alerting.declarations import sections as common
+from services.alerting.declarations.options import CONFIGURED, Of, ScriptProperty, configured, option, options_tested
+from services.alerting.declarations.sections import Section, must
+from services.alerting.declarations.templates import rendered
+from services.alerting.errors import PartlySent, Rejected, Unsent
+from services.alerting.handler_base import AlertHandler, HandlerContext
+from services.alerting.topics.alert_event import AlertEvent
+from services.alerting.transports.mail import Mailbox, compose, mailboxes
+from services.alerting.transports.smtp import MailOutcome, MailServer, deliver
+from services.process import log
 
 _log = log.get("alerting")
-
-
-@dataclass
-class EmailProperties(Properties):
-    """To whom."""
-
-    first: list[str] = argument(Type.STRING, variadic=True, doc="Addresses; those of the configuration unless set.")
-    to: list[tuple[str, ...]] = appending(Type.STRING, variadic=True, doc="Further addresses.")
-    to_templates: list[tuple[str, ...]] = appending(
-        Type.STRING, variadic=True, doc="Further addresses, templates that see the event."
-    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """To whom."""
 
-    to: tuple[str, ...] = setting((), Texts, "Addresses; those of the configuration unless set.")
-    to_templates: tuple[str, ...] = setting((), Texts, "Further addresses, templates that see the event.")
+    to: tuple[str, ...] = option(
+        "Addresses", Texts, configured="some", test=CONFIGURED, script=ScriptProperty(argument="first", repeated=True)
+    )
+    to_templates: tuple[str, ...] = option(
+        "Further addresses", Texts, template=True, template_name="to", script=ScriptProperty(repeated=True)
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Smtp:
     """[smtp]: the mail server."""
 
-    enabled: bool = setting(False, Flag, "Whether alerts may be sent by it.")
+    enabled: bool = common.enabled("Whether alerts may be sent by it.")
     host: str = setting("localhost", Text, "The mail server.")
     port: int = setting(25, Whole, "Its port; 465 speaks TLS from the first, others once the server offers it.")
     username: str = setting("", Text, "The user to log in as; empty: none.")
     password: str = setting("", Text, "That user's password.", secret=True)
     no_verify: bool = setting(False, Flag, "Take any certificate. Insecure.")
-    global_: bool = setting(False, Flag, "Whether every alert without an email handler is sent by it.", key="global")
-    state_changes_only: bool = setting(False, Flag, "With global: whether all alerts are only sent as they change.")
+    global_: bool = common.every_alert("an email", "Whether every alert without {} handler is sent by it.")
+    state_changes_only: bool = common.state_changes_only()
     from_: str = setting("", Text, "The address that mails come from.", key="from")
-    to: tuple[str, ...] | None = setting(None, Texts, "Addresses, unless the alert names some.")
+    to: tuple[str, ...] | None = configured(Options, "to", None)
     idle_timeout: float = setting(30.0, Duration, "Of no effect: each mail goes over a connection of its own.")
 
     def __post_init__(self) -> None:
@@ -81,8 +64,7 @@ class Smtp:
             raise ValidationError("host cannot be empty")
         if self.port <= 0:
             raise ValidationError(f"invalid port {self.port}")
-        if self.enabled and not self.from_:
-            raise ValidationError("must provide a 'from' address")
+        must(self, from_="must provide a 'from' address")
         if self.from_ and "@" not in self.from_:
             raise ValidationError(f"invalid from email address: {quote(self.from_)}")
         for address in self.to or ():
@@ -90,107 +72,81 @@ class Smtp:
                 raise ValidationError(f"invalid to email address: {quote(address)}")
 
 
-def options_of(properties: EmailProperties) -> dict[str, Any]:
-    """A script's properties as options."""
-    return {
-        "to": [*properties.first, *(address for call in properties.to for address in call)],
-        "to-templates": [address for call in properties.to_templates for address in call],
-    }
+SECTION = Section("smtp", Smtp)
 
 
-def check(options: Options, sections: Mapping[str, Any]) -> None:
-    """What are templates must be such."""
-    for address in options.to_templates:
-        check_template(address, "to")
+class EmailHandler(AlertHandler[Options]):
+    """A mail is sent to those for whom an earlier attempt has not come to an end."""
 
+    kind, method = "smtp", "email"
+    type_name = "EmailHandler"
+    created_as = "email handler"
+    options = Options
+    section = SECTION
+    test_options: ClassVar[Mapping[str, Any]] = {"to": Of("to"), "subject": "test subject", "body": "test body"}
 
-OPTIONS = schema_of(Options)()
-SPEC = HandlerSpec(
-    "smtp",
-    "EmailHandler",
-    EmailProperties,
-    __doc__ or "",
-    options_of,
-    start_check("email handler", OPTIONS, check),
-    method="email",
-)
-CONFIG_SECTIONS = {SECTION: schema_of(Smtp)()}
+    def timeout(self, options: Options, context: HandlerContext) -> None:
+        """None: each answer of the server is waited for as long as `context.timeout` says."""
 
+    async def handle(self, event: AlertEvent, options: Options, context: HandlerContext) -> None:
+        to = (*options.to, *rendered(options, event).to_templates)
+        mail = _Mail(to, event.message, event.details, context)
+        left: list[Mailbox] = context.memory.get("left", mail.to)
+        outcome = await mail.send(left)
+        context.memory["left"] = list(outcome.deferred)
+        taken = context.memory["taken"] = bool(outcome.taken) or context.memory.get("taken", False)
+        refused = _listed(outcome.refused, mail.wrong if left is mail.to else ())
+        if refused and (taken or outcome.deferred):
+            keys = {"topic": event.topic, "kind": self.kind, "id": event.id}
+            _log.error("a mail goes to others, not to these", **keys, err=refused)
+        if outcome.deferred:
+            problem = f"recipients deferred: {_listed(outcome.deferred)}"
+            raise PartlySent(problem) if taken else Unsent(problem)
+        if not taken:
+            raise Rejected(f"recipients refused: {refused}")
 
-def timeout(options: Options, around: Around) -> None:
-    """None: each answer of the server is waited for as long as `around.timeout` says."""
-
-
-def everywhere(sections: Mapping[str, Any]) -> tuple[bool, bool]:
-    """Whether every alert uses it, and then only for changes of level."""
-    return everywhere_of(section_of(sections, SECTION, Smtp))
-
-
-async def handle(event: Event, options: Options, around: Around) -> None:
-    """Send the mail to those for whom an earlier attempt has not come to an end."""
-    data = data_of(event)
-    templates = [rendered(address, "to", data) for address in options.to_templates]
-    mail = _Mail((*options.to, *templates), event.message, event.details, around)
-    left: list[Mailbox] = around.memory.get("left", mail.to)
-    outcome = await mail.send(left)
-    around.memory["left"] = list(outcome.deferred)
-    taken = around.memory["taken"] = bool(outcome.taken) or around.memory.get("taken", False)
-    refused = _listed(outcome.refused, mail.wrong if left is mail.to else ())
-    if refused and (taken or outcome.deferred):
-        _log.error("a mail goes to others, not to these", topic=event.topic, kind=SECTION, id=event.id, err=refused)
-    if outcome.deferred:
-        problem = f"recipients deferred: {_listed(outcome.deferred)}"
-        raise PartlySent(problem) if taken else Unsent(problem)
-    if not taken:
-        raise Refused(f"recipients refused: {refused}")
+    async def test(self, given: Mapping[str, Any], context: HandlerContext) -> None:
+        """Fails where one of the recipients does not get it, whatever becomes of the others."""
+        to = options_tested(self.test_options, Options, given).to
+        mail = _Mail(to, given["subject"], given["body"], context)
+        outcome = await mail.send(mail.to)
+        missed = _listed(outcome.refused | outcome.deferred, mail.wrong)
+        if missed:
+            raise Rejected(f"recipients refused: {missed}")
 
 
 class _Mail:
     """One mail, whose recipients are known. to: all of them; wrong: what was named and is no address."""
 
-    def __init__(self, to: Sequence[str], subject: str, body: str, around: Around) -> None:
-        """Raises Refused where nobody is to have it, or nobody sends it."""
-        section = enabled(section_of(around.sections, SECTION, Smtp))
+    def __init__(self, to: Sequence[str], subject: str, body: str, context: HandlerContext) -> None:
+        """Raises Rejected where nobody is to have it, or nobody sends it."""
+        section = SECTION.enabled(context.sections)
         self.to, self.wrong = mailboxes(to or section.to or ())
         if not self.to:
             wrong = f": no address: {', '.join(map(quote, self.wrong))}" if self.wrong else ""
-            raise Refused(f"not sending email, no recipients defined{wrong}")
+            raise Rejected(f"not sending email, no recipients defined{wrong}")
         senders, _ = mailboxes([section.from_])
         if len(senders) != 1:
-            raise Refused(f"invalid from email address: {quote(section.from_)}")
+            raise Rejected(f"invalid from email address: {quote(section.from_)}")
         self._sender = senders[0]
         who = section.host, section.port, section.username, section.password
-        self._server = Server(*who, verify=not section.no_verify, timeout=around.timeout)
+        self._server = MailServer(*who, verify=not section.no_verify, timeout=context.timeout)
         self._subject, self._body = subject, body
-        self._time, self._id = around.came, around.key or str(uuid.uuid4())
+        self._time, self._id = context.received, context.key or str(uuid.uuid4())
 
-    async def send(self, recipients: Sequence[Mailbox]) -> Outcome:
-        """Send it to some of its recipients. Raises Unsent or Refused where that is the same for all of them."""
+    async def send(self, recipients: Sequence[Mailbox]) -> MailOutcome:
+        """Send it to some of its recipients. Raises Unsent or Rejected where that is the same for all of them."""
         return await deliver(self._server, self._sender, recipients, self._written)
 
     def _written(self, international: bool) -> bytes:
-        shown = [one for one in self.to if international or one.plain]
-        return compose(self._sender, shown, self._subject, self._body, self._time, self._id)
+        recipients = [one for one in self.to if international or one.plain]
+        return compose(self._sender, recipients, self._subject, self._body, self._time, self._id)
 
 
-def _listed(said: Mapping[Mailbox, str], wrong: Sequence[str] = ()) -> str:
+def _listed(errors: Mapping[Mailbox, str], wrong: Sequence[str] = ()) -> str:
     """Recipients, each with what was said of it."""
-    found = {one.address: text for one, text in said.items()} | dict.fromkeys(wrong, "no address")
+    found = {one.address: text for one, text in errors.items()} | dict.fromkeys(wrong, "no address")
     return "; ".join(f"{address}: {text}" for address, text in found.items())
 
 
-def _defaults(sections: Mapping[str, Any]) -> dict[str, Any]:
-    to = section_of(sections, SECTION, Smtp).to
-    return {"to": None if to is None else list(to), "subject": "test subject", "body": "test body"}
-
-
-async def _try(given: Mapping[str, Any], around: Around) -> None:
-    """Fails where one of the recipients does not get it, whatever becomes of the others."""
-    mail = _Mail(given["to"] or (), given["subject"], given["body"], around)
-    outcome = await mail.send(mail.to)
-    missed = _listed(outcome.refused | outcome.deferred, mail.wrong)
-    if missed:
-        raise Refused(f"recipients refused: {missed}")
-
-
-TEST = ServiceTest("smtp", _defaults, _try)
+HANDLER = EmailHandler()

@@ -5,150 +5,101 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
-from marshmallow import Schema, ValidationError, fields, post_load
+from marshmallow import fields
 
-from grammar.gotemplate.strconv import quote
-from schemas.config.fields import Flag, Text, Whole
-from schemas.config.section import schema_of, setting
-from services.alerting.ber import trap, value_of
-from services.alerting.handler import Around, Refused, Unsent
-from services.alerting.outside import check_template, data_of, enabled, rendered, section_of, start_check
-from services.alerting.trial import ServiceTest
-from services.pipeline.spec import HandlerSpec, Properties, Type, appending, argument
-
-if TYPE_CHECKING:
-    from services.alerting.event import Event
-
-SECTION = "snmptrap"
+from grammar.golang.quoting import quote
+from schemas.config.fields import Text, Whole
+from schemas.config.section import setting
+from services.alerting.declarations import sections as common
+from services.alerting.declarations.options import Of, ScriptProperty, option, records
+from services.alerting.declarations.sections import Section, must
+from services.alerting.declarations.templates import rendered
+from services.alerting.errors import Rejected, Unsent
+from services.alerting.handler_base import AlertHandler, HandlerContext
+from services.alerting.topics.alert_event import AlertEvent
+from services.alerting.transports.ber import trap, value_of
 
 _TYPES = "cinst"
 
 
-@dataclass
-class SnmpTrapProperties(Properties):
-    """Which trap, and what it carries."""
-
-    trap_oid: str = argument(Type.STRING, doc="The trap's object identifier.")
-    data_list: list[tuple[str, str, str]] = appending(
-        Type.STRING,
-        Type.STRING,
-        Type.STRING,
-        name="data",
-        doc="A value of the trap: its object identifier, its type (c: counter, i: integer, n: null, s: string, "
-        "t: time ticks) and the value, a template.",
-    )
-
-    def check(self) -> None:
-        if not self.trap_oid:
-            raise ValueError("you must supply a trap Oid")
-        for oid, kind, _ in self.data_list:
-            if kind not in _TYPES or len(kind) != 1:
-                raise ValueError(f"unsupported data type {quote(kind)} for data entry {quote(oid)}")
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Data:
-    """One value: object identifier, type and text, which is a template."""
+    """One value."""
 
-    oid: str
-    type: str
-    value: str
+    oid: str = option("The object identifier", fields.String)
+    type: str = option("c: counter, i: integer, n: null, s: string, t: ticks", fields.String)
+    value: str = option("The value", fields.String, template=True, template_name="data")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Options:
     """Which trap, and what it carries."""
 
-    trap_oid: str
-    data_list: tuple[Data, ...]
-
-
-class DataSchema(Schema):
-    """{"oid": object identifier, "type": "c", "i", "n", "s" or "t", "value": template}"""
-
-    oid = fields.String(load_default="", metadata={"doc": "The object identifier."})
-    type = fields.String(load_default="", metadata={"doc": "c: counter, i: integer, n: null, s: string, t: ticks."})
-    value = fields.String(load_default="", metadata={"doc": "The value; a template."})
-
-    @post_load
-    def build(self, data: dict[str, Any], **kwargs: Any) -> Data:
-        return Data(**data)
-
-
-class OptionsSchema(Schema):
-    """{"trap-oid": object identifier, "data-list": [value …]}"""
-
-    trap_oid = fields.String(data_key="trap-oid", load_default="", metadata={"doc": "The trap's object identifier."})
-    data_list = fields.List(
-        fields.Nested(DataSchema),
-        data_key="data-list",
-        load_default=list,
-        metadata={"doc": "Its values: objects with oid, type (c, i, n, s or t) and value, a template."},
+    trap_oid: str = option(
+        "The trap's object identifier", fields.String, test="1.1.1.1", script=ScriptProperty(argument="trap_oid")
     )
-
-    @post_load
-    def build(self, data: dict[str, Any], **kwargs: Any) -> Options:
-        return Options(data["trap_oid"], tuple(data["data_list"]))
+    data_list: tuple[Data, ...] = option(
+        "Its values, each with an object identifier (oid), a type (c: counter, i: integer, n: null, s: string, t: time "
+        "ticks) and the value, a template",
+        records(Data),
+        test=[{"oid": "1.1.1.1.2", "type": "s", "value": "test snmptrap message"}],
+        script=ScriptProperty("data"),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class SnmpTrap:
     """[snmptrap]"""
 
-    enabled: bool = setting(False, Flag, "Whether traps may be sent.")
+    enabled: bool = common.enabled("Whether traps may be sent.")
     addr: str = setting("localhost:162", Text, "Where traps are sent to, HOST:PORT.")
     community: str = setting("kapacitor", Text, "The community.", secret=True)
     retries: int = setting(1, Whole, "Of no effect: a trap has no answer that may be missing.")
 
     def __post_init__(self) -> None:
-        if self.enabled and not self.addr:
-            raise ValidationError("must specify addr")
+        must(self, addr="must specify addr")
 
 
-def options_of(properties: SnmpTrapProperties) -> dict[str, Any]:
-    """A script's properties as options."""
-    values = [{"oid": oid, "type": kind, "value": value} for oid, kind, value in properties.data_list]
-    return {"trap-oid": properties.trap_oid, "data-list": values}
+SECTION = Section("snmptrap", SnmpTrap)
 
 
-def check(options: Options, sections: Mapping[str, Any]) -> None:
-    """Values must be templates."""
-    for data in options.data_list:
-        check_template(data.value, "data")
+class SnmpTrapHandler(AlertHandler[Options]):
+    """A trap that the system has taken counts as sent."""
+
+    kind, method = "snmptrap", "snmpTrap"
+    type_name = "SNMPTrapHandler"
+    created_as = "SNMP handler"
+    options = Options
+    section = SECTION
+    test_options: ClassVar[Mapping[str, Any]] = {"trap-oid": Of("trap_oid"), "data-list": Of("data_list")}
+
+    def check_script(self, properties: Any) -> None:
+        if not properties.trap_oid:
+            raise ValueError("you must supply a trap Oid")
+        for oid, kind, _ in properties.data_list:
+            if kind not in _TYPES or len(kind) != 1:
+                raise ValueError(f"unsupported data type {quote(kind)} for data entry {quote(oid)}")
+
+    async def handle(self, event: AlertEvent, options: Options, context: HandlerContext) -> None:
+        await _send(options.trap_oid, rendered(options, event).data_list, context)
+
+    async def test(self, given: Mapping[str, Any], context: HandlerContext) -> None:
+        values: tuple[Data, ...] = self.schema.load({"data-list": given["data-list"]}).data_list
+        await _send(given["trap-oid"], values, context)
 
 
-OPTIONS = OptionsSchema()
-SPEC = HandlerSpec(
-    "snmptrap",
-    "SNMPTrapHandler",
-    SnmpTrapProperties,
-    __doc__ or "",
-    options_of,
-    start_check("SNMP handler", OPTIONS, check),
-    method="snmpTrap",
-)
-CONFIG_SECTIONS = {SECTION: schema_of(SnmpTrap)()}
-
-
-async def handle(event: Event, options: Options, around: Around) -> None:
-    """Send the trap."""
-    data = data_of(event)
-    values = [Data(one.oid, one.type, rendered(one.value, "data", data)) for one in options.data_list]
-    await _send(options.trap_oid, values, around)
-
-
-async def _send(oid: str, values: Sequence[Data], around: Around) -> None:
-    section = enabled(section_of(around.sections, SECTION, SnmpTrap))
+async def _send(oid: str, values: Sequence[Data], context: HandlerContext) -> None:
+    section = SECTION.enabled(context.sections)
     try:
         encoded = [(one.oid, value_of(one.type, one.value)) for one in values]
         packet = trap(section.community, oid, encoded)
     except ValueError as error:
-        raise Refused(str(error)) from error
+        raise Rejected(str(error)) from error
     host, colon, port = section.addr.rpartition(":")
     if not colon or not port.isascii() or not port.isdigit():
-        raise Refused(f"not an address: {section.addr!r}")
+        raise Rejected(f"not an address: {section.addr!r}")
     loop = asyncio.get_running_loop()
     try:
         where = host.strip("[]") or "localhost", int(port)
@@ -159,14 +110,4 @@ async def _send(oid: str, values: Sequence[Data], around: Around) -> None:
         raise Unsent(f"failed to send SNMP trap: {error}") from error
 
 
-def _defaults(sections: Mapping[str, Any]) -> dict[str, Any]:
-    data = {"oid": "1.1.1.1.2", "type": "s", "value": "test snmptrap message"}
-    return {"trap-oid": "1.1.1.1", "data-list": [data]}
-
-
-async def _try(given: Mapping[str, Any], around: Around) -> None:
-    values: list[Data] = OptionsSchema().load({"data-list": given["data-list"]}).data_list
-    await _send(given["trap-oid"], values, around)
-
-
-TEST = ServiceTest("snmptrap", _defaults, _try)
+HANDLER = SnmpTrapHandler()

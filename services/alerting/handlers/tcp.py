@@ -1,67 +1,62 @@
-"""tcp: send each event to an address, as a line of JSON and an empty line, over a connection of its own."""
+"""tcp: send each event to an address, as a line of JSON and an empty line, over a connection of its own.
+
+`addresses` in [security] says which addresses these may be.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
-from marshmallow import Schema, fields, post_load
+from marshmallow import fields
 
-from services.alerting.handler import Around, Refused, Unsent
-from services.pipeline.spec import HandlerSpec, Properties, Type, argument
+from services.alerting.declarations.options import ScriptProperty, option
+from services.alerting.declarations.sections import Sections
+from services.alerting.errors import Rejected, Unsent
+from services.alerting.handler_base import AlertHandler, HandlerContext
+from services.alerting.topics.alert_event import AlertEvent
+from services.process.permissions import Guard, NotPermitted
 
-if TYPE_CHECKING:
-    from services.alerting.event import Event
 
-
-@dataclass
-class TcpProperties(Properties):
+@dataclass(frozen=True, kw_only=True)
+class Options:
     """Where to."""
 
-    address: str = argument(Type.STRING, doc="HOST:PORT.")
+    address: str = option("HOST:PORT", fields.String, script=ScriptProperty(argument="address"))
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """Where to: HOST:PORT."""
-
-    address: str
-
-
-class OptionsSchema(Schema):
-    """{"address": "HOST:PORT"}"""
-
-    address = fields.String(load_default="", metadata={"doc": "HOST:PORT."})
-
-    @post_load
-    def build(self, data: dict[str, Any], **kwargs: Any) -> Options:
-        return Options(**data)
-
-
-SPEC = HandlerSpec("tcp", "TcpHandler", TcpProperties, __doc__ or "")
-OPTIONS = OptionsSchema()
-
-
-def check(options: Options, sections: Mapping[str, Any]) -> None:
+class TcpHandler(AlertHandler[Options]):
     """Every address is taken; whether somebody listens there shows when an event is sent."""
 
+    kind = "tcp"
+    type_name = "TcpHandler"
+    options = Options
 
-async def handle(event: Event, options: Options, around: Around) -> None:
-    """Connect, send, close. The sink has it once it, too, has closed or the system has taken all bytes."""
-    host, colon, port = options.address.rpartition(":")
-    if not colon or not port.isascii() or not port.isdigit():
-        raise Refused(f"not an address: {options.address!r}")
-    try:
-        _, writer = await asyncio.open_connection(host.strip("[]") or "localhost", int(port))
+    def permitted(self, options: Options, sections: Sections, guard: Guard) -> None:
+        """The address must be one that may be sent to."""
+        guard.address(options.address)
+
+    async def handle(self, event: AlertEvent, options: Options, context: HandlerContext) -> None:
+        """Connect, send, close. The sink has it once it, too, has closed or the system has taken all bytes."""
+        host, colon, port = options.address.rpartition(":")
+        if not colon or not port.isascii() or not port.isdigit():
+            raise Rejected(f"not an address: {options.address!r}")
         try:
-            writer.write(event.json() + b"\n")
-            await writer.drain()
-        finally:
-            writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
-    except (OSError, OverflowError) as error:
-        raise Unsent(f"{options.address}: {error}") from error
+            self.permitted(options, context.sections, context.guard)
+            _, writer = await asyncio.open_connection(host.strip("[]") or "localhost", int(port))
+            try:
+                context.guard.peer(writer.get_extra_info("peername"))
+                writer.write(event.json() + b"\n")
+                await writer.drain()
+            finally:
+                writer.close()
+                with contextlib.suppress(OSError):
+                    await writer.wait_closed()
+        except NotPermitted as error:
+            raise Rejected(str(error)) from error
+        except (OSError, OverflowError) as error:
+            raise Unsent(f"{options.address}: {error}") from error
+
+
+HANDLER = TcpHandler()

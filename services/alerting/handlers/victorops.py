@@ -5,58 +5,42 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 from marshmallow import ValidationError
 
-from grammar.gotemplate.gojson import to_json
+from grammar.golang.json_writer import to_json
 from schemas.config.fields import Flag, Text
-from schemas.config.section import schema_of, setting
-from services.alerting.handler import Around
-from services.alerting.outside import (
-    check_url,
-    enabled,
-    everywhere_of,
-    joined,
-    options_of,
-    post_json,
-    section_of,
-)
-from services.alerting.trial import ServiceTest
-from services.engine.alerts.info import LEVELS
-from services.pipeline.spec import HandlerSpec, Properties, Type, prop
-
-if TYPE_CHECKING:
-    from services.alerting.event import Event
-
-SECTION = "victorops"
-
-
-@dataclass
-class VictorOpsProperties(Properties):
-    """Who is told."""
-
-    routing_key: str = prop(Type.STRING, default="", doc="The routing key; that of the configuration unless set.")
+from schemas.config.section import setting
+from services.alerting.declarations import sections as common
+from services.alerting.declarations.options import CONFIGURED, Of, configured, option, options_tested, with_configured
+from services.alerting.declarations.sections import Section, check_url
+from services.alerting.errors import Rejected, Unsent
+from services.alerting.handler_base import HandlerContext
+from services.alerting.http_service import HttpService, joined
+from services.alerting.topics.alert_event import AlertEvent
+from services.alerting.transports.http import HttpResponse
+from services.alertlog.info import LEVELS
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """Who is told."""
 
-    routing_key: str = setting("", Text, "The routing key; that of the configuration unless set.")
+    routing_key: str = option("The routing key", configured="one", test=CONFIGURED)
 
 
 @dataclass(frozen=True, kw_only=True)
 class VictorOps:
     """[victorops]"""
 
-    enabled: bool = setting(False, Flag, "Whether alerts may be sent to it.")
+    enabled: bool = common.enabled()
     api_key: str = setting("", Text, "The key of its API.", secret=True)
-    routing_key: str = setting("", Text, "The routing key, unless the alert names one.")
+    routing_key: str = configured(Options, "routing_key")
     url: str = setting(
         "https://alert.victorops.com/integrations/generic/20131114/alert", Text, "The URL of its API, without the keys."
     )
-    global_: bool = setting(False, Flag, "Whether every alert without a victorOps handler is sent to it.", key="global")
+    global_: bool = common.every_alert("a victorOps")
     json_data: bool = setting(False, Flag, "Whether the event's data is sent as an object, not as JSON in a string.")
 
     def __post_init__(self) -> None:
@@ -65,56 +49,52 @@ class VictorOps:
         check_url(self.url)
 
 
-SPEC = HandlerSpec("victorops", "VictorOpsHandler", VictorOpsProperties, __doc__ or "", options_of, method="victorOps")
-OPTIONS = schema_of(Options)()
-CONFIG_SECTIONS = {SECTION: schema_of(VictorOps)()}
+SECTION = Section("victorops", VictorOps)
 
 
-def check(options: Options, sections: Mapping[str, Any]) -> None:
-    """Everything is taken."""
+class VictorOpsHandler(HttpService[Options]):
+    """What is sent is a message of the event's level, RECOVERY when the alert is over."""
 
-
-def everywhere(sections: Mapping[str, Any]) -> tuple[bool, bool]:
-    """Whether every alert uses it."""
-    return everywhere_of(section_of(sections, SECTION, VictorOps))
-
-
-async def handle(event: Event, options: Options, around: Around) -> None:
-    """Send the event as message of its level, as RECOVERY when the alert is over."""
-    kind = LEVELS[event.level] if event.level else "RECOVERY"
-    seconds = event.time // 10**9
-    await _send(options.routing_key, kind, event.message, event.id, seconds, event.data().Data, around)
-
-
-async def _send(key: str, kind: str, message: str, entity: str, seconds: int, result: Any, around: Around) -> None:
-    section = enabled(section_of(around.sections, SECTION, VictorOps))
-    body = {
-        "message_type": kind,
-        "entity_id": entity,
-        "state_message": message,
-        "timestamp": seconds,
-        "monitoring_tool": "kapacitor",
-        "data": result if section.json_data else to_json(result),
-    }
-    url = joined(section.url, section.api_key, key or section.routing_key)
-    await post_json(around, url, body, "VictorOps", key="message", told=_TOLD)
-
-
-_TOLD = {404: "URL or API key not found: 404"}
-
-
-def _defaults(sections: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "routingKey": section_of(sections, SECTION, VictorOps).routing_key,
+    kind, method = "victorops", "victorOps"
+    type_name = "VictorOpsHandler"
+    options = Options
+    section = SECTION
+    service, error_key = "VictorOps", "message"
+    test_options: ClassVar[Mapping[str, Any]] = {
+        "routingKey": Of("routing_key"),
         "messageType": "CRITICAL",
         "message": "test victorops message",
         "entityID": "testEntityID",
     }
 
+    async def handle(self, event: AlertEvent, options: Options, context: HandlerContext) -> None:
+        kind, seconds = LEVELS[event.level] if event.level else "RECOVERY", event.time // 10**9
+        await self._send(options, kind, event.message, event.id, seconds, event.data().Data, context)
 
-async def _try(given: Mapping[str, Any], around: Around) -> None:
-    what = given["messageType"], given["message"], given["entityID"]
-    await _send(given["routingKey"], *what, int(time.time()), {"series": None}, around)
+    async def test(self, given: Mapping[str, Any], context: HandlerContext) -> None:
+        options = options_tested(self.test_options, Options, given)
+        what = given["messageType"], given["message"], given["entityID"]
+        await self._send(options, *what, int(time.time()), {"series": None}, context)
+
+    async def _send(
+        self, options: Options, kind: str, message: str, entity: str, seconds: int, result: Any, context: HandlerContext
+    ) -> None:
+        section = SECTION.enabled(context.sections)
+        body = {
+            "message_type": kind,
+            "entity_id": entity,
+            "state_message": message,
+            "timestamp": seconds,
+            "monitoring_tool": "kapacitor",
+            "data": result if section.json_data else to_json(result),
+        }
+        url = joined(section.url, section.api_key, with_configured(options, section).routing_key)
+        await self.post(context, url, body, section)
+
+    def problem(self, answer: HttpResponse) -> Unsent | Rejected:
+        if answer.status == 404:
+            return answer.problem("URL or API key not found: 404")
+        return super().problem(answer)
 
 
-TEST = ServiceTest("victorops", _defaults, _try)
+HANDLER = VictorOpsHandler()

@@ -11,14 +11,14 @@ from collections.abc import Collection, Iterable
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from grammar.gotemplate.strconv import quote
+from grammar.golang.quoting import quote
 from services.gateway.access.privileges import Denied
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _ANY = "*"
 
 
-class Origins:
+class OriginPolicy:
     """Decides by a request's Host, Origin and Content-Type."""
 
     def __init__(self, listed: Collection[str], hosts: Collection[str] | None) -> None:
@@ -39,13 +39,13 @@ class Origins:
             elif name == b"content-type":
                 kind = value
         if self._hosts is not None and host and not _is_local(host) and _host_name(host) not in self._hosts:
-            shown = quote(_host_name(host))
-            raise Denied(403, f"host {shown} is not served here: name it in hosts of [http] if it should be")
+            quoted = quote(_host_name(host))
+            raise Denied(403, f"host {quoted} is not served here: name it in hosts of [http] if it should be")
         if not origin or method in _SAFE or kind.partition(b";")[0].strip().lower() == b"application/json":
             return
         if not self.lists(origin) and _host_of(origin) != host.lower():
-            shown = quote(origin.decode("latin-1"))
-            raise Denied(403, f"origin {shown} may only send application/json: list it in cors of [http] for the rest")
+            quoted = quote(origin.decode("latin-1"))
+            raise Denied(403, f"origin {quoted} may only send application/json: list it in cors of [http] for the rest")
 
     def lists(self, origin: bytes) -> bool:
         """Whether pages of this origin may read answers and send what they like."""

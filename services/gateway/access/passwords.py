@@ -19,6 +19,7 @@ import bcrypt
 LONGEST = 72
 """The most bytes of a password that bcrypt takes."""
 
+_USUAL_COST = 10
 _THREADS = 2
 _MOST_KEPT = 10_000
 
@@ -27,8 +28,9 @@ class Passwords:
     """Hashes passwords, and checks them. Use as a context manager, in one event loop."""
 
     def __init__(self, cost: int, expiration: float) -> None:
-        """cost: 2^cost rounds for new hashes. expiration: for how many seconds a right password is remembered."""
-        self._cost = cost
+        """cost: 2^cost rounds for new hashes, 0 for the usual ones. expiration: for how many seconds a right password
+        is remembered."""
+        self._cost = cost or _USUAL_COST
         self._expiration = expiration
         self._key = secrets.token_bytes(32)
         self._right: OrderedDict[str, tuple[bytes, float]] = OrderedDict()

@@ -11,8 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Flag, auto
 
-from grammar.gotemplate.strconv import quote
-from services.gateway.answers import BASE, PREVIEW
+from grammar.golang.quoting import quote
+from services.gateway.operations.paths import BASE, PREVIEW, V2_WRITE
+
+_NOT_BY_API = ("/api/write", "/api/config", "/api/storage/backup", "/api/alerts/states")
 
 
 class Privilege(Flag):
@@ -62,7 +64,9 @@ def check_request(user: User, method: str, path: str) -> None:
 
 
 def api_resource(path: str) -> str:
-    """The resource that a path of the HTTP API is; one of the preview API is that of the API."""
+    """The resource that a path of the HTTP API is; one of the preview API is that of the API, writes are all one."""
+    if path == V2_WRITE:
+        path = "/write"
     for base in (PREVIEW, BASE):
         if path.startswith(f"{base}/"):
             path = path[len(base) :]
@@ -79,16 +83,16 @@ def database_resource(database: str) -> str:
 def privileges_of(permissions: Iterable[str], databases: Iterable[str] = ()) -> dict[str, Privilege]:
     """What permissions mean. databases: those that a subscription's token may write to.
 
-    As Kapacitor 1.8.3 has it, apart from two things. write_points there grants /write but no database, so that nobody
+    As Kapacitor 1.8.3 has it, apart from three things. write_points there grants /write but no database, so that nobody
     but an admin can write. And api there is enough to make oneself an admin, by changing users, or to learn the hashes
-    of all passwords, from a backup.
+    of all passwords, from a backup; or to have alerts count as told that nobody was told of.
     """
     given = set(permissions)
     everything = "all" in given or given >= {"api", "config_api", "write_points"}
     found: dict[str, Privilege] = {}
     if "api" in given:
         found["/api"] = Privilege.ALL
-        found |= dict.fromkeys(("/api/write", "/api/config", "/api/storage/backup"), Privilege.NONE)
+        found |= dict.fromkeys(_NOT_BY_API, Privilege.NONE)
         found["/api/users"] = Privilege.READ
     if "config_api" in given:
         found |= dict.fromkeys(("/api/ping", "/api/config"), Privilege.ALL)
@@ -100,7 +104,7 @@ def privileges_of(permissions: Iterable[str], databases: Iterable[str] = ()) -> 
     return dict.fromkeys(("/api", "/database"), Privilege.ALL) if everything else found
 
 
-def shown_permissions(permissions: Iterable[str]) -> list[str]:
+def minimal_permissions(permissions: Iterable[str]) -> list[str]:
     """The fewest permissions that mean the same, in the order in which Kapacitor shows them."""
     given = set(permissions) - {"none"}
     if "all" in given or given == {"api", "config_api", "write_points"}:

@@ -9,23 +9,29 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError
 
+from grammar.golang.times import format_rfc3339_padded
 from grammar.tickscript.ast import TickscriptError
 from schemas.api.task import CreateTaskSchema, UpdateTaskSchema
 from schemas.events.task import LEFT_ALERTS
-from services import log as logs
 from services.bus.connection import Bus
-from services.bus.times import from_nanoseconds
+from services.gateway.clients.nats_disk import NatsDisk
 from services.gateway.commands.decisions import Decisions, check_dbrps
-from services.gateway.commands.refusal import Refusal, invalid_json
-from services.gateway.disk import Disk
-from services.gateway.scripts import Scripts
-from services.gateway.state import TaskState
-from services.pipeline.compile import api_error, dbrps_of
-from services.pipeline.vars import VarsError, parse_vars, vars_json
-from services.store.projections.tasks import Record, definition_of
+from services.gateway.operations.operation_error import OperationError, invalid_json
+from services.gateway.readmodels.scripts.scripts import Scripts
+from services.gateway.readmodels.tasks import TaskReadModel
+from services.pipeline.compiler.compile import api_error
+from services.pipeline.compiler.vars import VarsError, check_bounds, parse_vars, vars_json
+from services.process import log as logs
+from services.process.permissions import NotPermitted
+from services.store.folds.definition import plain_dbrps
+from services.store.folds.event_data import Plain
+from services.store.folds.tasks import TaskRecord
+from services.store.folds.templates import TemplateRecord
 
 RUN_SECONDS = 10.0
 """How long an answer waits for a worker to say that a task runs, or does not any more."""
+
+_MOST_DBRPS = 1000
 
 _log = logs.get("gateway")
 
@@ -42,9 +48,9 @@ class _Request:
     vars: dict[str, Any]
     vars_error: str
 
-    def only_disables(self, record: Record) -> bool:
+    def only_disables(self, record: TaskRecord) -> bool:
         """Whether nothing but stopping is asked for: that needs no definition that could still run."""
-        same_id = self.id in ("", record["id"])
+        same_id = self.id in ("", record.id)
         changes = self.template_id or self.dbrps or self.script or self.vars or self.vars_error
         return self.status == "disabled" and same_id and not changes
 
@@ -56,23 +62,25 @@ class _Change:
     0 where there is none to wait for.
     """
 
-    before: Record
+    before: TaskRecord
     ended: int = 0
     began: int = 0
 
 
 class TaskCommands:
-    """Each command is decided on the fold, and decided anew where somebody else was first."""
+    """Each command is decided on the read model, and decided anew where somebody else was first."""
 
-    def __init__(self, bus: Bus, state: TaskState, scripts: Scripts, disk: Disk, left_alerts: str = "forget") -> None:
+    def __init__(
+        self, bus: Bus, state: TaskReadModel, scripts: Scripts, disk: NatsDisk, left_alerts: str = "forget"
+    ) -> None:
         """left_alerts: what becomes of the alerts of deleted tasks, see schemas.events.task."""
         self._left_alerts = left_alerts
         self._state = state
         self._scripts = scripts
         self._decisions = Decisions(bus, state, "task", disk)
 
-    async def create(self, body: Any) -> Record:
-        """Define a task, and run it if it is to be enabled; gives its record. Raises Refusal.
+    async def create(self, body: Any) -> TaskRecord:
+        """Define a task, and run it if it is to be enabled; gives its record. Raises OperationError.
 
         Checked in Kapacitor 1.5.7's order: id, duplicate, template, script, vars, syntax, type, graph, dbrps. A task
         that cannot start is refused with 500 and is there all the same.
@@ -81,13 +89,13 @@ class TaskCommands:
         id = request.id or str(uuid.uuid4())
         self._decisions.check_id(id)
 
-        async def define(basis: int) -> int:
-            definition = self._new_definition(id, request)
+        async def define(expected_version: int) -> int:
+            definition = await self._new_definition(id, request)
             status = request.status or "disabled"
-            data: Record = {"id": id, "status": status, "created": from_nanoseconds(time.time_ns())}
+            data: Plain = {"id": id, "status": status, "created": format_rfc3339_padded(time.time_ns())}
             if status == "enabled":
                 data["position"] = await self._decisions.position()
-            return await self._decisions.publish(id, "defined", definition | data, basis)
+            return await self._decisions.publish(id, "defined", definition | data, expected_version)
 
         async with self._decisions.alone(id):
             defined = await self._decisions.decide(id, define)
@@ -95,15 +103,15 @@ class TaskCommands:
             await self._started(id, defined)
         return self._there(id)
 
-    async def update(self, id: str, body: Any) -> tuple[Record, Record]:
-        """Change a task; gives its record before and after. Raises Refusal.
+    async def update(self, id: str, body: Any) -> tuple[TaskRecord, TaskRecord]:
+        """Change a task; gives its record before and after. Raises OperationError.
 
         Enabling answers once a worker runs the task (500 with the reason if it cannot), disabling once it has stopped.
         """
         request = _read(UpdateTaskSchema(), body)
 
-        async def update(basis: int) -> _Change:
-            return await self._update(id, request, basis)
+        async def update(expected_version: int) -> _Change:
+            return await self._update(id, request, expected_version)
 
         async with self._decisions.alone(id, request.id):
             change = await self._decisions.decide(id, update)
@@ -119,37 +127,37 @@ class TaskCommands:
 
         Gives the event by which it is, 0 where it was so. Nothing of before is kept where update would keep it. A task
         that is so already is left alone, unless its run has failed or is of another definition: then it starts anew.
-        Workers are not waited for. Raises Refusal.
+        Workers are not waited for. Raises OperationError.
         """
-        request = self.check(body)
+        request = await self.check(body)
 
-        async def declare(basis: int) -> int:
-            return await self._declare(request, basis)
+        async def declare(expected_version: int) -> int:
+            return await self._declare(request, expected_version)
 
         async with self._decisions.alone(request.id):
             return await self._decisions.decide(request.id, declare)
 
-    def check(self, body: Any) -> _Request:
-        """The request to create a task, read. Raises Refusal where it would not do, were there no such task."""
+    async def check(self, body: Any) -> _Request:
+        """The request to create a task, read. Raises OperationError where it would not do, were there no such task."""
         request = _read(CreateTaskSchema(), body)
         self._decisions.check_id(request.id)
-        self._definition(request)
+        await self._definition(request)
         return request
 
     async def delete(self, id: str, alerts: str = "") -> None:
-        """Delete a task and stop it; no error where there is none. Raises Refusal.
+        """Delete a task and stop it; no error where there is none. Raises OperationError.
 
         alerts: what becomes of those that it leaves, where that is not to be as usual.
         """
         if alerts and alerts not in LEFT_ALERTS:
-            raise Refusal(400, f"invalid alerts parameter: must be one of {', '.join(LEFT_ALERTS)}")
+            raise OperationError(400, f"invalid alerts parameter: must be one of {', '.join(LEFT_ALERTS)}")
 
-        async def delete(basis: int) -> int:
+        async def delete(expected_version: int) -> int:
             record = self._state.get(id)
             if record is None:
                 return 0
-            data: Record = {"position": await self._decisions.position(), "alerts": alerts or self._left_alerts}
-            deleted = await self._decisions.publish(id, "deleted", data, basis)
+            data: Plain = {"position": await self._decisions.position(), "alerts": alerts or self._left_alerts}
+            deleted = await self._decisions.publish(id, "deleted", data, expected_version)
             return deleted if _runs(record) else 0
 
         async with self._decisions.alone(id):
@@ -157,143 +165,162 @@ class TaskCommands:
         if deleted:
             await self._stopped(id, deleted)
 
-    def _new_definition(self, id: str, request: _Request) -> dict[str, Any]:
+    async def _new_definition(self, id: str, request: _Request) -> dict[str, Any]:
         if self._state.get(id) is not None:
-            raise Refusal(400, f"task {id} already exists")
-        return self._definition(request)
+            raise OperationError(400, f"task {id} already exists")
+        return await self._definition(request)
 
-    def _definition(self, request: _Request) -> dict[str, Any]:
+    async def _definition(self, request: _Request) -> dict[str, Any]:
         """What a task is by the request alone."""
         template = self._template(request.template_id)
-        script = template["script"] if template else request.script
+        script = template.script if template else request.script
         if not script:
-            raise Refusal(400, "must provide TICKscript")
+            raise OperationError(400, "must provide TICKscript")
         if request.vars_error:
-            raise Refusal(400, request.vars_error)
-        definition = self._compiled(script, request.vars)
+            raise OperationError(400, request.vars_error)
+        definition = await self._compiled(script, request.vars)
         own = definition["dbrps"]
         if not own and not request.dbrps:
-            raise Refusal(400, "must specify dbrp")
+            raise OperationError(400, "must specify dbrp")
         if own and request.dbrps:
-            raise Refusal(400, "cannot specify dbrp in both implicitly and explicitly")
+            raise OperationError(400, "cannot specify dbrp in both implicitly and explicitly")
         check_dbrps(own or request.dbrps)
         return definition | {"dbrps": own or request.dbrps} | _made_from(template)
 
-    async def _declare(self, request: _Request, basis: int) -> int:
+    async def _declare(self, request: _Request, expected_version: int) -> int:
         """One event: of a task that starts anew, the old run ends at the very write behind which the new one begins."""
         record = self._state.get(request.id)
-        definition = self._definition(request)
+        definition = await self._definition(request)
         if record is not None and _runs_as(record, definition):
             return 0
-        created = record["created"] if record is not None else time.time_ns()
-        data: Record = {"id": request.id, "status": "enabled", "created": from_nanoseconds(created), "restart": True}
+        created = record.created if record is not None else time.time_ns()
+        data: Plain = {
+            "id": request.id,
+            "status": "enabled",
+            "created": format_rfc3339_padded(created),
+            "restart": True,
+        }
         data["position"] = await self._decisions.position()
         what = "defined" if record is None else "updated"
-        return await self._decisions.publish(request.id, what, definition | data, basis)
+        return await self._decisions.publish(request.id, what, definition | data, expected_version)
 
-    async def _update(self, id: str, request: _Request, basis: int) -> _Change:
+    async def _update(self, id: str, request: _Request, expected_version: int) -> _Change:
         """Whatever a request changes is one event: a gateway that dies leaves the old task or the new one."""
         record = self._state.get(id)
         if record is None:
-            raise Refusal(404, "task does not exist, cannot update")
+            raise OperationError(404, "task does not exist, cannot update")
         new_id = request.id or id
-        definition = self._changed_definition(record, request)
+        definition = await self._changed_definition(record, request)
         if new_id != id and self._state.get(new_id) is not None:
-            raise Refusal(500, "failed to create new task during ID change: object already exists")
-        status = request.status or record["status"]
-        was_enabled, is_enabled = record["status"] == "enabled", status == "enabled"
+            raise OperationError(500, "failed to create new task during ID change: object already exists")
+        status = request.status or record.status
+        was_enabled, is_enabled = record.status == "enabled", status == "enabled"
         moved = is_enabled and new_id != id
-        data: Record = {}
+        data: Plain = {}
         if moved or was_enabled != is_enabled:
             data["position"] = await self._decisions.position()
         if new_id != id or definition | _defined(record) != definition:
-            data |= definition | {"id": new_id, "status": status, "created": from_nanoseconds(record["created"])}
+            data |= definition | {"id": new_id, "status": status, "created": format_rfc3339_padded(record.created)}
             if new_id != id:
-                data |= {"was": id, "was-sequence": record["sequence"]}
-            event = await self._decisions.publish(new_id, "updated", data, basis)
+                data |= {"was": id, "was-sequence": record.sequence}
+            event = await self._decisions.publish(new_id, "updated", data, expected_version)
         elif data:
-            event = await self._decisions.publish(id, status, data, basis)
+            event = await self._decisions.publish(id, status, data, expected_version)
         else:
             return _Change(record)
         ends = _runs(record) and (moved or not is_enabled)
         begins = is_enabled and (moved or not was_enabled)
         return _Change(record, event if ends else 0, event if begins else 0)
 
-    def _changed_definition(self, record: Record, request: _Request) -> dict[str, Any]:
+    async def _changed_definition(self, record: TaskRecord, request: _Request) -> dict[str, Any]:
         """What the task is to be. Empty parts of a request change nothing; vars are replaced as a whole."""
-        if request.id and request.id != record["id"]:
+        if request.id and request.id != record.id:
             self._decisions.check_id(request.id)
         if request.only_disables(record):
             return _defined(record)
-        template = self._template(request.template_id or record["template-id"])
-        script = template["script"] if template else request.script or record["script"]
-        own = self._dbrps(script)
-        if template is None and request.script and not own and not request.dbrps and self._dbrps(record["script"]):
-            raise Refusal(400, "must specify dbrp")
+        template = self._template(request.template_id or record.template_id)
+        script = template.script if template else request.script or record.definition.script
+        own = await self._dbrps(script)
+        if (
+            template is None
+            and request.script
+            and not own
+            and not request.dbrps
+            and await self._dbrps(record.definition.script)
+        ):
+            raise OperationError(400, "must specify dbrp")
         if own and request.dbrps:
-            raise Refusal(400, "cannot specify dbrp in implicitly and explicitly")
+            raise OperationError(400, "cannot specify dbrp in implicitly and explicitly")
         if request.vars_error:
-            raise Refusal(400, request.vars_error)
-        definition = self._compiled(script, request.vars or record["vars"])
-        dbrps = own or request.dbrps or record["dbrps"]
+            raise OperationError(400, request.vars_error)
+        definition = await self._compiled(script, request.vars or dict(record.definition.vars))
+        dbrps = own or request.dbrps or plain_dbrps(record.definition.dbrps)
         check_dbrps(dbrps)
         return definition | {"dbrps": dbrps} | _made_from(template)
 
-    def _template(self, id: str) -> Record | None:
-        """The template of this id, None for the empty one. Raises Refusal where it is not there."""
+    def _template(self, id: str) -> TemplateRecord | None:
+        """The template of this id, None for the empty one. Raises OperationError where it is not there."""
         template = self._state.template(id) if id else None
         if id and template is None:
-            raise Refusal(400, f"unknown template {id}: err: no template exists")
+            raise OperationError(400, f"unknown template {id}: err: no template exists")
         return template
 
-    def _compiled(self, script: str, vars: dict[str, Any]) -> dict[str, Any]:
+    async def _compiled(self, script: str, vars: dict[str, Any]) -> dict[str, Any]:
         """Type, script, vars and the script's own dbrps, everything checked."""
+        await self._scripts.ready(script, vars)
         try:
             compiled = self._scripts.compile(script, vars)
+            self._scripts.permitted(compiled.graph)
         except TickscriptError as error:
-            raise Refusal(400, api_error(error)) from error
+            raise OperationError(400, api_error(error)) from error
+        except NotPermitted as error:
+            raise OperationError(403, str(error)) from error
         dbrps = [{"db": db, "rp": rp} for db, rp in compiled.dbrps]
         return {"type": compiled.type, "script": script, "vars": vars, "dbrps": dbrps}
 
-    def _dbrps(self, script: str) -> list[dict[str, str]]:
+    async def _dbrps(self, script: str) -> list[dict[str, str]]:
+        await self._scripts.ready_any(script)
         try:
-            return [{"db": db, "rp": rp} for db, rp in dbrps_of(self._scripts.parse(script))]
+            return [{"db": db, "rp": rp} for db, rp in self._scripts.dbrps(script)]
         except TickscriptError as error:
-            raise Refusal(400, api_error(error)) from error
+            raise OperationError(400, api_error(error)) from error
 
     async def _started(self, id: str, enabled: int) -> None:
         record = await self._state.ran(id, enabled, RUN_SECONDS)
         if record is None:
-            run = (self._state.get(id) or {}).get("run")
+            run = self._state.run(id)
             if run is None:
                 return
-            if run["enabled"] == enabled:
-                raise Refusal(503, f"task {id} is enabled, but no engine worker has started it yet")
+            if run.enabled == enabled:
+                raise OperationError(503, f"task {id} is enabled, but no engine worker has started it yet")
             # A change of its template has started the task anew.
-            await self._started(id, run["enabled"])
+            await self._started(id, run.enabled)
             return
         # A task that started and failed later has named its worker: the command itself went well.
-        if record["run"]["state"] == "failed" and not record["run"]["worker"]:
-            raise Refusal(500, record["error"])
+        if record.run is not None and record.run.state == "failed" and not record.run.worker:
+            raise OperationError(500, record.error)
 
     async def _stopped(self, id: str, disabled: int) -> None:
         if not await self._state.stopped(id, disabled, RUN_SECONDS):
             _log.warn("no worker has said that it stopped the task", task=id)
 
-    def _there(self, id: str) -> Record:
+    def _there(self, id: str) -> TaskRecord:
         record = self._state.get(id)
         if record is None:
-            raise Refusal(404, "no task exists")
+            raise OperationError(404, "no task exists")
         return record
 
 
 def _read(schema: Schema, body: Any) -> _Request:
+    if isinstance(body, dict) and isinstance(dbrps := body.get("dbrps"), list) and len(dbrps) > _MOST_DBRPS:
+        raise OperationError(400, f"there are more than {_MOST_DBRPS} dbrps")
     try:
         data = schema.load(body)
     except ValidationError as error:
         raise invalid_json() from error
     vars_error = ""
     try:
+        check_bounds(data["vars"])
         given = vars_json(parse_vars(data["vars"]))
     except VarsError as error:
         if str(error) == "invalid JSON":
@@ -302,24 +329,24 @@ def _read(schema: Schema, body: Any) -> _Request:
     return _Request(data["id"], data["template_id"], data["dbrps"], data["script"], data["status"], given, vars_error)
 
 
-def _made_from(template: Record | None) -> dict[str, Any]:
+def _made_from(template: TemplateRecord | None) -> dict[str, Any]:
     if template is None:
         return {"template-id": ""}
-    return {"template-id": template["id"], "template-sequence": template["sequence"]}
+    return {"template-id": template.id, "template-sequence": template.sequence}
 
 
-def _defined(record: Record) -> dict[str, Any]:
-    return definition_of(record) | {"template-id": record["template-id"]}
+def _defined(record: TaskRecord) -> dict[str, Any]:
+    return record.definition.to_plain() | {"template-id": record.template_id}
 
 
-def _runs_as(record: Record, definition: dict[str, Any]) -> bool:
+def _runs_as(record: TaskRecord, definition: dict[str, Any]) -> bool:
     """Whether a task is defined so, and a run of just that is under way or about to begin."""
-    run = record["run"]
-    if run is None or run["state"] == "failed" or run["definition"] != definition_of(record):
+    run = record.run
+    if run is None or run.state == "failed" or run.definition != record.definition:
         return False
     return definition | _defined(record) == definition
 
 
-def _runs(record: Record) -> bool:
+def _runs(record: TaskRecord) -> bool:
     """Whether a worker is at it, and will say that it has stopped."""
-    return record["run"] is not None and record["run"]["state"] == "started"
+    return record.executing

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from grammar.tickscript.ast import TickscriptError
-from services import log as logs
-from services.gateway.commands.refusal import Refusal
 from services.gateway.commands.templates import TemplateCommands
-from services.gateway.load.declarations import Complaint, Declaration, Reading
-from services.gateway.load.memory import Memory
+from services.gateway.load.declarations import Complaint, DeclaredResource, DirectoryContents
 from services.gateway.load.pausing import Pausing
+from services.gateway.load.read_model import LoadReadModel
+from services.gateway.operations.operation_error import OperationError
+from services.process import log as logs
 
 T = TypeVar("T")
 
@@ -22,9 +22,9 @@ _log = logs.get("load")
 
 
 class Commands(Protocol):
-    """What is decided about one kind. Raises Refusal."""
+    """What is decided about one kind. Raises OperationError."""
 
-    def check(self, body: Any) -> Any:
+    async def check(self, body: Any) -> Any:
         """Nothing, unless this cannot be."""
 
     async def declare(self, body: Any) -> int:
@@ -35,7 +35,7 @@ class Commands(Protocol):
 
 
 @dataclass(slots=True)
-class Outcome:
+class LoadOutcome:
     """What a load has done. changed: by key, the event by which a declaration is so that was not so before.
 
     interrupted: why it could not go on to the end, empty where it did.
@@ -55,23 +55,18 @@ class Applying:
         self,
         commands: Mapping[str, Commands],
         templates: TemplateCommands,
-        memory: Memory,
+        read_model: LoadReadModel,
         pausing: Pausing,
-        reading: Reading,
+        reading: DirectoryContents,
         held: Callable[[], bool],
     ) -> None:
         """commands: by kind, those of templates among them. held: whether this gateway is still the one that loads."""
-        self._templates = templates
-        self._commands, self._memory, self._pausing, self._reading, self._held = (
-            commands,
-            memory,
-            pausing,
-            reading,
-            held,
-        )
-        self._outcome = Outcome(complaints=list(reading.complaints))
+        self._commands, self._templates = commands, templates
+        self._read_model, self._pausing = read_model, pausing
+        self._reading, self._held = reading, held
+        self._outcome = LoadOutcome(complaints=list(reading.complaints))
 
-    async def apply(self) -> Outcome:
+    async def apply(self) -> LoadOutcome:
         """Declare templates before tasks, which need them, and handlers before tasks, whose alerts they handle; what is
         declared no more goes after what is new of its kind, handlers last."""
         await self._declare("template")
@@ -86,11 +81,11 @@ class Applying:
     async def _declare(self, kind: str) -> None:
         await _each((one for one in self._reading.declarations if one.kind == kind), self._declare_one)
 
-    async def _declare_one(self, declaration: Declaration) -> None:
+    async def _declare_one(self, declaration: DeclaredResource) -> None:
         async def declare() -> None:
             commands = self._commands[declaration.kind]
-            commands.check(declaration.body)
-            await self._memory.remember(declaration)
+            await commands.check(declaration.body)
+            await self._read_model.remember(declaration)
             event = await self._declared(declaration)
             if event:
                 self._outcome.changed[declaration.key] = event
@@ -99,21 +94,21 @@ class Applying:
 
         await self._guarded(declaration.file, declare)
 
-    async def _declared(self, declaration: Declaration) -> int:
+    async def _declared(self, declaration: DeclaredResource) -> int:
         if declaration.kind != "template":
             return await self._commands[declaration.kind].declare(declaration.body)
         leaving = self._pausing.leaving(declaration, self._reading)
-        if self._pausing.turns(declaration):
+        if await self._pausing.changes_type(declaration):
             await self._pausing.make_way(declaration, self._reading)
         try:
             return await self._templates.declare(declaration.body, leaving)
-        except Refusal as refusal:
+        except OperationError as refusal:
             if refusal.status != 500 or not await self._pausing.make_way(declaration, self._reading):
                 raise
         return await self._templates.declare(declaration.body, leaving)
 
     async def _remove(self, kind: str) -> None:
-        gone = self._reading.gone(self._memory.declared(kind))
+        gone = self._reading.gone(self._read_model.declared(kind))
         # A file that declares something else now and is wrong keeps what it declared before.
         refused = {complaint.file for complaint in self._outcome.complaints if complaint.effect == "refused"}
         await _each((record for record in gone if record["file"] not in refused), self._remove_one)
@@ -121,7 +116,7 @@ class Applying:
     async def _remove_one(self, record: Mapping[str, Any]) -> None:
         async def remove() -> None:
             await self._commands[record["kind"]].delete(record["name"])
-            await self._memory.forget(record["kind"], record["name"])
+            await self._read_model.forget(record["kind"], record["name"])
             self._outcome.removed += 1
 
         await self._guarded(record["file"], remove)
@@ -134,7 +129,7 @@ class Applying:
             return
         try:
             await do()
-        except Refusal as refusal:
+        except OperationError as refusal:
             if refusal.status == 503:
                 self._outcome.interrupted = str(refusal)
             else:
@@ -144,7 +139,7 @@ class Applying:
             self._outcome.complaints.append(Complaint(file, f"internal error, see the log: {error!r}"))
 
 
-def _place(file: str, refusal: Refusal) -> tuple[int, int]:
+def _place(file: str, refusal: OperationError) -> tuple[int, int]:
     """Line and character of what is wrong with a script, 0 where that is not said, or said of a template's script."""
     error = refusal.__cause__
     if not file.endswith(".tick") or not isinstance(error, TickscriptError):

@@ -12,7 +12,7 @@ FOLDERS: Mapping[str, str] = {"template": "templates", "task": "tasks", "handler
 
 
 @dataclass(frozen=True, slots=True)
-class Declaration:
+class DeclaredResource:
     """One thing that shall be. body: as a request to create it has it.
 
     name: the id, of a handler TOPIC/ID. file: below the directory, with slashes.
@@ -45,10 +45,10 @@ class Complaint:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class DirectoryContents:
     """A directory that was read. unread: the kinds whose folder could not be."""
 
-    declarations: tuple[Declaration, ...] = ()
+    declarations: tuple[DeclaredResource, ...] = ()
     complaints: tuple[Complaint, ...] = ()
     unread: frozenset[str] = field(default_factory=frozenset)
 

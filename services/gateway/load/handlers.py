@@ -13,15 +13,15 @@ class DeclaredHandlers:
     def __init__(self, commands: HandlerCommands) -> None:
         self._commands = commands
 
-    def check(self, body: Any) -> None:
-        """Nothing, unless this cannot be. Raises Refusal."""
+    async def check(self, body: Any) -> None:
+        """Nothing, unless this cannot be. Raises OperationError."""
         self._commands.check(body["topic"], body)
 
     async def declare(self, body: Any) -> int:
-        """Have it be so; gives the event by which it is, 0 where it was so before. Raises Refusal."""
+        """Have it be so; gives the event by which it is, 0 where it was so before. Raises OperationError."""
         return await self._commands.declare(body["topic"], body)
 
     async def delete(self, name: str) -> None:
-        """Have it be no more; no error where it is not there. Raises Refusal."""
+        """Have it be no more; no error where it is not there. Raises OperationError."""
         topic, _, id = name.rpartition("/")
         await self._commands.delete(topic, id)

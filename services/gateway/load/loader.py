@@ -11,25 +11,27 @@ from pathlib import Path
 from types import TracebackType
 
 from schemas.config import Config
-from services import log as logs
-from services.bus.claims import TTL_SECONDS, Claim
 from services.bus.connection import Bus
 from services.bus.errors import BusError
-from services.gateway.commands.refusal import Refusal
+from services.bus.leases.claims import Claim
+from services.gateway.access.audit import Caller, calling
+from services.gateway.clients.nats_disk import NatsDisk
 from services.gateway.commands.tasks import TaskCommands
 from services.gateway.commands.templates import TemplateCommands
-from services.gateway.disk import Disk
-from services.gateway.load.applying import Applying, Commands, Outcome
-from services.gateway.load.declarations import Complaint, Reading
+from services.gateway.load.applying import Applying, Commands, LoadOutcome
+from services.gateway.load.declarations import Complaint, DirectoryContents
 from services.gateway.load.files import Unreadable
-from services.gateway.load.memory import Memory
 from services.gateway.load.pausing import Pausing
+from services.gateway.load.read_model import LoadReadModel
 from services.gateway.load.reading import read_directory
 from services.gateway.load.report import Report, write_to_log
 from services.gateway.load.starting import started
-from services.gateway.scripts import Scripts
-from services.gateway.state import TaskState
-from services.machine import this_machine
+from services.gateway.operations.operation_error import OperationError
+from services.gateway.readmodels.scripts.scripts import Scripts
+from services.gateway.readmodels.tasks import TaskReadModel
+from services.process import log as logs
+from services.process.machine import this_machine
+from services.process.pools import Pool
 from services.store.store import Store
 
 CLAIMS = "tickbus-load"
@@ -39,6 +41,7 @@ _CLAIM = "load"
 _LOOK_SECONDS = 0.5
 _RETRY_SECONDS = (1.0, 30.0)
 _FIRST_SECONDS = 5.0
+_threads = Pool("load", 1)
 _log = logs.get("load")
 
 
@@ -54,8 +57,8 @@ class Loader:
         config: Config,
         bus: Bus,
         store: Store,
-        disk: Disk,
-        state: TaskState,
+        disk: NatsDisk,
+        state: TaskReadModel,
         scripts: Scripts,
         tasks: TaskCommands,
         templates: TemplateCommands,
@@ -71,14 +74,14 @@ class Loader:
         self._bus, self._state, self._scripts = bus, state, scripts
         self._tasks, self._templates = tasks, templates
         self._commands = commands
-        self._memory = Memory(bus, store, disk)
+        self._read_model = LoadReadModel(bus, store, disk)
         self._waiting: list[asyncio.Future[Report]] = []
         self._wanted, self._applied = asyncio.Event(), asyncio.Event()
         self._working: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Loader:
         if self.enabled:
-            await self._memory.__aenter__()
+            await self._read_model.__aenter__()
             self._wanted.set()
             self._working.append(asyncio.create_task(self._work()))
         return self
@@ -91,7 +94,7 @@ class Loader:
         if self._working:
             await asyncio.wait(self._working)
         if self.enabled:
-            await self._memory.__aexit__(kind, error, trace)
+            await self._read_model.__aexit__(kind, error, trace)
         for waiting in self._waiting:
             waiting.cancel()
 
@@ -100,7 +103,8 @@ class Loader:
 
         async def call() -> None:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._applied.wait(), _FIRST_SECONDS)
+                async with asyncio.timeout(_FIRST_SECONDS):
+                    await self._applied.wait()
             then()
 
         if self.enabled:
@@ -108,7 +112,7 @@ class Loader:
         else:
             then()
 
-    def ask(self) -> None:
+    def request(self) -> None:
         """Have the directory loaded; after the load that is under way, if there is one."""
         self._wanted.set()
 
@@ -116,7 +120,7 @@ class Loader:
         """Have the directory loaded, and wait for it."""
         report: asyncio.Future[Report] = asyncio.get_running_loop().create_future()
         self._waiting.append(report)
-        self.ask()
+        self.request()
         return await report
 
     async def _work(self) -> None:
@@ -139,7 +143,7 @@ class Loader:
         clock, began = time.monotonic(), time.time_ns()
         try:
             report = await self._load(began)
-        except (BusError, Refusal, TimeoutError) as error:
+        except (BusError, OperationError, TimeoutError) as error:
             report = Report(str(self._directory), began, interrupted=str(error) or "the bus does not answer")
         except Exception as error:
             _log.exception("load failed", error, dir=self._directory)
@@ -153,11 +157,14 @@ class Loader:
     async def _load(self, began: int) -> Report:
         async with self._alone() as claim:
             try:
-                reading = await asyncio.to_thread(read_directory, self._directory)
+                reading = await _threads.run(read_directory, self._directory)
             except Unreadable as error:
                 # What was loaded stays as it is: where nothing can be read, nothing was taken away.
                 return Report(str(self._directory), began, complaints=(Complaint("", str(error)),))
-            outcome = await self._apply(reading, claim)
+            with calling(Caller(via="load directory")) as by:
+                outcome = await self._apply(reading, claim)
+            if by.events:
+                by.wrote(f"load {self._directory}")
         self._applied.set()
         waiting = await started(self._state, reading, outcome)
         complaints = sorted(outcome.complaints, key=lambda one: (one.file, one.line, one.column))
@@ -172,24 +179,19 @@ class Loader:
             outcome.interrupted,
         )
 
-    async def _apply(self, reading: Reading, claim: Claim) -> Outcome:
+    async def _apply(self, reading: DirectoryContents, claim: Claim) -> LoadOutcome:
         # Another gateway may have loaded since this one last looked.
-        await self._memory.reached(await self._bus.last_subject_sequence("tickbus.event.load.>"))
-        pausing = Pausing(self._state, self._scripts, self._tasks, self._memory)
+        await self._read_model.reached(await self._bus.last_subject_sequence("tickbus.event.load.>"))
+        pausing = Pausing(self._state, self._scripts, self._tasks, self._read_model)
         return await Applying(
-            self._commands, self._templates, self._memory, pausing, reading, lambda: claim.held
+            self._commands, self._templates, self._read_model, pausing, reading, lambda: claim.held
         ).apply()
 
     @contextlib.asynccontextmanager
     async def _alone(self) -> AsyncIterator[Claim]:
         """As the one gateway that loads. Raises BusError."""
-        bucket = await self._bus.bucket(CLAIMS, ttl=TTL_SECONDS, replicas=self._replicas)
+        bucket = await self._bus.bucket(CLAIMS, replicas=self._replicas)
         while (claim := await Claim.take(bucket, _CLAIM, self._name)) is None:
             await asyncio.sleep(_LOOK_SECONDS)
-        keeping = asyncio.create_task(claim.keep())
-        try:
+        async with claim.kept():
             yield claim
-        finally:
-            keeping.cancel()
-            await asyncio.wait([keeping])
-            await claim.release()

@@ -10,15 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from services import log as logs
-from services.gateway.commands.refusal import Refusal
 from services.gateway.commands.tasks import TaskCommands
-from services.gateway.load.declarations import Declaration, Reading
-from services.gateway.load.memory import Memory
-from services.gateway.scripts import Scripts
-from services.gateway.state import TaskState
-from services.pipeline.vars import parse_vars, vars_json
-from services.store.projections.tasks import Record
+from services.gateway.load.declarations import DeclaredResource, DirectoryContents
+from services.gateway.load.read_model import LoadReadModel
+from services.gateway.operations.operation_error import OperationError
+from services.gateway.readmodels.scripts.scripts import Scripts
+from services.gateway.readmodels.tasks import TaskReadModel
+from services.pipeline.compiler.vars import parse_vars, vars_json
+from services.process import log as logs
+from services.store.folds.definition import TaskDefinition, plain_dbrps
+from services.store.folds.tasks import TaskRecord
 
 _log = logs.get("load")
 
@@ -26,21 +27,21 @@ _log = logs.get("load")
 class Pausing:
     """What one load has disabled for a while."""
 
-    def __init__(self, state: TaskState, scripts: Scripts, tasks: TaskCommands, memory: Memory) -> None:
-        self._state, self._scripts, self._tasks, self._memory = state, scripts, tasks, memory
+    def __init__(self, state: TaskReadModel, scripts: Scripts, tasks: TaskCommands, read_model: LoadReadModel) -> None:
+        self._state, self._scripts, self._tasks, self._read_model = state, scripts, tasks, read_model
         self._paused: list[str] = []
 
-    async def make_way(self, template: Declaration, reading: Reading) -> bool:
+    async def make_way(self, template: DeclaredResource, reading: DirectoryContents) -> bool:
         """Disable those tasks of a template that will be something else once it is changed; whether there are any.
 
-        Raises Refusal.
+        Raises OperationError.
         """
         declared, gone = _declared(reading), self._gone(reading)
         ways = []
         for id, record in self._state.tasks_of(template.name).items():
-            if record["status"] != "enabled":
+            if record.status != "enabled":
                 continue
-            suits = id in declared and self._suits(template, declared[id]) and _differs(declared[id], record)
+            suits = id in declared and await self._suits(template, declared[id]) and _differs(declared[id], record)
             if suits or id in gone:
                 ways.append(id)
         for id in ways:
@@ -48,12 +49,15 @@ class Pausing:
             await self._tasks.update(id, {"status": "disabled"})
         return bool(ways)
 
-    def turns(self, template: Declaration) -> bool:
+    async def changes_type(self, template: DeclaredResource) -> bool:
         """Whether a template is to become one of the other type."""
         record = self._state.template(template.name)
-        return record is not None and record["type"] != self._scripts.template(template.body["script"]).type
+        if record is None:
+            return False
+        await self._scripts.ready(template.body["script"], None, template=True)
+        return bool(record.type != self._scripts.template(template.body["script"]).type)
 
-    def leaving(self, template: Declaration, reading: Reading) -> frozenset[str]:
+    def leaving(self, template: DeclaredResource, reading: DirectoryContents) -> frozenset[str]:
         """Those tasks of a template that need no dbrps of it once the load is done: by their own files they have some,
         or another template, or they are gone."""
         declared, gone = _declared(reading), self._gone(reading)
@@ -69,30 +73,32 @@ class Pausing:
         """Enable again what is still disabled: its file was refused after all."""
         for id in self._paused:
             record = self._state.get(id)
-            if record is not None and record["status"] == "disabled":
+            if record is not None and record.status == "disabled":
                 try:
                     await self._tasks.update(id, {"status": "enabled"})
-                except Refusal as refusal:
+                except OperationError as refusal:
                     _log.error("a task that was disabled while its template changed cannot run", task=id, err=refusal)
 
-    def _gone(self, reading: Reading) -> set[str]:
-        return {record["name"] for record in reading.gone(self._memory.declared("task"))}
+    def _gone(self, reading: DirectoryContents) -> set[str]:
+        return {record["name"] for record in reading.gone(self._read_model.declared("task"))}
 
-    def _suits(self, template: Declaration, body: Mapping[str, Any]) -> bool:
+    async def _suits(self, template: DeclaredResource, body: Mapping[str, Any]) -> bool:
         """Whether a task as declared can run with its template as declared, or does not need it."""
         if body.get("template-id") != template.name:
             return True
-        return not self._scripts.problem({"script": template.body["script"], "vars": _vars(body)})
+        made = TaskDefinition("", template.body["script"], (), _vars(body))
+        await self._scripts.ready_task(made)
+        return not self._scripts.problem(made)
 
 
-def _declared(reading: Reading) -> dict[str, Mapping[str, Any]]:
+def _declared(reading: DirectoryContents) -> dict[str, Mapping[str, Any]]:
     return {one.name: one.body for one in reading.declarations if one.kind == "task"}
 
 
-def _differs(body: Mapping[str, Any], record: Record) -> bool:
-    same_template = body.get("template-id", "") == record["template-id"]
-    same_dbrps = not body.get("dbrps") or body["dbrps"] == record["dbrps"]
-    return not same_template or not same_dbrps or _vars(body) != record["vars"]
+def _differs(body: Mapping[str, Any], record: TaskRecord) -> bool:
+    same_template = body.get("template-id", "") == record.template_id
+    same_dbrps = not body.get("dbrps") or body["dbrps"] == plain_dbrps(record.definition.dbrps)
+    return not same_template or not same_dbrps or _vars(body) != record.definition.vars
 
 
 def _vars(body: Mapping[str, Any]) -> dict[str, Any]:

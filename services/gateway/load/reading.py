@@ -11,10 +11,10 @@ from marshmallow import Schema, ValidationError
 
 from grammar.golang.numbers import short_float
 from schemas.declarations import DeclaredHandlerSchema, DeclaredTaskSchema
-from services.gateway.load.declarations import FOLDERS, KINDS, Complaint, Declaration, Reading, stem
-from services.gateway.load.documents import NoDocument, parse_json, parse_yaml
+from services.gateway.load.declarations import FOLDERS, KINDS, Complaint, DeclaredResource, DirectoryContents, stem
 from services.gateway.load.files import Unreadable, names_in, text_of
-from services.pipeline.vars import VarsError, parse_vars
+from services.gateway.load.yaml_json import NoDocument, parse_json, parse_yaml
+from services.pipeline.compiler.vars import VarsError, parse_vars
 
 _DOCUMENTS: Mapping[str, Callable[[str], Any]] = {".yaml": parse_yaml, ".yml": parse_yaml, ".json": parse_json}
 _ENDINGS: Mapping[str, tuple[str, ...]] = {
@@ -24,14 +24,14 @@ _ENDINGS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def read_directory(directory: Path) -> Reading:
+def read_directory(directory: Path) -> DirectoryContents:
     """What a directory declares. Raises Unreadable where the directory itself cannot be read, or holds none of the
     folders: it may be a place where nothing is mounted at present.
 
     Of two files that declare the same the first counts: scripts before documents, then by name.
     """
     _check(directory)
-    found: list[Declaration] = []
+    found: list[DeclaredResource] = []
     complaints: list[Complaint] = []
     unread = set()
     for kind in KINDS:
@@ -43,7 +43,7 @@ def read_directory(directory: Path) -> Reading:
             continue
         for name in names:
             _take(directory, kind, name, found, complaints)
-    return Reading(tuple(found), tuple(complaints), frozenset(unread))
+    return DirectoryContents(tuple(found), tuple(complaints), frozenset(unread))
 
 
 def _check(directory: Path) -> None:
@@ -55,14 +55,14 @@ def _check(directory: Path) -> None:
         raise Unreadable("has no tasks, templates or handlers in it")
 
 
-def _take(directory: Path, kind: str, name: str, found: list[Declaration], complaints: list[Complaint]) -> None:
+def _take(directory: Path, kind: str, name: str, found: list[DeclaredResource], complaints: list[Complaint]) -> None:
     """Read one file into either list, or into both."""
     file = f"{FOLDERS[kind]}/{name}"
     try:
         name.encode()
     except UnicodeEncodeError:
-        shown = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-        complaints.append(Complaint(f"{FOLDERS[kind]}/{shown}", "its name is not UTF-8"))
+        readable = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        complaints.append(Complaint(f"{FOLDERS[kind]}/{readable}", "its name is not UTF-8"))
         return
     try:
         declaration, unknown = _declaration(directory, kind, file)
@@ -77,13 +77,13 @@ def _take(directory: Path, kind: str, name: str, found: list[Declaration], compl
     complaints += [Complaint(file, text, effect="noted") for text in unknown]
 
 
-def _declaration(directory: Path, kind: str, file: str) -> tuple[Declaration, list[str]]:
+def _declaration(directory: Path, kind: str, file: str) -> tuple[DeclaredResource, list[str]]:
     """What a file declares, and what in it counts for nothing. Raises Unreadable, NoDocument."""
     text = text_of(directory / file)
     if file.endswith(".tick"):
         id = stem(file)
         body = {"id": id, "script": text}
-        return Declaration(kind, id, file, body if kind == "template" else body | {"status": "enabled"}), []
+        return DeclaredResource(kind, id, file, body if kind == "template" else body | {"status": "enabled"}), []
     document = _DOCUMENTS[Path(file).suffix](text)
     if not file.endswith(".json"):
         document = _with_words(document, ("template-id",) if kind == "task" else ("topic", "id", "kind", "match"))
@@ -93,9 +93,9 @@ def _declaration(directory: Path, kind: str, file: str) -> tuple[Declaration, li
         shape = {"template-id": given["template_id"], "dbrps": given["dbrps"], "vars": given["vars"]}
         id = stem(file)
         unknown = _unknown(document, (*shape, "id"))
-        return Declaration(kind, id, file, {"id": id, "status": "enabled", **shape}), unknown
+        return DeclaredResource(kind, id, file, {"id": id, "status": "enabled", **shape}), unknown
     given = _load(DeclaredHandlerSchema(), document)
-    return Declaration(kind, f"{given['topic']}/{given['id']}", file, given), _unknown(document, given)
+    return DeclaredResource(kind, f"{given['topic']}/{given['id']}", file, given), _unknown(document, given)
 
 
 def _with_words(document: Any, names: tuple[str, ...]) -> Any:
@@ -148,10 +148,10 @@ def _check_vars(vars: Mapping[str, Any]) -> None:
         try:
             parse_vars({name: var})
         except VarsError as error:
-            told = str(error)
-            if told == "invalid JSON":
-                told = f"invalid var {name}: {var['value']!r} is no value of type {var['type']}"
-            raise NoDocument(told) from None
+            complaint = str(error)
+            if complaint == "invalid JSON":
+                complaint = f"invalid var {name}: {var['value']!r} is no value of type {var['type']}"
+            raise NoDocument(complaint) from None
 
 
 def _unknown(document: Mapping[str, Any], known: Any) -> list[str]:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services import log as logs
-from services.bus.times import from_nanoseconds
+from grammar.golang.times import format_rfc3339_padded
 from services.gateway.load.declarations import Complaint
+from services.process import log as logs
 
 _log = logs.get("load")
 
@@ -62,12 +62,12 @@ _LINES: Mapping[str, tuple[str, Callable[..., None]]] = {
 }
 
 
-def shown(report: Report) -> dict[str, Any]:
+def report_view(report: Report) -> dict[str, Any]:
     """As the API shows it."""
     counts = {key: getattr(report, key) for key in ("loaded", "unchanged", "removed", "refused", "waiting")}
     return {
         "dir": report.directory,
-        "began": from_nanoseconds(report.began),
+        "began": format_rfc3339_padded(report.began),
         **counts,
         "interrupted": report.interrupted,
         "complaints": [

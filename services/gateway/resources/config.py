@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from schemas.api.config import ConfigSchema, ConfigSectionSchema, UpdateConfigSchema
 from services.gateway.commands.config import ConfigCommands
-from services.gateway.operation import Operation, Question, Reply
+from services.gateway.http.resource import Resource
+from services.gateway.operations.operation import Operation, OperationRequest, Reply
 
 
-def operations(commands: ConfigCommands) -> list[Operation]:
+def resource(commands: ConfigCommands) -> Resource:
     """Showing and changing it."""
+    return Resource("config", _operations(commands))
 
-    async def list_(asked: Question) -> Reply:
+
+def _operations(commands: ConfigCommands) -> list[Operation]:
+    async def list_(request: OperationRequest) -> Reply:
         return 200, commands.sections()
 
-    async def get(asked: Question) -> Reply:
-        return 200, commands.get(asked.names["place"])
+    async def get(request: OperationRequest) -> Reply:
+        return 200, commands.get(request.names["place"])
 
-    async def update(asked: Question) -> Reply:
-        await commands.update(asked.names["place"], asked.body)
+    async def update(request: OperationRequest) -> Reply:
+        await commands.update(request.names["place"], request.body)
         return 204, None
 
     return [

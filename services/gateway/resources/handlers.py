@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from typing import Any
 
-from grammar.gotemplate.strconv import quote
+from grammar.golang.quoting import quote
 from schemas.api.handler import (
     HandlerListSchema,
     HandlerRequestSchema,
@@ -13,46 +13,52 @@ from schemas.api.handler import (
     ListHandlersSchema,
     PatchOperationSchema,
 )
-from services.gateway.answers import BASE
 from services.gateway.commands.handlers import HandlerCommands
-from services.gateway.commands.refusal import Refusal
-from services.gateway.handler_state import HandlerState
-from services.gateway.operation import Operation, Question, Reply
-from services.gateway.resources.parameters import pattern
-from services.store.projections.tasks import Record
+from services.gateway.http.resource import Resource
+from services.gateway.operations.operation import Operation, OperationRequest, Reply
+from services.gateway.operations.operation_error import OperationError
+from services.gateway.operations.paths import BASE
+from services.gateway.operations.streamed_list import streamed_list
+from services.gateway.queries.parameters import pattern
+from services.gateway.readmodels.handlers import HandlerReadModel
+from services.store.folds.event_data import Plain
 
 _HANDLERS = "/alerts/topics/{topic}/handlers"
 _HANDLER = f"{_HANDLERS}/{{id}}"
 
 
-def operations(commands: HandlerCommands, state: HandlerState) -> list[Operation]:
+def resource(commands: HandlerCommands, state: HandlerReadModel) -> Resource:
     """What can be done with the handlers of topics."""
+    return Resource("handlers", _operations(commands, state))
 
-    async def list_(asked: Question) -> Reply:
-        topic, fits = asked.names["topic"], pattern(asked)
-        shown = [_show(topic, one) for one in state.of(topic) if fits is None or fits.matches(one["id"])]
-        return 200, {"link": {"rel": "self", "href": asked.link}, "topic": topic, "handlers": shown}
 
-    async def create(asked: Question) -> Reply:
-        topic = asked.names["topic"]
-        return 200, _show(topic, await commands.create(topic, asked.body))
+def _operations(commands: HandlerCommands, state: HandlerReadModel) -> list[Operation]:
+    async def list_(request: OperationRequest) -> Reply:
+        topic, fits = request.names["topic"], pattern(request)
+        chosen = [one for one in state.of(topic) if fits is None or fits.matches(one.id)]
+        before = {"link": {"rel": "self", "href": request.link}, "topic": topic}
+        return 200, streamed_list("handlers", chosen, lambda one: _show(topic, one.spec()), before)
 
-    async def get(asked: Question) -> Reply:
-        record = state.get(asked.names["topic"], asked.id)
+    async def create(request: OperationRequest) -> Reply:
+        topic = request.names["topic"]
+        return 200, _show(topic, await commands.create(topic, request.body))
+
+    async def get(request: OperationRequest) -> Reply:
+        record = state.get(request.names["topic"], request.id)
         if record is None:
-            raise Refusal(404, f"unknown handler: {quote(asked.id)}")
-        return 200, _show(asked.names["topic"], record)
+            raise OperationError(404, f"unknown handler: {quote(request.id)}")
+        return 200, _show(request.names["topic"], record.spec())
 
-    async def replace(asked: Question) -> Reply:
-        topic = asked.names["topic"]
-        return 200, _show(topic, await commands.replace(topic, asked.id, asked.body))
+    async def replace(request: OperationRequest) -> Reply:
+        topic = request.names["topic"]
+        return 200, _show(topic, await commands.replace(topic, request.id, request.body))
 
-    async def update(asked: Question) -> Reply:
-        topic = asked.names["topic"]
-        return 200, _show(topic, await commands.patch(topic, asked.id, asked.body))
+    async def update(request: OperationRequest) -> Reply:
+        topic = request.names["topic"]
+        return 200, _show(topic, await commands.patch(topic, request.id, request.body))
 
-    async def delete(asked: Question) -> Reply:
-        await commands.delete(asked.names["topic"], asked.id)
+    async def delete(request: OperationRequest) -> Reply:
+        await commands.delete(request.names["topic"], request.id)
         return 204, None
 
     return [
@@ -74,7 +80,7 @@ def operations(commands: HandlerCommands, state: HandlerState) -> list[Operation
             about="Give a topic a handler, for all events from now on. 500: the kind or its options cannot be.",
             body=HandlerRequestSchema,
             answers={200: HandlerSchema},
-            errors=(400, 500),
+            errors=(400, 403, 500),
             run=create,
         ),
         Operation(
@@ -95,7 +101,7 @@ def operations(commands: HandlerCommands, state: HandlerState) -> list[Operation
             about="Replace a handler. 500: the kind or its options cannot be, or the id is taken.",
             body=HandlerRequestSchema,
             answers={200: HandlerSchema},
-            errors=(400, 404, 500),
+            errors=(400, 403, 404, 500),
             run=replace,
         ),
         Operation(
@@ -106,7 +112,7 @@ def operations(commands: HandlerCommands, state: HandlerState) -> list[Operation
             about="Change a handler by a JSON patch (RFC 6902) of id, kind, options and match. 500: as for PUT.",
             body=[PatchOperationSchema],
             answers={200: HandlerSchema},
-            errors=(400, 404, 500),
+            errors=(400, 403, 404, 500),
             run=update,
         ),
         Operation(
@@ -121,7 +127,7 @@ def operations(commands: HandlerCommands, state: HandlerState) -> list[Operation
     ]
 
 
-def _show(topic: str, record: Record) -> dict[str, Any]:
+def _show(topic: str, record: Plain) -> dict[str, Any]:
     href = posixpath.normpath(f"{BASE}/alerts/topics/{topic}/handlers/{record['id']}")
-    shown = {key: record[key] for key in ("id", "kind", "options", "match")}
-    return {"link": {"rel": "self", "href": href}, **shown}
+    view = {key: record[key] for key in ("id", "kind", "options", "match")}
+    return {"link": {"rel": "self", "href": href}, **view}

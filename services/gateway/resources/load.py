@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from schemas.api.load import LoadReportSchema
-from services.gateway.commands.refusal import Refusal
+from services.gateway.http.resource import Resource
 from services.gateway.load.loader import Loader
-from services.gateway.load.report import Report, shown
-from services.gateway.operation import Operation, Question, Reply
+from services.gateway.load.report import Report, report_view
+from services.gateway.operations.operation import Operation, OperationRequest, Reply
+from services.gateway.operations.operation_error import OperationError
 
 _DISABLED = "the load directory is not enabled, see [load] of the configuration"
 
 
-def operations(loader: Loader) -> list[Operation]:
+def resource(loader: Loader) -> Resource:
     """Loading, and how it went."""
+    return Resource("load", _operations(loader))
 
-    async def run(asked: Question) -> Reply:
+
+def _operations(loader: Loader) -> list[Operation]:
+    async def run(request: OperationRequest) -> Reply:
         if not loader.enabled:
-            raise Refusal(404, _DISABLED)
+            raise OperationError(404, _DISABLED)
         return _reply(await loader.load())
 
-    async def get(asked: Question) -> Reply:
+    async def get(request: OperationRequest) -> Reply:
         if loader.last is None:
-            raise Refusal(404, _DISABLED if not loader.enabled else "no load has come to its end yet")
-        return 200, shown(loader.last)
+            raise OperationError(404, _DISABLED if not loader.enabled else "no load has come to its end yet")
+        return 200, report_view(loader.last)
 
     return [
         Operation(
@@ -51,5 +55,5 @@ def operations(loader: Loader) -> list[Operation]:
 
 def _reply(report: Report) -> Reply:
     if report.interrupted:
-        raise Refusal(503, f"load interrupted, to be tried again: {report.interrupted}")
-    return 200, shown(report)
+        raise OperationError(503, f"load interrupted, to be tried again: {report.interrupted}")
+    return 200, report_view(report)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from schemas.api.operations import LogLevelSchema
-from services.gateway.commands.operations import Operations
-from services.gateway.operation import Operation, Question, Reply
+from services.gateway.commands.server import ServerCommands
+from services.gateway.http.resource import Resource
+from services.gateway.operations.operation import Operation, OperationRequest, Reply
 
 
-def operations(commands: Operations) -> list[Operation]:
+def resource(commands: ServerCommands) -> Resource:
     """Setting the level."""
+    return Resource("loglevel", _operations(commands))
 
-    async def update(asked: Question) -> Reply:
-        await commands.set_level(asked.body)
+
+def _operations(commands: ServerCommands) -> list[Operation]:
+    async def update(request: OperationRequest) -> Reply:
+        await commands.set_level(request.body)
         return 204, None
 
     return [

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Mapping
 
 from quart import Blueprint, Response, request
 
-from grammar.gotemplate.gojson import encode
-from services.gateway.answers import PREVIEW
-from services.gateway.commands.refusal import Refusal
-from services.gateway.operation import Description
-from services.gateway.over_http import described, new_blueprint
-from services.gateway.processes import Processes
+from grammar.golang.json_writer import encode
+from services.gateway.clients.processes import LogLines, Processes
+from services.gateway.http.over_http import described, new_blueprint
+from services.gateway.http.resource import Resource
+from services.gateway.operations.operation import Description
+from services.gateway.operations.operation_error import OperationError
+from services.gateway.operations.paths import PREVIEW
+from services.process import log as logs
 
 _LEVELS = ("debug", "info", "warn", "error")
-_PAIR = re.compile(r'([^\s="]+)=(?:"((?:[^"\\]|\\.)*)"|(\S*))')
-_ESCAPE = re.compile(r"\\(?:u([0-9a-f]{4})|(.))", re.DOTALL)
-_ESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
 
 
-def blueprint(processes: Processes, stop: asyncio.Event) -> Blueprint:
+def resource(processes: Processes, stop: asyncio.Event) -> Resource:
     """The route. stop: ends all streams."""
+    return Resource("logs", routes=_routes(processes, stop))
+
+
+def _routes(processes: Processes, stop: asyncio.Event) -> Blueprint:
     routes = new_blueprint("logs", PREVIEW)
 
     @routes.get("/logs")
@@ -37,20 +39,16 @@ def blueprint(processes: Processes, stop: asyncio.Event) -> Blueprint:
         wanted: dict[str, str] = {}
         for key, values in request.args.to_dict(flat=False).items():
             if len(values) != 1:
-                raise Refusal(400, "query params cannot contain duplicate params")
+                raise OperationError(400, "query params cannot contain duplicate params")
             wanted[key] = values[0]
         json = request.headers.get("Accept") == "application/json"
         kind = "application/json" if json else "application/logfmt"
+        processes.check_room()
         response = Response(_lines(processes, stop, wanted, json), 200, content_type=kind)
         response.timeout = None
         return response
 
     return routes
-
-
-def parse(line: str) -> dict[str, str]:
-    """The keys and values of a line of logfmt."""
-    return {key: plain if not quoted else _ESCAPE.sub(_unescaped, quoted) for key, quoted, plain in _PAIR.findall(line)}
 
 
 def fits(pairs: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
@@ -69,7 +67,7 @@ async def _lines(
     processes: Processes, stop: asyncio.Event, wanted: Mapping[str, str], json: bool
 ) -> AsyncIterator[bytes]:
     stopping = asyncio.ensure_future(stop.wait())
-    coming: asyncio.Future[str] | None = None
+    coming: asyncio.Future[tuple[LogLines, int]] | None = None
     try:
         with processes.session() as session:
             while True:
@@ -77,16 +75,28 @@ async def _lines(
                 await asyncio.wait([coming, stopping], return_when=asyncio.FIRST_COMPLETED)
                 if not coming.done():
                     return
-                pairs = parse(coming.result())
-                if fits(pairs, wanted):
-                    yield encode(pairs) + b"\n" if json else coming.result().encode() + b"\n"
+                lines, left_out = coming.result()
+                if left_out and (notice := _chosen(LogLines(_left_out(left_out)), wanted, json)):
+                    yield notice
+                if chosen_lines := _chosen(lines, wanted, json):
+                    yield chosen_lines
     finally:
         stopping.cancel()
         if coming is not None:
             coming.cancel()
 
 
-def _unescaped(match: re.Match[str]) -> str:
-    if match[1]:
-        return chr(int(match[1], 16))
-    return _ESCAPED.get(match[2], match[2])
+def _chosen(lines: LogLines, wanted: Mapping[str, str], json: bool) -> bytes:
+    """Those of the lines that are asked for."""
+    if json:
+        chosen = (found for found, pairs in zip(lines.objects, lines.pairs, strict=True) if fits(pairs, wanted))
+        return b"".join(encode(found) + b"\n" for found in chosen)
+    if not wanted:
+        return "".join(f"{text}\n" for text in lines.texts).encode()
+    texts = (text for text, pairs in zip(lines.texts, lines.pairs, strict=True) if fits(pairs, wanted))
+    return "".join(f"{text}\n" for text in texts).encode()
+
+
+def _left_out(count: int) -> bytes:
+    notice = {"lvl": "warn", "msg": "lines are left out: they come faster than they are taken", "service": "http"}
+    return logs.logfmt(**notice, count=count).encode()

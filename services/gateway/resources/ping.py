@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from quart import Blueprint, Response
 
-from services.gateway.answers import answer
-from services.gateway.operation import Description
-from services.gateway.over_http import described, new_blueprint
+from services.gateway.http.answers import answer
+from services.gateway.http.over_http import described, new_blueprint
+from services.gateway.http.resource import Resource
+from services.gateway.operations.operation import Description
 
 
-def blueprint() -> Blueprint:
+def resource() -> Resource:
     """The route."""
+    return Resource("ping", routes=_routes())
+
+
+def _routes() -> Blueprint:
     routes = new_blueprint("ping")
 
     @routes.get("/ping")

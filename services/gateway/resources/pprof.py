@@ -6,6 +6,7 @@ All are in pprof's format, all processes in one, each below a frame of its own n
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -13,12 +14,15 @@ from typing import Any
 from quart import Blueprint, Response, request
 
 from schemas.api.operations import HeapSchema, ProfileSchema, StacksSchema, WaitsSchema
-from services.gateway.answers import BASE
-from services.gateway.commands.refusal import Refusal
-from services.gateway.operation import Description
-from services.gateway.over_http import described, new_blueprint
-from services.gateway.pprof import Sample, contended, counted, encode
-from services.gateway.processes import Processes
+from schemas.requests.process import PROCESS_HEAP, PROCESS_PROFILE, PROCESS_STACKS, PROCESS_THREADS, PROCESS_WAITS
+from services.gateway.clients.pprof_format import Sample, contended, counted, encode
+from services.gateway.clients.processes import Processes
+from services.gateway.http.over_http import described, new_blueprint
+from services.gateway.http.resource import Resource
+from services.gateway.operations.operation import Description
+from services.gateway.operations.operation_error import OperationError
+from services.gateway.operations.paths import BASE
+from services.process.log import hidden
 
 _MOST_SECONDS = 300.0
 _PPROF = "application/octet-stream"
@@ -35,9 +39,24 @@ _INDEX = """<html><head><title>/debug/pprof/</title></head><body>
 """
 
 
-def blueprint(processes: Processes) -> Blueprint:
-    """The routes."""
+def resource(processes: Processes) -> Resource:
+    """The routes. Of each kind of profile one is taken at a time: whoever asks meanwhile is told to try again."""
+    return Resource("pprof", routes=_routes(processes))
+
+
+def _routes(processes: Processes) -> Blueprint:
     routes = new_blueprint("pprof", f"{BASE}/debug/pprof")
+    under_way: set[str] = set()
+
+    @contextlib.contextmanager
+    def alone(kind: str) -> Iterator[None]:
+        if kind in under_way:
+            raise OperationError(503, f"a {kind} profile is being taken, one at a time: try again when it is done")
+        under_way.add(kind)
+        try:
+            yield
+        finally:
+            under_way.discard(kind)
 
     @routes.get("/")
     @described(Description(about="What profiles there are.", answers={200: ("text/html",)}, errors=()))
@@ -54,7 +73,8 @@ def blueprint(processes: Processes) -> Blueprint:
     )
     async def profile() -> Response:
         seconds = _seconds("30")
-        found = list(_merged(await processes.ask("profile", {"seconds": seconds}, seconds)))
+        with alone("profile"):
+            found = list(_merged(await processes.request_all(PROCESS_PROFILE, {"seconds": seconds}, seconds)))
         return _answer([("samples", "count"), ("cpu", "nanoseconds")], found, seconds)
 
     @routes.get("/heap")
@@ -64,7 +84,8 @@ def blueprint(processes: Processes) -> Blueprint:
         )
     )
     async def heap() -> Response:
-        found = list(_merged(await processes.ask("heap", {}, 10.0)))
+        with alone("heap"):
+            found = list(_merged(await processes.request_all(PROCESS_HEAP, {}, 10.0)))
         return _answer([("inuse_objects", "count"), ("inuse_space", "bytes")], found, 0.0)
 
     @routes.get("/goroutine")
@@ -77,7 +98,8 @@ def blueprint(processes: Processes) -> Blueprint:
         )
     )
     async def goroutine() -> Response:
-        answers = await processes.ask("stacks")
+        with alone("goroutine"):
+            answers = await processes.request_all(PROCESS_STACKS)
         if _debug() == 2:
             return _text("\n".join(f"=== {_name(one)}\n\n{one['text']}" for one in sorted(answers, key=_name)))
         return _counts("goroutine", list(_merged(answers)))
@@ -89,14 +111,17 @@ def blueprint(processes: Processes) -> Blueprint:
         )
     )
     async def threadcreate() -> Response:
-        return _counts("threadcreate", list(_merged(await processes.ask("threads"))))
+        with alone("threadcreate"):
+            found = list(_merged(await processes.request_all(PROCESS_THREADS)))
+        return _counts("threadcreate", found)
 
     @routes.get("/block")
     @described(
         Description(about="Where threads and coroutines wait.", parameters=WaitsSchema, answers={200: (_PPROF, _TEXT)})
     )
     async def block() -> Response:
-        return await _waits(processes, "contention")
+        with alone("block"):
+            return await _waits(processes, "contention")
 
     @routes.get("/mutex")
     @described(
@@ -107,24 +132,27 @@ def blueprint(processes: Processes) -> Blueprint:
         )
     )
     async def mutex() -> Response:
-        return await _waits(processes, "mutex")
+        with alone("mutex"):
+            return await _waits(processes, "mutex")
 
     @routes.get("/cmdline")
     @described(Description(about="How the gateway was started.", answers={200: (_TEXT,)}, errors=()))
     async def cmdline() -> Response:
-        return _text("\0".join(sys.argv))
+        return _text("\0".join(map(hidden, sys.argv)))
 
     return routes
 
 
-def _seconds(usual: str) -> float:
-    text = request.args.get("seconds", usual)
+def _seconds(default: str) -> float:
+    text = request.args.get("seconds", default)
     try:
         seconds = float(text)
     except ValueError:
         seconds = 0.0
     if not 0.01 <= seconds <= _MOST_SECONDS:
-        raise Refusal(400, f"invalid seconds parameter {text!r}: must be a number from 0.01 to {_MOST_SECONDS:g}")
+        raise OperationError(
+            400, f"invalid seconds parameter {text!r}: must be a number from 0.01 to {_MOST_SECONDS:g}"
+        )
     return seconds
 
 
@@ -138,7 +166,7 @@ def _merged(answers: list[dict[str, Any]]) -> Iterator[Sample]:
 async def _waits(processes: Processes, heading: str) -> Response:
     seconds = _seconds("1")
     question = {"seconds": seconds, "locks": heading == "mutex"}
-    found = list(_merged(await processes.ask("waits", question, seconds)))
+    found = list(_merged(await processes.request_all(PROCESS_WAITS, question, seconds)))
     if _debug():
         return _text(contended(found, heading))
     return _profile([("contentions", "count"), ("delay", "nanoseconds")], found, seconds)

@@ -13,37 +13,42 @@ from schemas.api.recording import (
     RecordQuerySchema,
     RecordStreamSchema,
 )
-from services.gateway.answers import answer
-from services.gateway.commands.recorder_reads import RecorderReads
 from services.gateway.commands.recordings import RecordingCommands
-from services.gateway.operation import Description, Operation, Question, Reply
-from services.gateway.over_http import described, new_blueprint
+from services.gateway.http.answers import answer
+from services.gateway.http.over_http import described, new_blueprint
+from services.gateway.http.resource import Resource
+from services.gateway.operations.operation import Description, Operation, OperationRequest, Reply
+from services.gateway.queries.recording_export import RecordingExport
+from services.gateway.queries.recordings import RecordingQueries
 
 _FILES = {"stream": ("application/gzip", "srpl"), "batch": ("application/zip", "brpl")}
 _KINDS = tuple(kind for kind, _ in _FILES.values())
 
 
-def operations(commands: RecordingCommands, reads: RecorderReads) -> list[Operation]:
-    """What can be done with recordings, but for the files, which come and go over HTTP alone."""
+def resource(commands: RecordingCommands, queries: RecordingQueries, export: RecordingExport) -> Resource:
+    """What can be done with recordings; their files come and go over HTTP alone."""
+    return Resource("recordings", _operations(commands, queries), _files(commands, queries, export))
 
-    async def stream(asked: Question) -> Reply:
-        return 201, reads.new("recording", await commands.stream(asked.body))
 
-    async def batch(asked: Question) -> Reply:
-        return 201, reads.new("recording", await commands.batch(asked.body))
+def _operations(commands: RecordingCommands, queries: RecordingQueries) -> list[Operation]:
+    async def stream(request: OperationRequest) -> Reply:
+        return 201, queries.new("recording", await commands.stream(request.body))
 
-    async def query(asked: Question) -> Reply:
-        return 201, reads.new("recording", await commands.query(asked.body))
+    async def batch(request: OperationRequest) -> Reply:
+        return 201, queries.new("recording", await commands.batch(request.body))
 
-    async def delete(asked: Question) -> Reply:
-        await commands.delete(asked.id)
+    async def query(request: OperationRequest) -> Reply:
+        return 201, queries.new("recording", await commands.query(request.body))
+
+    async def delete(request: OperationRequest) -> Reply:
+        await commands.delete(request.id)
         return 204, None
 
-    async def get(asked: Question) -> Reply:
-        return await reads.recording(asked.id)
+    async def get(request: OperationRequest) -> Reply:
+        return await queries.recording(request.id)
 
-    async def list_(asked: Question) -> Reply:
-        return 200, await reads.list("recording", asked.parameters)
+    async def list_(request: OperationRequest) -> Reply:
+        return 200, await queries.list("recording", request.parameters)
 
     return [
         Operation(
@@ -113,8 +118,7 @@ def operations(commands: RecordingCommands, reads: RecorderReads) -> list[Operat
     ]
 
 
-def files(commands: RecordingCommands, reads: RecorderReads) -> Blueprint:
-    """Bringing and fetching a recording's file."""
+def _files(commands: RecordingCommands, queries: RecordingQueries, export: RecordingExport) -> Blueprint:
     routes = new_blueprint("recording_files")
 
     @routes.post("/recordings/import")
@@ -124,12 +128,13 @@ def files(commands: RecordingCommands, reads: RecorderReads) -> Blueprint:
             parameters=ImportRecordingSchema,
             body=_KINDS,
             answers={201: RecordingSchema},
+            errors=(400, 413, 500),
         )
     )
     async def bring() -> Response:
         file = await request.get_data(cache=False, as_text=False, parse_form_data=False)
         record = await commands.take_in(request.args.to_dict(), file)
-        return answer(201, reads.new("recording", record))
+        return answer(201, queries.new("recording", record))
 
     @routes.get("/recordings/<id>/file")
     @described(
@@ -140,7 +145,7 @@ def files(commands: RecordingCommands, reads: RecorderReads) -> Blueprint:
         )
     )
     async def fetch(id: str) -> Response:
-        of, file = await reads.export(id)
+        of, file = await export.of(id)
         kind, extension = _FILES[of]
         name = {"Content-Disposition": f'attachment; filename="{id}.{extension}"'}
         return Response(file, 200, content_type=kind, headers=name)

@@ -4,32 +4,36 @@ from __future__ import annotations
 
 from schemas.api.recording import ListSchema
 from schemas.api.replay import CreateReplaySchema, ReplayBatchSchema, ReplayListSchema, ReplayQuerySchema, ReplaySchema
-from services.gateway.commands.recorder_reads import RecorderReads
 from services.gateway.commands.replays import ReplayCommands
-from services.gateway.operation import Operation, Question, Reply
+from services.gateway.http.resource import Resource
+from services.gateway.operations.operation import Operation, OperationRequest, Reply
+from services.gateway.queries.recordings import RecordingQueries
 
 
-def operations(commands: ReplayCommands, reads: RecorderReads) -> list[Operation]:
+def resource(commands: ReplayCommands, queries: RecordingQueries) -> Resource:
     """What can be done with replays."""
+    return Resource("replays", _operations(commands, queries))
 
-    async def create(asked: Question) -> Reply:
-        return 201, reads.new("replay", await commands.create(asked.body))
 
-    async def batch(asked: Question) -> Reply:
-        return 201, reads.new("replay", await commands.batch(asked.body))
+def _operations(commands: ReplayCommands, queries: RecordingQueries) -> list[Operation]:
+    async def create(request: OperationRequest) -> Reply:
+        return 201, queries.new("replay", await commands.create(request.body))
 
-    async def query(asked: Question) -> Reply:
-        return 201, reads.new("replay", await commands.query(asked.body))
+    async def batch(request: OperationRequest) -> Reply:
+        return 201, queries.new("replay", await commands.batch(request.body))
 
-    async def delete(asked: Question) -> Reply:
-        await commands.delete(asked.id)
+    async def query(request: OperationRequest) -> Reply:
+        return 201, queries.new("replay", await commands.query(request.body))
+
+    async def delete(request: OperationRequest) -> Reply:
+        await commands.delete(request.id)
         return 204, None
 
-    async def get(asked: Question) -> Reply:
-        return await reads.replay(asked.id)
+    async def get(request: OperationRequest) -> Reply:
+        return await queries.replay(request.id)
 
-    async def list_(asked: Question) -> Reply:
-        return 200, await reads.list("replay", asked.parameters)
+    async def list_(request: OperationRequest) -> Reply:
+        return 200, await queries.list("replay", request.parameters)
 
     return [
         Operation(

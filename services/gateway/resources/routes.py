@@ -7,16 +7,21 @@ from collections import defaultdict
 from quart import Blueprint, Response, current_app
 
 from schemas.api.operations import RoutesSchema
-from services.gateway.answers import answer
-from services.gateway.operation import Description
-from services.gateway.over_http import described, new_blueprint
-from services.gateway.write_request import WRITE_PATHS
+from services.gateway.http.answers import answer
+from services.gateway.http.over_http import described, new_blueprint
+from services.gateway.http.resource import Resource
+from services.gateway.http.writing.write_request import WRITE_PATHS
+from services.gateway.operations.operation import Description
 
 _BESIDES = frozenset({"HEAD", "OPTIONS"})
 
 
-def blueprint() -> Blueprint:
+def resource() -> Resource:
     """The route."""
+    return Resource("routes", routes=_routes())
+
+
+def _routes() -> Blueprint:
     routes = new_blueprint("routes")
 
     @routes.get("/:routes")

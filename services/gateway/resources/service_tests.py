@@ -9,25 +9,29 @@ from schemas.api.config import (
     ServiceTestSchema,
 )
 from schemas.api.handler import ListHandlersSchema
-from services.gateway.answers import BASE
 from services.gateway.commands.service_tests import ServiceTests
-from services.gateway.operation import Operation, Question, Reply
-from services.gateway.resources.parameters import pattern
+from services.gateway.http.resource import Resource
+from services.gateway.operations.operation import Operation, OperationRequest, Reply
+from services.gateway.operations.paths import BASE
+from services.gateway.queries.parameters import pattern
 
 
-def operations(tests: ServiceTests) -> list[Operation]:
+def resource(tests: ServiceTests) -> Resource:
     """Listing tests and running one."""
+    return Resource("service_tests", _operations(tests))
 
-    async def list_(asked: Question) -> Reply:
-        fits = pattern(asked, "bad pattern")
+
+def _operations(tests: ServiceTests) -> list[Operation]:
+    async def list_(request: OperationRequest) -> Reply:
+        fits = pattern(request, "bad pattern")
         found = [test for test in await tests.all() if fits is None or fits.matches(test["name"])]
         return 200, {"link": {"rel": "self", "href": f"{BASE}/service-tests"}, "services": found or None}
 
-    async def get(asked: Question) -> Reply:
-        return 200, await tests.one(asked.names["service"])
+    async def get(request: OperationRequest) -> Reply:
+        return 200, await tests.one(request.names["service"])
 
-    async def run(asked: Question) -> Reply:
-        return 200, await tests.run(asked.names["service"], asked.body)
+    async def run(request: OperationRequest) -> Reply:
+        return 200, await tests.run(request.names["service"], request.body)
 
     return [
         Operation(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from services.gateway.commands.operations import Operations
-from services.gateway.operation import Operation, Question, Reply
+from services.gateway.commands.server import ServerCommands
+from services.gateway.http.resource import Resource
+from services.gateway.operations.operation import Operation, OperationRequest, Reply
 
 
-def operations(commands: Operations) -> list[Operation]:
+def resource(commands: ServerCommands) -> Resource:
     """Reading anew."""
+    return Resource("sideload", _operations(commands))
 
-    async def reload(asked: Question) -> Reply:
+
+def _operations(commands: ServerCommands) -> list[Operation]:
+    async def reload(request: OperationRequest) -> Reply:
         await commands.reload_sideload()
         return 204, None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from quart import Blueprint, Response
@@ -10,23 +9,31 @@ from quart import Blueprint, Response
 from schemas.api.operations import StorageActionSchema, StoreListSchema
 from services.bus.connection import Bus
 from services.bus.errors import BusError
-from services.gateway.commands.operations import Operations
-from services.gateway.commands.refusal import Refusal
-from services.gateway.operation import Description, Operation, Question, Reply
-from services.gateway.over_http import described, new_blueprint
-from services.gateway.spooled import spooled
+from services.gateway.commands.server import ServerCommands
+from services.gateway.http.over_http import described, new_blueprint
+from services.gateway.http.resource import Resource
+from services.gateway.http.spooled import spooled
+from services.gateway.operations.operation import Description, Operation, OperationRequest, Reply
+from services.gateway.operations.operation_error import OperationError
 
 _BACKUP = "application/octet-stream"
 
 
-def operations(commands: Operations) -> list[Operation]:
-    """What can be done with stores."""
+def resource(commands: ServerCommands, bus: Bus, directory: Path, keep_free: int) -> Resource:
+    """What can be done with stores; the backup is there over HTTP alone.
 
-    async def list_(asked: Question) -> Reply:
+    It is put together in `directory` first, where `keep_free` bytes are to be left: Kapacitor's client wants to know
+    its length.
+    """
+    return Resource("storage", _operations(commands), _backup(commands, bus, directory, keep_free))
+
+
+def _operations(commands: ServerCommands) -> list[Operation]:
+    async def list_(request: OperationRequest) -> Reply:
         return 200, commands.stores()
 
-    async def update(asked: Question) -> Reply:
-        commands.change_store(asked.id, asked.body)
+    async def update(request: OperationRequest) -> Reply:
+        commands.change_store(request.id, request.body)
         return 204, None
 
     return [
@@ -54,11 +61,7 @@ def operations(commands: Operations) -> list[Operation]:
     ]
 
 
-def backup(bus: Bus, share: Callable[[], Awaitable[None]], directory: Path, keep_free: int) -> Blueprint:
-    """Copying all of it, once `share` has had the states of tasks brought there.
-
-    The copy is put together in `directory` first: Kapacitor's client wants to know its length.
-    """
+def _backup(commands: ServerCommands, bus: Bus, directory: Path, keep_free: int) -> Blueprint:
     routes = new_blueprint("backup")
 
     @routes.get("/storage/backup")
@@ -66,12 +69,12 @@ def backup(bus: Bus, share: Callable[[], Awaitable[None]], directory: Path, keep
         Description(about="All that the bus keeps, for `tickbus restore`.", answers={200: (_BACKUP,)}, errors=()),
     )
     async def copy() -> Response:
-        await share()
+        await commands.share()
         try:
-            pieces, size = await spooled(bus.backup(), directory, keep_free)
+            chunks, size = await spooled(bus.backup(), directory, keep_free)
         except BusError as error:
-            raise Refusal(503, f"the bus cannot be copied: {error}") from error
-        response = Response(pieces, 200, content_type=_BACKUP)
+            raise OperationError(503, f"the bus cannot be copied: {error}") from error
+        response = Response(chunks, 200, content_type=_BACKUP)
         if size is not None:
             response.content_length = size
         response.headers["Content-Disposition"] = 'attachment; filename="tickbus.backup"'

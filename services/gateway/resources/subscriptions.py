@@ -1,18 +1,20 @@
-"""The resource /subscriptions.
-
-Kapacitor has InfluxDB send it writes by subscriptions that it makes there. Nothing is subscribed to here: InfluxDB, or
-whoever writes, is given the address of /write or of the bus.
-"""
+"""The resource /subscriptions: those in InfluxDB, which services.gateway.subscriptions keeps."""
 
 from __future__ import annotations
 
-from services.gateway.operation import Operation, Question, Reply
+from services.gateway.http.resource import Resource
+from services.gateway.operations.operation import Operation, OperationRequest, Reply
+from services.gateway.subscriptions.manager import Subscriptions
 
 
-def operations() -> list[Operation]:
+def resource(subscriptions: Subscriptions) -> Resource:
     """Synchronising."""
+    return Resource("subscriptions", _operations(subscriptions))
 
-    async def synchronise(asked: Question) -> Reply:
+
+def _operations(subscriptions: Subscriptions) -> list[Operation]:
+    async def synchronise(request: OperationRequest) -> Reply:
+        await subscriptions.link()
         return 204, None
 
     return [
@@ -21,9 +23,9 @@ def operations() -> list[Operation]:
             verb="synchronise",
             method="POST",
             path="/subscriptions",
-            about="Of no effect: tickbus makes no subscriptions.",
+            about="See at once to the subscriptions in InfluxDB, those of new databases for one: 500 where that fails.",
             answers={204: None},
-            errors=(),
+            errors=(500,),
             run=synchronise,
         )
     ]

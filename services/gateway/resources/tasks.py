@@ -12,35 +12,39 @@ from schemas.api.task import (
     TaskSchema,
     UpdateTaskSchema,
 )
-from services.gateway.commands.task_reads import TaskReads
 from services.gateway.commands.tasks import TaskCommands
-from services.gateway.operation import Operation, Question, Reply
-from services.gateway.resources.parameters import text
+from services.gateway.http.resource import Resource
+from services.gateway.operations.operation import Operation, OperationRequest, Reply
+from services.gateway.queries.parameters import text
+from services.gateway.queries.tasks import TaskQueries
 
 
-def operations(commands: TaskCommands, reads: TaskReads) -> list[Operation]:
+def resource(commands: TaskCommands, queries: TaskQueries) -> Resource:
     """What can be done with tasks."""
+    return Resource("tasks", _operations(commands, queries))
 
-    async def create(asked: Question) -> Reply:
-        return 200, await reads.show(await commands.create(asked.body))
 
-    async def update(asked: Question) -> Reply:
-        before, record = await commands.update(asked.id, asked.body)
+def _operations(commands: TaskCommands, queries: TaskQueries) -> list[Operation]:
+    async def create(request: OperationRequest) -> Reply:
+        return 200, await queries.show(await commands.create(request.body))
+
+    async def update(request: OperationRequest) -> Reply:
+        before, record = await commands.update(request.id, request.body)
         # What was wrong before the change is still told once, as Kapacitor 1.5.7 does.
-        return 200, await reads.show(record) | {"error": before["error"]}
+        return 200, await queries.show(record) | {"error": before.error}
 
-    async def delete(asked: Question) -> Reply:
-        await commands.delete(asked.id, text(asked, "alerts"))
+    async def delete(request: OperationRequest) -> Reply:
+        await commands.delete(request.id, text(request, "alerts"))
         return 204, None
 
-    async def get(asked: Question) -> Reply:
-        return 200, await reads.get(asked.id, asked.parameters)
+    async def get(request: OperationRequest) -> Reply:
+        return 200, await queries.get(request.id, request.parameters)
 
-    async def endpoint(asked: Question) -> Reply:
-        return await reads.endpoint(asked.id, asked.names["endpoint"])
+    async def endpoint(request: OperationRequest) -> Reply:
+        return await queries.endpoint(request.id, request.names["endpoint"])
 
-    async def list_(asked: Question) -> Reply:
-        return 200, await reads.list(asked.parameters)
+    async def list_(request: OperationRequest) -> Reply:
+        return 200, await queries.list(request.parameters)
 
     return [
         Operation(
@@ -61,7 +65,7 @@ def operations(commands: TaskCommands, reads: TaskReads) -> list[Operation]:
             about="Define a task, and run it if it is to be enabled. 500: it is there, but cannot start.",
             body=CreateTaskSchema,
             answers={200: TaskSchema},
-            errors=(400, 500),
+            errors=(400, 403, 500),
             run=create,
         ),
         Operation(
@@ -95,7 +99,7 @@ def operations(commands: TaskCommands, reads: TaskReads) -> list[Operation]:
             about="Change, enable or disable a task. 500: it cannot start, or the new id is taken.",
             body=UpdateTaskSchema,
             answers={200: TaskSchema},
-            errors=(400, 404, 500),
+            errors=(400, 403, 404, 500),
             run=update,
         ),
         Operation(

@@ -10,29 +10,33 @@ from schemas.api.template import (
     TemplateSchema,
     UpdateTemplateSchema,
 )
-from services.gateway.commands.template_reads import TemplateReads
 from services.gateway.commands.templates import TemplateCommands
-from services.gateway.operation import Operation, Question, Reply
+from services.gateway.http.resource import Resource
+from services.gateway.operations.operation import Operation, OperationRequest, Reply
+from services.gateway.queries.templates import TemplateQueries
 
 
-def operations(commands: TemplateCommands, reads: TemplateReads) -> list[Operation]:
+def resource(commands: TemplateCommands, queries: TemplateQueries) -> Resource:
     """What can be done with templates."""
+    return Resource("templates", _operations(commands, queries))
 
-    async def create(asked: Question) -> Reply:
-        return 200, reads.show(await commands.create(asked.body))
 
-    async def update(asked: Question) -> Reply:
-        return 200, reads.show(await commands.update(asked.id, asked.body))
+def _operations(commands: TemplateCommands, queries: TemplateQueries) -> list[Operation]:
+    async def create(request: OperationRequest) -> Reply:
+        return 200, await queries.show(await commands.create(request.body))
 
-    async def delete(asked: Question) -> Reply:
-        await commands.delete(asked.id)
+    async def update(request: OperationRequest) -> Reply:
+        return 200, await queries.show(await commands.update(request.id, request.body))
+
+    async def delete(request: OperationRequest) -> Reply:
+        await commands.delete(request.id)
         return 204, None
 
-    async def get(asked: Question) -> Reply:
-        return 200, reads.get(asked.id, asked.parameters)
+    async def get(request: OperationRequest) -> Reply:
+        return 200, await queries.get(request.id, request.parameters)
 
-    async def list_(asked: Question) -> Reply:
-        return 200, reads.list(asked.parameters)
+    async def list_(request: OperationRequest) -> Reply:
+        return 200, queries.list(request.parameters)
 
     return [
         Operation(

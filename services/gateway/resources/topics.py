@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from typing import Any
 
-from grammar.gotemplate.strconv import quote
+from grammar.golang.quoting import quote
 from schemas.api.topic import (
     EventListSchema,
     EventSchema,
@@ -14,53 +14,58 @@ from schemas.api.topic import (
     TopicListSchema,
     TopicSchema,
 )
-from schemas.events.alerts import LEVELS
-from services.gateway.alerting import Alerting
-from services.gateway.answers import BASE
-from services.gateway.commands.refusal import Refusal
-from services.gateway.operation import Operation, Question, Reply
-from services.gateway.resources.parameters import pattern, text
+from schemas.requests.alerting import LEVELS
+from services.gateway.clients.alerting import AlertingClient
+from services.gateway.http.resource import Resource
+from services.gateway.operations.operation import Operation, OperationRequest, Reply
+from services.gateway.operations.operation_error import OperationError
+from services.gateway.operations.paths import BASE
+from services.gateway.operations.streamed_list import streamed_list
+from services.gateway.queries.parameters import pattern, text
 
 _TOPICS = f"{BASE}/alerts/topics"
 
 
-def operations(alerting: Alerting) -> list[Operation]:
+def resource(alerting: AlertingClient) -> Resource:
     """What can be asked of topics and their events."""
+    return Resource("topics", _operations(alerting))
 
-    async def list_(asked: Question) -> Reply:
-        fits = pattern(asked)
-        least = LEVELS.index(_min_level(asked))
+
+def _operations(alerting: AlertingClient) -> list[Operation]:
+    async def list_(request: OperationRequest) -> Reply:
+        fits = pattern(request)
+        least = LEVELS.index(_min_level(request))
         found = [t for t in await alerting.topics() if LEVELS.index(t["level"]) >= least]
-        topics = [_topic(t) for t in found if fits is None or fits.matches(t["id"])]
-        return 200, {"link": _link(asked.link), "topics": topics}
+        chosen = [t for t in found if fits is None or fits.matches(t["id"])]
+        return 200, streamed_list("topics", chosen, _topic, {"link": _link(request.link)})
 
-    async def get(asked: Question) -> Reply:
-        topic = asked.id.partition("/")[0]
+    async def get(request: OperationRequest) -> Reply:
+        topic = request.id.partition("/")[0]
         found = await alerting.topic(topic)
         if found is None:
-            raise Refusal(404, f"unknown topic: {quote(topic)}")
+            raise OperationError(404, f"unknown topic: {quote(topic)}")
         return 200, _topic(found)
 
-    async def delete(asked: Question) -> Reply:
-        if "/" not in asked.id:
-            await alerting.delete(asked.id)
+    async def delete(request: OperationRequest) -> Reply:
+        if "/" not in request.id:
+            await alerting.delete(request.id)
         return 204, None
 
-    async def events(asked: Question) -> Reply:
-        topic = asked.names["topic"]
-        found = await alerting.events(topic, _min_level(asked))
+    async def events(request: OperationRequest) -> Reply:
+        topic = request.names["topic"]
+        found = await alerting.events(topic, _min_level(request))
         if found is None:
-            raise Refusal(500, f"failed to get topic events: unknown topic {quote(topic)}")
-        shown = [_event(topic, event) for event in found]
-        return 200, {"link": _link(_path(topic, "events")), "topic": topic, "events": shown}
+            raise OperationError(500, f"failed to get topic events: unknown topic {quote(topic)}")
+        before = {"link": _link(_path(topic, "events")), "topic": topic}
+        return 200, streamed_list("events", found, lambda event: _event(topic, event), before)
 
-    async def event(asked: Question) -> Reply:
-        topic, id = asked.names["topic"], asked.id
+    async def event(request: OperationRequest) -> Reply:
+        topic, id = request.names["topic"], request.id
         if not id:
-            return await events(asked)
+            return await events(request)
         found = await alerting.event(topic, id)
         if found is None:
-            raise Refusal(404, f"unknown event {quote(id)} in topic {quote(topic)}")
+            raise OperationError(404, f"unknown event {quote(id)} in topic {quote(topic)}")
         return 200, _event(topic, found)
 
     return [
@@ -117,20 +122,20 @@ def operations(alerting: Alerting) -> list[Operation]:
     ]
 
 
-def _topic(shown: dict[str, Any]) -> dict[str, Any]:
-    id = shown["id"]
+def _topic(found: dict[str, Any]) -> dict[str, Any]:
+    id = found["id"]
     return {
         "link": _link(_path(id)),
         "id": id,
-        "level": shown["level"],
-        "collected": shown["collected"],
+        "level": found["level"],
+        "collected": found["collected"],
         "events-link": _link(_path(id, "events"), "events"),
         "handlers-link": _link(_path(id, "handlers"), "handlers"),
     }
 
 
-def _event(topic: str, shown: dict[str, Any]) -> dict[str, Any]:
-    return {"link": _link(_path(topic, "events", shown["id"])), "id": shown["id"], "state": shown["state"]}
+def _event(topic: str, found: dict[str, Any]) -> dict[str, Any]:
+    return {"link": _link(_path(topic, "events", found["id"])), "id": found["id"], "state": found["state"]}
 
 
 def _link(href: str, rel: str = "self") -> dict[str, str]:
@@ -141,12 +146,12 @@ def _path(*names: str) -> str:
     return posixpath.normpath("/".join((_TOPICS, *names)))
 
 
-def _min_level(asked: Question) -> str:
+def _min_level(request: OperationRequest) -> str:
     """A level by its beginning, in any case, as Kapacitor 1.5.7 reads it; none is OK."""
-    given = text(asked, "min-level").upper()
+    given = text(request, "min-level").upper()
     together = "".join(LEVELS)
     at = together.find(given)
     for level in LEVELS:
         if at == together.index(level):
             return level
-    raise Refusal(400, f"unknown alert level '{given}'")
+    raise OperationError(400, f"unknown alert level '{given}'")

@@ -13,29 +13,33 @@ from schemas.api.user import (
     UserListSchema,
     UserSchema,
 )
-from services.gateway.commands.user_reads import UserReads
 from services.gateway.commands.users import UserCommands
-from services.gateway.operation import Operation, Question, Reply
+from services.gateway.http.resource import Resource
+from services.gateway.operations.operation import Operation, OperationRequest, Reply
+from services.gateway.queries.users import UserQueries
 
 
-def operations(commands: UserCommands, reads: UserReads) -> list[Operation]:
+def resource(commands: UserCommands, queries: UserQueries) -> Resource:
     """What can be done with users."""
+    return Resource("users", _operations(commands, queries))
 
-    async def create(asked: Question) -> Reply:
-        return 200, reads.show(await commands.create(asked.body))
 
-    async def update(asked: Question) -> Reply:
-        return 200, reads.show(await commands.update(asked.id, asked.body))
+def _operations(commands: UserCommands, queries: UserQueries) -> list[Operation]:
+    async def create(request: OperationRequest) -> Reply:
+        return 200, queries.show(await commands.create(request.body))
 
-    async def delete(asked: Question) -> Reply:
-        await commands.delete(asked.id)
+    async def update(request: OperationRequest) -> Reply:
+        return 200, queries.show(await commands.update(request.id, request.body))
+
+    async def delete(request: OperationRequest) -> Reply:
+        await commands.delete(request.id)
         return 204, None
 
-    async def get(asked: Question) -> Reply:
-        return 200, reads.get(asked.id)
+    async def get(request: OperationRequest) -> Reply:
+        return 200, queries.get(request.id)
 
-    async def list_(asked: Question) -> Reply:
-        return 200, reads.list(asked.parameters)
+    async def list_(request: OperationRequest) -> Reply:
+        return 200, queries.list(request.parameters)
 
     return [
         Operation(
@@ -88,20 +92,20 @@ def operations(commands: UserCommands, reads: UserReads) -> list[Operation]:
             answers={204: None},
             run=delete,
         ),
-        *_tokens(commands, reads),
+        *_tokens(commands, queries),
     ]
 
 
-def _tokens(commands: UserCommands, reads: UserReads) -> list[Operation]:
-    async def grant(asked: Question) -> Reply:
-        return 200, reads.show_token(await commands.grant(asked.body))
+def _tokens(commands: UserCommands, queries: UserQueries) -> list[Operation]:
+    async def grant(request: OperationRequest) -> Reply:
+        return 200, queries.show_token(await commands.grant(request.body))
 
-    async def revoke(asked: Question) -> Reply:
-        await commands.revoke(asked.body)
+    async def revoke(request: OperationRequest) -> Reply:
+        await commands.revoke(request.body)
         return 204, None
 
-    async def list_(asked: Question) -> Reply:
-        return 200, reads.tokens()
+    async def list_(request: OperationRequest) -> Reply:
+        return 200, queries.tokens()
 
     return [
         Operation(

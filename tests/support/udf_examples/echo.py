@@ -17,7 +17,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from services.engine.udf.agent import BATCH, DOUBLE, STREAM, STRING, Agent, Handler, serve
+from tickbus.udf import BATCH, DOUBLE, STREAM, STRING, Agent, Handler, Server
 
 
 class Echo(Handler):
@@ -47,16 +47,16 @@ class EchoBatches(Echo):
 
     wants = provides = BATCH
 
-    def begin(self, begin: Any) -> None:
+    def begin_batch(self, begin: Any) -> None:
         self.agent.begin_batch(begin)
 
-    def end(self, end: Any) -> None:
+    def end_batch(self, end: Any) -> None:
         self.agent.end_batch(end)
 
 
 if __name__ == "__main__":
     function = EchoBatches if "batch" in sys.argv else Echo
     if "socket" in sys.argv:
-        serve(sys.argv[-1], function)
+        Server(sys.argv[-1], function).serve()
     else:
         Agent(function).run()

@@ -14,7 +14,7 @@ import threading
 import time
 from typing import Any
 
-from services.engine.udf.agent import BATCH, STREAM, STRING, Agent, BeginBatch, EndBatch, Handler, Point
+from tickbus.udf import BATCH, STREAM, STRING, Agent, BeginBatch, EndBatch, Handler, Point
 
 
 class Misbehaving(Handler):

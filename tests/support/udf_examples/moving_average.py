@@ -20,7 +20,7 @@ import json
 from collections import defaultdict, deque
 from typing import Any
 
-from services.engine.udf.agent import INT, STREAM, STRING, Agent, Handler, Point
+from tickbus.udf import INT, STREAM, STRING, Agent, Handler, Point
 
 
 class MovingAverage(Handler):

@@ -1,6 +1,8 @@
 """The files in compose/ hold together. There is no Docker engine here; NATS reads its own configuration itself."""
 
+import json
 import os
+import re
 import subprocess
 import tomllib
 from pathlib import Path
@@ -9,9 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from schemas.config import load_config
-from services.cli.main import _parser
-from services.launcher.nats import nats_binary
+from schemas.config import Config, load_config
+from services.launcher.nats_server import nats_binary
+from tests.support.command_line import parameters_of
 
 COMPOSE = Path(__file__).resolve().parents[3] / "compose"
 
@@ -35,10 +37,24 @@ def test_every_tickbus_service_has_a_command_and_an_environment_that_tickbus_tak
     assert set(ours) == {"gateway-1", "gateway-2", "engine", "alerting", "recorder"}
     for service in ours.values():
         assert (COMPOSE / service["build"]["context"] / service["build"]["dockerfile"]).is_file()
-        _parser().parse_args(service["command"])
+        parameters_of(service["command"])
+        assert all(load_config(environment={name: text}) != Config() for name, text in service["environment"].items())
         config = load_config(environment=service["environment"])
         assert config.nats.replicas == 3
         assert {url.split("/")[2] for url in config.nats.url.split(",")} == {f"nats-{n}:4222" for n in (1, 2, 3)}
+
+
+def test_the_image_has_a_command_and_an_environment_that_tickbus_takes() -> None:
+    lines = (COMPOSE / "Dockerfile").read_text()
+    environment = dict(re.findall(r"\b(KAPACITOR_\w+)=(\S+)", lines))
+    assert set(environment) == {"KAPACITOR_DATA_DIR", "KAPACITOR_SERVICE_HEALTH_ADDRESS"}
+    assert all(load_config(environment={name: text}) != Config() for name, text in environment.items())
+    health = load_config(environment=environment).service.health_address
+    assert f"http://127.0.0.1{health}/readyz" in lines
+
+    (command,) = re.findall(r"^CMD (.+)$", lines, re.MULTILINE)
+    http = parameters_of(json.loads(command))["http"]
+    assert f"EXPOSE {http.removeprefix(':')}\n" in lines
 
 
 def test_nats_takes_its_configuration(project: dict[str, Any]) -> None:

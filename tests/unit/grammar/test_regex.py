@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from grammar.regex import RegexError, compile_regex, quote
+from grammar.regex import RegexError, compile_regex, escape
 
 
 @pytest.mark.parametrize(
@@ -139,9 +139,9 @@ def test_a_pattern_too_large_is_refused_soon(pattern: str) -> None:
 )
 def test_the_time_grows_with_the_text_only(pattern: str, text: str) -> None:
     """Each of these takes seconds to ages where an engine tracks back."""
-    begun = time.perf_counter()
+    begun = time.process_time()
     assert not compile_regex(pattern).matches(text)
-    assert time.perf_counter() - begun < 0.5
+    assert time.process_time() - begun < 0.5
 
 
 def test_a_lone_surrogate_is_a_question_mark() -> None:
@@ -150,5 +150,5 @@ def test_a_lone_surrogate_is_a_question_mark() -> None:
 
 @pytest.mark.parametrize("text", ["a.b", "[x]", "*", "\n", "\0", "-", "é", "a b"])
 def test_quote(text: str) -> None:
-    assert compile_regex(f"^{quote(text)}$").matches(text)
-    assert compile_regex(f"^[{quote(text[0])}]").matches(text)
+    assert compile_regex(f"^{escape(text)}$").matches(text)
+    assert compile_regex(f"^[{escape(text[0])}]").matches(text)

@@ -2,8 +2,8 @@
 
 from typing import Annotated
 
+from grammar.golang.json_writer import to_json
 from grammar.gotemplate import Duration, Level, Struct, Time
-from grammar.gotemplate.gojson import to_json
 
 SECOND = 1_000_000_000
 

@@ -133,6 +133,11 @@ def test_a_template_may_run_without_data() -> None:
         ('{{ "a }}', "message:1: unterminated quoted string"),
         ("{{ (1 }}", "message:1: unclosed left paren"),
         ("{{ end }}", "message:1: unexpected {{end}}"),
+        (f"{{{{ {2**64} }}}}", f'message:1: integer overflow: "{2**64}"'),
+        *(
+            (f"{{{{ {n} }}}}", f'message:1: illegal number syntax: "{n}"')
+            for n in ("0xfffffffffffffffff", "0b" + "1" * 65, "9" * 400, "9" * 5000, "1e400")
+        ),
     ],
 )
 def test_syntax_errors(text: str, want: str) -> None:

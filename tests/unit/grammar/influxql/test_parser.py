@@ -22,6 +22,12 @@ SYNTAX = [
     ("SELECT v FROM m WHERE host =~ 'x'", "found x, expected regex at line 1, char 30"),
     ("SELECT f(v FROM m", "found FROM, expected ) at line 1, char 12"),
     ("SELECT v FROM m LIMIT x", "found x, expected integer at line 1, char 23"),
+    ("SELECT v FROM m LIMIT -1", "LIMIT must be >= 0 at line 1, char 23"),
+    (f"SELECT v FROM m LIMIT -{'9' * 5000}", "LIMIT must be >= 0 at line 1, char 23"),
+    ("SELECT v FROM m LIMIT ٣", "found ٣, expected integer at line 1, char 23"),
+    (f"SELECT v FROM m WHERE v = {2**63}", "unable to parse integer at line 1, char 27"),
+    (f"SELECT v FROM m WHERE v = {'9' * 5000}", "unable to parse integer at line 1, char 27"),
+    (f"SELECT v FROM m WHERE v = {'9' * 5000}.5", "unable to parse number at line 1, char 27"),
     ("SELECT v FROM m WHERE x = $p", "missing parameter: p"),
     ("SELECT v FROM m ORDER BY v", "only ORDER BY time supported at this time"),
     ("SELECT v FROM m fill(last)", "expected number argument in fill()"),
@@ -109,6 +115,11 @@ def test_a_select_in_its_parts() -> None:
     assert select.where.left.right == Binary("=~", Reference("host"), Regex("^a/b"))
     assert (select.fill, select.tail, select.limit) == ("fill(0)", "order by time desc limit 3 slimit 2", 3)
     assert select.head.startswith('select mean("v")') and select.head.endswith("from db.rp.m")
+
+
+@pytest.mark.parametrize("digits", [19, 20, 5000])
+def test_a_limit_beyond_64_bits_is_the_largest_there_is(digits: int) -> None:
+    assert parse_select(f"SELECT v FROM m LIMIT {'9' * digits}").limit == 2**63 - 1
 
 
 def test_the_first_statement_counts_whatever_follows_it() -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from grammar.tickscript.literals import format_duration, format_float, go_duration, parse_duration, parse_number
+from grammar.tickscript.literals import format_duration, format_float, parse_duration, parse_number
 
 S = 10**9
 
@@ -53,26 +53,6 @@ def test_a_duration_that_does_not_fit() -> None:
 )
 def test_format_duration(ns: int, text: str) -> None:
     assert format_duration(ns) == text
-
-
-@pytest.mark.parametrize(
-    ("ns", "text"),
-    [
-        (0, "0s"),
-        (1, "1ns"),
-        (1500, "1.5µs"),
-        (1_500_000, "1.5ms"),
-        (S, "1s"),
-        (1_000_001_000, "1.000001s"),
-        (90 * S, "1m30s"),
-        (3600 * S, "1h0m0s"),
-        (7_322_500_000_000, "2h2m2.5s"),
-        (-90 * S, "-1m30s"),
-        (-(2**63), "-2562047h47m16.854775808s"),
-    ],
-)
-def test_go_duration(ns: int, text: str) -> None:
-    assert go_duration(ns) == text
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,13 @@ def test_without_a_section_there_is_one_on_this_host(tmp_path: Path) -> None:
     assert clusters_by_name(load(tmp_path, "[[influxdb]]\nenabled = false").influxdb) == {}
 
 
+def test_subscriptions_are_made_where_there_is_a_section(tmp_path: Path) -> None:
+    [unasked], [asked] = load(tmp_path, "").influxdb, load(tmp_path, "[[influxdb]]").influxdb
+    assert (unasked.disable_subscriptions, asked.disable_subscriptions) == (True, False)
+    [by_environment] = load(tmp_path, "", KAPACITOR_INFLUXDB_0_URLS_0="http://x:1").influxdb
+    assert not by_environment.disable_subscriptions
+
+
 def test_by_environment(tmp_path: Path) -> None:
     [cluster] = load(tmp_path, "", KAPACITOR_INFLUXDB_0_URLS_0="http://x:1", KAPACITOR_INFLUXDB_0_NAME="n").influxdb
     assert (cluster.urls, cluster.name) == (("http://x:1",), "n")
@@ -61,6 +68,7 @@ def test_by_environment(tmp_path: Path) -> None:
         ("[[influxdb]]\nurls = []", "must specify at least one InfluxDB URL"),
         ('[[influxdb]]\nurls = ["localhost:8086"]', "must start with http:// or https://"),
         ('[[influxdb]]\nsubscription-protocol = "tcp"', "must be one of 'udp', 'http' or 'https'"),
+        ("[[influxdb]]\nhttp-port = 65536", "must be a port up to 65535"),
         ("[[influxdb]]\nurl = 1", "did you mean urls?"),
     ],
 )

@@ -6,7 +6,7 @@ from marshmallow import Schema, fields
 
 from schemas.config import Config, ConfigError, Load, UdfFunction, load_config
 from schemas.config.section import schema_of
-from services.cli.sections import handler_sections
+from services.cli.handler_settings import handler_sections
 
 SAMPLE = """
 hostname = "edge"
@@ -22,7 +22,7 @@ data_dir = "/var/lib/tickbus"
 
 [nats]
   write-max-age = "1h30m"
-  alert-max-age = 2000000000
+  alert-max-age = "2s"
 
 [engine]
   workers = 3
@@ -80,6 +80,13 @@ def test_the_log_file_is_no_text_in_a_file() -> None:
     assert load_config(environment={"KAPACITOR_LOGGING_FILE": "/x/y"}).logging.file == "/x/y"
 
 
+@pytest.mark.parametrize(
+    ("written", "level"), [("info", "INFO"), ("Debug", "DEBUG"), ("warning", "WARN"), ("OFF", "ERROR")]
+)
+def test_a_level_in_any_case(tmp_path: Path, written: str, level: str) -> None:
+    assert load(tmp_path, f"[logging]\nlevel = '{written}'").logging.level == level
+
+
 def test_environment_over_file_and_command_line_over_both(tmp_path: Path) -> None:
     environment = {
         "KAPACITOR_HOSTNAME": "env",
@@ -87,7 +94,6 @@ def test_environment_over_file_and_command_line_over_both(tmp_path: Path) -> Non
         "KAPACITOR_HTTP_LOG_ENABLED": "t",
         "KAPACITOR_NATS_WRITE_MAX_AGE": "2s",
         "KAPACITOR_ENGINE_WORKERS": "5",
-        "KAPACITOR_URL": "not a setting",
     }
     config = load(tmp_path, SAMPLE, environment=environment, overrides={"http": {"bind-address": ":2"}})
     assert (config.hostname, config.http.bind_address, config.http.log_enabled) == ("env", ":2", True)
@@ -118,8 +124,11 @@ def test_kubernetes_needs_no_number_where_there_is_one_at_most(tmp_path: Path) -
         [cluster] = load(tmp_path, text, environment=environment).kubernetes
         assert cluster.namespace == "x"
     two = "[[kubernetes]]\nid = 'a'\n[[kubernetes]]\nid = 'b'"
-    with pytest.raises(ConfigError, match="needs a number"):
-        load(tmp_path, two, environment=environment)
+    config = load(tmp_path, two, environment=environment)
+    assert [cluster.namespace for cluster in config.kubernetes] == ["", ""]
+    assert config.warnings == (
+        "KAPACITOR_KUBERNETES_NAMESPACE sets nothing (did you mean KAPACITOR_KUBERNETES_0_NAMESPACE?)",
+    )
 
 
 _ONE, _OTHER = "[[{0}]]\n{1} = 'a'\n", "[[{0}]]\n{1} = 'b'\n"
@@ -186,19 +195,19 @@ def test_a_list_section_may_stand_once_and_may_be_left_out(tmp_path: Path) -> No
     [
         ("[http]\nbind-adress = ':1'", "config: [http] bind-adress: unknown option (did you mean bind-address?)"),
         ("hostnam = 'x'", "config: hostnam: unknown option (did you mean hostname?)"),
-        ("[graphite]\na = 1", "config: [graphite]: unknown section"),
-        ("[[graphite]]\na = 1", "config: [graphite]: unknown section"),
+        ("[grafite]\na = 1", "config: [grafite]: unknown section (did you mean graphite?)"),
+        ("[[quux]]\na = 1", "config: [quux]: unknown section"),
+        ("[[graphite]]\nenable = true", "config: [[graphite]] 0: enable: unknown option (did you mean enabled?)"),
+        ("stats = 1", "config: [stats]: must be a section"),
         ("[http]\nbind-address = 9092", "config: [http] bind-address: must be a string"),
         ("[http]\nbind-address = 'x'", 'config: [http] bind-address: must be "HOST:PORT"'),
         ("[http]\nlog-enabled = 'true'", "config: [http] log-enabled: must be true or false"),
-        ("[http]\nauth-enabled = true\npprof-enabled = true", "config: [http]: pprof-enabled = true is not supported"),
         ("[auth]\nbcrypt-cost = 3", "config: [auth] bcrypt-cost: must be 4 to 31"),
-        ("[auth]\nenabled = true\nmeta-addr = 'meta:8091'", "config: [auth]: meta-addr is not supported: users are"),
-        ("[tls]\nmin-version = 'tls1.1'", "config: [tls] min-version: must be tls1.2 or tls1.3"),
+        ("[tls]\nmin-version = 'tls2'", "config: [tls] min-version: must be tls1.2 or tls1.3"),
         ("[tls]\nmin-version = 'tls1.3'\nmax-version = 'tls1.2'", "config: [tls]: min-version is newer than"),
-        ("[tls]\nciphers = ['X']", "config: [tls] ciphers: is not supported"),
         ("[engine]\nworkers = 1.5", "config: [engine] workers: must be an integer"),
         ("[engine]\nheartbeat = '1 s'", "config: [engine] heartbeat: invalid duration '1 s'"),
+        ("[engine]\nstep-limit = 3", 'config: [engine] step-limit: needs a unit, as in "3s" or "3ms"'),
         ("[engine]\nshards = 0", "config: [engine] shards: must be 1 to 4096"),
         ("[nats]\nmax-payload = 'big'", "config: [nats] max-payload: must be a number of bytes"),
         ("[logging]\nlevel = 'LOUD'", "config: [logging] level: must be one of DEBUG, INFO, WARN, ERROR"),
@@ -219,10 +228,8 @@ def test_a_mistake_is_named(tmp_path: Path, text: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("variable", "value", "message"),
     [
-        ("KAPACITOR_HTTP_BIND_ADRESS", ":1", "config: KAPACITOR_HTTP_BIND_ADRESS: [http] has no such option"),
         ("KAPACITOR_HTTP_LOG_ENABLED", "maybe", "config: KAPACITOR_HTTP_LOG_ENABLED: must be true or false"),
-        ("KAPACITOR_SLACK_1_URL", "x", "config: KAPACITOR_SLACK_1_URL: [[slack]] has only 0 elements"),
-        ("KAPACITOR_SLACK_URL", "x", "config: KAPACITOR_SLACK_URL: [[slack]] needs a number"),
+        ("KAPACITOR_ENGINE_STEP_LIMIT", "3", 'config: KAPACITOR_ENGINE_STEP_LIMIT: needs a unit, as in "3s" or "3ms"'),
     ],
 )
 def test_a_mistaken_variable_is_named(variable: str, value: str, message: str) -> None:
@@ -298,3 +305,9 @@ def test_what_no_function_can_be_run_by_is_named(tmp_path: Path) -> None:
         "config: [udf] functions.d.args: must be a list of strings",
         "config: [udf] functions.d.porg: Unknown field",
     ]
+
+
+def test_what_kubernetes_tells_of_a_service_called_kapacitor_is_no_setting() -> None:
+    told = {"KAPACITOR_SERVICE_HOST": "10.0.0.1", "KAPACITOR_SERVICE_PORT": "80", "KAPACITOR_SERVICE_PORT_HTTP": "80"}
+    config = load_config(environment={**told, "KAPACITOR_SERVICE_HEALTH_ADDRESS": ":9192"})
+    assert config.service.health_address == ":9192"

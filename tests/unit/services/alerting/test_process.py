@@ -11,8 +11,8 @@ import orjson
 import pytest
 
 from services.bus.connection import Bus
-from services.bus.subjects import ask_subject
-from services.launcher.leash import LEASH
+from services.bus.subjects import request_subject
+from services.launcher.parent_watch import PARENT_PIPE
 from tests.support.alerts import CRITICAL, OK, alerts, own_topic, post, send, sink, started
 from tests.support.nats import NatsServer
 from tests.support.pipes import Pipe
@@ -72,7 +72,7 @@ async def test_nothing_is_lost_or_sent_twice_by_kills(bus: Bus, start: Start) ->
         await feeding
         process = await start()
         async with asyncio.timeout(20):
-            while orjson.loads(await bus.ask(ask_subject("alerting", "stats"), b""))["waiting"]:
+            while orjson.loads(await bus.request(request_subject("alerting", "stats"), b""))["waiting"]:
                 await asyncio.sleep(0.05)
         for path in ("/a", "/b"):
             told = web.events(path)
@@ -83,7 +83,9 @@ async def test_nothing_is_lost_or_sent_twice_by_kills(bus: Bus, start: Start) ->
             for event in once:
                 assert event["previousLevel"] == levels.get(event["id"], "OK")
                 levels[event["id"]] = event["level"]
-        topic = orjson.loads(await bus.ask(ask_subject("alerting", "topic"), orjson.dumps({"topic": own_topic()})))
+        topic = orjson.loads(
+            await bus.request(request_subject("alerting", "topic"), orjson.dumps({"topic": own_topic()}))
+        )
         assert topic["topic"]["collected"] == 2 * messages
         process.terminate()
         assert await asyncio.wait_for(process.wait(), 30) == 0
@@ -98,7 +100,7 @@ async def test_commands_end_with_the_launcher(bus: Bus, nats_server: NatsServer,
         cwd=ROOT,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, LEASH: "1"},
+        env={**os.environ, PARENT_PIPE: "1"},
     )
     try:
         assert process.stdout is not None and process.stdin is not None
@@ -118,3 +120,12 @@ async def test_commands_end_with_the_launcher(bus: Bus, nats_server: NatsServer,
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+async def test_a_data_directory_belongs_to_one(start: Start, nats_server: NatsServer, tmp_path: Path) -> None:
+    await start()
+    command = (sys.executable, "-m", "services.cli", "alerting", "--nats", nats_server.url, "--data-dir", str(tmp_path))
+    second = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stderr=asyncio.subprocess.PIPE)
+    _, said = await asyncio.wait_for(second.communicate(), 60)
+    assert second.returncode == 1
+    assert f"another alerting service has the data directory {tmp_path}, each needs one of its own" in said.decode()

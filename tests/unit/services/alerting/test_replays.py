@@ -35,16 +35,16 @@ async def test_a_replay_has_topics_of_its_own_until_it_ends(bus: Bus, tmp_path: 
         await web.came(2)
         assert web.told("/live") == [("a", "CRITICAL", "OK")]
         assert web.told("/replay") == [("a", "WARNING", "OK")]
-        assert service.names() == ["main:t:alert2", TOPIC]
+        assert service.view.names() == ["main:t:alert2", TOPIC]
         # all that a replay has sent lies before its end, and is folded before its topics are forgotten
         await send(bus, replace(alerts([("a", OK)], 6), replay="r"), run, TOPIC)
         await replay_event(bus, "r", "t", "finished", stats={})
         await web.came(2, "/replay")
         async with asyncio.timeout(30):
-            while service.visible(TOPIC) or TOPIC in service.topics.by_name:
+            while service.view.visible(TOPIC) or TOPIC in service.topics.by_name:
                 await asyncio.sleep(0.01)
         assert web.told("/replay")[1] == ("a", "OK", "WARNING")
-        assert service.names() == ["main:t:alert2"]
+        assert service.view.names() == ["main:t:alert2"]
         # the same id may be used again, and begins anew
         again = await replay_started(bus, "r", "t", post(web.url + "/again"))
         await send(bus, replace(alerts([("a", CRITICAL)], 5), replay="r"), again, TOPIC)
@@ -75,9 +75,9 @@ async def test_a_named_topic_takes_a_replays_events_beside_the_live_ones(bus: Bu
         await send(bus, alerts([("a", OK)], 51), live, "named")
         await send(bus, alerts([("a", CRITICAL)], 50), live, "named")
         await replay_event(bus, "r", "t", "deleted")
-        await service.caught_up()
+        await service.log.caught_up()
         async with asyncio.timeout(30):
-            while any(owner == "r:t" for owner, _ in service.topics.by_name["named"].seen):
+            while any(owner == "r:t" for owner, _ in service.topics.by_name["named"].deduplicators):
                 await asyncio.sleep(0.01)
-        assert (service.events, service.repeats) == (3, 1)
+        assert (service.fold.events, service.fold.repeats) == (3, 1)
         assert {s.id: s.level for s in service.topics.by_name["named"].states(0)} == {"a": OK, "b": WARNING}

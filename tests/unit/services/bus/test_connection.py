@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from services.bus.account.kept import Wishes
 from services.bus.connection import Bus
 from services.bus.errors import BusUnavailable
-from services.bus.link import Credentials
 from services.bus.streams import StreamLimits
+from services.bus.transport.credentials import Credentials
 from tests.support.nats import NatsServer
 
 
@@ -62,11 +63,16 @@ async def test_connecting_waits_for_a_server_that_is_just_starting(tmp_path: Pat
         server.stop()
 
 
-async def test_streams_are_made_by_many_at_once_and_changed(nats_server: NatsServer) -> None:
+async def test_streams_are_made_by_many_at_once_and_changed_where_that_is_asked_for(nats_server: NatsServer) -> None:
     buses = [await Bus.connect(nats_server.url, name=f"bus {n}") for n in range(4)]
     limits = StreamLimits(max_age=60.0, max_bytes=50 << 20)
-    await asyncio.gather(*(bus.ensure_streams(writes=limits) for bus in buses for _ in range(3)))
-    await buses[0].ensure_streams(writes=StreamLimits(max_age=3600.0, max_bytes=60 << 20), alerts=limits)
+    await asyncio.gather(*(bus.ensure_streams(Wishes(writes=limits)) for bus in buses for _ in range(3)))
+    wishes = Wishes(writes=StreamLimits(max_age=3600.0, max_bytes=60 << 20), alerts=limits)
+    await buses[0].ensure_streams(wishes)
+    assert (await buses[0]._link.api("STREAM.INFO.WRITES"))["config"]["max_age"] == 60 * 10**9
+    assert "WRITES has max age 1m0s, wanted is 1h0m0s" in str(await buses[0].survey(wishes))
+    assert {change.name for change in await buses[0].apply(wishes)} == {"WRITES", "ALERTS"}
+    assert not (await buses[0].survey(wishes)).differences
     info = await buses[0]._link.api("STREAM.INFO.WRITES")
     config = info["config"]
     assert (config["max_age"], config["max_bytes"]) == (3600 * 10**9, 60 << 20)

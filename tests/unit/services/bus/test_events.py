@@ -6,7 +6,7 @@ import pytest
 
 from services.bus.connection import Bus
 from services.bus.events import Event, decode, encode
-from services.bus.follow import Message
+from services.bus.follow import StoredMessage
 
 
 async def test_an_event_over_the_wire(bus: Bus) -> None:
@@ -26,15 +26,15 @@ async def test_an_event_over_the_wire(bus: Bus) -> None:
 def test_what_is_no_event() -> None:
     headers, data = encode(Event("task", "a", "defined", {}, 0))
     subject = "tickbus.event.task.a.defined"
-    assert decode(Message(1, subject, data, headers, 5)).id == "a"
+    assert decode(StoredMessage(1, subject, data, headers, 5)).id == "a"
     for bad in (
-        Message(1, subject, data, None, 0),
-        Message(1, subject, b"{", headers, 0),
-        Message(1, subject, b"[]", headers, 0),
-        Message(1, "tickbus.event.task.a.deleted", data, headers, 0),
-        Message(1, "tickbus.write.a.b", data, headers, 0),
-        Message(1, subject, data, headers | {"ce-time": "yesterday"}, 0),
-        Message(1, subject, data, {key: value for key, value in headers.items() if key != "ce-id"}, 0),
+        StoredMessage(1, subject, data, None, 0),
+        StoredMessage(1, subject, b"{", headers, 0),
+        StoredMessage(1, subject, b"[]", headers, 0),
+        StoredMessage(1, "tickbus.event.task.a.deleted", data, headers, 0),
+        StoredMessage(1, "tickbus.write.a.b", data, headers, 0),
+        StoredMessage(1, subject, data, headers | {"ce-time": "yesterday"}, 0),
+        StoredMessage(1, subject, data, {key: value for key, value in headers.items() if key != "ce-id"}, 0),
     ):
         with pytest.raises(ValueError):
             decode(bad)

@@ -7,15 +7,15 @@ import os
 
 import pytest
 
-from services.bus import headers as wire
 from services.bus.connection import Bus
-from services.bus.errors import BusUnavailable
-from services.bus.follow import Follower, Message, covers
+from services.bus.errors import BusUnavailable, StreamWentBack
+from services.bus.follow import Follower, StoredMessage, covers
+from services.bus.transport import headers as wire
 from tests.support.nats import NatsServer
 
 
-async def take(follower: Follower, count: int) -> list[Message]:
-    messages: list[Message] = []
+async def take(follower: Follower, count: int) -> list[StoredMessage]:
+    messages: list[StoredMessage] = []
     while len(messages) < count:
         messages += await asyncio.wait_for(follower.batch(), 20)
     return messages
@@ -62,7 +62,7 @@ async def test_large_messages_in_bounded_memory(bus: Bus) -> None:
     payloads = [os.urandom(1000) + bytes(size) for size in (bus.max_payload - 1000, 0, 3_000_000, 7_000_000) * 3]
     await publish_many(bus, subject, payloads)
     async with bus.follow("WRITES", [subject], max_bytes=1) as follower:
-        messages: list[Message] = []
+        messages: list[StoredMessage] = []
         while len(messages) < len(payloads):
             await asyncio.sleep(0.05)
             assert sum(len(raw[3]) for raw in follower._buffer) <= 2 * bus.max_payload + (1 << 20)
@@ -102,7 +102,7 @@ async def test_no_gap_and_no_repeat_over_restarts(bus: Bus, nats_server: NatsSer
     publisher = await Bus.connect(nats_server.url, name="publisher")
     total = 3000
     publishing = asyncio.create_task(publish_many(publisher, subject, [b"%d" % n for n in range(total)]))
-    got: list[Message] = []
+    got: list[StoredMessage] = []
     async with bus.follow("WRITES", [subject], max_messages=50) as follower:
         for restart_at in (500, 1500):
             while len(got) < restart_at:
@@ -184,7 +184,7 @@ async def test_a_server_that_hangs_is_noticed(
 ) -> None:
     monkeypatch.setattr("services.bus.follow._EXPIRES_SECONDS", 2)
     monkeypatch.setattr("services.bus.follow._HEARTBEAT_SECONDS", 0.1)
-    monkeypatch.setattr("services.bus.link.API_TIMEOUT", 0.2)
+    monkeypatch.setattr("services.bus.transport.link.API_TIMEOUT", 0.2)
     subject = "tickbus.write.hangs.rp"
     async with bus.follow("WRITES", [subject]) as follower:
         await follower.lag()
@@ -195,3 +195,37 @@ async def test_a_server_that_hangs_is_noticed(
         nats_server.thaw()
         ack = await bus.publish(subject, b"x")
         assert [m.seq for m in await take(follower, 1)] == [ack.seq]
+
+
+async def test_a_stream_that_was_made_anew_is_told_from_the_one_that_was_read(bus: Bus) -> None:
+    subject = "tickbus.write.anew.rp"
+    await publish_many(bus, subject, [b"1", b"2"])
+    state = await bus.stream_state("WRITES")
+    async with bus.follow("WRITES", [subject], created=state.created) as follower, bus.follow("WRITES", []) as any_:
+        await take(follower, 2)
+        await bus._link.api("STREAM.DELETE.WRITES")
+        await bus.ensure_streams()
+        await publish_many(bus, subject, [b"3"] * 5)
+        with pytest.raises(StreamWentBack):
+            await asyncio.wait_for(follower.batch(), 30)
+        assert follower.went_back and not any_.went_back
+        with pytest.raises(StreamWentBack):
+            await follower.lag()
+    # the old position does not fit the new stream, whose own does
+    created = (await bus.stream_state("WRITES")).created
+    async with bus.follow("WRITES", [subject], state.last_seq, created=state.created) as follower:
+        with pytest.raises(StreamWentBack):
+            await asyncio.wait_for(follower.batch(), 30)
+    async with bus.follow("WRITES", [subject], 3, created=created) as follower:
+        assert [m.data for m in await take(follower, 2)] == [b"3", b"3"]
+    async with bus.follow("WRITES", [subject], 9, created=created) as follower:
+        with pytest.raises(StreamWentBack):
+            await asyncio.wait_for(follower.lag(), 30)
+
+
+async def test_headers_alone(bus: Bus) -> None:
+    subject = "tickbus.write.heads.rp"
+    await bus.publish(subject, b"x" * 1000, {"A": "b"})
+    async with bus.follow("WRITES", [subject], headers_only=True) as follower:
+        [message] = await take(follower, 1)
+        assert not message.data and message.headers is not None and message.headers["A"] == "b"

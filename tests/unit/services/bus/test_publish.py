@@ -28,6 +28,11 @@ async def test_an_ack_says_where_it_lies(bus: Bus) -> None:
     assert await bus.last_subject_sequence("tickbus.event.task.nobody.defined") == 0
 
 
+async def test_the_last_sequence_is_told_however_large_the_message(bus: Bus) -> None:
+    ack = await bus.publish("tickbus.write.large.rp", bytes(bus.max_payload - 1000))
+    assert await bus.last_subject_sequence("tickbus.write.large.>") == ack.seq
+
+
 async def test_of_two_changes_one_wins(bus: Bus) -> None:
     subject = event_subject("task", "raced", "defined")
     results = await asyncio.gather(
@@ -102,3 +107,17 @@ async def test_the_gate_bounds_what_is_on_its_way() -> None:
     gate.leave(60)
     assert gate.count == 0
     assert gate.enter_now(1000), "one over the limit goes by itself"
+
+
+async def test_who_waits_at_the_gate_is_broken_off_though_there_is_room_by_then() -> None:
+    for turns in range(4):
+        gate = _Gate(max_count=1, max_bytes=100)
+        assert gate.enter_now(1)
+        waiting = asyncio.create_task(gate.enter(1, 5))
+        await asyncio.sleep(0)
+        gate.leave(1)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        broken_off = waiting.cancel()
+        await asyncio.wait([waiting])
+        assert waiting.cancelled() == broken_off and gate.count == (0 if broken_off else 1)

@@ -15,7 +15,7 @@ def test_the_escape_by_example() -> None:
     assert subjects.alert_subject("main:task.x") == "tickbus.alert.main=3Atask=2Ex"
     assert subjects.parse_alert_subject("tickbus.alert.main=3Atask") == "main:task"
     assert subjects.command_subject("task", "create") == "tickbus.command.task.create"
-    assert subjects.ask_subject("engine", "stats", "a b") == "tickbus.ask.engine.stats.a=20b"
+    assert subjects.request_subject("engine", "stats", "a b") == "tickbus.ask.engine.stats.a=20b"
 
 
 def test_what_others_publish_is_read_as_it_stands() -> None:

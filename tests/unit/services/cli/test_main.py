@@ -9,20 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from schemas.config import Config
+from schemas.config import Config, Logging
 from services.cli.main import main
-from services.cli.service import run_service
+from services.cli.options import read_settings
+from services.cli.service_process import SERVICES, run_service
+from services.launcher.parent_watch import PARENT_PIPE
+from tests.support.command_line import parameters_of
 from tests.support.logs import restored_log
 
 __all__ = ["restored_log"]
 
-pytestmark = pytest.mark.usefixtures("restored_log")
-
-
-@pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("KAPACITOR_")]:
-        monkeypatch.delenv(name)
+pytestmark = pytest.mark.usefixtures("restored_log", "clean_environment")
 
 
 def test_config_prints_what_counts(
@@ -38,6 +35,45 @@ def test_config_prints_what_counts(
     assert printed["logging"]["level"] == "WARN"
     assert printed["engine"]["workers"] == 3
     assert printed["data_dir"] == str(tmp_path)
+
+
+def test_config_says_what_is_of_no_effect(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "kapacitor.conf"
+    file.write_text("[[azure]]\nenabled = true\n[task]\ndir = '/x'")
+    monkeypatch.setenv("KAPACITOR_HTTP_BIND_ADRESS", ":1")
+    assert main(["config", "--config", str(file)]) == 0
+    out, error = capsys.readouterr()
+    assert tomllib.loads(out)["http"]["bind-address"] == "127.0.0.1:9092"
+    assert [line.split()[1] for line in error.splitlines()] == ["KAPACITOR_HTTP_BIND_ADRESS", "[[azure]]:"]
+
+
+def test_who_gives_credentials_on_the_command_line_is_warned(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for url, warned in (("nats://u:secret@h:1", True), ("nats://h:1", False)):
+        assert main(["restore", "--nats", url, str(tmp_path / "nothing")]) == 1
+        said = capsys.readouterr().err
+        assert ("everybody on this machine can see what stands in --nats" in said) is warned
+        assert "secret" not in said
+
+
+def test_a_backup_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "nothing"
+    assert main(["restore", "--data-dir", str(tmp_path / "data"), str(file)]) == 1
+    assert capsys.readouterr().err == f"tickbus restore: {file}: No such file or directory\n"
+
+
+def test_lists_of_the_command_line_are_settings_of_security(capsys: pytest.CaptureFixture[str]) -> None:
+    listed = ["--disable-handlers", "exec, log", "--blacklist-cidrs", "private,192.0.2.0/24"]
+    config = read_settings(parameters_of(["serve", *listed])).config
+    assert config.security.disable_handlers == ("exec", "log")
+    assert config.security.blacklist_cidrs == ("private", "192.0.2.0/24")
+    assert main(["config", *listed]) == 0
+    assert tomllib.loads(capsys.readouterr().out)["security"]["disable-handlers"] == ["exec", "log"]
+    assert main(["serve", "--disable-handlers", "exce"]) == 2
+    assert "no handler is exce" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -80,6 +116,30 @@ def test_a_service_ends_with_0_after_it_has_stopped_by_itself(
     assert run_service("engine", Config(), service) == 0
     assert saved == [True]
     assert capsys.readouterr().out == "tickbus engine ready\n"
+
+
+def test_a_service_that_somebody_starts_says_what_is_of_no_effect_and_one_of_serve_does_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "kapacitor.conf"
+    file.write_text("[[azure]]\nenabled = true\n[nats]\nurl = 'nats://127.0.0.1:1'")
+    monkeypatch.setitem(SERVICES, "engine", _ends)
+    assert main(["engine", "--config", str(file)]) == 1
+    assert "[[azure]]: " in capsys.readouterr().err
+    monkeypatch.setenv(PARENT_PIPE, "1")
+    monkeypatch.setattr("services.cli.service_process.end_with_parent", lambda last: None)
+    assert main(["engine", "--config", str(file)]) == 1
+    assert "[[azure]]: " not in capsys.readouterr().err
+
+
+async def _ends(config: Config, ready: Callable[[], None], stop: asyncio.Event) -> None:
+    """A service that does nothing."""
+
+
+def test_a_log_file_that_cannot_be_opened_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = Config(logging=Logging(file=f"{tmp_path}"))
+    assert run_service("engine", config, _ends) == 1
+    assert capsys.readouterr().err == f"tickbus engine: [Errno 21] Is a directory: '{tmp_path}'\n"
 
 
 def test_a_service_that_fails_or_ends_unasked_ends_with_1(capsys: pytest.CaptureFixture[str]) -> None:

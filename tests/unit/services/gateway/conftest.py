@@ -13,12 +13,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from schemas.config import Auth, Config, ConfigOverride, Http, Load, Nats
+from schemas.config import Auth, Config, ConfigOverride, Http, InfluxDB, Load, Nats
 from services.bus.connection import Bus
-from services.cli.sections import handler_sections
-from services.cli.wiring import check_handler
+from services.cli.composition import check_handler
+from services.cli.handler_settings import handler_sections
 from services.gateway.main import main
-from services.store.effective import Effective
+from services.store.live_config import LiveConfig
 from tests.support.nats import NatsServer, nats_server
 from tests.support.ports import free_port
 from tests.support.worker import StandInWorker
@@ -33,6 +33,7 @@ def start_gateway(nats_server: NatsServer, tmp_path: Path) -> StartGateway:
     """Starts a gateway with its own data directory (`name`), load directory and settings of [http]; gives a client.
 
     again: has it read the load directory anew. overridable: whether the configuration may be changed over the API.
+    influxdb: the clusters.
     """
 
     @contextlib.asynccontextmanager
@@ -41,6 +42,7 @@ def start_gateway(nats_server: NatsServer, tmp_path: Path) -> StartGateway:
         load: Path | None = None,
         again: asyncio.Event | None = None,
         overridable: bool = True,
+        influxdb: tuple[InfluxDB, ...] = (),
         **http: object,
     ) -> AsyncIterator[httpx.AsyncClient]:
         address = f"127.0.0.1:{free_port()}"
@@ -54,12 +56,11 @@ def start_gateway(nats_server: NatsServer, tmp_path: Path) -> StartGateway:
             nats=nats,
             load=directory,
             config_override=ConfigOverride(enabled=overridable),
+            influxdb=influxdb or Config().influxdb,
         )
-        effective = Effective(config, handler_sections())
+        effective = LiveConfig(config, handler_sections())
         ready, stop = asyncio.Event(), asyncio.Event()
-        running = asyncio.create_task(
-            main(config, ready.set, stop, {}, check_handler(effective.sections), again, effective)
-        )
+        running = asyncio.create_task(main(config, ready.set, stop, dict, check_handler(effective), again, effective))
         waiting = asyncio.create_task(ready.wait())
         await asyncio.wait([running, waiting], return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()

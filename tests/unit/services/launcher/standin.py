@@ -14,10 +14,10 @@ import sys
 from collections.abc import Callable
 
 from schemas.config import Config, load_config
-from services.cli.serve import serve
-from services.cli.service import run_service
+from services.cli.commands.services.serve import serve
+from services.cli.service_process import run_service
 from services.launcher.launcher import Programs
-from services.launcher.process import Program
+from services.launcher.supervised_process import ProcessSpec
 
 
 async def standin(config: Config, ready: Callable[[], None], stop: asyncio.Event) -> None:
@@ -40,9 +40,9 @@ async def standin(config: Config, ready: Callable[[], None], stop: asyncio.Event
 
 
 def programs(names: list[str]) -> Programs:
-    def make(config: Config, environment: dict[str, str]) -> list[Program]:
+    def make(config: Config, environment: dict[str, str]) -> list[ProcessSpec]:
         return [
-            Program(
+            ProcessSpec(
                 name=name,
                 command=[sys.executable, __file__, name],
                 environment={**environment, "STANDIN": name},

@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
+from schemas.config import Config, Engine, Service
+from services.launcher.launcher import service_programs
 from tests.support.certificates import in_one, make_pair
 
 STANDIN = Path(__file__).with_name("standin.py")
@@ -159,21 +161,57 @@ def test_starts_again_what_dies(serve: Serve, tmp_path: Path) -> None:
     assert all("ended=SIGKILL" in line and "lvl=warn" in line for line in died)
 
 
-def test_a_hang_up_is_passed_on_to_the_gateway_once_it_is_ready(serve: Serve, tmp_path: Path) -> None:
+def test_a_hang_up_is_passed_on_to_every_service_once_it_is_ready(serve: Serve, tmp_path: Path) -> None:
     process = serve("gateway", "engine-0")
     read_ready(process)
     before = pids(tmp_path)["gateway"]
     told = tmp_path / "events"
     process.send_signal(signal.SIGHUP)
-    until(lambda: told.exists() and told.read_text() == "gateway hung up\n")
+    both = ["engine-0 hung up", "gateway hung up"]
+    until(lambda: told.exists() and sorted(told.read_text().splitlines()) == both)
     (tmp_path / "wait").touch()
     os.kill(before, signal.SIGKILL)
     until(lambda: pids(tmp_path)["gateway"] not in (None, before))
     process.send_signal(signal.SIGHUP)
+    until(lambda: told.read_text().count("engine-0 hung up") == 2)
     (tmp_path / "wait").unlink()
-    until(lambda: told.read_text() == "gateway hung up\n" * 2)
+    until(lambda: sorted(told.read_text().splitlines()) == sorted(both * 2))
     process.terminate()
     assert process.wait(30) == 0
+
+
+def test_logs_to_stdout_are_the_lines_of_all_processes(serve: Serve) -> None:
+    process = serve("gateway", KAPACITOR_LOGGING_FILE="STDOUT", KAPACITOR_LOGGING_FORMAT="json")
+    assert process.stdout is not None and process.stderr is not None
+    lines: list[str] = []
+    while "tickbus ready" not in (line := process.stdout.readline()):
+        lines.append(line)
+    process.terminate()
+    assert process.wait(30) == 0
+    said = [json.loads(line) for line in lines + process.stdout.read().splitlines()]
+    assert {"standin"} <= {line["service"] for line in said}
+    assert not [line for line in said if line["msg"].startswith("{")]
+    assert process.stderr.read() == ""
+
+
+def test_a_log_file_that_was_moved_away_is_there_again_after_a_hang_up(serve: Serve, tmp_path: Path) -> None:
+    file = tmp_path / "var" / "log" / "tickbus.log"
+    process = serve("gateway", KAPACITOR_LOGGING_FILE=str(file), KAPACITOR_STATS_ENABLED="true")
+    read_ready(process)
+    assert file.read_text().count("[stats]: ") == 1  # which serve says, and not each of its services
+    file.rename(tmp_path / "log.1")
+    process.send_signal(signal.SIGHUP)
+    until(file.exists)
+    process.terminate()
+    assert process.wait(30) == 0
+    assert "msg=stopping service=standin" in file.read_text()
+
+
+def test_a_log_file_that_cannot_be_opened_is_said(serve: Serve, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    process = serve("gateway", KAPACITOR_LOGGING_FILE=str(tmp_path / "file" / "log"))
+    _, error = process.communicate(timeout=30)
+    assert (process.returncode, error) == (1, f"tickbus: [Errno 20] Not a directory: '{tmp_path}/file/log'\n")
 
 
 def test_nothing_outlives_a_killed_launcher(serve: Serve, tmp_path: Path) -> None:
@@ -238,3 +276,19 @@ def test_a_service_that_does_not_stop_is_killed(serve: Serve, tmp_path: Path) ->
     assert not alive(pid)
     assert process.stderr is not None
     assert 'msg="does not stop, killing it" service=launcher name=engine-stuck' in process.stderr.read()
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        (":9192", [":9192", ":9193", ":9194", ":9195", ":9196"]),
+        ("[::1]:0", ["[::1]:0"] * 5),
+        ("", [None] * 5),
+    ],
+)
+def test_each_service_tells_of_its_health_on_a_port_of_its_own(address: str, expected: list[str | None]) -> None:
+    config = Config(service=Service(health_address=address), engine=Engine(workers=2))
+    specs = service_programs(None)(config, {"KAPACITOR_NATS_URL": "nats://h"})
+    assert [spec.name for spec in specs] == ["gateway", "alerting", "recorder", "engine-0", "engine-1"]
+    assert [spec.environment.get("KAPACITOR_SERVICE_HEALTH_ADDRESS") for spec in specs] == expected
+    assert all(spec.environment["KAPACITOR_NATS_URL"] == "nats://h" for spec in specs)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from services.pipeline.compiler.sources import STREAM
 from services.pipeline.docs import handler_docs, node_docs
-from services.pipeline.sources import STREAM
 from tests.support.nodes import HANDLERS, REGISTRY
 
 

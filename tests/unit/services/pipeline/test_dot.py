@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from grammar.tickscript.parser import parse
-from services.pipeline.compile import compile_script
+from services.pipeline.compiler.compile import compile_script
 from services.pipeline.dot import to_dot
 from services.pipeline.graph import Graph
+from services.pipeline.outline import outline
 from tests.support.nodes import REGISTRY
 
 BRANCHES = """
@@ -22,18 +23,18 @@ def graph(script: str) -> Graph:
 
 
 def test_a_graph_that_does_not_run_is_bare() -> None:
-    assert to_dot("t", graph(BRANCHES)) == (
+    assert to_dot("t", outline(graph(BRANCHES))) == (
         "digraph t {\nstream0 -> from1;\nfrom1 -> eval2;\nfrom1 -> window4;\nwindow4 -> mean5;\nmean5 -> log6;\n"
         "eval2 -> http_out3;\n}"
     )
-    assert to_dot("t", graph("batch|query('q')|httpOut('x')")) == "digraph t {\nquery1 -> http_out2;\n}"
+    assert to_dot("t", outline(graph("batch|query('q')|httpOut('x')"))) == "digraph t {\nquery1 -> http_out2;\n}"
 
 
 def test_a_running_graph_shows_statistics_as_attributes() -> None:
     running = graph(BRANCHES)
     stats = {n.name: dict(IDLE) for n in running.nodes}
     stats["from1"] |= {"avg_exec_time_ns": 1200, "emitted": 6, "working_cardinality": 2}
-    lines = to_dot("t", running, stats, throughput=1.5).split("\n")
+    lines = to_dot("t", outline(running), stats, throughput=1.5).split("\n")
     assert lines[:10] == [
         "digraph t {",
         'graph [throughput="1.50 points/s"];',
@@ -54,7 +55,7 @@ def test_a_running_graph_shows_statistics_as_labels() -> None:
     stats = {n.name: IDLE for n in running.nodes}
     node = r'[xlabel="avg_exec_time_ns=0s\rerrors=0\rworking_cardinality=0"];'
     processed = '[label="processed=0"];'
-    assert to_dot("t", running, stats, "labels") == (
+    assert to_dot("t", outline(running), stats, "labels") == (
         'digraph t {\ngraph [label="Throughput: 0.00 points/s" forcelabels=true pad="0.8,0.5"];\n\n'
         f"stream0 {node}\nstream0 -> from1 {processed}\n\n"
         f"from1 {node}\nfrom1 -> eval2 {processed}\nfrom1 -> join4 {processed}\n\n"
@@ -67,7 +68,7 @@ def test_a_running_graph_shows_statistics_as_labels() -> None:
 def test_batches_are_counted_as_batches() -> None:
     running = graph("batch|query('q')|httpOut('x')")
     stats = {"query1": IDLE | {"batches_queried": 1, "points_queried": 2}}
-    assert to_dot("t", running, stats).split("\n")[1:4] == [
+    assert to_dot("t", outline(running), stats).split("\n")[1:4] == [
         'graph [throughput="0.00 batches/s"];',
         "",
         'query1 [avg_exec_time_ns="0s" batches_queried="1" errors="0" points_queried="2" working_cardinality="0" ];',

@@ -8,9 +8,10 @@ import pytest
 
 from grammar.tickscript.ast import TickscriptError
 from grammar.tickscript.parser import parse
-from services.pipeline.compile import Compiled, compile_script
+from services.pipeline.compiler.compile import Compiled, compile_script
 from services.pipeline.dot import to_dot
-from services.pipeline.functions import FunctionProperties, FunctionSpec, FunctionUnavailable
+from services.pipeline.functions import FunctionSpec, FunctionUnavailable, UdfProperties
+from services.pipeline.outline import outline
 from services.pipeline.spec import Duration, Edge
 from tests.support.nodes import REGISTRY
 
@@ -27,10 +28,10 @@ def compiled(chain: str) -> Compiled:
 def test_options_are_kept_in_order_and_the_function_says_what_comes_out() -> None:
     graph = compiled("@udf('no', 'matter').n(1).opt('a', 5s).none().n(2)|mean('v')").graph
     node = graph.nodes[2]
-    assert isinstance(node.properties, FunctionProperties)
+    assert isinstance(node.properties, UdfProperties)
     assert node.properties.options == [("n", (1,)), ("opt", ("a", Duration(5 * 10**9))), ("none", ()), ("n", (2,))]
     assert (node.name, node.wants, node.provides) == ("udf2", Edge.STREAM, Edge.BATCH)
-    assert "from1 -> udf2;\nudf2 -> mean3;" in to_dot("t", graph)
+    assert "from1 -> udf2;\nudf2 -> mean3;" in to_dot("t", outline(graph))
 
 
 def test_a_function_hangs_on_the_source_itself() -> None:

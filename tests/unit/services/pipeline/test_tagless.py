@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from grammar.tickscript.parser import parse
-from services.engine.nodes import registry
-from services.pipeline.compile import compile_script
-from services.pipeline.tagless import tagless
+from services.nodes import registry
+from services.pipeline.compiler.compile import compile_script
+from services.pipeline.tagless import Tagless
 
 QUERY = "batch|query('SELECT f FROM d.autogen.m').period(1h).every(1s)"
 
@@ -15,7 +15,7 @@ QUERY = "batch|query('SELECT f FROM d.autogen.m').period(1h).every(1s)"
 def null(script: str) -> bool:
     """Whether it is so at the node that the script ends with."""
     graph = compile_script(parse(f"{script}|alert()"), registry()).graph
-    return tagless([node for node in graph.nodes if node.spec.name == "alert"][-1])
+    return Tagless().before([node for node in graph.nodes if node.spec.name == "alert"][-1])
 
 
 @pytest.mark.parametrize(

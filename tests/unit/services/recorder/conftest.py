@@ -15,9 +15,10 @@ import pytest
 from schemas.config import Config, Http, Nats, Replay
 from services.alerting.handlers import specs
 from services.bus.connection import Bus
-from services.cli.wiring import check_handler, describe_handlers
+from services.cli.composition import check_handler, describe_handlers
 from services.gateway.main import main as gateway_main
 from services.recorder.main import main as recorder_main
+from services.store.live_config import LiveConfig
 from tests.support.nats import NatsServer, nats_server
 from tests.support.ports import free_port
 
@@ -44,7 +45,7 @@ def config(nats_server: NatsServer, tmp_path: Path) -> Config:
 @pytest.fixture
 def start_recorder(config: Config) -> StartRecorder:
     return lambda: process(
-        lambda ready, stop: recorder_main(config, ready, stop, specs(), describe_handlers(config), {})
+        lambda ready, stop: recorder_main(config, ready, stop, specs, describe_handlers(LiveConfig(config)), {})
     )
 
 
@@ -52,7 +53,7 @@ def start_recorder(config: Config) -> StartRecorder:
 async def api(config: Config) -> AsyncIterator[httpx.AsyncClient]:
     """A gateway's client, without a recorder."""
     async with (
-        process(lambda ready, stop: gateway_main(config, ready, stop, specs(), check_handler({}))),
+        process(lambda ready, stop: gateway_main(config, ready, stop, specs, check_handler(LiveConfig(config)))),
         httpx.AsyncClient(base_url=f"http://{config.http.bind_address}/kapacitor/v1", timeout=20) as client,
     ):
         yield client

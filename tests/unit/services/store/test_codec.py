@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.engine.column import Duration, Time
+from services.columns.column import Duration, Time
 from services.store import codec
 from services.store.codec import pack, register, unpack
 
@@ -98,9 +98,18 @@ def test_what_was_not_packed_is_an_error() -> None:
     for damaged in (b"", b"x", whole[:-1], whole + b"\x00", b"\xb5TB\x02" + whole[4:], b"\xb5TB\x01\xc1"):
         with pytest.raises(ValueError):
             unpack(damaged)
-    object_bytes = codec._HEADER + codec._pack(codec.msgpack.ExtType(3, codec._pack(["|O", [1]]) + bytes(8)))
+    object_bytes = codec._HEADER + codec.Writer().pack(
+        codec.msgpack.ExtType(3, codec.Writer().pack(["|O", [1]]) + bytes(8))
+    )
     with pytest.raises(ValueError):
         unpack(object_bytes)
+
+
+def test_a_later_format_is_told_from_garbage() -> None:
+    with pytest.raises(ValueError, match="packed state of format 2: this version of tickbus reads format 1"):
+        unpack(b"\xb5TB\x02" + pack([1])[4:])
+    with pytest.raises(ValueError, match="not packed state"):
+        unpack(b"\xb5TC\x01" + pack([1])[4:])
 
 
 def test_a_code_belongs_to_one_type() -> None:

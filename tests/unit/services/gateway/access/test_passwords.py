@@ -102,7 +102,7 @@ async def test_many_at_the_same_time_are_one_computation(passwords: Passwords, c
     assert counted.since() == 1
 
 
-async def test_nobody_has_no_password(passwords: Passwords, counted: Counted) -> None:
+async def test_an_unknown_name_takes_as_long_and_is_never_right(passwords: Passwords, counted: Counted) -> None:
     assert not await passwords.right("nobody", "", b"pw")
     assert counted.since() == 1
     assert not await passwords.right("bob", "no hash", b"pw")

@@ -11,8 +11,8 @@ from services.gateway.access.privileges import (
     api_resource,
     check_request,
     database_resource,
+    minimal_permissions,
     privileges_of,
-    shown_permissions,
 )
 
 
@@ -62,7 +62,15 @@ API, CONFIG, USERS = "/kapacitor/v1/tasks/x", "/kapacitor/v1/config/slack", "/ka
 BACKUP, WRITE, PING = "/kapacitor/v1/storage/backup", "/write", "/kapacitor/v1/ping"
 
 
-EVERYTHING = {API: "GET POST PATCH DELETE", CONFIG: "GET POST", USERS: "GET POST PATCH DELETE", BACKUP: "GET"}
+STATES = "/kapacitor/v1/alerts/states"
+
+EVERYTHING = {
+    API: "GET POST PATCH DELETE",
+    CONFIG: "GET POST",
+    USERS: "GET POST PATCH DELETE",
+    BACKUP: "GET",
+    STATES: "POST",
+}
 WRITING = {WRITE: "POST", PING: "GET"}
 
 
@@ -119,4 +127,4 @@ def test_a_token_may_write_to_its_databases_alone() -> None:
     ],
 )
 def test_how_permissions_are_shown(given: list[str], shown: list[str]) -> None:
-    assert shown_permissions(given) == shown
+    assert minimal_permissions(given) == shown

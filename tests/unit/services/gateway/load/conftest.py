@@ -15,7 +15,7 @@ from services.bus.connection import Bus
 from services.bus.events import Event, decode
 from tests.support.worker import StandInWorker
 from tests.unit.services.gateway.conftest import StartGateway
-from tests.unit.services.gateway.test_tasks import TASKS
+from tests.unit.services.gateway.resources.test_tasks import TASKS
 
 V1 = "/kapacitor/v1"
 TEMPLATES, LOAD = f"{V1}/templates", f"{V1}/load"

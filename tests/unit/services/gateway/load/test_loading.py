@@ -32,7 +32,7 @@ from tests.unit.services.gateway.load.conftest import (
     told,
     whats_since,
 )
-from tests.unit.services.gateway.test_tasks import TASKS
+from tests.unit.services.gateway.resources.test_tasks import TASKS
 
 
 async def test_what_the_directory_holds_is_there_and_runs(
@@ -221,7 +221,9 @@ async def handlers(client: httpx.AsyncClient, topic: str) -> dict[str, Any]:
     return {one["id"]: one["options"] for one in found}
 
 
-async def test_handlers(loading: httpx.AsyncClient, directory: Directory, bus: Bus) -> None:
+async def test_handlers_are_made_changed_moved_and_deleted_with_their_files(
+    loading: httpx.AsyncClient, directory: Directory, bus: Bus
+) -> None:
     directory.put("handlers/one.yaml", "topic: cpu\nid: one\nkind: log\noptions:\n  path: /one")
     directory.put("handlers/two.json", handler("cpu", "two", path="/two"))
     directory.put("handlers/other.yml", handler("mem", "one", path="/mem"))
@@ -335,7 +337,7 @@ async def test_what_was_declared_is_known_to_the_log_alone(
         assert (await client.get(f"{TASKS}/x")).status_code == 404
 
 
-async def test_two_gateways_do_not_fight(
+async def test_of_two_gateways_one_makes_each_change(
     start_gateway: StartGateway, directory: Directory, worker: StandInWorker, bus: Bus
 ) -> None:
     for number in range(20):
@@ -355,7 +357,7 @@ async def test_two_gateways_do_not_fight(
         assert sorted(map(counts, reports)) == [(0, 0, 0, 0), (0, 0, 20, 0)]
 
 
-async def test_a_wish_during_a_load_is_one_more_load(
+async def test_who_asks_during_a_load_has_one_more(
     start_gateway: StartGateway, directory: Directory, worker: StandInWorker
 ) -> None:
     again = asyncio.Event()
@@ -374,15 +376,15 @@ async def test_a_wish_during_a_load_is_one_more_load(
                 await asyncio.sleep(0.01)
 
 
-async def test_the_bus_takes_the_command(loading: httpx.AsyncClient, directory: Directory, bus: Bus) -> None:
+async def test_a_load_can_be_asked_for_over_the_bus(loading: httpx.AsyncClient, directory: Directory, bus: Bus) -> None:
     directory.put("tasks/x.tick", script("cpu"))
-    reply = orjson.loads(await bus.ask(command_subject("load", "run"), b"", 10.0))
+    reply = orjson.loads(await bus.request(command_subject("load", "run"), b"", 10.0))
     assert reply["status"] == 200 and reply["body"]["loaded"] == 1
-    reply = orjson.loads(await bus.ask(command_subject("load", "get"), b""))
+    reply = orjson.loads(await bus.request(command_subject("load", "get"), b""))
     assert reply == {"status": 200, "body": (await loading.get(LOAD)).json()}
 
 
-async def test_without_a_directory(gateway: httpx.AsyncClient) -> None:
+async def test_without_a_directory_the_answer_is_404_and_no_error_is_counted(gateway: httpx.AsyncClient) -> None:
     for answer in (await gateway.get(LOAD), await gateway.post(LOAD)):
         assert (answer.status_code, answer.json()["error"][:45]) == (
             404,
@@ -391,7 +393,7 @@ async def test_without_a_directory(gateway: httpx.AsyncClient) -> None:
     assert await errors(gateway) == 0
 
 
-async def test_nats_goes_away_during_a_load(
+async def test_a_load_that_nats_interrupts_is_tried_again(
     start_gateway: StartGateway, directory: Directory, worker: StandInWorker, nats_server: NatsServer
 ) -> None:
     for number in range(40):
@@ -414,7 +416,9 @@ async def test_nats_goes_away_during_a_load(
                 await asyncio.sleep(0.2)
 
 
-async def test_handlers_are_as_the_files_say(loading: httpx.AsyncClient, directory: Directory, bus: Bus) -> None:
+async def test_handlers_of_others_stay_and_own_ones_are_brought_back(
+    loading: httpx.AsyncClient, directory: Directory, bus: Bus
+) -> None:
     topics = f"{V1}/alerts/topics"
 
     async def handlers(topic: str) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from tests.unit.services.gateway.load.conftest import (
     told,
     whats_since,
 )
-from tests.unit.services.gateway.test_tasks import TASKS
+from tests.unit.services.gateway.resources.test_tasks import TASKS
 
 
 async def test_a_template_changes_with_its_tasks(loading: httpx.AsyncClient, directory: Directory, bus: Bus) -> None:

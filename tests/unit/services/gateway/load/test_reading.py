@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.gateway.load.declarations import Reading
+from services.gateway.load.declarations import DirectoryContents
 from services.gateway.load.files import LARGEST, Unreadable
 from services.gateway.load.reading import read_directory
 
@@ -23,16 +23,16 @@ def put(directory: Path, **files: str | bytes) -> None:
         path.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
-def read(directory: Path, **files: str | bytes) -> Reading:
+def read(directory: Path, **files: str | bytes) -> DirectoryContents:
     put(directory, **files)
     return read_directory(directory)
 
 
-def told(reading: Reading) -> list[tuple[str, str, int, int, str]]:
+def told(reading: DirectoryContents) -> list[tuple[str, str, int, int, str]]:
     return [(c.file, c.text, c.line, c.column, c.effect) for c in reading.complaints]
 
 
-def test_what_is_declared(tmp_path: Path) -> None:
+def test_scripts_and_documents_declare_templates_tasks_and_handlers(tmp_path: Path) -> None:
     template = "var m string\nstream|from().measurement(m)"
     document = """
         template-id: base
@@ -82,7 +82,7 @@ def test_what_is_declared(tmp_path: Path) -> None:
     }
 
 
-def test_what_is_no_file_of_it_is_left_aside(tmp_path: Path) -> None:
+def test_files_of_other_names_and_places_are_left_aside(tmp_path: Path) -> None:
     put(
         tmp_path,
         tasks__README_md="x",
@@ -108,13 +108,15 @@ def test_what_is_no_file_of_it_is_left_aside(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("name", ["templates__x_tick", "tasks__x_tick", "tasks__x_yaml", "handlers__x_json"])
-def test_texts_that_are_none(tmp_path: Path, name: str, content: bytes, complaint: tuple[str, int, int]) -> None:
+def test_a_file_without_a_readable_text_is_refused_and_the_rest_is_read(
+    tmp_path: Path, name: str, content: bytes, complaint: tuple[str, int, int]
+) -> None:
     reading = read(tmp_path, **{name: content, "tasks__fine_tick": TASK})
     assert [one[1:4] for one in told(reading)] == [complaint]
     assert [one.name for one in reading.declarations] == ["fine"]
 
 
-def test_files_that_are_none(tmp_path: Path) -> None:
+def test_what_is_no_regular_file_is_refused_and_links_are_followed(tmp_path: Path) -> None:
     put(tmp_path, tasks__fine_tick=TASK, tasks__secret_tick=TASK)
     tasks = tmp_path / "tasks"
     (tasks / "directory.tick").mkdir()
@@ -157,7 +159,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         ("template-id: t\nvars: {x: 1}", "vars.x: must be a type and a value"),
     ],
 )
-def test_tasks_that_are_none(tmp_path: Path, text: str, complaint: str) -> None:
+def test_a_task_of_a_wrong_shape_is_refused_by_the_key_that_is_wrong(tmp_path: Path, text: str, complaint: str) -> None:
     reading = read(tmp_path, tasks__x_yaml=text, tasks__fine_tick=TASK)
     assert told(reading) == [("tasks/x.yaml", complaint, 0, 0, "refused")]
     assert [one.name for one in reading.declarations] == ["fine"]
@@ -177,7 +179,7 @@ def test_text_needs_no_quotes_in_yaml_as_it_needs_none_in_the_reference(tmp_path
     assert told(reading) == [("handlers/h.json", "topic: must be a string", 0, 0, "refused")]
 
 
-def test_a_document_that_is_none_is_told_where(tmp_path: Path) -> None:
+def test_broken_yaml_and_json_are_refused_with_line_and_column(tmp_path: Path) -> None:
     reading = read(tmp_path, tasks__x_yaml="template-id: [", tasks__y_json="{\n1}")
     text = "while parsing a flow node, did not find expected node content"
     assert told(reading) == [
@@ -199,7 +201,7 @@ def test_a_document_that_is_none_is_told_where(tmp_path: Path) -> None:
         ("{type: string}", "invalid var x: a value must be given"),
     ],
 )
-def test_vars_that_are_none(tmp_path: Path, var: str, complaint: str) -> None:
+def test_a_var_that_does_not_fit_its_type_is_named(tmp_path: Path, var: str, complaint: str) -> None:
     reading = read(tmp_path, tasks__x_yaml=f"template-id: t\nvars: {{x: {var}}}")
     assert told(reading) == [("tasks/x.yaml", complaint, 0, 0, "refused")]
 
@@ -213,7 +215,9 @@ def test_vars_that_are_none(tmp_path: Path, var: str, complaint: str) -> None:
         ("topic: t\nid: x\nkind: log\nmatch: [true]", "match: must be a string"),
     ],
 )
-def test_handlers_that_are_none(tmp_path: Path, text: str, complaint: str) -> None:
+def test_a_handler_of_a_wrong_shape_is_refused_by_the_key_that_is_wrong(
+    tmp_path: Path, text: str, complaint: str
+) -> None:
     assert told(read(tmp_path, handlers__x_yaml=text)) == [("handlers/x.yaml", complaint, 0, 0, "refused")]
 
 
@@ -250,7 +254,7 @@ def test_of_two_files_that_declare_the_same_the_first_counts(tmp_path: Path) -> 
     ]
 
 
-def test_directories_that_cannot_be_read(tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_read_says_why(tmp_path: Path) -> None:
     for path, text in [
         (tmp_path / "none", "no such file or directory"),
         (tmp_path / "file", "not a directory"),
@@ -290,7 +294,7 @@ def test_a_folder_that_is_not_there_declares_nothing(tmp_path: Path) -> None:
     assert reading.gone([record]) == [record]
 
 
-def test_a_folder_that_is_none(tmp_path: Path) -> None:
+def test_a_folder_that_is_a_file_is_refused_and_takes_nothing_away(tmp_path: Path) -> None:
     put(tmp_path, templates__x_tick="stream|from()")
     (tmp_path / "tasks").write_text("")
     reading = read_directory(tmp_path)

@@ -1,0 +1,249 @@
+"""What alerting is asked about topics, and what it answers.
+
+`after` in a request is a sequence of EVENTS that the answer must not lag behind, `alert` one of ALERTS. All alertings
+answer, and their answers are the same; the first that comes counts. Where a request says otherwise, one answers.
+
+Alertings tell each other what their handlers have done, on DONE: {"log": when ALERTS was made, "of": who tells it,
+"done": {key of a handler: [sequence in ALERTS, number of an event]}}, every event of the handler before that.
+"""
+
+from __future__ import annotations
+
+from marshmallow import fields, validate
+
+from schemas.requests.request import Message, NothingSchema, Request
+
+DONE = "tickbus.alerting.done"
+
+LEVELS = ("OK", "INFO", "WARNING", "CRITICAL")
+
+
+class AlertingRequestSchema(Message):
+    """What all of them have in common."""
+
+    after = fields.Integer(load_default=0)
+    alert = fields.Integer(load_default=0)
+
+
+class LevelsRequestSchema(AlertingRequestSchema):
+    """Of which topics."""
+
+    topics = fields.List(fields.String(), required=True)
+    not_ok = fields.Boolean(
+        load_default=False, metadata={"doc": "Leave out the ids that are OK in all of these topics."}
+    )
+
+
+class TickedRequestSchema(AlertingRequestSchema):
+    """Of which run, and which of its topics. started: sequence of the first run.started of the run."""
+
+    task = fields.String(required=True)
+    started = fields.Integer(required=True)
+    topics = fields.List(fields.String(), required=True)
+
+
+class TickSchema(Message):
+    """When a tick was due."""
+
+    tick = fields.Integer(required=True, metadata={"doc": "ns since 1970, 0 for none."})
+
+
+class TopicRequestSchema(AlertingRequestSchema):
+    """Of which topic."""
+
+    topic = fields.String(required=True)
+
+
+class DeleteRequestSchema(TopicRequestSchema):
+    """id: unique to the request, so that the deletion stands in ALERTS once."""
+
+    id = fields.String(load_default="")
+
+
+class DeletedSchema(Message):
+    """Where the deletion stands."""
+
+    alert = fields.Integer(required=True, metadata={"doc": "A sequence in ALERTS, 0 where there was nothing to do."})
+
+
+class EventsRequestSchema(TopicRequestSchema):
+    """Of which topic, and from which level up."""
+
+    min_level = fields.String(load_default="OK", validate=validate.OneOf(LEVELS))
+
+
+class EventRequestSchema(TopicRequestSchema):
+    """Of which topic, and which id."""
+
+    event = fields.String(required=True)
+
+
+class UnhandledRequestSchema(AlertingRequestSchema):
+    """Of which replay."""
+
+    replay = fields.String(required=True, metadata={"doc": "`<replay id>:<task id>`"})
+
+
+class UnhandledSchema(Message):
+    """How handlers get on with the events of a replay."""
+
+    waiting = fields.Integer(
+        required=True,
+        metadata={"doc": "How many, those that handlers have made of them included; 0: all are handled or given up."},
+    )
+    done = fields.Integer(required=True, metadata={"doc": "Rises as the handlers get on that they wait for."})
+
+
+class TestRequestSchema(AlertingRequestSchema):
+    """Of which service, and with which options."""
+
+    name = fields.String(required=True)
+    options = fields.Dict(fields.String(), required=True)
+
+
+class TestedSchema(Message):
+    """How the test went."""
+
+    message = fields.String(required=True, metadata={"doc": 'Why it failed, "" where it did not.'})
+
+
+class InhibitedRequestSchema(AlertingRequestSchema):
+    """Of which tasks."""
+
+    tasks = fields.List(fields.String(), required=True)
+
+
+class TopicSchema(Message):
+    """A topic as the answers show it."""
+
+    id = fields.String(required=True)
+    level = fields.String(required=True, validate=validate.OneOf(LEVELS), metadata={"doc": "Of its worst event."})
+    collected = fields.Integer(
+        required=True, metadata={"doc": "Events it had; a node's own topic, since its task was enabled."}
+    )
+
+
+class TopicsAnswerSchema(Message):
+    """By id."""
+
+    topics = fields.List(fields.Nested(TopicSchema), required=True)
+
+
+class TopicAnswerSchema(Message):
+    """null where it is not there."""
+
+    topic = fields.Nested(TopicSchema, required=True, allow_none=True)
+
+
+class EventStateSchema(Message):
+    """The last event of an id."""
+
+    message = fields.String()
+    details = fields.String()
+    time = fields.String(metadata={"doc": "RFC 3339."})
+    duration = fields.String(metadata={"doc": 'A Go duration: "1m30s".'})
+    level = fields.String(validate=validate.OneOf(LEVELS))
+
+
+class EventSchema(Message):
+    """An event as the answers show it."""
+
+    id = fields.String(required=True)
+    state = fields.Nested(EventStateSchema, required=True)
+
+
+class EventsAnswerSchema(Message):
+    """By id, null where the topic is not there."""
+
+    events = fields.List(fields.Nested(EventSchema), required=True, allow_none=True)
+
+
+class EventAnswerSchema(Message):
+    """null where it is not there."""
+
+    event = fields.Nested(EventSchema, required=True, allow_none=True)
+
+
+class ActiveSchema(Message):
+    """The alerts of a topic that are not OK."""
+
+    topic = fields.String(required=True, metadata={"doc": "(others): of all that are too many to be told apart."})
+    counts = fields.List(fields.Integer(), required=True, metadata={"doc": "At INFO, WARNING and CRITICAL."})
+
+
+class LatencySchema(Message):
+    """How long attempts of handlers took."""
+
+    kind = fields.String(required=True)
+    topic = fields.String(required=True, metadata={"doc": "(others): of all that are too many to be told apart."})
+    counts = fields.List(
+        fields.Integer(),
+        required=True,
+        metadata={"doc": "By bucket: up to 5, 25, 100, 250, 500 ms, 1, 2.5, 5, 10, 30 s, and above."},
+    )
+    seconds = fields.Float(required=True, metadata={"doc": "Of all attempts together."})
+
+
+class AlertingStatsSchema(Message):
+    """What an alerting has done since it began."""
+
+    alerting = fields.String(required=True, metadata={"doc": "Its name."})
+    shards = fields.Integer(metadata={"doc": "How many of the 16 shards of topics have their handlers run by it."})
+    events = fields.Integer(metadata={"doc": "Events folded."})
+    repeats = fields.Integer(metadata={"doc": "Events dropped because they had come before."})
+    refused = fields.Integer(metadata={"doc": "Messages that were no alerts."})
+    handled = fields.Integer(metadata={"doc": "Events that a handler's sink has taken."})
+    retried = fields.Integer(metadata={"doc": "Attempts after the first."})
+    given_up = fields.Integer(metadata={"doc": "Events that a handler was given and its sink never took."})
+    waiting = fields.Integer(
+        metadata={"doc": "Events that handlers have not come to yet, but for those that others are to run."}
+    )
+    lag = fields.Integer(metadata={"doc": "Messages in the log that are not folded yet."})
+    queues = fields.List(
+        fields.Dict(),
+        metadata={
+            "doc": "Of each handler with work: topic, kind and handler (its key), how many messages and events wait, "
+            "how many bytes of memory they take, and since when (ns) the oldest does."
+        },
+    )
+    active = fields.List(fields.Nested(ActiveSchema), metadata={"doc": "Of all topics; the same in every alerting."})
+    latencies = fields.List(fields.Nested(LatencySchema), metadata={"doc": "By kind of handler and topic."})
+
+
+_STOOD = fields.Tuple((fields.Integer(), fields.Integer(), fields.Integer()))
+_COUNTS = fields.List(fields.Integer())
+
+ALERTING_LEVELS = Request(
+    "alerting.levels", LevelsRequestSchema, fields.Dict(fields.String(), fields.Dict(fields.String(), _STOOD))
+)
+"""What the topics remember, those of tasks that do not run included: {topic: {id: [level, time, duration]}}, level 0
+(OK) to 3 (CRITICAL), time and duration in ns. Everything in ALERTS counts."""
+ALERTING_TICKED = Request("alerting.ticked", TickedRequestSchema, TickSchema)
+"""The last tick of which alerts of a run lie in these topics. Everything in ALERTS counts."""
+ALERTING_TOPICS = Request("alerting.topics", AlertingRequestSchema, TopicsAnswerSchema)
+"""All that are there."""
+ALERTING_TOPIC = Request("alerting.topic", TopicRequestSchema, TopicAnswerSchema)
+"""One of them."""
+ALERTING_EVENTS = Request("alerting.events", EventsRequestSchema, EventsAnswerSchema)
+"""The events of one."""
+ALERTING_EVENT = Request("alerting.event", EventRequestSchema, EventAnswerSchema)
+"""One of its events."""
+ALERTING_DELETE = Request("alerting.delete", DeleteRequestSchema, DeletedSchema)
+"""Its events are forgotten, and the topic is not there until the next one."""
+ALERTING_FOLDED = Request("alerting.folded", AlertingRequestSchema, NothingSchema)
+"""The answer comes once what lies in ALERTS up to `alert` shows in other answers."""
+ALERTING_UNHANDLED = Request("alerting.unhandled", UnhandledRequestSchema, UnhandledSchema)
+"""What handlers have not come to of the events of a replay that are in ALERTS now."""
+ALERTING_INHIBITED = Request(
+    "alerting.inhibited", InhibitedRequestSchema, fields.Dict(fields.String(), fields.Dict(fields.String(), _COUNTS))
+)
+"""Alerts that were not sent since others inhibit them, counted since their tasks were enabled: {task: {node: [how many,
+by level from OK to CRITICAL]}}, without nodes that had none."""
+ALERTING_TESTS = Request(
+    "alerting.tests", AlertingRequestSchema, fields.Dict(fields.String(), fields.Dict(fields.String()))
+)
+"""The services that can be tested: {name: the options of the test}."""
+ALERTING_TEST = Request("alerting.test", TestRequestSchema, TestedSchema)
+"""Run a test. One alerting answers."""
+ALERTING_STATS = Request("alerting.stats", AlertingRequestSchema, AlertingStatsSchema)
+"""Counts since an alerting began; each answers with its own."""

@@ -1,0 +1,83 @@
+"""What engine workers are asked, of one task by its id or of all that they run."""
+
+from __future__ import annotations
+
+from marshmallow import fields
+
+from schemas.requests.request import Message, NothingSchema, Request
+
+
+class NodeStatsSchema(Message):
+    """One node's statistics. Some nodes count more than this, each under a name of its own."""
+
+    collected = fields.Integer(required=True)
+    emitted = fields.Integer(required=True)
+    errors = fields.Integer(required=True)
+    working_cardinality = fields.Integer(required=True)
+    avg_exec_time_ns = fields.Integer(required=True)
+
+
+class StatsSchema(Message):
+    """`stats` of a task that runs; {} of a replay whose task does not run yet."""
+
+    task_stats = fields.Dict(data_key="task-stats", metadata={"doc": '{"throughput": points/s}'})
+    node_stats = fields.Dict(data_key="node-stats", values=fields.Nested(NodeStatsSchema))
+    error = fields.String(metadata={"doc": "Why a task is in trouble that goes on in spite of it."})
+
+
+class TaskStatsSchema(Message):
+    """What the worker says that runs the task."""
+
+    executing = fields.Boolean(required=True)
+    stats = fields.Nested(StatsSchema, required=True)
+
+
+class EngineStatsRequestSchema(Message):
+    """Of which tasks."""
+
+    ids = fields.List(fields.String(), load_default=None, allow_none=True, metadata={"doc": "null: all."})
+
+
+class EngineStatsSchema(Message):
+    """A worker's answer: what each of its tasks would answer, by id."""
+
+    worker = fields.String(required=True)
+    lag = fields.Integer(required=True, metadata={"doc": "Messages of WRITES that it has not taken yet."})
+    refused = fields.Integer(required=True, metadata={"doc": "Messages since its start that were no line protocol."})
+    went_back = fields.Integer(metadata={"doc": "How often since its start WRITES was found to have gone back."})
+    ingress = fields.List(
+        fields.Tuple((fields.String(), fields.String(), fields.String(), fields.Integer())),
+        metadata={"doc": "Points it has read since its start, by database, retention policy and measurement."},
+    )
+    tasks = fields.Dict(keys=fields.String(), values=fields.Nested(TaskStatsSchema), required=True)
+
+
+class DoneSchema(Message):
+    """A worker's answer once it has done what it was asked."""
+
+    error = fields.String(load_default="", metadata={"doc": "Why it could not, empty where it could."})
+
+
+class EndpointRequestSchema(Message):
+    """Which of the task's endpoints."""
+
+    endpoint = fields.String(required=True)
+
+
+class EndpointSchema(Message):
+    """An answer as it goes out over HTTP. The body of an error is {"error": text}, else it is JSON in a string."""
+
+    status = fields.Integer(required=True)
+    body = fields.Raw(required=True)
+
+
+TASK_STATS = Request("task.{id}.stats", NothingSchema, TaskStatsSchema)
+"""Answered by the worker that runs the task."""
+TASK_ENDPOINT = Request("task.{id}.endpoint", EndpointRequestSchema, EndpointSchema)
+"""What a task's httpOut shows."""
+ENGINE_STATS = Request("engine.stats", EngineStatsRequestSchema, EngineStatsSchema, long="tasks")
+"""Answered by every worker for the tasks it runs; with a worker's name behind it by that one alone."""
+ENGINE_RELOAD = Request("engine.reload", NothingSchema, DoneSchema)
+"""Every worker reads anew what sideload nodes look up."""
+ENGINE_SHARE = Request("engine.share", NothingSchema, DoneSchema)
+"""Every worker brings the states of its tasks to the bus, for a backup to hold them."""

@@ -1,0 +1,55 @@
+"""What alerts, inhibitions and what topics take up are on the bus: messages, their subjects, and their order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from services.alertlog import inhibition, taking_up
+from services.alertlog.inhibition import owner_of
+from services.alertlog.split import messages_of
+from services.bus.epochs import Epochs
+from services.bus.positions import EventsSeq
+from services.bus.subjects import alert_subject, inhibition_subject
+from services.runtime.effects import Alerts, ForAlerting, Inhibition, TakeUp
+
+Addressed = tuple[str, str, bytes]
+"""Ordering key of the outbox, subject, message."""
+
+
+def alert_messages(
+    effect: ForAlerting, started: EventsSeq, replay: str, limit: int, epochs: Epochs | None = None
+) -> Iterator[Addressed]:
+    """The messages of an effect, of at most `limit` bytes. started, replay: of the run that it is of.
+
+    epochs: of the log that caused it; what is on the bus is numbered over all of them.
+
+    What one node of a task inhibits of another is before that on the bus: both go one way. So do the events of a node
+    to a topic, and what the topic takes up before them.
+    """
+    owner = owner_of(effect.task, replay)
+    if epochs is not None:
+        effect = _numbered(effect, epochs)
+    if isinstance(effect, Inhibition):
+        for data in inhibition.encode(effect, started, replay, limit):
+            yield f"{owner}/inhibits", inhibition_subject(owner), data
+        return
+    if isinstance(effect, TakeUp):
+        for data in taking_up.encode(effect, started, limit):
+            yield _ordering_key(owner, effect.node, effect.topic, effect.category), alert_subject(effect.topic), data
+        return
+    mine = replace(effect, replay=replay) if replay else effect
+    for topic in effect.topics:
+        ordering_key = _ordering_key(owner, effect.node, topic, effect.category)
+        for data in messages_of(mine, topic, started, limit):
+            yield ordering_key, alert_subject(topic), data
+
+
+def _numbered(effect: ForAlerting, epochs: Epochs) -> ForAlerting:
+    if isinstance(effect, Alerts):
+        return replace(effect, seq=epochs.numbered(effect.seq))
+    return replace(effect, event_ids=replace(effect.event_ids, seq=epochs.numbered(effect.event_ids.seq)))
+
+
+def _ordering_key(owner: str, node: str, topic: str, category: str) -> str:
+    return f"{owner}/inhibits" if category else f"{owner}/{node}/{topic}"

@@ -1,0 +1,86 @@
+"""What goes to ALERTS as messages that fit the bus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from services.alertlog.codec import encode, of_step
+from services.bus.positions import EventsSeq
+from services.process import log as logs
+from services.runtime.effects import Alerts
+
+_log = logs.get("engine")
+
+
+def messages_of(alerts: Alerts, topic: str, started: EventsSeq, limit: int) -> list[bytes]:
+    """The events, encoded for one topic, in messages of at most `limit` bytes, in their order.
+
+    How they are cut does not matter to who reads them: each event has its own identity. One event that is over the
+    limit by itself is dropped, with a line in the log.
+    """
+    data = encode(of_step(alerts, topic, started))
+    if len(data) <= limit:
+        return [data]
+    n = len(alerts.level)
+    if n == 1:
+        _log.error(
+            "an alert event is too large for the bus and is dropped",
+            task=alerts.task,
+            node=alerts.node,
+            id=alerts.ids[int(alerts.id_of[0])],
+            bytes=len(data),
+        )
+        return []
+    middle = n // 2
+    halves = (_rows(alerts, 0, middle), _rows(alerts, middle, n))
+    return [data for half in halves for data in messages_of(half, topic, started, limit)]
+
+
+def cut(head: Mapping[str, Any], key: str, rows: list[Any], limit: int) -> Iterator[bytes]:
+    """JSON of `head` with some rows under `key`, in messages of at most `limit` bytes unless one row is more."""
+    data = orjson.dumps({**head, key: rows})
+    if len(data) <= limit or len(rows) == 1:
+        yield data
+        return
+    middle = len(rows) // 2
+    yield from cut(head, key, rows[:middle], limit)
+    yield from cut(head, key, rows[middle:], limit)
+
+
+def _rows(alerts: Alerts, start: int, stop: int) -> Alerts:
+    """Some of the events, with only those of the distinct values that they have."""
+    ids, id_of = _used(alerts.ids, alerts.id_of[start:stop])
+    messages, message_of = _used(alerts.messages, alerts.message_of[start:stop])
+    series, series_of = _used(alerts.series, alerts.series_of[start:stop])
+    rows = np.arange(start, stop)
+    return replace(
+        alerts,
+        ids=ids,
+        id_of=id_of,
+        messages=messages,
+        message_of=message_of,
+        series=series,
+        series_of=series_of,
+        details=None if alerts.details is None else alerts.details[start:stop],
+        level=alerts.level[start:stop],
+        time=alerts.time[start:stop],
+        duration=alerts.duration[start:stop],
+        seq=alerts.seq[start:stop],
+        row=alerts.row[start:stop],
+        ordinal=alerts.ordinal[start:stop],
+        fresh=None if alerts.fresh is None else alerts.fresh[start:stop],
+        columns={name: column.take(rows) for name, column in alerts.columns.items()},
+        data=None if alerts.data is None else alerts.data[start:stop],
+        processing_time=None if alerts.processing_time is None else alerts.processing_time[start:stop],
+    )
+
+
+def _used(values: list[Any], of: NDArray[np.int32]) -> tuple[list[Any], NDArray[np.int32]]:
+    used, places = np.unique(of, return_inverse=True)
+    return [values[i] for i in used.tolist()], places.astype(np.int32)

@@ -1,0 +1,1 @@
+"""What tickbus keeps on a NATS and what it needs to be allowed there, so that it shares one with others."""

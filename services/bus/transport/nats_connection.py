@@ -1,0 +1,276 @@
+"""nats-py's client with a path for bulk data: big reads, a synchronous parser, messages handed over as bytes.
+
+The stock client reads 32 KB at a time and makes a message object, a queue entry and several coroutines per message,
+which is too slow for a log of a few hundred MB/s. Connecting, authentication, reconnecting and replaying of
+subscriptions are nats-py's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import ParseResult
+
+from nats.aio import transport as nats_transport
+from nats.aio.client import Client as NatsClient
+from nats.aio.client import Srv
+from nats.aio.subscription import Subscription
+from nats.aio.transport import TcpTransport
+from nats.protocol.parser import PERMISSIONS_ERR, Parser
+
+from services.bus.transport import nats_errors
+from services.bus.transport.names import PLAIN, Names
+from services.process import log
+
+_log = log.get("bus")
+
+Sink = Callable[[bytes, bytes, bytes | None, bytes], None]
+"""Takes one message as (subject, reply subject, raw headers or None, data). It must not block."""
+
+_READ_SIZE = 1 << 20
+_BUFFER_LIMIT = 4 << 20
+_MAX_LINE = 65536
+_JOINED = 64 << 10
+_CRLF = b"\r\n"
+_DENIED = re.compile(r'permissions violation for (publish|subscription) to "([^"]*)"', re.IGNORECASE)
+_VERBS = {"publish": "publish to", "subscription": "subscribe to"}
+
+
+class Denied(nats_errors.Error):
+    """The server does not let this user publish or subscribe to a subject."""
+
+    def __init__(self, text: str, verb: str, subject: str) -> None:
+        super().__init__(text)
+        self.verb, self.subject = verb, subject
+
+
+class WithoutTls(nats_errors.Error):
+    """The server does not speak TLS where it has to."""
+
+    def __str__(self) -> str:
+        return "the server does not speak TLS"
+
+
+class NatsConnection(NatsClient):
+    """A NATS connection. Use `send` and `listen` for everything fast; the rest of nats-py's methods still work."""
+
+    def __init__(self, names: Names = PLAIN) -> None:
+        super().__init__()
+        self.names = names
+        self._plain = names.plain
+        self._ps = _BulkParser(self)
+        self.sinks: dict[int, Sink] = {}
+        self._will_flush = False
+
+    @property
+    def server_name(self) -> str:
+        """Host and port of the server, for log lines (never the credentials)."""
+        server = self._current_server
+        return f"{server.uri.hostname}:{server.uri.port}" if server else "nowhere"
+
+    def listen(self, subject: str, sink: Sink, queue: str = "") -> int:
+        """Subscribe; every message goes straight to `sink`. Returns the id for `forget`. Survives reconnects."""
+        if not self._plain:
+            subject = self.names.stored(subject)
+        self._sid += 1
+        sid = self._sid
+        future = asyncio.get_running_loop().create_future()
+        self._subs[sid] = Subscription(self, sid, subject, queue=queue, future=future)
+        self.sinks[sid] = sink
+        if self.is_connected:
+            self._write([f"SUB {subject} {queue} {sid}\r\n".encode()])
+        return sid
+
+    def drop_unsent(self) -> None:
+        """Throw away what waits to be written. After a loss of the connection nothing of it may go out late: those
+        who sent it have been told that it failed. nats-py subscribes anew by itself."""
+        self._pending.clear()
+        self._pending_data_size = 0
+
+    def leave(self, sid: int) -> None:
+        """Have the server send nothing more for a subscription; what is on its way still comes, until `forget`."""
+        if self._subs.pop(sid, None) is not None and self.is_connected:
+            self._write([f"UNSUB {sid}\r\n".encode()])
+
+    def forget(self, sid: int) -> None:
+        """End a subscription."""
+        self.sinks.pop(sid, None)
+        if self._subs.pop(sid, None) is not None and self.is_connected:
+            self._write([f"UNSUB {sid}\r\n".encode()])
+
+    def send(self, subject: str, data: bytes, reply: str = "", headers: bytes = b"") -> None:
+        """Put one message on its way; it leaves with the next turn of the event loop.
+
+        Raises nats.errors.ConnectionReconnectingError while not connected: nothing is kept for later.
+        """
+        if not self.is_connected:
+            raise nats_errors.ConnectionReconnectingError
+        if not self._plain:
+            subject = self.names.subject(subject)
+        if headers:
+            size = len(headers)
+            head = f"HPUB {subject} {reply} {size} {size + len(data)}\r\n".encode()
+            self._write([head, headers, data, _CRLF])
+        else:
+            self._write([f"PUB {subject} {reply} {len(data)}\r\n".encode(), data, _CRLF])
+
+    def _write(self, buffers: list[bytes]) -> None:
+        self._pending.extend(buffers)
+        self._pending_data_size += sum(map(len, buffers))
+        if not self._will_flush:
+            self._will_flush = True
+            asyncio.get_running_loop().call_soon(self.flush_now)
+
+    def flush_now(self) -> None:
+        """Write what has gathered in one turn of the event loop, without waking nats-py's task for that."""
+        self._will_flush = False
+        pending, size = self._pending, self._pending_data_size
+        if not pending or not self.is_connected or self._transport is None:
+            return
+        self._pending = []
+        self._pending_data_size = 0
+        # What this raises where the connection is lost, the reading side finds out as well, and acts.
+        with contextlib.suppress(OSError, RuntimeError):
+            if size <= _JOINED:
+                self._transport.write(b"".join(pending))
+            else:
+                self._transport.writelines(pending)
+
+    async def _connect_to_server(self, s: Srv) -> None:
+        if s.uri.scheme in ("ws", "wss"):
+            setattr(nats_transport, "aiohttp", importlib.import_module("aiohttp"))  # noqa: B010 - the stub has it not
+        elif not self._transport:
+            self._transport = _BulkTransport()  # type: ignore[no-untyped-call]
+        await super()._connect_to_server(s)
+
+    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
+        """What the server tells of itself, before it is told who we are."""
+        if initial_connection and "tls" in self.options and not info.get("tls_required"):
+            raise WithoutTls
+        await super()._process_info(info, initial_connection)
+
+    async def _process_err(self, err_msg: str) -> None:
+        """An error from the server leads to a reconnect, not to the end: nats-py would close for good."""
+        error = nats_errors.Error(f"nats: {err_msg.strip(chr(39))}")
+        denied = _DENIED.search(err_msg)
+        if denied is not None:
+            await self._error_cb(Denied(str(error), _VERBS[denied[1].lower()], denied[2]))
+        elif PERMISSIONS_ERR in err_msg.lower():
+            await self._error_cb(error)
+        else:
+            self._err = error
+            await self._error_cb(error)
+            await self._process_op_err(error)
+
+
+class _BulkTransport(TcpTransport):
+    """TCP with buffers for megabytes instead of 32 KB."""
+
+    async def connect(self, uri: ParseResult, buffer_size: int, connect_timeout: int) -> None:
+        await super().connect(uri, _BUFFER_LIMIT, connect_timeout)
+
+    async def read(self, buffer_size: int) -> bytes:
+        data: bytes = await super().read(_READ_SIZE)
+        return data
+
+    def __bool__(self) -> bool:
+        return True
+
+
+class _BulkParser(Parser):
+    """Reads the protocol without a coroutine per message where a sink waits for it.
+
+    It works on what was read as it is. Only what a read leaves unfinished is kept, as the pieces it came in, and
+    joined once when enough has come: a large message is copied twice, whatever the size of the reads.
+    """
+
+    def __init__(self, client: NatsConnection) -> None:
+        super().__init__(client)
+        self._client = client
+
+    def reset(self) -> None:
+        super().reset()
+        self._fragments: list[bytes] = []
+        self._have = self._need = 0
+        self._resets = getattr(self, "_resets", 0) + 1
+
+    async def parse(self, data: bytes = b"") -> None:
+        """Take in what was read. Raises nats.errors.ProtocolError for what no NATS server sends."""
+        if self._fragments:
+            self._fragments.append(data)
+            self._have += len(data)
+            if self._have < self._need:
+                return
+            data = b"".join(self._fragments)
+        at, end, resets = 0, len(data), self._resets
+        need = messages = size = 0
+        sinks = self._client.sinks
+        while at < end:
+            eol = data.find(_CRLF, at)
+            if eol < 0:
+                need = end - at + 1
+                if need > _MAX_LINE:
+                    raise nats_errors.ProtocolError
+                break
+            line = data[at:eol]
+            if not line.startswith((b"MSG ", b"HMSG ")):
+                at = eol + 2
+                await self._control(line)
+                if self._resets != resets:
+                    return
+                continue
+            words = line.split()
+            start = body = eol + 2
+            stop = start + int(words[-1])
+            if stop + 2 > end:
+                need = stop + 2 - at
+                break
+            at = stop + 2
+            headers = None
+            if len(words[0]) == 4:
+                body = start + int(words[-2])
+                headers = data[start:body]
+                reply = words[3] if len(words) == 6 else b""
+            else:
+                reply = words[3] if len(words) == 5 else b""
+            messages += 1
+            size += stop - start
+            sid = int(words[2])
+            sink = sinks.get(sid)
+            if sink is None:
+                await self._client._process_msg(sid, words[1], reply, data[body:stop], headers or b"")
+                if self._resets != resets:
+                    return
+                continue
+            try:
+                sink(words[1], reply, headers, data[body:stop])
+            except Exception as error:
+                # An error here would end nats-py's read loop and leave the connection deaf.
+                _log.exception("a message cannot be taken", error, subject=words[1].decode("utf-8", "replace"))
+        self._fragments = [data[at:]] if at < end else []
+        self._have, self._need = end - at, need
+        stats: dict[str, Any] = self._client.stats
+        stats["in_msgs"] += messages
+        stats["in_bytes"] += size
+
+    async def _control(self, line: bytes) -> None:
+        client = self._client
+        word = line[:4].upper()
+        if word == b"PING":
+            await client._process_ping()
+        elif word == b"PONG":
+            await client._process_pong()
+        elif word == b"INFO":
+            info = json.loads(line[5:])
+            client._server_info.update(info)
+            client._max_payload = client._server_info.get("max_payload", client._max_payload)
+            await client._process_info(info)
+        elif word == b"-ERR":
+            await client._process_err(line[5:].decode("utf-8", "replace").strip())
+        elif not line.startswith(b"+OK"):
+            raise nats_errors.ProtocolError

@@ -1,0 +1,1 @@
+"""How commands show things: tables and texts, on a terminal and to programs that read them."""

@@ -1,0 +1,1 @@
+"""What commands have in common that ask a server over its HTTP API."""

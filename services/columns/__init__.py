@@ -1,0 +1,1 @@
+"""What flows through a graph: columns, frames, batches, barriers, series, groups."""

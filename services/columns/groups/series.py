@@ -1,0 +1,164 @@
+"""Numbers for series and groups, so that frames carry ints and not names.
+
+Numbers live as long as the process and mean nothing outside it: what is kept (snapshots, events) holds names.
+Both tables are shared by all tasks of a worker, which is what lets a hundred tasks share one frame's grouping.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.columns.shared import Shared
+from services.store.state_chunks import StateChunk
+
+SeriesArray = NDArray[np.int32]
+GroupArray = NDArray[np.int32]
+Tags = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Where a point belongs: database, retention policy, measurement, and its tags sorted by key."""
+
+    database: str
+    retention_policy: str
+    name: str
+    tags: Tags
+
+
+@dataclass(frozen=True, slots=True)
+class Dimensions:
+    """What points are grouped by: tag names (sorted), and the measurement too where `by_name`.
+
+    `star`: all tags a point has but those in `exclude`. No tags, no star and not `by_name` is the one nil group.
+    """
+
+    tags: tuple[str, ...] = ()
+    by_name: bool = False
+    star: bool = False
+    exclude: tuple[str, ...] = ()
+
+
+NO_DIMENSIONS = Dimensions()
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One group: the group tags with their values (a missing tag is ""), and the measurement where grouped by it.
+
+    How it came about is not part of it: by host, or by * over points that have only host, is one group.
+    """
+
+    tags: Tags = ()
+    name: str = ""
+    by_name: bool = False
+
+    @property
+    def id(self) -> str:
+        """The reference's group id: `host=a,cpu=b`, name and newline before it where grouped by name; "" for nil."""
+        tags = ",".join(f"{k}={v}" for k, v in self.tags)
+        if not self.by_name:
+            return tags
+        return f"{self.name}\n{tags}" if self.tags else self.name
+
+
+NIL = Group()
+"""The one group of points that are not grouped: number 0 in every table."""
+
+
+class TooManySeries(Exception):
+    """A node makes more series or groups at once than there is room for."""
+
+
+class SeriesTable(Shared):
+    """Series to number and back, and the group of a series under given dimensions.
+
+    Not safe for use by several threads.
+    """
+
+    def __init__(self) -> None:
+        self.room: float = math.inf
+        """How many more series and groups may be named. Bounded while a node runs, which may make millions of them out
+        of a few points; the groups that series fall into do not count, since they are no more than there are series."""
+        self._series: list[Series] = []
+        self._number: dict[Series, int] = {}
+        self._groups: list[Group] = []
+        self._group_number: dict[Group, int] = {}
+        self._of: dict[Dimensions, GroupArray] = {}
+        self.written: dict[tuple[int, bytes], StateChunk] = {}
+        """What has been made of names to be kept (see services.columns.groups.portable_names)."""
+        self.group_number(NIL)
+
+    def __len__(self) -> int:
+        return len(self._series)
+
+    def number(self, series: Series) -> int:
+        """The number of a series, a new one at first sight."""
+        n = self._number.get(series)
+        if n is None:
+            self._take_room()
+            n = self._number[series] = len(self._series)
+            self._series.append(series)
+        return n
+
+    def series(self, number: int) -> Series:
+        """The series of a number."""
+        return self._series[number]
+
+    def group_number(self, group: Group) -> int:
+        """The number of a group, a new one at first sight."""
+        n = self._group_number.get(group)
+        if n is None:
+            self._take_room()
+            n = self._new_group(group)
+        return n
+
+    def group(self, number: int) -> Group:
+        """The group of a number."""
+        return self._groups[number]
+
+    @property
+    def group_count(self) -> int:
+        """How many groups have a number: they are 0 … group_count-1."""
+        return len(self._groups)
+
+    def groups_of(self, dimensions: Dimensions) -> GroupArray:
+        """The group number of every series under `dimensions`: int32[>= len(self)], to index by series."""
+        known = self._of.get(dimensions)
+        have = 0 if known is None else len(known)
+        if known is None or have < len(self._series):
+            numbers = []
+            for series in self._series[have:]:
+                group = group_of(series, dimensions)
+                number = self._group_number.get(group)
+                numbers.append(self._new_group(group) if number is None else number)
+            part = np.array(numbers, dtype=np.int32)
+            known = part if known is None else np.concatenate([known, part])
+            self._of[dimensions] = known
+        return known
+
+    def _take_room(self) -> None:
+        if self.room <= 0:
+            raise TooManySeries
+        self.room -= 1
+
+    def _new_group(self, group: Group) -> int:
+        n = self._group_number[group] = len(self._groups)
+        self._groups.append(group)
+        return n
+
+
+def group_of(series: Series, dimensions: Dimensions) -> Group:
+    """The group that a point of `series` falls into under `dimensions`."""
+    if dimensions.star:
+        tags = tuple((k, v) for k, v in series.tags if k not in dimensions.exclude)
+    elif dimensions.tags:
+        have = dict(series.tags)
+        tags = tuple((k, have.get(k, "")) for k in dimensions.tags)
+    else:
+        tags = ()
+    return Group(tags, series.name if dimensions.by_name else "", dimensions.by_name)

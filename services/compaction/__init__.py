@@ -1,0 +1,1 @@
+"""Removing from EVENTS what nobody needs any more."""

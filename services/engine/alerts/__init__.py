@@ -1,1 +1,0 @@
-"""What the alert node is made of: levels, decisions, what templates see, and events on the bus."""

@@ -1,0 +1,364 @@
+"""Which tasks run on this worker: the enabled ones of its shards. Starts them, stops them, and says so on the bus."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+from collections.abc import Collection, Coroutine, Sequence
+from typing import Any
+from weakref import WeakValueDictionary
+
+from grammar.tickscript.ast import TickscriptError
+from services.bus.connection import Bus
+from services.bus.epochs import Epochs, WritesLog
+from services.bus.errors import BusError
+from services.bus.events import Event
+from services.bus.leases.leases import Leases
+from services.bus.leases.shards import shard_of
+from services.bus.positions import EventsSeq, WritesSeq
+from services.engine.states.checkpoints import Checkpoints
+from services.engine.worker.responders import TaskResponders
+from services.engine.worker.run_events import RunEvents
+from services.engine.worker.starting import BegunElsewhere, TaskStarter
+from services.engine.worker.suspicion import Suspicion
+from services.engine.worker.task_under_way import TaskUnderWay
+from services.engine.worker.worker import Worker
+from services.pipeline.compiler.compile import api_error
+from services.pipeline.functions import FunctionUnavailable
+from services.process import log as logs
+from services.runtime.building.compiling import Compiling
+from services.runtime.errors import TaskFailed
+from services.runtime.progress.deliveries import Deliveries
+from services.runtime.progress.topic_levels import Remembering
+from services.store.errors import StoreError
+from services.store.folds import tasks as task_fold
+from services.store.folds.state import Change
+from services.store.folds.task_records import EndedRun, RunRecord
+from services.store.projection import Projection
+
+log = logs.get("engine")
+
+_FAIL_AFTER = 0.1
+_DELETED_DRAIN = 1.0  # seconds for which a task that is deleted may go on with what was written before
+_LAST_SHARE = 1.5  # seconds that a lone worker takes at its end to bring its states to the bus
+_RETRY = 1.0
+_HOLD = 0.4  # seconds that what is sent outside at the end may take to be answered
+_GAIN = 30.0  # seconds that taking up the tasks of new shards may hold up the balance; it goes on beside it
+_AT_ONCE = 64
+_EVER = 2**63 - 1  # where nobody has noted when a run was ended, nothing of the log came too late for it
+
+
+class _NotOurs(Exception):
+    """The task's shard was given up or lost meanwhile."""
+
+
+class Supervisor:
+    """Keeps what runs in step with the fold of tasks and with the leases. One change of a task after another."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        projection: Projection[Event],
+        worker: Worker,
+        checkpoints: Checkpoints,
+        remembering: Remembering,
+        compiling: Compiling,
+        starter: TaskStarter,
+        events: RunEvents,
+        shards: int,
+        writes: WritesLog,
+        deliveries: Deliveries,
+        suspicion: Suspicion,
+        drain_limit: float,
+    ) -> None:
+        """drain_limit: seconds for which a task that was disabled may go on with what was written before."""
+        self._bus, self._projection = bus, projection
+        self._worker, self._checkpoints, self._remembering = worker, checkpoints, remembering
+        self._compiling, self._starter, self._events = compiling, starter, events
+        self._shards, self._writes, self._deliveries = shards, writes, deliveries
+        self._suspicion, self._drain_limit = suspicion, drain_limit
+        self._leases: Leases
+        self._mine: set[int] = set()  # the shards whose tasks may be run here
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._work: set[asyncio.Task[None]] = set()
+        self._failed: dict[str, EventsSeq] = {}  # by task, the run that has failed here
+        self._responders = TaskResponders(bus)
+
+    def attach(self, leases: Leases) -> None:
+        """The leases that say which shards are ours; changes of tasks count from now on."""
+        self._leases = leases
+        self._projection.on_change(self._changed)
+
+    async def gain(self, shards: set[int]) -> None:
+        """Shards are ours: their tasks are taken up where they were left."""
+        self._mine |= shards
+        taking_up = self._spawn(self._take_up_all(set(shards)))
+        await asyncio.wait([taking_up], timeout=_GAIN)
+
+    async def release(self, shards: set[int]) -> set[int]:
+        """Shards are to be given up: their tasks are saved and let go of, without being stopped. Gives the shards.
+
+        BusError or StoreError where they cannot be saved; they then run on.
+        """
+        self._mine -= shards
+        for running in self._in(shards):
+            running.moved.set()
+        for id_ in [id_ for id_ in self._locks if shard_of(id_, self._shards) in shards]:
+            async with self._locks.setdefault(id_, asyncio.Lock()):
+                pass
+        leaving = [running for running in self._in(shards) if self._worker.remove(running)]
+        try:
+            await self._hold(leaving)
+            await self._worker.outbox.sent()
+            await self._checkpoints.save(leaving, self._worker.outbox.sent)
+            await self._deliveries.publish()
+            if self._leases.others():
+                await self._checkpoints.share(leaving)
+            else:
+                # whoever comes next may have another name; but a stop must not take long for that
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_LAST_SHARE):
+                        await self._checkpoints.share(leaving)
+        except BaseException:
+            for running in leaving:
+                running.run.go_on()
+                self._worker.add(running)
+            self._mine |= shards
+            raise
+        for running in leaving:
+            self._responders.end(running.id)
+            running.close()
+        self._deliveries.close([running.id for running in leaving])
+        return shards
+
+    async def _hold(self, leaving: Sequence[TaskUnderWay]) -> None:
+        """Have what these tasks send come to a stop, as far as answers do not take long."""
+        holding = [asyncio.create_task(running.run.hold()) for running in leaving]
+        if holding:
+            await asyncio.wait(holding, timeout=_HOLD)
+        for one in holding:
+            one.cancel()
+
+    def lost(self, shards: set[int]) -> None:
+        """Shards are not ours any more: another worker may run their tasks already."""
+        self._mine -= shards
+        for running in self._in(shards):
+            running.lost = True
+            self._let_go(running)
+            self._deliveries.close([running.id])
+
+    def failed(self, running: TaskUnderWay, error: str) -> None:
+        """A task has ended by itself."""
+        self._responders.end(running.id)
+        self._failed[running.id] = running.enabled
+        why = {"enabled": running.enabled, "error": error}
+        self._spawn(self._events.publish_at_last(running.id, "failed", why))
+
+    def start_over(self, tasks: Sequence[TaskUnderWay]) -> None:
+        """What these tasks have read is not in the log any more: they begin with what is there."""
+        for running in tasks:
+            if self._let_go(running):
+                self._spawn(self._settle(running.id))
+
+    def _let_go(self, running: TaskUnderWay) -> bool:
+        """Take a task out as it is; whether it was there."""
+        if not self._worker.remove(running):
+            return False
+        self._responders.end(running.id)
+        running.close()
+        return True
+
+    async def finish(self, timeout: float) -> None:
+        """Begin nothing more, and wait so many seconds for what is under way."""
+        if self._work:
+            await asyncio.wait(list(self._work), timeout=timeout)
+        left = list(self._work)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+    def _in(self, shards: set[int]) -> list[TaskUnderWay]:
+        return [running for running in self._worker.tasks.values() if running.shard in shards]
+
+    async def _take_up_all(self, shards: set[int]) -> None:
+        """All tasks of new shards, as soon as it is known here what the workers before us said of them and saved."""
+        while shards := shards & self._mine:
+            try:
+                seqs = [await self._bus.last_subject_sequence(subject) for subject in task_fold.SUBJECTS]
+                await self._projection.reached(max(seqs))
+                await self._checkpoints.learn()
+                await self._deliveries.learn()
+                await self._suspicion.learn()
+                await self._worker.look(self._checkpoints.mark, functools.partial(self._furthest, frozenset(shards)))
+                break
+            except BusError as e:
+                log.limited("gain").warn("new shards cannot be taken up yet", error=str(e))
+                await asyncio.sleep(_RETRY)
+        state = self._projection.state
+        for id_ in state.bucket(task_fold.ENDED):
+            # such a run may have much of the log before it: nobody has to wait for its end
+            if shard_of(id_, self._shards) in shards:
+                self._spawn(self._settle(id_))
+        known = {*state.bucket(task_fold.TASKS)} - {*state.bucket(task_fold.ENDED)}
+        gate = asyncio.Semaphore(_AT_ONCE)
+
+        async def settle(id_: str) -> None:
+            async with gate:
+                await self._settle(id_)
+
+        with self._compiling.loop_lock.hurry():
+            await asyncio.gather(*(settle(id_) for id_ in sorted(known) if shard_of(id_, self._shards) in shards))
+        with contextlib.suppress(BusError):  # what is left over is so still when the next shards come
+            await self._remembering.sweep(lambda task, name: self._is_left(task, name, shards))
+        log.info("took up the tasks of new shards", tasks=len(self._in(shards)))
+
+    def _furthest(self, shards: Collection[int], epochs: Epochs) -> WritesSeq:
+        """The last write that tasks of these shards begin behind, or any was said to have come to."""
+        runs = [
+            record.run
+            for id_, record in self._projection.state.bucket(task_fold.TASKS).items()
+            if record.run is not None and shard_of(id_, self._shards) in shards
+        ]
+        begins = [epochs.within(run.position, run.began) for run in runs]
+        return WritesSeq(max([self._checkpoints.furthest(epochs), *begins]))
+
+    def _is_left(self, id_: str, name: str, shards: set[int]) -> bool:
+        """Whether no run of a task of these shards, which are ours, names what it was to remember."""
+        runs = [ended.run for ended in task_fold.ended_of(self._projection.state, id_)]
+        if (meant := self._meant(id_)) is not None:
+            runs.append(meant)
+        ours = shard_of(id_, self._shards) in shards & self._mine
+        return ours and not any(not run.started or run.remembered == name for run in runs)
+
+    def _meant(self, id_: str) -> RunRecord | None:
+        """The run of a task that is meant to be."""
+        record = task_fold.task_of(self._projection.state, id_)
+        return None if record is None else record.run
+
+    def _changed(self, changes: Sequence[Change]) -> None:
+        for id_ in {c.key for c in changes if c.bucket in (task_fold.TASKS, task_fold.ENDED)}:
+            if shard_of(id_, self._shards) in self._mine:
+                self._spawn(self._settle(id_))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+        return task
+
+    async def _settle(self, id_: str) -> None:
+        """Bring one task to where the fold says it should be. Whatever fails here must not end the worker."""
+        async with self._locks.setdefault(id_, asyncio.Lock()):
+            while shard_of(id_, self._shards) in self._mine:
+                try:
+                    await self._settle_once(id_)
+                    return
+                except _NotOurs:
+                    return
+                except BegunElsewhere:
+                    continue
+                except (BusError, StoreError, FunctionUnavailable) as e:
+                    log.limited(f"settle/{id_}").warn("a task cannot be brought up to date yet", task=id_, error=str(e))
+                except Exception as e:
+                    log.exception("a task cannot be brought up to date", e, task=id_)
+                    return
+                await asyncio.sleep(_RETRY)
+
+    async def _settle_once(self, id_: str) -> None:
+        """First what is to end, then what is to run."""
+        for ended in task_fold.ended_of(self._projection.state, id_):
+            await self._end(id_, ended)
+        run = self._meant(id_)
+        running = self._worker.tasks.get(id_)
+        if running is not None and (run is None or (run.enabled, run.began) != (running.enabled, running.began)):
+            # it did not end: the log of events is another, which does not know of it
+            self._let_go(running)
+            await self._checkpoints.drop(id_)
+            self._deliveries.drop(id_)
+        if run is None or run.state == "failed" or self._failed.get(id_) == run.enabled:
+            return
+        if id_ not in self._worker.tasks:
+            await self._start(id_, run)
+
+    async def _end(self, id_: str, ended: EndedRun) -> None:
+        """Let a run see the log up to where it was ended, flush it, and say that it has stopped."""
+        run = ended.run
+        running = self._worker.tasks.get(id_)
+        condemned = self._suspicion.verdict(id_, run.enabled)
+        left = running is None and run.state == "started" and self._failed.get(id_) != run.enabled
+        if left and condemned:
+            log.error("a task that was ended is not brought to its end", task=id_, error=condemned)
+        elif left and not ended.deleted:
+            with contextlib.suppress(TaskFailed, TickscriptError):
+                running = await self._take_up(id_, run, announce=False)
+        if running is not None and running.enabled == run.enabled:
+            time = _EVER if ended.time is None else ended.time
+            position = WritesSeq(self._writes.epochs.within(ended.position, time))
+            limit = min(self._drain_limit, _DELETED_DRAIN) if ended.deleted else self._drain_limit
+            if not await self._worker.drain(running, position, lambda: running.shard in self._mine, limit):
+                log.warn("a task ends before what was written until then", task=id_, position=running.position)
+            self._check_ours(id_)
+            self._worker.finish(running)
+            self._responders.end(id_)
+            await self._worker.outbox.sent()
+        await self._events.publish(id_, "stopped", {"disabled": ended.sequence})
+        await self._checkpoints.drop(id_)
+        self._deliveries.drop(id_)
+        await self._suspicion.forget(id_, run.enabled)
+        await self._remembering.forget(run.remembered)
+
+    async def _start(self, id_: str, run: RunRecord) -> None:
+        """Start a run, or go on with one that another worker (or this one before a crash) has begun."""
+        if condemned := self._suspicion.verdict(id_, run.enabled):
+            await self._cannot_start(id_, run, condemned)
+            await self._suspicion.forget(id_, run.enabled)
+            return
+        try:
+            running = await self._take_up(id_, run)
+            flaw = running.run.flaw()
+            if flaw is not None:
+                self._spawn(self._fail_soon(running, flaw))
+        except (FunctionUnavailable, BusError, StoreError, _NotOurs, BegunElsewhere):
+            raise
+        except (TaskFailed, TickscriptError) as e:
+            await self._cannot_start(id_, run, api_error(e) if isinstance(e, TickscriptError) else str(e))
+        except Exception as e:
+            log.exception("a task broke", e, task=id_)
+            await self._cannot_start(id_, run, f"internal error: {type(e).__name__}: {e}")
+
+    async def _cannot_start(self, id_: str, run: RunRecord, error: str) -> None:
+        log.error("a task cannot start", task=id_, error=error)
+        await self._events.publish(id_, "failed", {"enabled": run.enabled, "error": error})
+        self._failed[id_] = run.enabled
+
+    async def _fail_soon(self, running: TaskUnderWay, flaw: str) -> None:
+        """End a task that has started, but late enough for whoever enabled it to be told that it has."""
+        await asyncio.sleep(_FAIL_AFTER)
+        if self._worker.tasks.get(running.id) is running:
+            self._worker.fail(running, flaw)
+
+    async def _take_up(self, id_: str, run: RunRecord, announce: bool = True) -> TaskUnderWay:
+        """The run with its saved state, added to the worker and, where another worker had it or none, announced.
+
+        Raises TaskFailed or TickscriptError where it cannot start, _NotOurs where another worker has it now.
+        """
+        started = await self._starter.take_up(id_, run, shard_of(id_, self._shards), self._leases.status)
+        task = started.task
+        self._responders.begin(task)  # before it is said to run: whoever hears that may ask at once
+        try:
+            if announce:
+                await self._starter.announce(started, run)
+            self._check_ours(id_)
+        except BaseException:
+            self._responders.end(id_)
+            task.close()
+            raise
+        self._worker.add(task)
+        note = log.debug if started.restored else log.info
+        note("a task runs", task=id_, position=task.reached, restored=started.restored)
+        return task
+
+    def _check_ours(self, id_: str) -> None:
+        if shard_of(id_, self._shards) not in self._mine:
+            raise _NotOurs

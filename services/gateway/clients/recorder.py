@@ -1,0 +1,61 @@
+"""Requests to the recorders."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+from schemas.requests.recorder import PROGRESS, RECORDER_EXPORT, RECORDER_LIST
+from services.bus.connection import Bus
+from services.bus.errors import BusError, NobodyThere
+from services.bus.subjects import request_subject
+from services.gateway.clients.answers import asking
+from services.process import log as logs
+
+_SECONDS, _EXPORT_SECONDS = 2.0, 30.0
+
+_log = logs.get("gateway")
+
+
+class RecorderClient:
+    """The recorders as the gateway sees them: whichever is at it, or has it, answers."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+
+    async def progress(self, kind: str, id: str) -> dict[str, Any]:
+        """What a recorder says of what it is at: progress, and size or stats; empty where none is at it."""
+        try:
+            request = PROGRESS[kind]
+            subject = request_subject(*request.tokens(id))
+            answer: dict[str, Any] = request.decode_response(
+                await self._bus.request(subject, request.encode_request(), _SECONDS)
+            )
+        except NobodyThere:
+            return {}
+        except (BusError, ValueError) as error:
+            _log.warn("no word of the progress", kind=kind, id=id, err=error)
+            return {}
+        return answer
+
+    async def all_progress(self, kind: str, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """What `progress` gives, by id."""
+        asked = list(ids)
+        return dict(zip(asked, await asyncio.gather(*(self.progress(kind, id) for id in asked)), strict=True))
+
+    async def chunks(self, sequence: int) -> tuple[int, list[int]]:
+        """Of how many query nodes a recording of batches is, and of which each chunk is. OperationError (503)."""
+        question = RECORDER_LIST.encode_request(sequence=sequence)
+        with asking("the recorder"):
+            data = await self._bus.request(request_subject(*RECORDER_LIST.tokens()), question, _EXPORT_SECONDS)
+            answer = RECORDER_LIST.decode_response(data)
+        return answer["streams"], answer["chunks"]
+
+    async def exported(self, sequence: int, chunk: int) -> bytes:
+        """A part of a recording's file, empty behind its last one. Raises OperationError (503)."""
+        question = RECORDER_EXPORT.encode_request(sequence=sequence, chunk=chunk)
+        with asking("the recorder"):
+            data = await self._bus.request(request_subject(*RECORDER_EXPORT.tokens()), question, _EXPORT_SECONDS)
+            part: bytes = RECORDER_EXPORT.decode_response(data)
+        return part

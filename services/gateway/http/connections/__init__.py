@@ -1,0 +1,1 @@
+"""Connections, TLS, and what bodies may take of time and memory."""

@@ -1,0 +1,29 @@
+"""Reading the JSON body of an HTTP request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from quart import request
+
+from services.gateway.operations import json_body
+
+
+async def read_json() -> Any:
+    """The body of the request under way. Raises OperationError: 400 where it is no JSON, 413 where it is too large."""
+    return json_body.parse_json(await _read())
+
+
+async def _read() -> bytes:
+    """What is too large is read and dropped: a client that is still sending would not see an answer."""
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.body:
+        size += len(chunk)
+        if size > json_body.MOST_BYTES:
+            chunks.clear()
+        else:
+            chunks.append(chunk)
+    if size > json_body.MOST_BYTES:
+        raise json_body.too_large()
+    return b"".join(chunks)

@@ -1,0 +1,1 @@
+"""POST /write: line protocol from HTTP to the bus."""

@@ -1,0 +1,100 @@
+"""Small writes that come while others are being stored are stored together: one message, one acknowledgement."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+_FEW = 1.25
+"""Writes in a message, on the average, up to which two messages of one kind are on their way at once, so that the disk
+need not wait for the next. With more clients that would leave fewer writes to each, and the disk would sync more often.
+"""
+_WEIGHT = 0.1  # of the newest message in that average
+_SMALL_BYTES = 16 << 10
+_MOST_BYTES = 256 << 10
+# A line that says its time. One that does not gets the time at which its message was received, so it goes alone: two of
+# one series in one message would get the same. What spreads a text over lines looks like that too.
+_TIMED = re.compile(rb"(?:[^\n]* -?[0-9]+[ \r]*(?:\n|\Z))+")
+
+Store = Callable[[str, bytes, str], Awaitable[None]]
+"""Stores lines: subject, body, precision."""
+
+
+@dataclass(slots=True)
+class _Kind:
+    """The writes to one subject in one precision."""
+
+    under_way: int = 0
+    waiting: list[bytes] = field(default_factory=list)
+    size: int = 0
+    stored: asyncio.Future[None] | None = None  # what those that wait wait for
+
+
+class Gathering:
+    """Stores writes, those that are small and come at the same time together. Nobody waits longer for that."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._kinds: dict[tuple[str, str], _Kind] = {}
+        self._sending: set[asyncio.Task[None]] = set()
+        self._gathered = 2.0  # writes in a message, on the average of late
+
+    @staticmethod
+    def takes(body: bytes) -> bool:
+        """Whether a body (valid line protocol) may go with others."""
+        return len(body) <= _SMALL_BYTES and _TIMED.fullmatch(body) is not None
+
+    async def write(self, subject: str, precision: str, body: bytes) -> None:
+        """Returns once it is stored. Raises what `store` raised for the message that it went with."""
+        key = subject, precision
+        kind = self._kinds.setdefault(key, _Kind())
+        if kind.under_way < (2 if self._gathered < _FEW and not kind.waiting else 1):
+            await self._send(key, kind, [body])
+            return
+        if kind.stored is None:
+            kind.stored = asyncio.get_running_loop().create_future()
+        kind.waiting.append(body.rstrip(b"\n"))
+        kind.size += len(body)
+        stored = kind.stored
+        if kind.size > _MOST_BYTES:
+            self._next(key, kind)
+        # The message is stored for all: one client that hangs up does not stop it.
+        await asyncio.shield(stored)
+
+    async def _send(self, key: tuple[str, str], kind: _Kind, bodies: list[bytes]) -> None:
+        subject, precision = key
+        kind.under_way += 1
+        self._gathered += _WEIGHT * (len(bodies) - self._gathered)
+        try:
+            await self._store(subject, bodies[0] if len(bodies) == 1 else b"\n".join(bodies), precision)
+        finally:
+            kind.under_way -= 1
+            if kind.waiting:
+                self._next(key, kind)
+            elif not kind.under_way:
+                self._kinds.pop(key, None)
+
+    def _next(self, key: tuple[str, str], kind: _Kind) -> None:
+        """Send those that have gathered."""
+        bodies, stored = kind.waiting, kind.stored
+        assert stored is not None
+        kind.waiting, kind.size, kind.stored = [], 0, None
+
+        async def send() -> None:
+            try:
+                await self._send(key, kind, bodies)
+            except BaseException as error:
+                if not stored.done():
+                    stored.set_exception(error)
+                stored.exception()  # there may be nobody left who asks
+                if not isinstance(error, Exception):
+                    raise
+            else:
+                if not stored.done():
+                    stored.set_result(None)
+
+        task = asyncio.get_running_loop().create_task(send())
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)

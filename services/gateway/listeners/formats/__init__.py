@@ -1,0 +1,1 @@
+"""What inputs are sent, read: other formats to line protocol."""

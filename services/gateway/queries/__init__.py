@@ -1,0 +1,1 @@
+"""What can be asked of the API: one and many of each kind, as Kapacitor shows them."""

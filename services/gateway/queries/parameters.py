@@ -1,0 +1,29 @@
+"""What the resources of alerts share: reading the parameters of their lists."""
+
+from __future__ import annotations
+
+from grammar.regex import Regex
+from services.gateway.operations.operation import OperationRequest
+from services.gateway.operations.operation_error import OperationError
+from services.gateway.queries.glob import compile_glob
+
+_MALFORMED = compile_glob("[")
+
+
+def pattern(request: OperationRequest, wrong: str = "invalid pattern") -> Regex | None:
+    """What ids must fit, None where all do. Raises OperationError for a malformed one, which is `wrong`."""
+    given = text(request, "pattern")
+    if not given:
+        return None
+    compiled = compile_glob(given)
+    if compiled is _MALFORMED:
+        raise OperationError(400, f"{wrong}: syntax error in pattern")
+    return compiled
+
+
+def text(request: OperationRequest, name: str) -> str:
+    """A parameter, "" where it is not given. Raises OperationError for what is no string."""
+    given = request.parameters.get(name, "")
+    if not isinstance(given, str):
+        raise OperationError(400, f"invalid {name} parameter: must be a string")
+    return given

@@ -1,0 +1,1 @@
+"""Scripts compiled and laid out, and kept as far as there is room."""

@@ -1,0 +1,1 @@
+"""Scraping: metrics of Prometheus targets, fetched by the gateway."""

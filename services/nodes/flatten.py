@@ -1,0 +1,207 @@
+"""flatten: make one of the points of one time, their fields named after their tags."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.columns.column import BoolArray, Column, IntArray, Rows, concat
+from services.columns.frame import Barriers, Batches, Frame, Message, Points, group_order
+from services.columns.groups.keyed_state import KeyedState, keyed_part
+from services.columns.groups.measurements import FirstNames
+from services.columns.groups.retag import grouped_series, named
+from services.columns.groups.series import GroupArray
+from services.columns.held_points import HeldStack
+from services.columns.released import ended
+from services.columns.segments import is_first
+from services.columns.times import round_half_up
+from services.pipeline.spec import Edge, NodeSpec, Properties, Type, maybe_several, prop, several
+from services.runtime.context import Context
+from services.runtime.keyed.keyed_node import KeyedNode
+
+
+@dataclass
+class FlattenProperties(Properties):
+    on: list[str] = several(Type.STRING, doc="The tags whose values the fields are named after.")
+    delimiter: str = prop(Type.STRING, default=".", doc="What stands between the parts of a field's name.")
+    tolerance: int = prop(Type.DURATION, default=0, doc="Times are rounded to multiples of this, half up.")
+    drop_original_field_name: list[bool] | None = maybe_several(Type.BOOL, doc="Name fields after the tags alone.")
+
+    @property
+    def tags_alone(self) -> bool:
+        """Whether fields are named after the tags alone."""
+        drop = self.drop_original_field_name
+        return drop is not None and (len(drop) != 1 or drop[0])
+
+    def reads(self) -> frozenset[str] | None:
+        return None if self.tags_alone or not self.delimiter else frozenset()
+
+    def sources_of(self, wanted: frozenset[str]) -> frozenset[str]:
+        parts = [name.split(self.delimiter) for name in wanted]
+        return frozenset(self.delimiter.join(p[i:]) for p in parts for i in range(len(p)))
+
+
+class Flattening(KeyedState):
+    names: FirstNames = keyed_part(FirstNames)
+    held: HeldStack = keyed_part(HeldStack, flat=True)
+
+
+class FlattenNode(KeyedNode):
+    """Makes one point of those that have one time in one group, with the tags of the group alone.
+
+    A field is named after its point's values of the `on` tags and its own name; of several of one name the last stays.
+    On a stream a point leaves once a point of another time comes to its group, or a barrier of a later one (as with
+    Kapacitor 1.6 and later), or the group ends; in batches each is flattened by itself.
+    A point that lacks one of the tags is left out and counted as an error. What has no fields then does not leave,
+    but for the last point of a batch, as with Kapacitor 1.5.7.
+    """
+
+    spec = NodeSpec(
+        name="flatten",
+        type_name="FlattenNode",
+        properties=FlattenProperties,
+        wants=(Edge.STREAM, Edge.BATCH),
+        provides=None,
+        doc=__doc__ or "",
+        late=(
+            "on a stream they end the point that is being flattened and begin one of their own, so one time may "
+            "give several points. In batches rows out of order do the same."
+        ),
+    )
+
+    keeps = Flattening
+    keyed: Flattening
+    properties: FlattenProperties
+
+    def __init__(self, properties: FlattenProperties, context: Context) -> None:
+        super().__init__(properties, context)
+        self._names, self._held = FirstNames(context.table), HeldStack(context.table)
+        self.keyed = Flattening(context.table, names=self._names, held=self._held)
+        self._groups = self.keyed.groups
+
+    def frame(self, frame: Frame) -> Sequence[Message]:
+        held = len(self._held.stack)
+        arrived = self._groups.local(frame.group)
+        self._names.observe(arrived, frame.points.series)
+        self._held.stack.add(frame.points)
+        local = np.concatenate([self._held.local, arrived])
+        points = self._held.stack.points()
+        time = round_half_up(points.time, self.properties.tolerance)
+        order = group_order(local).order
+        begins = is_first(local[order]) | is_first(time[order])
+        first = np.flatnonzero(begins)
+        # a run is over where another of its group follows, whose first row then closes it
+        following = order[first[1:]]
+        over = np.append(local[order[first[:-1]]] == local[following], False)
+        done = over[np.cumsum(begins) - 1]
+        rows, runs = order[done], np.cumsum(begins[done]) - 1
+        left = np.sort(order[~done])
+        closing = following[over[:-1]] - held
+        arrival = np.argsort(closing, kind="stable")
+        columns, full = self._flatten(points.take(rows), runs, len(closing))
+        chosen = arrival[full[arrival]]
+        row = order[first[over]][chosen]
+        flattened, number = self._flattened(columns, chosen, time[row], local[row])
+        self._held.stack.keep(left, self.context.needed_fields)
+        self._held.local = local[left]
+        return [Frame(flattened, number, frame.dimensions, frame.origin[closing[chosen]])]
+
+    def batches(self, batches: Batches) -> Sequence[Message]:
+        self._groups.local(batches.group)
+        points = batches.points
+        time = round_half_up(points.time, self.properties.tolerance)
+        of = batches.batch_of_points()
+        begins = is_first(of) | is_first(time)
+        run = np.cumsum(begins) - 1
+        columns, full = self._flatten(points, run, int(begins.sum()))
+        full[run[batches.offsets[1:][np.diff(batches.offsets) > 0] - 1]] = True
+        row = np.flatnonzero(begins)[full]
+        table = self.context.table
+        names = np.array([named(name, table) for name in batches.names], dtype=np.int32)
+        series = grouped_series(names[of[row]], batches.group[of[row]], table)
+        flattened = Points(time[row], series, {n: c.take(full) for n, c in columns.items()})
+        counts = np.bincount(of[row], minlength=len(batches))
+        return [batches.with_points(flattened, np.concatenate([[0], np.cumsum(counts)]).astype(np.intp))]
+
+    def barriers(self, barriers: Barriers) -> Sequence[Message]:
+        left = self._groups.observe_barriers(barriers)
+        out: list[Message] = []
+        if len(self._held.local):
+            points = self._held.stack.points()
+            time = round_half_up(points.time, self.properties.tolerance)
+            over = ended(barriers, self._groups, self._held.local, time, self.properties.tolerance)
+            columns, full = self._flatten(points.take(over.rows), over.run, len(over.first))
+            chosen = np.flatnonzero(full)
+            row = over.first[chosen]
+            flattened, number = self._flattened(columns, chosen, time[row], self._held.local[row])
+            out.append(Frame(flattened, number, barriers.dimensions, barriers.origin[over.barrier[chosen]]))
+            self._held.stack.keep(over.left, self.context.needed_fields)
+            self._held.local = self._held.local[over.left]
+        if left is not None:
+            self.keyed.keep(left)
+        return [*out, barriers]
+
+    def join_barriers(self, barriers: Barriers) -> Sequence[Message]:
+        return self.barriers(barriers)
+
+    def _flattened(
+        self, columns: dict[str, Column], chosen: Rows, time: IntArray, local: IntArray
+    ) -> tuple[Points, GroupArray]:
+        """The chosen of the runs that `columns` are of, as points, and their groups. time, local: of the chosen."""
+        number = self._groups.global_numbers(local)
+        series = grouped_series(self._names.series(local), number, self.context.table)
+        return Points(time, series, {n: c.take(chosen) for n, c in columns.items()}), number
+
+    def _flatten(self, points: Points, run: IntArray, runs: int) -> tuple[dict[str, Column], BoolArray]:
+        """Rows into runs (run: int64[n], never falling): the fields of each, and which have any (bool[runs]).
+
+        Where not all fields are there, since nobody wants them, a point with its tags is taken to have some.
+        """
+        p, needed = self.properties, self.context.needed_fields
+        by_name: dict[str, list[tuple[Rows, Column]]] = {}
+        numbers, which = np.unique(points.series, return_inverse=True)
+        prefixes = [self._prefix(n) for n in numbers.tolist()]
+        missing = np.array([prefix is None for prefix in prefixes], dtype=np.bool_)
+        if missing.any():
+            lacking = int(missing[which].sum())
+            self.context.error("point missing tag for flatten operation", lacking)
+        for prefix in sorted({prefix for prefix in prefixes if prefix is not None}):
+            of = np.array([other == prefix for other in prefixes], dtype=np.bool_)
+            rows = np.flatnonzero(of[which])
+            some = points.take(rows)
+            for name in some.names():
+                column = some.column(name) if needed is None or name in needed else None
+                if column is None:
+                    continue
+                as_ = prefix if p.tags_alone else prefix + p.delimiter + name if prefix else name
+                there = np.flatnonzero(column.mask())
+                by_name.setdefault(as_, []).append((rows[there], column.take(there)))
+        full = np.zeros(runs, dtype=np.bool_)
+        if needed is not None:
+            full[run[~missing[which]]] = True
+        columns = {}
+        for name, parts in sorted(by_name.items()):
+            column = columns[name] = _spread(parts, run, runs)
+            full |= column.mask()
+        return columns, full
+
+    def _prefix(self, series: int) -> str | None:
+        """What the names of a series' fields begin with; None where it lacks one of the tags."""
+        tags = dict(self.context.table.series(series).tags)
+        values = [tags.get(tag) for tag in self.properties.on]
+        found = [v for v in values if v is not None]
+        return self.properties.delimiter.join(found) if len(found) == len(values) else None
+
+
+def _spread(parts: Sequence[tuple[Rows, Column]], run: IntArray, runs: int) -> Column:
+    """One field over the runs, out of its values at some rows; the last row of a run counts."""
+    rows = np.concatenate([rows for rows, _ in parts])
+    whole = concat([column for _, column in parts], [len(rows) for rows, _ in parts])
+    order = np.argsort(rows, kind="stable")
+    valid = np.zeros(runs, dtype=np.bool_)
+    valid[run[rows]] = True
+    values = np.zeros(runs, dtype=whole.values.dtype)
+    values[run[rows[order]]] = whole.values[order]
+    return Column(whole.kind, values, None if valid.all() else valid)

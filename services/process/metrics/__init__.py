@@ -1,0 +1,1 @@
+"""Metrics for Prometheus: how they are counted and written, for one process and for the whole server."""

@@ -1,0 +1,18 @@
+"""Lambdas of nodes, refused when the task starts where they cannot be right whatever the data."""
+
+from __future__ import annotations
+
+from services.columns.groups.series import SeriesTable
+from services.expressions import Evaluator, ExpressionError
+from services.pipeline.spec import LambdaValue
+from services.runtime.errors import TaskFailed
+
+
+def checked_evaluator(value: LambdaValue, table: SeriesTable, failure: str = "") -> Evaluator:
+    """The lambda, ready to be evaluated. Raises TaskFailed, `failure` before the reason."""
+    evaluator = Evaluator(value.expression, table)
+    try:
+        evaluator.check()
+    except ExpressionError as error:
+        raise TaskFailed(f"{failure}{error}") from None
+    return evaluator

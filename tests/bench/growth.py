@@ -1,0 +1,90 @@
+"""What EVENTS grows by: starts of a task that remembers many alerts, and tasks that come and go.
+
+python -m tests.bench.growth [--ids 20000] [--starts 3] [--cycles 1000] [--compact-every 3s]
+
+It starts a `tickbus serve` of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from services.bus.connection import Bus
+from tests.crash.processes import Api, Serve
+
+_ALERT = """stream|from().measurement('m').groupBy('host')
+    |alert().id('{{ index .Tags "host" }}').details('').crit(lambda: "v" > 1).stateChangesOnly().topic('named')
+"""
+_PLAIN = (
+    "stream|from().measurement('other')|window().period(10s).every(10s)|mean('v')|alert().crit(lambda: \"mean\" > 1)"
+)
+_BODY = 5000
+
+
+async def _starts(api: Api, bus: Bus, ids: int, starts: int) -> dict[str, Any]:
+    """A task with so many alerts that are not OK is disabled and enabled so many times."""
+    assert (await api.define("many", _ALERT)).status_code == 200
+    for first in range(0, ids, _BODY):
+        lines = "\n".join(f"m,host=h{i} v=2 {1_700_000_000_000 + i}" for i in range(first, min(first + _BODY, ids)))
+        assert (await api.write(lines)).status_code == 204
+    await api.until_stats("many", "alert2", 120, alerts_triggered=ids)
+    before = (await bus.stream_state("EVENTS")).bytes
+    took = []
+    for _ in range(starts):
+        await api.call("PATCH", "/kapacitor/v1/tasks/many", json={"status": "disabled"})
+        began = time.monotonic()
+        answer = await api.call("PATCH", "/kapacitor/v1/tasks/many", json={"status": "enabled"})
+        took.append(round(time.monotonic() - began, 2))
+        if answer.status_code != 200:
+            return {"ids": ids, "error": answer.text}
+    grown = (await bus.stream_state("EVENTS")).bytes - before
+    return {"ids": ids, "starts": starts, "bytes_a_start": grown // starts, "seconds": took}
+
+
+async def _cycles(api: Api, bus: Bus, cycles: int, compacted: bool) -> dict[str, Any]:
+    """So many tasks are defined, run, and are deleted; compacted: what is left when nothing more goes."""
+    before = await bus.stream_state("EVENTS")
+    began = time.monotonic()
+    for i in range(cycles):
+        assert (await api.define(f"t{i}", _PLAIN)).status_code == 200
+        assert (await api.call("DELETE", f"/kapacitor/v1/tasks/t{i}")).status_code == 204
+    seconds = round(time.monotonic() - began, 1)
+    while compacted and await bus.subjects_of("EVENTS", "tickbus.event.*.t0.*"):
+        await asyncio.sleep(1)
+    after = await bus.stream_state("EVENTS")
+    return {
+        "cycles": cycles,
+        "seconds": seconds,
+        "bytes": after.bytes - before.bytes,
+        "messages": after.messages - before.messages,
+    }
+
+
+async def main() -> None:
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--ids", type=int, default=20_000)
+    p.add_argument("--starts", type=int, default=3)
+    p.add_argument("--cycles", type=int, default=1000)
+    p.add_argument("--compact-every", default="0s")
+    a = p.parse_args()
+    environment = {"KAPACITOR_NATS_COMPACT_EVERY": a.compact_every}
+    with tempfile.TemporaryDirectory() as directory:
+        async with (
+            Serve(Path(directory), environment=environment) as serve,
+            Api(serve) as api,
+            await Bus.connect(serve.state()["nats"], "bench") as bus,
+        ):
+            if a.starts:
+                print(json.dumps(await _starts(api, bus, a.ids, a.starts)), flush=True)
+            if a.cycles:
+                print(json.dumps(await _cycles(api, bus, a.cycles, a.compact_every != "0s")), flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

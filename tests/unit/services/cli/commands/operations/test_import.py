@@ -1,0 +1,64 @@
+"""`tickbus import`: how it is called. What it does stands in tests/crash/test_import.py."""
+
+from __future__ import annotations
+
+from email.message import Message
+from typing import Any
+
+import pytest
+
+from services.cli.main import main
+from tests.support.old_kapacitor import answering
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "error"),
+    [
+        (["x", "--only", "tasks,users"], 2, "there is no kind users; there are config, templates,"),
+        ([], 2, "missing argument 'URL'"),
+        (["nowhere"], 2, "tickbus import: 'nowhere' is no URL of a server: http://HOST:PORT is expected\n"),
+        (["ftp://root:sesame@h:9092"], 2, "tickbus import: 'ftp://h:9092' is no URL of a server"),
+        (["http://root:ses/ame@h:9092"], 2, "tickbus import: 'http://h:9092' is no URL of a server"),
+        (["http://127.0.0.1:1"], 1, "tickbus import: http://127.0.0.1:1 does not answer: Connection refused\n"),
+    ],
+)
+def test_what_is_wrong_with_a_call(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, error: str
+) -> None:
+    try:
+        assert main(["import", *arguments]) == code
+    except SystemExit as exit:
+        assert exit.code == code
+    assert error in capsys.readouterr().err
+
+
+def test_who_is_not_let_in_hears_whether_it_is_for_want_of_credentials(capsys: pytest.CaptureFixture[str]) -> None:
+    def closed(path: str, query: dict[str, list[str]]) -> tuple[int, Any]:
+        return 401, {"error": "authorization failed"}
+
+    with answering(closed) as there:
+        assert main(["import", there]) == 1
+        said = f"tickbus import: {there} needs a user and password, in its URL or in the environment (`tickbus import "
+        assert capsys.readouterr().err == f"{said}--help`): authorization failed\n"
+        assert main(["import", there.replace("//", "//root:sesame@")]) == 1
+        said = f"tickbus import: {there} does not take this user and password: authorization failed\n"
+        assert capsys.readouterr().err == said
+
+
+def test_credentials_come_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in (("FROM_USER", "a"), ("FROM_PASSWORD", "b"), ("TO_USER", "c"), ("TO_PASSWORD", "d")):
+        monkeypatch.setenv(f"TICKBUS_{name}", value)
+    old: list[Message] = []
+    new: list[Message] = []
+
+    def empty(path: str, query: dict[str, list[str]]) -> tuple[int, Any]:
+        key = path.rpartition("/")[2]
+        return 200, {key: {} if key == "sections" else [], "sections": {}}
+
+    with answering(empty, old) as there, answering(empty, new) as here:
+        assert main(["import", there, "--to", here]) == 0
+    assert {one["Authorization"] for one in old} == {"Basic YTpi"}
+    assert {one["Authorization"] for one in new} == {"Basic Yzpk"}
+    assert "tasks       nothing" in capsys.readouterr().out

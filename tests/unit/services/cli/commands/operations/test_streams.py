@@ -1,0 +1,98 @@
+"""``tickbus streams`` against a real NATS."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from services.bus.account.kept import DEFAULT_WISHES, kept
+from services.bus.connection import Bus
+from services.bus.inventory import SYNC_ADVICE
+from services.cli.main import main
+from tests.support.nats import NatsServer, nats_server
+
+__all__ = ["nats_server"]
+
+
+@pytest.fixture(autouse=True)
+async def some_streams(nats_server: NatsServer, alone: None) -> None:
+    async with await Bus.connect(nats_server.url, "test") as bus:
+        await bus.ensure_streams()
+
+
+async def test_of_a_foreign_nats_it_says_what_to_set(
+    nats_server: NatsServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await asyncio.to_thread(main, ["streams", "--nats", nats_server.url]) == 0
+    said = capsys.readouterr().out
+    head, *rows = said.splitlines()
+    assert head.split()[:4] == ["NAME", "KIND", "MESSAGES", "BYTES"]
+    assert [row.split()[:2] for row in rows[:3]] == [[name, "stream"] for name in ("ALERTS", "EVENTS", "WRITES")]
+    assert "sync: NATS does not tell" in said and f"- {SYNC_ADVICE}" in said and "WRITES grows" in said
+
+
+async def test_of_our_own_it_knows_how_often_it_syncs(
+    nats_server: NatsServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "state.json").write_text(json.dumps({"nats": nats_server.url}))
+    (tmp_path / "nats").mkdir()
+    for text, sync in (("  sync_interval: always\n", "always"), ('  sync_interval: "2m0s"\n', "2m0s")):
+        (tmp_path / "nats" / "nats.conf").write_text("jetstream {\n" + text + "}\n")
+        assert await asyncio.to_thread(main, ["streams", "--json", "--data-dir", str(tmp_path)]) == 0
+        said = json.loads(capsys.readouterr().out)
+        assert said["sync"] == sync and {one["name"] for one in said["streams"]} == {"ALERTS", "EVENTS", "WRITES"}
+        assert any("power cut" in hint for hint in said["advice"]) == (sync != "always")
+
+
+async def test_where_there_is_none_it_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert await asyncio.to_thread(main, ["streams", "--data-dir", str(tmp_path)]) == 1
+    assert "no `tickbus serve` runs on" in capsys.readouterr().err
+    assert await asyncio.to_thread(main, ["streams", "--nats", "nats://127.0.0.1:1"]) == 1
+    assert "cannot connect to NATS" in capsys.readouterr().err
+
+
+async def test_what_is_kept_otherwise_is_told_and_changed_where_that_is_asked_for(
+    nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KAPACITOR_NATS_WRITE_MAX_AGE", "48h")
+    assert await asyncio.to_thread(main, ["streams", "--nats", nats_server.url]) == 0
+    said = capsys.readouterr().out
+    assert "- WRITES has max age none, wanted is 48h0m0s" in said and "`tickbus streams apply` changes" in said
+    assert "made when they are needed: NOTICES, DEAD, KV_alerting-leases" in said
+    assert await asyncio.to_thread(main, ["streams", "apply", "--nats", nats_server.url]) == 0
+    assert "WRITES: max age none -> 48h0m0s" in capsys.readouterr().out
+    assert await asyncio.to_thread(main, ["streams", "apply", "--nats", nats_server.url]) == 0
+    assert capsys.readouterr().out == "nothing to change\n"
+    monkeypatch.setenv("KAPACITOR_NATS_REPLICAS", "3")
+    assert await asyncio.to_thread(main, ["streams", "apply", "--nats", nats_server.url]) == 1
+    said = capsys.readouterr().err
+    assert (
+        said.startswith("tickbus streams apply: the stream WRITES stays as it is: replicas > 1")
+        and said.count("\n") == 1
+    )
+    monkeypatch.delenv("KAPACITOR_NATS_REPLICAS")
+    assert await asyncio.to_thread(main, ["streams", "--json", "--nats", nats_server.url]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["differences"] == [] and "KV_workers" in report["missing"]
+    assert "tickbus.>" in report["permissions"]["publish"] and report["limits"]["streams"] == len(kept(DEFAULT_WISHES))
+
+
+def test_permissions_are_printed_for_pasting_without_a_nats(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KAPACITOR_NATS_PREFIX", "acme")
+    monkeypatch.setenv("KAPACITOR_NATS_STREAM_PREFIX", "a_")
+    monkeypatch.setenv("KAPACITOR_NATS_DOMAIN", "hub")
+    assert main(["streams", "--nsc"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    user = "nsc edit user --account ACCOUNT --name USER"
+    assert f"{user} --allow-pub 'acme.>'" in lines and f"{user} --allow-sub '_INBOX.acme.>'" in lines
+    assert f"{user} --allow-pub '$JS.hub.API.STREAM.*.KV_a_workers'" in lines
+    assert f"{user} --allow-pub '$JS.hub.API.$KV.a_workers.>'" in lines
+    assert lines[-1].startswith(f"nsc edit account --name ACCOUNT --js-streams {len(kept(DEFAULT_WISHES))} ")
+    assert main(["streams", "--nats-conf"]) == 0
+    block = capsys.readouterr().out
+    assert block.startswith("permissions {\n  publish {\n    allow: [\n") and '"$O.a_states.C.>"' in block

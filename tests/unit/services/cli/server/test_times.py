@@ -1,0 +1,51 @@
+"""Times and durations of the command line."""
+
+from __future__ import annotations
+
+import click
+import pytest
+
+from grammar.golang.times import parse_rfc3339
+from services.cli.go_flags import Command
+from services.cli.server.times import duration_option, span, time_option
+
+SECOND = 10**9
+
+
+@click.command(cls=Command)
+@duration_option("--past", "")
+@time_option("--start", "")
+def command(past: int | None, start: int | None) -> None:
+    """A command that does nothing."""
+
+
+@pytest.mark.parametrize(
+    ("text", "nanoseconds"), [("30s", 30 * SECOND), ("1h30m", 5400 * SECOND), ("2w", 1209600 * SECOND), ("5µ", 5000)]
+)
+def test_durations(text: str, nanoseconds: int) -> None:
+    assert command.make_context("x", ["-past", text]).params["past"] == nanoseconds
+
+
+@pytest.mark.parametrize("text", ["", "1", "1d4", "-1h", "1.5h", "1h x", "h"])
+def test_what_is_no_duration(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="is no duration"):
+        command.make_context("x", ["-past", text])
+
+
+def test_what_is_no_time() -> None:
+    assert command.make_context("x", ["-start=1970-01-01T00:00:01Z"]).params["start"] == SECOND
+    with pytest.raises(click.BadParameter, match="is no time"):
+        command.make_context("x", ["-start", "yesterday"])
+
+
+def test_a_span_ends_when_it_is_told_and_begins_then_or_before() -> None:
+    assert span(SECOND, 2 * SECOND, None) == {"start": "1970-01-01T00:00:01Z", "stop": "1970-01-01T00:00:02Z"}
+    assert span(None, 2 * SECOND, SECOND) == {"start": "1970-01-01T00:00:01Z", "stop": "1970-01-01T00:00:02Z"}
+    until_now = span(None, None, 60 * SECOND)
+    assert parse_rfc3339(until_now["stop"]) - parse_rfc3339(until_now["start"]) == 60 * SECOND
+
+
+@pytest.mark.parametrize(("start", "past", "message"), [(None, None, "give one of"), (1, 1, "not both")])
+def test_a_span_has_one_beginning(start: int | None, past: int | None, message: str) -> None:
+    with pytest.raises(click.UsageError, match=message):
+        span(start, None, past)

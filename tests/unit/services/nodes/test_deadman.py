@@ -1,0 +1,35 @@
+"""deadman: the texts of its alerts, as the configuration has them."""
+
+from __future__ import annotations
+
+import pickle
+
+from grammar.tickscript.parser import parse
+from schemas.config import Deadman
+from services.nodes import ConfiguredNodes
+from services.nodes.alert import AlertProperties
+from services.pipeline.compiler.compile import compile_script
+
+TEXTS = Deadman(id="node 'NODE_NAME'", message="{{ .ID }}: {{ .Level }} in INTERVAL")
+
+
+def texts_of(script: str, texts: Deadman) -> tuple[str, str]:
+    """Id and message of a script's alert."""
+    configured = pickle.loads(pickle.dumps(ConfiguredNodes(texts)))  # as a helper process gets it
+    nodes = compile_script(parse(script), configured({}, {})).graph.nodes
+    [alert] = [node.properties for node in nodes if isinstance(node.properties, AlertProperties)]
+    return str(alert.id), str(alert.message)
+
+
+def test_the_texts_of_the_configuration() -> None:
+    assert texts_of("stream|from()|deadman(1.0, 10s)", TEXTS) == ("node 'from1'", "{{ .ID }}: {{ .Level }} in 10s")
+
+
+def test_a_script_has_texts_of_its_own() -> None:
+    assert texts_of("stream|from()|deadman(1.0, 10s).id('x').message('y')", TEXTS) == ("x", "y")
+
+
+def test_texts_that_are_not_configured() -> None:
+    identity, message = texts_of("stream|from()|deadman(1.0, 10s)", Deadman())
+    assert identity == "{{ .Group }}:from1 for task '{{ .TaskName }}'"
+    assert message.endswith(" points/10s.")

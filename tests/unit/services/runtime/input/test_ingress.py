@@ -1,0 +1,51 @@
+"""How many points have come, by what they are of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.columns.groups.series import SeriesTable
+from services.runtime.input.ingress import Ingress
+from services.runtime.input.line_protocol_decoder import LineProtocolDecoder
+
+
+@dataclass(frozen=True)
+class Message:
+    seq: int
+    data: bytes
+    time_ns: int = 0
+    headers: dict[str, str] | None = None
+
+
+def count(ingress: Ingress, decoder: LineProtocolDecoder, rp: str, *messages: tuple[int, str]) -> None:
+    batch, refused = decoder.decode("db", rp, [Message(seq, text.encode()) for seq, text in messages])
+    assert batch is not None and not refused
+    ingress.count(batch)
+
+
+def test_points_count_once_however_often_the_log_is_read() -> None:
+    decoder = LineProtocolDecoder(SeriesTable())
+    ingress = Ingress(decoder)
+    assert ingress.rows() == []
+    count(ingress, decoder, "rp", (1, "cpu v=1\nmem v=1"), (2, "cpu,host=a v=2"))
+    count(ingress, decoder, "other", (3, "cpu v=1"))
+    count(ingress, decoder, "rp", (2, "cpu,host=a v=2"), (4, "disk v=1\ncpu v=2"))
+    count(ingress, decoder, "rp", (1, "cpu v=1\nmem v=1"))
+    assert sorted(ingress.rows()) == [
+        ("db", "other", "cpu", 1),
+        ("db", "rp", "cpu", 3),
+        ("db", "rp", "disk", 1),
+        ("db", "rp", "mem", 1),
+    ]
+
+
+def test_what_a_log_has_that_was_made_anew_counts() -> None:
+    decoder = LineProtocolDecoder(SeriesTable())
+    ingress = Ingress(decoder)
+    count(ingress, decoder, "rp", (1, "cpu v=1"), (2, "cpu v=2"), (3, "cpu v=3"))
+    ingress.went_back(2)
+    count(ingress, decoder, "rp", (2, "cpu v=2"), (3, "cpu v=4"))
+    assert ingress.rows() == [("db", "rp", "cpu", 4)]
+    ingress.went_back(0)
+    count(ingress, decoder, "rp", (1, "cpu v=5"))
+    assert ingress.rows() == [("db", "rp", "cpu", 5)]
