@@ -11,7 +11,7 @@ from services.bus.epochs import Epochs
 from services.bus.leases.status import LeaseStatus
 from services.bus.positions import EventsSeq
 from services.bus.subjects import write_subject
-from services.runtime.effects import Effect, Failure, ForAlerting, Write
+from services.runtime.effects import Effect, Failure, ForAlerting, Output, Write
 from services.runtime.errors import TaskFailed
 from services.runtime.input.line_protocol_decoder import LOOPBACKS
 from services.runtime.progress.loopbacks import REACHED, WRITER
@@ -57,7 +57,7 @@ class EffectExecutor:
                     self._write(emitter, effect)
             elif isinstance(effect, Failure):
                 raise TaskFailed(effect.reason)
-            elif emitter.lease_status() is LeaseStatus.HELD:
+            elif isinstance(effect, Output) and emitter.lease_status() is LeaseStatus.HELD:
                 effect.do()
 
     def _alert(self, emitter: Emitter, effect: ForAlerting) -> None:

@@ -113,6 +113,20 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
+class Withheld:
+    """What a node would have done outside by itself, in a run in which nothing is done there (TaskEnvironment.dry).
+
+    kind: "post", "influxdb", "log" or "scale". time: ns, of the point or batch that it is about. what: as JSON has it,
+    by the kind; see the file of the node.
+    """
+
+    node: str
+    kind: str
+    time: int
+    what: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """The task is over, with this error, once all that it has emitted until then is done. Always the last effect."""
 
@@ -122,4 +136,4 @@ class Failure:
 ForAlerting = Alerts | Inhibition | TakeUp
 """What goes to the stream of alerts."""
 
-Effect = ForAlerting | Write | Output | Failure
+Effect = ForAlerting | Write | Output | Withheld | Failure

@@ -27,6 +27,7 @@ class TaskEnvironment:
     limits: how much the task may keep.
     epochs: of the log that steps are of. deliveries(node): what a node of this name has sent in this run before.
     guard: what may be done on this machine.
+    dry: nothing is to be done outside: a node that would do something by itself says so, by the effect Withheld.
     """
 
     hostname: str = "localhost"
@@ -42,3 +43,4 @@ class TaskEnvironment:
     epochs: Epochs = field(default_factory=Epochs)
     deliveries: Callable[[str], Delivered] = lambda node: Delivered()
     guard: Guard = OPEN
+    dry: bool = False

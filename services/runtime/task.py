@@ -29,6 +29,7 @@ from services.runtime.flow.ticked_nodes import TickedNodes
 from services.runtime.input.line_protocol_decoder import LogBatch
 from services.runtime.node import Node
 from services.runtime.node_context import NodeContext
+from services.runtime.observer import Observer
 from services.runtime.statistics import statistics_view
 
 JUMP = 15 * 10**9
@@ -92,6 +93,10 @@ class TaskRun:
     def context(self, name: str) -> NodeContext:
         """The context of the node of this name."""
         return self._contexts[self._flow.numbers[name]]
+
+    def observe(self, observer: Observer | None) -> None:
+        """Have all that goes into nodes and comes out of them told, until another observer is given or none."""
+        self._flow.observer = observer
 
     def wants(self, database: str, retention_policy: str) -> bool:
         """Whether writes to this database and retention policy come in."""

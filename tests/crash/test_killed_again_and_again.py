@@ -14,7 +14,8 @@ from tests.crash.load import BASE_MS, HOSTS, STEP_MS, Load, Sink, check_both, de
 from tests.crash.processes import Api, Services
 
 MESSAGES = 5_000
-STARTS = 4
+STARTS = 12  # at most: on a busy machine not each of them comes to its first save
+ENOUGH = 3  # different places in the log at which it was taken up: the beginning, and two behind that
 ALIVE = 0.8  # seconds of a processor, however busy the machine is with other things
 
 SLOW = {
@@ -33,16 +34,18 @@ async def test_it_gets_on(tmp_path: Path) -> None:
             load = Load(api)
             await _write(services, MESSAGES)
             load.written = MESSAGES
-            for _ in range(STARTS):
+            starts = 1
+            while len({*_positions(services, "sums")}) < ENOUGH and starts < STARTS:
                 await services.start("one")
                 await _has_had(services["one"].pid, ALIVE)
                 await services["one"].kill()
+                starts += 1
             await services.start("one")
             await check_both(load, sink)
     positions = _positions(services, "sums")
-    assert len(positions) == STARTS + 2
+    assert len(positions) == starts + 1
     assert positions == sorted(positions)
-    assert len({*positions}) > 2, f"it has not got on: {positions}"
+    assert len({*positions}) >= ENOUGH, f"it has not got on: {positions}"
     assert positions[2] < MESSAGES, f"this shows nothing: {positions}"
 
 

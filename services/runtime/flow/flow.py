@@ -19,6 +19,7 @@ from services.runtime.flow.pending_steps import PendingSteps
 from services.runtime.input.late_points import LatePointCounter
 from services.runtime.node import Node
 from services.runtime.node_context import NodeContext, Run
+from services.runtime.observer import Observer
 
 T = TypeVar("T")
 
@@ -58,6 +59,7 @@ class Flow:
                 self._watchers.setdefault(self.numbers[watched], []).append(live)
         self.pending = PendingSteps(self.nodes, self.parents)
         self.behind_pending = frozenset(self.pending.nodes)
+        self.observer: Observer | None = None
 
     def go(self, step: Step, given: Mapping[int, list[Message]]) -> None:
         """Messages that some nodes emit (for node 0: take in) flow down the graph, each node run once.
@@ -133,6 +135,8 @@ class Flow:
         statistics = self.contexts[i].statistics
         self._run.current = step
         statistics.collected += sum(map(_count, inputs))
+        if self.observer is not None:
+            self.observer.enters(i, inputs)
         begun = time.perf_counter_ns()
         if (counter := self.late_points[i]) is not None and (late := counter.count(inputs)):
             statistics.count("late_points", late)
@@ -149,6 +153,8 @@ class Flow:
     def _emitted(self, i: int, messages: Sequence[Message]) -> list[Message]:
         """What a node emits, empty frames and batches left out, counted."""
         kept = [m for m in messages if not isinstance(m, Frame | Batches) or len(m)]
+        if self.observer is not None:
+            self.observer.leaves(i, kept)
         if kept:
             self.contexts[i].statistics.emitted += _count(kept) * self.children[i]
             for watcher in self._watchers.get(i, ()):

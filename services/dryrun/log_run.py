@@ -1,0 +1,124 @@
+"""A task over a part of the log, with nothing done outside.
+
+It is stepped as a worker steps a task that is behind: the times at which messages were stored tell the time, whatever
+was due before a message is done before it. How it was cut into parts does not show in what comes out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator, Sequence
+
+from services.bus.follow import StoredMessage
+from services.bus.positions import WritesSeq
+from services.bus.subjects import parse_write_subject
+from services.runtime.effects import Effect
+from services.runtime.errors import TaskFailed
+from services.runtime.input.line_protocol_decoder import LineProtocolDecoder, UnreadableMessage
+from services.runtime.task import JUMP, TaskRun
+
+DBRP = tuple[str, str]
+
+_ANSWER_SECONDS = 30.0  # for what a node asks of something outside, a UDF's process
+_GO_BYTES = 2 << 20  # what is stepped at once: larger frames do not fit the caches
+
+
+class LogRun:
+    """One task under way. Use as a context manager: it attaches to what its nodes work with, and closes them.
+
+    position: everything of the log up to there has gone through it. refused: messages that were no line protocol.
+    """
+
+    def __init__(self, run: TaskRun, position: WritesSeq = WritesSeq(0)) -> None:  # noqa: B008
+        """run: made with an environment that is `dry`, restored where it begins at a kept state.
+
+        position: of that state; messages up to there are passed over.
+        """
+        self.run, self.position = run, position
+        self.refused: list[UnreadableMessage] = []
+        self._decoder = LineProtocolDecoder(run.table)
+        names = run.measurements
+        self._measurements = None if names is None else frozenset(map(self._decoder.measurement, names))
+        self._stamp = 0
+        self._woken = asyncio.Event()
+
+    def __enter__(self) -> LogRun:
+        loop = asyncio.get_running_loop()
+
+        def wake() -> None:
+            """Called in any thread, perhaps once the loop has come to its end."""
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._woken.set)
+
+        self.run.attach(wake)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.run.close()
+
+    async def take(self, messages: Sequence[StoredMessage]) -> list[Effect]:
+        """Messages of the log, in its order, through the task; gives what it wants done, in order.
+
+        Those of other databases and retention policies than the task's are passed over. Raises TaskFailed where the
+        task ends.
+        """
+        effects: list[Effect] = []
+        for dbrp, part in _parts(messages):
+            if not self.run.wants(*dbrp):
+                continue
+            batch, refused = self._decoder.decode(*dbrp, part)
+            self.refused += refused
+            if batch is not None:
+                effects += self.run.step(batch, self._measurements, self.position)
+                effects += await self._answers()
+            stamp = part[-1].time_ns
+            self._stamp = stamp if self._stamp - stamp > JUMP else max(self._stamp, stamp)
+            effects += self._advance(self._stamp)
+        if messages:
+            self.position = WritesSeq(max(self.position, messages[-1].seq))
+        return effects
+
+    async def reach(self, time: int) -> list[Effect]:
+        """The log has nothing more up to a time (ns): what is due by then is done. Raises TaskFailed."""
+        effects = self._advance(time)
+        return effects + await self._answers()
+
+    async def finish(self) -> list[Effect]:
+        """The task ends, as one does that is disabled: what its nodes hold back flows out. Raises TaskFailed."""
+        return self.run.finish(max(self._stamp, self.run.clock or 0))
+
+    def _advance(self, to: int) -> list[Effect]:
+        if not self.run.clocked:
+            return []
+        self.run.begin(to)
+        return self.run.advance(to)
+
+    async def _answers(self) -> list[Effect]:
+        """Wait for what nodes have asked of something outside. Raises TaskFailed where that does not come."""
+        effects: list[Effect] = []
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                while self.run.waiting:
+                    await self._woken.wait()
+                    self._woken.clear()
+                    effects += self.run.take_in(max(self._stamp, self.run.clock or 0))
+        except TimeoutError:
+            raise TaskFailed(f"no answer from outside within {_ANSWER_SECONDS:g} s") from None
+        return effects
+
+
+def _parts(messages: Sequence[StoredMessage]) -> Iterator[tuple[DBRP, list[StoredMessage]]]:
+    """Messages in runs of one database and retention policy, and of so many bytes at most, one message at least."""
+    part: list[StoredMessage] = []
+    size = 0
+    for message in messages:
+        other = bool(part) and part[0].subject != message.subject
+        back = bool(part) and part[-1].time_ns - message.time_ns > JUMP
+        if part and (other or back or size + len(message.data) > _GO_BYTES):
+            yield parse_write_subject(part[0].subject), part
+            part, size = [], 0
+        part.append(message)
+        size += len(message.data)
+    if part:
+        yield parse_write_subject(part[0].subject), part
