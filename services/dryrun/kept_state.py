@@ -1,0 +1,47 @@
+"""The state of a task as it was at a place in the log: what a look at the past begins from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from services.bus.positions import EventsSeq, WritesSeq
+from services.columns.groups.portable_names import Names
+from services.columns.snapshot import State
+from services.store.folds.definition import TaskDefinition
+
+
+@dataclass(frozen=True, slots=True)
+class KeptState:
+    """What a task had made of everything up to a place in the log.
+
+    enabled, began: of the run, as services.engine.states.records.RunKey has them. definition: what ran. position: the
+    place; time: when the last message up to there was stored, ns. names: those in the state, which are to be given
+    numbers (services.columns.groups.portable_names.Resolver) before it is restored.
+    """
+
+    task: str
+    enabled: EventsSeq
+    began: int
+    definition: TaskDefinition
+    position: WritesSeq
+    time: int
+    state: State
+    names: list[Names]
+
+
+class KeptStates(Protocol):
+    """Where states of the past are found."""
+
+    async def nearest(self, task: str, position: WritesSeq, enabled: EventsSeq | None = None) -> KeptState | None:
+        """The last state of a task at or before a place in the log; None where none is kept.
+
+        enabled: of this run alone. Raises BusError.
+        """
+
+
+class NoneKept:
+    """Where nothing of the past is kept."""
+
+    async def nearest(self, task: str, position: WritesSeq, enabled: EventsSeq | None = None) -> KeptState | None:
+        return None

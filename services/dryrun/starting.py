@@ -1,0 +1,64 @@
+"""Tasks put under way to look at what they did, or would have done: with nothing done outside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from grammar.tickscript.ast import TickscriptError
+from services.bus.positions import WritesSeq
+from services.columns.groups.portable_names import Resolver
+from services.columns.groups.series import SeriesTable
+from services.dryrun.kept_state import KeptState
+from services.dryrun.log_run import LogRun
+from services.pipeline.compiler.compile import api_error
+from services.runtime.building.factory import TaskFactory
+from services.runtime.environment import TaskEnvironment
+from services.runtime.errors import TaskFailed
+from services.store.folds.definition import TaskDefinition
+
+
+class CannotRun(Exception):
+    """The task cannot be run; str() says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class DryTasks:
+    """Puts tasks under way. environment: as live tasks have it, of which what is done outside is taken away."""
+
+    factory: TaskFactory
+    environment: TaskEnvironment
+    levels: Mapping[str, Any] = field(default_factory=dict)
+
+    async def from_kept(self, kept: KeptState) -> LogRun:
+        """A task as it was, which goes on where the state was kept. Raises CannotRun."""
+        run = await self.from_nothing(kept.task, kept.definition, kept.position, began=kept.began)
+        try:
+            await Resolver(run.run.table).resolve(kept.names)
+            run.run.restore(kept.state)
+        except (ValueError, TypeError, LookupError) as error:
+            run.run.close()
+            raise CannotRun(f"the state that was kept of it cannot be used: {error}") from error
+        return run
+
+    async def from_nothing(
+        self,
+        task: str,
+        definition: TaskDefinition,
+        position: WritesSeq = WritesSeq(0),  # noqa: B008
+        began: int | None = None,
+    ) -> LogRun:
+        """A task that begins behind a place in the log and knows nothing of what was before. Raises CannotRun.
+
+        began: when it was enabled, ns; None: with the first of what comes.
+        """
+        environment = replace(self.environment, levels=self.levels, dry=True)
+        try:
+            graph = await self.factory.graph(definition)
+            run = await self.factory.run(task, definition, graph, SeriesTable(), environment, began)
+        except TickscriptError as error:
+            raise CannotRun(str(api_error(error))) from error
+        except (TaskFailed, ValueError) as error:
+            raise CannotRun(str(error)) from error
+        return LogRun(run, position)
