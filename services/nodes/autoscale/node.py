@@ -1,7 +1,7 @@
 """What all autoscale nodes are: a lambda says how many there are to be, and a cluster is told when that changes.
 
-In a run in which nothing is done outside no cluster is asked or told, nor need it be configured. A resource that the run
-knows nothing of has `min` to begin with; each change is told (services.runtime.effects.Withheld), as
+In a run in which nothing is done outside no cluster is asked or told, nor need it be configured. A resource that the
+run knows nothing of has `min` to begin with; each change is told (services.runtime.effects.Withheld), as
 
     {"cluster", "resource", "kind", "namespace", "old", "new"}    with "" where a resource has no kind or namespace
 """
