@@ -41,7 +41,7 @@ from services.store.store import Store
 
 log = logs.get("recorder")
 
-_SCHEMA, _VERSION = "recorder", 2
+_SCHEMA, _VERSION = "recorder", 3
 
 
 async def main(
