@@ -99,7 +99,9 @@ class Verdicts:
         "first", "last": [{"time", "id", "level", "previous", "duration", "message"}]}, texts shortened.
         """
         lines = list(self.by_id())
-        flapping = sorted((one for one in lines if one["changes"] >= _FLAPS), key=lambda one: (-one["changes"], one["id"]))
+        flapping = sorted(
+            (one for one in lines if one["changes"] >= _FLAPS), key=lambda one: (-one["changes"], one["id"])
+        )
         levels = [sum(one.events[level] for one in self._ids.values()) for level in range(len(LEVELS))]
         return {
             "alerts": self.alerts,

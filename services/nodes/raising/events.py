@@ -104,7 +104,7 @@ class EventWriter:
         return self._sources.known[self._sources.of_batch(batches.names[i], int(batches.group[i]))].id
 
     def of_points(self, sent: Frame, level: LevelArray, duration: IntArray, fresh: NDArray[np.bool_]) -> Raised:
-        """The events of points: `sent` holds just them. They are published if there is a topic to publish them to, and in a dry run.
+        """The events of points: `sent` holds just them. They are published if there is a topic, and in a dry run.
 
         fresh: bool[n], which of them are the first of their groups.
         """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import aclosing
 from typing import Any
@@ -17,6 +18,7 @@ from services.dryrun.backtesting.live_alerts import Caused, live_alerts, reaches
 from services.dryrun.backtesting.log_backtest import LogBacktest, goes
 from services.dryrun.backtesting.raised import RaisedEvent
 from services.dryrun.log_reader import position_at, read
+from services.pipeline.spec import Edge
 from services.recorder.inspection.batch_backtest import BatchBacktest
 from services.recorder.inspection.job import InspectionContext, InspectionFailed
 from services.recorder.record.queries import QueryFailed
@@ -24,6 +26,8 @@ from services.recorder.results import ResultWriter
 from services.runtime.task import TaskRun
 from services.store.folds.definition import TaskDefinition
 from services.store.folds.inspections import InspectionRecord
+
+_SHOWN = 20  # differences in the summary
 
 Sink = Callable[[Iterable[Line]], Awaitable[None]]
 Raises = Callable[[RaisedEvent], None]
@@ -60,7 +64,8 @@ class BacktestJob:
         await results.add(findings.by_id())
         if comparison is not None:
             await results.add({"kind": "difference", **line} for line in comparison.lines())
-            more = {"difference": {**comparison.counts(), **more}}
+            first = list(itertools.islice(comparison.lines(), _SHOWN))
+            more = {"difference": {**comparison.counts(), **more, "first": first}}
         return {**told, **findings.summary(), **more}
 
     async def _expected(self, comparison: Comparison, definition: TaskDefinition) -> tuple[Raises, dict[str, Any]]:
@@ -155,7 +160,12 @@ async def _nowhere(lines: Iterable[Line]) -> None:
 
 
 def _counts(run: TaskRun) -> dict[str, Any]:
-    """How many points, or batches, have come in, the warm-up's too, and the errors of nodes."""
+    """{"points": how many have come in, the warm-up's too, "of": "points" or "batches", "errors": those of nodes}."""
     nodes = run.statistics()["node-stats"]
     first = next(iter(nodes.values()))
-    return {"points": first["collected"], "errors": {name: n["errors"] for name, n in nodes.items() if n["errors"]}}
+    of = "points" if run.graph.edge is Edge.STREAM else "batches"
+    return {
+        "points": first["collected"],
+        "of": of,
+        "errors": {name: n["errors"] for name, n in nodes.items() if n["errors"]},
+    }
