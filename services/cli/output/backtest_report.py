@@ -63,7 +63,7 @@ def _notes(summary: Summary) -> Iterator[str]:
         yield f"{summary['unreadable-messages']:,} messages of the log are no line protocol, and were passed over"
     yield from summary["notes"]
     if summary.get("left-out"):
-        yield f"{summary['left-out']:,} lines of results were left out, for which there was no room; all of it is counted"
+        yield f"{summary['left-out']:,} lines of results were left out, for which there was no room; all is counted"
 
 
 def _ids(heading: str, rows: Sequence[Mapping[str, Any]], count: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,7 +47,7 @@ async def reaches_back(bus: Bus) -> int:
     return found.time_ns if found is not None else 0
 
 
-async def live_alerts(bus: Bus, task: str, caused: Caused, epochs: Epochs) -> AsyncIterator[RaisedEvent]:
+async def live_alerts(bus: Bus, task: str, caused: Caused, epochs: Epochs) -> AsyncGenerator[RaisedEvent, None]:
     """The events of a task that were caused then, each once, whatever topics it went to. Raises BusError.
 
     Those of replays and those that topics have passed on to others are left out. Messages that are no alerts are
@@ -63,7 +63,7 @@ async def live_alerts(bus: Bus, task: str, caused: Caused, epochs: Epochs) -> As
                 yield event
 
 
-async def _messages(bus: Bus, task: str, after: int) -> AsyncIterator[AlertMessage]:
+async def _messages(bus: Bus, task: str, after: int) -> AsyncGenerator[AlertMessage, None]:
     until = await bus.last_sequence(ALERTS)
     # whose it is stands at the beginning (services.alertlog.codec): others are not decoded
     begins = b'{"task":' + orjson.dumps(task) + b","

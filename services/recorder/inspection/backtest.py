@@ -53,7 +53,9 @@ class BacktestJob:
         """Until all is through; gives the summary. Raises InspectionFailed, CannotRun or BusError."""
         asked = self._asked
         definition = TaskDefinition.from_plain(asked["definition"])
-        comparison, raises, more = None, nobody, dict[str, Any]()
+        comparison: Comparison | None = None
+        raises: Raises = nobody
+        more: dict[str, Any] = {}
         if asked["against_script"] or asked["against"]:
             comparison = Comparison()
             raises, more = await self._expected(comparison, definition)
@@ -164,8 +166,5 @@ def _counts(run: TaskRun) -> dict[str, Any]:
     nodes = run.statistics()["node-stats"]
     first = next(iter(nodes.values()))
     of = "points" if run.graph.edge is Edge.STREAM else "batches"
-    return {
-        "points": first["collected"],
-        "of": of,
-        "errors": {name: n["errors"] for name, n in nodes.items() if n["errors"]},
-    }
+    errors = {name: node["errors"] for name, node in nodes.items() if node["errors"]}
+    return {"points": first["collected"], "of": of, "errors": errors}
