@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from services.alertlog.info import LEVELS
 from services.dryrun.backtesting.raised import RaisedEvent, raised
 from services.dryrun.backtesting.verdicts import Verdicts
 from services.dryrun.outcomes import outcomes_of
@@ -91,7 +92,7 @@ class Findings:
     def _alerts(self, effect: Alerts, lines: list[Line]) -> None:
         where = _where(effect)
         for event, line in zip(raised(effect, effect.id_of, effect.message_of), lines, strict=True):
-            line["previousLevel"] = self._verdicts.take(where, event)
+            line["previousLevel"] = LEVELS[self._verdicts.take(where, event)]
             self._raises(event)
         for kind in self._handlers.get(effect.node, ()):
             self._handled[kind] += len(lines)
