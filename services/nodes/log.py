@@ -1,7 +1,7 @@
 """log: write every point or batch to the log.
 
-In a run in which nothing is done outside the log is left alone. What would have stood there, if lines of that level are
-written, is told (services.runtime.effects.Withheld): of a point
+In a run in which nothing is done outside the log is left alone. What would have stood there is told, whichever levels
+this process writes (services.runtime.effects.Withheld): of a point
 
     {"level", "prefix", "point": measurement, "group", "tags", "fields"}
 
@@ -94,8 +94,6 @@ class LogNode(Node):
         return [batches]
 
     def _withhold_points(self, frame: Frame) -> None:
-        if not self._log.enabled(self._level):
-            return
         table, points = self.context.table, frame.points
         times, numbers, groups = points.time.tolist(), points.series.tolist(), frame.group.tolist()
         for time, number, group, fields in zip(times, numbers, groups, points.rows(), strict=True):
@@ -104,8 +102,6 @@ class LogNode(Node):
             self._withhold(time, {**of, "fields": dict(fields)})
 
     def _withhold_batches(self, batches: Batches) -> None:
-        if not self._log.enabled(self._level):
-            return
         table, points = self.context.table, batches.points
         times, numbers, rows = points.time.tolist(), points.series.tolist(), points.rows()
         for i, tmax in enumerate(batches.tmax.tolist()):

@@ -1,9 +1,9 @@
 """What all autoscale nodes are: a lambda says how many there are to be, and a cluster is told when that changes.
 
-In a run in which nothing is done outside no cluster is asked or told, nor need it be configured. A resource that the run
-knows nothing of has `min` to begin with; each change is told (services.runtime.effects.Withheld), as
+In a run in which nothing is done outside no cluster is asked or told, nor need it be configured. A resource that the
+run knows nothing of has `min` to begin with; each change is told (services.runtime.effects.Withheld), as
 
-    {"cluster", "resource", "kind", "namespace", "old", "new"}    with "" where a resource has no kind or namespace
+    {"cluster", "resource", "resource-kind", "namespace", "old", "new"}    with "" where it has no kind or namespace
 """
 
 from __future__ import annotations
@@ -310,7 +310,7 @@ class AutoscaleNode(AsyncNode, KeyedNode):
         if not self._dry:
             log.info("setting replicas", task=task, node=node, id=resource.key, old=old, new=new)
             return
-        of = {"resource": resource.key, "kind": resource.kind, "namespace": resource.namespace}
+        of = {"resource": resource.key, "resource-kind": resource.kind, "namespace": resource.namespace}
         what = {"cluster": self.properties.cluster, **of, "old": old, "new": new}
         self.context.effect(Withheld(node, "scale", time, what))
 
