@@ -41,7 +41,7 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
         yield "changes", _counted(summary["transitions"])
     if summary["handlers"]:
         yield "handlers would have had", _counted(summary["handlers"])
-    others = {kind: n for kind, n in summary["outcomes"].items() if kind != "alert"}
+    others = {kind: n for kind, n in summary["outcomes"].items() if kind not in ("alert", "failure")}
     if others:
         yield "not done", _counted(others)
     yield "read", f"{summary['points']:,} {summary['of']}, {_BEGAN[summary['began']].format(summary['began-at'])}"

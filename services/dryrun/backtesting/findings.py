@@ -84,10 +84,9 @@ class Findings:
         for effect in effects:
             if self.failed:
                 return
+            yield effect
             if isinstance(effect, Failure):
                 self.fail(effect.reason)
-            else:
-                yield effect
 
     def _alerts(self, effect: Alerts, lines: list[Line]) -> None:
         where = _where(effect)
