@@ -60,7 +60,7 @@ class RecordingRecord:
 
 @dataclass(frozen=True, slots=True)
 class ReplayRecord:
-    """A replay: what its event `defined` says (see schemas.events.replay), and how it fares."""
+    """A replay: what its event `defined` or `defined-dry` says (see schemas.events.replay), and how it fares."""
 
     task: str
     source: str
@@ -89,6 +89,8 @@ class ReplayRecord:
     """How often it was started."""
     stats: Mapping[str, Any]
     """Once it has finished."""
+    side_effects: bool
+    """Whether what the task wants done is done; otherwise it is kept, to be read."""
 
 
 JobRecord = RecordingRecord | ReplayRecord | InspectionRecord
@@ -112,7 +114,7 @@ def fold(state: State, event: Event) -> None:
     state.put(LAST, f"{event.kind}/{event.id}", event.seq)
     bucket = BUCKETS[event.kind]
     record: JobRecord | None = state.get(bucket, event.id)
-    if event.what == "defined":
+    if event.what in ("defined", "defined-dry"):
         if record is None:
             state.put(bucket, event.id, _new(event, data))
     elif record is not None and event.what == "deleted":
@@ -122,7 +124,7 @@ def fold(state: State, event: Event) -> None:
 
 
 def forget(state: State, gone: Gone) -> None:
-    """Let go of what is kept of a recording, a replay or the like that is no more, once nothing of it stands in the log."""
+    """Let go of what is kept of a recording or the like that is no more, once nothing of it stands in the log."""
     key = f"{gone.kind}/{gone.id}"
     if gone.kind in BUCKETS and (state.get(LAST, key) or 0) <= gone.last:
         state.delete(LAST, key)
@@ -159,7 +161,8 @@ def _new(event: Event, data: Plain) -> JobRecord:
     own |= {"status": "running", "error": ""}
     if event.kind == "recording":
         return RecordingRecord(**data, **own, size=0)
-    return ReplayRecord(**data, **own, started=EventsSeq(0), zero=0, attempts=0, stats={})
+    fares: dict[str, Any] = {"started": EventsSeq(0), "zero": 0, "attempts": 0, "stats": {}}
+    return ReplayRecord(**data, **own, **fares, side_effects=event.what == "defined")
 
 
 def _started(record: Any, event: Event, data: Plain) -> dict[str, Any]:
