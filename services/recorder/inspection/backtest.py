@@ -130,7 +130,7 @@ class BacktestJob:
         self._share = lambda: (backtest.position - stretch.after) / max(1, stretch.until - stretch.after)
         created = self._context.writes.created
         log = read(self._context.bus, begun.run.run.dbrps, stretch.after, stretch.until, created)
-        async with aclosing(log) as parts:  # type: ignore[type-var]
+        async with aclosing(log) as parts:
             async for messages in parts:
                 for part in goes(messages):
                     await sink(await backtest.take(part))
