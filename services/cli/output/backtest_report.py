@@ -11,6 +11,7 @@ from services.cli.output.tables import Column, print_table
 
 _LEVELS = ("OK", "INFO", "WARNING", "CRITICAL")
 _MOST_ROWS = 20  # of ids
+_MOST_FLAPPING = 5
 
 Summary = Mapping[str, Any]
 
@@ -23,8 +24,9 @@ def print_report(name: str, view: Mapping[str, Any]) -> None:
         print_field(field, text)
     for text in _notes(summary):
         print_field("note", text)
-    _ids("by id", summary["by-id"][:_MOST_ROWS], summary["ids"])
-    _ids("flapping", summary["flapping"], len(summary["flapping"]))
+    _ids(summary["by-id"][:_MOST_ROWS], summary["ids"])
+    if summary["flapping"]:
+        print_field("flapping", ", ".join(_flaps(row) for row in summary["flapping"][:_MOST_FLAPPING]))
     first, last = summary["first"], summary["last"]
     _alerts("alerts" if len(first) == summary["alerts"] else "first alerts", first)
     if len(first) < summary["alerts"]:
@@ -47,6 +49,9 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
     yield "read", f"{summary['points']:,} {summary['of']}, {_BEGAN[summary['began']].format(summary['began-at'])}"
     if summary["errors"]:
         yield "errors", _counted(summary["errors"])
+        for node, reasons in summary["reasons"].items():
+            for reason, n in reasons.items():
+                yield f"  {node or 'the task'}", f"{reason} ({n:,})"
 
 
 _BEGAN = {
@@ -66,15 +71,18 @@ def _notes(summary: Summary) -> Iterator[str]:
         yield f"{summary['left-out']:,} lines of results were left out, for which there was no room; all is counted"
 
 
-def _ids(heading: str, rows: Sequence[Mapping[str, Any]], count: int) -> None:
+def _flaps(row: Mapping[str, Any]) -> str:
+    return f"{row['id']} ({row['changes']:,} changes, {row['changes-per-hour']:,g} an hour)"
+
+
+def _ids(rows: Sequence[Mapping[str, Any]], count: int) -> None:
     if not rows:
         return
-    print_heading(f"{heading}, {len(rows)} of {count:,}" if len(rows) < count else heading)
+    print_heading(f"by id, {len(rows)} of {count:,}" if len(rows) < count else "by id")
     columns = [
         Column("ID", fits=True),
         *(Column(level, 10, right=True) for level in _LEVELS),
         Column("Changes", 9, right=True),
-        Column("An hour", 9, right=True),
         Column("  Alerting for", 24),
         Column("Now", 8, marked=True),
     ]
@@ -82,10 +90,9 @@ def _ids(heading: str, rows: Sequence[Mapping[str, Any]], count: int) -> None:
 
 
 def _id_row(row: Mapping[str, Any]) -> list[str]:
-    lasted = sum(row["lasted"].values())
     events = [str(row["events"].get(level, "")) for level in _LEVELS]
-    rate = f"{row['changes-per-hour']:g}"
-    return [row["id"], *events, str(row["changes"]), rate, f"  {format_go_duration(lasted)}", row["level"]]
+    lasted = _duration(sum(row["lasted"].values()))
+    return [row["id"], *events, str(row["changes"]), f"  {lasted}", row["level"]]
 
 
 def _alerts(heading: str, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -101,10 +108,7 @@ def _alerts(heading: str, rows: Sequence[Mapping[str, Any]]) -> None:
     ]
     print_table(
         columns,
-        [
-            [row["time"], row["level"], row["previous"], format_go_duration(row["duration"]), row["message"]]
-            for row in rows
-        ],
+        [[row["time"], row["level"], row["previous"], _duration(row["duration"]), row["message"]] for row in rows],
     )
 
 
@@ -128,6 +132,12 @@ def _difference(found: Mapping[str, Any]) -> None:
     print_table(
         columns, [[row["difference"], row["time"], row["level"], row.get("against", ""), row["id"]] for row in rows]
     )
+
+
+def _duration(ns: int) -> str:
+    """To the second, or to the millisecond where it is short."""
+    least = 10**9 if ns >= 60 * 10**9 else 10**6
+    return format_go_duration(round(ns / least) * least)
 
 
 def _counted(counts: Mapping[str, int]) -> str:

@@ -40,11 +40,10 @@ class IdVerdict:
     events: list[int] = field(default_factory=lambda: [0] * len(LEVELS))
     lasted: list[int] = field(default_factory=lambda: [0] * len(LEVELS))
 
-    def stands(self, level: int, time: int, begin: int, end: int) -> None:
-        """From a time on it is at this level; what it was until then counts from `begin` to `end`."""
-        until = min(time, end)
-        self.lasted[self.level] += max(0, until - max(self.since, begin))
-        self.level, self.since = level, max(self.since, time)
+    def stands(self, level: int, time: int, end: int) -> None:
+        """From a time on it is at this level; what it was until then counts, up to `end`."""
+        self.lasted[self.level] += max(0, min(time, end) - self.since)
+        self.level, self.since = level, time
 
     def total(self) -> int:
         """How many events."""
@@ -65,13 +64,14 @@ class Verdicts:
 
     def before(self, where: Where, event: RaisedEvent) -> None:
         """An event that came before the time that is asked about."""
-        self._of(where, event.id).stands(event.level, event.time, self._begin, self._end)
+        one = self._of(where, event.id)
+        one.level, one.since = event.level, self._begin
 
     def take(self, where: Where, event: RaisedEvent) -> int:
         """An event of the time that is asked about; gives the level that its id had before."""
         one = self._of(where, event.id)
         previous, level = one.level, event.level
-        one.stands(level, event.time, self._begin, self._end)
+        one.stands(level, event.time, self._end)
         one.first, one.last = one.first or event.time, event.time
         one.events[level] += 1
         self.alerts += 1
@@ -84,8 +84,9 @@ class Verdicts:
     def by_id(self) -> Iterator[dict[str, Any]]:
         """Of each id a line, those with the most events first.
 
-        {"topic": …, "id", "events": {level: n}, "changes", "changes-per-hour", "share-of-changes" (of its events),
-        "lasted": {level: ns, but OK}, "first", "last": times of events, "level": at the end}
+        {"topic": that the script names, else the alert node, "id", "events": {level: n}, "changes": of its level,
+        "changes-per-hour", "share-of-changes": of its events, "lasted": {level but OK: ns}, "first", "last": times of
+        events, "level": at the end}
         """
         counted = [one for one in self._ids.values() if one.total()]
         for one in sorted(counted, key=lambda one: (-one.total(), one.id, one.where)):
@@ -124,7 +125,8 @@ class Verdicts:
 
     def _line(self, one: IdVerdict) -> dict[str, Any]:
         lasted = list(one.lasted)
-        lasted[one.level] += max(0, self._end - max(one.since, self._begin))
+        if one.since >= self._begin:  # else points of long ago were written then, whose time has no end here
+            lasted[one.level] += max(0, self._end - one.since)
         hours = max(self._end - self._begin, 1) / _HOUR
         return {
             "topic": one.where,

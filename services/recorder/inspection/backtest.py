@@ -18,7 +18,10 @@ from services.dryrun.backtesting.live_alerts import Caused, live_alerts, reaches
 from services.dryrun.backtesting.log_backtest import LogBacktest, goes
 from services.dryrun.backtesting.raised import RaisedEvent
 from services.dryrun.log_reader import position_at, read
+from services.dryrun.starting import DryTasks
+from services.dryrun.tracing.heard import Heard
 from services.pipeline.spec import Edge
+from services.process.flight_recorder import packed
 from services.recorder.inspection.batch_backtest import BatchBacktest
 from services.recorder.inspection.job import InspectionContext, InspectionFailed
 from services.recorder.record.queries import QueryFailed
@@ -28,6 +31,7 @@ from services.store.folds.definition import TaskDefinition
 from services.store.folds.inspections import InspectionRecord
 
 _SHOWN = 20  # differences in the summary
+_LOST = "the log let go of its oldest messages meanwhile: some of what was asked for may be missing"
 
 Sink = Callable[[Iterable[Line]], Awaitable[None]]
 Raises = Callable[[RaisedEvent], None]
@@ -38,7 +42,7 @@ class BacktestJob:
 
     def __init__(self, context: InspectionContext, record: InspectionRecord) -> None:
         """record: what was asked for as schemas.events.backtest has it."""
-        self._context = context
+        self._context, self._record = context, record
         self._asked = record.asked
         self._begin, self._end = int(record.asked["start"]), int(record.asked["stop"])
         self._share: Callable[[], float] = lambda: 0.0  # of the run under way, how much is through
@@ -104,29 +108,42 @@ class BacktestJob:
             told["note"] = f"the alerts of live tasks are kept from {format_rfc3339(begin)} on only"
         elif self._asked["against_since"] > self._begin:
             since = format_rfc3339(self._asked["against_since"])
-            told["note"] = f"the task {task} was enabled, for the last time, at {since} only"
+            told["note"] = f"the task {task} was enabled, for the last time, at {since}"
+        elif not comparison.expected:
+            told["note"] = (
+                "no alert of that task and time is kept: an alert node without handlers and topic tells nobody"
+            )
         return take, told
 
     async def _played(
         self, definition: TaskDefinition, own: bool, raises: Raises, sink: Sink
     ) -> tuple[Findings, dict[str, Any]]:
         """A script run from begin to end; gives what it came to, and what is to be told of the run."""
+        heard = Heard()
+        tasks = self._context.tasks.telling(heard)
         if definition.type == "batch":
-            return await self._over_queries(definition, raises, sink)
-        task, warm_up = self._asked["task"], self._asked["warm_up"]
-        asked = Asked(task, definition, own, self._begin, self._end, warm_up)
-        begun = await beginning(self._context.bus, self._context.tasks, self._context.kept, asked)
-        with begun.run:
-            findings = Findings(begun.run.run.graph, self._begin, self._end, raises)
-            notes = await self._over_log(begun, findings, sink)
-            told = {**begun.told, **_counts(begun.run.run), "unreadable-messages": len(begun.run.refused)}
-        return findings, {**told, "notes": [*told["notes"], *notes]}
+            findings, told = await self._over_queries(tasks, definition, raises, sink)
+        else:
+            asked = Asked(self._asked["task"], definition, own, self._begin, self._end, self._asked["warm_up"])
+            begun = await beginning(self._context.bus, tasks, self._context.kept, asked)
+            findings, told = await self._over_log(begun, raises, sink)
+        return findings, {**told, "reasons": heard.reasons}
 
-    async def _over_log(self, begun: Beginning, findings: Findings, sink: Sink) -> list[str]:
-        """All of it through the run; gives what should be known of it."""
+    async def _over_log(self, begun: Beginning, raises: Raises, sink: Sink) -> tuple[Findings, dict[str, Any]]:
+        run, held = begun.run, (await self._context.bus.stream_state(WRITES)).first_seq
+        run.note = packed(kind=self._record.kind, id=self._record.id, run=self._record.sequence)
+        with run:
+            findings = Findings(run.run.graph, self._begin, self._end, raises)
+            await self._read(LogBacktest(run, begun.stretch, findings), begun, findings, sink)
+            told = {**begun.told, **_counts(run.run), "unreadable-messages": len(run.refused)}
+        holds = (await self._context.bus.stream_state(WRITES)).first_seq
+        if holds > max(held, begun.stretch.after + 1):
+            told["notes"].append(_LOST)
+        return findings, told
+
+    async def _read(self, backtest: LogBacktest, begun: Beginning, findings: Findings, sink: Sink) -> None:
+        """All of the log through the run, or as much as it takes until it has failed."""
         stretch = begun.stretch
-        held = (await self._context.bus.stream_state(WRITES)).first_seq
-        backtest = LogBacktest(begun.run, stretch, findings)
         self._share = lambda: (backtest.position - stretch.after) / max(1, stretch.until - stretch.after)
         created = self._context.writes.created
         log = read(self._context.bus, begun.run.run.dbrps, stretch.after, stretch.until, created)
@@ -135,16 +152,13 @@ class BacktestJob:
                 for part in goes(messages):
                     await sink(await backtest.take(part))
                     await asyncio.sleep(0)
+                if findings.failed:
+                    return
         await sink(await backtest.end())
-        holds = (await self._context.bus.stream_state(WRITES)).first_seq
-        if holds > max(held, stretch.after + 1):
-            return ["the log let go of its oldest messages meanwhile: some of what was asked for may be missing"]
-        return []
 
     async def _over_queries(
-        self, definition: TaskDefinition, raises: Raises, sink: Sink
+        self, tasks: DryTasks, definition: TaskDefinition, raises: Raises, sink: Sink
     ) -> tuple[Findings, dict[str, Any]]:
-        tasks = self._context.tasks
         log_run = await tasks.from_nothing(self._asked["task"], definition, WritesSeq(0), began=self._begin)
         run = log_run.run
         try:
