@@ -38,6 +38,9 @@ SECTIONS = MappingProxyType(
             "replay": Entry("recordings.replay", "replay a recording to a task"),
             "replay-live": Entry("recordings.replay_live", "replay queries to a task without a recording"),
         },
+        "The past": {
+            "backtest": Entry("inspections.backtest", "show what a script would have done"),
+        },
         "Everything that is kept": {
             "list": Entry(
                 "operations.list_", "list tasks, templates, recordings, replays, topics, handlers or services"

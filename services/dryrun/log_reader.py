@@ -19,16 +19,21 @@ async def position_at(bus: Bus, time: int) -> WritesSeq:
 
     The one before the first message that the log still holds where that is younger. Raises BusError.
     """
-    state = await bus.stream_state(WRITES)
+    return WritesSeq(await place_at(bus, WRITES, time))
+
+
+async def place_at(bus: Bus, stream: str, time: int) -> int:
+    """The same of any stream."""
+    state = await bus.stream_state(stream)
     low, high = state.first_seq - 1, state.last_seq
     while low < high:
         middle = (low + high + 1) // 2
-        found = await _first_from(bus, middle, high)
+        found = await _first_from(bus, stream, middle, high)
         if found is not None and found.time_ns <= time:
             low = found.seq
         else:
             high = middle - 1
-    return WritesSeq(max(low, 0))
+    return max(low, 0)
 
 
 async def read(
@@ -55,10 +60,10 @@ async def read(
             yield messages
 
 
-async def _first_from(bus: Bus, seq: int, last: int) -> StoredMessage | None:
+async def _first_from(bus: Bus, stream: str, seq: int, last: int) -> StoredMessage | None:
     """The first message from a sequence on, None where there is none up to `last`, or only far behind."""
     for one in range(seq, min(seq + _GONE, last + 1)):
-        found = await bus.get_message(WRITES, one)
+        found = await bus.get_message(stream, one)
         if found is not None:
             return found
     return None

@@ -13,6 +13,7 @@ from services.columns.groups.series import SeriesTable
 from services.dryrun.kept_state import KeptState
 from services.dryrun.log_run import LogRun
 from services.pipeline.compiler.compile import api_error
+from services.pipeline.graph import Graph
 from services.process.log import Log
 from services.runtime.building.factory import TaskFactory
 from services.runtime.environment import TaskEnvironment
@@ -59,11 +60,18 @@ class DryTasks:
         began: when it was enabled, ns; None: with the first of what comes.
         """
         environment = replace(self.environment, levels=self.levels, dry=True)
+        graph = await self.graph(definition)
         try:
-            graph = await self.factory.graph(definition)
             run = await self.factory.run(task, definition, graph, SeriesTable(), environment, began)
+        except (TaskFailed, ValueError) as error:
+            raise CannotRun(str(error)) from error
+        return LogRun(run, position)
+
+    async def graph(self, definition: TaskDefinition) -> Graph:
+        """The graph of a task. Raises CannotRun."""
+        try:
+            return await self.factory.graph(definition)
         except TickscriptError as error:
             raise CannotRun(str(api_error(error))) from error
         except (TaskFailed, ValueError) as error:
             raise CannotRun(str(error)) from error
-        return LogRun(run, position)

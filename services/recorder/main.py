@@ -82,7 +82,7 @@ async def main(
             recording = RecordingContext(objects, instances, writes, config.storage.max_import)
             replay = ReplayContext(objects, instances, outbox, describe_handlers, config.replay.patience)
             results = await Results.open(bus, nats.replicas)
-            inspection = InspectionContext(bus, DryTasks(factory, environment), NoneKept(), results)
+            inspection = InspectionContext(bus, DryTasks(factory, environment), NoneKept(), results, writes)
             claims = await bus.bucket(CLAIMS, replicas=nats.replicas)
             try:
                 async with Recorder(
