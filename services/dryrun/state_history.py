@@ -32,21 +32,26 @@ _threads = Pool("states of the past", 2)
 class StateHistory:
     """Reads what workers keep, whether they live or not. It is a services.dryrun.kept_state.KeptStates."""
 
-    def __init__(self, bus: Bus, bucket: HistoryBucket, writes: WritesLog) -> None:
-        self._bus, self._bucket, self._writes = bus, bucket, writes
+    def __init__(self, bus: Bus, writes: WritesLog, replicas: int = 1) -> None:
+        self._bus, self._writes, self._replicas = bus, writes, replicas
+        self._opening = asyncio.Lock()
+        self._opened: HistoryBucket | None = None
 
     @classmethod
     async def open(cls, bus: Bus, replicas: int = 1) -> StateHistory:
-        """replicas: on how many servers of a cluster it lies, where it has to be made. Raises BusError."""
-        return cls(bus, await HistoryBucket.open(bus, replicas), await WritesLog.open(bus, replicas))
+        """replicas: on how many servers of a cluster it lies, where it has to be made. Raises BusError.
+
+        It is made once it is asked for something, so that a NATS without room for it keeps nobody from other work.
+        """
+        return cls(bus, await WritesLog.open(bus, replicas), replicas)
 
     async def listed(self) -> list[Summary]:
         """Of each task of which something is kept how much that is and how far it reaches, by id. Raises BusError."""
-        return await self._bucket.summaries()
+        return [summary for summary in await (await self._bucket()).summaries() if summary.states]
 
     async def size(self) -> int:
         """Bytes that all of it takes on NATS. Raises BusError."""
-        return await self._bucket.size()
+        return await (await self._bucket()).size()
 
     async def points(self, task: str) -> list[KeptPoint]:
         """All states that are kept of a task, in order, as far as the log has what they were made of.
@@ -54,7 +59,7 @@ class StateHistory:
         Raises BusError.
         """
         await self._writes.look()
-        return [point for point in await self._bucket.points(task) if point.fits(self._writes.epochs)]
+        return [point for point in await (await self._bucket()).points(task) if point.fits(self._writes.epochs)]
 
     async def nearest(self, task: str, position: WritesSeq, enabled: EventsSeq | None = None) -> KeptState | None:
         """The last state of a task at or before a place in the log; None where none is kept.
@@ -82,11 +87,11 @@ class StateHistory:
 
     async def _read(self, point: KeptPoint, position: WritesSeq) -> KeptState | None:
         """The state with what ran, None where it is not whole (any more)."""
-        gate = asyncio.Semaphore(_AT_ONCE)
+        gate, bucket = asyncio.Semaphore(_AT_ONCE), await self._bucket()
 
         async def get(digest: bytes) -> tuple[bytes, bytes]:
             async with gate:
-                return digest, await self._bucket.chunk(point.task, point.mark, digest)
+                return digest, await bucket.chunk(point.task, point.mark, digest)
 
         getting = [asyncio.create_task(get(digest)) for digest in point.chunks]
         try:
@@ -99,7 +104,8 @@ class StateHistory:
             for one in getting:
                 one.cancel()
             await asyncio.gather(*getting, return_exceptions=True)
-        place = WritesSeq(max(point.position, min(position, point.until)))
+        until = self._writes.epochs.within(point.until, point.epoch)
+        place = WritesSeq(max(point.position, min(position, until)))
         kept = KeptState(
             task=point.task,
             enabled=point.run.enabled,
@@ -113,6 +119,12 @@ class StateHistory:
             ended=point.why == END,
         )
         return kept if place == point.position else replace(kept, time=await self._time_at(place, point))
+
+    async def _bucket(self) -> HistoryBucket:
+        async with self._opening:
+            if self._opened is None:
+                self._opened = await HistoryBucket.open(self._bus, self._replicas)
+            return self._opened
 
     async def _time_at(self, place: WritesSeq, point: KeptPoint) -> int:
         if place == point.until:
