@@ -25,11 +25,14 @@ class Instances:
     factory: TaskFactory
     environment: TaskEnvironment
 
-    async def of(self, task: str, definition: TaskDefinition, id: str) -> TaskRun:
-        """A task as it was defined, for the replay (or recording) of this id. Raises TaskCannotRun."""
+    async def of(self, task: str, definition: TaskDefinition, id: str, *, dry: bool = False) -> TaskRun:
+        """A task as it was defined, for the replay (or recording) of this id. Raises TaskCannotRun.
+
+        dry: nothing is to be done outside.
+        """
         try:
             graph = await self.factory.graph(definition)
-            environment = replace(self.environment, levels={}, replay=id)
+            environment = replace(self.environment, levels={}, replay=id, dry=dry)
             return await self.factory.run(task, definition, graph, SeriesTable(), environment)
         except TickscriptError as error:
             raise TaskCannotRun(str(api_error(error))) from error
