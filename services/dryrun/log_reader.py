@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 
 from services.bus.connection import Bus
 from services.bus.follow import StoredMessage
@@ -33,7 +33,7 @@ async def position_at(bus: Bus, time: int) -> WritesSeq:
 
 async def read(
     bus: Bus, dbrps: Iterable[tuple[str, str]], after: WritesSeq, until: WritesSeq, created: str = ""
-) -> AsyncIterator[list[StoredMessage]]:
+) -> AsyncGenerator[list[StoredMessage], None]:
     """All messages of some databases and retention policies behind one place in the log, up to and with another.
 
     created: when the stream was made that these are places in, see Bus.follow. Close it (contextlib.aclosing) where it

@@ -29,8 +29,8 @@ from services.pipeline.functions import FunctionSpec
 from services.process import log as logs
 from services.process.metrics.shown import add_recorder
 from services.process.vitals import Vitals
-from services.recorder.instances import Instances
 from services.recorder.inspection.job import InspectionContext
+from services.recorder.instances import Instances
 from services.recorder.record.archive import BUCKET as ARCHIVE
 from services.recorder.record.recording import RecordingContext
 from services.recorder.replay.replay import ReplayContext
