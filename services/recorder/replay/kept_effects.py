@@ -8,6 +8,7 @@ from typing import Protocol
 from services.alertlog.executor import EffectExecutor, Emitter
 from services.alertlog.outbox import Outbox
 from services.dryrun.outcomes import Line, Outcomes
+from services.dryrun.tracing.heard import Heard
 from services.recorder.results import ResultWriter
 from services.runtime.effects import Effect, Failure
 from services.runtime.errors import TaskFailed
@@ -49,11 +50,14 @@ class DoneEffects:
 
 
 class KeptEffects:
-    """Keeps them, as services.dryrun.outcomes has them. What nodes do by themselves takes half of the room at most, so
-    that a chatty one leaves some for alerts."""
+    """Keeps them, as services.dryrun.outcomes has them, and behind them what nodes complained of.
 
-    def __init__(self, writer: ResultWriter) -> None:
-        self._writer = writer
+    What nodes do by themselves takes half of the room at most, so that a chatty one leaves some for alerts.
+    """
+
+    def __init__(self, writer: ResultWriter, heard: Heard) -> None:
+        """heard: the log of the run."""
+        self._writer, self._heard = writer, heard
         self._outcomes = Outcomes()
         self._lines: list[Line] = []
 
@@ -74,4 +78,9 @@ class KeptEffects:
     async def over(self) -> None:
         """See Performer."""
         await self.room()
+        await self._writer.add(
+            {"kind": "error", "node": node, "error": reason}
+            for node, reasons in self._heard.reasons.items()
+            for reason in reasons
+        )
         await self._writer.flush()

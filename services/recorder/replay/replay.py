@@ -14,6 +14,7 @@ from services.bus.buckets.objects import Objects
 from services.bus.leases.status import LeaseStatus
 from services.bus.positions import EventsSeq
 from services.columns.frame import Batches
+from services.dryrun.tracing.heard import Heard
 from services.nodes.raising.description import DescribeHandlers, describe_alerts
 from services.pipeline.spec import Edge
 from services.recorder.instances import Instances, TaskCannotRun
@@ -79,6 +80,7 @@ class ReplayJob:
         self._shares: dict[int, float] = {}  # of the time that each query node covers, how much is through
         self._progress = Progress()
         self.alerted = False  # something was sent to alerting
+        self._heard = None if record.side_effects else Heard()
 
     @property
     def progress(self) -> float:
@@ -105,18 +107,21 @@ class ReplayJob:
             driver = ReplayDriver(performer, run, record.id, started, self._lease_status, self._context.patience)
             try:
                 statistics = await self._driven(driver)
+            except ReplayFailed:
+                await performer.over()
+                raise
             finally:
                 self.alerted = driver.alerted and record.side_effects
-                await performer.over()
+            await performer.over()
             await driver.settled()
         return statistics
 
     async def _performer(self) -> Performer:
         """What becomes of what the task wants done. Raises BusError."""
         context, record = self._context, self._record
-        if record.side_effects:
+        if self._heard is None:
             return DoneEffects(context.outbox, record.id)
-        return KeptEffects(await context.results.writer(record.sequence))
+        return KeptEffects(await context.results.writer(record.sequence), self._heard)
 
     async def _driven(self, driver: ReplayDriver) -> dict[str, Any]:
         """All of it through the task; gives its statistics. Raises ReplayFailed once what was sent by then is done."""
@@ -140,7 +145,7 @@ class ReplayJob:
         record = self._record
         try:
             definition = TaskDefinition.from_plain(record.definition)
-            run = await self._context.instances.of(record.task, definition, record.id, dry=not record.side_effects)
+            run = await self._context.instances.of(record.task, definition, record.id, self._heard)
         except TaskCannotRun as error:
             raise ReplayFailed(f"task start: {error}") from error
         try:
