@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from grammar.golang.times import format_rfc3339
 from services.columns.column import Rows
 from services.columns.frame import Barriers, Batches, Frame, Message, Step
 from services.dryrun.rows import rows_of
 from services.dryrun.tracing.wanted import Filter, Wanted
+from services.dryrun.tracing.wanted_outcomes import WantedOutcomes
+from services.runtime.effects import Effect
 from services.runtime.task import TaskRun
 
 
@@ -25,9 +28,10 @@ class NodeCounts:
 class TraceLines:
     """Observes a run (services.runtime.observer), and keeps the lines until they are taken away.
 
-    A line: {"node", "kind": "in" or "out", "from": of "in" the parent, "seq" and "line": the message of the log and the
-    line in it that it comes of, or "tick": when it was due that set it off, ns} and what services.dryrun.rows says.
-    What comes out of one node goes into the next: what goes in is told where one node alone is asked for.
+    A line: {"node", "kind": "in" or "out", "from": of "in" the parent, "origin": what it comes of} and what
+    services.dryrun.rows says. origin: {"seq", "row"}, the message of the log and the line in it, or {"tick"}, when what
+    the clock set off was done (RFC 3339). What comes out of one node goes into the next: what goes in is told where one
+    node alone is asked for. What would have been done outside is told as services.dryrun.outcomes does.
 
     counts: by node. `limit`: lines are made as long as there are fewer; the others are counted.
     """
@@ -42,14 +46,10 @@ class TraceLines:
             raise LookupError(f"the task had no {wanted.node} then, but {', '.join(self._names)}")
         self._alone = wanted.node
         self._filter = Filter(wanted, run.table)
+        self._outcomes = WantedOutcomes(wanted, self._filter, run.table)
         self.counts = {name: NodeCounts() for name in self._names}
         self._lines: list[dict[str, Any]] = []
         self._made = 0
-
-    @property
-    def filter(self) -> Filter:
-        """Chooses what is wanted, whatever node it is of."""
-        return self._filter
 
     def enters(self, node: int, inputs: Sequence[Sequence[Message]]) -> None:
         """What each parent has emitted is about to go into a node."""
@@ -73,12 +73,14 @@ class TraceLines:
             for message in messages:
                 self._look(counts, message, {"node": name, "kind": "out"})
 
-    def add(self, node: str, line: dict[str, Any]) -> None:
-        """A line that comes of something else than an edge."""
-        self.counts[node].found += 1
-        if self._made < self._limit:
-            self._made += 1
-            self._lines.append(line)
+    def add(self, effects: Sequence[Effect]) -> None:
+        """What a step wants done outside; it is told behind what came along in the step."""
+        for line in self._outcomes.of(effects):
+            if line["node"] in self.counts:
+                self.counts[line["node"]].found += 1
+            if self._made < self._limit:
+                self._made += 1
+                self._lines.append(line)
 
     def taken(self) -> list[dict[str, Any]]:
         """The lines since the last call."""
@@ -101,14 +103,14 @@ class TraceLines:
         self._made += len(rows)
         part, step = _select(message, rows), self._run.current
         for origin, row in zip(part.origin.tolist(), rows_of(part, self._run.table), strict=True):
-            self._lines.append({**head, **cause_of(step, origin), **row})
+            self._lines.append({**head, "origin": _origin(step, origin), **row})
 
 
-def cause_of(step: Step, origin: int) -> dict[str, Any]:
-    """What something comes of: {"seq", "line"} of a row of a step, or {"tick"} (ns) where the clock set it off."""
+def _origin(step: Step, row: int) -> dict[str, Any]:
+    """What something comes of: a row of a step, or the clock."""
     if step.tick:
-        return {"tick": step.now}
-    return {"seq": int(step.seq[origin]), "line": int(step.row[origin])}
+        return {"tick": format_rfc3339(step.now)}
+    return {"seq": int(step.seq[row]), "row": int(step.row[row])}
 
 
 def _select(message: Message, rows: Rows) -> Message:

@@ -59,11 +59,11 @@ class Filter:
 
     def _points(self, points: Points) -> Rows:
         if not self._tags:
-            return np.flatnonzero(self._holds(points)) if self._where is not None else np.arange(len(points))
+            return np.flatnonzero(self.holds(points)) if self._where is not None else np.arange(len(points))
         rows = np.flatnonzero(self._of_series()[points.series])
         if self._where is None or not len(rows):
             return rows
-        return rows[self._holds(points.take(rows))]
+        return rows[self.holds(points.take(rows))]
 
     def _batches(self, batches: Batches) -> Rows:
         wanted = np.ones(len(batches), dtype=np.bool_)
@@ -71,7 +71,7 @@ class Filter:
             points = self._of_series()[batches.points.series]
             wanted = self._of_groups()[batches.group] | _any(points, batches)
         if self._where is not None and wanted.any():
-            wanted &= _any(self._holds(batches.points), batches)
+            wanted &= _any(self.holds(batches.points), batches)
         return np.flatnonzero(wanted)
 
     def _barriers(self, barriers: Barriers) -> Rows:
@@ -79,7 +79,8 @@ class Filter:
             return np.empty(0, dtype=np.intp)
         return np.flatnonzero(self._of_groups()[barriers.group]) if self._tags else np.arange(len(barriers.group))
 
-    def _holds(self, points: Points) -> BoolArray:
+    def holds(self, points: Points) -> BoolArray:
+        """For which points the condition holds, whatever their tags: bool[n]."""
         if self._where is None or not len(points):
             return np.ones(len(points), dtype=np.bool_)
         truth = self._where.truth(points)

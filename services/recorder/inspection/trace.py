@@ -93,14 +93,14 @@ class TraceJob:
         async for messages in self._read(run, last, last):
             self._messages += len(messages)
             self._last = messages[-1]
-            ended = self._effects(await run.take(messages))
+            effects = await run.take(messages)
+            lines.add(effects)
             await results.add(lines.taken())
-            if ended:
+            if ended := _ended(effects):
                 return ended
-        return self._effects(await run.reach(self._asked["stop"]))
-
-    def _effects(self, effects: Sequence[Effect]) -> str:
-        return next((effect.reason for effect in effects if isinstance(effect, Failure)), "")
+        effects = await run.reach(self._asked["stop"])
+        lines.add(effects)
+        return _ended(effects)
 
     async def _read(self, run: LogRun, until: WritesSeq, end: WritesSeq) -> AsyncIterator[list[StoredMessage]]:
         """The messages of the task up to a place in the log, in turns. end: the last place of all, for the progress."""
@@ -132,6 +132,11 @@ class TraceJob:
             "ended": ended or None,
             "found": lines.found,
         }
+
+
+def _ended(effects: Sequence[Effect]) -> str:
+    """Why the task ended, "" where it did not."""
+    return next((effect.reason for effect in effects if isinstance(effect, Failure)), "")
 
 
 def _turns(messages: Sequence[StoredMessage]) -> list[list[StoredMessage]]:

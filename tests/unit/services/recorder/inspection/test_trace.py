@@ -43,8 +43,7 @@ async def test_node_by_node(api: httpx.AsyncClient, recorder: None) -> None:
     assert last == {
         "node": "http_out5",
         "kind": "out",
-        "seq": 1,
-        "line": 10,
+        "origin": {"seq": 1, "row": 10},
         "point": "m",
         "group": "host=a",
         "time": "2023-11-14T22:13:25Z",
