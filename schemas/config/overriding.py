@@ -127,11 +127,9 @@ class Overridable:
                 raise OverrideError(f"{where}: cannot set option {name}: {kept.HIDDEN} stands for what is not shown")
         base, old = named(self._base(section)), named(self._elements(section, before, []))
         for name, element in named(self._elements(section, after, [])).items():
-            secret = kept.misdirected(schema, base.get(name, {}), old.get(name, {}), element, given)
-            if secret:
-                raise OverrideError(
-                    f"{where}: {secret} is kept, but for another host: it must be given in the same change"
-                )
+            reason = kept.misdirected(schema, base.get(name, {}), old.get(name, {}), element, given)
+            if reason:
+                raise OverrideError(f"{where}: {reason}")
 
     def effective(self, overrides: Iterable[Override]) -> tuple[Config, list[str]]:
         """The configuration with overrides, and what was left out of them because it does not fit any more."""

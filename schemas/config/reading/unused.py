@@ -56,6 +56,11 @@ def _https(file: Raw) -> bool:
     return isinstance(http, Mapping) and http.get("https-enabled") is True
 
 
+def _shared_secret(file: Raw) -> bool:
+    http = file.get("http")
+    return isinstance(http, Mapping) and bool(http.get("shared-secret"))
+
+
 def _kapacitors(file: Raw) -> bool:
     """Whether a file was written for Kapacitor: it needs these, and tickbus has no use for them."""
     return all(
@@ -139,10 +144,10 @@ UNUSED: tuple[Unused, ...] = (
     # InfluxDB.
     Unused(
         "influxdb",
-        "http-shared-secret",
-        "no JSON Web Tokens are made to log in with",
-        "set username and password, or token",
-        _is("http-shared-secret", True),
+        "",
+        "http-shared-secret logs nobody in without a secret",
+        "set shared-secret in [http] to that of InfluxDB",
+        lambda element, file: _is("http-shared-secret", True)(element, file) and not _shared_secret(file),
     ),
     # Alerts.
     Unused("alert", "", "topics are kept over a restart all the same", "", _is("persist-topics", False)),

@@ -98,8 +98,9 @@ boltdb = "/var/lib/kapacitor/kapacitor.db"
         ("[[influxdb]]\ntoken = 't'\nsubscription-path = 'x'", []),
         (
             "[[influxdb]]\nusername = 'u'\nhttp-shared-secret = true",
-            ["[[influxdb]]: no JSON Web Tokens are made to log in with"],
+            ["[[influxdb]]: http-shared-secret logs nobody in without a secret"],
         ),
+        ("[http]\nshared-secret = 's'\n[[influxdb]]\nusername = 'u'\nhttp-shared-secret = true", []),
         ("[slack]\nenabled = true\nurl = 'x'\ntoken = 't'", ["[[slack]]: no token is sent"]),
         (
             "[[kafka]]\nenabled = true\nbrokers = ['k:9092']\nsasl-username = 'u'",
