@@ -18,6 +18,7 @@ from services.bus.buckets.chunks import ChunkBucket
 from services.bus.buckets.dead_letters import DeadLetters
 from services.bus.buckets.kv import Bucket
 from services.bus.buckets.objects import Objects
+from services.bus.errors import ApiError
 from services.bus.follow import MAX_BYTES, MAX_MESSAGES, Follower, StoredMessage
 from services.bus.inventory import Listed
 from services.bus.publish import PUBLISH_TIMEOUT, PubAck, Publisher
@@ -91,7 +92,12 @@ class Bus:
         """Why nothing can be done with a stream at this moment, "" where something can. Raises BusError."""
         if not self.connected:
             return "not connected"
-        await streams.stream_state(self._link, stream)
+        try:
+            await streams.stream_state(self._link, stream)
+        except ApiError as error:
+            if error.code == 404:
+                return f"the stream {self._link.names.stream(stream)} is not there"
+            raise
         return ""
 
     @property
