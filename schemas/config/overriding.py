@@ -278,7 +278,10 @@ def _converted(field: fields.Field[Any], value: Any) -> Any:
 def _redacted(schema: Schema, element: Element, given: frozenset[str]) -> tuple[Element, list[str]]:
     settings = {**dict.fromkeys(keys_of(schema)), **_plain(schema, schema.load(element, many=False))}
     known = keys_of(schema)
-    secrets = [name for name, field in known.items() if field.metadata.get("secret")]
+    for name, field in known.items():
+        if field.metadata.get("later") and settings[name] in (None, _json(field.load_default)):
+            del settings[name]
+    secrets = [name for name, field in known.items() if field.metadata.get("secret") and name in settings]
     shown: Element = {}
     for name, value in settings.items():
         if name in secrets:

@@ -163,29 +163,7 @@ UNUSED: tuple[Unused, ...] = (
         "let a listener in that asks for none, or for certificates",
         _given("sasl-mechanism", "sasl-username", "sasl-access-token", "sasl-oauth-client-id"),
     ),
-    Unused(
-        "opsgenie2",
-        "details",
-        "an alert's details are not its description there",
-        "put them into message",
-        _given("details"),
-    ),
     Unused("sensu", "url"),
-    Unused("slack", "token", "no token is sent", "set url to an incoming webhook", _given("token")),
-    Unused(
-        "smtp",
-        "toTemplates",
-        "no receivers are made of an alert's data",
-        "name them in to, or in the handlers",
-        _given("toTemplates"),
-    ),
-    Unused(
-        "deadman",
-        "interval threshold global",
-        "no task is watched unless it says so",
-        "write |deadman() into the tasks",
-        _is("global", True),
-    ),
     # Inputs.
     Unused(
         "collectd",

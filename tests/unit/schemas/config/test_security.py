@@ -123,6 +123,13 @@ def test_what_sends_no_token_elsewhere_may_be_changed(after: dict[str, Any]) -> 
     kept(overridable(signs=True), "influxdb", {}, after, after, "main")
 
 
+def test_what_an_older_kapacitor_does_not_have_is_shown_where_it_is_set() -> None:
+    ((_, shown, secrets),) = overridable(slack={"url": "http://x"}).shown("slack", [])
+    assert "token" not in shown and "token" not in secrets
+    ((_, shown, secrets),) = overridable(slack={"url": "http://x", "token": "t"}).shown("slack", [])
+    assert shown["token"] is True and "token" in secrets
+
+
 def test_headers_that_log_in_are_kept_for_their_host_too() -> None:
     config = overridable(httppost={"endpoint": "e", "url": "http://here", "headers": {"Authorization": "Bearer token"}})
     with pytest.raises(OverrideError, match="headers is kept, but for another host"):

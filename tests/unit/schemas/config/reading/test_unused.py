@@ -94,14 +94,12 @@ boltdb = "/var/lib/kapacitor/kapacitor.db"
             ["[collectd]: packets that are signed or encrypted are refused"],
         ),
         ("[fluxtask]\nenabled = true\nsecrets = {a = 'b'}", ["[fluxtask]: there are no Flux tasks"]),
-        ("[deadman]\nglobal = true", ["[deadman]: no task is watched unless it says so"]),
         ("[[influxdb]]\ntoken = 't'\nsubscription-path = 'x'", []),
         (
             "[[influxdb]]\nusername = 'u'\nhttp-shared-secret = true",
             ["[[influxdb]]: http-shared-secret logs nobody in without a secret"],
         ),
         ("[http]\nshared-secret = 's'\n[[influxdb]]\nusername = 'u'\nhttp-shared-secret = true", []),
-        ("[slack]\nenabled = true\nurl = 'x'\ntoken = 't'", ["[[slack]]: no token is sent"]),
         (
             "[[kafka]]\nenabled = true\nbrokers = ['k:9092']\nsasl-username = 'u'",
             ["[[kafka]]: nobody is logged in to the brokers by SASL"],

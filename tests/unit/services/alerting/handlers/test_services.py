@@ -319,6 +319,29 @@ async def test_an_answer_that_is_no_success(http: Http, status: int, problem: ty
             await send(http, sections(slack={"url": web.url}), ".slack()")
 
 
+async def test_an_app_of_slack_has_a_token_and_is_told_in_the_answer_what_is_wrong(http: Http) -> None:
+    async with sink() as web:
+        web.answer, web.body = lambda path, before: 200, b'{"ok": true}'
+        config = sections(slack={"url": web.url, "token": "xoxb-1"})
+        await send(http, config, ".slack()")
+        ((_, headers, body),) = web.posts
+        assert {name.lower(): value for name, value in headers.items()}["authorization"] == "Bearer xoxb-1"
+        assert "as_user" not in json.loads(body)
+        for reason, problem in ((b"channel_not_found", Rejected), (b"ratelimited", Unsent)):
+            web.body = b'{"ok": false, "error": "%s"}' % reason
+            with pytest.raises(problem, match=f"Slack refuses the message: {reason.decode()}"):
+                await send(http, config, ".slack()")
+
+
+async def test_details_are_the_description_at_opsgenie_where_the_configuration_says_so(http: Http) -> None:
+    async with sink() as web:
+        config = sections(opsgenie2={"url": web.url, "api-key": "k", "details": True})
+        for details in ("what it is about", ""):
+            await send(http, config, ".opsGenie2()", given_details=details)
+        given, without = (json.loads(body)["description"] for _, _, body in web.posts)
+        assert given == "what it is about" and without.startswith('{"series":')
+
+
 async def test_certificates_of_a_section(http: Http, tmp_path: Path) -> None:
     pair = make_pair(tmp_path)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
