@@ -101,9 +101,14 @@ boltdb = "/var/lib/kapacitor/kapacitor.db"
         ),
         ("[http]\nshared-secret = 's'\n[[influxdb]]\nusername = 'u'\nhttp-shared-secret = true", []),
         (
-            "[[kafka]]\nenabled = true\nbrokers = ['k:9092']\nsasl-username = 'u'",
-            ["[[kafka]]: nobody is logged in to the brokers by SASL"],
+            "[[kafka]]\nenabled = true\nbrokers = ['k:9092']\nsasl-mechanism = 'GSSAPI'",
+            ["[[kafka]]: nobody is logged in to the brokers by GSSAPI, or with a token that has to be asked for"],
         ),
+        (
+            "[[kafka]]\nenabled = true\nbrokers = ['k:9092']\nsasl-mechanism = 'OAUTHBEARER'",
+            ["[[kafka]]: nobody is logged in to the brokers by GSSAPI, or with a token that has to be asked for"],
+        ),
+        ("[[kafka]]\nenabled = true\nbrokers = ['k:9092']\nsasl-username = 'u'", []),
         (
             "[http]\nhttps-enabled = true\n[tls]\nmin-version = '1.1'\nmax-version = 'TLS1.1'\nciphers = ['X']",
             [

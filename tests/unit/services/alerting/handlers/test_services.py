@@ -27,6 +27,7 @@ from services.alerting.transports.http import Http
 from services.cli.handler_settings import handler_sections
 from tests.support.alerts import sink
 from tests.support.certificates import make_pair
+from tests.support.kafka import broker
 from tests.support.nats import NatsServer
 from tests.unit.services.alerting.handlers.test_handlers import event, uses
 
@@ -454,6 +455,27 @@ async def test_mqtt(http: Http, tmp_path: Path) -> None:
         await send(http, config, ".mqtt('t')")
     with pytest.raises(Rejected, match='unknown MQTT broker "no"'):
         await send(http, config, ".mqtt('t').brokerName('no')")
+
+
+@pytest.mark.parametrize(
+    ("settings", "mechanism", "first"),
+    [
+        ({"sasl-username": "u", "sasl-password": "p"}, "PLAIN", b"u\0u\0p"),
+        ({"sasl-username": "u", "sasl-mechanism": "SCRAM-SHA-256"}, "SCRAM-SHA-256", b"n,,n=u,r="),
+        ({"sasl-username": "u", "sasl-mechanism": "SCRAM-SHA-512"}, "SCRAM-SHA-512", b"n,,n=u,r="),
+        (
+            {"sasl-access-token": "t", "sasl-mechanism": "OAUTHBEARER", "sasl_extensions": {"a": "b"}},
+            "OAUTHBEARER",
+            b"n,,\x01auth=Bearer t\x01a=b\x01\x01",
+        ),
+    ],
+)
+async def test_kafka_is_logged_in_to(http: Http, settings: dict[str, Any], mechanism: str, first: bytes) -> None:
+    async with broker() as one:
+        config = sections(kafka={"brokers": [f"127.0.0.1:{one.port}"], "timeout": "5s", **settings})
+        with pytest.raises((Unsent, Rejected)):
+            await send(http, config, ".kafka().cluster('default').kafkaTopic('t')")
+    assert one.mechanism == mechanism and one.first.startswith(first)
 
 
 async def test_kafka_that_is_not_there(http: Http) -> None:
