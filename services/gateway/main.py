@@ -129,11 +129,11 @@ async def main(
                     _origins(http),
                     _access(config, models.users, passwords),
                 )
-                reload_certificate = certificate.reload if certificate else None
+                certificates = [*([certificate.reload] if certificate else []), inputs.reload]
                 async with (
                     api.loader,
                     _beside(
-                        reload_on_request(again or asyncio.Event(), reload_certificate, api.loader, api.server),
+                        reload_on_request(again or asyncio.Event(), certificates, api.loader, api.server),
                         warm_up(models.tasks, scripts),
                     ),
                 ):
