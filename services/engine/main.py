@@ -230,7 +230,7 @@ async def _take_part(
         async with asyncio.timeout(_LEAVE):
             await leases.stop()
     except (TimeoutError, StoreError) as e:
-        log.warn("states could not be saved; the log is replayed at the next start", error=str(e) or "no time left")
+        log.warn("states could not be saved; the log is replayed at the next start", err=str(e) or "no time left")
     publishing.cancel()
     await worker.stop()
     await checkpoints.close()
