@@ -65,9 +65,9 @@ class Outbox:
         task.add_done_callback(self._tasks.discard)
 
     @property
-    def max_payload(self) -> int:
-        """Bytes that a message may have."""
-        return self._bus.max_payload
+    def max_data(self) -> int:
+        """Bytes that a message may have besides its headers."""
+        return self._bus.max_data
 
     @property
     def full(self) -> bool:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from schemas.config import Config
-from services.bus.account.settings import wishes_of
 from services.bus.connection import Bus
 from services.bus.epochs import WritesLog
 from services.bus.events import Event, decode
@@ -76,9 +75,7 @@ async def main(
     effective = effective or LiveConfig(config)
     vitals = vitals or Vitals("engine")
     name = config.engine.id or f"{socket.gethostname()}-{os.getpid()}"
-    async with await Bus.of(config.nats, name) as bus:
-        nats = config.nats
-        await bus.ensure_streams(wishes_of(nats))
+    async with await Bus.for_service(config.nats, name) as bus:
         path = config.data_dir / "engine" / name / "engine.lmdb"
         async with UdfFunctions(config.udf.functions) as functions:
             with Store.open(path, _SCHEMA, _VERSION, durable=False) as store:
