@@ -18,7 +18,7 @@ async def position_at(bus: Bus, time: int) -> WritesSeq:
     The one before the first message that the log still holds where that is younger. Raises BusError.
     """
     state = await bus.stream_state(WRITES)
-    low, high = state.first_seq - 1, state.last_seq
+    low, high = max(state.first_seq - 1, 0), state.last_seq  # nothing was ever stored: both are 0
     while low < high:
         middle = (low + high + 1) // 2
         found = await _first_from(bus, middle, high)
@@ -26,7 +26,7 @@ async def position_at(bus: Bus, time: int) -> WritesSeq:
             low = found.seq
         else:
             high = middle - 1
-    return WritesSeq(max(low, 0))
+    return WritesSeq(low)
 
 
 async def whole_since(bus: Bus) -> int:
