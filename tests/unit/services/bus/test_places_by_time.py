@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 
 from services.bus.connection import Bus
+from services.bus.places_by_time import position_at, whole_since
 from services.bus.streams import WRITES
 from services.bus.subjects import write_subject
-from services.bus.writes_by_time import position_at, whole_since
 
 MINE, OTHER = ("db", "rp"), ("other", "rp")
 
