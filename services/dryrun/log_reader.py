@@ -9,31 +9,9 @@ from services.bus.follow import StoredMessage
 from services.bus.positions import WritesSeq
 from services.bus.streams import WRITES
 from services.bus.subjects import write_subject
+from services.bus.writes_by_time import position_at as position_at
 
 _MOST_BYTES = 16 << 20  # of the log that wait here
-_GONE = 64  # messages one after another that may be missing in the middle of the log: deleted one by one
-
-
-async def position_at(bus: Bus, time: int) -> WritesSeq:
-    """The place in the log behind which everything was stored after a time (ns): the last message stored by then.
-
-    The one before the first message that the log still holds where that is younger. Raises BusError.
-    """
-    return WritesSeq(await place_at(bus, WRITES, time))
-
-
-async def place_at(bus: Bus, stream: str, time: int) -> int:
-    """The same of any stream."""
-    state = await bus.stream_state(stream)
-    low, high = state.first_seq - 1, state.last_seq
-    while low < high:
-        middle = (low + high + 1) // 2
-        found = await _first_from(bus, stream, middle, high)
-        if found is not None and found.time_ns <= time:
-            low = found.seq
-        else:
-            high = middle - 1
-    return max(low, 0)
 
 
 async def read(
@@ -58,12 +36,3 @@ async def read(
                     yield wanted
                 return
             yield messages
-
-
-async def _first_from(bus: Bus, stream: str, seq: int, last: int) -> StoredMessage | None:
-    """The first message from a sequence on, None where there is none up to `last`, or only far behind."""
-    for one in range(seq, min(seq + _GONE, last + 1)):
-        found = await bus.get_message(stream, one)
-        if found is not None:
-            return found
-    return None

@@ -84,8 +84,8 @@ async def main(
             objects = await bus.objects(ARCHIVE, nats.replicas)
             writes = await WritesLog.open(bus, nats.replicas)
             recording = RecordingContext(objects, instances, writes, config.storage.max_import)
-            replay = ReplayContext(objects, instances, outbox, describe_handlers, config.replay.patience)
             results = await Results.open(bus, nats.replicas)
+            replay = ReplayContext(objects, results, instances, outbox, describe_handlers, config.replay.patience)
             inspection = InspectionContext(bus, past.tasks, history, results, writes)
             claims = await bus.bucket(CLAIMS, replicas=nats.replicas)
             try:

@@ -342,7 +342,7 @@ class Recorder:
                     await Archive(self._objects, record.sequence).delete()
                     if record.object:
                         await self._objects.delete(record.object)
-                elif isinstance(record, InspectionRecord):
+                elif isinstance(record, InspectionRecord) or not record.side_effects:
                     await self._inspection_context.results.delete(record.sequence)
                 return
             except BusError as error:
@@ -363,7 +363,8 @@ class Recorder:
         """Drop what is stored of what was deleted while no recorder ran."""
         with contextlib.suppress(BusError):
             looks = [self._projection.state.bucket(bucket).values() for bucket in inspections.KINDS.values()]
-            there = [record.sequence for records in looks for record in records]
+            replays = self._projection.state.bucket(recordings.REPLAYS).values()
+            there = [record.sequence for records in (*looks, replays) for record in records]
             await self._inspection_context.results.sweep(there, EventsSeq(self._projection.position))
             records = self._projection.state.bucket(recordings.RECORDINGS).values()
             known = {str(r.sequence) for r in records}

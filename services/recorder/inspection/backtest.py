@@ -10,11 +10,12 @@ from typing import Any
 
 from grammar.golang.times import format_rfc3339
 from services.bus.positions import WritesSeq
-from services.bus.streams import WRITES
+from services.bus.streams import ALERTS, WRITES
+from services.bus.writes_by_time import whole_since
 from services.dryrun.backtesting.beginning import Asked, Beginning, NotInLog, beginning
 from services.dryrun.backtesting.comparison import Comparison
 from services.dryrun.backtesting.findings import Findings, Line, nobody
-from services.dryrun.backtesting.live_alerts import Caused, live_alerts, reaches_back
+from services.dryrun.backtesting.live_alerts import Caused, live_alerts
 from services.dryrun.backtesting.log_backtest import LogBacktest, goes
 from services.dryrun.backtesting.raised import RaisedEvent
 from services.dryrun.log_reader import position_at, read
@@ -90,7 +91,7 @@ class BacktestJob:
     async def _live(self, task: str, comparison: Comparison) -> tuple[Raises, dict[str, Any]]:
         bus, writes = self._context.bus, self._context.writes
         await writes.look()
-        reach = await reaches_back(bus)
+        reach = await whole_since(bus, ALERTS)
         begin = max(self._begin, reach)
         places = [await position_at(bus, time) for time in (begin, self._end)]
         caused = Caused(places[0], places[1], begin, self._end)
