@@ -34,7 +34,8 @@ from services.store.folds.inspections import InspectionRecord
 _SHOWN = 20  # differences in the summary
 _LOST = "the log let go of its oldest messages meanwhile: some of what was asked for may be missing"
 
-Sink = Callable[[Iterable[Line]], Awaitable[None]]
+Sink = Callable[[Iterable[Line]], Awaitable[bool]]
+"""Takes lines; gives whether more are wanted."""
 Raises = Callable[[RaisedEvent], None]
 
 
@@ -64,10 +65,16 @@ class BacktestJob:
         if asked["against_script"] or asked["against"]:
             comparison = Comparison()
             raises, more = await self._expected(comparison, definition)
+
+        async def sink(lines: Iterable[Line]) -> bool:
+            await results.add(lines, minor=True)
+            return not results.half_full
+
         try:
-            findings, told = await self._played(definition, bool(asked["own"]), raises, results.add)
+            findings, told = await self._played(definition, bool(asked["own"]), raises, sink)
         except (QueryFailed, NotInLog) as error:
             raise InspectionFailed(str(error)) from error
+        results.leave_out(findings.untold)
         await results.add(findings.by_id())
         if comparison is not None:
             await results.add({"kind": "difference", **line} for line in comparison.lines())
@@ -151,7 +158,7 @@ class BacktestJob:
         async with aclosing(log) as parts:
             async for messages in parts:
                 for part in goes(messages):
-                    await sink(await backtest.take(part))
+                    findings.tells = await sink(await backtest.take(part))
                     await asyncio.sleep(0)
                 if findings.failed:
                     return
@@ -172,8 +179,9 @@ class BacktestJob:
             run.close()
 
 
-async def _nowhere(lines: Iterable[Line]) -> None:
+async def _nowhere(lines: Iterable[Line]) -> bool:
     """Where lines go that nobody reads."""
+    return False
 
 
 def _counts(run: TaskRun) -> dict[str, Any]:

@@ -154,7 +154,7 @@ async def test_nothing_is_done_outside(api: httpx.AsyncClient, began: int) -> No
     outcomes = summary["outcomes"]
     assert outcomes["alert"] == summary["alerts"] > 80
     assert outcomes["post"] == 180 and outcomes["log"] == 180
-    assert summary["handlers"] == {"email": summary["alerts"], "post": summary["alerts"]}
+    assert summary["handlers"] == {"post": summary["alerts"], "smtp": summary["alerts"]}
     written = [line for kind in lines if kind["kind"] == "loopback" for line in kind["lines"]]
     assert len(written) == 180 and all(line.startswith("back,") for line in written)
 
