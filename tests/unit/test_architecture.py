@@ -187,7 +187,7 @@ HOMES = {
     "arpeggio": {"grammar"},
     "quart": {"gateway"},
     "hypercorn": {"gateway"},
-    "jwt": {"gateway"},
+    "jwt": {"gateway", "connectors"},
     "bcrypt": {"gateway"},
     "psutil": {"alerting", "launcher", "cli"},
     "click": {"cli"},
