@@ -9,6 +9,7 @@ from services.bus.follow import StoredMessage
 from services.bus.positions import WritesSeq
 from services.bus.streams import WRITES
 from services.bus.subjects import write_subject
+from services.bus.writes_by_time import place_at as place_at
 from services.bus.writes_by_time import position_at as position_at
 
 _MOST_BYTES = 16 << 20  # of the log that wait here

@@ -11,6 +11,7 @@ from grammar.golang.times import format_rfc3339
 from grammar.tickscript.parser import parse_lambda
 from services.bus.follow import StoredMessage
 from services.bus.positions import WritesSeq
+from services.bus.streams import WRITES
 from services.dryrun import log_reader
 from services.dryrun.log_run import LogRun
 from services.dryrun.sifting import Sift, can_sift
@@ -43,6 +44,7 @@ class TraceJob:
         self._heard = Heard()
         self._last: StoredMessage | None = None
         self._messages = 0
+        self._errors: dict[str, int] = {}  # of nodes, before what is shown
 
     @property
     def progress(self) -> float:
@@ -50,14 +52,18 @@ class TraceJob:
         return self._done
 
     async def run(self, results: ResultWriter) -> dict[str, Any]:
-        """Until all is looked at; gives {"began": see Beginning, "log": how much was read, "nodes": by name what went
-        in and came out, how many lines that was, and errors with their reasons, "alone": whether only points of the
-        group went through, as nothing else could matter to them, "refused": messages without line
-        protocol, "ended": why the task ended, null where it did not, "found": lines that were wanted in all}.
+        """Until all is looked at; gives the summary:
+
+        began: see Beginning. log: {"messages": how many were looked at, "last": {"seq", "time"} or null, "trimmed": what
+        is to be said where the log begins later, or null}. nodes: by name what went in and came out, how many lines
+        that was, and errors with their reasons. alone: whether only points of the group went through, as nothing else
+        could matter to them. refused: messages without line protocol. ended: why the task ended, null where it did not.
+        found: lines that were wanted in all.
 
         Raises as InspectionJob does.
         """
         asked, tasks = self._asked, self._context.tasks.telling(self._heard)
+        await self._context.writes.look()
         beginning = await begin(self._context, tasks, asked["task"], asked["definition"], asked["start"], asked["stop"])
         last = await log_reader.position_at(self._context.bus, asked["stop"])
         self._origin = beginning.run.position
@@ -72,7 +78,8 @@ class TraceJob:
             except TaskFailed as error:
                 ended = str(error)
             await results.add(lines.taken())
-            return self._summary(run, lines, beginning.told, ended)
+            trimmed = beginning.trimmed or await self._trimmed(beginning.log_first)
+            return self._summary(run, lines, beginning.told, trimmed, ended)
 
     def _lines(self, run: LogRun) -> TraceLines:
         asked = self._asked
@@ -87,7 +94,8 @@ class TraceJob:
     async def _before(self, run: LogRun, first: WritesSeq, last: WritesSeq) -> None:
         """What lies between the beginning and the part that is looked at. Raises TaskFailed."""
         async for messages in self._read(run, first, last):
-            await run.take(messages)
+            if ended := _ended(await run.take(messages)):
+                raise TaskFailed(f"{ended} (before what is shown)")
         await run.reach(self._asked["start"])
 
     async def _traced(
@@ -95,6 +103,8 @@ class TraceJob:
     ) -> str:
         """The part that is looked at; gives why the task ended in it, "" where it did not. Raises TaskFailed."""
         run.run.observe(lines)
+        self._heard.reasons.clear()
+        self._errors = _errors(run)
         run.position = WritesSeq(max(run.position, first))
         async for messages in self._read(run, last, last):
             self._messages += len(messages)
@@ -110,21 +120,31 @@ class TraceJob:
 
     async def _read(self, run: LogRun, until: WritesSeq, end: WritesSeq) -> AsyncIterator[list[StoredMessage]]:
         """The messages of the task up to a place in the log, in turns. end: the last place of all, for the progress."""
-        async with aclosing(log_reader.read(self._context.bus, run.run.dbrps, run.position, until)) as batches:
+        async with aclosing(
+            log_reader.read(self._context.bus, run.run.dbrps, run.position, until, self._context.writes.created)
+        ) as batches:
             async for batch in batches:
                 for turn in _turns(batch, _TURN_BYTES if run.sift is None else _SIFTED_BYTES):
                     yield turn
                     self._done = min((turn[-1].seq - self._origin) / max(end - self._origin, 1), 1.0)
                     await asyncio.sleep(0)
 
-    def _summary(self, run: LogRun, lines: TraceLines, began: dict[str, Any], ended: str) -> dict[str, Any]:
-        statistics = run.run.statistics()["node-stats"]
+    async def _trimmed(self, first: int) -> str | None:
+        """What is to be said where the log was cut off at its beginning while it was read. first: where it began."""
+        holds = (await self._context.bus.stream_state(WRITES)).first_seq
+        lost = holds > max(first, self._origin + 1)
+        return "it let go of its oldest messages meanwhile: some of what was asked for may be missing" if lost else None
+
+    def _summary(
+        self, run: LogRun, lines: TraceLines, began: dict[str, Any], trimmed: str | None, ended: str
+    ) -> dict[str, Any]:
+        errors = _errors(run)
         nodes = {
             name: {
                 "in": counts.taken,
                 "out": counts.given,
                 "lines": counts.found,
-                "errors": statistics[name]["errors"],
+                "errors": errors[name] - self._errors.get(name, 0),
                 "reasons": self._heard.reasons.get(name, {}),
             }
             for name, counts in lines.counts.items()
@@ -132,13 +152,18 @@ class TraceJob:
         last = None if self._last is None else {"seq": self._last.seq, "time": format_rfc3339(self._last.time_ns)}
         return {
             "began": began,
-            "log": {"messages": self._messages, "last": last},
+            "log": {"messages": self._messages, "last": last, "trimmed": trimmed},
             "nodes": nodes,
             "alone": run.sift is not None,
             "refused": len(run.refused),
             "ended": ended or None,
             "found": lines.found,
         }
+
+
+def _errors(run: LogRun) -> dict[str, int]:
+    """How many errors each node has counted."""
+    return {name: node["errors"] for name, node in run.run.statistics()["node-stats"].items()}
 
 
 def _ended(effects: Sequence[Effect]) -> str:
