@@ -93,9 +93,9 @@ async def test_a_trace_is_deleted_while_it_runs_and_another_recorder_takes_one_u
         page = (await api.get("/traces/taken-up/results", params={"limit": 10_000})).json()
         assert page["count"] == body["summary"]["found"] == len(page["results"])
         assert len([line for line in page["results"] if line["node"] == "stream0"]) == 400  # none of them twice
-        left = await bus.objects(BUCKET)
-        kept = f"{await bus.last_subject_sequence('tickbus.event.trace.taken-up.defined')}/"
-        while not all(info.name.startswith(kept) for info in await left.list()):
+        kept = await bus.objects(BUCKET)
+        of_deleted = f"{await bus.last_subject_sequence('tickbus.event.trace.deleted.defined')}/"
+        while any(info.name.startswith(of_deleted) for info in await kept.list()):
             await asyncio.sleep(0.05)
 
 
