@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.store.folds.recordings import LAST, fold, record_of, recording_of, replay_of
+from services.store.folds.recordings import LAST, fold, inspection_of, record_of, recording_of, replay_of
 from services.store.folds.state import State
 
 
@@ -70,3 +70,20 @@ def test_what_is_no_such_event_changes_nothing(kind: str, what: str, data: dict[
     with pytest.raises(ValueError, match=kind):
         fold(state, Fact(kind, "r", what, data, 5))
     assert not state.bucket(LAST)
+
+
+@pytest.mark.parametrize("kind", ["trace", "backtest"])
+def test_a_look_at_the_log_runs_until_it_has_ended(kind: str) -> None:
+    more = {"task": "t", "definition": REPLAY["definition"]}
+    state = State()
+    fold(state, Fact(kind, "i", "defined", {"start": 1, "stop": 2, **more}, 5))
+    running = inspection_of(state, kind, "i")
+    assert running is not None
+    assert (running.kind, running.sequence, running.date, running.status) == (kind, 5, 7, "running")
+    assert (running.asked["start"], running.asked["stop"]) == (1, 2)
+    fold(state, Fact(kind, "i", "finished", {"summary": {"found": 3}}, 6, 8))
+    fold(state, Fact(kind, "i", "failed", {"error": "late"}, 7))
+    assert inspection_of(state, kind, "i") == replace(running, status="finished", summary={"found": 3}, ended=8)
+    fold(state, Fact(kind, "i", "deleted", {}, 8))
+    assert inspection_of(state, kind, "i") is None
+    assert state.get(LAST, f"{kind}/i") == 8
