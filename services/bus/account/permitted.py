@@ -26,7 +26,12 @@ async def check_permitted(link: Link) -> None:
     """
     subject = f"tickbus.ask.permitted.{secrets.token_hex(8)}"
     asked: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    sid = link.client.listen(subject, lambda _, reply, headers, data: asked.done() or asked.set_result(reply.decode()))
+
+    def hear(subject: bytes, reply: bytes, headers: bytes | None, data: bytes) -> None:
+        if not asked.done():
+            asked.set_result(reply.decode())
+
+    sid = link.client.listen(subject, hear)
     try:
         async with asyncio.timeout(API_TIMEOUT):
             await link.round_trip(API_TIMEOUT)
