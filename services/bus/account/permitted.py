@@ -42,9 +42,11 @@ async def check_permitted(link: Link) -> None:
             _raise(await link.refused(probes, API_TIMEOUT))
             # a user may be permitted answers without being permitted their subjects
             answer = link.start(subject, b"", API_TIMEOUT)
-            link.client.send(await asked, b"")
-            _raise(await link.refused((asked.result(),), API_TIMEOUT))
-            await answer
+            try:
+                link.client.send(await asked, b"")
+                _raise(await link.refused((asked.result(),), API_TIMEOUT))
+            finally:
+                answer.cancel()
     except (nats_errors.Error, TimeoutError) as error:
         raise BusUnavailable(f"NATS went away while it was asked what this user may do: {error!r}") from error
     finally:
