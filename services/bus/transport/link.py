@@ -61,6 +61,8 @@ class Link:
         """Connect. BusUnavailable where no server can be reached within `timeout` s, or it refuses the credentials."""
         self.opened = url, credentials
         servers, credentials = parsed(url, credentials)
+        if not servers:
+            raise BusUnavailable(f"cannot connect to NATS: no server stands in {url!r}")
         options = credentials.options(tls=any(server.startswith("tls://") for server in servers))
         attempt = asyncio.ensure_future(
             self.client.connect(

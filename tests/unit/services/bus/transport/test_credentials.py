@@ -185,6 +185,8 @@ async def test_what_is_wrong_is_refused_with_one_line(server: NatsServer, tmp_pa
         server, Credentials(nkey_file=kept_in(tmp_path / "seed", base64.b32encode(os.urandom(9)).decode()))
     )
     assert "cannot connect to NATS" in said
+    with pytest.raises(BusUnavailable, match="no server stands in ' ,'"):
+        await Bus.connect(" ,", "test")
     assert "is empty" in await refusal(server, Credentials(token_file=kept_in(tmp_path / "token", "\n")))
 
 
