@@ -71,7 +71,7 @@ def connected(address: str, skip_verify: bool) -> Client:
 
 def failure(error: TickbusError, address: str, option: str = "") -> CommandFailed:
     """What is said of an error of the server, or of its absence. option: what names it, "" for the usual ways."""
-    text, shown = " ".join(str(error).split())[:_LONGEST], shown_address(address)
+    text, shown = one_line(error), shown_address(address)
     if isinstance(error, Unreachable):
         if "CERTIFICATE_VERIFY_FAILED" in text:
             return CommandFailed(
@@ -88,6 +88,12 @@ def failure(error: TickbusError, address: str, option: str = "") -> CommandFaile
         place = option or "KAPACITOR_URL"
         return CommandFailed(f"{text}: give user and password in {place}, as http://USER:PASSWORD@HOST:9092")
     return CommandFailed(text)
+
+
+def one_line(error: object) -> str:
+    """What a server says, which may be none of ours, as a line that a terminal only shows."""
+    shown = "".join(sign if sign.isprintable() else " " for sign in str(error))
+    return " ".join(shown.split())[:_LONGEST]
 
 
 def not_understood(server: str, error: Exception) -> str:

@@ -19,7 +19,7 @@ from services.alerting.handlers import from_json, specs
 from services.cli.errors import MistakenCall
 from services.cli.go_flags import Command
 from services.cli.handler_settings import handler_defaults, handler_sections
-from services.cli.server.connecting import SHAPELESS, not_understood, shown_address
+from services.cli.server.connecting import SHAPELESS, not_understood, one_line, shown_address
 from services.moving.job import Job
 from services.moving.moving import KINDS, move
 from services.moving.report import Report
@@ -123,7 +123,7 @@ def _move(job: Job, kinds: frozenset[str]) -> None:
     try:
         move(job, kinds)
     except Refused as error:
-        raise CannotGoOn(f"{error.asked} cannot be had: {error}") from error
+        raise CannotGoOn(f"{error.asked} cannot be had: {one_line(error)}") from error
     except SHAPELESS as error:
         raise CannotGoOn(not_understood(f"{job.old.url} or {job.new.url}", error)) from error
 

@@ -164,7 +164,7 @@ def test_what_can_be_done_is_said() -> None:
     assert wrong == "authorization failed: http://h does not take the user and password that its URL has"
     elsewhere = failure(Unreachable("GET /tasks: [Errno 111] Connection refused"), "http://h", "--to").message
     assert elsewhere.endswith("Name another server with --to")
-    assert failure(Unavailable("the bus\ndoes not answer"), "http://h").message == "the bus does not answer"
+    assert failure(Unavailable("the bus\ndoes not\x1b[2J answer"), "h").message == "the bus does not [2J answer"
 
 
 def test_what_a_command_does_not_need_is_not_imported() -> None:
