@@ -157,5 +157,5 @@ def test_a_service_that_fails_or_ends_unasked_ends_with_1(capsys: pytest.Capture
 @pytest.mark.parametrize("closed", [">&-", ">&- 2>&- <&-"])
 def test_standard_streams_that_are_closed_are_no_error(closed: str) -> None:
     command = ["/bin/sh", "-c", f'exec "$0" -m services.cli nodes {closed}', sys.executable]
-    ran = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, check=False)
+    ran = subprocess.run(command, capture_output=True, timeout=60, check=False)
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, b"", b"")
