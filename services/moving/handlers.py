@@ -8,7 +8,7 @@ from typing import Any
 from services.moving.job import Job
 from services.moving.report import Outcome
 from services.moving.servers import Refused, in_path
-from services.moving.topics import topics
+from services.moving.topics import topics, why_not_told
 
 KIND = "handlers"
 
@@ -19,7 +19,7 @@ def move(job: Job) -> None:
         try:
             there = job.old.get(f"/alerts/topics/{in_path(topic)}/handlers", base)["handlers"]
         except Refused as error:
-            job.report.not_taken(KIND, topic, error)
+            job.report.not_taken(KIND, topic, why_not_told(topic, error))
             continue
         if there:
             _move(job, topic, there)

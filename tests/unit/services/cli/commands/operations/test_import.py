@@ -66,6 +66,18 @@ def test_a_dry_run_tells_which_handlers_would_be_refused(capsys: pytest.CaptureF
         assert 'handlers t/h: would be refused: unsupported action kind "pigeon"' in capsys.readouterr().out
 
 
+def test_a_topic_that_the_old_server_lists_but_does_not_find(capsys: pytest.CaptureFixture[str]) -> None:
+    def listed_alone(path: str, query: dict[str, list[str]]) -> tuple[int, Any]:
+        if path.endswith("/topics"):
+            return 200, {"topics": [{"id": "disk/root"}]}
+        return (200, {"tasks": []}) if path.endswith("/tasks") else (404, {"error": 'unknown topic: "disk"'})
+
+    with answering(listed_alone) as there:
+        assert main(["import", "--only", "handlers,states", there, "--to", there]) == 1
+        said = 'disk/root: not taken: unknown topic: "disk" (its API finds no topic that has / in its name)'
+        assert capsys.readouterr().out.count(said) == 2
+
+
 def test_credentials_come_from_the_environment(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
