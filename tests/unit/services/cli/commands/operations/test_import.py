@@ -56,7 +56,7 @@ def test_who_may_not_read_something_hears_what(capsys: pytest.CaptureFixture[str
 
     with answering(closed) as there:
         assert main(["import", "--only", "tasks", there, "--to", there]) == 1
-        said = f"tickbus import: {there}/kapacitor/v1/templates cannot be had: user bob cannot read /tasks\n"
+        said = "tickbus import: tasks cannot be copied: user bob cannot read /tasks\n"
         assert capsys.readouterr().err == said
 
 
