@@ -73,7 +73,7 @@ class _Query:
         if select.where is not None:
             self._bound(select.where)
             points = [p for p in points if _true(select.where, p)]
-        self._points = sorted(points, key=lambda p: p.time, reverse=False)
+        self._points = sorted(points, key=lambda p: p.time)
         self._interval, self._offset = _interval(select.dimensions)
         if re.search(r"\b(OFFSET|SLIMIT|SOFFSET)\b", select.tail, re.IGNORECASE):
             raise CannotAnswer("OFFSET, SLIMIT and SOFFSET")
