@@ -56,7 +56,7 @@ class Items(fields.Field[Any]):
         if self.known:
             item |= {"properties": {key: {} for key in self.known}, "additionalProperties": False}
         items = {"type": "array", "items": item}
-        properties = {**{key: items for key in LISTS}, COUNT: {"type": "integer", "minimum": 0}}
+        properties = {**dict.fromkeys(LISTS, items), COUNT: {"type": "integer", "minimum": 0}}
         whole = {"type": "object", "properties": properties, "additionalProperties": False, "minProperties": 1}
         return {"anyOf": [{"const": NONE}, items, whole]}
 

@@ -78,4 +78,4 @@ def _field(field: fields.Field[Any], defs: _Defs) -> dict[str, Any]:
 
 
 def _choices(field: fields.Field[Any]) -> dict[str, Any]:
-    return {"enum": list(one.choices) for one in field.validators if isinstance(one, OneOf)}  # type: ignore[dict-item]
+    return {"enum": list(one.choices) for one in field.validators if isinstance(one, OneOf)}

@@ -35,7 +35,7 @@ class Entry:
 class Located:
     """A value and its place. begin, end: offsets in characters of the text. line, column: from 1.
 
-    flow: a mapping or list within brackets. keys: of a mapping. items: of a list. style: of a scalar, its quotes, `|`,
+    flow: a mapping or list in brackets. within: it stands in something in brackets. keys: of a mapping. items: of a list. style: of a scalar, its quotes, `|`,
     `>` or "".
     """
 
@@ -45,6 +45,7 @@ class Located:
     line: int
     column: int
     flow: bool = False
+    within: bool = False
     keys: dict[str, Entry] | None = None
     items: list[Located] | None = None
     style: str = ""
@@ -84,7 +85,7 @@ def read_documents(text: str, file: str) -> list[Located]:
     """The documents of a text, the empty ones left out. Words mean what they do in Kapacitor's YAML. Raises BadTestFile."""
     try:
         nodes = [node for node in yaml.compose_all(text, _Loader) if node is not None]
-        return [found for node in nodes if (found := _Reader(file).located(node, 0)).plain is not None]
+        return [found for node in nodes if (found := _Reader(file).located(node, 0, False)).plain is not None]
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         what = ", ".join(part for part in (error.context, error.problem) if part)
@@ -100,27 +101,28 @@ class _Reader:
     def __init__(self, file: str) -> None:
         self._file = file
 
-    def located(self, node: Any, depth: int) -> Located:
+    def located(self, node: Any, depth: int, within: bool) -> Located:
         if depth > _DEEPEST:
             raise self._refused(node, "nested too deeply")
         if isinstance(node, yaml.ScalarNode):
             plain = not node.style and not node.tag.endswith(":binary")
             value = (resolve(node.value) if node.value else None) if plain else node.value
-            return _of(node, value, node.end_mark.index, style=node.style or "")
+            return _of(node, value, node.end_mark.index, within=within, style=node.style or "")
+        flow = bool(node.flow_style)
         if isinstance(node, yaml.SequenceNode):
-            items = [self.located(one, depth + 1) for one in node.value]
-            end = node.end_mark.index if node.flow_style or not items else items[-1].end
-            return _of(node, [one.plain for one in items], end, flow=bool(node.flow_style), items=items)
-        keys = self._keys(node, depth)
-        end = node.end_mark.index if node.flow_style or not keys else max(entry.value.end for entry in keys.values())
-        plain = {key: entry.value.plain for key, entry in keys.items()}
-        return _of(node, plain, end, flow=bool(node.flow_style), keys=keys)
+            items = [self.located(one, depth + 1, within or flow) for one in node.value]
+            end = node.end_mark.index if flow or not items else items[-1].end
+            return _of(node, [one.plain for one in items], end, flow=flow, within=within, items=items)
+        keys = self._keys(node, depth, within or flow)
+        end = node.end_mark.index if flow or not keys else max(entry.value.end for entry in keys.values())
+        mapping = {key: entry.value.plain for key, entry in keys.items()}
+        return _of(node, mapping, end, flow=flow, within=within, keys=keys)
 
-    def _keys(self, node: Any, depth: int) -> dict[str, Entry]:
+    def _keys(self, node: Any, depth: int, within: bool) -> dict[str, Entry]:
         keys: dict[str, Entry] = {}
         merged: dict[str, Entry] = {}
         for key, value in node.value:
-            found = self.located(value, depth + 1)
+            found = self.located(value, depth + 1, within)
             if key.tag == _MERGE:
                 for one in found.items if found.items is not None else [found]:
                     merged = {**(one.keys or {}), **merged}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,9 @@ def _test(test: dict[str, Any], where: Located, path: Path, scripts: Path | None
         raise wrong("no script: give its file's name as task_name", "name")
     script_path = _script(name, path, scripts)
     if script_path is None:
-        raise wrong(f"there is no script {name} in {scripts or path.parent}: name its directory with --dir", "task_name")
+        raise wrong(
+            f"there is no script {name} in {scripts or path.parent}: name its directory with --dir", "task_name"
+        )
     for key in ("recording_id", "recordind_id"):
         if test[key]:
             raise wrong(f"the recording {test[key]} lies on a server: write its lines as `data`", key)
@@ -68,7 +71,8 @@ def _test(test: dict[str, Any], where: Located, path: Path, scripts: Path | None
     if batch:
         script = _EVERY.sub("every(1s)", script)
         steps.append(Step(where, at=_BATCH_WAIT))
-    expects = where.at(["expects"])
+    entry = (where.keys or {})["expects"]
+    expects = replace(entry.value, plain={"ok": 0, "warn": 0, "crit": 0, **entry.value.plain})
     return RuleTest(
         file=path,
         where=where,
@@ -81,7 +85,7 @@ def _test(test: dict[str, Any], where: Located, path: Path, scripts: Path | None
         start="",
         precision=_PRECISIONS.get(test["precision"], test["precision"]),
         steps=tuple(steps),
-        expect=Expectation(expects, (Section("expects", "", expects),)),
+        expect=Expectation(expects, (Section("expects", "", expects, entry.column - 1),)),
         reads=(script_path,),
         apart=0 if batch else _APART,
         folder=script_path.parent,

@@ -14,12 +14,13 @@ from services.testing.format.document import Located
 class Section:
     """One thing that is expected. kind: a key of `expect`. name: of the node or endpoint, where it is of one.
 
-    where: the value in the file.
+    where: the value in the file. indent: spaces before its key.
     """
 
     kind: str
     name: str
     where: Located
+    indent: int = 0
 
     @property
     def title(self) -> str:
@@ -29,11 +30,15 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """All that is expected at a moment. where: the value of `expect`. nothing: that none came of anything."""
+    """All that is expected at a moment. where: the value of `expect`. nothing: that none came of anything.
+
+    indent: spaces before the key.
+    """
 
     where: Located
     sections: tuple[Section, ...]
     nothing: bool = False
+    indent: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from services.testing.format.model import Expectation, RuleTest, Section, Step, 
 
 _COMMON = ("script", "file", "template", "vars", "task", "dbrps", "start", "precision")
 _SCRIPTS = ("script", "file", "template")
-_BY_NAME = ("nodes", "httpOut", "errors")
+_BY_NAME = ("nodes", "httpOut")
 _NEAR = 0.6
 
 
@@ -98,7 +98,7 @@ class _Document:
         vars, more = self._vars(test.get("vars", {}), common.get("vars", {}), place("vars"), reads)
         dbrps = [self._dbrp(one, place("dbrps"), "dbrps") for one in test.get("dbrps", [])] or more
         steps = tuple(self._steps(test.get("input", []), where, reads))
-        expect = _expectation(where.at(["expect"])) if "expect" in test else None
+        expect = _expectation(where) if "expect" in test else None
         return RuleTest(
             file=self._path,
             where=where,
@@ -134,7 +134,7 @@ class _Document:
                 files=tuple(files),
                 answers=step.get("answers"),
                 dbrp=self._dbrp(step["dbrp"], here, "dbrp") if "dbrp" in step else None,
-                expect=_expectation(here.at(["expect"])) if "expect" in step else None,
+                expect=_expectation(here) if "expect" in step else None,
             )
 
     def _vars(
@@ -179,17 +179,21 @@ class _Document:
         return BadTestFile(str(self._path), text, *where.place(path))
 
 
-def _expectation(where: Located) -> Expectation:
+def _expectation(outer: Located) -> Expectation:
+    """Of what has the key `expect`."""
+    assert outer.keys is not None
+    entry = outer.keys["expect"]
+    where, indent = entry.value, entry.column - 1
     if where.keys is None:
-        return Expectation(where, (), nothing=True)
+        return Expectation(where, (), nothing=True, indent=indent)
     sections: list[Section] = []
-    for kind, entry in where.keys.items():
-        if kind in _BY_NAME and kind != "errors":
-            inner = entry.value.keys or {}
-            sections += [Section(kind, name, one.value) for name, one in inner.items()]
+    for kind, one in where.keys.items():
+        if kind in _BY_NAME:
+            inner = one.value.keys or {}
+            sections += [Section(kind, name, below.value, below.column - 1) for name, below in inner.items()]
         else:
-            sections.append(Section(kind, "", entry.value))
-    return Expectation(where, tuple(sections))
+            sections.append(Section(kind, "", one.value, one.column - 1))
+    return Expectation(where, tuple(sections), indent=indent)
 
 
 def _checked(shape: type[Schema], document: Located, file: str) -> Any:
@@ -238,5 +242,3 @@ def _known(shape: Schema, path: list[str | int]) -> list[str]:
 
 def _place(where: Located) -> tuple[int, int]:
     return where.line, where.column
-
-

@@ -24,7 +24,6 @@ from services.pipeline.compiler.sources import BATCH
 from services.recorder.record import brpl, srpl
 from services.recorder.record.srpl import BadFile
 from services.runtime.effects import Effect
-from services.runtime.errors import TaskFailed
 from services.testing.input.influxdb import CannotAnswer, InfluxDB, Point
 from services.testing.input.lines import Line, point_of, read_lines
 from services.testing.input.times import parse_time
@@ -251,5 +250,3 @@ def _zipped(data: bytes) -> bytes:
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr("0", data)
     return out.getvalue()
-
-

@@ -113,7 +113,9 @@ class _Query:
     def _windows(self, fields: list[Expression], points: list[Point]) -> list[list[Any]]:
         by_window: dict[int, list[Point]] = {}
         for p in points:
-            by_window.setdefault((p.time - self._offset) // self._interval * self._interval + self._offset, []).append(p)
+            by_window.setdefault((p.time - self._offset) // self._interval * self._interval + self._offset, []).append(
+                p
+            )
         if not any(_aggregate(e, points) is not None for e in fields):
             return []
         begin = min(self._start, points[0].time) if self._start == -(2**63) else self._start
@@ -200,7 +202,12 @@ def _true(e: Expression, p: Point) -> bool:
         assert isinstance(e.right, Regex)
         found = bool(re.search(e.right.pattern, left if isinstance(left, str) else ""))
         return found if e.operator == "=~" else not found
-    if left is None and isinstance(e.left, Reference) and isinstance(e.right, Literal) and isinstance(e.right.value, str):
+    if (
+        left is None
+        and isinstance(e.left, Reference)
+        and isinstance(e.right, Literal)
+        and isinstance(e.right.value, str)
+    ):
         left = ""  # a tag that is not there
     return _compare(e.operator, left, _value(e.right, p))
 

@@ -171,4 +171,3 @@ def _place(row: Row, pairs: dict[int, int]) -> tuple[float, int]:
     assert row.expected is not None
     before = [j for i, j in pairs.items() if i < row.expected]
     return max(before, default=-1) + 0.5, row.expected
-

@@ -39,5 +39,3 @@ def compare(section: Section, got: Any, start: int, at: int) -> SectionResult:
         return SectionResult(section, got, start, at, listed=compare_lists(expected, got, start))
     found = tuple(differences(expected, got, start))
     return SectionResult(section, got, start, at, differences=found)
-
-

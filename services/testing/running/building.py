@@ -47,7 +47,7 @@ class Workshop:
             raise CannotStart(f"{test.source}: {error}") from None
         graph, dbrps = compiled.graph, test.dbrps or compiled.dbrps
         if not dbrps:
-            raise CannotStart(f"{test.source}: no databases: give `dbrps`, or say dbrp \"db\".\"rp\" in the script")
+            raise CannotStart(f'{test.source}: no databases: give `dbrps`, or say dbrp "db"."rp" in the script')
         try:
             if (mismatch := graph.mismatch()) is not None:
                 raise TaskFailed(mismatch)

@@ -42,3 +42,23 @@ class Covered:
 class TestResult:
     """sections: all that were expected. notes: what nodes complained of. start: ns, of the test's clock.
 
+    alerts: all that were raised, for a test that expects nothing yet.
+    """
+
+    __test__ = False  # pytest collects classes by such a name
+
+    test: RuleTest
+    seconds: float
+    start: int = 0
+    problem: Problem | None = None
+    sections: Sequence[SectionResult] = ()
+    notes: Sequence[str] = ()
+    covered: Covered = field(default_factory=lambda: Covered(""))
+    alerts: Sequence[Mapping[str, object]] = ()
+
+    @property
+    def status(self) -> str:
+        """PASSED, FAILED, or ERROR where it could not be run to its end."""
+        if self.problem is not None:
+            return ERROR
+        return PASSED if all(section.same for section in self.sections) else FAILED

@@ -133,7 +133,7 @@ class _Run:
                 got = self.outcomes.since(kind, "", marks.get((kind, ""), 0))
                 if got or kind == "alerts":
                     none = replace(expect.where, plain="none")
-                    self._sections.append(compare(Section(kind, "", none), got, self._start, now))
+                    self._sections.append(compare(Section(kind, "", none, expect.indent), got, self._start, now))
             return
         for section in expect.sections:
             if section.kind == "nodes" and section.name not in {node.name for node, _ in run.nodes()}:
