@@ -1,4 +1,4 @@
-"""What recorders are asked of recordings and replays."""
+"""What recorders are asked of recordings, replays, traces and backtests."""
 
 from __future__ import annotations
 
@@ -21,6 +21,12 @@ class ReplayProgressSchema(Message):
 
     progress = fields.Float(required=True, metadata={"doc": "0 to 1."})
     stats = fields.Nested(StatsSchema, required=True)
+
+
+class InspectionProgressSchema(Message):
+    """How far a trace or a backtest is."""
+
+    progress = fields.Float(required=True, metadata={"doc": "0 to 1."})
 
 
 class ListRequestSchema(Message):
@@ -46,7 +52,10 @@ class ExportRequestSchema(ListRequestSchema):
 
 RECORDING_PROGRESS = Request("recording.progress.{id}", NothingSchema, RecordingProgressSchema)
 REPLAY_PROGRESS = Request("replay.progress.{id}", NothingSchema, ReplayProgressSchema)
-PROGRESS = {"recording": RECORDING_PROGRESS, "replay": REPLAY_PROGRESS}
+INSPECTION_PROGRESS = {
+    kind: Request(f"{kind}.progress.{{id}}", NothingSchema, InspectionProgressSchema) for kind in ("trace", "backtest")
+}
+PROGRESS = {"recording": RECORDING_PROGRESS, "replay": REPLAY_PROGRESS, **INSPECTION_PROGRESS}
 """Answered by the recorder that is at it. By kind."""
 RECORDER_LIST = Request("recorder.list", ListRequestSchema, ListedSchema)
 RECORDER_EXPORT = Request("recorder.export", ExportRequestSchema, Octets())

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from grammar.golang.times import format_rfc3339
+from grammar.gotemplate import Time as TemplateTime
+from services.columns.column import Duration
+from services.columns.column import Time as ColumnTime
 from services.columns.frame import NO_TIME, Barriers, Batches, Frame, Message
 from services.columns.groups.series import SeriesTable
 
@@ -17,8 +20,8 @@ def rows_of(message: Message, table: SeriesTable, groups: frozenset[int] | None 
     A point:   {"point": measurement, "group", "time", "tags", "fields"}
     a batch:   {"batch": measurement, "group", "time" (tmax), "tags", "points": [{"time", "tags", "fields"}]}
     a barrier: {"barrier": "", "group", "time" or null, "deletes": bool}
-    with the group's id as the reference writes it, times in RFC 3339, and of fields JSON's values; what JSON has no
-    number for is a text: "NaN", "+Inf", "-Inf".
+    with the group's id as the reference writes it, times in RFC 3339, and of fields JSON's values: durations in ns,
+    and for what JSON has no number a text: "NaN", "+Inf", "-Inf".
     """
     if isinstance(message, Frame):
         yield from _points(message, table, groups)
@@ -70,12 +73,23 @@ def _barriers(barriers: Barriers, table: SeriesTable, groups: frozenset[int] | N
             yield {"barrier": "", "group": table.group(number).id, "time": at, "deletes": barriers.delete}
 
 
-def plain_fields(fields: dict[str, Any]) -> dict[str, Any]:
+def plain_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Values as JSON has them."""
-    return {name: _plain(value) for name, value in fields.items()}
+    return {name: plain_value(value) for name, value in fields.items()}
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else ("+Inf" if value > 0 else "-Inf")
+def plain_value(value: Any) -> Any:
+    """A field's value, or lists and dicts of such, as JSON has them."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
+    if isinstance(value, ColumnTime):
+        return format_rfc3339(int(value))
+    if isinstance(value, Duration):
+        return int(value)
+    if isinstance(value, TemplateTime):
+        return format_rfc3339(value.ns)
+    if isinstance(value, Mapping):
+        return {key: plain_value(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain_value(one) for one in value]
     return value

@@ -399,7 +399,7 @@ class AlertNode(KeyedNode):
 
     def _tell(self, events: Raised) -> None:
         """For those who watch the task."""
-        if self._log.enabled("DEBUG"):
+        if self._log.enabled("DEBUG") and not self.context.environment.dry:
             lines = zip(events.level_names(), events.id_texts(), events.message_texts(), strict=True)
             for level, id, message in lines:
                 self._log.debug("alert triggered", level=level, id=id, event_message=message)

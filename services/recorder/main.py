@@ -20,6 +20,8 @@ from services.bus.epochs import WritesLog
 from services.bus.streams import EVENTS
 from services.compaction.compactor import Compactor
 from services.connectors.http_sender import PostEndpoint
+from services.dryrun.kept_state import NoneKept
+from services.dryrun.starting import DryTasks
 from services.engine.environment import task_environment
 from services.nodes import ConfiguredNodes, classes
 from services.nodes.udf_host.functions import UdfFunctions
@@ -28,9 +30,11 @@ from services.process import log as logs
 from services.process.metrics.shown import add_recorder
 from services.process.vitals import Vitals
 from services.recorder.instances import Instances
+from services.recorder.inspection.job import InspectionContext
 from services.recorder.record.archive import BUCKET as ARCHIVE
 from services.recorder.record.recording import RecordingContext
 from services.recorder.replay.replay import ReplayContext
+from services.recorder.results import Results
 from services.recorder.service import CLAIMS, Recorder
 from services.runtime.building.compiling import Compiling, Handlers
 from services.runtime.building.factory import TaskFactory
@@ -41,7 +45,7 @@ from services.store.store import Store
 
 log = logs.get("recorder")
 
-_SCHEMA, _VERSION = "recorder", 2
+_SCHEMA, _VERSION = "recorder", 3
 
 
 async def main(
@@ -71,14 +75,19 @@ async def main(
             outbox = Outbox(bus)
             environment = await task_environment(config, "recorder", bus, effective)
             environment = replace(environment, post_endpoints=post_endpoints)
-            instances = Instances(TaskFactory(compiling, classes(), TASK_LOG), environment)
+            factory = TaskFactory(compiling, classes(), TASK_LOG)
+            instances = Instances(factory, environment)
             objects = await bus.objects(ARCHIVE, nats.replicas)
             writes = await WritesLog.open(bus, nats.replicas)
             recording = RecordingContext(objects, instances, writes, config.storage.max_import)
             replay = ReplayContext(objects, instances, outbox, describe_handlers, config.replay.patience)
+            results = await Results.open(bus, nats.replicas)
+            inspection = InspectionContext(bus, DryTasks(factory, environment), NoneKept(), results)
             claims = await bus.bucket(CLAIMS, replicas=nats.replicas)
             try:
-                async with Recorder(bus, store, claims, recording, replay, name, effective, nats.replicas) as recorder:
+                async with Recorder(
+                    bus, store, claims, recording, replay, inspection, name, effective, nats.replicas
+                ) as recorder:
                     # the server has taken the subscriptions once it answers something that was asked after them
                     await bus.last_sequence(EVENTS)
                     vitals.check("nats", functools.partial(bus.lacks, EVENTS))

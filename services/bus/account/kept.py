@@ -33,7 +33,7 @@ _BUCKETS = {
     "tickbus-scrapes": CLAIM_SECONDS,
     "workers": 0.0,
 }
-_OBJECT_STORES = ("levels", "states", "tickbus-recordings")
+_OBJECT_STORES = ("levels", "states", "tickbus-recordings", "tickbus-results")
 
 
 @dataclass(frozen=True, slots=True)
