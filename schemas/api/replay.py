@@ -74,7 +74,9 @@ class ReplaySchema(Schema):
     recording_time = fields.Boolean(data_key="recording-time", attribute="recording-time")
     clock = fields.String(validate=validate.OneOf(CLOCKS))
     side_effects = fields.Boolean(
-        data_key="side-effects", attribute="side-effects", metadata={"doc": "false; left out of replays that have them."}
+        data_key="side-effects",
+        attribute="side-effects",
+        metadata={"doc": "false; left out of replays that have them."},
     )
     date = fields.String(metadata={"doc": "RFC 3339; when it was asked for."})
     error = fields.String()

@@ -49,6 +49,7 @@ def _described(field: fields.Field[Any], defs: _Defs) -> dict[str, Any]:
 
 
 def _field(field: fields.Field[Any], defs: _Defs) -> dict[str, Any]:
+    found: dict[str, Any]
     if isinstance(field, InputField):
         return {"anyOf": [{"type": "string"}, _field(field.steps, defs)]}
     if isinstance(field, ExpectField):
@@ -60,10 +61,11 @@ def _field(field: fields.Field[Any], defs: _Defs) -> dict[str, Any]:
         assert isinstance(field.nested, type) and issubclass(field.nested, Schema)
         return _shape(field.nested, defs)
     if isinstance(field, fields.List):
-        least = {"minItems": one.min for one in field.validators if isinstance(one, Length)}
-        return {"type": "array", "items": _field(field.inner, defs), **least}
+        least = [one.min for one in field.validators if isinstance(one, Length)]
+        found = {"type": "array", "items": _field(field.inner, defs)}
+        return {**found, "minItems": least[0]} if least else found
     if isinstance(field, fields.Dict):
-        found: dict[str, Any] = {"type": "object"}
+        found = {"type": "object"}
         if field.value_field is not None:
             found["additionalProperties"] = _field(field.value_field, defs)
         if field.key_field is not None and (choices := _choices(field.key_field)):
@@ -78,4 +80,5 @@ def _field(field: fields.Field[Any], defs: _Defs) -> dict[str, Any]:
 
 
 def _choices(field: fields.Field[Any]) -> dict[str, Any]:
-    return {"enum": list(one.choices) for one in field.validators if isinstance(one, OneOf)}
+    choices = [list(one.choices) for one in field.validators if isinstance(one, OneOf)]
+    return {"enum": choices[0]} if choices else {}

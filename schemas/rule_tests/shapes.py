@@ -8,17 +8,44 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from schemas.rule_tests.fields import NOTHING, AnyText, Items, Texts
 
-ALERT = ("id", "level", "message", "time", "duration", "topic", "node", "name", "tags", "fields", "details", "points")
+ALERT = (
+    "id",
+    "level",
+    "previous",
+    "message",
+    "time",
+    "duration",
+    "topic",
+    "node",
+    "name",
+    "tags",
+    "fields",
+    "details",
+    "points",
+)
 ROW = ("point", "batch", "barrier", "group", "time", "tags", "fields", "points", "deletes")
-POINT = ("db", "rp", "name", "tags", "fields", "time")
-POST = ("node", "time", "url", "headers", "body")
-LOG = ("node", "time", "level", "message", "fields")
-SCALE = ("node", "time", "what")
+POINT = ("node", "db", "rp", "name", "tags", "fields", "time")
+POST = ("node", "time", "url", "endpoint", "headers", "body")
+LOG = ("node", "time", "level", "prefix", "point", "batch", "group", "tags", "fields", "points")
+SCALE = ("node", "time", "cluster", "resource", "resource-kind", "namespace", "old", "new")
 LEVELS = ("ok", "info", "warn", "crit")
+
+_INVALID: dict[type, str] = {
+    fields.List: "must be a list",
+    fields.Dict: "must be a mapping",
+    fields.String: "must be a text",
+    fields.Integer: "must be a whole number",
+}
 
 
 class _Shape(Schema):
     error_messages = {"unknown": "unknown key", "type": "must be a mapping"}  # noqa: RUF012
+
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+        for field in (field_obj, getattr(field_obj, "inner", None), getattr(field_obj, "value_field", None)):
+            if field is not None:
+                field.error_messages |= {"required": "is missing", "null": "is empty"}
+                field.error_messages |= {"invalid": _INVALID[type(field)]} if type(field) in _INVALID else {}
 
 
 def _field(kind: type[fields.Field[Any]], doc: str, **more: Any) -> Any:
@@ -111,7 +138,7 @@ class StepSchema(_Shape):
     at = _field(AnyText, "The clock goes to this time: 10m since the start, +10s from now, or RFC 3339.")
     lines = _field(
         Texts,
-        "Line protocol. A line's time may be left out (now), or be 10m (since the start), +10s (after the line before).",
+        "Line protocol. A line's time may be left out (now), be 10m (since the start) or +10s (after the line before).",
     )
     every = _field(AnyText, "The lines come again and again, so long after each other, from now on.")
     until = _field(AnyText, "With `every`: until then, that time included.")

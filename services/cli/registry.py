@@ -27,6 +27,9 @@ SECTIONS = MappingProxyType(
             "push": Entry("tasks.push", "define tasks of this server on another one"),
             "watch": Entry("tasks.watch", "follow the log of a task"),
         },
+        "Rules": {
+            "test": Entry("rules.test", "run tests of scripts, without a server"),
+        },
         "Alerts": {
             "define-topic-handler": Entry("alerts.define_topic_handler", "create or update a handler of a topic"),
             "show-topic": Entry("alerts.show_topic", "show a topic with its events"),

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 from schemas.rule_tests.fields import COUNT, EXACT
 from services.testing.format.document import Located
+from services.testing.format.model import Expectation
 from services.testing.matching.lists import ListComparison, Row
 from services.testing.matching.sections import SectionResult
 from services.testing.matching.values import ABSENT, Difference
-from services.testing.reporting.yaml_text import expected_text, item_of, time_text
+from services.testing.reporting.yaml_text import expected_text, item_of, time_text, yaml_text
 from services.testing.running.result import TestResult
 
 
@@ -41,13 +42,10 @@ class _Updater:
     def edits(self) -> Iterator[Edit]:
         result = self._result
         if result.problem is not None:
-            if not any(self._expects()):
+            if not self._expects():
                 yield from self._first()
             return
-        steps = [(step.expect, []) for step in result.test.steps if step.expect is not None and step.expect.nothing]
-        nothings: dict[int, list[SectionResult]] = {expect.where.begin: found for expect, found in steps}
-        if result.test.expect is not None and result.test.expect.nothing:
-            nothings[result.test.expect.where.begin] = []
+        nothings: dict[int, list[SectionResult]] = {one.where.begin: [] for one in self._expects() if one.nothing}
         for section in result.sections:
             if section.section.where.begin in nothings:
                 nothings[section.section.where.begin].append(section)
@@ -58,11 +56,9 @@ class _Updater:
             if wrong:
                 yield self._instead_of_nothing(wrong)
 
-    def _expects(self) -> Iterator[Any]:
+    def _expects(self) -> list[Expectation]:
         test = self._result.test
-        yield from (step.expect for step in test.steps if step.expect is not None)
-        if test.expect is not None:
-            yield test.expect
+        return [one for one in (*(step.expect for step in test.steps), test.expect) if one is not None]
 
     def _first(self) -> Iterator[Edit]:
         """An `expect` for a test that has none: its alerts."""
@@ -81,9 +77,8 @@ class _Updater:
             for one in wrong
         }
         if where.within:
-            return Edit(
-                where.begin, where.end, "{" + ", ".join(f"{k}: [{', '.join(v)}]" for k, v in items.items()) + "}"
-            )
+            lists = ", ".join(f"{kind}: [{', '.join(some)}]" for kind, some in items.items())
+            return Edit(where.begin, where.end, f"{{{lists}}}")
         lines = [line for kind, some in items.items() for line in self._listed(kind, some, indent + 2)]
         return Edit(where.begin, where.end, self._end + self._end.join(lines))
 
@@ -125,9 +120,8 @@ class _Updater:
                 texts.append(self._item(result, listed, row))
             else:
                 old = items.at([row.expected])
-                texts.append(
-                    " ".join(self._text[old.begin : old.end].split()) if old.flow else expected_text(old.plain)
-                )
+                written = self._text[old.begin : old.end]
+                texts.append(written if old.flow and "\n" not in written else yaml_text(old.plain))
         if not texts:
             text = "[]" if listed.path else "none"
         elif items.within or listed.path:

@@ -35,8 +35,8 @@ class Entry:
 class Located:
     """A value and its place. begin, end: offsets in characters of the text. line, column: from 1.
 
-    flow: a mapping or list in brackets. within: it stands in something in brackets. keys: of a mapping. items: of a list. style: of a scalar, its quotes, `|`,
-    `>` or "".
+    flow: a mapping or list in brackets. within: it stands in something in brackets. keys: of a mapping. items: of a
+    list. style: of a scalar, its quotes, `|`, `>` or "".
     """
 
     plain: Any
@@ -82,7 +82,10 @@ class Located:
 
 
 def read_documents(text: str, file: str) -> list[Located]:
-    """The documents of a text, the empty ones left out. Words mean what they do in Kapacitor's YAML. Raises BadTestFile."""
+    """The documents of a text, the empty ones left out. Words mean what they do in Kapacitor's YAML.
+
+    Raises BadTestFile.
+    """
     try:
         nodes = [node for node in yaml.compose_all(text, _Loader) if node is not None]
         return [found for node in nodes if (found := _Reader(file).located(node, 0, False)).plain is not None]

@@ -88,7 +88,6 @@ def _test(test: dict[str, Any], where: Located, path: Path, scripts: Path | None
         expect=Expectation(expects, (Section("expects", "", expects, entry.column - 1),)),
         reads=(script_path,),
         apart=0 if batch else _APART,
-        folder=script_path.parent,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +60,8 @@ class Step:
 class RuleTest:
     """One test. file: that it stands in. where: in it. source: of the script, for people.
 
-    task: its id. vars: by name, values or {type, value}. dbrps: empty where the script says them. start: RFC 3339, or "".
-    expect: of the whole test. apart: how far apart (ns) lines without a time come.
+    task: its id. vars: by name, values or {type, value}. dbrps: empty where the script says them. start: RFC 3339, or
+    "". expect: of the whole test. apart: how far apart (ns) lines without a time come. reads: what else it is made of.
     """
 
     file: Path
@@ -78,7 +78,6 @@ class RuleTest:
     expect: Expectation | None
     reads: tuple[Path, ...]
     apart: int = 0
-    folder: Path = field(default_factory=Path)
 
 
 @dataclass(frozen=True, slots=True)

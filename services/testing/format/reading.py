@@ -113,7 +113,6 @@ class _Document:
             steps=steps,
             expect=expect,
             reads=tuple(reads),
-            folder=self._path.parent,
         )
 
     def _steps(self, loaded: Any, where: Located, reads: list[Path]) -> Iterator[Step]:

@@ -68,7 +68,7 @@ def _alike(expected: Any, got: Any, start: int, path: tuple[str | int, ...]) -> 
 def _text(expected: str, got: Any, start: int, path: tuple[str | int, ...]) -> bool:
     if expected.startswith(LITERAL):
         return bool(got == expected[len(LITERAL) :])
-    if expected == ANYTHING or expected == got:
+    if expected in (ANYTHING, got):
         return True
     if about := _ABOUT.fullmatch(expected):
         return _about(about["value"], about["within"], got)

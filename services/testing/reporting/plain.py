@@ -47,7 +47,8 @@ def junit(results: Sequence[TestResult]) -> bytes:
                 told = ElementTree.SubElement(case, kind, {"message": _clean(about)})
                 told.text = _clean("\n".join(lines))
     ElementTree.indent(root)
-    return ElementTree.tostring(root, "utf-8", xml_declaration=True) + b"\n"
+    found: bytes = ElementTree.tostring(root, "utf-8", xml_declaration=True)
+    return found + b"\n"
 
 
 def _counts(results: Sequence[TestResult]) -> dict[str, str]:

@@ -16,7 +16,8 @@ _PLAIN = re.compile(r"[A-Za-z0-9_./=][A-Za-z0-9_./%=+()'°-]*(?: [A-Za-z0-9_./%=
 _SHOWN = {
     "alerts": ("id", "level", "message", "time"),
     "posts": ("url", "body"),
-    "log": ("level", "message", "fields"),
+    "influxdb": ("db", "rp", "name", "tags", "fields", "time"),
+    "loopbacks": ("db", "rp", "name", "tags", "fields", "time"),
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -32,10 +32,14 @@ class CannotStart(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """What tests' tasks are made with. registry: what scripts may use. environment: as the configuration has it."""
+    """What tests' tasks are made with. registry: what scripts may use. environment: as the configuration has it.
+
+    prepare: gives an alert's properties what the configuration says of every alert; None where there is none.
+    """
 
     registry: Registry
     environment: TaskEnvironment
+    prepare: Callable[[Any], None] | None = None
 
     async def task(self, test: RuleTest, began: int, log: Log) -> LogRun:
         """The task of a test, enabled at a time (ns). Raises CannotStart."""
@@ -54,7 +58,7 @@ class Workshop:
             # a replay's query nodes ask nothing and give what they are fed
             replay = "test" if graph.edge is Edge.BATCH else ""
             environment = replace(self.environment, dry=True, levels={}, replay=replay)
-            _give_topics(graph)
+            self._prepare(graph)
             async with sideloaded(graph, environment):
                 run = TaskRun(test.task, graph, dbrps, classes(), SeriesTable(), log, environment, began)
             if (flaw := run.flaw()) is not None:
@@ -70,6 +74,18 @@ class Workshop:
             return compile_script(script, self.registry, {})
         declared = compile_script(script, self.registry, {}, template=True).vars
         return compile_script(script, self.registry, parse_vars(vars_json(test.vars, declared)))
+
+
+    def _prepare(self, graph: Graph) -> None:
+        """Alerts that go nowhere are raised as well: tests look at them. Raises ValueError."""
+        for node in graph.nodes:
+            properties: Any = node.properties
+            if not node.spec.takes_handlers:
+                continue
+            if self.prepare is not None:
+                self.prepare(properties)
+            if not properties.topic and not properties.handlers:
+                properties.topic = NO_TOPIC
 
 
 def vars_json(given: Mapping[str, Any], declared: Mapping[str, Var]) -> dict[str, Any]:
@@ -92,14 +108,6 @@ def _var(value: Any, kind: str) -> Any:
     if kind in ("string", "regex", "lambda", "duration") and not isinstance(value, bool):
         value = str(value)
     return {"type": kind, "value": value}
-
-
-def _give_topics(graph: Graph) -> None:
-    """Alerts that go nowhere are raised as well: tests look at them."""
-    for node in graph.nodes:
-        properties: Any = node.properties
-        if node.spec.takes_handlers and not properties.topic and not properties.handlers:
-            properties.topic = NO_TOPIC
 
 
 @functools.lru_cache(64)

@@ -9,10 +9,12 @@ from typing import Any
 from grammar.golang.times import format_rfc3339
 from services.alertlog.info import LEVELS
 from services.columns.frame import Message
-from services.dryrun.rows import plain_fields, rows_of
+from services.dryrun import outcomes as effects_as_lines
+from services.dryrun.rows import plain_value, rows_of
 from services.lineprotocol import reference_parser
+from services.lineprotocol.reference_parser import multiplier
 from services.process.log import Log
-from services.runtime.effects import Alerts, Effect, Failure, Withheld, Write
+from services.runtime.effects import Alerts, Effect
 from services.runtime.task import TaskRun
 from services.testing.input.lines import point_of
 from services.testing.input.times import format_length
@@ -20,8 +22,7 @@ from services.testing.input.times import format_length
 NO_TOPIC = "tickbus.test"
 """The topic of alerts that the script sends to none."""
 OWN_KINDS = ("alerts", "posts", "influxdb", "loopbacks", "log", "scale")
-_OF_WITHHELD = {"post": "posts", "influxdb": "influxdb", "log": "log", "scale": "scale"}
-_WORDS = {"ok": 0, "info": 1, "warn": 2, "crit": 3}
+_KINDS = {"post": "posts", "influxdb": "influxdb", "loopback": "loopbacks", "log": "log", "scale": "scale"}
 
 Item = dict[str, Any]
 
@@ -39,19 +40,25 @@ class Outcomes:
     levels: dict[str, set[int]] = field(default_factory=dict)
     failure: str = ""
     notes: list[str] = field(default_factory=list)
+    _told: effects_as_lines.Outcomes = field(default_factory=effects_as_lines.Outcomes)
 
     def add(self, effects: Sequence[Effect]) -> None:
         """What a task wants done."""
         for effect in effects:
-            if isinstance(effect, Alerts):
-                self.kinds["alerts"] += _alerts(effect)
-                self.levels.setdefault(effect.node, set()).update(effect.level.tolist())
-            elif isinstance(effect, Write):
-                self.kinds["loopbacks"] += _points(effect.database, effect.retention_policy, effect.lines)
-            elif isinstance(effect, Withheld):
-                self.kinds[_OF_WITHHELD[effect.kind]] += _withheld(effect)
-            elif isinstance(effect, Failure):
-                self.failure = effect.reason
+            for line in self._told.of([effect]):
+                self._add(line, effect)
+
+    def _add(self, line: Item, effect: Effect) -> None:
+        kind = line.pop("kind")
+        if isinstance(effect, Alerts):
+            self.kinds["alerts"].append(_alert(line, effect.data is not None))
+            self.levels.setdefault(effect.node, set()).add(LEVELS.index(line["level"]))
+        elif kind == "failure":
+            self.failure = line["error"]
+        elif "lines" in line:
+            self.kinds[_KINDS[kind]] += _points(line)
+        elif kind in _KINDS and "command" not in line:
+            self.kinds[_KINDS[kind]].append(line)
 
     def length(self, kind: str, name: str) -> int:
         """How many have come of a kind, or of a node."""
@@ -74,7 +81,7 @@ class Watching:
 
     def leaves(self, node: int, messages: Sequence[Message]) -> None:
         name = self._names[node]
-        if any(len(message) for message in messages):
+        if messages:
             self._outcomes.spoke.add(name)
         if name in self._wanted:
             kept = self._outcomes.nodes.setdefault(name, [])
@@ -106,51 +113,33 @@ class Notes(Log):
 _MOST_NOTES = 100
 
 
-def level_number(word: str) -> int:
-    """The number of a level as counts name it."""
-    return _WORDS[word]
+def _alert(line: Item, batch: bool) -> Item:
+    topic = line["topics"][-1] if line["topics"] else ""
+    series = line["data"]["series"][0]
+    rows = [dict(zip(series.get("columns", ()), row, strict=True)) for row in series.get("values", ())]
+    found: Item = {
+        "id": line["id"],
+        "level": line["level"],
+        "previous": line["previousLevel"],
+        "message": line["message"],
+        "time": line["time"],
+        "duration": format_length(line["duration"]),
+        "topic": "" if topic == NO_TOPIC else topic,
+        "node": line["node"],
+        "name": series["name"],
+        "tags": series.get("tags", {}),
+    }
+    if batch:
+        found["points"] = rows
+    else:
+        found["fields"] = {name: value for name, value in rows[0].items() if name != "time"}
+    return found if line["details"] is None else {**found, "details": line["details"]}
 
 
-def _alerts(effect: Alerts) -> Iterator[Item]:
-    topic = effect.topics[-1] if effect.topics else ""
-    for i, level in enumerate(effect.level.tolist()):
-        series = effect.series[int(effect.series_of[i])]
-        found: Item = {
-            "id": effect.ids[int(effect.id_of[i])],
-            "level": LEVELS[level],
-            "message": effect.messages[int(effect.message_of[i])],
-            "time": format_rfc3339(int(effect.time[i])),
-            "duration": format_length(int(effect.duration[i])),
-            "topic": "" if topic == NO_TOPIC else topic,
-            "node": effect.node,
-            "name": series["name"],
-            "tags": dict(series.get("tags") or {}),
-        }
-        if effect.data is None:
-            values = {name: column.value(i) for name, column in effect.columns.items()}
-            found["fields"] = plain_fields({name: value for name, value in values.items() if value is not None})
-        else:
-            rows = effect.data[i]
-            columns = rows.get("columns", [])
-            found["points"] = [plain_fields(dict(zip(columns, row, strict=True))) for row in rows.get("values", [])]
-        if effect.details is not None:
-            found["details"] = effect.details[i]
-        yield found
-
-
-def _withheld(effect: Withheld) -> Iterator[Item]:
-    if effect.kind == "influxdb":
-        lines = effect.what["lines"]
-        text = "\n".join(lines) if isinstance(lines, list) else lines
-        database, policy = effect.what.get("database", ""), effect.what.get("retentionPolicy", "")
-        yield from _points(database, policy, text.encode())
-        return
-    yield {"node": effect.node, "time": format_rfc3339(effect.time), **effect.what}
-
-
-def _points(database: str, policy: str, lines: bytes) -> Iterator[Item]:
-    for line in reference_parser.lines(lines):
-        time = reference_parser.parse(line, 1)[2] or 0
-        point = point_of(line, time)
-        fields: Any = point["fields"]
-        yield {"db": database, "rp": policy, **point, "fields": plain_fields(fields), "time": format_rfc3339(time)}
+def _points(line: Item) -> Iterator[Item]:
+    unit = multiplier(line.get("precision") or "n")
+    of = {"node": line["node"], "db": line["database"], "rp": line["retention-policy"]}
+    for text in line["lines"]:
+        time = reference_parser.parse(text.encode(), unit)[2] or 0
+        point = point_of(text.encode(), time)
+        yield {**of, **point, "fields": plain_value(point["fields"]), "time": format_rfc3339(time)}
