@@ -80,7 +80,7 @@ class _Updater:
             lists = ", ".join(f"{kind}: [{', '.join(some)}]" for kind, some in items.items())
             return Edit(where.begin, where.end, f"{{{lists}}}")
         lines = [line for kind, some in items.items() for line in self._listed(kind, some, indent + 2)]
-        return Edit(where.begin, where.end, self._end + self._end.join(lines))
+        return self._block(where, lines)
 
     def _listed(self, kind: str, items: list[str], indent: int) -> list[str]:
         pad = " " * indent
@@ -128,7 +128,7 @@ class _Updater:
             text = f"[{', '.join(texts)}]"
         else:
             pad = " " * (result.section.indent + 2)
-            text = self._end + self._end.join(f"{pad}- {one}" for one in texts)
+            return self._block(items, [f"{pad}- {one}" for one in texts])
         return Edit(items.begin, items.end, text)
 
     def _item_by_item(self, result: SectionResult, listed: ListComparison, items: Located) -> Iterator[Edit]:
@@ -195,6 +195,13 @@ class _Updater:
         """Lines behind the line in which something ends."""
         end = self._line_end(at)
         return Edit(end, end, "".join(self._end + line for line in lines))
+
+    def _block(self, where: Located, lines: list[str]) -> Edit:
+        """Lines of their own instead of a value that stands behind its key."""
+        begin = where.begin
+        while self._text[begin - 1] == " ":
+            begin -= 1
+        return Edit(begin, where.end, "".join(self._end + line for line in lines))
 
     def _line_begin(self, at: int) -> int:
         return self._text.rfind("\n", 0, at) + 1

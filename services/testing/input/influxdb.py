@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 import statistics
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -93,7 +93,7 @@ class _Query:
                 yield {**found, "tags": dict(zip(tags, key, strict=True))} if tags else found
 
     def _rows(self, points: list[Point]) -> tuple[list[str], list[list[Any]]]:
-        fields = [one for e, name in self._fields() for one in _expanded(e, name, points)]
+        fields = [one for e, name in self._fields() for one in _expanded(e, name, points, self._dimensions())]
         calls = [any(isinstance(part, Call | Distinct) for part in walk(e)) for e, _ in fields]
         names = _unique([name for _, name in fields])
         if not any(calls):
@@ -258,11 +258,11 @@ def _calculated(operator: str, left: Any, right: Any) -> Any:
     return known[operator]()
 
 
-def _expanded(e: Expression, name: str, points: list[Point]) -> Iterator[tuple[Expression, str]]:
-    """A field, or all that `*` stands for, each with its name."""
+def _expanded(e: Expression, name: str, points: list[Point], tags: Sequence[str]) -> Iterator[tuple[Expression, str]]:
+    """A field, or all that `*` stands for, each with its name. tags: that the answer is grouped by."""
     known = sorted({key for p in points for key in p.fields})
     if isinstance(e, Wildcard | Regex):
-        for key in known:
+        for key in sorted({*known, *(tag for p in points for tag in p.tags if tag not in tags)}):
             if isinstance(e, Wildcard) or re.search(e.pattern, key):
                 yield Reference(key), key
     elif isinstance(e, Call) and e.arguments and isinstance(e.arguments[0], Wildcard | Regex):
@@ -349,9 +349,13 @@ def _percentile(values: Values, percent: float) -> tuple[int, Any] | None:
 
 
 def _mode(values: list[Any]) -> Any:
-    counts = Counter(values)
-    most = max(counts.values())
-    return min(value for value, count in counts.items() if count == most)
+    """The most frequent; of several the last that began before the one before it had its last, as InfluxDB has it."""
+    found, most, ended = None, 0, 0
+    for value, places in itertools.groupby(sorted(range(len(values)), key=lambda i: values[i]), values.__getitem__):
+        run = list(places)
+        if len(run) > most or (len(run) == most and run[0] <= ended):
+            found, most, ended = value, len(run), run[-1]
+    return found
 
 
 _SELECTORS: dict[str, Callable[[Values, float], tuple[int, Any] | None]] = {

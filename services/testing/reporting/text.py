@@ -17,6 +17,7 @@ GOOD, BAD, MISSING, EXTRA, FAINT = "good", "bad", "missing", "extra", "faint"
 _AROUND = 2  # rows that are as expected, shown beside one that is not
 _WIDEST = 200
 _MOST_NOTES = 5
+_MOST_COUNTED = 10  # of things of which there were too many or too few, shown
 
 
 class TextLine(NamedTuple):
@@ -60,7 +61,13 @@ def _section(result: SectionResult, file: str) -> Iterator[TextLine]:
     if listed.count is not None:
         told = f"{listed.count[0]} expected, {came} came"
     yield TextLine(f"  {result.section.title} at {moment}: {told}  ({place})")
-    yield from _rows(result, listed)
+    if any(row.wrong for row in listed.rows):
+        yield from _rows(result, listed)
+        return
+    for item in result.got[:_MOST_COUNTED]:
+        yield TextLine(f"      {_shown(yaml_text(item_of(result.section.kind, item, result.start)))}", FAINT)
+    if came > _MOST_COUNTED:
+        yield TextLine(f"      … {came - _MOST_COUNTED} more", FAINT)
 
 
 def _rows(result: SectionResult, listed: ListComparison) -> Iterator[TextLine]:

@@ -43,7 +43,8 @@ def item_of(kind: str, item: dict[str, Any], start: int, mode: str = "") -> dict
     if mode == EXACT:
         keys = list(item)
     empty: tuple[Any, ...] = (None, "", {}, [])
-    return {key: _timed(key, item[key], start) for key in keys if mode == EXACT or item[key] not in empty}
+    kept = [key for key in keys if mode == EXACT or key == "barrier" or item[key] not in empty]
+    return {key: _timed(key, item[key], start) for key in kept}
 
 
 def _timed(key: str, value: Any, start: int) -> Any:

@@ -9,7 +9,9 @@ from typing import Any
 
 from grammar.tickscript.ast import Script, TickscriptError
 from grammar.tickscript.parser import parse
+from schemas.config.influxdb import InfluxDB
 from services.columns.groups.series import SeriesTable
+from services.connectors.influxdb import InfluxDBClient
 from services.dryrun.log_run import LogRun
 from services.nodes import classes
 from services.pipeline.compiler.compile import Compiled, api_error, compile_script
@@ -24,6 +26,10 @@ from services.runtime.errors import TaskFailed
 from services.runtime.task import TaskRun
 from services.testing.format.model import RuleTest
 from services.testing.running.outcomes import NO_TOPIC
+
+
+_NO_FUNCTIONS = " (functions, @name(), are those that --config declares)"
+_NO_ENDPOINTS = " (endpoints are those that --config declares)"
 
 
 class CannotStart(Exception):
@@ -46,7 +52,8 @@ class Workshop:
         try:
             compiled = self.compiled(test)
         except TickscriptError as error:
-            raise CannotStart(f"{test.source}: {api_error(error)}") from None
+            hint = _NO_FUNCTIONS if "@" in test.script and not self.registry.functions else ""
+            raise CannotStart(f"{test.source}: {api_error(error)}{hint}") from None
         except (VarsError, ValueError) as error:
             raise CannotStart(f"{test.source}: {error}") from None
         graph, dbrps = compiled.graph, test.dbrps or compiled.dbrps
@@ -57,14 +64,16 @@ class Workshop:
                 raise TaskFailed(mismatch)
             # a replay's query nodes ask nothing and give what they are fed
             replay = "test" if graph.edge is Edge.BATCH else ""
-            environment = replace(self.environment, dry=True, levels={}, replay=replay)
+            influxdb = {**_clusters(graph), **self.environment.influxdb}
+            environment = replace(self.environment, dry=True, levels={}, replay=replay, influxdb=influxdb)
             self._prepare(graph)
             async with sideloaded(graph, environment):
                 run = TaskRun(test.task, graph, dbrps, classes(), SeriesTable(), log, environment, began)
             if (flaw := run.flaw()) is not None:
                 raise TaskFailed(flaw)
         except (TaskFailed, ValueError) as error:
-            raise CannotStart(f"{test.source}: {error}") from None
+            hint = _NO_ENDPOINTS if ".endpoint(" in test.script and not self.environment.post_endpoints else ""
+            raise CannotStart(f"{test.source}: {error}{hint}") from None
         return LogRun(run)
 
     def compiled(self, test: RuleTest) -> Compiled:
@@ -74,7 +83,6 @@ class Workshop:
             return compile_script(script, self.registry, {})
         declared = compile_script(script, self.registry, {}, template=True).vars
         return compile_script(script, self.registry, parse_vars(vars_json(test.vars, declared)))
-
 
     def _prepare(self, graph: Graph) -> None:
         """Alerts that go nowhere are raised as well: tests look at them. Raises ValueError."""
@@ -108,6 +116,12 @@ def _var(value: Any, kind: str) -> Any:
     if kind in ("string", "regex", "lambda", "duration") and not isinstance(value, bool):
         value = str(value)
     return {"type": kind, "value": value}
+
+
+def _clusters(graph: Graph) -> dict[str, InfluxDBClient]:
+    """A client for every cluster that the script names; in a dry run nobody asks it."""
+    names = [getattr(node.properties, "cluster", None) for node in graph.nodes]
+    return {name: InfluxDBClient(InfluxDB()) for name in names if isinstance(name, str)}
 
 
 @functools.lru_cache(64)

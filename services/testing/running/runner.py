@@ -10,6 +10,7 @@ from typing import Any
 from grammar.golang.times import parse_rfc3339
 from services.alertlog.info import LEVELS
 from services.dryrun.log_run import LogRun
+from services.pipeline.compiler.sources import SOURCES
 from services.runtime.effects import Effect
 from services.runtime.errors import TaskFailed
 from services.runtime.task import TaskRun
@@ -159,7 +160,10 @@ class _Run:
             except KeyError:
                 known = ", ".join(run.endpoints()) or "none"
                 raise _Stopped(f"the script has no endpoint {name!r}: it has {known}", section.where) from None
-        return self.outcomes.since(kind, name, marks.get((kind, name), 0))
+        found = self.outcomes.since(kind, name, marks.get((kind, name), 0))
+        if kind == "nodes" and "barrier" not in _keys_of(section.where):
+            return [item for item in found if "barrier" not in item]
+        return found
 
     def _mark(self) -> None:
         self._marks = {(kind, ""): len(items) for kind, items in self.outcomes.kinds.items()}
@@ -222,6 +226,12 @@ class _Run:
                 waiting += [entry.value for entry in (here.keys or {}).values()] + (here.items or [])
 
 
+def _keys_of(where: Located) -> set[str]:
+    """Of all that is expected in a list."""
+    lists = [where, *(entry.value for entry in (where.keys or {}).values())]
+    return {key for one in lists for item in one.items or () for key in item.keys or ()}
+
+
 def _text(path: Any) -> str:
     """Of a file of line protocol."""
     return "" if path.suffix in (".srpl", ".brpl", ".zip", ".jsonl") else path.read_text("utf-8", "replace")
@@ -233,5 +243,5 @@ def _covered(test: RuleTest, run: TaskRun, outcomes: Outcomes) -> Covered:
         if node.spec.takes_handlers:
             named = {i for i, word in enumerate(_COUNTED) if i and getattr(node.properties, word, None) is not None}
             levels[node.name] = AlertLevels(frozenset(named | {0}), frozenset(outcomes.levels.get(node.name, ())))
-    names = tuple(node.name for node, _ in run.nodes())
+    names = tuple(node.name for node, _ in run.nodes() if node.spec not in SOURCES.values())
     return Covered(test.source, names, frozenset(outcomes.spoke), levels)
