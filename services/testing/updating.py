@@ -27,7 +27,8 @@ def updated(text: str, results: Iterable[TestResult]) -> str:
     """The text of a file with what came of its tests as what is expected."""
     edits = dict.fromkeys(edit for result in results for edit in _Updater(text, result).edits())
     done = len(text)
-    for edit in sorted(edits, key=lambda one: (one.begin, one.end), reverse=True):
+    in_order = sorted(edits, key=lambda one: (one.begin, one.end))  # insertions in one place stay as they came
+    for edit in reversed(in_order):
         if edit.end <= done:  # of two that overlap, by an alias, the later one counts
             text = text[: edit.begin] + edit.text + text[edit.end :]
             done = edit.begin

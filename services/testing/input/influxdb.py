@@ -54,7 +54,13 @@ class InfluxDB:
 
     def query(self, text: str) -> list[dict[str, Any]]:
         """The series of an answer: name, tags, columns, values, times in ns. Raises CannotAnswer."""
-        select = parse_select(text)
+        try:
+            return self._answer(parse_select(text))
+        except re.error as error:
+            raise CannotAnswer(f"its regular expression: {error}") from None
+
+    def _answer(self, select: Select) -> list[dict[str, Any]]:
+        _check(select)
         answer: list[dict[str, Any]] = []
         for (database, policy), measurement in zip(select.sources, select.measurements, strict=True):
             mine = [p for p in self.points if (p.database, p.retention_policy) == (database, policy)]
@@ -159,6 +165,14 @@ class _Query:
                 self._start = max(self._start, time + (e.operator == ">"))
             elif e.operator in ("<", "<="):
                 self._stop = min(self._stop, time + (e.operator == "<="))
+
+
+def _check(select: Select) -> None:
+    """Raises CannotAnswer for what is not known here, whatever points there are."""
+    for call in (part for e in select.fields for part in walk(e) if isinstance(part, Call)):
+        if call.name not in _AGGREGATES and call.name not in _SELECTORS and call.name != "distinct":
+            raise CannotAnswer(f"{call.name}()")
+    _fill_of(select.fill)
 
 
 def _named(name: str, measurement: str | Regex) -> bool:
@@ -324,8 +338,6 @@ def _aggregate(e: Expression, points: list[Point]) -> Any:
     if e.name in _SELECTORS:
         picked = _SELECTORS[e.name](values, _parameter(e))
         return None if picked is None else picked[1]
-    if e.name not in _AGGREGATES:
-        raise CannotAnswer(f"{e.name}()")
     return _AGGREGATES[e.name]([value for _, value in values]) if values else None
 
 

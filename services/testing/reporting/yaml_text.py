@@ -13,6 +13,7 @@ from services.testing.input.times import format_time
 from services.testing.matching.values import ANYTHING, LITERAL
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./=][A-Za-z0-9_./%=+()'°-]*(?: [A-Za-z0-9_./%=+()'°-]+)*")
+_UNPRINTABLE = re.compile("[\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")  # as YAML sees them
 _SHOWN = {
     "alerts": ("id", "level", "message", "time"),
     "posts": ("url", "body"),
@@ -76,4 +77,6 @@ def _literal(value: Any) -> Any:
 
 def _scalar(text: str) -> str:
     plain = _PLAIN.fullmatch(text) is not None and resolve(text) == text and not text.startswith("= ")
-    return text if plain and text not in ("<<", "=") else json.dumps(text, ensure_ascii=False)
+    if plain and text not in ("<<", "="):
+        return text
+    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text, ensure_ascii=False))

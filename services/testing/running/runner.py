@@ -118,7 +118,7 @@ class _Run:
         every = self._length(step.every, step.where, "every")
         until, at = self._time(step.until, feed.now, step.where, "until"), feed.now
         if every <= 0 or (until - at) // every > _MOST_REPEATS:
-            raise _Stopped(f"the lines would come more than {_MOST_REPEATS} times", step.where, "every")
+            raise _Stopped(f"every: the lines would come more than {_MOST_REPEATS} times", step.where, "every")
         while at <= until and not self.outcomes.failure:
             await feed.reach(at)
             await feed.lines(step.lines, step.dbrp)
