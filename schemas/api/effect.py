@@ -6,7 +6,7 @@ from marshmallow import Schema, fields, validate
 
 from schemas.requests.alerting import LEVELS
 
-KINDS = ("alert", "inhibition", "post", "influxdb", "loopback", "log", "scale", "failure")
+KINDS = ("alert", "inhibition", "post", "influxdb", "loopback", "log", "scale", "failure", "error")
 
 
 class OriginSchema(Schema):
@@ -30,11 +30,13 @@ class EffectSchema(Schema):
             "doc": "alert: an event of an alert node, for its topics to handle. inhibition: alerts of a category are "
             "inhibited from then on, or no more. post, influxdb, log, scale: what the nodes httpPost, influxDBOut, log "
             "and those that scale clusters would do. loopback: what kapacitorLoopback would write. failure: the task "
-            "has ended."
+            "has ended. error: what a node complained of, once, behind all others."
         },
     )
     node = fields.String(metadata={"doc": "Its name in the task's graph; not of a failure."})
-    time = fields.String(metadata={"doc": "RFC 3339, of the point or batch that it is about; not of a failure."})
+    time = fields.String(
+        metadata={"doc": "RFC 3339, of the point or batch that it is about; not of failures and errors."}
+    )
     topics = fields.List(fields.String(), metadata={"doc": "Of an alert."})
     id = fields.String(metadata={"doc": "Of an alert."})
     level = fields.String(metadata={"doc": f"Of an alert: {', '.join(LEVELS)}. Of a line for the log: its own."})
@@ -79,4 +81,4 @@ class EffectSchema(Schema):
     namespace = fields.String(metadata={"doc": "Of scaling."})
     old = fields.Integer(metadata={"doc": "Of scaling: how many there were."})
     new = fields.Integer(metadata={"doc": "Of scaling: how many there are to be."})
-    error = fields.String(metadata={"doc": "Of a failure."})
+    error = fields.String(metadata={"doc": "Of a failure or an error: why."})

@@ -102,7 +102,7 @@ class EffectsParametersSchema(Schema):
 
 
 class EffectsSchema(Schema):
-    """What a replay without side effects would have done, in the order of the run, as far as it has come."""
+    """What a replay without side effects would have done, as far as it has come: that of each node in its order."""
 
     effects = fields.List(fields.Nested(EffectSchema))
     next = fields.Integer(metadata={"doc": "The offset of the effect behind them."})

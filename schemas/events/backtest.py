@@ -1,13 +1,13 @@
-"""Events about backtests: `tickbus.event.backtest.<id>.<what>`, published by gateways and recorders; see inspection.py."""
+"""Events about backtests: `tickbus.event.backtest.<id>.<what>`, by gateways and recorders; see inspection.py."""
 
 from __future__ import annotations
 
 from marshmallow import Schema
 
-from schemas.events.inspection import DeletedSchema, FailedSchema, FinishedSchema, InspectionEvent
+from schemas.events.inspection import DefinedInspectionSchema, DeletedSchema, FailedSchema, FinishedSchema
 
 
-class DefinedSchema(InspectionEvent):
+class DefinedSchema(DefinedInspectionSchema):
     """`defined`: a script is to be run over a part of the log, and what it would have sent to be listed."""
 
 

@@ -8,12 +8,21 @@ from __future__ import annotations
 
 from marshmallow import EXCLUDE, Schema, fields
 
+from schemas.events.numbers import time_ns
+
 
 class InspectionEvent(Schema):
     """The shape of any of them."""
 
     class Meta:
         unknown = EXCLUDE
+
+
+class DefinedInspectionSchema(InspectionEvent):
+    """What `defined` says in any case."""
+
+    start = time_ns(required=True, metadata={"doc": "ns since 1970: where to begin."})
+    stop = time_ns(required=True, metadata={"doc": "ns since 1970: where to end."})
 
 
 class FinishedSchema(InspectionEvent):

@@ -1,15 +1,15 @@
-"""Events about traces: `tickbus.event.trace.<id>.<what>`, published by gateways and recorders; see inspection.py."""
+"""Events about traces: `tickbus.event.trace.<id>.<what>`, by gateways and recorders; see inspection.py."""
 
 from __future__ import annotations
 
 from marshmallow import Schema, fields
 
 from schemas.api.task import DefinitionSchema
-from schemas.events.inspection import DeletedSchema, FailedSchema, FinishedSchema, InspectionEvent
-from schemas.events.numbers import sequence, time_ns
+from schemas.events.inspection import DefinedInspectionSchema, DeletedSchema, FailedSchema, FinishedSchema
+from schemas.events.numbers import sequence
 
 
-class DefinedSchema(InspectionEvent):
+class DefinedSchema(DefinedInspectionSchema):
     """`defined`: a task is to be run over a part of the log, and looked at."""
 
     task = fields.String(required=True)
@@ -19,8 +19,6 @@ class DefinedSchema(InspectionEvent):
         allow_none=True,
         metadata={"doc": "The task as it was when that was asked for; null: there was none any more."},
     )
-    start = time_ns(required=True, metadata={"doc": "ns since 1970."})
-    stop = time_ns(required=True, metadata={"doc": "ns since 1970."})
     node = fields.String(load_default="", metadata={"doc": "By its name; empty: all."})
     group = fields.Dict(keys=fields.String(), values=fields.String(), load_default=dict, metadata={"doc": "Tags."})
     where = fields.String(load_default="", metadata={"doc": "An expression of TICKscript; empty: all."})

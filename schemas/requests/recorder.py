@@ -50,13 +50,30 @@ class ExportRequestSchema(ListRequestSchema):
     chunk = fields.Integer(required=True)
 
 
+class ResultsRequestSchema(ListRequestSchema):
+    """Which lines of what a replay, a trace or a backtest has found."""
+
+    offset = fields.Integer(required=True)
+    limit = fields.Integer(required=True)
+
+
+class ResultsSchema(Message):
+    """Lines of it."""
+
+    rows = fields.List(fields.Raw(), required=True)
+    next = fields.Integer(required=True, metadata={"doc": "The offset of the line behind them."})
+    count = fields.Integer(required=True, metadata={"doc": "How many there are by now."})
+    left_out = fields.Integer(required=True, metadata={"doc": "How many more were found than there is room for."})
+
+
 RECORDING_PROGRESS = Request("recording.progress.{id}", NothingSchema, RecordingProgressSchema)
 REPLAY_PROGRESS = Request("replay.progress.{id}", NothingSchema, ReplayProgressSchema)
-INSPECTION_PROGRESS = {
-    kind: Request(f"{kind}.progress.{{id}}", NothingSchema, InspectionProgressSchema) for kind in ("trace", "backtest")
-}
+TRACE_PROGRESS = Request("trace.progress.{id}", NothingSchema, InspectionProgressSchema)
+BACKTEST_PROGRESS = Request("backtest.progress.{id}", NothingSchema, InspectionProgressSchema)
+INSPECTION_PROGRESS = {"trace": TRACE_PROGRESS, "backtest": BACKTEST_PROGRESS}
 PROGRESS = {"recording": RECORDING_PROGRESS, "replay": REPLAY_PROGRESS, **INSPECTION_PROGRESS}
 """Answered by the recorder that is at it. By kind."""
 RECORDER_LIST = Request("recorder.list", ListRequestSchema, ListedSchema)
 RECORDER_EXPORT = Request("recorder.export", ExportRequestSchema, Octets())
 """A chunk as a part of a recording's file as Kapacitor keeps it; nothing behind the last one."""
+RECORDER_RESULTS = Request("recorder.results", ResultsRequestSchema, ResultsSchema)

@@ -40,6 +40,9 @@ SECTIONS = MappingProxyType(
             "record": Entry("recordings.record", "record a stream, a batch task's queries, or a query"),
             "replay": Entry("recordings.replay", "replay a recording to a task"),
             "replay-live": Entry("recordings.replay_live", "replay queries to a task without a recording"),
+            "replay-effects": Entry(
+                "recordings.replay_effects", "print what a replay without side effects would have done"
+            ),
         },
         "Everything that is kept": {
             "list": Entry(

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from services.bus.follow import StoredMessage
 from services.bus.positions import WritesSeq
 from services.bus.subjects import parse_write_subject
+from services.process.flight_recorder import FLIGHT_RECORDER
 from services.runtime.effects import Effect
 from services.runtime.errors import TaskFailed
 from services.runtime.input.line_protocol_decoder import LineProtocolDecoder, UnreadableMessage
@@ -28,6 +29,7 @@ class LogRun:
     """One task under way. Use as a context manager: it attaches to what its nodes work with, and closes them.
 
     position: everything of the log up to there has gone through it. refused: messages that were no line protocol.
+    note: what the process is at while it steps (services.process.flight_recorder.packed), None: nobody is to know.
     """
 
     def __init__(self, run: TaskRun, position: WritesSeq = WritesSeq(0)) -> None:  # noqa: B008
@@ -37,6 +39,7 @@ class LogRun:
         """
         self.run, self.position = run, position
         self.refused: list[UnreadableMessage] = []
+        self.note: bytes | None = None
         self._decoder = LineProtocolDecoder(run.table)
         names = run.measurements
         self._measurements = None if names is None else frozenset(map(self._decoder.measurement, names))
@@ -67,26 +70,45 @@ class LogRun:
         for dbrp, part in _parts(messages):
             if not self.run.wants(*dbrp):
                 continue
-            batch, refused = self._decoder.decode(*dbrp, part)
-            self.refused += refused
+            with self._noted(part[0].seq, part[-1].seq):
+                batch, refused = self._decoder.decode(*dbrp, part)
+                self.refused += refused
+                if batch is not None:
+                    effects += self.run.step(batch, self._measurements, self.position)
             if batch is not None:
-                effects += self.run.step(batch, self._measurements, self.position)
                 effects += await self._answers()
             stamp = part[-1].time_ns
             self._stamp = stamp if self._stamp - stamp > JUMP else max(self._stamp, stamp)
-            effects += self._advance(self._stamp)
+            with self._noted(part[0].seq, part[-1].seq):
+                effects += self._advance(self._stamp)
         if messages:
             self.position = WritesSeq(max(self.position, messages[-1].seq))
         return effects
 
     async def reach(self, time: int) -> list[Effect]:
         """The log has nothing more up to a time (ns): what is due by then is done. Raises TaskFailed."""
-        effects = self._advance(time)
+        with self._noted(self.position, self.position):
+            effects = self._advance(time)
         return effects + await self._answers()
 
     async def finish(self) -> list[Effect]:
         """The task ends, as one does that is disabled: what its nodes hold back flows out. Raises TaskFailed."""
         return self.run.finish(max(self._stamp, self.run.clock or 0))
+
+    @contextlib.contextmanager
+    def _noted(self, first: int, last: int) -> Iterator[None]:
+        """Have it known that a part of the log is stepped. Raises TaskFailed where that took too long."""
+        if self.note is None:
+            yield
+            return
+        FLIGHT_RECORDER.begin(self.note, first, last)
+        try:
+            yield
+        finally:
+            over = FLIGHT_RECORDER.end()
+        if over:
+            limit = FLIGHT_RECORDER.limit
+            raise TaskFailed(f"a step took longer than {limit:g} s, which is the step-limit in [engine]")
 
     def _advance(self, to: int) -> list[Effect]:
         if not self.run.clocked:

@@ -13,6 +13,7 @@ from services.columns.groups.series import SeriesTable
 from services.dryrun.kept_state import KeptState
 from services.dryrun.log_run import LogRun
 from services.pipeline.compiler.compile import api_error
+from services.process.log import Log
 from services.runtime.building.factory import TaskFactory
 from services.runtime.environment import TaskEnvironment
 from services.runtime.errors import TaskFailed
@@ -30,6 +31,10 @@ class DryTasks:
     factory: TaskFactory
     environment: TaskEnvironment
     levels: Mapping[str, Any] = field(default_factory=dict)
+
+    def telling(self, log: Log) -> DryTasks:
+        """The same, with another log for what the tasks say."""
+        return replace(self, factory=self.factory.telling(log))
 
     async def from_kept(self, kept: KeptState) -> LogRun:
         """A task as it was, which goes on where the state was kept. Raises CannotRun."""

@@ -136,7 +136,9 @@ class AlertNode(KeyedNode):
         p = properties
         if p.flapping is not None and max(p.flapping) > 1:
             raise TaskFailed("alert flap thresholds are percentages and should be between 0 and 1")
-        topics = topics_of(p, context.task, context.node, context.environment.replay)
+        # what is done nowhere is told as the live task would do it
+        replay = "" if context.environment.dry else context.environment.replay
+        topics = topics_of(p, context.task, context.node, replay)
         for topic in topics:
             with no_name_too_long("topic"):
                 alert_subject(topic)

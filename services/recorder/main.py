@@ -29,8 +29,8 @@ from services.pipeline.functions import FunctionSpec
 from services.process import log as logs
 from services.process.metrics.shown import add_recorder
 from services.process.vitals import Vitals
-from services.recorder.instances import Instances
 from services.recorder.inspection.job import InspectionContext
+from services.recorder.instances import Instances
 from services.recorder.record.archive import BUCKET as ARCHIVE
 from services.recorder.record.recording import RecordingContext
 from services.recorder.replay.replay import ReplayContext
@@ -80,8 +80,8 @@ async def main(
             objects = await bus.objects(ARCHIVE, nats.replicas)
             writes = await WritesLog.open(bus, nats.replicas)
             recording = RecordingContext(objects, instances, writes, config.storage.max_import)
-            replay = ReplayContext(objects, instances, outbox, describe_handlers, config.replay.patience)
             results = await Results.open(bus, nats.replicas)
+            replay = ReplayContext(objects, results, instances, outbox, describe_handlers, config.replay.patience)
             inspection = InspectionContext(bus, DryTasks(factory, environment), NoneKept(), results)
             claims = await bus.bucket(CLAIMS, replicas=nats.replicas)
             try:

@@ -131,7 +131,10 @@ class ResultWriter:
 
     def __init__(self, objects: Objects, job: EventsSeq, most_bytes: int) -> None:
         self.count = 0
-        self._objects, self._job, self._left = objects, job, most_bytes
+        self._objects, self._job = objects, job
+        self._left, self._half = most_bytes, most_bytes // 2
+        self._full: set[bool] = set()  # whether of minor ones, or others: of those no more are kept
+        self._unshown = False
         self._listed = _Listed(secrets.token_hex(6))
         self._chunk: list[bytes] = []  # the last one, which may be stored already, and is stored again as it grows
         self._bytes = 0
@@ -142,12 +145,17 @@ class ResultWriter:
         """How many rows there was no room for."""
         return self._listed.left_out
 
-    async def add(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Rows of plain data, as JSON has them. Raises BusError."""
+    async def add(self, rows: Iterable[Mapping[str, Any]], *, minor: bool = False) -> None:
+        """Rows of plain data, as JSON has them. Raises BusError.
+
+        minor: they leave half of the room for others.
+        """
         for row in rows:
+            self._unshown = True
             line = _encoded(row)
-            if len(line) > self._left or self.left_out:
-                self._left, self._listed.left_out = 0, self.left_out + 1
+            if minor in self._full or len(line) > self._left - (self._half if minor else 0):
+                self._full.add(minor)
+                self._listed.left_out += 1
                 continue
             self._left -= len(line)
             self._chunk.append(line)
@@ -155,7 +163,11 @@ class ResultWriter:
             self.count += 1
             if self._bytes >= _CHUNK_BYTES:
                 await self.flush()
-        if time.monotonic() - self._flushed > _SHOW_SECONDS:
+        await self.show()
+
+    async def show(self) -> None:
+        """Store what has been added, if that was some seconds ago. Raises BusError."""
+        if self._unshown and time.monotonic() - self._flushed > _SHOW_SECONDS:
             await self.flush()
 
     async def flush(self) -> None:
@@ -169,6 +181,7 @@ class ResultWriter:
             listed.rows[number:] = [len(self._chunk)]
             if self._bytes >= _CHUNK_BYTES:
                 self._chunk, self._bytes = [], 0
+        self._unshown = False
         plain = {"mark": listed.mark, "rows": listed.rows, "left_out": listed.left_out}
         await self._objects.put(f"{self._job}/list", orjson.dumps(plain))
         self._flushed = time.monotonic()

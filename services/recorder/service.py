@@ -14,6 +14,7 @@ from schemas.requests.recorder import (
     INSPECTION_PROGRESS,
     RECORDER_EXPORT,
     RECORDER_LIST,
+    RECORDER_RESULTS,
     RECORDING_PROGRESS,
     REPLAY_PROGRESS,
 )
@@ -112,6 +113,7 @@ class Recorder:
         self._responders = [
             self._bus.answer(request_subject(*RECORDER_LIST.tokens()), self._list, QUEUE),
             self._bus.answer(request_subject(*RECORDER_EXPORT.tokens()), self._export, QUEUE),
+            self._bus.answer(request_subject(*RECORDER_RESULTS.tokens()), self._results, QUEUE),
         ]
         self._looking = asyncio.create_task(self._look())
         self._spawn(self._sweep())
@@ -226,7 +228,7 @@ class Recorder:
         size = 0
         with contextlib.suppress(ValueError):  # which it will fail with
             size = (await Archive(self._objects, record.sequence).contents()).size
-        async with tries.counted(self._suspects, "recording", record, size, self._name):
+        async with tries.counted(self._suspects, record, size, self._name):
             await self._make(record)
 
     async def _make(self, record: RecordingRecord) -> None:
@@ -297,7 +299,7 @@ class Recorder:
             request.decode_request(data)
             return request.encode_response({"progress": job.progress})
 
-        async with tries.counted(self._suspects, record.kind, record, 0, self._name):
+        async with tries.counted(self._suspects, record, 0, self._name):
             with self._answer(request, record.id, progress):
                 what, data = await carried_out(job, record, self._inspection_context.results)
         await self._announce(record.kind, record.id, what, data)
@@ -340,7 +342,7 @@ class Recorder:
                     await Archive(self._objects, record.sequence).delete()
                     if record.object:
                         await self._objects.delete(record.object)
-                elif isinstance(record, InspectionRecord):
+                elif isinstance(record, InspectionRecord) or not record.side_effects:
                     await self._inspection_context.results.delete(record.sequence)
                 return
             except BusError as error:
@@ -361,7 +363,8 @@ class Recorder:
         """Drop what is stored of what was deleted while no recorder ran."""
         with contextlib.suppress(BusError):
             looks = [self._projection.state.bucket(bucket).values() for bucket in inspections.KINDS.values()]
-            there = [record.sequence for records in looks for record in records]
+            replays = self._projection.state.bucket(recordings.REPLAYS).values()
+            there = [record.sequence for records in (*looks, replays) for record in records]
             await self._inspection_context.results.sweep(there, EventsSeq(self._projection.position))
             records = self._projection.state.bucket(recordings.RECORDINGS).values()
             known = {str(r.sequence) for r in records}
@@ -393,6 +396,16 @@ class Recorder:
         if number >= len(contents.chunks):
             return RECORDER_EXPORT.encode_response(b"")
         return RECORDER_EXPORT.encode_response(await archive.chunk(number, _srpl if not contents.streams else _brpl))
+
+    async def _results(self, data: bytes, headers: Mapping[str, str]) -> bytes:
+        """Lines of what was found."""
+        question = RECORDER_RESULTS.decode_request(data)
+        page = await self._inspection_context.results.read(
+            EventsSeq(question["sequence"]), question["offset"], question["limit"]
+        )
+        return RECORDER_RESULTS.encode_response(
+            {"rows": page.rows, "next": page.next, "count": page.count, "left_out": page.left_out}
+        )
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -41,7 +41,7 @@ async def forget(suspects: Suspects, kind: str, record: JobRecord) -> None:
 
 @contextlib.asynccontextmanager
 async def counted(
-    suspects: Suspects, kind: str, record: RecordingRecord | InspectionRecord, size: int, by: str
+    suspects: Suspects, record: RecordingRecord | InspectionRecord, size: int, by: str
 ) -> AsyncIterator[None]:
     """Count that one is begun, until it is left in order, or gets on: those deaths count that came at the same `size`
     of what is stored. A recording that goes well for long is no danger either. Raises BusError.
@@ -49,6 +49,7 @@ async def counted(
     What is done for a recording is done in threads and waits for others: no note can tell of it. by: this process, in
     which it counts once, though the bus may have gone away in the middle of it.
     """
+    kind = record.kind if isinstance(record, InspectionRecord) else "recording"
     what = {"kind": kind, "id": record.id, "run": _run(record)}
     suspect = await suspects.of(kind, record.id)
     if suspect is None or suspect.by != by or suspect.what != what:

@@ -46,6 +46,15 @@ def span(start: int | None, stop: int | None, past: int | None) -> dict[str, str
     return {"start": format_rfc3339(begin), "stop": format_rfc3339(end)}
 
 
+def span_of(start: int | None, past: int | None, duration: int | None) -> dict[str, str]:
+    """What --start or --past come to with --duration, which counts from there. Raises click.UsageError for both."""
+    if start is not None and past is not None:
+        raise click.UsageError("give --start or --past, not both")
+    now = time.time_ns()
+    begin = start if start is not None else now - (past or 0)
+    return {"start": format_rfc3339(begin), "stop": format_rfc3339(now if duration is None else begin + duration)}
+
+
 def in_future(duration: int) -> str:
     """The time so many nanoseconds from now."""
     return format_rfc3339(time.time_ns() + duration)

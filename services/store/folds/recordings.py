@@ -124,7 +124,7 @@ def fold(state: State, event: Event) -> None:
 
 
 def forget(state: State, gone: Gone) -> None:
-    """Let go of what is kept of a recording, a replay or the like that is no more, once nothing of it stands in the log."""
+    """Let go of what is kept of a recording or the like that is no more, once nothing of it stands in the log."""
     key = f"{gone.kind}/{gone.id}"
     if gone.kind in BUCKETS and (state.get(LAST, key) or 0) <= gone.last:
         state.delete(LAST, key)
