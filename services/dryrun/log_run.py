@@ -75,10 +75,10 @@ class LogRun:
                 self.refused += refused
                 if batch is not None:
                     effects += self.run.step(batch, self._measurements, self.position)
-            if batch is not None:
-                effects += await self._answers()
             stamp = part[-1].time_ns
             self._stamp = stamp if self._stamp - stamp > JUMP else max(self._stamp, stamp)
+            if batch is not None:
+                effects += await self._answers()
             with self._noted(part[0].seq, part[-1].seq):
                 effects += self._advance(self._stamp)
         if messages:

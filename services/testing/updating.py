@@ -107,6 +107,12 @@ class _Updater:
         if not any(row.wrong for row in listed.rows):
             return
         items = where.at(listed.path)
+        wrong = [row for row in listed.rows if row.wrong]
+        if items.items is not None and all(row.differences for row in wrong):
+            for row in wrong:
+                assert row.expected is not None
+                yield from self._changed(result, listed, row, items.items[row.expected])
+            return
         stays = [row for row in listed.rows if row.got is not None and (row.expected is not None or row.wrong)]
         if items.items is None or items.flow or items.within or not items.items or not stays:
             yield self._anew(result, listed, items, stays)

@@ -63,7 +63,7 @@ def test_mistakes_in_files_are_told_and_the_others_are_run(folder: Path, capsys:
 
 def test_calls_that_are_mistaken(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["test"]) == 2
-    assert "Missing argument" in capsys.readouterr().err
+    assert "missing argument 'FILES...'" in capsys.readouterr().err
     (folder / "empty").mkdir()
     assert main(["test", "empty"]) == 1
     assert "there is no file *test*.yaml in empty" in capsys.readouterr().err
