@@ -27,7 +27,6 @@ from services.runtime.task import TaskRun
 from services.testing.format.model import RuleTest
 from services.testing.running.outcomes import NO_TOPIC
 
-
 _NO_FUNCTIONS = " (functions, @name(), are those that --config declares)"
 _NO_ENDPOINTS = " (endpoints are those that --config declares)"
 

@@ -234,8 +234,8 @@ def _tell(outcome: _Outcome, asked: _Asked) -> None:
     for result in results:
         for line in lines_of(result):
             print(styled(safe(line.text), **_STYLES.get(line.style, {})))
-    for line in coverage_lines(coverage):
-        print(safe(line))
+    for text in coverage_lines(coverage):
+        print(safe(text))
     print(_summary(results, outcome.seconds), flush=True)
 
 
