@@ -85,10 +85,19 @@ class Feed:
     async def lines(self, texts: Sequence[str], dbrp: tuple[str, str] | None) -> None:
         """Line protocol comes, each line at its time. Raises BadInput."""
         for text in texts:
-            try:
-                await self._take(list(read_lines(text, self.precision, self.start, self.now)), self._dbrp(dbrp))
-            except ValueError as error:
-                raise BadInput(str(error)) from None
+            await self._take(self._read(text, self.now), self._dbrp(dbrp))
+
+    async def repeated(self, texts: Sequence[str], every: int, until: int, dbrp: tuple[str, str] | None) -> None:
+        """Line protocol comes again and again, so many ns apart, from now on until then. Raises BadInput."""
+        moments = range(self.now, until + 1, every)
+        if self._queries:
+            for moment in moments:
+                await self.reach(max(moment, self.now))
+                await self.lines(texts, dbrp)
+        else:
+            lines = [line for moment in moments for text in texts for line in self._read(text, moment)]
+            await self._take(lines, self._dbrp(dbrp))
+        await self.reach(max(until, self.now))
 
     async def file(self, path: Path, dbrp: tuple[str, str] | None) -> None:
         """What a file holds comes: line protocol, or a recording of a stream or of queries. Raises BadInput."""
@@ -117,6 +126,12 @@ class Feed:
             self._answers[names[0]] = given
         else:
             raise BadInput(f"the task has several queries: say by name which is answered so: {', '.join(names)}")
+
+    def _read(self, text: str, now: int) -> list[Line]:
+        try:
+            return list(read_lines(text, self.precision, self.start, now))
+        except ValueError as error:
+            raise BadInput(str(error)) from None
 
     def _dbrp(self, given: tuple[str, str] | None) -> tuple[str, str]:
         return given or sorted(self.run.run.dbrps)[0]

@@ -16,6 +16,7 @@ from services.testing.running.result import FAILED, PASSED, TestResult
 GOOD, BAD, MISSING, EXTRA, FAINT = "good", "bad", "missing", "extra", "faint"
 _AROUND = 2  # rows that are as expected, shown beside one that is not
 _WIDEST = 200
+_MOST_ROWS = 30  # that are not as expected, shown of a kind
 _MOST_NOTES = 5
 _MOST_COUNTED = 10  # of things of which there were too many or too few, shown
 
@@ -74,7 +75,12 @@ def _rows(result: SectionResult, listed: ListComparison) -> Iterator[TextLine]:
     rows = listed.rows
     near = {j for i, row in enumerate(rows) if row.wrong for j in range(i - _AROUND, i + _AROUND + 1)}
     left_out = 0
+    wrong = 0
     for i, row in enumerate(rows):
+        wrong += row.wrong
+        if wrong > _MOST_ROWS:
+            yield TextLine(f"    … {sum(one.wrong for one in rows[i:])} more that are not as expected", BAD)
+            return
         if i not in near:
             left_out += 1
             continue

@@ -116,14 +116,10 @@ class _Run:
             await feed.lines(step.lines, step.dbrp)
             return
         every = self._length(step.every, step.where, "every")
-        until, at = self._time(step.until, feed.now, step.where, "until"), feed.now
-        if every <= 0 or (until - at) // every > _MOST_REPEATS:
+        until = self._time(step.until, feed.now, step.where, "until")
+        if every <= 0 or (until - feed.now) // every > _MOST_REPEATS:
             raise _Stopped(f"every: the lines would come more than {_MOST_REPEATS} times", step.where, "every")
-        while at <= until and not self.outcomes.failure:
-            await feed.reach(at)
-            await feed.lines(step.lines, step.dbrp)
-            at += every
-        await feed.reach(max(until, feed.now))
+        await feed.repeated(step.lines, every, until, step.dbrp)
 
     def _found(self, effects: Iterable[Effect]) -> None:
         self.outcomes.add(list(effects))

@@ -125,6 +125,8 @@ async def _once(settings: Settings, asked: _Asked) -> int:
     async with UdfFunctions(settings.config.udf.functions) as functions:
         outcome = await _run(_workshop(settings, functions), asked)
     _tell(outcome, asked)
+    if asked.filter and not outcome.results and not outcome.bad:
+        raise CommandFailed(f"no test has {asked.filter!r} in its name")
     return outcome.code
 
 
@@ -132,11 +134,13 @@ async def _watch(settings: Settings, asked: _Asked) -> int:
     async with UdfFunctions(settings.config.udf.functions) as functions:
         workshop = _workshop(settings, functions)
         while True:
-            before = _changed(_files_there(asked.files))
+            began = time.time_ns()
             outcome = await _run(workshop, asked)
+            # what was changed meanwhile may have been read before that
+            changed, now = _changed(outcome.reads), time.time_ns()
+            seen = {path: at for path, at in changed.items() if not began <= at <= now}
             _tell(outcome, asked)
             note(f"waiting for changes of {len(outcome.reads)} files; Ctrl-C ends it")
-            seen = before | _changed(outcome.reads - set(before))
             while _changed(outcome.reads | set(_files_there(asked.files))) == seen:
                 await asyncio.sleep(_LOOKS)
 

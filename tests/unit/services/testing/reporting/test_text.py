@@ -38,6 +38,14 @@ def test_differences_are_marked(tmp_path: Path) -> None:
     ]
 
 
+def test_of_much_that_is_wrong_some_is_shown(tmp_path: Path) -> None:
+    path = tmp_path / "a_test.yaml"
+    lines = "".join(f"  cpu,host=h{i} idle=5 {i}s\n" for i in range(100))
+    path.write_text(f"{HEAD}input: |\n{lines}expect: {{alerts: none}}\n")
+    shown = told(path).splitlines()
+    assert len(shown) < 40 and shown[-1] == "    … 70 more that are not as expected"
+
+
 def test_counts_are_told_with_what_came(tmp_path: Path) -> None:
     path = tmp_path / "a_test.yaml"
     path.write_text(f"{HEAD}input: cpu,host=a idle=5\nexpect: {{alerts: {{count: 2}}, counts: {{ok: 1}}}}\n")

@@ -47,6 +47,8 @@ def test_what_passes_and_what_fails(folder: Path, capsys: pytest.CaptureFixture[
     assert out[0] == "FAILED  bad_test.yml:1  another host" and "1 passed, 1 failed in" in out[-1]
     assert main(["test", ".", "--filter", "A HOST"]) == 0
     assert "1 passed in" in capsys.readouterr().out
+    assert main(["test", ".", "--filter", "nobody"]) == 1
+    assert "no test has 'nobody' in its name" in capsys.readouterr().err
 
 
 def test_mistakes_in_files_are_told_and_the_others_are_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
