@@ -44,6 +44,9 @@ SECTIONS = MappingProxyType(
                 "recordings.replay_effects", "print what a replay without side effects would have done"
             ),
         },
+        "The past": {
+            "backtest": Entry("inspections.backtest", "show what a script would have done"),
+        },
         "Everything that is kept": {
             "list": Entry(
                 "operations.list_", "list tasks, templates, recordings, replays, topics, handlers or services"
@@ -68,6 +71,7 @@ SECTIONS = MappingProxyType(
                 "copy tasks, templates, handlers and how alerts stand from a running Kapacitor",
             ),
             "user": Entry("operations.user", "make, change, delete and list the users of the HTTP API"),
+            "history": Entry("operations.history", "show how far back writes, alerts and the states of tasks are kept"),
             "logs": Entry("operations.logs", "follow the log of all services"),
             "level": Entry("operations.level", "set the level of the log"),
             "stats": Entry("operations.stats", "show figures of a server, or what it is written"),

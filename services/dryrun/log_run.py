@@ -10,25 +10,30 @@ import asyncio
 import contextlib
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from services.bus.follow import StoredMessage
 from services.bus.positions import WritesSeq
 from services.bus.subjects import parse_write_subject
+from services.dryrun.sifting import Sift
 from services.process.flight_recorder import FLIGHT_RECORDER
 from services.runtime.effects import Effect
 from services.runtime.errors import TaskFailed
-from services.runtime.input.line_protocol_decoder import LineProtocolDecoder, UnreadableMessage
+from services.runtime.input.line_protocol_decoder import LineProtocolDecoder, LogBatch, UnreadableMessage
 from services.runtime.task import JUMP, TaskRun
 
 DBRP = tuple[str, str]
 
 _ANSWER_SECONDS = 30.0  # for what a node asks of something outside, a UDF's process
 _GO_BYTES = 2 << 20  # what is stepped at once: larger frames do not fit the caches
+_SIFT_BYTES = 16 << 20  # the same of what is sifted before
 
 
 class LogRun:
     """One task under way. Use as a context manager: it attaches to what its nodes work with, and closes them.
 
     position: everything of the log up to there has gone through it. refused: messages that were no line protocol.
+    sift: takes out the lines that are to go through, None: all of them are.
     note: what the process is at while it steps (services.process.flight_recorder.packed), None: nobody is to know.
     """
 
@@ -40,6 +45,7 @@ class LogRun:
         self.run, self.position = run, position
         self.refused: list[UnreadableMessage] = []
         self.note: bytes | None = None
+        self.sift: Sift | None = None
         self._decoder = LineProtocolDecoder(run.table)
         names = run.measurements
         self._measurements = None if names is None else frozenset(map(self._decoder.measurement, names))
@@ -67,11 +73,11 @@ class LogRun:
         task ends.
         """
         effects: list[Effect] = []
-        for dbrp, part in _parts(messages):
+        for dbrp, part in _parts(messages, _GO_BYTES if self.sift is None else _SIFT_BYTES):
             if not self.run.wants(*dbrp):
                 continue
             with self._noted(part[0].seq, part[-1].seq):
-                batch, refused = self._decoder.decode(*dbrp, part)
+                batch, refused = self._decoded(dbrp, part)
                 self.refused += refused
                 if batch is not None:
                     effects += self.run.step(batch, self._measurements, self.position)
@@ -94,6 +100,23 @@ class LogRun:
     async def finish(self) -> list[Effect]:
         """The task ends, as one does that is disabled: what its nodes hold back flows out. Raises TaskFailed."""
         return self.run.finish(max(self._stamp, self.run.clock or 0))
+
+    def _decoded(self, dbrp: DBRP, part: Sequence[StoredMessage]) -> tuple[LogBatch | None, list[UnreadableMessage]]:
+        if self.sift is None:
+            return self._decoder.decode(*dbrp, part)
+        sifted = [self.sift.of(message) for message in part]
+        left = [message for message, rows in sifted if rows is None or len(rows)]
+        if not left:
+            return None, []
+        batch, refused = self._decoder.decode(*dbrp, left)
+        if batch is None:
+            return None, refused
+        row, seq = batch.step.row.copy(), batch.step.seq
+        for message, rows in sifted:
+            if rows is not None:
+                mine = slice(*np.searchsorted(seq, (message.seq, message.seq + 1)).tolist())
+                row[mine] = rows[row[mine]]
+        return batch.renumbered(row), refused
 
     @contextlib.contextmanager
     def _noted(self, first: int, last: int) -> Iterator[None]:
@@ -130,14 +153,14 @@ class LogRun:
         return effects
 
 
-def _parts(messages: Sequence[StoredMessage]) -> Iterator[tuple[DBRP, list[StoredMessage]]]:
+def _parts(messages: Sequence[StoredMessage], most_bytes: int) -> Iterator[tuple[DBRP, list[StoredMessage]]]:
     """Messages in runs of one database and retention policy, and of so many bytes at most, one message at least."""
     part: list[StoredMessage] = []
     size = 0
     for message in messages:
         other = bool(part) and part[0].subject != message.subject
         back = bool(part) and part[-1].time_ns - message.time_ns > JUMP
-        if part and (other or back or size + len(message.data) > _GO_BYTES):
+        if part and (other or back or size + len(message.data) > most_bytes):
             yield parse_write_subject(part[0].subject), part
             part, size = [], 0
         part.append(message)

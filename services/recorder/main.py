@@ -20,8 +20,8 @@ from services.bus.epochs import WritesLog
 from services.bus.streams import EVENTS
 from services.compaction.compactor import Compactor
 from services.connectors.http_sender import PostEndpoint
-from services.dryrun.kept_state import NoneKept
 from services.dryrun.starting import DryTasks
+from services.dryrun.state_history import StateHistory
 from services.engine.environment import task_environment
 from services.nodes import ConfiguredNodes, classes
 from services.nodes.udf_host.functions import UdfFunctions
@@ -29,8 +29,10 @@ from services.pipeline.functions import FunctionSpec
 from services.process import log as logs
 from services.process.metrics.shown import add_recorder
 from services.process.vitals import Vitals
+from services.recorder.history_responder import answering_history
 from services.recorder.inspection.job import InspectionContext
 from services.recorder.instances import Instances
+from services.recorder.past import PastContext
 from services.recorder.record.archive import BUCKET as ARCHIVE
 from services.recorder.record.recording import RecordingContext
 from services.recorder.replay.replay import ReplayContext
@@ -77,12 +79,14 @@ async def main(
             environment = replace(environment, post_endpoints=post_endpoints)
             factory = TaskFactory(compiling, classes(), TASK_LOG)
             instances = Instances(factory, environment)
+            history = await StateHistory.open(bus, nats.replicas)
+            past = PastContext(bus, history, DryTasks(factory, environment))
             objects = await bus.objects(ARCHIVE, nats.replicas)
             writes = await WritesLog.open(bus, nats.replicas)
             recording = RecordingContext(objects, instances, writes, config.storage.max_import)
             results = await Results.open(bus, nats.replicas)
             replay = ReplayContext(objects, results, instances, outbox, describe_handlers, config.replay.patience)
-            inspection = InspectionContext(bus, DryTasks(factory, environment), NoneKept(), results)
+            inspection = InspectionContext(bus, past.tasks, history, results, writes)
             claims = await bus.bucket(CLAIMS, replicas=nats.replicas)
             try:
                 async with Recorder(
@@ -95,8 +99,9 @@ async def main(
                     vitals.shows(add_recorder, recorder.figures)
                     vitals.serves()
                     ready()
-                    async with _compacting(Compactor(bus, claims, name, nats.compact_every)):
-                        await _until(stop, recorder)
+                    with answering_history(past):
+                        async with _compacting(Compactor(bus, claims, name, nats.compact_every)):
+                            await _until(stop, recorder)
             finally:
                 await outbox.close()
 

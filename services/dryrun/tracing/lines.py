@@ -95,6 +95,9 @@ class TraceLines:
     def _look(self, counts: NodeCounts, message: Message, head: dict[str, Any]) -> None:
         if isinstance(message, Barriers) and message.for_joins:
             return  # to nodes but joins they are none
+        if self._filter.all and self._made >= self._limit:
+            counts.found += len(message.group)
+            return
         rows = self._filter.rows(message)
         counts.found += len(rows)
         rows = rows[: max(self._limit - self._made, 0)]

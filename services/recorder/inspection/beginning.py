@@ -63,7 +63,7 @@ async def begin(
         raise InspectionFailed(f"the log holds nothing from before {format_rfc3339(log.time)}")
     first = await log_reader.position_at(context.bus, start)
     kept = await context.kept.nearest(id, first)
-    if kept is not None:
+    if kept is not None and not kept.ended:
         _check(kept.definition)
         run = await tasks.from_kept(kept)
         return Beginning(run, first, _of_state(kept, log))

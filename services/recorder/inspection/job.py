@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from services.bus.connection import Bus
+from services.bus.epochs import WritesLog
 from services.dryrun.kept_state import KeptStates
 from services.dryrun.starting import DryTasks
 from services.recorder.results import Results, ResultWriter
@@ -19,12 +20,16 @@ class InspectionFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class InspectionContext:
-    """What they need of their process. tasks: puts tasks under way. kept: their states of the past."""
+    """What they need of their process. tasks: puts tasks under way. kept: their states of the past.
+
+    writes: looks whether the log has gone back.
+    """
 
     bus: Bus
     tasks: DryTasks
     kept: KeptStates
     results: Results
+    writes: WritesLog
 
 
 class InspectionJob(Protocol):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from services.recorder.inspection.backtest import BacktestJob
 from services.recorder.inspection.job import MakeJob
 from services.recorder.inspection.trace import TraceJob
 
-JOBS: Mapping[str, MakeJob] = {"trace": TraceJob}
+JOBS: Mapping[str, MakeJob] = {"trace": TraceJob, "backtest": BacktestJob}

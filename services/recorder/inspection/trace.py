@@ -13,6 +13,8 @@ from services.bus.follow import StoredMessage
 from services.bus.positions import WritesSeq
 from services.dryrun import log_reader
 from services.dryrun.log_run import LogRun
+from services.dryrun.sifting import Sift, can_sift
+from services.dryrun.tracing.alone import goes_alone
 from services.dryrun.tracing.heard import Heard
 from services.dryrun.tracing.lines import TraceLines
 from services.dryrun.tracing.wanted import Wanted
@@ -27,7 +29,8 @@ from services.store.folds.inspections import InspectionRecord
 MOST_LINES = 1_000_000
 """How many lines are kept of one trace, unless it is asked for fewer."""
 
-_TURN_BYTES = 4 << 20  # of messages that are worked on before others have their turn
+# Of messages that are worked on before others have their turn: of all their lines, and of some alone.
+_TURN_BYTES, _SIFTED_BYTES = 4 << 20, 16 << 20
 
 
 class TraceJob:
@@ -48,7 +51,8 @@ class TraceJob:
 
     async def run(self, results: ResultWriter) -> dict[str, Any]:
         """Until all is looked at; gives {"began": see Beginning, "log": how much was read, "nodes": by name what went
-        in and came out, how many lines that was, and errors with their reasons, "refused": messages without line
+        in and came out, how many lines that was, and errors with their reasons, "alone": whether only points of the
+        group went through, as nothing else could matter to them, "refused": messages without line
         protocol, "ended": why the task ended, null where it did not, "found": lines that were wanted in all}.
 
         Raises as InspectionJob does.
@@ -60,6 +64,8 @@ class TraceJob:
         with beginning.run as run:
             run.note = packed(kind=self._record.kind, id=self._record.id, run=self._record.sequence)
             lines, ended = self._lines(run), ""
+            if can_sift(asked["group"]) and goes_alone(run.run, asked["group"]):
+                run.sift = Sift(asked["group"])
             try:
                 await self._before(run, beginning.first, last)
                 ended = await self._traced(run, lines, beginning.first, last, results)
@@ -106,7 +112,7 @@ class TraceJob:
         """The messages of the task up to a place in the log, in turns. end: the last place of all, for the progress."""
         async with aclosing(log_reader.read(self._context.bus, run.run.dbrps, run.position, until)) as batches:
             async for batch in batches:
-                for turn in _turns(batch):
+                for turn in _turns(batch, _TURN_BYTES if run.sift is None else _SIFTED_BYTES):
                     yield turn
                     self._done = min((turn[-1].seq - self._origin) / max(end - self._origin, 1), 1.0)
                     await asyncio.sleep(0)
@@ -128,6 +134,7 @@ class TraceJob:
             "began": began,
             "log": {"messages": self._messages, "last": last},
             "nodes": nodes,
+            "alone": run.sift is not None,
             "refused": len(run.refused),
             "ended": ended or None,
             "found": lines.found,
@@ -139,12 +146,12 @@ def _ended(effects: Sequence[Effect]) -> str:
     return next((effect.reason for effect in effects if isinstance(effect, Failure)), "")
 
 
-def _turns(messages: Sequence[StoredMessage]) -> list[list[StoredMessage]]:
+def _turns(messages: Sequence[StoredMessage], most_bytes: int) -> list[list[StoredMessage]]:
     """Messages in parts of so many bytes, one message at least."""
     parts: list[list[StoredMessage]] = []
-    size = _TURN_BYTES
+    size = most_bytes
     for message in messages:
-        if size >= _TURN_BYTES:
+        if size >= most_bytes:
             parts.append([])
             size = 0
         parts[-1].append(message)
