@@ -158,7 +158,6 @@ BELOW: dict[str, set[str]] = {
         "gateway",
         "recorder",
         "testing",
-        "runtime",
         "launcher",
         "moving",
         "tickbus",

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import io
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,14 +19,13 @@ from services.lineprotocol.reference_parser import LineError
 from services.nodes.query import QueryPlan, QueryProperties
 from services.nodes.query_flux import FluxPlan, QueryFluxProperties
 from services.pipeline.compiler.sources import BATCH
-from services.recorder.record import brpl, srpl
 from services.recorder.record.srpl import BadFile
 from services.runtime.effects import Effect
 from services.testing.input.influxdb import CannotAnswer, InfluxDB, Point
 from services.testing.input.lines import Line, point_of, read_lines
+from services.testing.input.recordings import is_batches, is_stream, queries_of, writes_of
 from services.testing.input.times import parse_time
 
-_CHUNK, _MOST = 16 << 20, 1 << 30  # bytes of a recording
 Found = Callable[[Sequence[Effect]], None]
 
 
@@ -103,9 +100,9 @@ class Feed:
         """What a file holds comes: line protocol, or a recording of a stream or of queries. Raises BadInput."""
         try:
             data = path.read_bytes()
-            if path.suffix == ".srpl" or data[:2] == b"\x1f\x8b":
+            if is_stream(path, data):
                 await self._stream(data)
-            elif path.suffix in (".brpl", ".zip", ".jsonl"):
+            elif is_batches(path):
                 await self._batches(data, path)
             else:
                 await self.lines([data.decode()], dbrp)
@@ -154,21 +151,17 @@ class Feed:
             self.now = messages[-1].time_ns + self.apart
 
     async def _stream(self, data: bytes) -> None:
-        for gathered in srpl.read(data, _CHUNK, _MOST):
-            for write in gathered.writes:
-                lines = list(read_lines(write.body.decode(), write.precision, self.start, self.now))
-                await self._take(lines, (write.database, write.retention_policy))
+        for write in writes_of(data):
+            lines = list(read_lines(write.body.decode(), write.precision, self.start, self.now))
+            await self._take(lines, (write.database, write.retention_policy))
 
     async def _batches(self, data: bytes, path: Path) -> None:
         """Recorded batches instead of what the queries would ask for, each at its time."""
-        if path.suffix == ".jsonl":
-            data = _zipped(data)
         names = [query.name for query in self._queries]
-        if brpl.streams(data) != len(names):
-            raise BadInput(f"{path} is of {brpl.streams(data)} queries, the task has {len(names)}")
-        found = [
-            (batch, names[gathered.seq]) for gathered in brpl.read(data, _CHUNK, _MOST) for batch in gathered.batches
-        ]
+        count, gathered_batches = queries_of(path, data)
+        if count != len(names):
+            raise BadInput(f"{path} is of {count} queries, the task has {len(names)}")
+        found = [(batch, names[gathered.seq]) for gathered in gathered_batches for batch in gathered.batches]
         for batch, name in sorted(found, key=lambda one: one[0].tmax):
             at = max(batch.tmax, self.now)
             self.found(await self.run.reach(at))
@@ -257,11 +250,3 @@ def _of_lines(text: str, start: int, begin: int) -> Iterator[dict[str, Any]]:
 
 def _time(given: Any, start: int, begin: int, tick: int) -> int:
     return begin if given is None else parse_time(str(given), start, tick)
-
-
-def _zipped(data: bytes) -> bytes:
-    """The lines of one query's batches as a recording's file."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        archive.writestr("0", data)
-    return out.getvalue()

@@ -11,6 +11,7 @@ from grammar.tickscript.ast import Script, TickscriptError
 from grammar.tickscript.parser import parse
 from schemas.config.influxdb import InfluxDB
 from services.columns.groups.series import SeriesTable
+from services.connectors.http_sender import PostEndpoint
 from services.connectors.influxdb import InfluxDBClient
 from services.dryrun.log_run import LogRun
 from services.nodes import classes
@@ -20,6 +21,7 @@ from services.pipeline.graph import Graph
 from services.pipeline.registry import Registry
 from services.pipeline.spec import Edge
 from services.process.log import Log
+from services.process.permissions import OPEN, Guard
 from services.runtime.building.sideloading import sideloaded
 from services.runtime.environment import TaskEnvironment
 from services.runtime.errors import TaskFailed
@@ -93,6 +95,16 @@ class Workshop:
                 self.prepare(properties)
             if not properties.topic and not properties.handlers:
                 properties.topic = NO_TOPIC
+
+
+def workshop(
+    registry: Registry,
+    post_endpoints: Mapping[str, PostEndpoint],
+    guard: Guard = OPEN,
+    prepare: Callable[[Any], None] | None = None,
+) -> Workshop:
+    """A Workshop with what a configuration has: endpoints by name, and what may be done on this machine."""
+    return Workshop(registry, TaskEnvironment(post_endpoints=post_endpoints, guard=guard), prepare)
 
 
 def vars_json(given: Mapping[str, Any], declared: Mapping[str, Var]) -> dict[str, Any]:

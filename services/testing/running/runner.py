@@ -18,6 +18,7 @@ from services.testing.format.document import Located
 from services.testing.format.model import Expectation, RuleTest, Section, Step
 from services.testing.input.feeding import BadInput, Feed
 from services.testing.input.lines import first_time
+from services.testing.input.recordings import first_time_of
 from services.testing.input.times import DEFAULT_START, is_relative, parse_length, parse_time
 from services.testing.matching.sections import SectionResult, compare
 from services.testing.matching.values import ABSENT, pattern_error
@@ -85,21 +86,21 @@ class _Run:
 
     async def _steps(self, run: LogRun) -> None:
         test = self.test
-        where = test.where
+        where, now = test.where, self._start
         try:
             feed = Feed(run, self._start, test.precision, self._found, test.apart)
             for step in test.steps:
                 where = step.where
                 if not self.outcomes.failure:
                     await self._step(feed, step)
+                now = feed.now
                 if step.expect is not None:
-                    self._check(step.expect, run.run, feed.now, self._marks)
+                    self._check(step.expect, run.run, now, self._marks)
                     self._mark()
         except BadInput as error:
             raise _Stopped(str(error), where) from None
         except TaskFailed as error:
             self.outcomes.failure = str(error)
-        now = feed.now if "feed" in locals() else self._start
         if test.expect is not None:
             self._check(test.expect, run.run, now, {})
         self._fails_only_where_it_should(where)
@@ -194,10 +195,10 @@ class _Run:
         for step in test.steps:
             if step.at and not is_relative(step.at) and not step.at.startswith("+"):
                 return self._time(step.at, 0, step.where, "at")
-            texts = [*step.lines, *(_text(path) for path in step.files)]
-            found = [time for text in texts if (time := first_time(text, test.precision)) is not None]
-            if found:
-                return found[0]
+            found = [first_time(text, test.precision) for text in step.lines]
+            found += [first_time_of(path, test.precision) for path in step.files]
+            if (first := next((time for time in found if time is not None), None)) is not None:
+                return first
         return DEFAULT_START
 
     def _time(self, text: str, now: int, where: Located, key: str) -> int:
@@ -226,11 +227,6 @@ def _keys_of(where: Located) -> set[str]:
     """Of all that is expected in a list."""
     lists = [where, *(entry.value for entry in (where.keys or {}).values())]
     return {key for one in lists for item in one.items or () for key in item.keys or ()}
-
-
-def _text(path: Any) -> str:
-    """Of a file of line protocol."""
-    return "" if path.suffix in (".srpl", ".brpl", ".zip", ".jsonl") else path.read_text("utf-8", "replace")
 
 
 def _covered(test: RuleTest, run: TaskRun, outcomes: Outcomes) -> Covered:

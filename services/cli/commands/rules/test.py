@@ -22,7 +22,6 @@ from services.cli.output.printing import as_json, note, print_json, safe, styled
 from services.nodes import ConfiguredNodes
 from services.nodes.udf_host.functions import UdfFunctions
 from services.process import log
-from services.runtime.environment import TaskEnvironment
 from services.store.live_config import LiveConfig
 from services.testing.errors import BadTestFile
 from services.testing.format.model import TestFile
@@ -30,7 +29,7 @@ from services.testing.format.reading import read_tests
 from services.testing.reporting.coverage import coverage_lines, coverage_of
 from services.testing.reporting.plain import junit, plain_of
 from services.testing.reporting.text import BAD, EXTRA, FAINT, GOOD, MISSING, lines_of
-from services.testing.running.building import Workshop
+from services.testing.running.building import Workshop, workshop
 from services.testing.running.result import ERROR, FAILED, PASSED, TestResult
 from services.testing.running.runner import run_test
 from services.testing.updating import updated
@@ -132,10 +131,10 @@ async def _once(settings: Settings, asked: _Asked) -> int:
 
 async def _watch(settings: Settings, asked: _Asked) -> int:
     async with UdfFunctions(settings.config.udf.functions) as functions:
-        workshop = _workshop(settings, functions)
+        made = _workshop(settings, functions)
         while True:
             began = time.time_ns()
-            outcome = await _run(workshop, asked)
+            outcome = await _run(made, asked)
             # what was changed meanwhile may have been read before that
             changed, now = _changed(outcome.reads), time.time_ns()
             seen = {path: at for path, at in changed.items() if not began <= at <= now}
@@ -145,24 +144,24 @@ async def _watch(settings: Settings, asked: _Asked) -> int:
                 await asyncio.sleep(_LOOKS)
 
 
-async def _run(workshop: Workshop, asked: _Asked) -> _Outcome:
+async def _run(made: Workshop, asked: _Asked) -> _Outcome:
     outcome = _Outcome()
     began = time.perf_counter()
     for path in _files_there(asked.files):
         outcome.reads.add(path)
         try:
-            outcome.results += await _file(path, workshop, asked, outcome)
+            outcome.results += await _file(path, made, asked, outcome)
         except BadTestFile as error:
             outcome.bad.append(str(error))
     outcome.seconds = time.perf_counter() - began
     return outcome
 
 
-async def _file(path: Path, workshop: Workshop, asked: _Asked, outcome: _Outcome) -> list[TestResult]:
+async def _file(path: Path, made: Workshop, asked: _Asked, outcome: _Outcome) -> list[TestResult]:
     """Raises BadTestFile."""
     file = read_tests(path, asked.scripts)
     outcome.reads.update(file.reads)
-    results = await _results(file, workshop, asked)
+    results = await _results(file, made, asked)
     if not asked.update or all(result.status == PASSED for result in results):
         return results
     text = updated(file.text, results)
@@ -174,23 +173,23 @@ async def _file(path: Path, workshop: Workshop, asked: _Asked, outcome: _Outcome
     except OSError as error:
         raise BadTestFile(str(path), f"cannot be written: {error.strerror or error}") from None
     outcome.written.append(path)
-    return await _results(read_tests(path, asked.scripts), workshop, asked)
+    return await _results(read_tests(path, asked.scripts), made, asked)
 
 
-async def _results(file: TestFile, workshop: Workshop, asked: _Asked) -> list[TestResult]:
+async def _results(file: TestFile, made: Workshop, asked: _Asked) -> list[TestResult]:
     wanted = asked.filter.casefold()
-    return [await run_test(test, workshop) for test in file.tests if wanted in test.name.casefold()]
+    return [await run_test(test, made) for test in file.tests if wanted in test.name.casefold()]
 
 
 def _workshop(settings: Settings, functions: UdfFunctions) -> Workshop:
     effective = LiveConfig(settings.config, handler_sections(), handler_defaults())
     registry = ConfiguredNodes(settings.config.deadman)(specs(), functions)
-    environment = TaskEnvironment(post_endpoints=post_endpoints(effective), guard=effective.guard)
 
     def prepare(properties: Any) -> None:
         configured(properties, effective.sections, effective.guard)
 
-    return Workshop(registry, environment, prepare if settings.file is not None else None)
+    prepared = prepare if settings.file is not None else None
+    return workshop(registry, post_endpoints(effective), effective.guard, prepared)
 
 
 def _files_there(given: Iterable[Path]) -> list[Path]:

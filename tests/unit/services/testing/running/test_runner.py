@@ -228,3 +228,14 @@ def test_what_was_covered(tmp_path: Path) -> None:
     covered = result.covered
     assert covered.nodes == ("from1", "alert2") and covered.spoke >= {"from1", "alert2"}
     assert covered.levels["alert2"].named == {0, 3} and covered.levels["alert2"].reached == {3}
+
+
+def test_a_test_begins_with_the_first_time_of_what_was_recorded(tmp_path: Path) -> None:
+    (tmp_path / "stream.srpl").write_bytes(gzip.compress(b"db\nrp\nm x=3 1700000000000000000\n"))
+    text = """
+script: stream|from()|deadman(0.0, 1s).id('d').stateChangesOnly()
+input: [{file: stream.srpl}, {at: 10s}]
+expect: {alerts: [{id: d, level: CRITICAL}]}
+"""
+    (result,) = results_of(written(tmp_path, text))
+    assert (result.status, result.start) == (PASSED, 1_700_000_000 * 10**9)
