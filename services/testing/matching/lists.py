@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from typing import Any
 
 from schemas.rule_tests.fields import COUNT, EXACT, LISTS, NONE, ORDERED, SOME
 from services.testing.matching.values import Difference, differences
 
-_MOST_COMPARED = 4_000_000  # pairs; of longer lists only what stands in the same place
+_MOST_COMPARED = 400_000  # pairs; of longer lists only what stands in the same place
+_MOST_REARRANGED = 300  # expected in any order, for which others may give up what they have taken
+_MOST_MEASURED = 10_000  # pairs whose differences are counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +121,10 @@ def _in_order(pairs: _Pairs) -> dict[int, int]:
 
 
 def _in_any_order(pairs: _Pairs) -> dict[int, int]:
-    """As many pairs that are the same as there can be."""
+    """As many pairs that are the same as there can be; in long lists each takes the first that is left and near."""
     owner: dict[int, int] = {}
+    free = dict.fromkeys(range(len(pairs.got)))
+    looks = _MOST_COMPARED // max(len(pairs.expected), 1) + 1
 
     def place(i: int, tried: set[int]) -> bool:
         for j in range(len(pairs.got)):
@@ -130,10 +137,11 @@ def _in_any_order(pairs: _Pairs) -> dict[int, int]:
         return False
 
     for i in range(len(pairs.expected)):
-        if i < len(pairs.got) and i not in owner and pairs.same(i, i):
-            owner[i] = i
-        else:
+        if len(pairs.expected) <= _MOST_REARRANGED:
             place(i, set())
+        elif (j := next((j for j in islice(free, looks) if pairs.same(i, j)), None)) is not None:
+            owner[j] = i
+            del free[j]
     return {i: j for j, i in owner.items()}
 
 
@@ -141,33 +149,51 @@ def _rows(pairs: _Pairs, matched: dict[int, int], some: bool, ordered: bool) -> 
     """All of both lists. What is left of both between two pairs is taken for the same things, with differences."""
     taken = set(matched.values())
     free = [j for j in range(len(pairs.got)) if j not in taken]
-    beside: dict[int, int] = {}
-    for i in range(len(pairs.expected)):
-        if i in matched:
-            continue
-        room = _room(i, matched, len(pairs.got)) if ordered else (-1, len(pairs.got))
-        candidates = [j for j in free if room[0] < j < room[1]]
-        if candidates:
-            best = candidates[0] if ordered else min(candidates, key=lambda j: len(pairs.differences(i, j)))
-            beside[i] = best
-            free.remove(best)
+    left = [i for i in range(len(pairs.expected)) if i not in matched]
+    beside = _in_gaps(matched, left, free, len(pairs.got)) if ordered else _nearest(pairs, left, free)
+    free = [j for j in free if j not in set(beside.values())] if beside else free
+    together = matched | beside
     rows = [Row(i, j) for i, j in matched.items()]
     rows += [Row(i, j, pairs.differences(i, j), wrong=True) for i, j in beside.items()]
-    rows += [Row(i, None, wrong=True) for i in range(len(pairs.expected)) if i not in matched and i not in beside]
+    rows += [Row(i, None, wrong=True) for i in left if i not in beside]
     rows += [Row(None, j, wrong=not some) for j in free]
-    return sorted(rows, key=lambda row: _place(row, matched | beside))
+    numbers = sorted(together)
+
+    def place(row: Row) -> tuple[float, int]:
+        """By what came; what is missing stands behind what was expected before it."""
+        if row.got is not None:
+            return row.got, 0
+        assert row.expected is not None
+        before = bisect_left(numbers, row.expected)
+        return (together[numbers[before - 1]] if before else -1) + 0.5, row.expected
+
+    return sorted(rows, key=place)
 
 
-def _room(i: int, matched: dict[int, int], end: int) -> tuple[int, int]:
-    before = [matched[k] for k in matched if k < i]
-    after = [matched[k] for k in matched if k > i]
-    return max(before, default=-1), min(after, default=end)
+def _in_gaps(matched: dict[int, int], left: Sequence[int], free: Sequence[int], end: int) -> dict[int, int]:
+    """What is left of both lists between the same two pairs, in order."""
+    numbers, beside, room = sorted(matched), dict[int, int](), list(free)
+    for i in left:
+        at = bisect_left(numbers, i)
+        lowest = matched[numbers[at - 1]] if at else -1
+        highest = matched[numbers[at]] if at < len(numbers) else end
+        first = bisect_left(room, lowest)
+        if first < len(room) and room[first] < highest:
+            beside[i] = room.pop(first)
+    return beside
 
 
-def _place(row: Row, pairs: dict[int, int]) -> tuple[float, int]:
-    """By what came; what is missing stands where it was expected."""
-    if row.got is not None:
-        return row.got, 0
-    assert row.expected is not None
-    before = [j for i, j in pairs.items() if i < row.expected]
-    return max(before, default=-1) + 0.5, row.expected
+def _nearest(pairs: _Pairs, left: Sequence[int], free: Sequence[int]) -> dict[int, int]:
+    """Of what is left of both lists what differs least; in long lists what comes next."""
+    beside, room = dict[int, int](), list(free)
+    few = len(left) * len(free) <= _MOST_MEASURED
+    for i in left:
+        if room:
+            best = min(room, key=partial(_count, pairs, i)) if few else room[0]
+            room.remove(best)
+            beside[i] = best
+    return beside
+
+
+def _count(pairs: _Pairs, i: int, j: int) -> int:
+    return len(pairs.differences(i, j))

@@ -50,3 +50,10 @@ def test_long_lists_take_no_longer_than_people_wait() -> None:
     got = [{"n": i} for i in range(20_000)]
     comparison = compare_lists([{"n": i + (i == 9000)} for i in range(20_000)], got, 0)
     assert sum(row.wrong for row in comparison.rows) == 1
+
+
+@pytest.mark.parametrize("mode", ["in-order", "any-order", "some"])
+def test_long_lists_that_are_all_wrong(mode: str) -> None:
+    got = [{"n": i} for i in range(2000)]
+    comparison = compare_lists({mode: [{"n": -i - 1} for i in range(2000)]}, got, 0)
+    assert all(row.wrong for row in comparison.rows) and len(comparison.rows) == 2000
