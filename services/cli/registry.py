@@ -45,6 +45,7 @@ SECTIONS = MappingProxyType(
             ),
         },
         "The past": {
+            "trace": Entry("inspections.trace", "show what a task did with a part of the log, node by node"),
             "backtest": Entry("inspections.backtest", "show what a script would have done"),
         },
         "Everything that is kept": {

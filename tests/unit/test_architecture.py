@@ -205,7 +205,7 @@ HOMES = {
     "arpeggio": {"grammar"},
     "quart": {"gateway"},
     "hypercorn": {"gateway"},
-    "jwt": {"gateway"},
+    "jwt": {"gateway", "connectors"},
     "bcrypt": {"gateway"},
     "psutil": {"alerting", "launcher", "cli"},
     "click": {"cli"},

@@ -27,12 +27,17 @@ _NOBODY = (
 class Beginning:
     """Where it begins. run: put under way, at its position. first: the place in the log behind which it is looked at.
 
+    start: when that was, ns: no time before the log's own beginning is gone through.
+    log_first: the first message that the log held; trimmed: what is to be said of that where it should have held more.
     told: {"with": "state", "run" or "nothing", "time": of the state or the run, "position", "definition": "then" or
     "now", "note": for a person}.
     """
 
     run: LogRun
     first: WritesSeq
+    start: int
+    log_first: int
+    trimmed: str | None
     told: dict[str, Any]
 
 
@@ -63,12 +68,19 @@ async def begin(
         raise InspectionFailed(f"the log holds nothing from before {format_rfc3339(log.time)}")
     first = await log_reader.position_at(context.bus, start)
     kept = await context.kept.nearest(id, first)
+    at_start, at_stop = await task_at(context.bus, id, start, stop)
     if kept is not None and not kept.ended:
         _check(kept.definition)
-        run = await tasks.from_kept(kept)
-        return Beginning(run, first, _of_state(kept, log))
-    at_start, at_stop = await task_at(context.bus, id, start, stop)
-    return await _without_state(tasks, id, defined, log, first, at_start, at_stop)
+        run, told = await tasks.from_kept(kept), _of_state(kept, log)
+    else:
+        run, told = await _without_state(tasks, id, defined, log, first, at_start, at_stop)
+    if at_stop is not None and told["definition"] == "then" and _changed(at_stop, kept, at_start):
+        told["note"] += f"; the task was changed at {format_rfc3339(at_stop.since)}, of which this does not know"
+    trimmed = None
+    if log.trimmed and start < log.time:
+        trimmed = f"it begins at {format_rfc3339(log.time)}: what was written before is not in here"
+    start = max(start, min(log.time, stop))
+    return Beginning(run, WritesSeq(max(first, run.position)), start, log.first, trimmed, told)
 
 
 async def _without_state(
@@ -79,13 +91,13 @@ async def _without_state(
     first: WritesSeq,
     at_start: TaskThen | None,
     at_stop: TaskThen | None,
-) -> Beginning:
+) -> tuple[LogRun, dict[str, Any]]:
     for then in (at_start, at_stop):
         if then is not None and then.position is not None and then.began is not None and then.position >= log.first - 1:
             _check(then.definition)
             run = await tasks.from_nothing(id, then.definition, then.position, then.began)
             told = {"with": "run", "time": format_rfc3339(then.began), "position": then.position, "definition": "then"}
-            return Beginning(run, WritesSeq(max(first, then.position)), {**told, "note": _RUN})
+            return run, {**told, "note": _RUN}
     known = at_start or at_stop
     if known is not None:
         definition, which = known.definition, "then"
@@ -95,11 +107,13 @@ async def _without_state(
         raise InspectionFailed(_NOBODY)
     _check(definition)
     run = await tasks.from_nothing(id, definition, first)
-    note = _NOTHING
-    if log.trimmed and first < log.first:
-        note += f", and the log begins at {format_rfc3339(log.time)}"
-    told = {"with": "nothing", "time": None, "position": first, "definition": which, "note": note}
-    return Beginning(run, first, told)
+    return run, {"with": "nothing", "time": None, "position": first, "definition": which, "note": _NOTHING}
+
+
+def _changed(at_stop: TaskThen, kept: KeptState | None, at_start: TaskThen | None) -> bool:
+    """Whether another definition of the task ran at the end than at the beginning."""
+    ran = kept.definition if kept is not None and not kept.ended else at_start.definition if at_start else None
+    return ran is not None and ran != at_stop.definition
 
 
 _RUN = "the run's own beginning: no later state of it is kept"

@@ -35,7 +35,7 @@ async def test_node_by_node(api: httpx.AsyncClient, recorder: None) -> None:
     assert (body["status"], body["error"], body["progress"]) == ("finished", "", 1), body
     summary = body["summary"]
     assert summary["began"]["with"] == "nothing"
-    assert summary["nodes"]["mean3"] == {"in": 12, "out": 12, "lines": 6, "errors": 0, "reasons": {}}
+    assert summary["alone"] and summary["nodes"]["mean3"] == {"in": 6, "out": 6, "lines": 6, "errors": 0, "reasons": {}}
     assert summary["results"] == summary["found"] == len(lines)
     assert [line["fields"] for line in lines if line["node"] == "http_out5"] == [{"v": 3.5}, {"v": 4.5}]
     assert {line.get("group") for line in lines} == {"", "host=a"}

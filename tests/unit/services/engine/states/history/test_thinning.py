@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from services.bus.positions import EventsSeq, WritesSeq
 from services.engine.states.history.records import BEGIN, DUE, KeptPoint
 from services.engine.states.history.thinning import least_needed
@@ -32,7 +34,7 @@ def test_the_newest_stays_and_the_gaps_grow_with_age() -> None:
     assert left[-1] == every[-1]
     assert left[0] == every[0]
     ages = [every[-1].time + MINUTE - one.time for one in left]
-    gaps = [before - after for before, after in zip(ages, ages[1:], strict=False)]
+    gaps = [before - after for before, after in itertools.pairwise(ages)]
     for age, gap in zip(ages[1:], gaps, strict=True):
         assert gap <= max(0.5 * age, 20 * MINUTE)
     assert sum(gaps[:10]) > 5 * sum(gaps[-10:])
