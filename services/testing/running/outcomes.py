@@ -107,7 +107,8 @@ class Notes(Log):
 
     def _write(self, level: int, msg: str, keys: dict[str, Any]) -> None:
         if "node" in keys and len(self._outcomes.notes) < _MOST_NOTES:
-            self._outcomes.notes.append(f"{keys['node']}: {msg}")
+            why = f": {keys['err']}" if "err" in keys else ""
+            self._outcomes.notes.append(f"{keys['node']}: {msg}{why}")
 
 
 _MOST_NOTES = 100
