@@ -24,11 +24,18 @@ class RecordStreamSchema(JobRequestSchema):
     """POST /recordings/stream, and the command recording.stream: what a task's databases are written."""
 
     task = fields.String(load_default="", metadata={"doc": "The task whose dbrps and measurements are recorded."})
+    start = fields.String(
+        load_default=None,
+        metadata={
+            "doc": "RFC 3339; from what was written then on, as if it had been asked for then. Without, it begins now."
+        },
+    )
     stop = fields.String(
         load_default=None,
         metadata={
             "doc": "RFC 3339; the first point of a later time ends the recording, and is not in it. So does the clock, "
-            "15 s after the stop, unless the stop had passed when it was asked for."
+            "15 s after the stop, unless the stop had passed when it was asked for, or at its start where it has one. "
+            "With a start it may be left out: it is then now."
         },
     )
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import Schema, fields, validate
+from marshmallow import EXCLUDE, Schema, fields, pre_load, validate
 
+from schemas.api.effect import EffectSchema
 from schemas.api.recording import RESULT_STATUSES, JobRequestSchema
 from schemas.api.task import LinkSchema
 
@@ -32,6 +33,14 @@ class _ReplayRequest(JobRequestSchema):
     clock = fields.String(
         load_default="fast",
         metadata={"doc": "fast: as fast as it goes; real: as far apart as the points were."},
+    )
+    side_effects = Flag(
+        data_key="side-effects",
+        load_default=True,
+        metadata={
+            "doc": "Whether alerts are sent, and what nodes do outside is done. Otherwise nothing leaves, and all that "
+            "would have been done is kept: see GET /replays/{id}/effects."
+        },
     )
 
 
@@ -64,11 +73,43 @@ class ReplaySchema(Schema):
     task = fields.String()
     recording_time = fields.Boolean(data_key="recording-time", attribute="recording-time")
     clock = fields.String(validate=validate.OneOf(CLOCKS))
+    side_effects = fields.Boolean(
+        data_key="side-effects",
+        attribute="side-effects",
+        metadata={"doc": "false; left out of replays that have them."},
+    )
     date = fields.String(metadata={"doc": "RFC 3339; when it was asked for."})
     error = fields.String()
     status = fields.String(validate=validate.OneOf(RESULT_STATUSES))
     progress = fields.Float(metadata={"doc": "0 to 1; told anew every ten seconds."})
     stats = fields.Dict(metadata={"doc": "See schemas.requests.engine.StatsSchema; {} until it has finished."})
+
+
+class EffectsParametersSchema(Schema):
+    """The parameters of GET /replays/{id}/effects. offset and limit are texts, as in other lists."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    offset = fields.String(load_default="", metadata={"doc": "Of the first effect; 0 where it is left out."})
+    limit = fields.String(
+        load_default="", metadata={"doc": "How many at most, 1,000 where it is left out; fewer where they are long."}
+    )
+
+    @pre_load
+    def as_text(self, data: Any, **kwargs: Any) -> Any:
+        return {k: str(v) if isinstance(v, int) else v for k, v in data.items()} if isinstance(data, dict) else data
+
+
+class EffectsSchema(Schema):
+    """What a replay without side effects would have done, as far as it has come: that of each node in its order."""
+
+    effects = fields.List(fields.Nested(EffectSchema))
+    next = fields.Integer(metadata={"doc": "The offset of the effect behind them."})
+    count = fields.Integer(metadata={"doc": "How many there are by now."})
+    left_out = fields.Integer(
+        data_key="left-out", attribute="left-out", metadata={"doc": "How many more there were than are kept."}
+    )
 
 
 class ReplayListSchema(Schema):

@@ -39,6 +39,13 @@ class DefinedSchema(_Replay):
     cluster = fields.String(load_default="")
 
 
+class DryDefinedSchema(DefinedSchema):
+    """`defined-dry`: it is to be run without side effects, with the task as it was then.
+
+    Not a key of `defined`, which a recorder of an earlier version would overlook.
+    """
+
+
 class StartedSchema(_Replay):
     """`started`: a recorder runs it; again whenever one begins it anew after another has died."""
 
@@ -67,6 +74,7 @@ class DeletedSchema(_Replay):
 
 SCHEMAS: dict[str, type[Schema]] = {
     "defined": DefinedSchema,
+    "defined-dry": DryDefinedSchema,
     "started": StartedSchema,
     "finished": FinishedSchema,
     "failed": FailedSchema,

@@ -1,4 +1,4 @@
-"""What recorders are asked of recordings and replays."""
+"""What recorders are asked of recordings, replays, traces and backtests."""
 
 from __future__ import annotations
 
@@ -23,6 +23,12 @@ class ReplayProgressSchema(Message):
     stats = fields.Nested(StatsSchema, required=True)
 
 
+class InspectionProgressSchema(Message):
+    """How far a trace or a backtest is."""
+
+    progress = fields.Float(required=True, metadata={"doc": "0 to 1."})
+
+
 class ListRequestSchema(Message):
     """Which recording."""
 
@@ -44,10 +50,90 @@ class ExportRequestSchema(ListRequestSchema):
     chunk = fields.Integer(required=True)
 
 
+class ResultsRequestSchema(ListRequestSchema):
+    """Which lines of what a replay, a trace or a backtest has found."""
+
+    offset = fields.Integer(required=True)
+    limit = fields.Integer(required=True)
+
+
+class ResultsSchema(Message):
+    """Lines of it."""
+
+    rows = fields.List(fields.Raw(), required=True)
+    next = fields.Integer(required=True, metadata={"doc": "The offset of the line behind them."})
+    count = fields.Integer(required=True, metadata={"doc": "How many there are by now."})
+    left_out = fields.Integer(required=True, metadata={"doc": "How many more were found than there is room for."})
+
+
+class HistoryRequestSchema(Message):
+    """Of which task."""
+
+    task = fields.String(load_default="", metadata={"doc": "Empty: of all, without each of their states."})
+
+
+class LogPlaceSchema(Message):
+    """A place in a stream."""
+
+    sequence = fields.Integer(required=True)
+    time = fields.Integer(required=True, metadata={"doc": "When what is there was stored, ns; 0: there is nothing."})
+
+
+class StreamReachSchema(Message):
+    """How far back a stream goes."""
+
+    first = fields.Nested(LogPlaceSchema, required=True)
+    last = fields.Nested(LogPlaceSchema, required=True)
+    messages = fields.Integer(required=True)
+    bytes = fields.Integer(required=True)
+
+
+class KeptStateSchema(Message):
+    """A state that is kept."""
+
+    position = fields.Integer(required=True, metadata={"doc": "Its place in WRITES."})
+    until = fields.Integer(required=True, metadata={"doc": "Up to where it stands for, as it has not changed."})
+    time = fields.Integer(required=True, metadata={"doc": "When what is at its place was stored, ns."})
+    kept = fields.Integer(required=True, metadata={"doc": "When it was kept, ns."})
+    enabled = fields.Integer(required=True, metadata={"doc": "Of its run: the event that enabled it."})
+    began = fields.Integer(required=True, metadata={"doc": "Of its run: when that was, ns."})
+    why = fields.String(required=True)
+    bytes = fields.Integer(required=True)
+
+
+class TaskHistorySchema(Message):
+    """What is kept of a task."""
+
+    task = fields.String(required=True)
+    states = fields.Integer(required=True)
+    runs = fields.Integer(required=True)
+    bytes = fields.Integer(required=True, metadata={"doc": "What several states share is counted once."})
+    oldest = fields.Nested(LogPlaceSchema, required=True)
+    newest = fields.Nested(LogPlaceSchema, required=True)
+    ended = fields.Boolean(required=True, metadata={"doc": "The newest is of a run that has stopped."})
+    points = fields.List(fields.Nested(KeptStateSchema), metadata={"doc": "Where one task is asked for."})
+
+
+class HistorySchema(Message):
+    """How far back everything goes."""
+
+    writes = fields.Nested(StreamReachSchema, required=True)
+    alerts = fields.Nested(StreamReachSchema, required=True)
+    events = fields.Nested(StreamReachSchema, required=True)
+    bytes = fields.Integer(required=True, metadata={"doc": "That the states of the past take on NATS."})
+    tasks = fields.List(fields.Nested(TaskHistorySchema), required=True)
+
+
 RECORDING_PROGRESS = Request("recording.progress.{id}", NothingSchema, RecordingProgressSchema)
 REPLAY_PROGRESS = Request("replay.progress.{id}", NothingSchema, ReplayProgressSchema)
-PROGRESS = {"recording": RECORDING_PROGRESS, "replay": REPLAY_PROGRESS}
+TRACE_PROGRESS = Request("trace.progress.{id}", NothingSchema, InspectionProgressSchema)
+BACKTEST_PROGRESS = Request("backtest.progress.{id}", NothingSchema, InspectionProgressSchema)
+INSPECTION_PROGRESS = {"trace": TRACE_PROGRESS, "backtest": BACKTEST_PROGRESS}
+PROGRESS = {"recording": RECORDING_PROGRESS, "replay": REPLAY_PROGRESS, **INSPECTION_PROGRESS}
 """Answered by the recorder that is at it. By kind."""
 RECORDER_LIST = Request("recorder.list", ListRequestSchema, ListedSchema)
 RECORDER_EXPORT = Request("recorder.export", ExportRequestSchema, Octets())
 """A chunk as a part of a recording's file as Kapacitor keeps it; nothing behind the last one."""
+RECORDER_RESULTS = Request("recorder.results", ResultsRequestSchema, ResultsSchema)
+RECORDER_HISTORY = Request("recorder.history", HistoryRequestSchema, HistorySchema)
+"""How far back the log goes, and the states that workers have kept."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from services.alertlog.codec import encode, of_step
 from services.bus.positions import EventsSeq
+from services.columns.column import Rows
 from services.process import log as logs
 from services.runtime.effects import Alerts
 
@@ -38,7 +39,7 @@ def messages_of(alerts: Alerts, topic: str, started: EventsSeq, limit: int) -> l
         )
         return []
     middle = n // 2
-    halves = (_rows(alerts, 0, middle), _rows(alerts, middle, n))
+    halves = (part(alerts, np.arange(middle)), part(alerts, np.arange(middle, n)))
     return [data for half in halves for data in messages_of(half, topic, started, limit)]
 
 
@@ -53,12 +54,11 @@ def cut(head: Mapping[str, Any], key: str, rows: list[Any], limit: int) -> Itera
     yield from cut(head, key, rows[middle:], limit)
 
 
-def _rows(alerts: Alerts, start: int, stop: int) -> Alerts:
-    """Some of the events, with only those of the distinct values that they have."""
-    ids, id_of = _used(alerts.ids, alerts.id_of[start:stop])
-    messages, message_of = _used(alerts.messages, alerts.message_of[start:stop])
-    series, series_of = _used(alerts.series, alerts.series_of[start:stop])
-    rows = np.arange(start, stop)
+def part(alerts: Alerts, rows: Rows) -> Alerts:
+    """Some of the events (indexes, ascending), with only those of the distinct values that they have."""
+    ids, id_of = _used(alerts.ids, alerts.id_of[rows])
+    messages, message_of = _used(alerts.messages, alerts.message_of[rows])
+    series, series_of = _used(alerts.series, alerts.series_of[rows])
     return replace(
         alerts,
         ids=ids,
@@ -67,17 +67,17 @@ def _rows(alerts: Alerts, start: int, stop: int) -> Alerts:
         message_of=message_of,
         series=series,
         series_of=series_of,
-        details=None if alerts.details is None else alerts.details[start:stop],
-        level=alerts.level[start:stop],
-        time=alerts.time[start:stop],
-        duration=alerts.duration[start:stop],
-        seq=alerts.seq[start:stop],
-        row=alerts.row[start:stop],
-        ordinal=alerts.ordinal[start:stop],
-        fresh=None if alerts.fresh is None else alerts.fresh[start:stop],
+        details=None if alerts.details is None else [alerts.details[i] for i in rows.tolist()],
+        level=alerts.level[rows],
+        time=alerts.time[rows],
+        duration=alerts.duration[rows],
+        seq=alerts.seq[rows],
+        row=alerts.row[rows],
+        ordinal=alerts.ordinal[rows],
+        fresh=None if alerts.fresh is None else alerts.fresh[rows],
         columns={name: column.take(rows) for name, column in alerts.columns.items()},
-        data=None if alerts.data is None else alerts.data[start:stop],
-        processing_time=None if alerts.processing_time is None else alerts.processing_time[start:stop],
+        data=None if alerts.data is None else [alerts.data[i] for i in rows.tolist()],
+        processing_time=None if alerts.processing_time is None else alerts.processing_time[rows],
     )
 
 

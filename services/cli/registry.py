@@ -27,6 +27,9 @@ SECTIONS = MappingProxyType(
             "push": Entry("tasks.push", "define tasks of this server on another one"),
             "watch": Entry("tasks.watch", "follow the log of a task"),
         },
+        "Rules": {
+            "test": Entry("rules.test", "run tests of scripts, without a server"),
+        },
         "Alerts": {
             "define-topic-handler": Entry("alerts.define_topic_handler", "create or update a handler of a topic"),
             "show-topic": Entry("alerts.show_topic", "show a topic with its events"),
@@ -37,6 +40,13 @@ SECTIONS = MappingProxyType(
             "record": Entry("recordings.record", "record a stream, a batch task's queries, or a query"),
             "replay": Entry("recordings.replay", "replay a recording to a task"),
             "replay-live": Entry("recordings.replay_live", "replay queries to a task without a recording"),
+            "replay-effects": Entry(
+                "recordings.replay_effects", "print what a replay without side effects would have done"
+            ),
+        },
+        "The past": {
+            "trace": Entry("inspections.trace", "show what a task did with a part of the log, node by node"),
+            "backtest": Entry("inspections.backtest", "show what a script would have done"),
         },
         "Everything that is kept": {
             "list": Entry(
@@ -62,6 +72,7 @@ SECTIONS = MappingProxyType(
                 "copy tasks, templates, handlers and how alerts stand from a running Kapacitor",
             ),
             "user": Entry("operations.user", "make, change, delete and list the users of the HTTP API"),
+            "history": Entry("operations.history", "show how far back writes, alerts and the states of tasks are kept"),
             "logs": Entry("operations.logs", "follow the log of all services"),
             "level": Entry("operations.level", "set the level of the log"),
             "stats": Entry("operations.stats", "show figures of a server, or what it is written"),

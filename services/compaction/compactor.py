@@ -25,11 +25,17 @@ from services.compaction.lives import Name
 from services.compaction.survey import SUBJECTS, CompactionPlan, Survey
 from services.process import log as logs
 from services.store.compaction import Compaction, compaction_of
+from services.store.folds import recordings
 
 _log = logs.get("compaction")
 
 _CLAIM = "compaction/events"
-_ENDINGS = ("task.*.deleted", "run.*.stopped", "recording.*.deleted", "replay.*.deleted", "user.*.deleted", "load.>")
+_ENDINGS = (
+    "task.*.deleted",
+    "run.*.stopped",
+    *(f"{kind}.*.deleted" for kind in (*recordings.BUCKETS, "user")),
+    "load.>",
+)
 _AT_ONCE = 200  # events that are folded before others have their turn
 _READ_SECONDS = 30.0
 _TRIALS = 4

@@ -2,38 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 
 from services.bus.connection import Bus
 from services.bus.follow import StoredMessage
+from services.bus.places_by_time import place_at as place_at
+from services.bus.places_by_time import position_at as position_at
 from services.bus.positions import WritesSeq
 from services.bus.streams import WRITES
 from services.bus.subjects import write_subject
 
 _MOST_BYTES = 16 << 20  # of the log that wait here
-_GONE = 64  # messages one after another that may be missing in the middle of the log: deleted one by one
-
-
-async def position_at(bus: Bus, time: int) -> WritesSeq:
-    """The place in the log behind which everything was stored after a time (ns): the last message stored by then.
-
-    The one before the first message that the log still holds where that is younger. Raises BusError.
-    """
-    state = await bus.stream_state(WRITES)
-    low, high = state.first_seq - 1, state.last_seq
-    while low < high:
-        middle = (low + high + 1) // 2
-        found = await _first_from(bus, middle, high)
-        if found is not None and found.time_ns <= time:
-            low = found.seq
-        else:
-            high = middle - 1
-    return WritesSeq(max(low, 0))
 
 
 async def read(
     bus: Bus, dbrps: Iterable[tuple[str, str]], after: WritesSeq, until: WritesSeq, created: str = ""
-) -> AsyncIterator[list[StoredMessage]]:
+) -> AsyncGenerator[list[StoredMessage], None]:
     """All messages of some databases and retention policies behind one place in the log, up to and with another.
 
     created: when the stream was made that these are places in, see Bus.follow. Close it (contextlib.aclosing) where it
@@ -53,12 +37,3 @@ async def read(
                     yield wanted
                 return
             yield messages
-
-
-async def _first_from(bus: Bus, seq: int, last: int) -> StoredMessage | None:
-    """The first message from a sequence on, None where there is none up to `last`, or only far behind."""
-    for one in range(seq, min(seq + _GONE, last + 1)):
-        found = await bus.get_message(WRITES, one)
-        if found is not None:
-            return found
-    return None

@@ -8,26 +8,35 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time as clock
 from collections.abc import Iterator, Sequence
+
+import numpy as np
 
 from services.bus.follow import StoredMessage
 from services.bus.positions import WritesSeq
 from services.bus.subjects import parse_write_subject
+from services.dryrun.sifting import Sift
+from services.process.flight_recorder import FLIGHT_RECORDER
 from services.runtime.effects import Effect
 from services.runtime.errors import TaskFailed
-from services.runtime.input.line_protocol_decoder import LineProtocolDecoder, UnreadableMessage
+from services.runtime.input.line_protocol_decoder import LineProtocolDecoder, LogBatch, UnreadableMessage
 from services.runtime.task import JUMP, TaskRun
 
 DBRP = tuple[str, str]
 
 _ANSWER_SECONDS = 30.0  # for what a node asks of something outside, a UDF's process
+_TURN_SECONDS = 0.02
 _GO_BYTES = 2 << 20  # what is stepped at once: larger frames do not fit the caches
+_SIFT_BYTES = 16 << 20  # the same of what is sifted before
 
 
 class LogRun:
     """One task under way. Use as a context manager: it attaches to what its nodes work with, and closes them.
 
     position: everything of the log up to there has gone through it. refused: messages that were no line protocol.
+    sift: takes out the lines that are to go through, None: all of them are.
+    note: what the process is at while it steps (services.process.flight_recorder.packed), None: nobody is to know.
     """
 
     def __init__(self, run: TaskRun, position: WritesSeq = WritesSeq(0)) -> None:  # noqa: B008
@@ -37,6 +46,8 @@ class LogRun:
         """
         self.run, self.position = run, position
         self.refused: list[UnreadableMessage] = []
+        self.note: bytes | None = None
+        self.sift: Sift | None = None
         self._decoder = LineProtocolDecoder(run.table)
         names = run.measurements
         self._measurements = None if names is None else frozenset(map(self._decoder.measurement, names))
@@ -64,29 +75,77 @@ class LogRun:
         task ends.
         """
         effects: list[Effect] = []
-        for dbrp, part in _parts(messages):
+        for dbrp, part in _parts(messages, _GO_BYTES if self.sift is None else _SIFT_BYTES):
             if not self.run.wants(*dbrp):
                 continue
-            batch, refused = self._decoder.decode(*dbrp, part)
-            self.refused += refused
-            if batch is not None:
-                effects += self.run.step(batch, self._measurements, self.position)
-                effects += await self._answers()
+            with self._noted(part[0].seq, part[-1].seq):
+                batch, refused = self._decoded(dbrp, part)
+                self.refused += refused
+                if batch is not None:
+                    effects += self.run.step(batch, self._measurements, self.position)
             stamp = part[-1].time_ns
             self._stamp = stamp if self._stamp - stamp > JUMP else max(self._stamp, stamp)
-            effects += self._advance(self._stamp)
+            if batch is not None:
+                effects += await self._answers()
+            with self._noted(part[0].seq, part[-1].seq):
+                effects += self._advance(self._stamp)
         if messages:
             self.position = WritesSeq(max(self.position, messages[-1].seq))
         return effects
 
     async def reach(self, time: int) -> list[Effect]:
-        """The log has nothing more up to a time (ns): what is due by then is done. Raises TaskFailed."""
-        effects = self._advance(time)
+        """The log has nothing more up to a time (ns): what is due by then is done. Others have their turn meanwhile.
+        Raises TaskFailed."""
+        effects: list[Effect] = []
+        while self.run.clock is not None and (due := self.run.next_due()) is not None and due < time:
+            began = clock.monotonic()
+            while due is not None and due < time and clock.monotonic() - began < _TURN_SECONDS:
+                with self._noted(self.position, self.position):
+                    effects += self._advance(due)
+                effects += await self._answers()
+                due = self.run.next_due()
+            if self.run.failure is not None:
+                return effects
+            await asyncio.sleep(0)
+        with self._noted(self.position, self.position):
+            effects += self._advance(time)
         return effects + await self._answers()
 
     async def finish(self) -> list[Effect]:
         """The task ends, as one does that is disabled: what its nodes hold back flows out. Raises TaskFailed."""
         return self.run.finish(max(self._stamp, self.run.clock or 0))
+
+    def _decoded(self, dbrp: DBRP, part: Sequence[StoredMessage]) -> tuple[LogBatch | None, list[UnreadableMessage]]:
+        if self.sift is None:
+            return self._decoder.decode(*dbrp, part)
+        sifted = [self.sift.of(message) for message in part]
+        left = [message for message, rows in sifted if rows is None or len(rows)]
+        if not left:
+            return None, []
+        batch, refused = self._decoder.decode(*dbrp, left)
+        if batch is None:
+            return None, refused
+        row, seq = batch.step.row.copy(), batch.step.seq
+        for message, rows in sifted:
+            if rows is not None:
+                mine = slice(*np.searchsorted(seq, (message.seq, message.seq + 1)).tolist())
+                row[mine] = rows[row[mine]]
+        return batch.renumbered(row), refused
+
+    @contextlib.contextmanager
+    def _noted(self, first: int, last: int) -> Iterator[None]:
+        """Have it known that a part of the log is stepped. Raises TaskFailed where that took too long."""
+        if self.note is None:
+            yield
+            return
+        FLIGHT_RECORDER.begin(self.note, first, last)
+        try:
+            yield
+        finally:
+            over = FLIGHT_RECORDER.end()
+        if over:
+            limit = FLIGHT_RECORDER.limit
+            raise TaskFailed(f"a step took longer than {limit:g} s, which is the step-limit in [engine]")
 
     def _advance(self, to: int) -> list[Effect]:
         if not self.run.clocked:
@@ -108,14 +167,14 @@ class LogRun:
         return effects
 
 
-def _parts(messages: Sequence[StoredMessage]) -> Iterator[tuple[DBRP, list[StoredMessage]]]:
+def _parts(messages: Sequence[StoredMessage], most_bytes: int) -> Iterator[tuple[DBRP, list[StoredMessage]]]:
     """Messages in runs of one database and retention policy, and of so many bytes at most, one message at least."""
     part: list[StoredMessage] = []
     size = 0
     for message in messages:
         other = bool(part) and part[0].subject != message.subject
         back = bool(part) and part[-1].time_ns - message.time_ns > JUMP
-        if part and (other or back or size + len(message.data) > _GO_BYTES):
+        if part and (other or back or size + len(message.data) > most_bytes):
             yield parse_write_subject(part[0].subject), part
             part, size = [], 0
         part.append(message)

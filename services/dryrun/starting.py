@@ -13,6 +13,8 @@ from services.columns.groups.series import SeriesTable
 from services.dryrun.kept_state import KeptState
 from services.dryrun.log_run import LogRun
 from services.pipeline.compiler.compile import api_error
+from services.pipeline.graph import Graph
+from services.process.log import Log
 from services.runtime.building.factory import TaskFactory
 from services.runtime.environment import TaskEnvironment
 from services.runtime.errors import TaskFailed
@@ -31,9 +33,13 @@ class DryTasks:
     environment: TaskEnvironment
     levels: Mapping[str, Any] = field(default_factory=dict)
 
+    def telling(self, log: Log) -> DryTasks:
+        """The same, with another log for what the tasks say."""
+        return replace(self, factory=self.factory.telling(log))
+
     async def from_kept(self, kept: KeptState) -> LogRun:
         """A task as it was, which goes on where the state was kept. Raises CannotRun."""
-        run = await self.from_nothing(kept.task, kept.definition, kept.position, began=kept.began)
+        run = await self._begin(kept.task, kept.definition, kept.position, kept.began, kept.levels)
         try:
             await Resolver(run.run.table).resolve(kept.names)
             run.run.restore(kept.state)
@@ -53,12 +59,29 @@ class DryTasks:
 
         began: when it was enabled, ns; None: with the first of what comes.
         """
-        environment = replace(self.environment, levels=self.levels, dry=True)
+        return await self._begin(task, definition, position, began, self.levels)
+
+    async def _begin(
+        self,
+        task: str,
+        definition: TaskDefinition,
+        position: WritesSeq,
+        began: int | None,
+        levels: Mapping[str, Any],
+    ) -> LogRun:
+        environment = replace(self.environment, levels=levels, dry=True)
+        graph = await self.graph(definition)
         try:
-            graph = await self.factory.graph(definition)
             run = await self.factory.run(task, definition, graph, SeriesTable(), environment, began)
+        except (TaskFailed, ValueError) as error:
+            raise CannotRun(str(error)) from error
+        return LogRun(run, position)
+
+    async def graph(self, definition: TaskDefinition) -> Graph:
+        """The graph of a task. Raises CannotRun."""
+        try:
+            return await self.factory.graph(definition)
         except TickscriptError as error:
             raise CannotRun(str(api_error(error))) from error
         except (TaskFailed, ValueError) as error:
             raise CannotRun(str(error)) from error
-        return LogRun(run, position)

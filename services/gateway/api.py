@@ -26,6 +26,10 @@ from services.gateway.commands.tasks import TaskCommands
 from services.gateway.commands.templates import TemplateCommands
 from services.gateway.commands.users import UserCommands
 from services.gateway.http.writing.writes import ROUTES
+from services.gateway.inspections import backtests as backtest_requests
+from services.gateway.inspections import traces as trace_requests
+from services.gateway.inspections.commands import InspectionCommands
+from services.gateway.inspections.queries import InspectionQueries
 from services.gateway.load.applying import Commands
 from services.gateway.load.handlers import DeclaredHandlers
 from services.gateway.load.loader import Loader
@@ -43,8 +47,10 @@ from services.gateway.readmodels.looking_again import looking_again
 from services.gateway.readmodels.scripts.scripts import Scripts
 from services.gateway.resources import (
     alert_states,
+    backtests,
     handlers,
     health,
+    history,
     load,
     loglevel,
     logs,
@@ -63,6 +69,7 @@ from services.gateway.resources import (
     tasks,
     templates,
     topics,
+    traces,
     users,
 )
 from services.gateway.resources import config as config_resource
@@ -118,6 +125,8 @@ class Api:
         )
         recording_queries = RecordingQueries(models.recordings, recorder)
         replay_commands = ReplayCommands(bus, models.tasks, models.recordings, disk)
+        trace_commands = InspectionCommands(bus, models.recordings, "trace", disk)
+        backtest_commands = InspectionCommands(bus, models.recordings, "backtest", disk)
         inhibited = Inhibited(alerting, models.tasks, scripts)
         task_queries = TaskQueries(models.tasks, scripts, engine, recording_queries, inhibited)
         collector = Collector(
@@ -140,6 +149,17 @@ class Api:
             handlers.resource(handler_commands, models.handlers),
             recordings.resource(recording_commands, recording_queries, RecordingExport(models.recordings, recorder)),
             replays.resource(replay_commands, recording_queries),
+            traces.resource(
+                trace_requests.TraceRequests(bus, models.tasks, scripts, trace_commands),
+                trace_commands,
+                InspectionQueries(models.recordings, recorder, "trace", trace_requests.SHOWN),
+            ),
+            backtests.resource(
+                backtest_requests.BacktestRequests(models.tasks, task_commands, backtest_commands),
+                backtest_commands,
+                InspectionQueries(models.recordings, recorder, "backtest", backtest_requests.SHOWN),
+            ),
+            history.resource(recorder),
             users.resource(user_commands, UserQueries(models.users)),
             config_resource.resource(ConfigCommands(bus, models.config, alerting, disk)),
             service_tests.resource(ServiceTests(alerting)),

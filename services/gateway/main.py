@@ -54,7 +54,7 @@ from services.runtime.building.script_cache import ParsedScripts
 from services.store.live_config import LiveConfig
 from services.store.store import Store
 
-_SCHEMA, _VERSION = "gateway", 2
+_SCHEMA, _VERSION = "gateway", 3
 _log = log.get("http")
 
 

@@ -136,7 +136,9 @@ class AlertNode(KeyedNode):
         p = properties
         if p.flapping is not None and max(p.flapping) > 1:
             raise TaskFailed("alert flap thresholds are percentages and should be between 0 and 1")
-        topics = topics_of(p, context.task, context.node, context.environment.replay)
+        # what is done nowhere is told as the live task would do it
+        replay = "" if context.environment.dry else context.environment.replay
+        topics = topics_of(p, context.task, context.node, replay)
         for topic in topics:
             with no_name_too_long("topic"):
                 alert_subject(topic)
@@ -399,7 +401,7 @@ class AlertNode(KeyedNode):
 
     def _tell(self, events: Raised) -> None:
         """For those who watch the task."""
-        if self._log.enabled("DEBUG"):
+        if self._log.enabled("DEBUG") and not self.context.environment.dry:
             lines = zip(events.level_names(), events.id_texts(), events.message_texts(), strict=True)
             for level, id, message in lines:
                 self._log.debug("alert triggered", level=level, id=id, event_message=message)

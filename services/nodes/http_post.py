@@ -1,4 +1,12 @@
-"""httpPost: post every point or batch to a URL."""
+"""httpPost: post every point or batch to a URL.
+
+In a run in which nothing is done outside a post is told instead of sent (services.runtime.effects.Withheld), as
+
+    {"url", "headers": {name: value}, "body"}    and "endpoint", where the script names one of the configuration
+
+Passwords in the URL, the header Authorization, and the values of headers that the configuration sets are starred out.
+body: what JSON it holds, else its text. There is no answer to wait for: `codeField` is 0, as without an answer.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +15,10 @@ import uuid
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+import orjson
 
 from grammar.golang.errors import CallError
 from grammar.golang.json_writer import encode
@@ -34,12 +44,14 @@ from services.pipeline.spec import (
     prop,
     putting,
 )
+from services.process.log import hidden
 from services.runtime.context import Context
-from services.runtime.effects import Output
+from services.runtime.effects import Output, Withheld
 from services.runtime.errors import TaskFailed
 from services.runtime.keyed.keyed_node import KeyedNode
 
 _KEY = "Idempotency-Key"
+_STARS = "********"
 _NO_CAPTURE = "unknown error, use .captureResponse() to capture the HTTP response"
 
 
@@ -109,6 +121,7 @@ class HTTPPostNode(KeyedNode):
         self._delivered = context.environment.deliveries(context.node)
         guard = context.environment.guard
         self._sender = Sender(properties.timeout / 1e9, self._answered, self._delivered.may, guard)
+        self._dry = context.environment.dry
         self._waits = False  # for the first tick, to send what was left
         self._ending = False
 
@@ -144,11 +157,8 @@ class HTTPPostNode(KeyedNode):
     def tick(self, now: int) -> Sequence[Message]:
         if self._waits:
             self._waits = False
-            self.context.effect(Output(self._sender.kick))
-        out: list[Message] = []
-        while self._held and _complete(self._held[0]):
-            out.append(self._with_codes(self._held.popleft()))
-        return out
+            self._kick()
+        return self._complete_ones()
 
     def has_pending(self) -> bool:
         return bool(self._held)
@@ -164,8 +174,7 @@ class HTTPPostNode(KeyedNode):
 
     def finish(self) -> Sequence[Message]:
         self._ending = True
-        for held in self._held:
-            held.codes += [0] * (_posts(held) - len(held.codes))
+        self._give_up_held()
         return self.tick(0)
 
     def close(self) -> None:
@@ -186,6 +195,9 @@ class HTTPPostNode(KeyedNode):
             self._places.restore(state["places"])
         table = self.context.table
         self._held.extend(_Held(message_from_state(m, table), list(codes)) for m, codes in state["held"])
+        if self._dry:  # what waits is the live task's to send, and no answer to it will come here
+            self._give_up_held()
+            return
         for url, headers, body, *place in state["waiting"]:
             post = Post(url, headers, body, tuple(place[0]) if place and place[0] else None)
             if not self._was_answered(post.place):
@@ -235,14 +247,56 @@ class HTTPPostNode(KeyedNode):
     def _send(self, message: Frame | Batches, rows: list[Row]) -> Sequence[Message]:
         self._follow()
         context = self.context
+        if self._dry:
+            self._withhold(message, rows)
+            if not self.properties.code_field:
+                return [message]
+            return [*self._complete_ones(), self._with_codes(_Held(message, [0] * len(rows)), message.origin)]
         places = self._places.of(context.step, message.origin, context.environment.epochs)
         if self.properties.code_field:
             self._held.append(_Held(message, []))
         for i, row in enumerate(rows):
             if not self._was_answered(places[i]):
                 self._sender.add(self._post(row, places[i]))
-        context.effect(Output(self._sender.kick))
+        self._kick()
         return [] if self.properties.code_field else [message]
+
+    def _kick(self) -> None:
+        self.context.effect(Output(self._sender.kick))
+
+    def _withhold(self, message: Frame | Batches, rows: list[Row]) -> None:
+        """Tell of the posts that would have been sent."""
+        times = message.points.time if isinstance(message, Frame) else message.tmax
+        for row, time in zip(rows, times.tolist(), strict=True):
+            post = self._post(row, None)
+            if not post.url:
+                self.context.error(f"failed to POST data: {post.body.decode()}")
+                continue
+            what: dict[str, Any] = {
+                "url": hidden(post.url),
+                "headers": self._shown_headers(),
+                "body": _shown(post.body),
+            }
+            if self.properties.endpoints:
+                what["endpoint"] = self.properties.endpoints[0]
+            self.context.effect(Withheld(self.context.node, "post", time, what))
+
+    def _shown_headers(self) -> dict[str, str]:
+        configured = {name.lower() for name in self._endpoint.headers} - {n.lower() for n in self.properties.headers}
+        secret = {"authorization", *configured}
+        return {n: _STARS if n.lower() in secret else hidden(value) for n, value in self._headers.items()}
+
+    def _complete_ones(self) -> list[Message]:
+        """What waits for no answer any more, as far as nothing before it does."""
+        out: list[Message] = []
+        while self._held and _complete(self._held[0]):
+            out.append(self._with_codes(self._held.popleft()))
+        return out
+
+    def _give_up_held(self) -> None:
+        """No answer will come to what waits for one."""
+        for held in self._held:
+            held.codes += [0] * (_posts(held) - len(held.codes))
 
     def _was_answered(self, place: Place | None) -> bool:
         """Whether a post was answered before this worker went back to a snapshot. Its code, where it is wanted, is then
@@ -257,12 +311,12 @@ class HTTPPostNode(KeyedNode):
         self._give(code)
         return True
 
-    def _post(self, row: Row, place: Place) -> Post:
+    def _post(self, row: Row, place: Place | None) -> Post:
         if self._closed:
             return Post("", {}, b"endpoint was closed", place)
         try:
             url, body = self._url_for(row), self._body_for(row)
-            headers = self._headers if self._keyed else {**self._headers, _KEY: self._key(place, body)}
+            headers = self._headers if self._keyed or place is None else {**self._headers, _KEY: self._key(place, body)}
             return Post(url, headers, body, place)
         except (TemplateError, ValueError, TypeError) as error:
             return Post("", {}, str(error).encode("utf-8", "replace"), place)
@@ -302,19 +356,20 @@ class HTTPPostNode(KeyedNode):
                 held.codes.append(code)
                 break
 
-    def _with_codes(self, held: _Held) -> Message:
+    def _with_codes(self, held: _Held, origin: IntArray | None = None) -> Message:
+        """origin: of the step under way; None: it is a tick's."""
         codes: IntArray = np.array(held.codes, dtype=np.int64)
         message = held.message
         if isinstance(message, Barriers):
-            origin = np.zeros(len(message.group), dtype=np.int64)
-            return replace(message, origin=origin)
+            return replace(message, origin=np.zeros(len(message.group), dtype=np.int64))
+        origin = np.zeros(len(message), dtype=np.int64) if origin is None else origin
         name = self.properties.code_field
         if isinstance(message, Frame):
-            frame = Frame(message.points, message.group, message.dimensions, np.zeros(len(message), dtype=np.int64))
+            frame = Frame(message.points, message.group, message.dimensions, origin)
             return frame.with_points(message.points.with_columns({name: Column(Kind.INT, codes)}))
         column = Column(Kind.INT, codes[message.batch_of_points()])
         batches = message.with_points(message.points.with_columns({name: column}))
-        batches.origin = np.zeros(len(message), dtype=np.int64)
+        batches.origin = origin
         return batches
 
 
@@ -324,6 +379,13 @@ def _complete(held: _Held) -> bool:
 
 def _posts(held: _Held) -> int:
     return 0 if isinstance(held.message, Barriers) else len(held.message)
+
+
+def _shown(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except ValueError:
+        return body.decode("utf-8", "replace")
 
 
 def _endpoint(properties: HTTPPostProperties, context: Context) -> PostEndpoint:

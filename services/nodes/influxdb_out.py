@@ -1,10 +1,21 @@
-"""influxDBOut: write points to InfluxDB."""
+"""influxDBOut: write points to InfluxDB.
+
+In a run in which nothing is done outside it tells what it would write (services.runtime.effects.Withheld), of a stream
+each point, of batches each batch, as
+
+    {"cluster", "database", "retention-policy", "precision", "lines": [line protocol]}
+
+with an empty precision for ns; and before the first of them, where it is to `create` the database, what does that:
+
+    {"cluster", "command"}
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +29,7 @@ from services.connectors.influxdb import Body, InfluxDBWriter, Target
 from services.lineprotocol.messages import lines_of
 from services.pipeline.spec import Edge, NodeSpec, Properties, Type, flag, prop, putting
 from services.runtime.context import Context
-from services.runtime.effects import Output
+from services.runtime.effects import Output, Withheld
 from services.runtime.errors import TaskFailed
 from services.runtime.node import Node
 
@@ -103,14 +114,23 @@ class InfluxDBOutNode(Node):
         )
         self._places = PlaceSequence()
         self._delivered = context.environment.deliveries(context.node)
+        self._dry, self._precision = context.environment.dry, precision
+        self._command = ""
         if p.create:
             name = f" WITH NAME {quote_name(p.retention_policy)}" if p.retention_policy else ""
-            self._writer.command(f"CREATE DATABASE {quote_name(p.database)}{name}")
-        self._waits = p.create  # for the first tick, to begin without any data
+            self._command = f"CREATE DATABASE {quote_name(p.database)}{name}"
+            if not self._dry:
+                self._writer.command(self._command)
+        self._waits = p.create and not self._dry  # for the first tick, to begin without any data
         self._ending = False
 
     def frame(self, frame: Frame) -> Sequence[Message]:
-        lines, places = self._lines(frame), self._places_of(frame)
+        lines = self._lines(frame)
+        if self._dry:
+            for line, number, time in zip(lines, frame.points.series.tolist(), frame.points.time.tolist(), strict=True):
+                self._withhold(self._target(number), [line], time)
+            return []
+        places = self._places_of(frame)
         numbers, series_of = np.unique(frame.points.series, return_inverse=True)
         targets = [self._target(n) for n in numbers.tolist()]
         if len(set(targets)) == 1:
@@ -124,8 +144,13 @@ class InfluxDBOutNode(Node):
         return []
 
     def batches(self, batches: Batches) -> Sequence[Message]:
-        lines, offsets, places = self._lines(batches), batches.offsets.tolist(), self._places_of(batches)
+        lines, offsets = self._lines(batches), batches.offsets.tolist()
         target = (self.properties.database, self.properties.retention_policy)
+        if self._dry:
+            for time, (begin, end) in zip(batches.tmax.tolist(), pairwise(offsets), strict=True):
+                self._withhold(target, lines[begin:end], time)
+            return []
+        places = self._places_of(batches)
         for number, (begin, end) in enumerate(pairwise(offsets)):
             self._add(target, lines[begin:end], [number] * (end - begin), places, whole=True)
         return []
@@ -160,6 +185,9 @@ class InfluxDBOutNode(Node):
         return {"waiting": self._writer.state(), "places": self._places.state()}
 
     def restore(self, state: State) -> None:
+        if self._dry:  # what waits is the live task's to write
+            self._command = ""
+            return
         self._writer.restore(state["waiting"], self._was_written)
         if "places" in state:
             self._places.restore(state["places"])
@@ -212,12 +240,32 @@ class InfluxDBOutNode(Node):
             lines, rows = [lines[i] for i in new], [rows[i] for i in new]
         kept = [i for i, line in enumerate(lines) if line]
         if len(kept) < len(lines):
-            self.context.error("a point without fields cannot be written", len(lines) - len(kept))
+            self._error_without_fields(len(lines) - len(kept))
             lines, rows = [lines[i] for i in kept], [rows[i] for i in kept]
         self._writer.add(target, lines, lambda i: places[rows[i]], whole=whole)
         self._kick()
 
+    def _withhold(self, target: Target, lines: Sequence[bytes], time: int) -> None:
+        """Tell of what would have been written."""
+        kept = [line.decode("utf-8", "replace") for line in lines if line]
+        self._error_without_fields(len(lines) - len(kept))
+        cluster, (database, retention_policy) = self.properties.cluster, target
+        if self._command:
+            self._tell({"cluster": cluster, "command": self._command}, time)
+            self._command = ""
+        if kept:
+            of = {"cluster": cluster, "database": database, "retention-policy": retention_policy}
+            self._tell({**of, "precision": self._precision, "lines": kept}, time)
+
+    def _tell(self, what: dict[str, Any], time: int) -> None:
+        self.context.effect(Withheld(self.context.node, "influxdb", time, what))
+
+    def _error_without_fields(self, count: int) -> None:
+        self.context.error("a point without fields cannot be written", count)
+
     def _kick(self) -> None:
+        if self._dry:
+            return
         self.context.effect(Output(self._writer.kick))
 
     def _written(self, count: int) -> None:

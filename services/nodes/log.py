@@ -1,4 +1,14 @@
-"""log: write every point or batch to the log."""
+"""log: write every point or batch to the log.
+
+In a run in which nothing is done outside the log is left alone. What would have stood there is told, whichever levels
+this process writes (services.runtime.effects.Withheld): of a point
+
+    {"level", "prefix", "point": measurement, "group", "tags", "fields"}
+
+and of a batch
+
+    {"level", "prefix", "batch": measurement, "group", "tags", "points": [{"time", "tags", "fields"}]}
+"""
 
 from __future__ import annotations
 
@@ -12,6 +22,7 @@ from services.columns.frame import Batches, Frame, Message
 from services.pipeline.spec import Edge, NodeSpec, Properties, Type, prop
 from services.process import log as logs
 from services.runtime.context import Context
+from services.runtime.effects import Withheld
 from services.runtime.node import Node
 from services.runtime.task_log import TASK_LOG
 
@@ -45,8 +56,12 @@ class LogNode(Node):
         level = properties.level.upper()
         self._level = level if level in ("DEBUG", "WARN", "ERROR") else "INFO"
         self._log = TASK_LOG.bind(task=context.task, node=context.node, prefix=properties.prefix)
+        self._dry = context.environment.dry
 
     def frame(self, frame: Frame) -> Sequence[Message]:
+        if self._dry:
+            self._withhold_points(frame)
+            return [frame]
         write = self._writer()
         if write is not None:
             table, points = self.context.table, frame.points
@@ -60,6 +75,9 @@ class LogNode(Node):
         return [frame]
 
     def batches(self, batches: Batches) -> Sequence[Message]:
+        if self._dry:
+            self._withhold_batches(batches)
+            return [batches]
         write = self._writer()
         if write is not None:
             table, points = self.context.table, batches.points
@@ -74,6 +92,30 @@ class LogNode(Node):
                     write("batch point", **keys, **tags, **_fields(rows[row]), time=format_rfc3339(times[row]))
                 write("end batch", **of_all)
         return [batches]
+
+    def _withhold_points(self, frame: Frame) -> None:
+        table, points = self.context.table, frame.points
+        times, numbers, groups = points.time.tolist(), points.series.tolist(), frame.group.tolist()
+        for time, number, group, fields in zip(times, numbers, groups, points.rows(), strict=True):
+            series = table.series(number)
+            of = {"point": series.name, "group": table.group(group).id, "tags": dict(series.tags)}
+            self._withhold(time, {**of, "fields": dict(fields)})
+
+    def _withhold_batches(self, batches: Batches) -> None:
+        table, points = self.context.table, batches.points
+        times, numbers, rows = points.time.tolist(), points.series.tolist(), points.rows()
+        for i, tmax in enumerate(batches.tmax.tolist()):
+            group = table.group(int(batches.group[i]))
+            of: dict[str, Any] = {"batch": batches.names[i], "group": group.id, "tags": dict(group.tags)}
+            of["points"] = [
+                {"time": format_rfc3339(times[row]), "tags": dict(table.series(numbers[row]).tags), "fields": rows[row]}
+                for row in range(int(batches.offsets[i]), int(batches.offsets[i + 1]))
+            ]
+            self._withhold(tmax, of)
+
+    def _withhold(self, time: int, of: dict[str, Any]) -> None:
+        what = {"level": self._level, "prefix": self.properties.prefix, **of}
+        self.context.effect(Withheld(self.context.node, "log", time, what))
 
     def _writer(self) -> Callable[..., None] | None:
         if not self._log.enabled(self._level):

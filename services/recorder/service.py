@@ -1,4 +1,5 @@
-"""The recorder: takes up recordings and replays that nobody works on, and answers what is asked about those it has."""
+"""The recorder: takes up what is to be recorded, replayed or looked at and nobody works on, and answers what is asked
+about it."""
 
 from __future__ import annotations
 
@@ -9,7 +10,14 @@ from collections.abc import Coroutine, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
-from schemas.requests.recorder import RECORDER_EXPORT, RECORDER_LIST, RECORDING_PROGRESS, REPLAY_PROGRESS
+from schemas.requests.recorder import (
+    INSPECTION_PROGRESS,
+    RECORDER_EXPORT,
+    RECORDER_LIST,
+    RECORDER_RESULTS,
+    RECORDING_PROGRESS,
+    REPLAY_PROGRESS,
+)
 from schemas.requests.request import Request
 from services.bus.buckets.kv import Bucket
 from services.bus.buckets.suspects import Suspects
@@ -25,13 +33,18 @@ from services.bus.subjects import request_subject
 from services.columns.groups.series import SeriesTable
 from services.process import log as logs
 from services.recorder import announcements, tries
+from services.recorder.inspection import retention
+from services.recorder.inspection.carrying_out import MOST_AT_ONCE, carried_out
+from services.recorder.inspection.job import InspectionContext
+from services.recorder.inspection.registry import JOBS
 from services.recorder.record import brpl, srpl
 from services.recorder.record.archive import Archive, recorded_writes
 from services.recorder.record.batches import batches
 from services.recorder.record.recording import RecordingContext, RecordingFailed, RecordingJob
 from services.recorder.replay.replay import ReplayContext, ReplayFailed, ReplayJob
 from services.recorder.replay.settling import handled
-from services.store.folds import overrides, recordings
+from services.store.folds import inspections, overrides, recordings
+from services.store.folds.inspections import InspectionRecord
 from services.store.folds.recordings import JobRecord, RecordingRecord, ReplayRecord
 from services.store.folds.state import Change
 from services.store.folds.with_overrides import with_overrides
@@ -46,7 +59,10 @@ CLAIMS = "tickbus-recorder"
 """The bucket for claims."""
 _LOOK_SECONDS = 1.0
 _RETRY_SECONDS = 1.0
+_TIDY_SECONDS = 60.0
 _FILE_NS = 3600 * 10**9  # after which a file that no recording is made of is dropped
+
+_KINDS = {bucket: kind for kind, bucket in recordings.BUCKETS.items()}
 
 Key = tuple[str, int]  # kind, and the sequence of the event that defined it
 
@@ -64,6 +80,7 @@ class Recorder:
         claims: Bucket,
         recording: RecordingContext,
         replay: ReplayContext,
+        inspection: InspectionContext,
         name: str,
         effective: LiveConfig,
         replicas: int = 1,
@@ -73,6 +90,7 @@ class Recorder:
         self._effective = effective
         self._bus, self._claims, self._name = bus, claims, name
         self._recording_context, self._replay_context, self._objects = recording, replay, recording.objects
+        self._inspection_context = inspection
         self._projection: Projection[Event] = Projection(
             store,
             with_overrides(recordings.fold),
@@ -95,9 +113,11 @@ class Recorder:
         self._responders = [
             self._bus.answer(request_subject(*RECORDER_LIST.tokens()), self._list, QUEUE),
             self._bus.answer(request_subject(*RECORDER_EXPORT.tokens()), self._export, QUEUE),
+            self._bus.answer(request_subject(*RECORDER_RESULTS.tokens()), self._results, QUEUE),
         ]
         self._looking = asyncio.create_task(self._look())
         self._spawn(self._sweep())
+        self._spawn(self._tidy())
         return self
 
     async def __aexit__(
@@ -122,9 +142,12 @@ class Recorder:
         return ""
 
     async def figures(self) -> dict[str, int]:
-        """By kind how many recordings and replays it works on."""
+        """By kind how much it works on: recordings, replays and the like."""
         kinds = [kind for kind, _ in self._work]
         return {kind: kinds.count(kind) for kind in recordings.BUCKETS}
+
+    def _has_room(self, kind: str) -> bool:
+        return kind not in inspections.KINDS or sum(one in inspections.KINDS for one, _ in self._work) < MOST_AT_ONCE
 
     async def _look(self) -> None:
         """Take up what nobody works on, again and again."""
@@ -133,7 +156,7 @@ class Recorder:
             for kind, bucket in recordings.BUCKETS.items():
                 for record in list(self._projection.state.bucket(bucket).values()):
                     key = (kind, record.sequence)
-                    free = record.status == "running" and key not in self._work
+                    free = record.status == "running" and key not in self._work and self._has_room(kind)
                     if free and self._later.get(key, 0.0) <= time.monotonic():
                         self._later.pop(key, None)
                         self._begin(kind, record)
@@ -148,11 +171,12 @@ class Recorder:
         def done(task: asyncio.Task[None]) -> None:
             if self._work.get(key) is task:
                 del self._work[key]
+                self._wake.set()
 
         task.add_done_callback(done)
 
     async def _take_up(self, kind: str, record: JobRecord) -> None:
-        """Work on one recording or replay if nobody else does. Whatever fails here must not end the recorder."""
+        """Work on one thing if nobody else does. Whatever fails here must not end the recorder."""
         key = (kind, record.sequence)
         try:
             claim = await Claim.take(self._claims, f"{kind}/{record.sequence}", self._name)
@@ -184,12 +208,19 @@ class Recorder:
         if error:
             await self._give_up(kind, record, error)
             return
-        await (self._record(record) if isinstance(record, RecordingRecord) else self._replay(record, claim))
+        if isinstance(record, InspectionRecord):
+            await self._inspect(record)
+        else:
+            await (self._record(record) if isinstance(record, RecordingRecord) else self._replay(record, claim))
 
     async def _give_up(self, kind: str, record: JobRecord, error: str) -> None:
         """It is not tried again."""
         log.error("it fails", kind=kind, id=record.id, err=error)
-        more = {"size": record.size} if isinstance(record, RecordingRecord) else {"task": record.task}
+        more: dict[str, Any] = {}
+        if isinstance(record, RecordingRecord):
+            more = {"size": record.size}
+        elif isinstance(record, ReplayRecord):
+            more = {"task": record.task}
         await self._announce(kind, record.id, "failed", {"error": error, **more})
         await tries.forget(self._suspects, kind, record)
 
@@ -261,6 +292,18 @@ class Recorder:
         finally:
             gone = True
 
+    async def _inspect(self, record: InspectionRecord) -> None:
+        job, request = JOBS[record.kind](self._inspection_context, record), INSPECTION_PROGRESS[record.kind]
+
+        async def progress(data: bytes, headers: Mapping[str, str]) -> bytes:
+            request.decode_request(data)
+            return request.encode_response({"progress": job.progress})
+
+        async with tries.counted(self._suspects, record, 0, self._name):
+            with self._answer(request, record.id, progress):
+                what, data = await carried_out(job, record, self._inspection_context.results)
+        await self._announce(record.kind, record.id, what, data)
+
     @contextlib.contextmanager
     def _answer(self, request: Request, id: str, handler: Any) -> Any:
         answering = self._bus.answer(request_subject(*request.tokens(id)), handler)
@@ -278,8 +321,8 @@ class Recorder:
     def _changed(self, changes: Sequence[Change]) -> None:
         self._wake.set()
         for change in changes:
-            before, kind = change.before, "recording" if change.bucket == recordings.RECORDINGS else "replay"
-            if change.bucket not in (recordings.RECORDINGS, recordings.REPLAYS) or before is None:
+            before, kind = change.before, _KINDS.get(change.bucket)
+            if kind is None or before is None:
                 continue
             if change.after is None or change.after.sequence != before.sequence:
                 self._spawn(self._end(kind, before))
@@ -290,23 +333,39 @@ class Recorder:
         if working is not None:
             working.cancel()
             await asyncio.gather(working, return_exceptions=True)
-        if isinstance(record, RecordingRecord):
-            await self._drop(record.sequence, record.object)
+        await self._drop(record)
 
-    async def _drop(self, sequence: EventsSeq, object: str) -> None:
+    async def _drop(self, record: JobRecord) -> None:
         while True:
             try:
-                await Archive(self._objects, sequence).delete()
-                if object:
-                    await self._objects.delete(object)
+                if isinstance(record, RecordingRecord):
+                    await Archive(self._objects, record.sequence).delete()
+                    if record.object:
+                        await self._objects.delete(record.object)
+                elif isinstance(record, InspectionRecord) or not record.side_effects:
+                    await self._inspection_context.results.delete(record.sequence)
                 return
             except BusError as error:
-                log.limited("drop").warn("a deleted recording cannot be dropped yet", err=error)
+                log.limited("drop").warn("what was deleted cannot be dropped yet", id=record.id, err=error)
                 await asyncio.sleep(_RETRY_SECONDS)
 
+    async def _tidy(self) -> None:
+        """Delete traces and backtests that have ended long ago, or of which there are too many."""
+        while True:
+            for bucket in inspections.KINDS.values():
+                records = list(self._projection.state.bucket(bucket).values())
+                for record in retention.surplus(records, time.time_ns()):
+                    with contextlib.suppress(announcements.Overtaken, BusError):
+                        await self._announce(record.kind, record.id, "deleted", {})
+            await asyncio.sleep(_TIDY_SECONDS)
+
     async def _sweep(self) -> None:
-        """Drop what is stored of recordings that were deleted while no recorder ran."""
+        """Drop what is stored of what was deleted while no recorder ran."""
         with contextlib.suppress(BusError):
+            looks = [self._projection.state.bucket(bucket).values() for bucket in inspections.KINDS.values()]
+            replays = self._projection.state.bucket(recordings.REPLAYS).values()
+            there = [record.sequence for records in (*looks, replays) for record in records]
+            await self._inspection_context.results.sweep(there, EventsSeq(self._projection.position))
             records = self._projection.state.bucket(recordings.RECORDINGS).values()
             known = {str(r.sequence) for r in records}
             files = {r.object for r in records if r.status == "running"}
@@ -337,6 +396,16 @@ class Recorder:
         if number >= len(contents.chunks):
             return RECORDER_EXPORT.encode_response(b"")
         return RECORDER_EXPORT.encode_response(await archive.chunk(number, _srpl if not contents.streams else _brpl))
+
+    async def _results(self, data: bytes, headers: Mapping[str, str]) -> bytes:
+        """Lines of what was found."""
+        question = RECORDER_RESULTS.decode_request(data)
+        page = await self._inspection_context.results.read(
+            EventsSeq(question["sequence"]), question["offset"], question["limit"]
+        )
+        return RECORDER_RESULTS.encode_response(
+            {"rows": page.rows, "next": page.next, "count": page.count, "left_out": page.left_out}
+        )
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -1,4 +1,4 @@
-"""How often recorders have died in a recording or a replay: one that ends them again and again fails instead."""
+"""How often recorders have died in a recording, a replay or the like: what ends them again and again fails instead."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from services.bus.errors import BusError
 from services.process import log as logs
 from services.process.flight_recorder import RecordedWork
 from services.recorder.replay.replay_driver import REPLAY
+from services.store.folds.inspections import InspectionRecord
 from services.store.folds.recordings import JobRecord, RecordingRecord, ReplayRecord
 
 log = logs.get("recorder")
@@ -39,23 +40,28 @@ async def forget(suspects: Suspects, kind: str, record: JobRecord) -> None:
 
 
 @contextlib.asynccontextmanager
-async def counted(suspects: Suspects, record: RecordingRecord, size: int, by: str) -> AsyncIterator[None]:
-    """Count that a recording is begun, until it is left in order, goes well for long, or gets on: those deaths count
-    that came at the same `size` of what is stored. Raises BusError.
+async def counted(
+    suspects: Suspects, record: RecordingRecord | InspectionRecord, size: int, by: str
+) -> AsyncIterator[None]:
+    """Count that one is begun, until it is left in order, or gets on: those deaths count that came at the same `size`
+    of what is stored. A recording that goes well for long is no danger either. Raises BusError.
 
     What is done for a recording is done in threads and waits for others: no note can tell of it. by: this process, in
     which it counts once, though the bus may have gone away in the middle of it.
     """
-    what = {"kind": "recording", "id": record.id, "run": _run(record)}
-    suspect = await suspects.of("recording", record.id)
+    kind = record.kind if isinstance(record, InspectionRecord) else "recording"
+    what = {"kind": kind, "id": record.id, "run": _run(record)}
+    suspect = await suspects.of(kind, record.id)
     if suspect is None or suspect.by != by or suspect.what != what:
         suspect = await suspects.add(RecordedWork(what, size, size), False, by)
-    sound = asyncio.create_task(_later(suspects, suspect))
+    # what a recording waits for may come when it likes; the others work all the time
+    sound = [asyncio.create_task(_later(suspects, suspect))] if isinstance(record, RecordingRecord) else []
     try:
         yield
     finally:
-        sound.cancel()
-        await asyncio.gather(sound, return_exceptions=True)
+        for waiting in sound:
+            waiting.cancel()
+        await asyncio.gather(*sound, return_exceptions=True)
         with contextlib.suppress(BusError):
             await suspects.clear(suspect)
 

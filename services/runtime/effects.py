@@ -116,8 +116,8 @@ class Output:
 class Withheld:
     """What a node would have done outside by itself, in a run in which nothing is done there (TaskEnvironment.dry).
 
-    kind: "post", "influxdb", "log" or "scale". time: ns, of the point or batch that it is about. what: as JSON has it,
-    by the kind; see the file of the node.
+    kind: "post", "influxdb", "log" or "scale". time: ns, of the point or batch that it is about. what: plain data by
+    the kind; see services/nodes/ for its keys: http_post.py, influxdb_out.py, log.py, autoscale/node.py.
     """
 
     node: str

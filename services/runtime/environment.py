@@ -27,7 +27,9 @@ class TaskEnvironment:
     limits: how much the task may keep.
     epochs: of the log that steps are of. deliveries(node): what a node of this name has sent in this run before.
     guard: what may be done on this machine.
-    dry: nothing is to be done outside: a node that would do something by itself says so, by the effect Withheld.
+    dry: nothing is to be done outside: a node that would do something by itself says so, by the effect Withheld, and
+    waits for nothing. What is only read from outside is read: what sideload nodes look into, queries. And functions of
+    the user's (UDFs) run, since data flows through them. An endpoint or InfluxDB that a node names must be configured.
     """
 
     hostname: str = "localhost"

@@ -245,6 +245,16 @@ BEHIND_NULLS = [
 ]
 
 
+DRY = [
+    *SCRIPTS["log"],
+    *SCRIPTS["httpPost"],
+    *SCRIPTS["influxDBOut"],
+    *on_both("""k8sAutoscale().resourceName('r').replicas(lambda: int("v")).max(4).decreaseCooldown(2s)"""),
+    *on_both("""swarmAutoscale().serviceNameTag('h').replicas(lambda: int("v") + count()).min(2)"""),
+]
+"""What does something outside by itself."""
+
+
 @dataclass
 class Result:
     """All that a run can be known by."""
@@ -321,12 +331,27 @@ def test_nor_do_they_behind_a_join_that_fills_with_nulls(
     hold_to_it(f"{JOINED}{window}|httpOut('all')\nd|{node}", lines, cuts, restarts, set(), 0)
 
 
+@pytest.mark.parametrize("script", DRY)
+@examples(12)
+@given(cut_points())
+def test_nor_do_they_where_nothing_is_done_outside(script: str, cut: tuple[list[str], list[int], set[int]]) -> None:
+    lines, cuts, restarts = cut
+    hold_to_it(script, lines, cuts, restarts, set(), 0, dry=True)
+
+
 def hold_to_it(
-    script: str, lines: list[str], cuts: list[int], restarts: set[int], pauses: set[int], idle_age: int
+    script: str,
+    lines: list[str],
+    cuts: list[int],
+    restarts: set[int],
+    pauses: set[int],
+    idle_age: int,
+    *,
+    dry: bool = False,
 ) -> None:
     """Play it line by line and cut into frames, with restarts before some and silences of 4 s behind some."""
     script = f"{script}|httpOut('end')"
-    environment = TaskEnvironment(influxdb={"": InfluxDBClient(InfluxDB())}, group_idle_age=idle_age)
+    environment = TaskEnvironment(influxdb={"": InfluxDBClient(InfluxDB())}, group_idle_age=idle_age, dry=dry)
     one_by_one, otherwise = (ScriptRun(script, environment=environment) for _ in range(2))
     begin = 0
     for i, end in enumerate(cuts):

@@ -24,7 +24,7 @@ from services.pipeline.functions import FunctionSpec
 from services.pipeline.spec import HandlerSpec
 from services.process.log import Log
 from services.runtime.async_node import AsyncNode
-from services.runtime.effects import Alerts, Effect, Inhibition, TakeUp, Write
+from services.runtime.effects import Alerts, Effect, Inhibition, TakeUp, Withheld, Write
 from services.runtime.environment import TaskEnvironment
 from services.runtime.errors import TaskFailed
 from services.runtime.input.line_protocol_decoder import LOOPBACKS, LineProtocolDecoder, LogBatch
@@ -306,8 +306,8 @@ def one_by_one(lines: str) -> list[str]:
 
 
 def plain_effects(effects: Sequence[Effect]) -> dict[str, list[Any]]:
-    """Effects as plain values, in order for each node (alerts, what they inhibit) or target (writes). Other outputs are
-    left out."""
+    """Effects as plain values, in order for each node (alerts, what they inhibit, what is withheld) or target (writes).
+    Other outputs are left out."""
     found: dict[str, list[Any]] = {}
     for effect in effects:
         if isinstance(effect, Alerts):
@@ -320,6 +320,8 @@ def plain_effects(effects: Sequence[Effect]) -> dict[str, list[Any]]:
             found.setdefault(f"{effect.database}.{effect.retention_policy}", []).append(
                 (effect.lines, effect.message_id)
             )
+        elif isinstance(effect, Withheld):
+            found.setdefault(f"{effect.node} withholds", []).append((effect.kind, effect.time, effect.what))
     return found
 
 

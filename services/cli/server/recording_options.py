@@ -35,18 +35,25 @@ def span_options(function: Callable[..., int]) -> Callable[..., int]:
 
 
 def replay_options(function: Callable[..., int]) -> Callable[..., int]:
-    """A decorator: the command has the options of a replay: --real-clock, --rec-time and --replay-id, and its function
-    is called with what they come to, as `replay`."""
+    """A decorator: the command has the options of a replay (--real-clock, --rec-time, --no-side-effects, --replay-id),
+    and its function is called with what they come to, as `replay`."""
 
     @functools.wraps(function)
-    def command(real_clock: bool, rec_time: bool, id: str | None, **parameters: Any) -> int:
-        replay = {"recording-time": rec_time, "clock": "real" if real_clock else "fast", **({"id": id} if id else {})}
+    def command(real_clock: bool, rec_time: bool, no_side_effects: bool, id: str | None, **parameters: Any) -> int:
+        replay: dict[str, Any] = {"recording-time": rec_time, "clock": "real" if real_clock else "fast"}
+        replay |= {"side-effects": False} if no_side_effects else {}
+        replay |= {"id": id} if id else {}
         return function(replay=replay, **parameters)
 
     return _with(
         command,
         click.option("--real-clock", is_flag=True, help="As fast as it was, instead of as fast as it goes."),
         click.option("--rec-time", is_flag=True, help="At the times of the recording, instead of from now on."),
+        click.option(
+            "--no-side-effects",
+            is_flag=True,
+            help="Nothing is sent or done outside; `tickbus replay-effects` prints what would have been.",
+        ),
         click.option("--replay-id", "id", metavar="ID", help="The replay's id; without, one is chosen."),
     )
 

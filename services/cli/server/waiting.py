@@ -25,7 +25,7 @@ def finish(client: Client, kind: str, view: dict[str, Any], no_wait: bool, json:
     """
     if not no_wait:
         try:
-            view = _ended(client, kind, view)
+            view = ended(client, kind, view)
         except KeyboardInterrupt:
             note(f"{kind} {view['id']} goes on: `tickbus list {kind}s {view['id']}` shows how far it is")
             raise
@@ -39,7 +39,8 @@ def finish(client: Client, kind: str, view: dict[str, Any], no_wait: bool, json:
     return 0
 
 
-def _ended(client: Client, kind: str, view: dict[str, Any]) -> dict[str, Any]:
+def ended(client: Client, kind: str, view: dict[str, Any]) -> dict[str, Any]:
+    """Wait until one has ended, with a bar on a terminal; gives it as it is shown then."""
     pause = _FIRST_PAUSE
     with progress(f"{kind} {view['id']}", 1.0) as show:
         while view["status"] == "running":

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-from schemas.requests.recorder import PROGRESS, RECORDER_EXPORT, RECORDER_LIST
+from schemas.requests.recorder import PROGRESS, RECORDER_EXPORT, RECORDER_HISTORY, RECORDER_LIST, RECORDER_RESULTS
 from services.bus.connection import Bus
 from services.bus.errors import BusError, NobodyThere
 from services.bus.subjects import request_subject
@@ -59,3 +59,19 @@ class RecorderClient:
             data = await self._bus.request(request_subject(*RECORDER_EXPORT.tokens()), question, _EXPORT_SECONDS)
             part: bytes = RECORDER_EXPORT.decode_response(data)
         return part
+
+    async def results(self, sequence: int, offset: int, limit: int) -> dict[str, Any]:
+        """Lines of what a job has found, as schemas.requests.recorder.ResultsSchema has them. OperationError (503)."""
+        question = RECORDER_RESULTS.encode_request(sequence=sequence, offset=offset, limit=limit)
+        with asking("the recorder"):
+            data = await self._bus.request(request_subject(*RECORDER_RESULTS.tokens()), question, _EXPORT_SECONDS)
+            answer: dict[str, Any] = RECORDER_RESULTS.decode_response(data)
+        return answer
+
+    async def history(self, task: str = "") -> dict[str, Any]:
+        """How far back everything goes, and the states that are kept of all tasks or of one. OperationError (503)."""
+        question = RECORDER_HISTORY.encode_request(task=task)
+        with asking("the recorder"):
+            data = await self._bus.request(request_subject(*RECORDER_HISTORY.tokens()), question, _EXPORT_SECONDS)
+            answer: dict[str, Any] = RECORDER_HISTORY.decode_response(data)
+        return answer

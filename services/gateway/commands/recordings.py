@@ -10,13 +10,14 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError
 
-from grammar.golang.times import parse_rfc3339
+from grammar.golang.times import format_rfc3339, parse_rfc3339
 from grammar.tickscript.ast import TickscriptError
 from schemas.api.recording import ImportRecordingSchema, RecordBatchSchema, RecordQuerySchema, RecordStreamSchema
 from schemas.api.task import TYPES
 from services.bus.buckets.objects import Objects
 from services.bus.connection import Bus
 from services.bus.errors import BusError
+from services.bus.places_by_time import position_at, whole_since
 from services.gateway.clients.nats_disk import NatsDisk
 from services.gateway.commands.decisions import Decisions
 from services.gateway.commands.recording_upload import type_of
@@ -60,10 +61,12 @@ class RecordingCommands:
     async def stream(self, body: Any) -> RecordingRecord:
         """Begin to record what a task reads; gives the recording's record. Raises OperationError."""
         given = read(RecordStreamSchema(), body)
-        stop = requested_time(given["stop"])
+        start, stop = requested_time(given["start"]), requested_time(given["stop"])
+        if given["start"] is not None:
+            start, stop = _past_span(start, stop)
         id = self._id(given)
         task = self._task(given["task"])
-        return await self._create(id, lambda: self._stream(task, stop))
+        return await self._create(id, lambda: self._stream(task, start, stop))
 
     async def batch(self, body: Any) -> RecordingRecord:
         """Begin to record what a task's queries give. Raises OperationError."""
@@ -143,7 +146,7 @@ class RecordingCommands:
             raise OperationError(500, "error finding recording: no recording exists")
         return record
 
-    async def _stream(self, task: TaskRecord, stop: int) -> dict[str, Any]:
+    async def _stream(self, task: TaskRecord, start: int, stop: int) -> dict[str, Any]:
         if task.definition.type != "stream":
             measurements: list[str] | None = []
         else:
@@ -161,9 +164,21 @@ class RecordingCommands:
             "task-type": task.definition.type,
             "dbrps": plain_dbrps(task.definition.dbrps),
             "measurements": measurements,
-            "position": await self._decisions.position(),
+            "position": await (self._decisions.position() if start == EARLIEST else self._position_at(start)),
+            "start": 0 if start == EARLIEST else start,
             "stop": stop,
         }
+
+    async def _position_at(self, start: int) -> int:
+        """The place behind which everything was written from a time (ns) on. Raises OperationError."""
+        try:
+            since = await whole_since(self._bus)
+            if since > start:
+                since_text = format_rfc3339(since)
+                raise OperationError(400, f"start: the log holds only what was written since {since_text}")
+            return await position_at(self._bus, start - 1)
+        except BusError as error:
+            raise OperationError(503, f"the bus cannot be reached: {error}") from error
 
     def _id(self, given: dict[str, Any]) -> str:
         id: str = given["id"] or str(uuid.uuid4())
@@ -194,6 +209,17 @@ def requested_time(text: str | None) -> int:
         return min(max(parse_rfc3339(text), EARLIEST), -EARLIEST - 1)
     except ValueError as error:
         raise OperationError(400, f"invalid time: {error}") from error
+
+
+def _past_span(start: int, stop: int) -> tuple[int, int]:
+    """start and stop of a recording that begins in the past, ns. Raises OperationError."""
+    now = time.time_ns()
+    stop = now if stop == EARLIEST else stop
+    if start > now:
+        raise OperationError(400, "start: must have passed")
+    if stop <= start:
+        raise OperationError(400, "stop: must be later than start")
+    return max(start, 1), stop  # 0 stands for none
 
 
 async def delete(decisions: Decisions, id: str, data: Callable[[], dict[str, Any] | None]) -> None:

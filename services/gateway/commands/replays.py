@@ -80,7 +80,8 @@ class ReplayCommands:
         async def define(expected_version: int) -> int:
             if self._state.replay(id) is not None:
                 raise OperationError(500, "replay already exists")
-            return await self._decisions.publish(id, "defined", data, expected_version)
+            what = "defined" if given["side_effects"] else "defined-dry"
+            return await self._decisions.publish(id, what, data, expected_version)
 
         async with self._decisions.alone(id):
             await self._decisions.decide(id, define)

@@ -23,7 +23,7 @@ from services.pipeline.compiler.compile import api_error
 from services.pipeline.compiler.vars import VarsError, check_bounds, parse_vars, vars_json
 from services.process import log as logs
 from services.process.permissions import NotPermitted
-from services.store.folds.definition import plain_dbrps
+from services.store.folds.definition import TaskDefinition, plain_dbrps
 from services.store.folds.event_data import Plain
 from services.store.folds.tasks import TaskRecord
 from services.store.folds.templates import TemplateRecord
@@ -144,6 +144,15 @@ class TaskCommands:
         await self._definition(request)
         return request
 
+    async def definition_of(self, body: Any, record: TaskRecord | None = None) -> TaskDefinition:
+        """What a task would be of a request to create it, or to change one. Raises OperationError.
+
+        record: the one that is changed.
+        """
+        request = _read(CreateTaskSchema(), body)
+        changed = self._definition(request) if record is None else self._changed_definition(record, request)
+        return TaskDefinition.from_plain(await changed)
+
     async def delete(self, id: str, alerts: str = "") -> None:
         """Delete a task and stop it; no error where there is none. Raises OperationError.
 
@@ -178,7 +187,7 @@ class TaskCommands:
             raise OperationError(400, "must provide TICKscript")
         if request.vars_error:
             raise OperationError(400, request.vars_error)
-        definition = await self._compiled(script, request.vars)
+        definition = await self.compiled(script, request.vars)
         own = definition["dbrps"]
         if not own and not request.dbrps:
             raise OperationError(400, "must specify dbrp")
@@ -253,7 +262,7 @@ class TaskCommands:
             raise OperationError(400, "cannot specify dbrp in implicitly and explicitly")
         if request.vars_error:
             raise OperationError(400, request.vars_error)
-        definition = await self._compiled(script, request.vars or dict(record.definition.vars))
+        definition = await self.compiled(script, request.vars or dict(record.definition.vars))
         dbrps = own or request.dbrps or plain_dbrps(record.definition.dbrps)
         check_dbrps(dbrps)
         return definition | {"dbrps": dbrps} | _made_from(template)
@@ -265,8 +274,8 @@ class TaskCommands:
             raise OperationError(400, f"unknown template {id}: err: no template exists")
         return template
 
-    async def _compiled(self, script: str, vars: dict[str, Any]) -> dict[str, Any]:
-        """Type, script, vars and the script's own dbrps, everything checked."""
+    async def compiled(self, script: str, vars: dict[str, Any]) -> dict[str, Any]:
+        """Type, script, vars and the script's own dbrps, everything checked. Raises OperationError."""
         await self._scripts.ready(script, vars)
         try:
             compiled = self._scripts.compile(script, vars)

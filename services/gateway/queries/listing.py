@@ -55,6 +55,14 @@ def check_fields(fields: Iterable[str], known: Collection[str]) -> None:
             raise OperationError(400, f'unsupported field "{field}"')
 
 
+def number(name: str, text: str, default: int) -> int:
+    """A parameter that is 0 or more. Raises OperationError."""
+    given = _integer(name, text, default)
+    if given < 0:
+        raise OperationError(400, f'invalid {name} parameter "{text}" must not be negative')
+    return given
+
+
 def _integer(name: str, text: str, default: int) -> int:
     if not text:
         return default

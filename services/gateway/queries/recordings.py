@@ -7,15 +7,18 @@ from dataclasses import replace
 from typing import Any
 
 from schemas.api.recording import ListSchema
+from schemas.api.replay import EffectsParametersSchema
 from services.gateway.clients import node_stats
 from services.gateway.clients.recorder import RecorderClient
 from services.gateway.operations.operation_error import OperationError
 from services.gateway.operations.paths import BASE
 from services.gateway.operations.streamed_list import StreamedList, streamed_list
-from services.gateway.queries.listing import Page, check_fields, load
+from services.gateway.queries.listing import Page, check_fields, load, number
 from services.gateway.queries.task_view import rfc3339
 from services.gateway.readmodels.recordings import RecordingReadModel
 from services.store.folds.recordings import JobRecord, RecordingRecord, ReplayRecord
+
+_EFFECTS = 1000  # that are shown where nobody says how many
 
 Live = Mapping[str, Any]
 """What a recorder says of what it is at: progress, and size or stats; empty where none is at it."""
@@ -37,6 +40,7 @@ _REPLAY: Mapping[str, Callable[[ReplayRecord, Live], Any]] = {
     "task": lambda r, live: r.task,
     "recording-time": lambda r, live: r.recording_time,
     "clock": lambda r, live: r.clock,
+    "side-effects": lambda r, live: r.side_effects,
     "date": lambda r, live: rfc3339(r.date),
     "error": lambda r, live: r.error,
     "status": lambda r, live: r.status,
@@ -76,16 +80,33 @@ class RecordingQueries:
         given = load(ListSchema(), parameters)
         chosen = Page(given).of(self._state.ids(kind))
         known = _FIELDS[kind]
-        fields = [*dict.fromkeys(given["fields_"]), "id", "link"] if given["fields_"] else list(known)
+        every = not given["fields_"]
+        fields = list(known) if every else [*dict.fromkeys(given["fields_"]), "id", "link"]
         if chosen:
             check_fields(fields, known)
         records = [record for id in chosen if (record := self._state.get(kind, id)) is not None]
         live: dict[str, dict[str, Any]] = {}
         if {"progress", "size"} & set(fields):
             live = await self._recorder.all_progress(kind, (r.id for r in records if r.status == "running"))
-        return streamed_list(
-            f"{kind}s", records, lambda r: {field: known[field](r, live.get(r.id, {})) for field in fields}
-        )
+
+        def show(record: JobRecord) -> dict[str, Any]:
+            shown = {field: known[field](record, live.get(record.id, {})) for field in fields}
+            return _without_the_usual(shown) if every else shown
+
+        return streamed_list(f"{kind}s", records, show)
+
+    async def effects(self, id: str, parameters: Any) -> dict[str, Any]:
+        """GET /replays/ID/effects: what it would have done, as far as it has come. Raises OperationError."""
+        given = load(EffectsParametersSchema(), parameters)
+        offset, limit = number("offset", given["offset"], 0), number("limit", given["limit"], _EFFECTS)
+        record = self._state.replay(id)
+        if record is None:
+            raise OperationError(404, "could not find replay: no replay exists")
+        if record.side_effects:
+            raise OperationError(400, f"replay {id} has side effects: what it does is done, and not kept")
+        found = await self._recorder.results(record.sequence, offset, limit)
+        page = {key: found[key] for key in ("next", "count")}
+        return {"effects": found["rows"], **page, "left-out": found["left_out"]}
 
     def running(self, replay: str, task: str) -> ReplayRecord:
         """A replay that runs, asked for as a task's. Raises OperationError."""
@@ -107,9 +128,16 @@ class RecordingQueries:
 
 
 def _show(kind: str, record: JobRecord, live: Live) -> dict[str, Any]:
-    view = {field: make(record, live) for field, make in _FIELDS[kind].items()}
+    view = _without_the_usual({field: make(record, live) for field, make in _FIELDS[kind].items()})
     if isinstance(record, ReplayRecord):
         view["stats"] = node_stats.public_stats(dict(record.stats))
+    return view
+
+
+def _without_the_usual(view: dict[str, Any]) -> dict[str, Any]:
+    """What the reference does not know is shown where it is asked for, or is not as usual."""
+    if view.get("side-effects", True):
+        view.pop("side-effects", None)
     return view
 
 

@@ -36,6 +36,8 @@ class ReadModels:
             "template": [self.tasks],
             "recording": [self.recordings, self.tasks],
             "replay": [self.recordings, self.tasks],
+            "trace": [self.recordings, self.tasks],
+            "backtest": [self.recordings, self.tasks],
             "handler": [self.handlers],
             "user": [self.users],
         }

@@ -1,10 +1,11 @@
-"""The read model of recordings and replays."""
+"""The read model of recordings, replays, traces and backtests."""
 
 from __future__ import annotations
 
 from services.bus.connection import Bus
 from services.gateway.readmodels.read_model import ReadModel
 from services.store.folds import recordings as job_fold
+from services.store.folds.inspections import InspectionRecord
 from services.store.folds.recordings import JobRecord, RecordingRecord, ReplayRecord
 from services.store.store import Store
 
@@ -17,7 +18,7 @@ class RecordingReadModel(ReadModel):
         super().__init__(bus, store, job_fold.fold, job_fold.SUBJECTS, "recordings", job_fold.forget, job_fold.RECORDS)
 
     def get(self, kind: str, id: str) -> JobRecord | None:
-        """A `recording`'s or `replay`'s record, None: not there."""
+        """A `recording`'s, `replay`'s, `trace`'s or `backtest`'s record, None: not there."""
         return job_fold.record_of(self._state, kind, id)
 
     def recording(self, id: str) -> RecordingRecord | None:
@@ -27,6 +28,10 @@ class RecordingReadModel(ReadModel):
     def replay(self, id: str) -> ReplayRecord | None:
         """A replay's record, None where there is no such replay."""
         return job_fold.replay_of(self._state, id)
+
+    def inspection(self, kind: str, id: str) -> InspectionRecord | None:
+        """The record of a `trace` or `backtest`, None where there is none."""
+        return job_fold.inspection_of(self._state, kind, id)
 
     def ids(self, kind: str) -> list[str]:
         """All ids of a kind, the newest first."""

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from schemas.api.recording import ListSchema
-from schemas.api.replay import CreateReplaySchema, ReplayBatchSchema, ReplayListSchema, ReplayQuerySchema, ReplaySchema
+from schemas.api.replay import (
+    CreateReplaySchema,
+    EffectsParametersSchema,
+    EffectsSchema,
+    ReplayBatchSchema,
+    ReplayListSchema,
+    ReplayQuerySchema,
+    ReplaySchema,
+)
 from services.gateway.commands.replays import ReplayCommands
 from services.gateway.http.resource import Resource
 from services.gateway.operations.operation import Operation, OperationRequest, Reply
@@ -31,6 +39,9 @@ def _operations(commands: ReplayCommands, queries: RecordingQueries) -> list[Ope
 
     async def get(request: OperationRequest) -> Reply:
         return await queries.replay(request.id)
+
+    async def effects(request: OperationRequest) -> Reply:
+        return 200, await queries.effects(request.id, request.parameters)
 
     async def list_(request: OperationRequest) -> Reply:
         return 200, await queries.list("replay", request.parameters)
@@ -89,6 +100,18 @@ def _operations(commands: ReplayCommands, queries: RecordingQueries) -> list[Ope
             answers={200: ReplaySchema, 202: ReplaySchema},
             errors=(400, 404),
             run=get,
+        ),
+        Operation(
+            kind="replay",
+            verb="effects",
+            method="GET",
+            path="/replays/{id}/effects",
+            noun="replay",
+            about="What a replay without side effects would have done, as far as it has come.",
+            parameters=EffectsParametersSchema,
+            answers={200: EffectsSchema},
+            errors=(400, 404),
+            run=effects,
         ),
         Operation(
             kind="replay",

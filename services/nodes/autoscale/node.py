@@ -1,4 +1,10 @@
-"""What all autoscale nodes are: a lambda says how many there are to be, and a cluster is told when that changes."""
+"""What all autoscale nodes are: a lambda says how many there are to be, and a cluster is told when that changes.
+
+In a run in which nothing is done outside no cluster is asked or told, nor need it be configured. A resource that the
+run knows nothing of has `min` to begin with; each change is told (services.runtime.effects.Withheld), as
+
+    {"cluster", "resource", "resource-kind", "namespace", "old", "new"}    with "" where it has no kind or namespace
+"""
 
 from __future__ import annotations
 
@@ -24,6 +30,7 @@ from services.pipeline.spec import LambdaValue, Properties, Type, prop
 from services.process import log as logs
 from services.runtime.async_node import AsyncNode
 from services.runtime.context import Context
+from services.runtime.effects import Withheld
 from services.runtime.errors import TaskFailed
 from services.runtime.keyed.keyed_node import KeyedNode
 from services.runtime.lambdas import checked_evaluator
@@ -131,7 +138,8 @@ class AutoscaleNode(AsyncNode, KeyedNode):
         super().__init__(properties, context)
         assert properties.replicas is not None
         self._replicas = checked_evaluator(properties.replicas, context.table, "invalid replicas expression: ")
-        self._scaler = Guarded(self.scaler())
+        self._dry = context.environment.dry
+        self._scaler: Guarded | _NoCluster = _NoCluster(properties.min) if self._dry else Guarded(self.scaler())
         self.keyed = Replicas(context.table, replicas=self._replicas)
         self._groups = self.keyed.groups
         self._scales: dict[str, _Scale] = {}
@@ -213,6 +221,9 @@ class AutoscaleNode(AsyncNode, KeyedNode):
             except StopIteration:
                 self._working, answered = None, None
                 continue
+            if self._dry:
+                answered = _called(call)
+                continue
             self._future = self._threads.submit(call)
             self._future.add_done_callback(lambda future: self._wake())
             return
@@ -277,7 +288,7 @@ class AutoscaleNode(AsyncNode, KeyedNode):
             counts["cooldown_drops"] += 1
             return None
         old = scale.current
-        log.info("setting replicas", task=self.context.task, node=self.context.node, id=resource.key, old=old, new=new)
+        self._tell(resource, time, old, new)
         answer = yield lambda: self._scaler.scale(resource, new)
         try:
             answer.result()
@@ -292,6 +303,16 @@ class AutoscaleNode(AsyncNode, KeyedNode):
             scale.decreased = time
         counts["increase_events" if more else "decrease_events"] += 1
         return old, new
+
+    def _tell(self, resource: ScaledResource, time: int, old: int, new: int) -> None:
+        """A resource is about to be scaled, or would be."""
+        task, node = self.context.task, self.context.node
+        if not self._dry:
+            log.info("setting replicas", task=task, node=node, id=resource.key, old=old, new=new)
+            return
+        of = {"resource": resource.key, "resource-kind": resource.kind, "namespace": resource.namespace}
+        what = {"cluster": self.properties.cluster, **of, "old": old, "new": new}
+        self.context.effect(Withheld(node, "scale", time, what))
 
     def _wanted(self, points: Points, row: int, group: IntArray, now: int, current: int) -> int | None:
         """What the lambda says for one point; None where it fails, which is counted."""
@@ -337,6 +358,28 @@ def cluster_of(context: Context, kind: str, id_: str, node: str, client: str, un
 def without_library(node: str, error: ImportError) -> TaskFailed:
     """What a task fails with where the client library is not installed."""
     return TaskFailed(f"cannot use the {node} node: {error}; pip install 'tickbus[autoscale]' has what it needs")
+
+
+class _NoCluster:
+    """Stands for a cluster where none is to be asked or told."""
+
+    def __init__(self, replicas: int) -> None:
+        """replicas: what every resource has to begin with."""
+        self._replicas = replicas
+
+    def replicas(self, resource: ScaledResource) -> int:
+        """See Scaler."""
+        return self._replicas
+
+    def scale(self, resource: ScaledResource, replicas: int) -> None:
+        """See Scaler."""
+
+
+def _called(call: _Call) -> Future[Any]:
+    """A call that is made at once."""
+    future: Future[Any] = Future()
+    future.set_result(call())
+    return future
 
 
 def _detached(message: Message) -> Message:

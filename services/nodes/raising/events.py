@@ -76,6 +76,8 @@ class EventWriter:
         """texts: templates of id, message and details. Raises TemplateError where one does not parse."""
         id_, message, details = texts
         self.topics = topics
+        # a dry run is asked what there would be to tell, whether or not anybody would be told
+        self._publishes = bool(topics) or context.environment.dry
         self._category = category
         self._id = parse(id_, "id")
         self._message = parse(message, "message")
@@ -102,13 +104,13 @@ class EventWriter:
         return self._sources.known[self._sources.of_batch(batches.names[i], int(batches.group[i]))].id
 
     def of_points(self, sent: Frame, level: LevelArray, duration: IntArray, fresh: NDArray[np.bool_]) -> Raised:
-        """The events of points: `sent` holds just them. They are published if there is a topic to publish them to.
+        """The events of points: `sent` holds just them. They are published if there is a topic, and in a dry run.
 
         fresh: bool[n], which of them are the first of their groups.
         """
         points = sent.points
         source_of = self._sources.of_points(points.series, sent.group)
-        needs_fields = self.topics or not self._message_by_level or self._details is not None
+        needs_fields = self._publishes or not self._message_by_level or self._details is not None
         columns = points.columns() if needs_fields else {}
         return self._raise(source_of, points.time, level, duration, sent.origin, columns, None, fresh)
 
@@ -120,7 +122,7 @@ class EventWriter:
         which = [c[0] for c in chosen]
         source_of = [self._sources.of_batch(batches.names[i], int(batches.group[i])) for i in which]
         worst = batches.points.take(np.array([c[1] for c in chosen], dtype=np.intp))
-        data = [batch_row(batches, i, self._context.table) for i in which] if self.topics else None
+        data = [batch_row(batches, i, self._context.table) for i in which] if self._publishes else None
         return self._raise(
             np.array(source_of, dtype=np.int32),
             np.array([c[3] for c in chosen], dtype=np.int64),
@@ -157,7 +159,7 @@ class EventWriter:
             of = message_of.tolist()
             execute = self._details.execute
             details = gathered(execute(details_info(texts.info(i), messages[of[i]])) for i in range(len(level)))
-        if self.topics:
+        if self._publishes:
             self._publish(raised, details, time, origin, columns, data, fresh)
         return raised
 

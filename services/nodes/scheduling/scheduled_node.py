@@ -26,7 +26,7 @@ A = TypeVar("A")
 class ScheduledNode(AsyncNode, Generic[A]):
     """Asks one query after the other. What it is asked, and what becomes of an answer, says the node.
 
-    replayed: it asks nothing, and gives what it is fed.
+    replayed: it asks nothing, and gives what it is fed; so in a replay, and in a dry run.
     """
 
     not_by_group = "a source asks for all groups"
@@ -34,7 +34,7 @@ class ScheduledNode(AsyncNode, Generic[A]):
     def __init__(self, properties: Properties, context: Context, schedule: Schedule, cluster: str) -> None:
         super().__init__(properties, context)
         self._schedule, self._cluster = schedule, cluster
-        self.replayed = bool(context.environment.replay)
+        self.replayed = bool(context.environment.replay) or context.environment.dry
         self._due: int | None = None
         self._over = False  # there are no more ticks
         self._asked: int | None = None  # the tick whose query is not answered

@@ -281,9 +281,9 @@ def _end_by_clock(record: RecordingRecord) -> int | None:
     """When the clock ends the recording of a stream, ns since 1970: what enters the log later is not in it.
 
     None where it does not: a stop that had passed when the recording was asked for is about points of the past, that
-    are still to be written.
+    are still to be written. One with a start is as if it had been asked for then.
     """
-    return record.stop + _GRACE_NS if record.stop > record.date else None
+    return record.stop + _GRACE_NS if record.stop > (record.start or record.date) else None
 
 
 def _until_look(end: int | None) -> float:

@@ -14,6 +14,7 @@ from services.bus.buckets.objects import Objects
 from services.bus.leases.status import LeaseStatus
 from services.bus.positions import EventsSeq
 from services.columns.frame import Batches
+from services.dryrun.tracing.heard import Heard
 from services.nodes.raising.description import DescribeHandlers, describe_alerts
 from services.pipeline.spec import Edge
 from services.recorder.instances import Instances, TaskCannotRun
@@ -21,9 +22,11 @@ from services.recorder.progress import Progress
 from services.recorder.record.archive import Archive, Contents, recorded_writes
 from services.recorder.record.queries import OneQuery, QueryFailed, task_queries
 from services.recorder.replay.clock import ReplayClock
+from services.recorder.replay.kept_effects import DoneEffects, KeptEffects, Performer
 from services.recorder.replay.points import play_points
 from services.recorder.replay.replay_driver import ReplayDriver
 from services.recorder.replay.sources import BatchSource, asked, in_runs, play_batches, recorded
+from services.recorder.results import Results
 from services.runtime.errors import TaskFailed
 from services.runtime.task import TaskRun
 from services.store.folds.definition import TaskDefinition
@@ -44,9 +47,11 @@ class ReplayFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ReplayContext:
-    """What replays need of their process. objects: where recordings lie. patience: seconds, see settling.py."""
+    """What replays need of their process. objects: where recordings lie. results: where is kept what those without side
+    effects would have done. patience: seconds, see settling.py."""
 
     objects: Objects
+    results: Results
     instances: Instances
     outbox: Outbox
     describe_handlers: DescribeHandlers
@@ -75,6 +80,7 @@ class ReplayJob:
         self._shares: dict[int, float] = {}  # of the time that each query node covers, how much is through
         self._progress = Progress()
         self.alerted = False  # something was sent to alerting
+        self._heard = None if record.side_effects else Heard()
 
     @property
     def progress(self) -> float:
@@ -95,17 +101,27 @@ class ReplayJob:
             raise ReplayFailed(f"interrupted {ATTEMPTS} times")
         async with self._task() as (run, alerts):
             self._zero = record.zero or time.time_ns()
-            started = await self._announce(self._zero, alerts)
+            started = await self._announce(self._zero, alerts if record.side_effects else [])
             self._run = run
-            driver = ReplayDriver(
-                self._context.outbox, run, record.id, started, self._lease_status, self._context.patience
-            )
+            performer = await self._performer()
+            driver = ReplayDriver(performer, run, record.id, started, self._lease_status, self._context.patience)
             try:
                 statistics = await self._driven(driver)
+            except ReplayFailed:
+                await performer.over()
+                raise
             finally:
-                self.alerted = driver.alerted
+                self.alerted = driver.alerted and record.side_effects
+            await performer.over()
             await driver.settled()
         return statistics
+
+    async def _performer(self) -> Performer:
+        """What becomes of what the task wants done. Raises BusError."""
+        context, record = self._context, self._record
+        if self._heard is None:
+            return DoneEffects(context.outbox, record.id)
+        return KeptEffects(await context.results.writer(record.sequence), self._heard)
 
     async def _driven(self, driver: ReplayDriver) -> dict[str, Any]:
         """All of it through the task; gives its statistics. Raises ReplayFailed once what was sent by then is done."""
@@ -129,7 +145,7 @@ class ReplayJob:
         record = self._record
         try:
             definition = TaskDefinition.from_plain(record.definition)
-            run = await self._context.instances.of(record.task, definition, record.id)
+            run = await self._context.instances.of(record.task, definition, record.id, self._heard)
         except TaskCannotRun as error:
             raise ReplayFailed(f"task start: {error}") from error
         try:

@@ -10,14 +10,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from services.alertlog.executor import EffectExecutor
-from services.alertlog.outbox import Outbox
 from services.bus.leases.status import LeaseStatus
 from services.bus.positions import EventsSeq
 from services.columns.column import IntArray
 from services.process import log as logs
 from services.process.flight_recorder import FLIGHT_RECORDER, packed
 from services.recorder.replay.clock import ReplayClock
+from services.recorder.replay.kept_effects import Performer
 from services.recorder.replay.settling import settle
 from services.runtime.effects import Effect, ForAlerting
 from services.runtime.errors import TaskFailed
@@ -27,6 +26,7 @@ _log = logs.get("recorder")
 
 _ANSWERS_SECONDS = 30.0  # for what nodes have done outside, when the recording is through
 _ANSWER_PAUSE = 0.02
+_LONGEST_PAUSE = 1.0  # after which what was kept meanwhile may be shown
 
 EARLIEST = -(2**63)
 REPLAY = "replay"
@@ -39,7 +39,7 @@ class ReplayDriver:
 
     def __init__(
         self,
-        outbox: Outbox,
+        performer: Performer,
         run: TaskRun,
         replay: str,
         started: EventsSeq,
@@ -50,9 +50,7 @@ class ReplayDriver:
         self.run = run
         self.now = EARLIEST
         self.started, self.lease_status = started, lease_status
-        self._replay, self._patience, self._outbox = replay, patience, outbox
-        # what would be written back to the bus stays undone: it would go to all the live tasks
-        self._executor = EffectExecutor(outbox, replay=replay, write_back=False)
+        self._replay, self._patience, self._performer = replay, patience, performer
         self._what = packed(kind=REPLAY, id=replay, run=started)
         self._wake = asyncio.Event()
         self.alerted = False  # something was sent to alerting
@@ -104,9 +102,9 @@ class ReplayDriver:
                 self._tick()
             else:
                 due = int(processing_times[at]) if tick is None else min(int(processing_times[at]), tick)
-                pause = clock.wait(due)
+                pause = min(clock.wait(due), _LONGEST_PAUSE)
                 await self._wait(min(pause, _ANSWER_PAUSE) if run.has_pending else pause)
-            await self._outbox.room()
+            await self._performer.room()
             await asyncio.sleep(0)
 
     async def answered(self) -> None:
@@ -152,7 +150,7 @@ class ReplayDriver:
         try:
             effects = step()
             self.alerted = self.alerted or any(isinstance(effect, ForAlerting) for effect in effects)
-            self._executor.perform(self, effects)
+            self._performer.perform(self, effects)
         finally:
             over = FLIGHT_RECORDER.end()
         if over:

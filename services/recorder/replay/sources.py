@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
+from typing import Protocol
 
 import numpy as np
 
@@ -15,11 +16,27 @@ from services.recorder.record.archive import Archive, Contents
 from services.recorder.record.batches import GatheredBatches, batches
 from services.recorder.record.queries import TaskQuery
 from services.recorder.replay.clock import ReplayClock
-from services.recorder.replay.replay_driver import ReplayDriver
 from services.runtime.effects import Effect
+from services.runtime.task import TaskRun
 
 _GO_BYTES = 2 << 20
 _AT_ONCE = 1000  # batches
+
+
+class BatchDriver(Protocol):
+    """What takes batches in for a task under way."""
+
+    @property
+    def run(self) -> TaskRun: ...
+
+    async def through(
+        self,
+        processing_times: IntArray,
+        clock: ReplayClock,
+        step: Callable[[int, int], Sequence[Effect]],
+        most: int = 1 << 30,
+    ) -> None:
+        """Take n of them in, each when the clock has come to it: see ReplayDriver.through."""
 
 
 class BatchSource:
@@ -97,7 +114,7 @@ class BatchSource:
         return filled
 
 
-async def play_batches(driver: ReplayDriver, sources: Sequence[BatchSource], done: Callable[[int], None]) -> None:
+async def play_batches(driver: BatchDriver, sources: Sequence[BatchSource], done: Callable[[int], None]) -> None:
     """All batches of all sources. done: told how many points are through, again and again.
 
     Raises TaskFailed where the task ends, and what the sources raise.
@@ -161,7 +178,7 @@ def part(batches: Batches, begin: int, end: int) -> Batches:
 
 
 def _feeding(
-    driver: ReplayDriver, query: str, taken: Batches, processing_times: IntArray, seq: int, done: Callable[[int], None]
+    driver: BatchDriver, query: str, taken: Batches, processing_times: IntArray, seq: int, done: Callable[[int], None]
 ) -> Callable[[int, int], Sequence[Effect]]:
     def step(at: int, end: int) -> Sequence[Effect]:
         some = part(taken, at, end)

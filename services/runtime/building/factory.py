@@ -25,6 +25,10 @@ class TaskFactory:
         """classes: of nodes, by the names of their kinds. log: what tasks say stands there."""
         self._compiling, self._classes, self._log = compiling, classes, log
 
+    def telling(self, log: Log) -> TaskFactory:
+        """The same, with another log."""
+        return TaskFactory(self._compiling, self._classes, log)
+
     async def graph(self, definition: TaskDefinition) -> Graph:
         """The graph of a task. Raises TickscriptError, and TaskFailed where it cannot run as it is."""
         graph = await self._compiling.graph(definition.script, definition.vars)

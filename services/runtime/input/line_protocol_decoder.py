@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -84,6 +84,10 @@ class LogBatch:
         )
         points = self.points.take(rows).with_time(time)
         return LogBatch(self.database, self.retention_policy, points, self._names[begin:end], step)
+
+    def renumbered(self, row: NDArray[np.int32]) -> LogBatch:
+        """The same with other numbers of the rows in their messages: int32[n]."""
+        return LogBatch(self.database, self.retention_policy, self.points, self._names, replace(self.step, row=row))
 
     def _frame(self, measurements: frozenset[int] | None) -> Frame:
         if measurements is None:

@@ -1,9 +1,10 @@
-"""What recordings and replays there are, and how each fares: a fold over the events of those two kinds.
+"""What recorders are to do, and how it fares: a fold over the events about recordings, replays, traces and backtests.
 
 The shapes of the events are in schemas.events. The buckets of the state:
 
 `recordings`, by id: a RecordingRecord
 `replays`, by id: a ReplayRecord
+`traces`, `backtests`, by id: an InspectionRecord
 `last`, by `<kind>/<id>`: sequence of the last event under this id, of deleted ones too; what a change must expect
 """
 
@@ -17,12 +18,15 @@ from schemas.events import recording, replay
 from services.bus.events import Event
 from services.bus.positions import EventsSeq, WritesSeq
 from services.store.compaction import Gone
+from services.store.folds import inspections
 from services.store.folds.event_data import Plain, data_of, schemas_of
+from services.store.folds.inspections import InspectionRecord
 from services.store.folds.state import State, flat
 
 RECORDINGS, REPLAYS, LAST = "recordings", "replays", "last"
-SUBJECTS = ("tickbus.event.recording.>", "tickbus.event.replay.>")
-BUCKETS = {"recording": RECORDINGS, "replay": REPLAYS}
+BUCKETS = {"recording": RECORDINGS, "replay": REPLAYS, **inspections.KINDS}
+"""By kind."""
+SUBJECTS = tuple(f"tickbus.event.{kind}.>" for kind in BUCKETS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ class RecordingRecord:
 
 @dataclass(frozen=True, slots=True)
 class ReplayRecord:
-    """A replay: what its event `defined` says (see schemas.events.replay), and how it fares."""
+    """A replay: what its event `defined` or `defined-dry` says (see schemas.events.replay), and how it fares."""
 
     task: str
     source: str
@@ -85,13 +89,23 @@ class ReplayRecord:
     """How often it was started."""
     stats: Mapping[str, Any]
     """Once it has finished."""
+    side_effects: bool
+    """Whether what the task wants done is done; otherwise it is kept, to be read."""
 
 
-JobRecord = RecordingRecord | ReplayRecord
-RECORDS = {RECORDINGS: flat(RecordingRecord), REPLAYS: flat(ReplayRecord)}
+JobRecord = RecordingRecord | ReplayRecord | InspectionRecord
+RECORDS = {
+    RECORDINGS: flat(RecordingRecord),
+    REPLAYS: flat(ReplayRecord),
+    **{bucket: flat(InspectionRecord) for bucket in inspections.KINDS.values()},
+}
 """How what is no plain data is stored, by bucket."""
 
-_SCHEMAS = {"recording": schemas_of(recording.SCHEMAS), "replay": schemas_of(replay.SCHEMAS)}
+_SCHEMAS = {
+    "recording": schemas_of(recording.SCHEMAS),
+    "replay": schemas_of(replay.SCHEMAS),
+    **inspections.SCHEMAS,
+}
 
 
 def fold(state: State, event: Event) -> None:
@@ -100,7 +114,7 @@ def fold(state: State, event: Event) -> None:
     state.put(LAST, f"{event.kind}/{event.id}", event.seq)
     bucket = BUCKETS[event.kind]
     record: JobRecord | None = state.get(bucket, event.id)
-    if event.what == "defined":
+    if event.what in ("defined", "defined-dry"):
         if record is None:
             state.put(bucket, event.id, _new(event, data))
     elif record is not None and event.what == "deleted":
@@ -110,7 +124,7 @@ def fold(state: State, event: Event) -> None:
 
 
 def forget(state: State, gone: Gone) -> None:
-    """Let go of what is kept of a recording or a replay that is no more, once nothing of it stands in the log."""
+    """Let go of what is kept of a recording or the like that is no more, once nothing of it stands in the log."""
     key = f"{gone.kind}/{gone.id}"
     if gone.kind in BUCKETS and (state.get(LAST, key) or 0) <= gone.last:
         state.delete(LAST, key)
@@ -129,17 +143,26 @@ def replay_of(state: State, id: str) -> ReplayRecord | None:
 
 
 def record_of(state: State, kind: str, id: str) -> JobRecord | None:
-    """The record of a `recording` or a `replay`, None where there is none."""
+    """The record of a `recording`, `replay`, `trace` or `backtest`, None where there is none."""
     record: JobRecord | None = state.get(BUCKETS[kind], id)
     return record
 
 
+def inspection_of(state: State, kind: str, id: str) -> InspectionRecord | None:
+    """The record of a `trace` or a `backtest`, None where there is none."""
+    record: InspectionRecord | None = state.get(inspections.KINDS[kind], id)
+    return record
+
+
 def _new(event: Event, data: Plain) -> JobRecord:
+    if event.kind in inspections.KINDS:
+        return inspections.new(event, data)
     own: dict[str, Any] = {"id": event.id, "sequence": event.seq, "date": event.time_ns}
     own |= {"status": "running", "error": ""}
     if event.kind == "recording":
         return RecordingRecord(**data, **own, size=0)
-    return ReplayRecord(**data, **own, started=EventsSeq(0), zero=0, attempts=0, stats={})
+    fares: dict[str, Any] = {"started": EventsSeq(0), "zero": 0, "attempts": 0, "stats": {}}
+    return ReplayRecord(**data, **own, **fares, side_effects=event.what == "defined")
 
 
 def _started(record: Any, event: Event, data: Plain) -> dict[str, Any]:
@@ -148,11 +171,15 @@ def _started(record: Any, event: Event, data: Plain) -> dict[str, Any]:
 
 
 def _finished(record: Any, event: Event, data: Plain) -> dict[str, Any]:
+    if event.kind in inspections.KINDS:
+        return inspections.ended(event, data)
     result = {"size": data["size"]} if event.kind == "recording" else {"stats": data["stats"]}
     return {"status": "finished", **result}
 
 
 def _failed(record: Any, event: Event, data: Plain) -> dict[str, Any]:
+    if event.kind in inspections.KINDS:
+        return inspections.ended(event, data)
     result = {"size": data["size"]} if event.kind == "recording" else {}
     return {"status": "failed", "error": data["error"], **result}
 

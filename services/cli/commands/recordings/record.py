@@ -10,7 +10,7 @@ from services.cli.go_flags import Group
 from services.cli.output.printing import as_json
 from services.cli.server.connecting import asks_server
 from services.cli.server.recording_options import cluster_option, query_option, span_options, task_option
-from services.cli.server.times import duration_option, in_future
+from services.cli.server.times import duration_option, in_future, span_of, time_option
 from services.cli.server.waiting import finish, no_wait_option
 from tickbus.client import Client
 
@@ -24,20 +24,37 @@ def command() -> None:
 
 @command.command("stream")
 @task_option
-@duration_option("--duration", "For how long.")
+@duration_option("--duration", "For how long; until now without, if it begins in the past.")
+@time_option("--start", "From what was written then on, instead of from now on.")
+@duration_option("--past", "The same, so long ago.")
 @_id
 @no_wait_option
 @as_json
 @asks_server
-def stream(client: Client, task: str, duration: int | None, id: str | None, no_wait: bool, json: bool) -> int:
-    """Record what a task's databases are written from now on.
+def stream(
+    client: Client,
+    task: str,
+    duration: int | None,
+    start: int | None,
+    past: int | None,
+    id: str | None,
+    no_wait: bool,
+    json: bool,
+) -> int:
+    """Record what a task's databases are written from now on, or what they were written before.
 
     \b
     tickbus record stream -task cpu -duration 1m
+    tickbus record stream -task cpu -past 1h
+    tickbus record stream -task cpu -start 2015-09-01T00:00:00Z -duration 10m
     """
-    if duration is None:
-        raise click.UsageError("missing option '--duration'")
-    return _record(client, "stream", {"id": id, "task": task, "stop": in_future(duration)}, no_wait, json)
+    if start is None and past is None:
+        if duration is None:
+            raise click.UsageError("missing option '--duration'")
+        asked = {"stop": in_future(duration)}
+    else:
+        asked = span_of(start, past, duration)
+    return _record(client, "stream", {"id": id, "task": task, **asked}, no_wait, json)
 
 
 @command.command("batch")

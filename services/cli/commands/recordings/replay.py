@@ -25,7 +25,7 @@ from tickbus.client import Client
 def command(client: Client, recording: str, task: str, replay: dict[str, Any], no_wait: bool, json: bool) -> int:
     """Replay a recording to an instance of a task, and print the replay's id once it has ended.
 
-    Handlers and outputs of the task are the real ones.
+    Handlers and outputs of the task are the real ones, unless it is to have no side effects.
 
     \b
     tickbus replay -recording monday -task cpu -rec-time

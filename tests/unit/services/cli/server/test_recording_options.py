@@ -18,6 +18,7 @@ SPAN = ["-start", "1970-01-01T00:00:01Z", "-stop", "1970-01-01T00:00:02Z"]
     [
         ([], {"recording-time": False, "clock": "fast"}),
         (["-real-clock"], {"recording-time": False, "clock": "real"}),
+        (["-no-side-effects"], {"recording-time": False, "clock": "fast", "side-effects": False}),
         (["-rec-time", "-replay-id", "one"], {"recording-time": True, "clock": "fast", "id": "one"}),
     ],
 )

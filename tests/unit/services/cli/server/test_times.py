@@ -7,7 +7,8 @@ import pytest
 
 from grammar.golang.times import parse_rfc3339
 from services.cli.go_flags import Command
-from services.cli.server.times import duration_option, span, time_option
+from services.cli.server import times
+from services.cli.server.times import duration_option, span, span_of, time_option
 
 SECOND = 10**9
 
@@ -49,3 +50,18 @@ def test_a_span_ends_when_it_is_told_and_begins_then_or_before() -> None:
 def test_a_span_has_one_beginning(start: int | None, past: int | None, message: str) -> None:
     with pytest.raises(click.UsageError, match=message):
         span(start, None, past)
+
+
+def test_a_span_that_begins_in_the_past(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(times.time, "time_ns", lambda: 100 * SECOND)
+
+    def seconds(*given: int | None) -> tuple[int, int]:
+        found = span_of(*(None if n is None else n * SECOND for n in given))
+        return parse_rfc3339(found["start"]) // SECOND, parse_rfc3339(found["stop"]) // SECOND
+
+    assert seconds(10, None, None) == (10, 100)
+    assert seconds(10, None, 20) == (10, 30)
+    assert seconds(None, 60, None) == (40, 100)
+    assert seconds(None, 60, 20) == (40, 60)
+    with pytest.raises(click.UsageError, match="not both"):
+        span_of(1, 1, None)

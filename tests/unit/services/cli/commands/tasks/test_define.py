@@ -6,11 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import click
 import httpx
 import pytest
 
-from services.cli.commands.tasks.define import _dbrp
 from tests.unit.services.cli.commands.conftest import Tickbus
 from tickbus.client import Client
 
@@ -42,26 +40,6 @@ def files(tmp_path: Path) -> None:
     texts = {"a.tick": SCRIPT, "b.tick": SCRIPT.replace("cpu", "mem"), "t.tick": TEMPLATE, "t.yaml": FILE}
     for name, text in texts.items():
         (tmp_path / name).write_text(text)
-
-
-@pytest.mark.parametrize(
-    ("text", "db", "rp"),
-    [
-        ("telegraf.autogen", "telegraf", "autogen"),
-        ('"telegraf"."autogen"', "telegraf", "autogen"),
-        ("a.b.c", "a", "b.c"),
-        ('"a.b".c', "a.b", "c"),
-        (r'"a\"b"."c d"', 'a"b', "c d"),
-    ],
-)
-def test_databases_and_retention_policies(text: str, db: str, rp: str) -> None:
-    assert _dbrp(text) == {"db": db, "rp": rp}
-
-
-@pytest.mark.parametrize("text", ["", "a", "a.", ".b", '"a"', '"a"b', '"a"."b"c', '"a'])
-def test_what_is_no_database_and_retention_policy(text: str) -> None:
-    with pytest.raises(click.UsageError, match="is not of the form"):
-        _dbrp(text)
 
 
 async def test_a_task_is_made_and_changed_in_what_is_given(tickbus: Tickbus, gateway: httpx.AsyncClient) -> None:

@@ -1,0 +1,1 @@
+"""Traces and backtests over the API."""

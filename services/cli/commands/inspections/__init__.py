@@ -1,0 +1,1 @@
+"""Looks at the past, each a file."""

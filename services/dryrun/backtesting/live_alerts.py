@@ -1,0 +1,85 @@
+"""What a live task did: its alert events as they lie in ALERTS."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import orjson
+
+from services.alertlog.codec import AlertMessage, decode
+from services.bus.connection import Bus
+from services.bus.epochs import Epochs
+from services.bus.positions import WritesSeq
+from services.bus.streams import ALERTS
+from services.bus.subjects import parse_alert_subject
+from services.dryrun.backtesting.raised import RaisedEvent, raised
+from services.dryrun.log_reader import place_at
+
+_SUBJECTS = "tickbus.alert.*"  # of topics; what inhibits is below them
+_EARLY = 60 * 10**9  # ns by which the clocks of those that stamp messages may differ
+
+
+@dataclass(frozen=True, slots=True)
+class Caused:
+    """Alerts of the time that is asked about: those that writes behind one place and up to another have caused, or
+    ticks after one time (ns) and up to another."""
+
+    after: WritesSeq
+    until: WritesSeq
+    begin: int
+    end: int
+
+    def has(self, cause: tuple[int, int, int]) -> bool:
+        """Whether it is one of them; cause: as of RaisedEvent."""
+        return self.after < cause[0] <= self.until if cause[0] >= 0 else self.begin < -cause[0] <= self.end
+
+
+async def reaches_back(bus: Bus) -> int:
+    """When (ns) the first message was stored that ALERTS still holds; 0 where none was dropped. Raises BusError."""
+    state = await bus.stream_state(ALERTS)
+    if state.first_seq <= 1:
+        return 0
+    first = await bus.get_message(ALERTS, state.first_seq)
+    last = None if first else await bus.get_message(ALERTS, state.last_seq)
+    found = first or last
+    return found.time_ns if found is not None else 0
+
+
+async def live_alerts(bus: Bus, task: str, caused: Caused, epochs: Epochs) -> AsyncGenerator[RaisedEvent, None]:
+    """The events of a task that were caused then, each once, whatever topics it went to. Raises BusError.
+
+    Those of replays and those that topics have passed on to others are left out. Messages that are no alerts are
+    passed over.
+    """
+    numbered = epochs.numbered(np.array([caused.after, caused.until], dtype=np.int64)).tolist()
+    within = Caused(WritesSeq(numbered[0]), WritesSeq(numbered[1]), caused.begin, caused.end)
+    seen: set[tuple[str, tuple[int, int, int]]] = set()
+    async for message in _messages(bus, task, await place_at(bus, ALERTS, caused.begin - _EARLY)):
+        for event in raised(message, message.id, message.message):
+            if within.has(event.cause) and (event.node, event.cause) not in seen:
+                seen.add((event.node, event.cause))
+                yield event
+
+
+async def _messages(bus: Bus, task: str, after: int) -> AsyncGenerator[AlertMessage, None]:
+    until = await bus.last_sequence(ALERTS)
+    # whose it is stands at the beginning (services.alertlog.codec): others are not decoded
+    begins = b'{"task":' + orjson.dumps(task) + b","
+    async with bus.follow(ALERTS, [_SUBJECTS], after) as follower:
+        left = await follower.lag() if after < until else 0
+        while left and follower.position < until:
+            for stored in await follower.batch():
+                if stored.data.startswith(begins):
+                    for message in _decoded(stored.data, stored.subject):
+                        if message.task == task and message.via is None and not message.replay:
+                            yield message
+            left = follower.pending
+
+
+def _decoded(data: bytes, subject: str) -> Iterator[AlertMessage]:
+    try:
+        yield decode(data, parse_alert_subject(subject))
+    except ValueError:
+        return
