@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
 from grammar.golang.times import format_rfc3339
 from services.columns.frame import NO_TIME, Barriers, Batches, Frame, Message
 from services.columns.groups.series import SeriesTable
+from services.columns.groups.shown import plain_fields as plain_fields
 
 
 def rows_of(message: Message, table: SeriesTable, groups: frozenset[int] | None = None) -> Iterator[dict[str, Any]]:
@@ -68,14 +68,3 @@ def _barriers(barriers: Barriers, table: SeriesTable, groups: frozenset[int] | N
         if groups is None or number in groups:
             at = None if time == NO_TIME else format_rfc3339(time)
             yield {"barrier": "", "group": table.group(number).id, "time": at, "deletes": barriers.delete}
-
-
-def plain_fields(fields: dict[str, Any]) -> dict[str, Any]:
-    """Values as JSON has them."""
-    return {name: _plain(value) for name, value in fields.items()}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else ("+Inf" if value > 0 else "-Inf")
-    return value
