@@ -33,6 +33,10 @@ SECTIONS = MappingProxyType(
             "show-topic-handler": Entry("alerts.show_topic_handler", "show a handler of a topic"),
             "service-tests": Entry("alerts.service_tests", "try out services that alerts are sent to"),
         },
+        "The past": {
+            "why": Entry("past.why", "show why an alert was raised, from the point that caused it node by node"),
+            "why-not": Entry("past.why_not", "show how far points got in a task, and where they ended"),
+        },
         "Recordings": {
             "record": Entry("recordings.record", "record a stream, a batch task's queries, or a query"),
             "replay": Entry("recordings.replay", "replay a recording to a task"),

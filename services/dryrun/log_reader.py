@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing
 
 from services.bus.connection import Bus
 from services.bus.follow import StoredMessage
@@ -33,16 +34,25 @@ async def position_at(bus: Bus, time: int) -> WritesSeq:
 
 async def read(
     bus: Bus, dbrps: Iterable[tuple[str, str]], after: WritesSeq, until: WritesSeq, created: str = ""
-) -> AsyncIterator[list[StoredMessage]]:
+) -> AsyncGenerator[list[StoredMessage]]:
     """All messages of some databases and retention policies behind one place in the log, up to and with another.
 
     created: when the stream was made that these are places in, see Bus.follow. Close it (contextlib.aclosing) where it
     is not read to its end. Raises BusError.
     """
     subjects = sorted({write_subject(*dbrp) for dbrp in dbrps})
+    async with aclosing(read_subjects(bus, WRITES, subjects, after, until, created)) as reading:
+        async for messages in reading:
+            yield messages
+
+
+async def read_subjects(
+    bus: Bus, stream: str, subjects: Sequence[str], after: int, until: int, created: str = ""
+) -> AsyncGenerator[list[StoredMessage]]:
+    """As `read`, of any stream: the messages of these subjects. Raises BusError."""
     if not subjects or after >= until:
         return
-    async with bus.follow(WRITES, subjects, after, max_bytes=_MOST_BYTES, created=created) as follower:
+    async with bus.follow(stream, subjects, after, max_bytes=_MOST_BYTES, created=created) as follower:
         left = await follower.lag()
         while left:
             messages = await follower.batch()

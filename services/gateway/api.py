@@ -64,6 +64,7 @@ from services.gateway.resources import (
     templates,
     topics,
     users,
+    why,
 )
 from services.gateway.resources import config as config_resource
 from services.gateway.subscriptions.manager import Subscriptions
@@ -140,6 +141,7 @@ class Api:
             handlers.resource(handler_commands, models.handlers),
             recordings.resource(recording_commands, recording_queries, RecordingExport(models.recordings, recorder)),
             replays.resource(replay_commands, recording_queries),
+            why.resource(recorder),
             users.resource(user_commands, UserQueries(models.users)),
             config_resource.resource(ConfigCommands(bus, models.config, alerting, disk)),
             service_tests.resource(ServiceTests(alerting)),

@@ -20,6 +20,8 @@ from services.bus.epochs import WritesLog
 from services.bus.streams import EVENTS
 from services.compaction.compactor import Compactor
 from services.connectors.http_sender import PostEndpoint
+from services.dryrun.kept_state import NoneKept
+from services.dryrun.starting import DryTasks
 from services.engine.environment import task_environment
 from services.nodes import ConfiguredNodes, classes
 from services.nodes.udf_host.functions import UdfFunctions
@@ -27,6 +29,8 @@ from services.pipeline.functions import FunctionSpec
 from services.process import log as logs
 from services.process.metrics.shown import add_recorder
 from services.process.vitals import Vitals
+from services.recorder.explaining.answering import Explaining
+from services.recorder.explaining.why import Past
 from services.recorder.instances import Instances
 from services.recorder.record.archive import BUCKET as ARCHIVE
 from services.recorder.record.recording import RecordingContext
@@ -35,6 +39,7 @@ from services.recorder.service import CLAIMS, Recorder
 from services.runtime.building.compiling import Compiling, Handlers
 from services.runtime.building.factory import TaskFactory
 from services.runtime.building.script_cache import ParsedScripts
+from services.runtime.progress.topic_levels import Remembering
 from services.runtime.task_log import TASK_LOG
 from services.store.live_config import LiveConfig
 from services.store.store import Store
@@ -77,8 +82,13 @@ async def main(
             recording = RecordingContext(objects, instances, writes, config.storage.max_import)
             replay = ReplayContext(objects, instances, outbox, describe_handlers, config.replay.patience)
             claims = await bus.bucket(CLAIMS, replicas=nats.replicas)
+            dry = DryTasks(instances.factory, environment)
+            past = Past(bus, dry, NoneKept(), writes, Remembering(bus, nats.replicas))
             try:
-                async with Recorder(bus, store, claims, recording, replay, name, effective, nats.replicas) as recorder:
+                async with (
+                    Recorder(bus, store, claims, recording, replay, name, effective, nats.replicas) as recorder,
+                    Explaining(past),
+                ):
                     # the server has taken the subscriptions once it answers something that was asked after them
                     await bus.last_sequence(EVENTS)
                     vitals.check("nats", functools.partial(bus.lacks, EVENTS))

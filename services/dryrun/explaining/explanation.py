@@ -48,7 +48,7 @@ async def explain(log: LogRun, messages: AsyncIterable[list[StoredMessage]], cau
     """Take a task through the log up to the cause, and look at what it does then.
 
     log: at a kept state, or at the beginning. messages: what follows in the log, of the task's databases, with the one
-    of the cause; for a tick until some time after it. Raises TaskFailed, BusError.
+    of the cause; for a tick, those that were stored before it. Raises TaskFailed, BusError.
     """
     recorder = PathRecorder(log.run, cause.tags, cause.node)
     with log:
@@ -73,14 +73,10 @@ async def _point(
 async def _tick(
     log: LogRun, messages: AsyncIterable[list[StoredMessage]], cause: Cause, recorder: PathRecorder
 ) -> tuple[None, list[Effect]]:
-    recorder.tick = cause.tick
-    effects: list[Effect] = []
+    recorder.ticks = cause.tick, cause.tick
     async for some in messages:
-        before = [m for m in some if m.time_ns < cause.tick]
-        effects += await log.take(before)
-        if len(before) < len(some):
-            break
-    effects += await log.reach(cause.tick - 1)
+        await log.take(some)
+    effects = await log.reach(cause.tick - 1)
     recorder.states()
     return None, effects + await log.reach(cause.tick)
 

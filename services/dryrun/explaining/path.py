@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from grammar.golang.times import format_rfc3339
 from services.columns.frame import Barriers, Batches, Frame, Message
 from services.columns.groups.shown import MOST_POINTS, plain_value
 from services.dryrun.explaining.concerned import Concerned
@@ -27,12 +28,13 @@ Entry = dict[str, Any]
 """What one step did at one node, of the groups concerned:
 {"node", "kind", "in": rows, "groups": [{"group", "before", "after"}], "lambdas": [{"time", "tags", "lambda", "text",
 "value", "error"}], "out": rows, "errors": [reasons], "silence": why nothing came out, or ""}; rows as rows_of has them,
-`before` and `after` as Node.explain, "left-out": how many more, where there were too many."""
+`before` and `after` as Node.explain. "left-out in" and "left-out out": how many rows more, where there were too many.
+"tick": when it was due, of a step that the clock has set off."""
 
 
 class PathRecorder:
     """Notes all along which points nodes hold; writes down what points do while `recording`, and what
-    the tick of the number `tick` does.
+    ticks do whose numbers are from the first to the second of `ticks`.
 
     entries: what was written down, in the order in which it happened. unplaced: points that are held and of which it
     is not known where in the log they came from, since they were there before this run began.
@@ -48,7 +50,7 @@ class PathRecorder:
         self._errors = _Errors()
         run.log = self._errors
         self.recording = False
-        self.tick: int | None = None
+        self.ticks: tuple[int, int] | None = None
         self.entries: list[Entry] = []
         self.unplaced: list[dict[str, Any]] = []
         self._before: dict[int, dict[int, dict[str, Any]]] = {}
@@ -111,8 +113,8 @@ class PathRecorder:
                 self._before[i] = {number: found for number in groups if (found := live.explain(number))}
 
     def _looks_at(self, node: int) -> bool:
-        tick = self._run.current.tick
-        if (tick != self.tick) if tick else not self.recording:
+        tick, ticks = self._run.current.tick, self.ticks
+        if (ticks is None or not ticks[0] <= tick <= ticks[1]) if tick else not self.recording:
             return False
         return self._looked_at is None or self._nodes[node][0].name in self._looked_at
 
@@ -123,6 +125,8 @@ class PathRecorder:
     def _entry(self, place: GraphNode) -> Entry:
         entry: Entry = {"node": place.name, "kind": place.spec.name, "in": [], "groups": [], "lambdas": []}
         entry |= {"out": [], "errors": [], "silence": ""}
+        if tick := self._run.current.tick:
+            entry["tick"] = format_rfc3339(tick)
         self.entries.append(entry)
         return entry
 
