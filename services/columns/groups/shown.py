@@ -17,7 +17,10 @@ MOST_POINTS = 200
 
 
 def shown_points(points: Points, table: SeriesTable) -> list[dict[str, Any]]:
-    """Points as {"time", "tags", "fields"}; of many the first and the last, {"left-out": how many} between them."""
+    """Points as {"point": measurement, "time", "tags", "fields"}.
+
+    Of many the first and the last, with {"left-out": how many} between them.
+    """
     n, half = len(points), MOST_POINTS // 2
     if n <= MOST_POINTS:
         return _shown(points, table)
@@ -54,7 +57,13 @@ def plain_value(value: Any) -> Any:
 
 
 def _shown(points: Points, table: SeriesTable) -> list[dict[str, Any]]:
+    every = zip(points.time.tolist(), map(table.series, points.series.tolist()), points.rows(), strict=True)
     return [
-        {"time": format_rfc3339(time), "tags": dict(table.series(series).tags), "fields": plain_fields(fields)}
-        for time, series, fields in zip(points.time.tolist(), points.series.tolist(), points.rows(), strict=True)
+        {
+            "point": series.name,
+            "time": format_rfc3339(time),
+            "tags": dict(series.tags),
+            "fields": plain_fields(fields),
+        }
+        for time, series, fields in every
     ]

@@ -21,6 +21,7 @@ from services.runtime.input.line_protocol_decoder import LineProtocolDecoder
 MOST = 50
 """Points that are followed, and ticks that are shown."""
 _MOST_ELSEWHERE = 10
+_NOT_READ = {"node": "stream0", "why": "the task reads no points of this measurement"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ async def follow(
     BusError.
     """
     recorder, followed = PathRecorder(log.run, asked.tags), Followed()
-    seen = _Seen(asked)
+    seen = Seen(asked)
     with log:
         log.run.observe(recorder)
         async for messages in before:
@@ -93,7 +94,7 @@ async def _one(log: LogRun, recorder: PathRecorder, message: StoredMessage, rows
         recorder.recording = False
         path = [entry for entry in recorder.entries[known:] if "tick" not in entry]
         recorder.entries[known:] = [entry for entry in recorder.entries[known:] if "tick" in entry]
-        to.points.append({**written(message, row), "path": path, "ends": ends_of(path)})
+        to.points.append({**written(message, row), "path": path, "ends": ends_of(path) if path else [_NOT_READ]})
         at = row + 1
     await log.take_points(message, at, len(message.data))
     log.passed(message)
@@ -117,7 +118,7 @@ def _by_tick(entries: Iterable[Entry]) -> list[dict[str, Any]]:
     return ticks[:MOST]
 
 
-class _Seen:
+class Seen:
     """Points of the log that have the tags that are asked for."""
 
     def __init__(self, asked: Asked) -> None:

@@ -50,22 +50,27 @@ class HeldOrigins:
         found = self._found({parse_rfc3339(point["time"]) for point in points})
         lacking = []
         for point in reversed(points):  # of several alike the last ones that came are still held
-            places = found.get((parse_rfc3339(point["time"]), tuple(sorted(point["tags"].items()))), [])
+            alike = parse_rfc3339(point["time"]), tuple(sorted(point["tags"].items()))
+            # a node may have given what it holds another measurement
+            places = found.get((point.get("point", ""), *alike)) or found.get(("", *alike), [])
             if places:
                 point["seq"], point["row"] = places.pop() if len(places) > 1 else places[0]
             elif "batch" not in point:
                 lacking.append(point)
         return lacking
 
-    def _found(self, times: set[int]) -> dict[tuple[int, Tags], list[Place]]:
-        found: dict[tuple[int, Tags], list[Place]] = {}
+    def _found(self, times: set[int]) -> dict[tuple[str, int, Tags], list[Place]]:
+        """By measurement ("": of any), time and tags the places of points, in order of arrival."""
+        found: dict[tuple[str, int, Tags], list[Place]] = {}
         if not self._parts or not times:
             return found
         every = np.concatenate(self._parts)
         chosen = every[np.isin(every[:, 0], np.array(sorted(times), dtype=np.int64))]
         for time, of, seq, row in chosen.tolist():
-            tags = self._table.series(of).tags if of >= 0 else self._table.group(-1 - of).tags
-            found.setdefault((time, tuple(sorted(tags))), []).append((seq, row))
+            series = self._table.series(of) if of >= 0 else None
+            tags = self._table.group(-1 - of).tags if series is None else series.tags
+            for name in {"", "" if series is None else series.name}:
+                found.setdefault((name, time, tuple(sorted(tags))), []).append((seq, row))
         return found
 
 

@@ -13,7 +13,7 @@ from grammar.golang.times import format_rfc3339
 from services.columns.frame import Barriers, Batches, Frame, Message
 from services.columns.groups.shown import MOST_POINTS, plain_value
 from services.dryrun.explaining.concerned import Concerned
-from services.dryrun.explaining.origins import HeldOrigins
+from services.dryrun.explaining.origins import HeldOrigins, Place, places_in
 from services.dryrun.rows import rows_of
 from services.expressions.explained import Explained
 from services.pipeline.graph import GraphNode
@@ -185,6 +185,23 @@ class PathRecorder:
         batches = [row["points"] for row in entry["out"] if "points" in row]
         for points in [*_lists_of_points(held), *batches]:
             self.unplaced += origins.place(points)
+
+
+def took_part(path: Iterable[Entry]) -> set[Place]:
+    """The places of points that a node held before a step, and that are in what came out of it."""
+    found: set[Place] = set()
+    for entry in path:
+        batches = [row["points"] for row in entry["out"] if "points" in row]
+        if batches:
+            found |= _places_in(batches)
+        elif entry["out"]:
+            for group in entry["groups"]:
+                found |= _places_in(group["before"]) - _places_in(group["after"])
+    return found
+
+
+def _places_in(shown: Any) -> set[Place]:
+    return {(one["seq"], one["row"]) for one in places_in(shown)}
 
 
 class _Errors(Log):

@@ -39,8 +39,11 @@ async def started_by(bus: Bus, task: str, started: int) -> PastRun | None:
 
 
 async def at_time(bus: Bus, task: str, time: int) -> PastRun | None:
-    """The last run of a task that had begun by a time (ns); None where EVENTS tells of none. Raises BusError."""
-    return await _find(bus, task, lambda one, at: one.began <= time)
+    """The last run of a task that had begun by a time (ns), or else its first. None where EVENTS tells of none.
+
+    Raises BusError.
+    """
+    return await _find(bus, task, lambda one, at: one.began <= time) or await _find(bus, task, lambda one, at: True, 1)
 
 
 async def known(bus: Bus, task: str) -> bool:
@@ -48,13 +51,13 @@ async def known(bus: Bus, task: str) -> bool:
     return await bus.last_subject_sequence(f"tickbus.event.task.{escape(task)}.*") > 0
 
 
-async def _find(bus: Bus, task: str, fits: Callable[[PastRun, int], bool]) -> PastRun | None:
-    """The last run that fits, with the sequence of a `run.started` of it."""
+async def _find(bus: Bus, task: str, fits: Callable[[PastRun, int], bool], most: int | None = None) -> PastRun | None:
+    """The last run that fits, or of so many that fit, with the sequence of a `run.started` of it."""
     subjects = [f"tickbus.event.{kind}.{escape(task)}.*" for kind in ("task", "run")]
     until = await bus.last_sequence(EVENTS)
     definition: TaskDefinition | None = None
     begun: dict[int, tuple[TaskDefinition, Event]] = {}
-    found: PastRun | None = None
+    found: list[PastRun] = []
     async with aclosing(read_subjects(bus, EVENTS, subjects, 0, until)) as reading:
         async for messages in reading:
             for event in map(decode, messages):
@@ -64,8 +67,8 @@ async def _find(bus: Bus, task: str, fits: Callable[[PastRun, int], bool]) -> Pa
                     begun[event.seq] = definition, event
                 if event.kind == "run" and event.what == "started":
                     run = _run(task, begun, event)
-                    found = run if run is not None and fits(run, event.seq) else found
-    return found
+                    found += [run] if run is not None and fits(run, event.seq) else []
+    return found[:most][-1] if found else None
 
 
 def _run(task: str, begun: dict[int, tuple[TaskDefinition, Event]], started: Event) -> PastRun | None:

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from grammar.golang.times import format_rfc3339
+from services.alertlog.info import LEVELS
 from services.bus.connection import Bus
 from services.bus.epochs import WritesLog
 from services.bus.positions import EventsSeq, WritesSeq
 from services.bus.streams import WRITES
 from services.dryrun.explaining.explanation import Cause, Explanation, explain
 from services.dryrun.explaining.lines import Places, written
-from services.dryrun.explaining.origins import places_in
+from services.dryrun.explaining.path import took_part
 from services.dryrun.kept_state import KeptState, KeptStates
 from services.dryrun.log_reader import position_at, read
 from services.dryrun.log_run import LogRun
@@ -161,6 +162,9 @@ async def _told(
     )
     found["from"] = begun.to_plain()
     found["notes"] += [begun.note] if begun.note else []
+    raising = [entry for entry in explanation.path if entry["node"] == cause.node]
+    if explanation.level == event.level and not found["event"]["previous"] and raising:
+        found["event"]["previous"] = next((g["before"].get("level", LEVELS[0]) for g in raising[-1]["groups"]), "")
     if explanation.level != event.level:
         told = "raises none" if explanation.level is None else f"has the level {explanation.level}"
         found["notes"].append(f"the task gone through again {told} here: what it knew then is not known as a whole")
@@ -181,7 +185,7 @@ async def _placed(past: Past, explanation: Explanation, begun: Begun, dbrps: Any
 
 async def _others(past: Past, path: list[dict[str, Any]], cause: Cause) -> list[dict[str, Any]]:
     """The points beside the cause that took part, as they were written, in the order of the log."""
-    wanted = sorted({(one["seq"], one["row"]) for one in places_in(path)} - {(cause.seq, cause.row)})
+    wanted = sorted(took_part(path) - {(cause.seq, cause.row)})
     ticks = [{"tick": format_rfc3339(-seq)} for seq, _ in wanted if seq < 0]
     points = [one for one in wanted if one[0] > 0]
     found: list[Mapping[str, Any]] = []

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
 from grammar.golang.times import format_rfc3339
+from services.bus.follow import StoredMessage
+from services.bus.positions import WritesSeq
 from services.bus.streams import WRITES
 from services.bus.subjects import WRITES as EVERY_WRITE
 from services.bus.subjects import parse_write_subject
-from services.dryrun.explaining.following import Asked, follow
+from services.dryrun.explaining.following import Asked, Seen, follow
 from services.dryrun.log_reader import position_at, read
 from services.recorder.explaining import past_runs
 from services.recorder.explaining.unexplained import Unexplained
@@ -18,6 +20,8 @@ from services.recorder.explaining.why import Past
 from services.runtime.errors import TaskFailed
 
 _AROUND = 60 * 10**9  # ns by which points may have been stored before or after their own time
+_LATE_BYTES = 64 << 20  # of the log behind that are looked through for points that were written later
+_TOGETHER = 1000  # messages from the first that was late on that are looked at
 
 
 async def why_not(past: Past, task: str, tags: Mapping[str, str], at: int, within: int) -> dict[str, Any]:
@@ -25,28 +29,36 @@ async def why_not(past: Past, task: str, tags: Mapping[str, str], at: int, withi
 
     As schemas.api.why has it. Raises Unexplained, BusError.
     """
-    run = await past_runs.at_time(past.bus, task, at + within)
+    first, last = at - within, at + within
+    before, until = await position_at(past.bus, first - _AROUND), await position_at(past.bus, last + _AROUND)
+    every = [parse_write_subject(subject) for subject in await past.bus.subjects_of(WRITES, EVERY_WRITE)]
+    asked = Asked(tags, first, last)
+    late = await _late(past, every, asked, before, until)
+    run = await past_runs.at_time(past.bus, task, last if late is None else late.time_ns)
     if run is None and not await past_runs.known(past.bus, task):
         raise Unexplained(404, f"no task exists: {task!r}")
     if run is not None and run.definition.type == "batch":
         raise Unexplained(409, f"task {task!r} is a batch task: what it asks InfluxDB for is not in the log")
-    first, last = at - within, at + within
-    before, until = await position_at(past.bus, first - _AROUND), await position_at(past.bus, last + _AROUND)
+    if late is not None:
+        before, until = WritesSeq(late.seq - 1), WritesSeq(late.seq + _TOGETHER)
     begun = await past.begin(run, task, before, None if run is None else run.enabled)
     before = max(before, begun.position)
-    every = [parse_write_subject(subject) for subject in await past.bus.subjects_of(WRITES, EVERY_WRITE)]
     try:
         async with (
             aclosing(read(past.bus, begun.log.run.dbrps, begun.position, before)) as reading,
             aclosing(read(past.bus, every, before, until)) as then,
         ):
-            followed = await follow(begun.log, reading, then, Asked(tags, first, last))
+            followed = await follow(begun.log, reading, then, asked)
     except TaskFailed as error:
         raise Unexplained(409, f"the task as it was ends in that time: {error}") from error
     notes = [begun.note] if begun.note else []
     if not followed.points:
         notes.append(_none(tags, first, last))
-    if run is not None and run.began > first:
+    if late is not None:
+        notes.append(f"the points of that time were written only at {format_rfc3339(late.time_ns)}")
+    if run is not None and run.position >= until:
+        notes.append("the task began to run only behind the writes of that time, and did not get them")
+    elif run is not None and run.began > last and late is None:
         notes.append(f"the task began to run only at {format_rfc3339(run.began)}")
     return {
         "task": task,
@@ -61,6 +73,26 @@ async def why_not(past: Past, task: str, tags: Mapping[str, str], at: int, withi
         "from": begun.to_plain(),
         "notes": notes,
     }
+
+
+async def _late(
+    past: Past, every: Sequence[tuple[str, str]], asked: Asked, before: WritesSeq, until: WritesSeq
+) -> StoredMessage | None:
+    """The first message with points that are asked about, where it was not written at their time but later.
+
+    A part of the log behind that time is looked through for it. Raises BusError.
+    """
+    seen, left = Seen(asked), _LATE_BYTES
+    end = WritesSeq(await past.bus.last_sequence(WRITES))
+    async with aclosing(read(past.bus, every, before, end)) as reading:
+        async for messages in reading:
+            for message in messages:
+                if seen.rows(message):
+                    return message if message.seq > until else None
+                left -= len(message.data) if message.seq > until else 0
+            if left < 0:
+                break
+    return None
 
 
 def _none(tags: Mapping[str, str], first: int, last: int) -> str:
