@@ -144,6 +144,21 @@ class Engine:
         "fifth of the time.",
         check=POSITIVE,
     )
+    history_every: float = setting(
+        600.0,
+        Duration,
+        "How often, beside the newest state of a task, one of the past is kept, for as long as the log of writes "
+        "reaches back to it: what looks into the past reads that much of the log at most. A state that has not changed "
+        "is not kept again. 0s: none is kept.",
+        check=NOT_NEGATIVE,
+    )
+    history_bytes: int = setting(
+        1 << 30,
+        Size,
+        "How many bytes on NATS the states of the past of all tasks may take, about: over it they are thinned out, the "
+        "older the more; the newest one of each task stays. The same on every worker. 0: no limit.",
+        check=NOT_NEGATIVE,
+    )
     max_batch_messages: int = setting(
         5000, Whole, "How many messages at most are decoded as one frame.", check=AT_LEAST_1
     )

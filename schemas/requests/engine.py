@@ -38,6 +38,15 @@ class EngineStatsRequestSchema(Message):
     ids = fields.List(fields.String(), load_default=None, allow_none=True, metadata={"doc": "null: all."})
 
 
+class HistoryFiguresSchema(Message):
+    """States of the past that are kept of a worker's tasks."""
+
+    states = fields.Integer(required=True)
+    bytes = fields.Integer(required=True)
+    oldest = fields.Integer(required=True, metadata={"doc": "When what is at its place in WRITES was stored, ns."})
+    failed = fields.Integer(required=True, metadata={"doc": "How many could not be kept since the worker's start."})
+
+
 class EngineStatsSchema(Message):
     """A worker's answer: what each of its tasks would answer, by id."""
 
@@ -49,6 +58,7 @@ class EngineStatsSchema(Message):
         fields.Tuple((fields.String(), fields.String(), fields.String(), fields.Integer())),
         metadata={"doc": "Points it has read since its start, by database, retention policy and measurement."},
     )
+    history = fields.Nested(HistoryFiguresSchema)
     tasks = fields.Dict(keys=fields.String(), values=fields.Nested(TaskStatsSchema), required=True)
 
 

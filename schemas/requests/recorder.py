@@ -69,6 +69,64 @@ class ExplainedSchema(Message):
     explanation = fields.Dict(required=True, metadata={"doc": "Empty where it cannot be told."})
 
 
+class HistoryRequestSchema(Message):
+    """Of which task."""
+
+    task = fields.String(load_default="", metadata={"doc": "Empty: of all, without each of their states."})
+
+
+class LogPlaceSchema(Message):
+    """A place in a stream."""
+
+    sequence = fields.Integer(required=True)
+    time = fields.Integer(required=True, metadata={"doc": "When what is there was stored, ns; 0: there is nothing."})
+
+
+class StreamReachSchema(Message):
+    """How far back a stream goes."""
+
+    first = fields.Nested(LogPlaceSchema, required=True)
+    last = fields.Nested(LogPlaceSchema, required=True)
+    messages = fields.Integer(required=True)
+    bytes = fields.Integer(required=True)
+
+
+class KeptStateSchema(Message):
+    """A state that is kept."""
+
+    position = fields.Integer(required=True, metadata={"doc": "Its place in WRITES."})
+    until = fields.Integer(required=True, metadata={"doc": "Up to where it stands for, as it has not changed."})
+    time = fields.Integer(required=True, metadata={"doc": "When what is at its place was stored, ns."})
+    kept = fields.Integer(required=True, metadata={"doc": "When it was kept, ns."})
+    enabled = fields.Integer(required=True, metadata={"doc": "Of its run: the event that enabled it."})
+    began = fields.Integer(required=True, metadata={"doc": "Of its run: when that was, ns."})
+    why = fields.String(required=True)
+    bytes = fields.Integer(required=True)
+
+
+class TaskHistorySchema(Message):
+    """What is kept of a task."""
+
+    task = fields.String(required=True)
+    states = fields.Integer(required=True)
+    runs = fields.Integer(required=True)
+    bytes = fields.Integer(required=True, metadata={"doc": "What several states share is counted once."})
+    oldest = fields.Nested(LogPlaceSchema, required=True)
+    newest = fields.Nested(LogPlaceSchema, required=True)
+    ended = fields.Boolean(required=True, metadata={"doc": "The newest is of a run that has stopped."})
+    points = fields.List(fields.Nested(KeptStateSchema), metadata={"doc": "Where one task is asked for."})
+
+
+class HistorySchema(Message):
+    """How far back everything goes."""
+
+    writes = fields.Nested(StreamReachSchema, required=True)
+    alerts = fields.Nested(StreamReachSchema, required=True)
+    events = fields.Nested(StreamReachSchema, required=True)
+    bytes = fields.Integer(required=True, metadata={"doc": "That the states of the past take on NATS."})
+    tasks = fields.List(fields.Nested(TaskHistorySchema), required=True)
+
+
 RECORDING_PROGRESS = Request("recording.progress.{id}", NothingSchema, RecordingProgressSchema)
 REPLAY_PROGRESS = Request("replay.progress.{id}", NothingSchema, ReplayProgressSchema)
 PROGRESS = {"recording": RECORDING_PROGRESS, "replay": REPLAY_PROGRESS}
@@ -78,3 +136,5 @@ RECORDER_EXPORT = Request("recorder.export", ExportRequestSchema, Octets())
 """A chunk as a part of a recording's file as Kapacitor keeps it; nothing behind the last one."""
 RECORDER_WHY = Request("recorder.why", WhyRequestSchema, ExplainedSchema)
 RECORDER_WHY_NOT = Request("recorder.why-not", WhyNotRequestSchema, ExplainedSchema)
+RECORDER_HISTORY = Request("recorder.history", HistoryRequestSchema, HistorySchema)
+"""How far back the log goes, and the states that workers have kept."""

@@ -66,6 +66,7 @@ SECTIONS = MappingProxyType(
                 "copy tasks, templates, handlers and how alerts stand from a running Kapacitor",
             ),
             "user": Entry("operations.user", "make, change, delete and list the users of the HTTP API"),
+            "history": Entry("operations.history", "show how far back writes, alerts and the states of tasks are kept"),
             "logs": Entry("operations.logs", "follow the log of all services"),
             "level": Entry("operations.level", "set the level of the log"),
             "stats": Entry("operations.stats", "show figures of a server, or what it is written"),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from services.bus.positions import EventsSeq, WritesSeq
 from services.columns.groups.portable_names import Names
@@ -17,7 +18,8 @@ class KeptState:
 
     enabled, began: of the run, as services.engine.states.records.RunKey has them. definition: what ran. position: the
     place; time: when the last message up to there was stored, ns. names: those in the state, which are to be given
-    numbers (services.columns.groups.portable_names.Resolver) before it is restored.
+    numbers (services.columns.groups.portable_names.Resolver) before it is restored. levels: how alerts stood when the
+    run started (services.runtime.progress.topic_levels.Levels). ended: the run has stopped there.
     """
 
     task: str
@@ -28,6 +30,8 @@ class KeptState:
     time: int
     state: State
     names: list[Names]
+    levels: Mapping[str, Any] = field(default_factory=dict)
+    ended: bool = False
 
 
 class KeptStates(Protocol):

@@ -33,7 +33,7 @@ class DryTasks:
 
     async def from_kept(self, kept: KeptState) -> LogRun:
         """A task as it was, which goes on where the state was kept. Raises CannotRun."""
-        run = await self.from_nothing(kept.task, kept.definition, kept.position, began=kept.began)
+        run = await self._begin(kept.task, kept.definition, kept.position, kept.began, kept.levels)
         try:
             await Resolver(run.run.table).resolve(kept.names)
             run.run.restore(kept.state)
@@ -53,7 +53,17 @@ class DryTasks:
 
         began: when it was enabled, ns; None: with the first of what comes.
         """
-        environment = replace(self.environment, levels=self.levels, dry=True)
+        return await self._begin(task, definition, position, began, self.levels)
+
+    async def _begin(
+        self,
+        task: str,
+        definition: TaskDefinition,
+        position: WritesSeq,
+        began: int | None,
+        levels: Mapping[str, Any],
+    ) -> LogRun:
+        environment = replace(self.environment, levels=levels, dry=True)
         try:
             graph = await self.factory.graph(definition)
             run = await self.factory.run(task, definition, graph, SeriesTable(), environment, began)

@@ -18,6 +18,7 @@ from services.bus.epochs import WritesLog
 from services.bus.events import Event, decode
 from services.bus.leases.leases import Leases
 from services.bus.leases.membership import Membership
+from services.bus.leases.shards import shard_of
 from services.bus.leases.status import LeaseStatus
 from services.bus.streams import EVENTS, WRITES
 from services.columns.groups.series import SeriesTable
@@ -25,6 +26,7 @@ from services.connectors.http_sender import PostEndpoint
 from services.connectors.sideload import SOURCES
 from services.engine.environment import task_environment
 from services.engine.states.checkpoints import Checkpoints
+from services.engine.states.history.keeper import HistorySettings, StateKeeper
 from services.engine.worker.requests import WorkerResponders
 from services.engine.worker.run_events import RunEvents
 from services.engine.worker.starting import TaskStarter
@@ -174,6 +176,17 @@ async def _take_part(
         deliveries,
         environment.limits,
     )
+    keeper = StateKeeper(
+        bus,
+        checkpoints,
+        worker.tasks,
+        writes.epochs,
+        HistorySettings(engine.history_every, engine.history_bytes, config.nats.replicas),
+        lambda task, enabled: tasks.run_of(projection.state, task, enabled),
+        lambda task: leases.status(shard_of(task, engine.shards)) is LeaseStatus.HELD,
+        lambda task: tasks.task_of(projection.state, task) is not None,
+    )
+    worker.saving.after_pause = keeper.after_pause
     suspicion = Suspicion(bus, config.nats.replicas)
     remembering = Remembering(bus, config.nats.replicas)
     events = RunEvents(bus, name)
@@ -204,16 +217,18 @@ async def _take_part(
         deliveries,
         suspicion,
         engine.drain_limit,
+        keeper,
     )
     leases = Leases(
         bus, members, engine.shards, supervisor.gain, supervisor.release, supervisor.lost, config.nats.replicas
     )
     supervisor.attach(leases)
-    responders = WorkerResponders(bus, name, worker)
+    responders = WorkerResponders(bus, name, worker, keeper)
     following = asyncio.create_task(worker.run())
     watching = asyncio.create_task(suspicion.watch(worker.tasks))
     starting = asyncio.create_task(leases.start(engine.workers))
     publishing = asyncio.create_task(deliveries.keep_publishing())
+    keeping = asyncio.create_task(keeper.run())
     if await _before(stopping, following, starting):
         gc.freeze()
         gc.enable()
@@ -224,6 +239,7 @@ async def _take_part(
         await _before(stopping, following, asyncio.create_task(leases.failed()))
     starting.cancel()
     watching.cancel()
+    keeping.cancel()
     responders.stop()
     await supervisor.finish(_FINISH)
     try:

@@ -20,8 +20,8 @@ from services.bus.epochs import WritesLog
 from services.bus.streams import EVENTS
 from services.compaction.compactor import Compactor
 from services.connectors.http_sender import PostEndpoint
-from services.dryrun.kept_state import NoneKept
 from services.dryrun.starting import DryTasks
+from services.dryrun.state_history import StateHistory
 from services.engine.environment import task_environment
 from services.nodes import ConfiguredNodes, classes
 from services.nodes.udf_host.functions import UdfFunctions
@@ -31,7 +31,9 @@ from services.process.metrics.shown import add_recorder
 from services.process.vitals import Vitals
 from services.recorder.explaining.answering import Explaining
 from services.recorder.explaining.why import Past
+from services.recorder.history_responder import answering_history
 from services.recorder.instances import Instances
+from services.recorder.past import PastContext
 from services.recorder.record.archive import BUCKET as ARCHIVE
 from services.recorder.record.recording import RecordingContext
 from services.recorder.replay.replay import ReplayContext
@@ -76,18 +78,20 @@ async def main(
             outbox = Outbox(bus)
             environment = await task_environment(config, "recorder", bus, effective)
             environment = replace(environment, post_endpoints=post_endpoints)
-            instances = Instances(TaskFactory(compiling, classes(), TASK_LOG), environment)
+            factory = TaskFactory(compiling, classes(), TASK_LOG)
+            instances = Instances(factory, environment)
+            history = await StateHistory.open(bus, nats.replicas)
+            past = PastContext(bus, history, DryTasks(factory, environment))
             objects = await bus.objects(ARCHIVE, nats.replicas)
             writes = await WritesLog.open(bus, nats.replicas)
             recording = RecordingContext(objects, instances, writes, config.storage.max_import)
             replay = ReplayContext(objects, instances, outbox, describe_handlers, config.replay.patience)
             claims = await bus.bucket(CLAIMS, replicas=nats.replicas)
-            dry = DryTasks(instances.factory, environment)
-            past = Past(bus, dry, NoneKept(), writes, Remembering(bus, nats.replicas))
+            explained = Past(bus, past.tasks, history, writes, Remembering(bus, nats.replicas))
             try:
                 async with (
                     Recorder(bus, store, claims, recording, replay, name, effective, nats.replicas) as recorder,
-                    Explaining(past),
+                    Explaining(explained),
                 ):
                     # the server has taken the subscriptions once it answers something that was asked after them
                     await bus.last_sequence(EVENTS)
@@ -96,8 +100,9 @@ async def main(
                     vitals.shows(add_recorder, recorder.figures)
                     vitals.serves()
                     ready()
-                    async with _compacting(Compactor(bus, claims, name, nats.compact_every)):
-                        await _until(stop, recorder)
+                    with answering_history(past):
+                        async with _compacting(Compactor(bus, claims, name, nats.compact_every)):
+                            await _until(stop, recorder)
             finally:
                 await outbox.close()
 

@@ -22,6 +22,7 @@ _BUCKETS = {
     "cluster": 0.0,
     "deliveries": 0.0,
     "gateways": 600.0,
+    "history": 0.0,
     "leases": 0.0,
     "positions": 0.0,
     "subscriptions": 0.0,
@@ -33,7 +34,7 @@ _BUCKETS = {
     "tickbus-scrapes": CLAIM_SECONDS,
     "workers": 0.0,
 }
-_OBJECT_STORES = ("levels", "states", "tickbus-recordings")
+_OBJECT_STORES = ("history", "levels", "states", "tickbus-recordings")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,11 @@ from collections.abc import Iterable
 
 from services.bus.follow import stored
 from services.bus.publish import Publisher
-from services.bus.streams import delete_message, subjects_of
+from services.bus.streams import delete_message, last_message, subjects_of
 from services.bus.transport.link import Link
 
 _ROOM_FOR_HEADERS = 1024
+_PARTS = "parts"  # the header of how many messages a chunk is, where it is more than one
 
 
 class ChunkBucket:
@@ -26,11 +27,26 @@ class ChunkBucket:
     async def put(self, of: str, mark: str, digest: bytes, data: bytes) -> list[int]:
         """Store one chunk; gives what to `delete` it by. BusError where that fails."""
         step = max(1, self._link.max_payload - _ROOM_FOR_HEADERS)
-        subject = f"{self._prefix}.{of}.{mark}.{digest.hex()}"
+        subject = self._subject(of, mark, digest)
+        starts = range(0, len(data), step)
+        headers = {_PARTS: str(len(starts))} if len(starts) > 1 else None
         return [
-            (await self._publisher.publish(f"{subject}.{number}", data[at : at + step])).seq
-            for number, at in enumerate(range(0, len(data), step))
+            (await self._publisher.publish(f"{subject}.{number}", data[at : at + step], headers)).seq
+            for number, at in enumerate(starts)
         ]
+
+    async def one(self, of: str, mark: str, digest: bytes) -> bytes | None:
+        """One chunk, None where it is not (wholly) there. BusError."""
+        subject = self._subject(of, mark, digest)
+        parts: list[bytes] = []
+        count = 1
+        while len(parts) < count:
+            message = await last_message(self._link, f"{subject}.{len(parts)}", self._stream)
+            if message is None:
+                return None
+            count = int((message.headers or {}).get(_PARTS, "1"))
+            parts.append(message.data)
+        return b"".join(parts)
 
     async def get(self, of: str, mark: str) -> dict[bytes, bytes]:
         """All chunks under a mark, by digest."""
@@ -49,11 +65,21 @@ class ChunkBucket:
             found.setdefault(one, set()).add(mark)
         return found
 
+    async def digests(self, of: str) -> set[tuple[str, bytes]]:
+        """The marks and digests of all chunks that there are of something."""
+        found = await subjects_of(self._link, self._stream, f"{self._prefix}.{of}.*.*.*")
+        named = (subject.split(".")[-3:-1] for subject in found)
+        return {(mark, bytes.fromhex(digest)) for mark, digest in named}
+
     async def delete(self, sequences: Iterable[int]) -> None:
         """Delete what was `put`; what is not there is no error."""
         for seq in sequences:
             await delete_message(self._link, self._stream, seq)
 
-    async def drop(self, of: str, mark: str = "*") -> None:
-        """Delete all chunks under a mark, or all there are of something."""
-        await self._link.api(f"STREAM.PURGE.{self._stream}", {"filter": f"{self._prefix}.{of}.{mark}.>"})
+    async def drop(self, of: str, mark: str = "*", digest: bytes | None = None) -> None:
+        """Delete one chunk under a mark, all of them, or all there are of something."""
+        which = f"{self._prefix}.{of}.{mark}.>" if digest is None else f"{self._subject(of, mark, digest)}.>"
+        await self._link.api(f"STREAM.PURGE.{self._stream}", {"filter": which})
+
+    def _subject(self, of: str, mark: str, digest: bytes) -> str:
+        return f"{self._prefix}.{of}.{mark}.{digest.hex()}"

@@ -27,14 +27,14 @@ from services.bus.positions import EventsSeq, WritesSeq
 from services.bus.subjects import escape
 from services.columns.groups.portable_names import Names
 from services.columns.snapshot import State
-from services.engine.states.kept_states import KeptStates, TakenState, digests_of, state_of, take
+from services.engine.states.kept_states import KeptStates, TakenState, digests_of, snapshot_of, state_of, take
 from services.engine.states.records import Reached, RunKey, StateHeader
 from services.engine.states.shared_states import SharedStates
 from services.process import log as logs
 from services.process.pools import Pool
 from services.store import codec
 from services.store.snapshots import Snapshot
-from services.store.state_chunks import Get
+from services.store.state_chunks import ChunkKeeper, Get
 from services.store.store import Store
 
 T = TypeVar("T")
@@ -80,6 +80,16 @@ class FoundState:
     state: State
     names: list[Names]
     here: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HeldState:
+    """A saved state whose chunks stay as long as it is held. reached: where its run stood when it was."""
+
+    task: str
+    snapshot: Snapshot
+    digests: set[bytes]
+    reached: Reached
 
 
 class Checkpoints:
@@ -189,6 +199,40 @@ class Checkpoints:
             found = await self._in_writer(self._load_kept, task, run, own, epochs)
         return None if found is None else replace(found, here=own is not None and own.enabled == run.enabled)
 
+    def reached(self, task: str) -> Reached | None:
+        """How far a task had come when it was last saved here, None where it was not."""
+        return self._reached.get(task)
+
+    async def hold(self, tasks: Iterable[str]) -> dict[str, HeldState]:
+        """What is saved of these tasks now, as far as anything is; each is to be `let_go`, whatever is saved later."""
+        found: dict[str, HeldState] = {}
+        async with self._saving:
+            for task in tasks:
+                reached = self._reached.get(task)
+                snapshot = None if reached is None else await self._in_writer(self._kept.load, task)
+                if reached is None or snapshot is None:
+                    continue
+                digests = digests_of(snapshot)
+                self._kept.pin(digests)
+                found[task] = HeldState(task, snapshot, digests, reached)
+        return found
+
+    async def let_go(self, held: HeldState) -> None:
+        """Its chunks need not stay for it any more."""
+        async with self._saving:
+            self._kept.unpin(held.digests)
+
+    async def made(self, fresh: TakenState, keeper: ChunkKeeper) -> Snapshot:
+        """The snapshot of a state that was taken, its chunks given to another keeper than what is saved here.
+
+        keeper: used in the thread that saves. Raises what the state cannot be kept for.
+        """
+        return await self._in_writer(snapshot_of, fresh, keeper)
+
+    def chunk(self, digest: bytes) -> bytes:
+        """A chunk of a state that is held. ValueError where it is not there."""
+        return self._kept.get(digest)
+
     async def drop(self, task: str) -> None:
         """Forget a task that runs no more."""
         async with self._saving:
@@ -273,21 +317,17 @@ class Checkpoints:
 
     async def _share_state(self, states: SharedStates, id_: str) -> Reached | None:
         """Bring one state to the bus unless it is there; gives what can be said of it."""
-        async with self._saving:
-            entry = self._reached.get(id_)
-            if entry is None or entry.has_state_of(self._shared.get(id_)):
-                return entry
-            snapshot = await self._in_writer(self._kept.load, id_)
-            if snapshot is None:
-                return None
-            digests = digests_of(snapshot)
-            self._kept.pin(digests)
+        entry = self._reached.get(id_)
+        if entry is None or entry.has_state_of(self._shared.get(id_)):
+            return entry
+        held = (await self.hold([id_])).get(id_)
+        if held is None:
+            return None
         try:
-            await states.put(id_, snapshot, digests, self._kept.get)
+            await states.put(id_, held.snapshot, held.digests, self._kept.get)
         finally:
-            async with self._saving:
-                self._kept.unpin(digests)
-        return entry
+            await self.let_go(held)
+        return held.reached
 
     def _is_of_another_log(self, task: str, run: RunKey, snapshot: Snapshot | None) -> bool:
         both = (self._reached.get(task), self._shared.get(task))

@@ -51,6 +51,8 @@ class Saving:
         self._shared_at = time.monotonic()
         self._behind = False
         self._asked: list[asyncio.Future[None]] = []  # who waits until the states are on the bus
+        self.after_pause: Callable[[Iterable[TaskUnderWay]], None] = lambda tasks: None
+        """Is told, once all is saved `at_once`, which tasks had changed."""
 
     def behind(self) -> None:
         """The worker begins to read some part of the log that may be long: it is saved soon and often at first."""
@@ -75,8 +77,10 @@ class Saving:
 
         Whether they are saved.
         """
+        changed = [task for task in self._tasks.values() if task.dirty]
         if await self._save(hurried=True) is not None:
             return False
+        self.after_pause(changed)
         if self._shared():
             await asyncio.wait([self._begin_sharing()], timeout=_PAUSE_SECONDS)
         return True

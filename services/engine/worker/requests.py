@@ -13,6 +13,7 @@ from services.bus.leases.status import LeaseStatus
 from services.bus.requests import Responder
 from services.bus.subjects import request_subject
 from services.connectors.sideload import SOURCES, SideloadError
+from services.engine.states.history.keeper import StateKeeper
 from services.engine.worker.worker import Worker
 from services.process import log as logs
 from services.store.errors import StoreError
@@ -24,9 +25,9 @@ _log = logs.get("engine")
 class WorkerResponders:
     """Answers from when it is made until `stop`."""
 
-    def __init__(self, bus: Bus, name: str, worker: Worker) -> None:
+    def __init__(self, bus: Bus, name: str, worker: Worker, keeper: StateKeeper) -> None:
         self._name = name
-        self._worker = worker
+        self._worker, self._keeper = worker, keeper
         self._responders: list[Responder] = [
             bus.answer(request_subject(*ENGINE_STATS.tokens()), self._stats),
             bus.answer(request_subject(*ENGINE_STATS.tokens(name)), self._stats),
@@ -58,6 +59,7 @@ class WorkerResponders:
             "refused": self._worker.refused,
             "went_back": self._worker.went_back,
             "ingress": self._worker.ingress.rows(),
+            "history": self._keeper.figures(),
             "tasks": tasks,
         }
 

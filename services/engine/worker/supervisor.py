@@ -18,6 +18,7 @@ from services.bus.leases.leases import Leases
 from services.bus.leases.shards import shard_of
 from services.bus.positions import EventsSeq, WritesSeq
 from services.engine.states.checkpoints import Checkpoints
+from services.engine.states.history.keeper import StateKeeper
 from services.engine.worker.responders import TaskResponders
 from services.engine.worker.run_events import RunEvents
 from services.engine.worker.starting import BegunElsewhere, TaskStarter
@@ -71,13 +72,14 @@ class Supervisor:
         deliveries: Deliveries,
         suspicion: Suspicion,
         drain_limit: float,
+        keeper: StateKeeper,
     ) -> None:
         """drain_limit: seconds for which a task that was disabled may go on with what was written before."""
         self._bus, self._projection = bus, projection
         self._worker, self._checkpoints, self._remembering = worker, checkpoints, remembering
         self._compiling, self._starter, self._events = compiling, starter, events
         self._shards, self._writes, self._deliveries = shards, writes, deliveries
-        self._suspicion, self._drain_limit = suspicion, drain_limit
+        self._suspicion, self._drain_limit, self._keeper = suspicion, drain_limit, keeper
         self._leases: Leases
         self._mine: set[int] = set()  # the shards whose tasks may be run here
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -299,6 +301,7 @@ class Supervisor:
             if not await self._worker.drain(running, position, lambda: running.shard in self._mine, limit):
                 log.warn("a task ends before what was written until then", task=id_, position=running.position)
             self._check_ours(id_)
+            self._keeper.end(running, run)
             self._worker.finish(running)
             self._responders.end(id_)
             await self._worker.outbox.sent()
@@ -355,6 +358,7 @@ class Supervisor:
             task.close()
             raise
         self._worker.add(task)
+        self._keeper.taken_up(task, run, started.restored)
         note = log.debug if started.restored else log.info
         note("a task runs", task=id_, position=task.reached, restored=started.restored)
         return task

@@ -6,7 +6,14 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from schemas.requests.recorder import PROGRESS, RECORDER_EXPORT, RECORDER_LIST, RECORDER_WHY, RECORDER_WHY_NOT
+from schemas.requests.recorder import (
+    PROGRESS,
+    RECORDER_EXPORT,
+    RECORDER_HISTORY,
+    RECORDER_LIST,
+    RECORDER_WHY,
+    RECORDER_WHY_NOT,
+)
 from schemas.requests.request import Request
 from services.bus.connection import Bus
 from services.bus.errors import BusError, NobodyThere
@@ -79,3 +86,11 @@ class RecorderClient:
             data = await self._bus.request(request_subject(*RECORDER_EXPORT.tokens()), question, _EXPORT_SECONDS)
             part: bytes = RECORDER_EXPORT.decode_response(data)
         return part
+
+    async def history(self, task: str = "") -> dict[str, Any]:
+        """How far back everything goes, and the states that are kept of all tasks or of one. OperationError (503)."""
+        question = RECORDER_HISTORY.encode_request(task=task)
+        with asking("the recorder"):
+            data = await self._bus.request(request_subject(*RECORDER_HISTORY.tokens()), question, _EXPORT_SECONDS)
+            answer: dict[str, Any] = RECORDER_HISTORY.decode_response(data)
+        return answer

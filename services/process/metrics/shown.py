@@ -34,7 +34,19 @@ def add_worker(metrics: Metrics, worker: Answer) -> None:
     metrics.counter("tickbus_worker_refused_messages", "Messages without line protocol.", labels, worker["refused"])
     back = worker.get("went_back", 0)
     metrics.counter("tickbus_worker_log_went_back", "How often a worker found WRITES gone back.", labels, back)
+    history = worker.get("history")
+    if history is not None:
+        add_history(metrics, labels, history)
     metrics.gauge("tickbus_worker_tasks", "Tasks that a worker runs.", labels, len(worker["tasks"]))
+
+
+def add_history(metrics: Metrics, labels: Mapping[str, str], history: Answer) -> None:
+    """Those of the states of the past that a worker keeps."""
+    metrics.gauge("tickbus_history_states", "States of the past kept of a worker's tasks.", labels, history["states"])
+    metrics.gauge("tickbus_history_bytes", "Bytes that they take on NATS, about.", labels, history["bytes"])
+    age = max(0.0, time.time() - history["oldest"] / 1e9) if history["oldest"] else 0.0
+    metrics.gauge("tickbus_history_oldest_seconds", "How far back they reach.", labels, age)
+    metrics.counter("tickbus_history_failed", "States that could not be kept.", labels, history["failed"])
 
 
 def add_whole_worker(metrics: Metrics, worker: Answer) -> None:

@@ -95,7 +95,7 @@ class Remembering:
         """Keep them for a run; gives the name to find them under, "" where there is nothing. Raises BusError."""
         if not any(levels.values()):
             return ""
-        data = await _threads.run(_packed, levels)
+        data = await _threads.run(packed_levels, levels)
         name = f"{escape(task)}/{enabled}/{hashlib.sha256(data).hexdigest()[:16]}"
         objects = await self._open()
         if await objects.info(name) is None:
@@ -113,7 +113,7 @@ class Remembering:
             data = await (await self._open()).get(name)
             if data is None:
                 raise ValueError("it is not there")
-            return await _threads.run(_unpacked, data)
+            return await _threads.run(unpacked_levels, data)
         except (NotWhole, ValueError, KeyError, TypeError, zlib.error) as e:
             log.error("how topics stood when a task started is lost", name=name, error=str(e))
             return {}
@@ -154,11 +154,13 @@ def _without_ok(levels: Mapping[str, Mapping[str, Sequence[int]]]) -> dict[str, 
     return {topic: StoodById(list(rows), list(rows.values())) for topic, rows in kept.items()}
 
 
-def _packed(levels: Levels) -> bytes:
+def packed_levels(levels: Levels) -> bytes:
+    """Levels as bytes, for whatever keeps them."""
     columns = {topic: {"ids": list(stood), "rows": list(stood.values())} for topic, stood in levels.items()}
     return zlib.compress(orjson.dumps(columns, option=orjson.OPT_SORT_KEYS), 1)
 
 
-def _unpacked(data: bytes) -> dict[str, StoodById]:
+def unpacked_levels(data: bytes) -> dict[str, StoodById]:
+    """The levels again. ValueError, KeyError, TypeError or zlib.error where they are damaged."""
     columns = orjson.loads(zlib.decompress(data))
     return {topic: StoodById(column["ids"], column["rows"]) for topic, column in columns.items()}

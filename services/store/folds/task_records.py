@@ -159,6 +159,15 @@ def ended_of(state: State, id: str) -> Sequence[EndedRun]:
     return found
 
 
+def run_of(state: State, id: str, enabled: EventsSeq) -> RunRecord | None:
+    """The run that an event has begun, None where it is over."""
+    record = task_of(state, id)
+    runs = [ended.run for ended in ended_of(state, id)]
+    if record is not None and record.run is not None:
+        runs.append(record.run)
+    return next((run for run in runs if run.enabled == enabled), None)
+
+
 def end_run(
     state: State, sequence: EventsSeq, time_ns: int, position: WritesSeq, record: TaskRecord, deleted: bool = False
 ) -> None:

@@ -34,6 +34,7 @@ from services.store.folds.task_records import (
     TaskRecord,
     end_run,
     ended_of,
+    run_of,
     task_of,
 )
 
@@ -51,6 +52,7 @@ __all__ = [
     "ended_of",
     "fold",
     "forget",
+    "run_of",
     "task_of",
 ]
 
