@@ -22,6 +22,7 @@ from grammar.tickscript.literals import format_duration, format_float, format_re
 from services.columns.column import Column, Duration, IntArray, Time, Value
 from services.columns.frame import Points
 from services.columns.groups.series import SeriesTable
+from services.expressions.binding import TIME
 from services.expressions.evaluator import Evaluator
 from services.expressions.functions import FUNCTIONS
 from services.expressions.typed.operators import COMPARISONS, LOGICAL
@@ -109,7 +110,7 @@ class _Telling:
         return f"({text})" if conditions or (isinstance(term, Unary) and term.operator == "!") else text
 
     def _reference(self, name: str, term: Expression) -> str:
-        value, error = self.value(term)
+        value, error = (Time(self._point.time[0]), "") if name == TIME else self.value(term)
         if not error:
             return f"{format_reference(name)} {_literal(value)}"
         clash = self._point.column(name) is not None
