@@ -8,7 +8,7 @@ from typing import Any
 
 from services.alertlog.info import LEVELS
 from services.bus.follow import StoredMessage
-from services.dryrun.explaining.path import Entry, PathRecorder
+from services.dryrun.explaining.path import Entry, PathRecorder, went
 from services.dryrun.log_run import LogRun
 from services.runtime.effects import Alerts, Effect
 
@@ -54,7 +54,7 @@ async def explain(log: LogRun, messages: AsyncIterable[list[StoredMessage]], cau
     with log:
         log.run.observe(recorder)
         message, effects = await (_tick if cause.tick else _point)(log, messages, cause, recorder)
-    return Explanation(recorder.entries, _level(effects, cause), message, recorder.unplaced)
+    return Explanation(went(recorder.entries), _level(effects, cause), message, recorder.unplaced)
 
 
 async def _point(

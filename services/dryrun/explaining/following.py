@@ -14,7 +14,7 @@ from services.bus.follow import StoredMessage
 from services.bus.subjects import parse_write_subject
 from services.columns.groups.series import SeriesTable
 from services.dryrun.explaining.lines import written
-from services.dryrun.explaining.path import Entry, PathRecorder
+from services.dryrun.explaining.path import Entry, PathRecorder, went
 from services.dryrun.log_run import LogRun
 from services.runtime.input.line_protocol_decoder import LineProtocolDecoder
 
@@ -92,7 +92,7 @@ async def _one(log: LogRun, recorder: PathRecorder, message: StoredMessage, rows
         recorder.recording = True
         await log.take_points(message, row, row + 1)
         recorder.recording = False
-        path = [entry for entry in recorder.entries[known:] if "tick" not in entry]
+        path = went([entry for entry in recorder.entries[known:] if "tick" not in entry])
         recorder.entries[known:] = [entry for entry in recorder.entries[known:] if "tick" in entry]
         to.points.append({**written(message, row), "path": path, "ends": ends_of(path) if path else [_NOT_READ]})
         at = row + 1

@@ -187,6 +187,12 @@ class PathRecorder:
             self.unplaced += origins.place(points)
 
 
+def went(entries: Sequence[Entry]) -> list[Entry]:
+    """The way that points went: without each from() that chose none of them where another one did."""
+    chosen = any(entry["kind"] == "from" and entry["out"] for entry in entries)
+    return [entry for entry in entries if not (chosen and entry["kind"] == "from" and not entry["out"])]
+
+
 def took_part(path: Iterable[Entry]) -> set[Place]:
     """The places of points that a node held before a step, and that are in what came out of it."""
     found: set[Place] = set()
