@@ -11,7 +11,7 @@ from grammar.golang.times import format_rfc3339
 from services.alertlog.info import LEVELS
 from services.bus.connection import Bus
 from services.bus.epochs import WritesLog
-from services.bus.positions import EventsSeq, WritesSeq
+from services.bus.positions import WritesSeq
 from services.bus.streams import WRITES
 from services.dryrun.explaining.explanation import Cause, Explanation, explain
 from services.dryrun.explaining.lines import Places, written
@@ -41,15 +41,20 @@ class Past:
     writes: WritesLog
     remembering: Remembering
 
-    async def begin(self, run: PastRun | None, task: str, before: WritesSeq, enabled: EventsSeq | None) -> Begun:
+    async def begin(self, run: PastRun | None, task: str, before: WritesSeq, tick: int | None = None) -> Begun:
         """A task's run as it was at a place in the log, from which it is to be taken to another: at most `before`.
 
-        run: as EVENTS tells of it. Raises Unexplained, BusError.
+        run: as EVENTS tells of it. tick: nothing may have been set off yet that was due then (ns) or later. Raises
+        Unexplained, BusError.
         """
-        kept = await self.kept.nearest(task, before, enabled)
+        enabled = None if run is None else run.enabled
+        kept = await self.kept.nearest(task, before, enabled, tick)
         first = (await self.bus.stream_state(WRITES)).first_seq
         if kept is not None and kept.position >= first - 1:
-            return Begun(await self._started(self.tasks.from_kept(kept)), kept.position, kept, "")
+            log = await self._started(self.tasks.from_kept(kept))
+            if tick is None or log.run.clock is None or log.run.clock < tick:
+                return Begun(log, kept.position, kept, "")
+            log.run.close()
         if run is None:
             reason = "neither a state of it is kept from then, nor does the log of events tell how it was defined"
             raise Unexplained(410, f"task {task!r} cannot be run as it was: {reason}")
@@ -143,7 +148,7 @@ async def _told(
         before = until = await position_at(past.bus, cause.tick - 1)
     else:
         before, until = WritesSeq(cause.seq - 1), WritesSeq(cause.seq)
-    begun = await past.begin(run, event.message.task, before, None if run is None else run.enabled)
+    begun = await past.begin(run, event.message.task, before, cause.tick or None)
     dbrps = begun.log.run.dbrps
     try:
         async with aclosing(read(past.bus, dbrps, begun.position, until)) as reading:

@@ -41,7 +41,7 @@ async def why_not(past: Past, task: str, tags: Mapping[str, str], at: int, withi
         raise Unexplained(409, f"task {task!r} is a batch task: what it asks InfluxDB for is not in the log")
     if late is not None:
         before, until = WritesSeq(late.seq - 1), WritesSeq(late.seq + _TOGETHER)
-    begun = await past.begin(run, task, before, None if run is None else run.enabled)
+    begun = await past.begin(run, task, before, first if late is None else None)
     before = max(before, begun.position)
     try:
         async with (
