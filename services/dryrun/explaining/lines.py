@@ -50,23 +50,28 @@ class Places:
         for point in points:
             key = parse_rfc3339(point["time"]), tuple(sorted(point["tags"].items()))
             self._wanted.setdefault(key, []).append(point)
-        self._times = np.array(sorted({time for time, _ in self._wanted}), dtype=np.int64)
 
     @property
-    def first(self) -> int | None:
-        """The earliest time of a point that is looked for, ns; None where there is none."""
-        return int(self._times[0]) if len(self._times) else None
+    def missing(self) -> bool:
+        """Whether some have not been found."""
+        return bool(self._wanted)
 
     def look(self, messages: Sequence[StoredMessage]) -> None:
-        """Look for points in messages of the log; of several alike the last counts."""
+        """Look for points in a part of the log, of several alike the last; what is found is not looked for again."""
+        times = np.array(sorted({time for time, _ in self._wanted}), dtype=np.int64)
+        found = set()
         for message in messages:
             batch, _ = self._decoder.decode(*parse_write_subject(message.subject), [message])
             if batch is None:
                 continue
-            for row in np.flatnonzero(np.isin(batch.points.time, self._times)).tolist():
+            for row in np.flatnonzero(np.isin(batch.points.time, times)).tolist():
                 tags = self._decoder.table.series(int(batch.points.series[row])).tags
-                for point in self._wanted.get((int(batch.points.time[row]), tuple(sorted(tags))), ()):
+                key = int(batch.points.time[row]), tuple(sorted(tags))
+                for point in self._wanted.get(key, ()):
                     point["seq"], point["row"] = message.seq, row
+                    found.add(key)
+        for key in found:
+            del self._wanted[key]
 
 
 def _line(body: bytes, row: int) -> str:

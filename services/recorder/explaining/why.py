@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any
@@ -28,7 +28,8 @@ from services.runtime.errors import TaskFailed
 from services.runtime.progress.topic_levels import Remembering
 
 _MOST_OTHERS = 100  # other points whose lines are shown
-_BEFORE = 60 * 10**9  # ns by which points may have been stored before their own time
+_FIRST_PART, _GROWS, _MOST_PART = 16, 4, 1024  # messages in which points are looked for at once
+_MOST_BYTES = 128 << 20  # of the log that are looked through for them
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,15 +178,16 @@ async def _told(
     return found
 
 
-async def _placed(past: Past, explanation: Explanation, begun: Begun, dbrps: Any) -> None:
-    """Find where in the log points lie that were held already when the run began."""
-    places = Places(explanation.unplaced)
-    if places.first is None:
-        return
-    after = await position_at(past.bus, places.first - _BEFORE)
-    async with aclosing(read(past.bus, dbrps, after, begun.position)) as reading:
-        async for messages in reading:
-            places.look(messages)
+async def _placed(past: Past, explanation: Explanation, begun: Begun, dbrps: Iterable[tuple[str, str]]) -> None:
+    """Find where in the log points lie that were held already when the run began: backwards, since they are young."""
+    places, end, size, left = Places(explanation.unplaced), int(begun.position), _FIRST_PART, _MOST_BYTES
+    while places.missing and end > 0 and left > 0:
+        begin = max(end - size, 0)
+        async with aclosing(read(past.bus, dbrps, WritesSeq(begin), WritesSeq(end))) as reading:
+            part = [message async for messages in reading for message in messages]
+        places.look(part)
+        left -= sum(len(message.data) for message in part)
+        end, size = begin, min(size * _GROWS, _MOST_PART)
 
 
 async def _others(past: Past, path: list[dict[str, Any]], cause: Cause) -> list[dict[str, Any]]:

@@ -21,8 +21,11 @@ from tickbus.client import Client
 @as_json
 @asks_server
 def command(client: Client, topic: str, id: str, at: int | None, json: bool) -> None:
-    """Show why the level of an alert changed: the point that caused it, as it was written, and what happened to it at
-    each node on the way to the alert, with what the node kept before and after, and its lambdas with their values."""
+    """Show why the level of an alert changed.
+
+    That is the point that caused it, as it was written, and what happened to it at each node on the way to the alert,
+    with what the node kept before and after, and its lambdas with their values.
+    """
     parameters = {} if at is None else {"at": format_rfc3339(at)}
     found = client.request("GET", f"{path_of('alerts/topics', topic)}{path_of('events', id)}/why", parameters)
     if json:

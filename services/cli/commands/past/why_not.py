@@ -23,7 +23,10 @@ from tickbus.client import Client
 @as_json
 @asks_server
 def command(client: Client, task: str, group: str, at: int | None, within: int | None, json: bool) -> None:
-    """Show how far points of a time got in a task, node by node, and at which node each ended and why."""
+    """Show how far points of a time got in a task.
+
+    That is what came in and went out at each node, and at which node each point ended, and why.
+    """
     if at is None:
         raise click.UsageError("give the time of the points that are meant with --at")
     parameters = {"group": group, "at": format_rfc3339(at)}
