@@ -78,23 +78,25 @@ class Retention:
         ours = sum(history.size for history in self._under_way.values()) + sum(summary.size for summary in left)
         everything = max(sum(summary.size for summary in summaries), ours, 1)
         free = (size - self._most_bytes * _ROOM) * ours / everything
-        others = [await self._writer.load(summary.task) for summary in left]
-        dropped = await self._drop_least_needed([*self._under_way.values(), *others], free)
+        dropped = await self._drop_least_needed([s for s in left if s.states > 1], free)
         log.debug("states of the past were thinned out", size=size, bound=self._most_bytes, dropped=dropped)
 
-    async def _drop_least_needed(self, histories: Iterable[TaskHistory], free: float) -> int:
+    async def _drop_least_needed(self, left: Iterable[Summary], free: float) -> int:
         """Of whichever task keeps most, again and again, until so many bytes are free; gives how many states."""
-        candidates = {id(history): history for history in histories if len(history.points) > 1}
-        changed: dict[int, TaskHistory] = {}
+        sizes = {id: history.size for id, history in self._under_way.items() if len(history.points) > 1}
+        sizes |= {summary.task: summary.size for summary in left}
+        changed: dict[str, TaskHistory] = {}
         dropped, now = 0, time.time_ns()
-        while free > 0 and candidates:
-            key, history = max(candidates.items(), key=lambda item: item[1].size)
+        while free > 0 and sizes:
+            task = max(sizes, key=sizes.__getitem__)
+            history = changed.get(task) or self._under_way.get(task) or await self._writer.load(task)
+            changed[task] = history
             point = least_needed(history.points, now)
             if point is None:
-                del candidates[key]
+                del sizes[task]
                 continue
             free -= await self._writer.drop(history, point)
-            changed[key] = history
+            sizes[task] = history.size
             dropped += 1
             await asyncio.sleep(0)
         for history in changed.values():

@@ -95,6 +95,7 @@ async def test_both_ends_of_every_request_go_by_its_schemas(
         await _ask_of_tasks_and_topics(api, used)
         await _ask_of_recordings(api)
         await _ask_of_subscriptions(api)
+        await _ask_of_history(api)
         await _ask_of_processes(api, used)
     async with running("engine", config):
         await _until(used, "alerting.ticked")  # by a worker that takes up what another has left
@@ -127,6 +128,11 @@ async def _ask_of_tasks_and_topics(api: httpx.AsyncClient, used: dict[str, set[s
     assert "success" in await _ok(api.post("/service-tests/alerta", json={}))
     await _ok(api.post("/sideload/reload"))
     assert (await api.get("/storage/backup")).status_code == 200
+
+
+async def _ask_of_history(api: httpx.AsyncClient) -> None:
+    (task,) = (await _ok(api.get("/history", params={"task": "task"})))["tasks"]
+    assert task["points"][0]["why"] == "begin"
 
 
 async def _ask_of_subscriptions(api: httpx.AsyncClient) -> None:
