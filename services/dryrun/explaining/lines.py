@@ -14,6 +14,7 @@ from services.columns.groups.series import SeriesTable
 from services.lineprotocol import reference_parser
 from services.runtime.input.line_protocol_decoder import LOOPBACKS, LineProtocolDecoder
 
+_SPACE = b" \t\0"
 _LONGEST = 10_000  # characters of a line that are shown
 
 
@@ -75,8 +76,15 @@ class Places:
 
 
 def _line(body: bytes, row: int) -> str:
-    for i, line in enumerate(reference_parser.lines(body)):
+    for i, line in enumerate(_lines(body)):
         if i == row:
             text = line.decode("utf-8", "replace")
             return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
     return ""
+
+
+def _lines(body: bytes) -> Iterable[bytes]:
+    if b'"' in body or b"\\" in body:
+        return reference_parser.lines(body)
+    # no line break is within a text: a tenth of the time
+    return (line for one in body.split(b"\n") if (line := one.lstrip(_SPACE)) and not line.startswith(b"#"))
