@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -56,6 +57,7 @@ async def _all_explained(script: str, messages: list[StoredMessage], together: i
     for alerts, i in await raised(script, messages, messages[-1].time_ns + 8 * SECOND):
         found = await why(script, messages, (alerts, i), together)
         assert found.level == LEVELS[int(alerts.level[i])]
+        assert orjson.dumps(found.path)
         raising = [entry for entry in found.path if entry["node"] == alerts.node]
         assert raising and raising[-1]["out"] and found.path[0]["node"] != alerts.node
         assert (found.message is None) == (int(alerts.seq[i]) < 0) and found.unplaced == []

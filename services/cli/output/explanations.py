@@ -22,7 +22,7 @@ def print_why(found: Mapping[str, Any]) -> None:
     """Print why an alert was raised, as schemas.api.why.WhySchema has it."""
     event, cause = found["event"], found["cause"]
     before = event["previous"] or "unknown"
-    print(styled(f"{found['id']}", bold=True) + f" in {found['topic']}: {_level(before)} -> {_level(event['level'])}")
+    _say(f"{found['id']} in {found['topic']}: {before} -> {event['level']}", 0, **_STYLES.get(event["level"], {}))
     _say(f"at {event['time']}, told at {event['stored']}: {event['message']}", 1)
     if found["via"]:
         _say(f"by way of the topics {' -> '.join(found['via'])}", 1)
@@ -42,7 +42,7 @@ def print_why(found: Mapping[str, Any]) -> None:
 def print_why_not(found: Mapping[str, Any]) -> None:
     """Print how far points got, as schemas.api.why.WhyNotSchema has it."""
     of = ",".join(f"{name}={value}" for name, value in found["tags"].items()) or "all groups"
-    print(styled(found["task"], bold=True) + f": points of {of} from {found['first']} to {found['last']}")
+    _say(f"{found['task']}: points of {of} from {found['first']} to {found['last']}", 0, bold=True)
     for one in found["points"]:
         _heading(_written(one))
         _path(one["path"])
@@ -96,7 +96,7 @@ def _path(path: Sequence[Mapping[str, Any]]) -> None:
 
 def _ends(ends: Sequence[Mapping[str, str]]) -> None:
     for one in ends:
-        _say(f"{styled('ended at ' + one['node'], bold=True)}: {one['why']}", 1)
+        _say(f"ended at {one['node']}: {one['why']}", 1, bold=True)
 
 
 def _rows(label: str, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -176,25 +176,21 @@ def _notes(notes: Sequence[str]) -> None:
         _say(f"note: {note}", 0)
 
 
-def _level(name: str) -> str:
-    return styled(name, **_STYLES.get(name, {}))
-
-
 def _text(value: Any) -> str:
     return "null" if value is None else str(value)
 
 
 def _heading(text: str) -> None:
     print()
-    _say(styled(text, bold=True), 0)
+    _say(text, 0, bold=True)
 
 
-def _say(text: str, depth: int) -> None:
+def _say(text: str, depth: int, **style: Any) -> None:
     """Print a line; on a terminal one that fits, what is longer goes on below it."""
     indent = "   " * depth
     if not on_terminal():
         print(indent + text)
         return
     width = max(shutil.get_terminal_size().columns - 1, 20)
-    lines = textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=indent + "  ") or [indent]
-    print("\n".join(lines))
+    lines = textwrap.wrap(safe(text), width, initial_indent=indent, subsequent_indent=indent + "  ") or [indent]
+    print("\n".join(styled(line, **style) if style else line for line in lines))
