@@ -144,3 +144,23 @@ class V2WriteSchema(Schema):
     )
     org = fields.String(load_default="", metadata={"doc": "Of no effect."})
     precision = fields.String(load_default="ns", metadata={"doc": "Of the times: ns, us, ms or s."})
+
+
+class V3WriteSchema(Schema):
+    """The parameters of POST /api/v3/write_lp."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    db = fields.String(
+        required=True,
+        metadata={"doc": "DB/RP, or DB with the default retention policy; or a name that the configuration has."},
+    )
+    precision = fields.String(
+        load_default="auto",
+        metadata={
+            "doc": "Of the times: nanosecond, microsecond, millisecond or second; auto: of each what its size says."
+        },
+    )
+    accept_partial = fields.String(load_default="true", metadata={"doc": "Of no effect: all is written or nothing."})
+    no_sync = fields.String(load_default="false", metadata={"doc": "Of no effect: 204 says that it is stored."})

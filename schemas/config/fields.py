@@ -3,6 +3,7 @@
 They are strict: TOML has types, so a number where a string belongs is a mistake in the file and is said to be one.
 """
 
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -95,6 +96,15 @@ class Whole(fields.Integer):
         if not isinstance(value, int) or isinstance(value, bool):
             raise ValidationError("must be an integer")
         return value
+
+
+class Number(fields.Float):
+    """A number, with or without a fraction."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> float:
+        if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+            raise ValidationError("must be a number")
+        return float(value)
 
 
 class Duration(fields.Field[float]):

@@ -73,7 +73,7 @@ class Http:
     buckets: Mapping[str, str] = setting(
         MappingProxyType({}),
         TextMap,
-        'What buckets stand for that POST /api/v2/write is given, as to InfluxDB 2.x: { telegraf = "telegraf/autogen" }'
+        'What buckets stand for that writes as to InfluxDB 2.x and 3 are given: { telegraf = "telegraf/autogen" }'
         ", a database and a retention policy; others are such themselves, DB/RP, or DB with default-retention-policy.",
         check=_buckets,
     )

@@ -55,6 +55,14 @@ class InfluxDB:
         "policies are then those that its buckets are mapped to.",
         secret=True,
     )
+    http_shared_secret: bool = setting(
+        False,
+        Flag,
+        "Whether username is logged in as without a password, by JSON Web Tokens that are signed with shared-secret of "
+        "[http], which InfluxDB 1.x has to have too. Only the file switches it on, and then urls and username are the "
+        "file's.",
+        signs=True,
+    )
     ssl_ca: str = setting("", Text, "A file of certificates to trust, PEM; empty: those that the system trusts.")
     ssl_cert: str = setting("", Text, "The client's certificate file, PEM.")
     ssl_key: str = setting("", Text, "The client's key file, PEM.")

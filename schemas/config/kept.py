@@ -15,6 +15,7 @@ from schemas.config.section import keys_of
 HIDDEN = "********"
 
 _TARGETS = frozenset({"url", "urls", "recovery-url", "host", "port", "addr", "api-servers", "servers", "brokers"})
+_SIGNED = ("username",)
 _HEADERS = "headers"
 
 _USER = re.compile(r"(?<=://)([^/@:\s]*):[^/@\s]*@")
@@ -30,17 +31,22 @@ def misdirected(
     after: Mapping[str, Any],
     given: Collection[str],
 ) -> str:
-    """The secret that a change of an element would send elsewhere than where it is for, "" where there is none.
+    """Why a change of an element would send a secret elsewhere than where it is for, "" where it would not.
 
     base: the element in the file. given: the settings that the change gives, which whoever makes it knows.
     """
     for name, declared in keys_of(schema).items():
         value = after.get(name)
+        if declared.metadata.get("signs") and value and before != after:
+            # whoever makes the change need not know what is signed with, which lets in here as well
+            if any(base.get(setting) != after.get(setting) for setting in (*_TARGETS, *_SIGNED, name)):
+                return f"{name} is for the file to switch on, with urls and username as they are there"
+            continue
         if not _is_secret(name, declared, value) or name in given:
             continue
         kept_by = before if before.get(name) == value else base
         if any(kept_by.get(target) != after.get(target) for target in _TARGETS):
-            return name
+            return f"{name} is kept, but for another host: it must be given in the same change"
     return ""
 
 

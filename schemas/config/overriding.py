@@ -127,11 +127,9 @@ class Overridable:
                 raise OverrideError(f"{where}: cannot set option {name}: {kept.HIDDEN} stands for what is not shown")
         base, old = named(self._base(section)), named(self._elements(section, before, []))
         for name, element in named(self._elements(section, after, [])).items():
-            secret = kept.misdirected(schema, base.get(name, {}), old.get(name, {}), element, given)
-            if secret:
-                raise OverrideError(
-                    f"{where}: {secret} is kept, but for another host: it must be given in the same change"
-                )
+            reason = kept.misdirected(schema, base.get(name, {}), old.get(name, {}), element, given)
+            if reason:
+                raise OverrideError(f"{where}: {reason}")
 
     def effective(self, overrides: Iterable[Override]) -> tuple[Config, list[str]]:
         """The configuration with overrides, and what was left out of them because it does not fit any more."""
@@ -280,7 +278,10 @@ def _converted(field: fields.Field[Any], value: Any) -> Any:
 def _redacted(schema: Schema, element: Element, given: frozenset[str]) -> tuple[Element, list[str]]:
     settings = {**dict.fromkeys(keys_of(schema)), **_plain(schema, schema.load(element, many=False))}
     known = keys_of(schema)
-    secrets = [name for name, field in known.items() if field.metadata.get("secret")]
+    for name, field in known.items():
+        if field.metadata.get("later") and settings[name] in (None, _json(field.load_default)):
+            del settings[name]
+    secrets = [name for name, field in known.items() if field.metadata.get("secret") and name in settings]
     shown: Element = {}
     for name, value in settings.items():
         if name in secrets:

@@ -22,16 +22,19 @@ def setting(
     check: Check | None = None,
     secret: bool = False,
     webhook: bool = False,
+    signs: bool = False,
+    later: bool = False,
 ) -> Any:
     """One setting of a section, as a dataclass field.
 
     ``default`` is the value in its Python form, ``key`` the name in the file where that is not the attribute's name
     with dashes, ``check`` a marshmallow validator; a ``secret`` is starred out where the configuration is printed, of a
-    ``webhook``, a URL, what lets one in.
+    ``webhook``, a URL, what lets one in. What ``signs`` is a flag by which a secret of another section logs in. A
+    ``later`` one Kapacitor 1.5 does not have: the API shows it where it is set.
     Returns Any, so that the attribute's annotation is what counts.
     """
     metadata = {"default": default, "kind": kind, "doc": doc, "key": key, "check": check}
-    metadata |= {"secret": secret, "webhook": webhook}
+    metadata |= {"secret": secret, "webhook": webhook, "signs": signs, "later": later}
     # A factory, because dataclasses refuse defaults without a hash; these here are read-only.
     return dataclasses.field(default_factory=lambda: default, metadata=metadata)
 
@@ -94,5 +97,5 @@ def _field(attribute: "dataclasses.Field[Any]") -> fields.Field[Any]:
         load_default=metadata["default"],
         data_key=metadata["key"] or attribute.name.replace("_", "-"),
         validate=metadata["check"],
-        metadata={name: metadata[name] for name in ("doc", "secret", "webhook")},
+        metadata={name: metadata[name] for name in ("doc", "secret", "webhook", "signs", "later")},
     )

@@ -22,6 +22,7 @@ from schemas.config.fields import (
     Duration,
     Flag,
     LogLevel,
+    Number,
     Size,
     Text,
     TextMap,
@@ -304,7 +305,17 @@ class Alert:
 
 @dataclass(frozen=True, kw_only=True)
 class Deadman:
-    """[deadman]: what the alerts of deadman nodes say, where the script does not."""
+    """[deadman]: what the alerts of deadman nodes say, where the script does not, and whether every task has one."""
+
+    global_: bool = setting(
+        False,
+        Flag,
+        "Whether the points that come to each task are watched as a whole, as by |deadman(threshold, interval) on its "
+        "stream or batch.",
+        key="global",
+    )
+    threshold: float = setting(0.0, Number, "With global: so many points in an interval, or fewer, are too few.")
+    interval: float = setting(10.0, Duration, "With global: how often to look.", check=POSITIVE)
 
     id: str = setting(
         "{{ .Group }}:NODE_NAME for task '{{ .TaskName }}'",

@@ -60,6 +60,7 @@ class HandlerContext:
     memory: what the handler notes of an attempt for those after it.
     guard: what may be done on this machine.
     bus: that of tickbus itself; None where there is none.
+    shared_secret: that of [http], with which clusters of InfluxDB are logged in to that say so.
     """
 
     http: Http
@@ -72,6 +73,7 @@ class HandlerContext:
     memory: dict[str, Any] = field(default_factory=dict)
     guard: Guard = OPEN
     bus: Bus | None = None
+    shared_secret: str = ""
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes, tls: Tls | None = None) -> HttpResponse:
         """As `Http.post`, with the event's key as Idempotency-Key where the headers have none of their own."""

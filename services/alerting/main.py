@@ -29,8 +29,7 @@ async def main(
     """
     nats = config.nats
     vitals = vitals or Vitals("alerting")
-    async with await Bus.of(config.nats, "alerting") as bus:
-        await bus.ensure_streams(wishes_of(nats))
+    async with await Bus.for_service(nats, "alerting") as bus:
         await bus.ensure_notices(wishes_of(nats))
         path = config.data_dir / "alerting" / "alerting.lmdb"
         limits = DeliveryLimits(retry_for=config.alert.retry_for, timeout=config.alert.timeout)

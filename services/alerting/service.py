@@ -78,7 +78,13 @@ class Alerting:
         self._limits = limits or DeliveryLimits()
         self._membership = membership or Participation()
         self._context = HandlerContext(
-            self._http, self._effective.sections, url=url, timeout=self._limits.timeout, guard=guard, bus=bus
+            self._http,
+            self._effective.sections,
+            url=url,
+            timeout=self._limits.timeout,
+            guard=guard,
+            bus=bus,
+            shared_secret=self._effective.config.http.shared_secret,
         )
         self._publish = publish and not guard.disables(notices.KIND)
         self._tasks: list[asyncio.Task[None]] = []

@@ -16,8 +16,6 @@ from services.runtime.errors import TaskFailed
 from services.runtime.input.line_protocol_decoder import LOOPBACKS
 from services.runtime.progress.loopbacks import REACHED, WRITER
 
-_HEADER_ROOM = 2048
-
 
 class Emitter(Protocol):
     """A task under way, as far as what it wants done outside goes."""
@@ -61,7 +59,7 @@ class EffectExecutor:
                 effect.do()
 
     def _alert(self, emitter: Emitter, effect: ForAlerting) -> None:
-        limit = self._outbox.max_payload - _HEADER_ROOM
+        limit = self._outbox.max_data
         for key, subject, data in alert_messages(effect, emitter.started, self._replay, limit, self._epochs):
             self._outbox.send(key, OutboundMessage(subject, data, None, emitter.lease_status))
 

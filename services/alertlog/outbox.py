@@ -65,9 +65,9 @@ class Outbox:
         task.add_done_callback(self._tasks.discard)
 
     @property
-    def max_payload(self) -> int:
-        """Bytes that a message may have."""
-        return self._bus.max_payload
+    def max_data(self) -> int:
+        """Bytes that a message may have besides its headers."""
+        return self._bus.max_data
 
     @property
     def full(self) -> bool:
@@ -119,12 +119,10 @@ class Outbox:
             await self._bus.publish(message.subject, message.data, message.headers, message.message_id)
         except (PayloadTooLarge, ValueError) as e:
             log.limited(f"dropped/{message.subject}").error(
-                "a message cannot be put on the bus and is dropped", subject=message.subject, error=str(e)
+                "a message cannot be put on the bus and is dropped", subject=message.subject, err=e
             )
             self._bus.dead_letters.keep("", 0, message.subject, message.data, message.headers, str(e))
         except BusError as e:
-            log.limited(message.subject).warn(
-                "the bus does not take a message yet", subject=message.subject, error=str(e)
-            )
+            log.limited(message.subject).warn("the bus does not take a message yet", subject=message.subject, err=e)
             return False
         return True

@@ -35,7 +35,7 @@ async def send(link: Link, subject: str, data: bytes, headers: Mapping[str, str]
     try:
         link.client.send(subject, data, headers=raw)
     except nats_errors.Error as error:
-        raise BusUnavailable(f"not connected to NATS: {subject} cannot be sent") from error
+        raise BusUnavailable("not connected to NATS") from error
     await link.taken(subject, timeout)
 
 
@@ -53,4 +53,4 @@ def broadcast(link: Link, subject: str, data: bytes, now: bool = False) -> None:
         if now:
             link.client.flush_now()
     except nats_errors.Error as error:
-        raise BusUnavailable(f"not connected to NATS: {link.shown(subject)} cannot be sent") from error
+        raise BusUnavailable("not connected to NATS") from error

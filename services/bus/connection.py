@@ -12,12 +12,13 @@ from services.bus.account.differences import Difference, Survey
 from services.bus.account.ensure import ensure_stream, ensure_streams
 from services.bus.account.kept import DEFAULT_WISHES, Wishes, kept_bucket, kept_objects, notices_shape
 from services.bus.account.room import check_room
-from services.bus.account.settings import NatsSettings, credentials_of, names_of
+from services.bus.account.settings import NatsSettings, credentials_of, names_of, wishes_of
 from services.bus.broadcast import Subscription
 from services.bus.buckets.chunks import ChunkBucket
 from services.bus.buckets.dead_letters import DeadLetters
 from services.bus.buckets.kv import Bucket
 from services.bus.buckets.objects import Objects
+from services.bus.errors import ApiError
 from services.bus.follow import MAX_BYTES, MAX_MESSAGES, Follower, StoredMessage
 from services.bus.inventory import Listed
 from services.bus.publish import PUBLISH_TIMEOUT, PubAck, Publisher
@@ -28,6 +29,7 @@ from services.bus.transport.link import Link
 from services.bus.transport.names import PLAIN, Names
 
 CONNECT_TIMEOUT = 10.0
+_HEADER_ROOM = 2048
 
 
 class Bus:
@@ -66,6 +68,17 @@ class Bus:
         url = url or nats.url
         return await cls.connect(url, name, credentials_of(nats, url), timeout, names_of(nats))
 
+    @classmethod
+    async def for_service(cls, nats: NatsSettings, name: str) -> Bus:
+        """The same, with the streams there that every service needs. Errors as in `ensure_streams` too."""
+        bus = await cls.of(nats, name)
+        try:
+            await bus.ensure_streams(wishes_of(nats))
+        except BaseException:
+            await bus.close()
+            raise
+        return bus
+
     async def another(self, name: str) -> Bus:
         """One more connection to the same NATS, for the event loop in which this is awaited. BusUnavailable."""
         link = Link(name, self._link.names)
@@ -91,7 +104,12 @@ class Bus:
         """Why nothing can be done with a stream at this moment, "" where something can. Raises BusError."""
         if not self.connected:
             return "not connected"
-        await streams.stream_state(self._link, stream)
+        try:
+            await streams.stream_state(self._link, stream)
+        except ApiError as error:
+            if error.code == 404:
+                return f"the stream {self._link.names.stream(stream)} is not there"
+            raise
         return ""
 
     @property
@@ -103,6 +121,11 @@ class Bus:
     def max_payload(self) -> int:
         """The largest message the server takes, in bytes, headers included."""
         return self._link.max_payload
+
+    @property
+    def max_data(self) -> int:
+        """The same without headers, where these are a few hundred bytes."""
+        return self.max_payload - _HEADER_ROOM
 
     @property
     def in_flight(self) -> int:

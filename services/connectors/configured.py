@@ -33,6 +33,6 @@ class Configured:
             if name in self.influxdb:
                 self.influxdb[name].change(cluster)
             else:
-                self.influxdb[name] = InfluxDBClient(cluster)
+                self.influxdb[name] = InfluxDBClient(cluster, config.http.shared_secret)
         for kind in _SCALED:
             self.clusters[kind] = {c.id: c for c in getattr(config, kind)}

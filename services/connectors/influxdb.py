@@ -17,6 +17,7 @@ import orjson
 from grammar.golang.times import format_rfc3339
 from schemas.config import InfluxDB
 from services.columns.places import Place
+from services.connectors.influxdb_login import login_of
 from services.process.client_tls import client_context
 
 if TYPE_CHECKING:
@@ -46,8 +47,9 @@ class InfluxDBError(Exception):
 class InfluxDBClient:
     """A cluster of the configuration. For one event loop; connections are made when needed and kept."""
 
-    def __init__(self, cluster: InfluxDB) -> None:
-        self._cluster = cluster
+    def __init__(self, cluster: InfluxDB, shared_secret: str = "") -> None:
+        """shared_secret: that of [http], with which clusters that say so are logged in to."""
+        self._cluster, self._shared_secret = cluster, shared_secret
         self._turn = 0
         self._http: httpx.AsyncClient | None = None
         self._closing: set[asyncio.Task[None]] = set()
@@ -173,8 +175,8 @@ class InfluxDBClient:
             secure = any(urlsplit(url).scheme == "https" for url in c.urls)
             self._http = httpx.AsyncClient(
                 timeout=c.timeout or _TIMEOUT,
-                auth=(c.username, c.password) if c.username and not c.token else None,
-                headers={"User-Agent": "tickbus", **({"Authorization": f"Token {c.token}"} if c.token else {})},
+                auth=login_of(c, self._shared_secret),
+                headers={"User-Agent": "tickbus"},
                 verify=client_context(c.ssl_ca, c.ssl_cert, c.ssl_key, not c.insecure_skip_verify) if secure else False,
             )
         return self._http

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from schemas.config import Config
-from services.bus.account.settings import wishes_of
 from services.bus.connection import Bus
 from services.bus.epochs import WritesLog
 from services.bus.events import Event, decode
@@ -78,9 +77,7 @@ async def main(
     effective = effective or LiveConfig(config)
     vitals = vitals or Vitals("engine")
     name = config.engine.id or f"{socket.gethostname()}-{os.getpid()}"
-    async with await Bus.of(config.nats, name) as bus:
-        nats = config.nats
-        await bus.ensure_streams(wishes_of(nats))
+    async with await Bus.for_service(config.nats, name) as bus:
         path = config.data_dir / "engine" / name / "engine.lmdb"
         async with UdfFunctions(config.udf.functions) as functions:
             with Store.open(path, _SCHEMA, _VERSION, durable=False) as store:
@@ -246,8 +243,9 @@ async def _take_part(
         async with asyncio.timeout(_LEAVE):
             await leases.stop()
     except (TimeoutError, StoreError) as e:
-        log.warn("states could not be saved; the log is replayed at the next start", error=str(e) or "no time left")
+        log.warn("states could not be saved; the log is replayed at the next start", err=str(e) or "no time left")
     publishing.cancel()
+    await asyncio.gather(keeping, return_exceptions=True)
     await worker.stop()
     await checkpoints.close()
     await SOURCES.close()

@@ -83,8 +83,7 @@ async def main(
     certificate = Certificate(http, config.tls) if http.https_enabled else None
     listener = listen(http.bind_address)
     limit = ConnectionLimit(most_connections())
-    async with await Bus.of(config.nats, "gateway") as bus:
-        await bus.ensure_streams(wishes_of(nats))
+    async with await Bus.for_service(nats, "gateway") as bus:
         await _tell_differences(bus, wishes_of(nats))
         with (
             Store.open(config.data_dir / "gateway" / "gateway.lmdb", _SCHEMA, _VERSION, durable=False) as store,
@@ -129,11 +128,11 @@ async def main(
                     _origins(http),
                     _access(config, models.users, passwords),
                 )
-                reload_certificate = certificate.reload if certificate else None
+                certificates = [*([certificate.reload] if certificate else []), inputs.reload]
                 async with (
                     api.loader,
                     _beside(
-                        reload_on_request(again or asyncio.Event(), reload_certificate, api.loader, api.server),
+                        reload_on_request(again or asyncio.Event(), certificates, api.loader, api.server),
                         warm_up(models.tasks, scripts),
                     ),
                 ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.moving import config, handlers, recordings, states, tasks, templates
 from services.moving.job import Job
+from services.moving.servers import CannotGoOn, Refused
 
 KINDS = (config.KIND, templates.KIND, tasks.KIND, handlers.KIND, recordings.KIND, states.KIND)
 """What can be asked for, in this order."""
@@ -16,10 +17,13 @@ def move(job: Job, kinds: frozenset[str]) -> None:
         if kind not in kinds:
             continue
         job.report.begin(kind)
-        if kind == tasks.KIND:
-            to_enable = tasks.move(job)
-        else:
-            _MOVES[kind](job)
+        try:
+            if kind == tasks.KIND:
+                to_enable = tasks.move(job)
+            else:
+                _MOVES[kind](job)
+        except Refused as error:
+            raise CannotGoOn(f"{kind} cannot be copied: {error}") from error
     tasks.enable(job, to_enable)
 
 

@@ -20,6 +20,7 @@ _SECONDS = 600.0  # for a file that was taken to become a recording
 def move(job: Job) -> None:
     """Copy all that are finished."""
     there = list(job.old.all("/recordings", fields=["type", "status", "error"]))
+    job.report.expect(len(there))
     finished = [one for one in there if one["status"] == "finished"]
     for one in there:
         if one["status"] != "finished":

@@ -26,10 +26,13 @@ _GOOD = _CHANGES | {Outcome.SAME, Outcome.LATER}
 class Report:
     """Counts, and lines as they come."""
 
-    def __init__(self, write: Callable[[str], None]) -> None:
-        """write: a line."""
-        self._write = write
+    def __init__(
+        self, write: Callable[[str], None], show: Callable[[str, int, int | None], None] = lambda what, done, of: None
+    ) -> None:
+        """write: a line. show: how many of some things are done, and of how many, None: nobody knows."""
+        self._write, self._show = write, show
         self._counts: dict[str, Counter[Outcome]] = {}
+        self._expected: int | None = None
 
     @property
     def complete(self) -> bool:
@@ -45,11 +48,22 @@ class Report:
         """Its turn has come."""
         self._counts[kind] = Counter()
         self._write(f"{kind} …")
+        self._expected = None
+        self._show(kind, 0, None)
+
+    def expect(self, number: int) -> None:
+        """There are so many of what is copied now."""
+        self._expected = number
 
     def count(self, kind: str, outcome: Outcome, n: int = 1) -> None:
         """So many more have come to this."""
         if n:
             self._counts[kind][outcome] += n
+            self._show(kind, self._counts[kind].total(), self._expected)
+
+    def enabling(self, done: int, of: int) -> None:
+        """So many of the tasks that are to run do."""
+        self._show("tasks to enable", done, of)
 
     def tell(self, kind: str, id: str, text: str) -> None:
         """Something that is to be known of one."""

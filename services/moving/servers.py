@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from types import TracebackType
@@ -63,6 +64,11 @@ class Server:
     ) -> None:
         self._client.close()
 
+    def greet(self) -> None:
+        """Find out whether it is there, and a Kapacitor at all."""
+        with contextlib.suppress(Refused):  # which says that somebody is there
+            self._ask("GET", f"{BASE}/ping")
+
     def get(self, path: str, base: str = BASE, **parameters: Any) -> Any:
         """The JSON of an answer."""
         return self._ask("GET", base + path, params=_named(parameters)).json()
@@ -109,6 +115,8 @@ class Server:
         if answer.status_code == _BUSY:
             raise Busy(f"{self.url} says: {_error(answer)}")
         if answer.status_code >= 300:
+            if method == "GET" and is_page(answer.text):
+                raise CannotGoOn(f"{self.url} is no Kapacitor: it answers {path} with {answer.status_code} and a page")
             raise Refused(answer.status_code, _error(answer))
         try:
             answer.json()
@@ -116,6 +124,11 @@ class Server:
             if answer.content:
                 raise CannotGoOn(f"{self.url} answers {path} with what is no JSON: is it a Kapacitor?") from None
         return answer
+
+
+def is_page(text: str) -> bool:
+    """Whether an answer is a page for a browser, as no Kapacitor gives."""
+    return text.lstrip()[:1] == "<"
 
 
 def in_path(name: str) -> str:

@@ -22,7 +22,8 @@ Definition = dict[str, Any]
 def move(job: Job) -> list[str]:
     """Copy all of them; the ids of those that are to be enabled."""
     templates = {template["id"] for template in job.old.all("/templates", fields=["type"])}
-    tasks = job.old.all("/tasks", fields=_FIELDS, script_format="raw")
+    tasks = list(job.old.all("/tasks", fields=_FIELDS, script_format="raw"))
+    job.report.expect(len(tasks))
     to_enable = [task["id"] for task in tasks if _move(job, task, templates)]
     for task in _of_flux(job):
         job.report.not_taken(KIND, f"{task['id']} {task['name']}", "it is written in Flux, which tickbus does not run")
@@ -31,7 +32,8 @@ def move(job: Job) -> list[str]:
 
 def enable(job: Job, ids: list[str]) -> None:
     """Enable these, as far as they are here."""
-    for id in ids:
+    for number, id in enumerate(ids):
+        job.report.enabling(number, len(ids))
         try:
             if not job.dry_run:
                 job.new.change("PATCH", _path(id), {"status": "enabled"})

@@ -13,7 +13,9 @@ KIND = "templates"
 
 def move(job: Job) -> None:
     """Copy all of them."""
-    for template in job.old.all("/templates", fields=["type", "script"], script_format="raw"):
+    templates = list(job.old.all("/templates", fields=["type", "script"], script_format="raw"))
+    job.report.expect(len(templates))
+    for template in templates:
         _move(job, template)
 
 

@@ -34,11 +34,12 @@ class ConfiguredNodes:
     deadman: Deadman
 
     def __call__(self, handlers: Mapping[str, HandlerSpec], functions: Mapping[str, FunctionSpec]) -> Registry:
-        from services.nodes.deadman import spec_with
+        from services.nodes.deadman import everywhere, spec_with
 
         spec = spec_with(self.deadman)
         found = registry(handlers, functions)
-        return replace(found, nodes={**found.nodes, spec.name: spec})
+        nodes = {**found.nodes, spec.name: spec}
+        return replace(found, nodes=nodes, everywhere=everywhere(self.deadman))
 
 
 def registry(

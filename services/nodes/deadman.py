@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -63,6 +64,18 @@ class DeadmanNode(Node):
         sources=ANYWHERE,
         build=partial(build, Deadman()),
     )
+
+
+def everywhere(configured: Deadman) -> Callable[[Builder, GraphNode], object] | None:
+    """What watches the source of every task, None where the configuration does not want that."""
+    if not configured.global_:
+        return None
+
+    def watch(builder: Builder, source: GraphNode) -> GraphNode:
+        properties = DeadmanProperties(configured.threshold, round(configured.interval * 1e9))
+        return build(configured, builder, source, properties)
+
+    return watch
 
 
 def spec_with(texts: Deadman) -> CompositeSpec:

@@ -14,7 +14,6 @@ from typing import Any
 
 from schemas.config import Config
 from services.alertlog.outbox import Outbox
-from services.bus.account.settings import wishes_of
 from services.bus.connection import Bus
 from services.bus.epochs import WritesLog
 from services.bus.streams import EVENTS
@@ -69,30 +68,29 @@ async def main(
     effective, vitals = effective or LiveConfig(config), vitals or Vitals("recorder")
     nats = config.nats
     name = f"recorder-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-    async with await Bus.of(config.nats, "recorder") as bus:
-        await bus.ensure_streams(wishes_of(nats))
-        async with (
-            UdfFunctions(config.udf.functions) as functions,
-            _compiling(config, handlers, functions) as (store, compiling),
-        ):
-            outbox = Outbox(bus)
-            environment = await task_environment(config, "recorder", bus, effective)
-            environment = replace(environment, post_endpoints=post_endpoints)
-            factory = TaskFactory(compiling, classes(), TASK_LOG)
-            instances = Instances(factory, environment)
-            history = await StateHistory.open(bus, nats.replicas)
-            past = PastContext(bus, history, DryTasks(factory, environment))
-            objects = await bus.objects(ARCHIVE, nats.replicas)
-            writes = await WritesLog.open(bus, nats.replicas)
-            recording = RecordingContext(objects, instances, writes, config.storage.max_import)
-            replay = ReplayContext(objects, instances, outbox, describe_handlers, config.replay.patience)
-            claims = await bus.bucket(CLAIMS, replicas=nats.replicas)
-            explained = Past(bus, past.tasks, history, writes, Remembering(bus, nats.replicas))
-            try:
-                async with (
-                    Recorder(bus, store, claims, recording, replay, name, effective, nats.replicas) as recorder,
-                    Explaining(explained),
-                ):
+    async with (
+        await Bus.for_service(nats, "recorder") as bus,
+        UdfFunctions(config.udf.functions) as functions,
+        _compiling(config, handlers, functions) as (store, compiling),
+    ):
+        outbox = Outbox(bus)
+        environment = await task_environment(config, "recorder", bus, effective)
+        environment = replace(environment, post_endpoints=post_endpoints)
+        factory = TaskFactory(compiling, classes(), TASK_LOG)
+        instances = Instances(factory, environment)
+        history = await StateHistory.open(bus, nats.replicas)
+        past = PastContext(bus, history, DryTasks(factory, environment))
+        objects = await bus.objects(ARCHIVE, nats.replicas)
+        writes = await WritesLog.open(bus, nats.replicas)
+        recording = RecordingContext(objects, instances, writes, config.storage.max_import)
+        replay = ReplayContext(objects, instances, outbox, describe_handlers, config.replay.patience)
+        claims = await bus.bucket(CLAIMS, replicas=nats.replicas)
+        try:
+            async with (
+                Recorder(bus, store, claims, recording, replay, name, effective, nats.replicas) as recorder,
+                Explaining(Past(bus, past.tasks, history, writes, Remembering(bus, nats.replicas))),
+            ):
+                with answering_history(past):
                     # the server has taken the subscriptions once it answers something that was asked after them
                     await bus.last_sequence(EVENTS)
                     vitals.check("nats", functools.partial(bus.lacks, EVENTS))
@@ -100,11 +98,10 @@ async def main(
                     vitals.shows(add_recorder, recorder.figures)
                     vitals.serves()
                     ready()
-                    with answering_history(past):
-                        async with _compacting(Compactor(bus, claims, name, nats.compact_every)):
-                            await _until(stop, recorder)
-            finally:
-                await outbox.close()
+                    async with _compacting(Compactor(bus, claims, name, nats.compact_every)):
+                        await _until(stop, recorder)
+        finally:
+            await outbox.close()
 
 
 @contextlib.asynccontextmanager

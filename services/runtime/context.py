@@ -30,7 +30,10 @@ class Context(Protocol):
         """The one under way."""
 
     def error(self, reason: str, count: int = 1, group: int | None = None) -> None:
-        """Count errors on this node, and log the reason (rate-limited) with task, node and group."""
+        """Count errors on this node, and log the reason (rate-limited) with task, node and group.
+
+        reason: what went wrong; behind the first ": " why, which has a key of its own in the log, `err`.
+        """
 
     def log(self, reason: str, group: int | None = None) -> None:
         """Log as `error` does without counting: where the reference does not count either."""

@@ -62,9 +62,11 @@ class NodeContext(Shared):
     def log(self, reason: str, group: int | None = None) -> None:
         if self.quiet:
             return
-        named = {} if group is None else {"group": self.table.group(group).id}
+        what, _, why = reason.partition(": ")
+        named = {"err": why} if why else {}
+        named |= {} if group is None else {"group": self.table.group(group).id}
         limited = self._run.log.limited(f"{self.task}/{self.node}/{reason}")
-        limited.error(reason, task=self.task, node=self.node, **named)
+        limited.error(what, task=self.task, node=self.node, **named)
 
     def effect(self, effect: Effect) -> None:
         self._run.effects.append(effect)

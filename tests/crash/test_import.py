@@ -77,7 +77,7 @@ def test_a_dry_run_tells_all_and_changes_nothing(run: Any, old: OldKapacitor, ne
 
 
 def test_an_old_server_that_goes_away_leaves_what_is_done(run: Any, old: OldKapacitor, new: httpx.Client) -> None:
-    old.leaves_after = 6
+    old.leaves_after = 7
     ran = run()
     assert ran.code == 1 and ran.error.startswith(f"tickbus import: {old.url} does not answer: ")
     assert ran.error.endswith("; what is done is done, the same command goes on from here")

@@ -109,7 +109,8 @@ class _Kept(Log):
 
     def _write(self, level: int, msg: str, keys: dict[str, Any]) -> None:
         if level >= logging.ERROR:
-            self._lines.append(msg + (" " + keys["stack"] if "stack" in keys else ""))
+            why = f": {keys['err']}" if "err" in keys and "stack" not in keys else ""
+            self._lines.append(msg + why + (" " + keys["stack"] if "stack" in keys else ""))
 
 
 class ScriptRun:

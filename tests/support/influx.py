@@ -32,6 +32,7 @@ store-enabled = false
 bind-address = "127.0.0.1:{port}"
 log-enabled = false
 auth-enabled = {auth}
+shared-secret = "{secret}"
 [logging]
 level = "error"
 """
@@ -40,12 +41,12 @@ level = "error"
 class Influxd:
     """An InfluxDB in a directory of its own; stopped and started again it has the same data and port."""
 
-    def __init__(self, directory: Path, auth: bool = False, port: int = 0) -> None:
-        """port: 0 for a free one."""
+    def __init__(self, directory: Path, auth: bool = False, port: int = 0, secret: str = "") -> None:
+        """port: 0 for a free one. secret: of JSON Web Tokens that log in."""
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._config = directory / "influxdb.conf"
-        self._config.write_text(_CONFIG.format(dir=directory, port=self.port, auth=str(auth).lower()))
+        self._config.write_text(_CONFIG.format(dir=directory, port=self.port, auth=str(auth).lower(), secret=secret))
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -89,9 +90,9 @@ class Influxd:
 
 
 @contextmanager
-def influxd(directory: Path, auth: bool = False, port: int = 0) -> Iterator[Influxd]:
+def influxd(directory: Path, auth: bool = False, port: int = 0, secret: str = "") -> Iterator[Influxd]:
     """One that runs."""
-    server = Influxd(directory, auth, port)
+    server = Influxd(directory, auth, port, secret)
     server.start()
     try:
         yield server

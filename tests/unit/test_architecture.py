@@ -184,7 +184,7 @@ HOMES = {
     "arpeggio": {"grammar"},
     "quart": {"gateway"},
     "hypercorn": {"gateway"},
-    "jwt": {"gateway"},
+    "jwt": {"gateway", "connectors"},
     "bcrypt": {"gateway"},
     "psutil": {"alerting", "launcher", "cli"},
     "click": {"cli"},

@@ -56,6 +56,15 @@ def _https(file: Raw) -> bool:
     return isinstance(http, Mapping) and http.get("https-enabled") is True
 
 
+def _shared_secret(file: Raw) -> bool:
+    http = file.get("http")
+    return isinstance(http, Mapping) and bool(http.get("shared-secret"))
+
+
+def _asks_for_token(kafka: Raw) -> bool:
+    return bool(kafka.get("sasl-mechanism") == "OAUTHBEARER" and not kafka.get("sasl-access-token"))
+
+
 def _kapacitors(file: Raw) -> bool:
     """Whether a file was written for Kapacitor: it needs these, and tickbus has no use for them."""
     return all(
@@ -139,48 +148,29 @@ UNUSED: tuple[Unused, ...] = (
     # InfluxDB.
     Unused(
         "influxdb",
-        "http-shared-secret",
-        "no JSON Web Tokens are made to log in with",
-        "set username and password, or token",
-        _is("http-shared-secret", True),
+        "",
+        "http-shared-secret logs nobody in without a secret",
+        "set shared-secret in [http] to that of InfluxDB",
+        lambda element, file: _is("http-shared-secret", True)(element, file) and not _shared_secret(file),
     ),
     # Alerts.
     Unused("alert", "", "topics are kept over a restart all the same", "", _is("persist-topics", False)),
-    Unused("kafka", "sasl-mechanism sasl-username sasl-password sasl-version sasl-access-token"),
+    Unused("kafka", "sasl-version"),
     Unused("kafka", "sasl-gssapi-service-name sasl-gssapi-auth-type sasl-gssapi-disable-pafxfast sasl-gssapi-realm"),
     Unused("kafka", "sasl-gssapi-kerberos-config-path sasl-gssapi-key-tab-path sasl-oauth-service"),
     Unused("kafka", "sasl-oauth-client-id sasl-oauth-client-secret sasl-oauth-token-url sasl-oauth-scopes"),
     Unused("kafka", "sasl-oauth-parameters sasl-oauth-token-expiry-margin sasl-oauth-tenant-id"),
     Unused(
         "kafka",
-        "sasl-extensions sasl_extensions",
-        "nobody is logged in to the brokers by SASL",
-        "let a listener in that asks for none, or for certificates",
-        _given("sasl-mechanism", "sasl-username", "sasl-access-token", "sasl-oauth-client-id"),
-    ),
-    Unused(
-        "opsgenie2",
-        "details",
-        "an alert's details are not its description there",
-        "put them into message",
-        _given("details"),
+        "sasl-extensions",
+        "nobody is logged in to the brokers by GSSAPI, or with a token that has to be asked for",
+        "give a user and a password for SCRAM, or sasl-access-token",
+        lambda element, file: (
+            _given("brokers")(element, file)
+            and (_is("sasl-mechanism", "GSSAPI")(element, file) or _asks_for_token(element))
+        ),
     ),
     Unused("sensu", "url"),
-    Unused("slack", "token", "no token is sent", "set url to an incoming webhook", _given("token")),
-    Unused(
-        "smtp",
-        "toTemplates",
-        "no receivers are made of an alert's data",
-        "name them in to, or in the handlers",
-        _given("toTemplates"),
-    ),
-    Unused(
-        "deadman",
-        "interval threshold global",
-        "no task is watched unless it says so",
-        "write |deadman() into the tasks",
-        _is("global", True),
-    ),
     # Inputs.
     Unused(
         "collectd",

@@ -124,7 +124,13 @@ def option(
 
 
 def configured(
-    options: type[Any], attribute: str, default: Any = _UNSET, *, secret: bool = False, webhook: bool = False
+    options: type[Any],
+    attribute: str,
+    default: Any = _UNSET,
+    *,
+    secret: bool = False,
+    webhook: bool = False,
+    later: bool = False,
 ) -> Any:
     """The setting of a section that counts where an alert leaves an option out, as a dataclass field.
 
@@ -138,7 +144,9 @@ def configured(
     default = empty(one.kind) if default is _UNSET else default
     # mistakes in the configuration are told in words of its own, whatever the API's are
     kind = Text if one.kind is fields.String else one.kind
-    return _field(setting(default, kind, doc, key=key, secret=secret, webhook=webhook), configures=attribute)
+    return _field(
+        setting(default, kind, doc, key=key, secret=secret, webhook=webhook, later=later), configures=attribute
+    )
 
 
 def options_of(options: type[Any]) -> Mapping[str, Option]:

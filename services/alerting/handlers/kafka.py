@@ -7,6 +7,7 @@ import random
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from marshmallow import ValidationError
@@ -16,7 +17,7 @@ from grammar.golang.errors import CallError
 from grammar.golang.quoting import quote
 from grammar.gotemplate import TemplateError
 from grammar.gotemplate import parse as parse_template
-from schemas.config.fields import Duration, Flag, Text, Texts, Whole
+from schemas.config.fields import Duration, Flag, Text, TextMap, Texts, Whole
 from schemas.config.section import setting
 from services.alerting.declarations import sections as common
 from services.alerting.declarations.options import Of, ScriptProperty, option, options_tested
@@ -29,6 +30,7 @@ from services.alerting.transports.tls import context_of, tls_of
 
 _FOREVER = 24 * 3600.0  # the library takes no such thing
 _ANSWERS = 3  # what to connect and to write takes at most: addresses, partitions, the write
+_PASSWORDS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 _HASHES = ("", "crc32", "murmur2", "fnv-1a")
 _UNKNOWN_HASH = "invalid partition hash algorithm: {input}"
 
@@ -63,6 +65,20 @@ class Kafka:
     ssl_cert: str = common.ssl_cert()
     ssl_key: str = common.ssl_key()
     insecure_skip_verify: bool = common.insecure_skip_verify()
+    sasl_mechanism: str = setting(
+        "",
+        Text,
+        "How brokers are logged in to: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, or OAUTHBEARER with sasl-access-token. "
+        "Empty: by PLAIN where there is a sasl-username, else not at all.",
+        check=OneOf(["", *_PASSWORDS, "OAUTHBEARER", "GSSAPI"], error="invalid sasl-mechanism"),
+        later=True,
+    )
+    sasl_username: str = setting("", Text, "The user to log in as.", later=True)
+    sasl_password: str = setting("", Text, "That user's password.", secret=True, later=True)
+    sasl_access_token: str = setting("", Text, "The token of OAUTHBEARER.", secret=True, later=True)
+    sasl_extensions: Mapping[str, str] = setting(
+        MappingProxyType({}), TextMap, "What is told beside that token.", key="sasl_extensions", later=True
+    )
 
     def __post_init__(self) -> None:
         if not self.enabled:
@@ -71,6 +87,17 @@ class Kafka:
             raise ValidationError("id must not be empty")
         if not self.brokers:
             raise ValidationError("no brokers specified, must provide at least one broker URL")
+
+    @property
+    def mechanism(self) -> str:
+        """How brokers are logged in to, "" where that is not done: without a password or a token nobody can be."""
+        if self.sasl_mechanism == "OAUTHBEARER":
+            return self.sasl_mechanism if self.sasl_access_token else ""
+        return self.sasl_mechanism if self.sasl_mechanism in _PASSWORDS else "PLAIN" if self._by_name_alone else ""
+
+    @property
+    def _by_name_alone(self) -> bool:
+        return bool(self.sasl_username) and not self.sasl_mechanism
 
 
 SECTION = Section("kafka", Kafka, many=True, defaults=(Kafka(),))
@@ -141,13 +168,13 @@ async def _send(
     from aiokafka.errors import KafkaError
 
     milliseconds = round(_answer_within(cluster, context) * 1000)
-    more = {} if partitioner is None else {"partitioner": partitioner}
+    more = _login(cluster) | ({} if partitioner is None else {"partitioner": partitioner})
     try:
         producer = AIOKafkaProducer(
             bootstrap_servers=list(cluster.brokers or ()),
             client_id="tickbus",
             request_timeout_ms=milliseconds,
-            security_protocol="SSL" if cluster.use_ssl else "PLAINTEXT",
+            security_protocol=("SASL_" if cluster.mechanism else "") + ("SSL" if cluster.use_ssl else "PLAINTEXT"),
             ssl_context=context_of(tls_of(cluster)) if cluster.use_ssl else None,
             acks="all",
             **more,
@@ -162,6 +189,29 @@ async def _send(
         raise Unsent(problem) if error.retriable else Rejected(problem) from error
     except OSError as error:
         raise Unsent(f"{name}: {error}") from error
+
+
+def _login(cluster: Kafka) -> dict[str, Any]:
+    """What the library logs in to brokers with."""
+    if cluster.mechanism == "OAUTHBEARER":
+        return {"sasl_mechanism": cluster.mechanism, "sasl_oauth_token_provider": _token_of(cluster)}
+    if not cluster.mechanism:
+        return {}
+    user = {"sasl_plain_username": cluster.sasl_username, "sasl_plain_password": cluster.sasl_password}
+    return {"sasl_mechanism": cluster.mechanism, **user}
+
+
+def _token_of(cluster: Kafka) -> Any:
+    from aiokafka.abc import AbstractTokenProvider
+
+    class Token(AbstractTokenProvider):  # type: ignore[misc]
+        async def token(self) -> str:
+            return cluster.sasl_access_token
+
+        def extensions(self) -> dict[str, str]:
+            return dict(cluster.sasl_extensions)
+
+    return Token()
 
 
 def _answer_within(cluster: Kafka, context: HandlerContext) -> float:

@@ -52,7 +52,7 @@ class Options:
         test=CONFIGURED,
         script=ScriptProperty(method=True),
     )
-    details: bool = option("Send the event's details as description, in place of its data", Flag)
+    details: bool = option("Send the event's details as description, in place of its data", Flag, configured="one")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +65,7 @@ class OpsGenie2:
     recipients: tuple[str, ...] | None = configured(Options, "recipients_list", None)
     url: str = setting("https://api.opsgenie.com/v2/alerts", Text, "The URL of its API.")
     recovery_action: str = configured(Options, "recovery_action", "notes")
+    details: bool = configured(Options, "details", later=True)
     global_: bool = common.every_alert("an opsGenie2")
 
     def __post_init__(self) -> None:
@@ -109,7 +110,8 @@ class OpsGenie2Handler(HttpService[Options]):
         if result.Series:
             about |= result.Series[0].Tags or {}
             about["Kapacitor Task Name"] = result.Series[0].Name
-        description = event.details if options.details else to_json(result)
+        as_text = options.details or (_enabled(context).details and event.details)
+        description = event.details if as_text else to_json(result)
         await self._alert(options, event.level, event.message, event.id, description, about, context)
 
     async def test(self, given: Mapping[str, Any], context: HandlerContext) -> None:

@@ -12,11 +12,15 @@ from schemas.config.section import setting
 from services.alerting.declarations import sections as common
 from services.alerting.declarations.options import CONFIGURED, Of, configured, option, options_tested, with_configured
 from services.alerting.declarations.sections import Section, check_url, must
+from services.alerting.errors import Rejected, Unsent
 from services.alerting.handler_base import HandlerContext
-from services.alerting.http_service import HttpService
+from services.alerting.http_service import HttpService, json_object
 from services.alerting.service_tests.levels import level_of
 from services.alerting.topics.alert_event import AlertEvent
+from services.alerting.transports.tls import Tls
 
+_PASSING = ("ratelimited", "rate_limited", "internal_error", "fatal_error", "request_timeout", "service_unavailable")
+"""What Slack's API says where it may take the same later."""
 _COLORS = ("good", "good", "warning", "danger")
 
 
@@ -40,6 +44,13 @@ class Slack:
     default: bool = setting(False, Flag, "Whether it is the one that is meant where none is named.")
     workspace: str = setting("", Text, "The name that scripts call it by: slack().workspace(NAME).")
     url: str = setting("", Text, "The URL of its webhook.", secret=True)
+    token: str = setting(
+        "",
+        Text,
+        "A token of an app of Slack, for the url https://slack.com/api/chat.postMessage. A webhook needs none.",
+        secret=True,
+        later=True,
+    )
     channel: str = configured(Options, "channel")
     username: str = configured(Options, "username", "kapacitor")
     icon_emoji: str = configured(Options, "icon_emoji")
@@ -86,14 +97,28 @@ class SlackHandler(HttpService[Options]):
         section = SECTION.enabled(context.sections, options.workspace)
         to = with_configured(options, section)
         body = {
-            "as_user": False,
+            # which webhooks have always been sent, and apps may not send
+            **({} if section.token else {"as_user": False}),
             "channel": to.channel,
             "text": "",
             "attachments": [{"fallback": message, "color": _COLORS[level], "text": message, "mrkdwn_in": ["text"]}],
             "username": to.username,
             "icon_emoji": to.icon_emoji,
         }
-        await self.post(context, section.url, body, section)
+        headers = {"Authorization": f"Bearer {section.token}"} if section.token else {}
+        await self.post(context, section.url, body, section, headers)
+
+    async def post_bytes(
+        self, context: HandlerContext, url: str, body: bytes, tls: Tls, headers: Mapping[str, str]
+    ) -> None:
+        """An app that is refused is answered 200, and why."""
+        answer = await context.post(url, headers, body, tls)
+        if not answer.taken:
+            raise self.problem(answer)
+        told = json_object(answer.body)
+        if told.get("ok") is False:
+            reason = str(told.get("error"))
+            raise (Unsent if reason in _PASSING else Rejected)(f"Slack refuses the message: {reason}")
 
 
 HANDLER = SlackHandler()

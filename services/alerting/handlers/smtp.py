@@ -7,6 +7,7 @@ logged; the others get the mail. Each time it has the same Message-ID and date.
 
 from __future__ import annotations
 
+import functools
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from schemas.config.section import setting
 from services.alerting.declarations import sections as common
 from services.alerting.declarations.options import CONFIGURED, Of, ScriptProperty, configured, option, options_tested
 from services.alerting.declarations.sections import Section, must
-from services.alerting.declarations.templates import rendered
+from services.alerting.declarations.templates import check_templates, rendered
 from services.alerting.errors import PartlySent, Rejected, Unsent
 from services.alerting.handler_base import AlertHandler, HandlerContext
 from services.alerting.topics.alert_event import AlertEvent
@@ -57,6 +58,9 @@ class Smtp:
     state_changes_only: bool = common.state_changes_only()
     from_: str = setting("", Text, "The address that mails come from.", key="from")
     to: tuple[str, ...] | None = configured(Options, "to", None)
+    to_templates: tuple[str, ...] = setting(
+        (), Texts, "Further addresses, templates, unless the alert names some.", key="toTemplates", later=True
+    )
     idle_timeout: float = setting(30.0, Duration, "Of no effect: each mail goes over a connection of its own.")
 
     def __post_init__(self) -> None:
@@ -70,6 +74,10 @@ class Smtp:
         for address in self.to or ():
             if "@" not in address:
                 raise ValidationError(f"invalid to email address: {quote(address)}")
+        try:
+            check_templates(Options(to_templates=self.to_templates))
+        except ValueError as error:
+            raise ValidationError(f"toTemplates: {error}") from error
 
 
 SECTION = Section("smtp", Smtp)
@@ -89,7 +97,7 @@ class EmailHandler(AlertHandler[Options]):
         """None: each answer of the server is waited for as long as `context.timeout` says."""
 
     async def handle(self, event: AlertEvent, options: Options, context: HandlerContext) -> None:
-        to = (*options.to, *rendered(options, event).to_templates)
+        to = _recipients(options, event) or _recipients(_configured(SECTION.enabled(context.sections)), event)
         mail = _Mail(to, event.message, event.details, context)
         left: list[Mailbox] = context.memory.get("left", mail.to)
         outcome = await mail.send(left)
@@ -141,6 +149,16 @@ class _Mail:
     def _written(self, international: bool) -> bytes:
         recipients = [one for one in self.to if international or one.plain]
         return compose(self._sender, recipients, self._subject, self._body, self._time, self._id)
+
+
+def _recipients(options: Options, event: AlertEvent) -> tuple[str, ...]:
+    return (*options.to, *(one for one in rendered(options, event).to_templates if one))
+
+
+@functools.lru_cache(maxsize=1)
+def _configured(section: Smtp) -> Options:
+    """Who gets what names nobody; the same object for all events, as `rendered` wants it."""
+    return Options(to=section.to or (), to_templates=section.to_templates)
 
 
 def _listed(errors: Mapping[Mailbox, str], wrong: Sequence[str] = ()) -> str:

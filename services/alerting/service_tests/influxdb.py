@@ -25,7 +25,7 @@ class InfluxDBTest:
         cluster = clusters_by_name(sections["influxdb"]).get(name)
         if cluster is None:
             raise ValueError(f"cluster {quote(name)} is not enabled or does not exist")
-        client = InfluxDBClient(cluster)
+        client = InfluxDBClient(cluster, context.shared_secret)
         try:
             await client.ping()
         except InfluxDBError as error:

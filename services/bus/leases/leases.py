@@ -152,7 +152,7 @@ class Leases:
             try:
                 await self._balance()
             except BusError as e:
-                self._log.limited("balance").warn("leases cannot be changed", error=str(e))
+                self._log.limited("balance").warn("leases cannot be changed", err=e)
                 await asyncio.sleep(self._members.interval / 4)
 
     async def _keep_standing(self) -> None:
@@ -171,7 +171,7 @@ class Leases:
                 self._members.claimed(gap)
                 self._stands.set()
             except BusError as e:
-                self._log.limited("claim").warn("shards cannot be claimed again", error=str(e))
+                self._log.limited("claim").warn("shards cannot be claimed again", err=e)
                 await asyncio.sleep(self._members.interval / 4)
 
     def _members_changed(self) -> None:
@@ -212,7 +212,7 @@ class Leases:
         try:
             self._saw_lease(entry)
         except (ValueError, KeyError, TypeError) as e:
-            self._log.warn("an entry in a bucket of the workers cannot be read", key=entry.key, error=str(e))
+            self._log.warn("an entry in a bucket of the workers cannot be read", key=entry.key, err=e)
 
     def _saw_lease(self, entry: Entry) -> None:
         shard = int(entry.key.removeprefix(_PREFIX))
@@ -282,7 +282,7 @@ class Leases:
             record = {} if entry.deleted else orjson.loads(entry.value)
             return _Lease(str(record.get("worker", "")), str(record.get("boot", "")), entry.revision)
         except (ValueError, AttributeError) as e:
-            self._log.warn("a lease cannot be read and is taken as free", key=entry.key, error=str(e))
+            self._log.warn("a lease cannot be read and is taken as free", key=entry.key, err=e)
             return _Lease("", "", entry.revision)
 
     def _ours(self, lease: _Lease) -> bool:

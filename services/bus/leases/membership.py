@@ -290,7 +290,7 @@ class Membership:
             try:
                 await self._beat()
             except BusError as e:
-                self._log.limited("beat").warn("the heartbeat cannot be stored", error=str(e))
+                self._log.limited("beat").warn("the heartbeat cannot be stored", err=e)
 
     async def _beat(self) -> None:
         self._beats += 1
@@ -333,7 +333,7 @@ class Membership:
         try:
             self._saw(entry, unescape(entry.key))
         except (ValueError, KeyError, TypeError) as e:
-            self._log.warn("an entry in a bucket of the workers cannot be read", key=entry.key, error=str(e))
+            self._log.warn("an entry in a bucket of the workers cannot be read", key=entry.key, err=e)
 
     def _saw(self, entry: Entry, name: str) -> None:
         if name == self.name:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import ssl
 import time
 from collections.abc import Callable
@@ -88,10 +89,10 @@ class Link:
                 await attempt
             with contextlib.suppress(Exception):
                 await self.client.close()
-            reason = self._last_error or (attempt.exception() if not attempt.cancelled() else None) or "no answer"
+            reason = self._last_error or (attempt.exception() if not attempt.cancelled() else None)
             if self._refused.done():  # the server then also resets the connection, which says less
                 reason = self._refused.result()
-            raise BusUnavailable(f"cannot connect to NATS at {', '.join(servers)}: {reason}")
+            raise BusUnavailable(f"cannot connect to NATS at {', '.join(servers)}: {_in_words(reason)}")
         self._connected_once = True
         self.requests = Requests(self.client)
         self._log.info("connected to NATS", server=self.client.server_name)
@@ -186,15 +187,16 @@ class Link:
         if isinstance(error, Denied):
             self._on_denied(error)
             return
-        refused = "authorization violation" in str(error).lower() or isinstance(error, _NOT_TO_BE_TRIED)
-        if refused and not self._connected_once and not self._refused.done():
-            self._refused.set_result(error)
+        if not self._connected_once:  # `open` says what is wrong
+            if (_is_refusal(error) or isinstance(error, _NOT_TO_BE_TRIED)) and not self._refused.done():
+                self._refused.set_result(error)
+            return
         if self.closing or isinstance(error, nats_errors.UnexpectedEOF):
             return
         now = time.monotonic()
         if now - self._logged >= _LOG_EVERY_SECONDS:
             self._logged = now
-            self._log.warn("NATS reports an error", err=error)
+            self._log.warn("NATS reports an error", err=_in_words(error))
 
     def _on_denied(self, denied: Denied) -> None:
         """Fail what was sent to it; what cannot be heard is told, and stops what is asked from now on."""
@@ -229,3 +231,18 @@ class Link:
                 callback()
             except Exception as error:
                 self._log.exception("a connection callback failed", error)
+
+
+def _is_refusal(error: BaseException) -> bool:
+    return "authorization violation" in str(error).lower()
+
+
+def _in_words(error: BaseException | None) -> str:
+    """Why the server cannot be reached, for people."""
+    if error is None:
+        return "no answer"
+    if _is_refusal(error):
+        return "it does not accept the credentials (Authorization Violation)"
+    if isinstance(error, OSError) and not isinstance(error, ssl.SSLError) and (error.errno or 0) > 0:
+        return os.strerror(error.errno or 0)
+    return str(error) or type(error).__name__

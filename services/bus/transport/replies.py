@@ -66,9 +66,7 @@ class Requests:
         try:
             self._client.send(subject, data, self._prefix + token.decode(), headers)
         except nats_errors.Error as error:
-            raise BusUnavailable(
-                f"not connected to NATS: {self._client.names.subject(subject)} cannot be sent"
-            ) from error
+            raise BusUnavailable("not connected to NATS") from error
         future: asyncio.Future[Reply] = self._loop.create_future()
         self._waiting[token] = _Waiter(subject, future, self._loop.time() + timeout, more)
         if self._sweeper is None:

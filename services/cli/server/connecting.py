@@ -77,12 +77,19 @@ def failure(error: TickbusError, address: str, option: str = "") -> CommandFaile
             f"{shown} does not answer ({reason}): is `tickbus serve` running there? Name another server "
             f"with {option or '-url or KAPACITOR_URL'}"
         )
+    if isinstance(error, Refused) and is_page(text):
+        return CommandFailed(f"{shown} is no tickbus: it answers {error.status} and a page")
     if isinstance(error, Refused) and error.status == 401:
         if urlsplit(address).username:
             return CommandFailed(f"{text}: {shown} does not take the user and password that its URL has")
         place = option or "KAPACITOR_URL"
         return CommandFailed(f"{text}: give user and password in {place}, as http://USER:PASSWORD@HOST:9092")
     return CommandFailed(text)
+
+
+def is_page(text: str) -> bool:
+    """Whether an answer is a page for a browser, as no tickbus gives."""
+    return text.lstrip()[:1] == "<"
 
 
 def shown_address(address: str) -> str:

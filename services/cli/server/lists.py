@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from services.cli.output.printing import note
-from services.cli.server.connecting import handlers_path, linked
+from services.cli.server.connecting import handlers_path, is_page, linked
 from tickbus.client import Client, Parameters
 from tickbus.errors import Refused
 
@@ -21,7 +21,7 @@ def find(client: Client, path: str, parameters: Parameters | None = None) -> Vie
     try:
         found: View = client.request("GET", path, parameters)
     except Refused as error:
-        if error.status != 404:
+        if error.status != 404 or is_page(str(error)):
             raise
         return None
     return found

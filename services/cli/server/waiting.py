@@ -70,6 +70,22 @@ def progress(what: str, total: float | None, *, of_bytes: bool = False) -> Itera
         yield lambda done: bar.update(task, completed=done)
 
 
+@contextmanager
+def steps() -> Iterator[Callable[[str, int, int | None], None]]:
+    """The same for work of several kinds, one after the other, that prints lines meanwhile; gives what says how many of
+    a kind are done, and of how many, None: nobody knows. Only where both outputs are a terminal."""
+    if not (sys.stderr.isatty() and sys.stdout.isatty()):
+        yield lambda what, done, of: None
+        return
+    from rich.console import Console  # only where there is a terminal
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda what, done, of: bar.update(task, description=what, completed=done, total=of)
+
+
 def no_wait_option(function: Any) -> Any:
     """A decorator: the command has the option --no-wait."""
     return click.option("--no-wait", is_flag=True, help="Print the id at once.")(function)

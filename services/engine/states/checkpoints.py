@@ -162,7 +162,7 @@ class Checkpoints:
                 try:
                     shared |= _reached_of(codec.unpack(entry.value))
                 except (ValueError, TypeError, AttributeError) as e:
-                    log.warn("positions on the bus cannot be read", key=entry.key, error=str(e))
+                    log.warn("positions on the bus cannot be read", key=entry.key, err=e)
                     self._bus.dead_letters.keep("KV_positions", entry.revision, entry.key, entry.value, None, str(e))
             self._shared = shared
 
@@ -244,7 +244,7 @@ class Checkpoints:
                 try:
                     await states.delete(task)
                 except BusError as e:
-                    log.warn("the state of a task that runs no more is left on the bus", task=task, error=str(e))
+                    log.warn("the state of a task that runs no more is left on the bus", task=task, err=e)
 
     async def close(self) -> None:
         """Save nothing more, and let go of the store. What is being saved is left as it was before."""
@@ -354,7 +354,7 @@ class Checkpoints:
 
             return await _threads.run(_found, task, snapshot, get, run, reached, epochs)
         except (ValueError, TypeError, LookupError, AttributeError) as e:
-            log.warn("a state on the bus is not whole; another or the log is used instead", task=task, error=str(e))
+            log.warn("a state on the bus is not whole; another or the log is used instead", task=task, err=e)
             self._bus.dead_letters.keep("OBJ_states", 0, escape(task), b"", None, str(e))
             return None
 
@@ -390,7 +390,7 @@ def _read(store: Store, key: str, made_of: Callable[[Any], T], otherwise: T) -> 
         raw = store.get(_REACHED, key)
         return otherwise if raw is None else made_of(codec.unpack(raw))
     except (ValueError, TypeError, AttributeError) as e:
-        log.warn("how far tasks have come cannot be read, more of the log is read again", file=store.path, error=str(e))
+        log.warn("how far tasks have come cannot be read, more of the log is read again", file=store.path, err=e)
         return otherwise
 
 
@@ -412,7 +412,7 @@ def _found(
     try:
         return FoundState(position, state_of(snapshot, get, names), names)
     except ValueError as e:
-        log.warn("a saved state cannot be read; the log is replayed instead", task=task, error=str(e))
+        log.warn("a saved state cannot be read; the log is replayed instead", task=task, err=e)
         return None
 
 

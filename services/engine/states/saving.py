@@ -129,7 +129,7 @@ class Saving:
         try:
             await self._checkpoints.save(tasks, self._sent, hurried, self._mark)
         except StoreError as e:
-            log.limited("save").error("states cannot be saved", error=str(e))
+            log.limited("save").error("states cannot be saved", err=e)
             return e
         except Exception as e:
             log.exception("states cannot be saved", e)
@@ -167,7 +167,7 @@ class Saving:
             self._deliveries.in_states(answers)
         except BusError as e:
             error = e
-            log.warn("states cannot be brought to the bus yet", error=str(e))
+            log.warn("states cannot be brought to the bus yet", err=e)
         except Exception as e:
             error = e
             log.exception("states cannot be brought to the bus", e)

@@ -47,7 +47,7 @@ async def _last_alert(bus: Bus, running: TaskUnderWay, topics: Sequence[str]) ->
             tick: int = ALERTING_TICKED.decode_response(answer)["tick"]
             return tick
         except (BusError, MalformedMessage) as e:
-            log.limited("ticked").warn("alerting does not say what it was told", task=running.id, error=str(e))
+            log.limited("ticked").warn("alerting does not say what it was told", task=running.id, err=e)
         if time.monotonic() > until:
             break
         await asyncio.sleep(_ASK_SECONDS / 4)

@@ -124,7 +124,7 @@ class LogClock:
             try:
                 self._end = max([await self._bus.last_subject_sequence(s) for s in self._subjects], default=0)
             except BusError as e:
-                log.limited("end").warn("the log does not say where it ends", error=str(e))
+                log.limited("end").warn("the log does not say where it ends", err=e)
                 return False
         if not 0 <= self._end <= reached or not (stamp >= self._began or await self._is_fed(now)):
             return False

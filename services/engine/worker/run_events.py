@@ -38,5 +38,5 @@ class RunEvents:
                 await self.publish(task, what, data)
                 return
             except BusError as e:
-                log.warn("the bus does not take a message yet", task=task, error=str(e))
+                log.warn("the bus does not take a message yet", task=task, err=e)
                 await asyncio.sleep(_RETRY)

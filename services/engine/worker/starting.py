@@ -82,7 +82,7 @@ class TaskStarter:
                     live.restore(found.state)
                 position = max(position, found.position)
             except Exception as e:
-                log.warn("a saved state does not fit; the log is replayed instead", task=id, error=str(e))
+                log.warn("a saved state does not fit; the log is replayed instead", task=id, err=e)
                 live.close()
                 found = None
                 live, alerts = await self._build(id, run, levels)

@@ -96,7 +96,7 @@ class Stepper:
             with FLIGHT_RECORDER.at(running.note(END), *EVERYWHERE):
                 self._executor.perform(running, running.run.finish(time.time_ns()))
         except TaskFailed as e:
-            log.error("a task has failed", task=running.id, error=str(e))
+            log.error("a task has failed", task=running.id, err=e)
         except Exception as e:
             log.exception("a task broke", e, task=running.id)
 

@@ -195,7 +195,7 @@ class Supervisor:
                 await self._worker.look(self._checkpoints.mark, functools.partial(self._furthest, frozenset(shards)))
                 break
             except BusError as e:
-                log.limited("gain").warn("new shards cannot be taken up yet", error=str(e))
+                log.limited("gain").warn("new shards cannot be taken up yet", err=e)
                 await asyncio.sleep(_RETRY)
         state = self._projection.state
         for id_ in state.bucket(task_fold.ENDED):
@@ -261,7 +261,7 @@ class Supervisor:
                 except BegunElsewhere:
                     continue
                 except (BusError, StoreError, FunctionUnavailable) as e:
-                    log.limited(f"settle/{id_}").warn("a task cannot be brought up to date yet", task=id_, error=str(e))
+                    log.limited(f"settle/{id_}").warn("a task cannot be brought up to date yet", task=id_, err=e)
                 except Exception as e:
                     log.exception("a task cannot be brought up to date", e, task=id_)
                     return
@@ -290,7 +290,7 @@ class Supervisor:
         condemned = self._suspicion.verdict(id_, run.enabled)
         left = running is None and run.state == "started" and self._failed.get(id_) != run.enabled
         if left and condemned:
-            log.error("a task that was ended is not brought to its end", task=id_, error=condemned)
+            log.error("a task that was ended is not brought to its end", task=id_, err=condemned)
         elif left and not ended.deleted:
             with contextlib.suppress(TaskFailed, TickscriptError):
                 running = await self._take_up(id_, run, announce=False)
@@ -331,7 +331,7 @@ class Supervisor:
             await self._cannot_start(id_, run, f"internal error: {type(e).__name__}: {e}")
 
     async def _cannot_start(self, id_: str, run: RunRecord, error: str) -> None:
-        log.error("a task cannot start", task=id_, error=error)
+        log.error("a task cannot start", task=id_, err=error)
         await self._events.publish(id_, "failed", {"enabled": run.enabled, "error": error})
         self._failed[id_] = run.enabled
 

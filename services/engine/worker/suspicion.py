@@ -49,7 +49,7 @@ class Suspicion:
             try:
                 await self._suspects.clear(suspect)
             except BusError as e:
-                log.warn("a task stays suspected, which has ended", task=id, error=str(e))
+                log.warn("a task stays suspected, which has ended", task=id, err=e)
 
     async def watch(self, tasks: Mapping[str, TaskUnderWay]) -> None:
         """Forget those of these tasks that come past the place that a worker ended in, for ever."""

@@ -198,7 +198,7 @@ class Worker:
                 try:
                     await self._follow(follower)
                 except StreamWentBack as e:
-                    log.warn("the log is looked at again", error=str(e))
+                    log.warn("the log is looked at again", err=e)
                     await self._look_until_known()
 
     async def stop(self) -> None:
@@ -293,7 +293,7 @@ class Worker:
                 await self.look()
                 return
             except BusError as e:
-                log.limited("look").warn("the log cannot be asked what it holds", error=str(e))
+                log.limited("look").warn("the log cannot be asked what it holds", err=e)
 
     async def _up_to(self, follower: Follower) -> int | None:
         return await self._clock.up_to(follower, self._stepper.cursor.at, self._stepper.stamp)
@@ -328,7 +328,7 @@ class Worker:
 
     def fail(self, running: TaskUnderWay, error: str) -> None:
         """End a task that cannot go on."""
-        log.error("a task has failed", task=running.id, error=error)
+        log.error("a task has failed", task=running.id, err=error)
         self.remove(running)
         running.close()
         self._on_failed(running, error)

@@ -3,7 +3,7 @@
 Kapacitor 1.8.3's ways, in this order: `Authorization: Bearer TOKEN`; Basic authentication, where the user `~subscriber`
 has a subscription's token for its password; the parameters `u` and `p` of the query. And, as clients of InfluxDB 2.x
 have it, `Authorization: Token TOKEN`, which is a user's name and password with a colon between, a JSON Web Token, or a
-subscription's token.
+subscription's token. Those of InfluxDB 3 may say `Bearer` for the first of these.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def credentials_of(headers: Iterable[tuple[bytes, bytes]], query: bytes) -> Requ
     value = next((value for name, value in headers if name == b"authorization"), b"")
     scheme, _, rest = value.partition(b" ")
     if scheme == b"Bearer":
-        return Bearer(rest.decode("latin-1"))
+        return _token(rest.decode("utf-8", "replace").strip()) if b":" in rest else Bearer(rest.decode("latin-1"))
     if scheme == b"Token":
         return _token(rest.decode("utf-8", "replace").strip())
     if scheme.lower() == b"basic" and (found := _basic(rest)) is not None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Flag, auto
 
 from grammar.golang.quoting import quote
-from services.gateway.operations.paths import BASE, PREVIEW, V2_WRITE
+from services.gateway.operations.paths import BASE, PREVIEW, V2_WRITE, V3_WRITE
 
 _NOT_BY_API = ("/api/write", "/api/config", "/api/storage/backup", "/api/alerts/states")
 
@@ -65,7 +65,7 @@ def check_request(user: User, method: str, path: str) -> None:
 
 def api_resource(path: str) -> str:
     """The resource that a path of the HTTP API is; one of the preview API is that of the API, writes are all one."""
-    if path == V2_WRITE:
+    if path in (V2_WRITE, V3_WRITE):
         path = "/write"
     for base in (PREVIEW, BASE):
         if path.startswith(f"{base}/"):

@@ -25,7 +25,6 @@ from services.process.pools import Busy, Pool
 T = TypeVar("T")
 
 _REQUEST = TakeOverStatesSchema()
-_HEADER_ROOM = 2048
 _threads = Pool("alert states", 2, most_waiting=16)  # a request may hold so many that the loop must not wait for it
 _TIMES = range(-(1 << 63), 1 << 63)  # what nanoseconds since 1970 may be
 
@@ -60,7 +59,7 @@ class AlertStateCommands:
         full = self._disk.refuses_changes()
         if full:
             raise OperationError(503, f"the states cannot be stored: {full}")
-        position, limit = EventsSeq(self._alerting.position), self._bus.max_payload - _HEADER_ROOM
+        position, limit = EventsSeq(self._alerting.position), self._bus.max_data
         seq = 0
         try:
             for data in await _aside(lambda: list(encode(events, position, limit))):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 Statistic = tuple[str, dict[str, str], dict[str, int]]
 """Name, tags and values, as GET /debug/vars has them."""
@@ -19,3 +19,11 @@ class Input(Protocol):
 
     def statistic(self) -> Statistic:
         """What it has counted since it began."""
+
+
+@runtime_checkable
+class Reloading(Protocol):
+    """An input that uses files which may change while it runs."""
+
+    def reload(self) -> None:
+        """Read them anew; files that cannot be used change nothing."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import ssl
 from collections import Counter
 
 from schemas.config import Config, Http
@@ -44,18 +43,24 @@ class OpenTsdbListener:
         batching = Batching(size, settings.batch_timeout or 1.0, size * (settings.batch_pending or 5))
         self._outlet = Outlet(self._name, store, self._subject, batching)
         self._gathering = Gathering(store.store)
-        self._tls: ssl.SSLContext | None = None
+        self._certificate: Certificate | None = None
         if settings.tls_enabled:
-            self._tls = Certificate(Http(https_certificate=settings.certificate), config.tls).context
+            self._certificate = Certificate(Http(https_certificate=settings.certificate), config.tls)
         self._logs = settings.log_point_errors
         self._connections = Connections(self._name, self._connected)
         self._counts: Counter[str] = Counter()
 
     async def start(self) -> None:
         """Listen. Raises OSError where the address cannot be had."""
-        self.address = await self._connections.start(self.address, self._tls)
+        tls = self._certificate.context if self._certificate else None
+        self.address = await self._connections.start(self.address, tls)
         self._outlet.start()
         _log.info("listening", input="opentsdb", address=self.address)
+
+    def reload(self) -> None:
+        """Read the certificate again, for connections from now on."""
+        if self._certificate is not None:
+            self._certificate.reload()
 
     async def stop(self, timeout: float) -> None:
         """Listen no more; what has come has so many seconds to be stored."""

@@ -11,7 +11,7 @@ from services.gateway.http.connections.bodies import Bodies
 from services.gateway.http.writing.line_store import LineStore
 from services.gateway.listeners.collectd import CollectdListener
 from services.gateway.listeners.graphite import GraphiteListener
-from services.gateway.listeners.input import Input, Statistic
+from services.gateway.listeners.input import Input, Reloading, Statistic
 from services.gateway.listeners.opentsdb import OpenTsdbListener
 from services.gateway.listeners.udp import UdpListener
 
@@ -56,6 +56,12 @@ class Inputs:
     def statistics(self) -> list[Statistic]:
         """What each has counted."""
         return [one.statistic() for _, one in self._inputs]
+
+    def reload(self) -> None:
+        """Have read anew what they read from files, as far as that may change while they run."""
+        for _, one in self._inputs:
+            if isinstance(one, Reloading):
+                one.reload()
 
     async def _stop(self) -> None:
         await asyncio.gather(*(one.stop(self._timeout) for _, one in self._inputs))

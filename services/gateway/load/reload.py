@@ -1,9 +1,9 @@
-"""What is read anew on SIGHUP: the certificate, the load directory, and what sideload nodes look up."""
+"""What is read anew on SIGHUP: certificates, the load directory, and what sideload nodes look up."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from services.gateway.commands.server import ServerCommands
 from services.gateway.load.loader import Loader
@@ -14,14 +14,17 @@ _log = logs.get("gateway")
 
 
 async def reload_on_request(
-    wanted: asyncio.Event, reload_certificate: Callable[[], None] | None, loader: Loader, server: ServerCommands
+    wanted: asyncio.Event, certificates: Sequence[Callable[[], None]], loader: Loader, server: ServerCommands
 ) -> None:
-    """Read it whenever `wanted` is set, until cancelled. What is set meanwhile is done after that."""
+    """Read it whenever `wanted` is set, until cancelled. What is set meanwhile is done after that.
+
+    certificates: reads one again each.
+    """
     while True:
         await wanted.wait()
         wanted.clear()
-        _log.info("reading files anew", load_enabled=loader.enabled, https_enabled=reload_certificate is not None)
-        if reload_certificate is not None:
+        _log.info("reading files anew", load_enabled=loader.enabled)
+        for reload_certificate in certificates:
             reload_certificate()
         loader.request()
         try:

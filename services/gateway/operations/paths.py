@@ -10,3 +10,5 @@ PREVIEW = "/kapacitor/v1preview"
 
 V2_WRITE = "/api/v2/write"
 """Where InfluxDB 2.x takes writes."""
+V3_WRITE = "/api/v3/write_lp"
+"""Where InfluxDB 3 does."""

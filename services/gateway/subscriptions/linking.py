@@ -40,12 +40,14 @@ class LinkContext:
         ids: Callable[[], Awaitable[tuple[str, str]]],
         own_address: Callable[[InfluxDB], str],
         with_tokens: bool,
+        shared_secret: str,
     ) -> None:
         """ids: gives the id of the cluster that shares a NATS, and this gateway's. own_address(cluster): where InfluxDB
-        reaches this gateway. with_tokens: whether writes need credentials.
+        reaches this gateway. with_tokens: whether writes need credentials. shared_secret: that of [http].
         """
         self.records, self.tokens, self.store = records, tokens, store
         self.ids, self.own_address, self.with_tokens = ids, own_address, with_tokens
+        self.shared_secret = shared_secret
 
 
 class Linking:
@@ -53,7 +55,7 @@ class Linking:
 
     def __init__(self, cluster: InfluxDB, shared: LinkContext) -> None:
         self._cluster, self._shared = cluster, shared
-        self._client = InfluxDBClient(cluster)
+        self._client = InfluxDBClient(cluster, shared.shared_secret)
         self._catalogue = Catalogue(self._client)
         self._listening = Listening(shared.store)
         self._log = _log.bind(cluster=cluster.name)

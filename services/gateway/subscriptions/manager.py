@@ -13,6 +13,7 @@ from types import TracebackType
 
 from schemas.config import Config, InfluxDB
 from schemas.requests.gateway import GATEWAY_LINK
+from schemas.requests.shape import MalformedMessage
 from services.bus.connection import Bus
 from services.bus.errors import BusError
 from services.bus.identity import cluster_id, gateway_id
@@ -44,7 +45,10 @@ class Subscriptions:
         """effective: the configuration, which follows the log."""
         self._config, self._bus, self._effective = config, bus, effective
         self._records = Records(bus, config.nats.replicas)
-        self._shared = LinkContext(self._records, tokens, store, self._ids, self._own_address, config.http.auth_enabled)
+        http = config.http
+        self._shared = LinkContext(
+            self._records, tokens, store, self._ids, self._own_address, http.auth_enabled, http.shared_secret
+        )
         self._changed, self._to_announce = asyncio.Event(), asyncio.Event()
         self._keepers: dict[str, Keeper] = {}  # where this gateway keeps them
         self._tasks: list[asyncio.Task[None]] = []
@@ -81,7 +85,11 @@ class Subscriptions:
             answer = await self._bus.request(subject, GATEWAY_LINK.encode_request(), _LINK_SECONDS)
         except BusError as error:
             raise OperationError(503, f"failed to link subscriptions: no gateway keeps them: {error}") from error
-        problem = GATEWAY_LINK.decode_response(answer)["error"]
+        try:
+            problem = GATEWAY_LINK.decode_response(answer)["error"]
+        except MalformedMessage as error:
+            reason = f"failed to link subscriptions: the gateway that keeps them answers what cannot be read: {error}"
+            raise OperationError(503, reason) from error
         if problem:
             raise OperationError(500, f"failed to link subscriptions: {problem}")
 

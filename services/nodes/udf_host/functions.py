@@ -61,7 +61,7 @@ class UdfFunctions(Mapping[str, FunctionSpec]):
         names = [name for name, function in self._known.items() if function.problem]
         for function in await asyncio.gather(*(self._threads.run(ask, name, self._settings[name]) for name in names)):
             if function.problem and function.problem != self._known[function.name].problem:
-                log.error("failed to load process info", udf=function.name, error=function.problem)
+                log.error("failed to load process info", udf=function.name, err=function.problem)
             elif not function.problem:
                 log.info("loaded UDF info", udf=function.name)
             self._known[function.name] = function

@@ -90,6 +90,8 @@ def compile_script(
     run = _Run(registry, edge, given, template)
     for statement in script.statements:
         run.statement(statement)
+    if registry.everywhere is not None:
+        registry.everywhere(run.chains, run.chains.source)
     graph = run.chains.graph
     _check(graph)
     if len(graph.nodes) <= 1 and not template:

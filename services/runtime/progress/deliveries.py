@@ -149,7 +149,7 @@ class Deliveries:
             try:
                 found |= codec.unpack(entry.value)
             except (ValueError, TypeError) as e:
-                log.warn("deliveries on the bus cannot be read", key=entry.key, error=str(e))
+                log.warn("deliveries on the bus cannot be read", key=entry.key, err=e)
         self._on_bus = found
 
     def open(self, task: str, began: int) -> Callable[[str], Delivered]:
@@ -211,7 +211,7 @@ class Deliveries:
                     tx.put(_BUCKET, task, codec.pack(self._books[task].packed()))
         except StoreError as e:
             self._unwritten |= unwritten
-            log.limited("deliveries").error("what was delivered cannot be saved, trying again", error=str(e))
+            log.limited("deliveries").error("what was delivered cannot be saved, trying again", err=e)
 
     async def keep_publishing(self) -> None:
         """Have the bus know, for ever."""
@@ -220,7 +220,7 @@ class Deliveries:
             try:
                 await self.publish()
             except BusError as e:
-                log.limited("deliveries").warn("what was delivered cannot be put on the bus yet", error=str(e))
+                log.limited("deliveries").warn("what was delivered cannot be put on the bus yet", err=e)
                 await asyncio.sleep(_PAUSE)
 
     async def publish(self) -> None:
@@ -238,7 +238,7 @@ class Deliveries:
                 try:
                     await bucket.put(f"shard.{shard}", codec.pack(books))
                 except PayloadTooLarge as e:
-                    log.limited("deliveries").error("what was delivered is too much for the bus", error=str(e))
+                    log.limited("deliveries").error("what was delivered is too much for the bus", err=e)
                 except BaseException:
                     self._unpublished.add(shard)
                     raise
@@ -263,7 +263,7 @@ class Deliveries:
                 for name, node in packed[1].items():
                     book.nodes.setdefault(name, self._delivered(task)).merge(node)
         except (ValueError, TypeError, LookupError, AttributeError) as e:
-            log.warn("what was delivered cannot be read and may come again", task=task, error=str(e))
+            log.warn("what was delivered cannot be read and may come again", task=task, err=e)
 
     async def _opened(self) -> Bucket:
         if self._bucket is None:
@@ -275,5 +275,5 @@ def _unpacked(raw: bytes) -> Any:
     try:
         return codec.unpack(raw)
     except ValueError as e:
-        log.warn("what was delivered cannot be read and may come again", error=str(e))
+        log.warn("what was delivered cannot be read and may come again", err=e)
         return None

@@ -86,7 +86,7 @@ class Remembering:
                 # a topic may have so many ids that the loop must not wait for them
                 return await _threads.run(_stood, answer)
             except (BusError, MalformedMessage) as e:
-                log.warn("alerting does not say how topics stand", error=str(e))
+                log.warn("alerting does not say how topics stand", err=e)
             if time.monotonic() > until or not await self._bus.last_sequence(ALERTS):
                 return {}
             await asyncio.sleep(_ASK_PAUSE)
@@ -115,7 +115,7 @@ class Remembering:
                 raise ValueError("it is not there")
             return await _threads.run(unpacked_levels, data)
         except (NotWhole, ValueError, KeyError, TypeError, zlib.error) as e:
-            log.error("how topics stood when a task started is lost", name=name, error=str(e))
+            log.error("how topics stood when a task started is lost", name=name, err=e)
             return {}
 
     async def forget(self, name: str) -> None:
@@ -124,7 +124,7 @@ class Remembering:
             try:
                 await (await self._open()).delete(name)
             except BusError as e:
-                log.limited("forget").warn("what a run was to remember is left on the bus", name=name, error=str(e))
+                log.limited("forget").warn("what a run was to remember is left on the bus", name=name, err=e)
 
     async def sweep(self, is_left: Callable[[str, str], bool]) -> None:
         """Delete what was left over. is_left(task, name): whether no run of a task that is ours names it. BusError."""

@@ -19,6 +19,7 @@ from services.cli.errors import MistakenCall
 from services.cli.go_flags import Command
 from services.cli.handler_settings import handler_defaults, handler_sections
 from services.cli.server.connecting import shown_address
+from services.cli.server.waiting import steps
 from services.moving.job import Job
 from services.moving.moving import KINDS, move
 from services.moving.report import Report
@@ -74,15 +75,20 @@ def command(old: str, to: str, skip_verify: bool, **wishes: Any) -> int:
     """
     write: Callable[[str], None] = partial(print, flush=True)
     try:
-        with _server(old, "FROM", skip_verify) as there, _server(to, "TO", skip_verify) as here:
-            return _run(_Wishes(**wishes), there, here, write)
+        with (
+            _server(old, "FROM", skip_verify) as there,
+            _server(to, "TO", skip_verify) as here,
+            steps() as show,
+        ):
+            return _run(_Wishes(**wishes), there, here, Report(write, show), write)
     except (ValueError, CannotGoOn) as error:
         print(f"tickbus import: {error}", file=sys.stderr)
         return 1
 
 
-def _run(wishes: _Wishes, old: Server, new: Server, write: Callable[[str], None]) -> int:
-    report = Report(write)
+def _run(wishes: _Wishes, old: Server, new: Server, report: Report, write: Callable[[str], None]) -> int:
+    for server in (old, new):
+        server.greet()
     job = Job(
         old=old,
         new=new,

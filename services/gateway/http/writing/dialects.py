@@ -1,4 +1,4 @@
-"""How writes say where they go, and how they are told what is wrong: as InfluxDB 1.x has it, and as 2.x has it."""
+"""How writes say where they go, and how they are told what is wrong: as InfluxDB 1.x, 2.x and 3 have it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,17 @@ from services.gateway.operations.paths import V2_WRITE
 
 PRECISIONS = frozenset({"n", "u", "ms", "s", "m", "h"})
 V2_PRECISIONS: Mapping[str, str] = {"": "n", "ns": "n", "us": "u", "ms": "ms", "s": "s"}
+AUTO = "auto"
+"""The precision of times that are guessed."""
+V3_PRECISIONS: Mapping[str, str] = {
+    "": AUTO,
+    AUTO: AUTO,
+    "nanosecond": "n",
+    "microsecond": "u",
+    "millisecond": "ms",
+    "second": "s",
+    **{short: name for short, name in V2_PRECISIONS.items() if short},
+}
 
 _CODES = {
     400: "invalid",
@@ -28,7 +39,7 @@ _CODES = {
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a query says that a write goes. precision: as 1.x names it. problem: why it cannot go there."""
+    """Where a query says that a write goes. precision: as 1.x names it, or AUTO. problem: why it cannot go there."""
 
     db: str
     rp: str
@@ -92,6 +103,30 @@ class V2:
     def error(self, status: int, text: str) -> bytes:
         """{"code": …, "message": …}"""
         return v2_error(status, text)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class V3:
+    """`db` and `precision`; JSON. buckets: as of V2, what databases stand for."""
+
+    buckets: Mapping[str, str] = field(default_factory=dict)
+    missing: str = "db is required"
+    not_allowed: int = 403
+
+    def place(self, query: Mapping[str, str]) -> Place:
+        """A database is what a bucket is; `accept_partial` and `no_sync` do not count."""
+        named = query.get("db", "")
+        db, _, rp = self.buckets.get(named, named).partition("/")
+        precision = V3_PRECISIONS.get(query.get("precision", ""))
+        if precision is None:
+            return Place(
+                db, rp, AUTO, f"invalid precision; valid precisions are {', '.join(filter(None, V3_PRECISIONS))}"
+            )
+        return Place(db, rp, precision)
+
+    def error(self, status: int, text: str) -> bytes:
+        """{"error": …}"""
+        return error_body(text)
 
 
 def error_for(path: str, status: int, text: str) -> bytes:

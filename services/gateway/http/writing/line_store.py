@@ -15,7 +15,6 @@ from services.gateway.http.writing.cut import LineTooLong, cut
 from services.gateway.http.writing.off_loop import off_loop
 from services.process import log as logs
 
-_HEADER_ROOM = 2048
 _LONG_KEY = 128
 _COMPLAINT_SECONDS = 10.0
 _LATELY_SECONDS = 5.0
@@ -60,7 +59,7 @@ class LineStore:
             self._complain("write refused", full)
             raise RequestRejected(503, f"the write was not stored, try again: {full}")
         headers = {"precision": precision, "received": str(time.time_ns() if received is None else received)}
-        limit = self._bus.max_payload - _HEADER_ROOM
+        limit = self._bus.max_data
         name = _message_id(subject, key) if key else None
         try:
             if len(body) <= limit:

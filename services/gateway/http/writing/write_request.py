@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Self
 
 from services.gateway.http.answers import RawHeaders
-from services.gateway.operations.paths import BASE, PREVIEW, V2_WRITE
+from services.gateway.operations.paths import BASE, PREVIEW, V2_WRITE, V3_WRITE
 from services.process import log as logs
 
-WRITE_PATHS = frozenset({"/write", f"{BASE}/write", f"{PREVIEW}/write", V2_WRITE})
+WRITE_PATHS = frozenset({"/write", f"{BASE}/write", f"{PREVIEW}/write", V2_WRITE, V3_WRITE})
 
 
 _PASSWORD = re.compile(rb"(?:^|(?<=&))(p|%70)=[^&]+")

@@ -1,4 +1,4 @@
-"""POST /write and /api/v2/write: line protocol from HTTP to the stream WRITES. The hot path.
+"""POST /write, /api/v2/write and /api/v3/write_lp: line protocol from HTTP to the stream WRITES. The hot path.
 
 A body goes to the bus as it came (ungzipped); nothing is made of its points here.
 """
@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from grammar.golang.quoting import quote
-from schemas.api.operations import V2WriteSchema, WriteSchema
+from schemas.api.operations import V2WriteSchema, V3WriteSchema, WriteSchema
 from schemas.config import Config
 from services.gateway.access.privileges import Privilege, User, database_resource
 from services.gateway.http.answers import RETRY_AFTER_SECONDS, Answer
@@ -18,13 +18,14 @@ from services.gateway.http.connections.bodies import Bodies, Held
 from services.gateway.http.gunzip import gunzip
 from services.gateway.http.query import read_query
 from services.gateway.http.rejection import RequestRejected
-from services.gateway.http.writing.dialects import V1, V2, Dialect
+from services.gateway.http.writing.dialects import AUTO, V1, V2, V3, Dialect
 from services.gateway.http.writing.gathering import Gathering
 from services.gateway.http.writing.line_store import LineStore
 from services.gateway.http.writing.off_loop import off_loop
 from services.gateway.http.writing.write_request import WRITE_PATHS, WriteRequest
 from services.gateway.operations.operation import Description
-from services.gateway.operations.paths import V2_WRITE
+from services.gateway.operations.paths import V2_WRITE, V3_WRITE
+from services.lineprotocol.timed import in_nanoseconds
 from services.lineprotocol.validate import check
 from services.process import log as logs
 
@@ -47,7 +48,7 @@ ROUTES = [
             errors=(400, 413),
         ),
     )
-    for path in sorted(WRITE_PATHS - {V2_WRITE})
+    for path in sorted(WRITE_PATHS - {V2_WRITE, V3_WRITE})
 ] + [
     (
         "POST",
@@ -59,7 +60,18 @@ ROUTES = [
             answers={204: None},
             errors=(400, 413),
         ),
-    )
+    ),
+    (
+        "POST",
+        V3_WRITE,
+        Description(
+            about="Write points as to InfluxDB 3; of a body with mistakes nothing is written.",
+            parameters=V3WriteSchema,
+            body=("text/plain",),
+            answers={204: None},
+            errors=(400, 413),
+        ),
+    ),
 ]
 """What the documents say of it."""
 
@@ -87,19 +99,20 @@ class Writes:
         self._bodies = bodies
         self._max_body = config.http.max_body_size
         self._trace = config.http.write_tracing
-        self._v1, self._v2 = V1(), V2(config.http.buckets)
+        self._v1 = V1()
+        self._dialects: dict[str, Dialect] = {V2_WRITE: V2(config.http.buckets), V3_WRITE: V3(config.http.buckets)}
         self._targets: dict[tuple[Dialect, bytes], _Target] = {}
         self._gathering = Gathering(store.store)
 
     async def __call__(self, request: WriteRequest, read: ReadBody, user: User | None = None) -> Answer:
         """The answer to one request, whose body `read` reads. user: whose it is, None: anybody may write.
 
-        204 only once JetStream has the points. 400 for what does not parse and for a missing db, 401 (in 2.x: 403)
+        204 only once JetStream has the points. 400 for what does not parse and for a missing db, 401 (2.x and 3: 403)
         for a database that the user may not write to (in this order, as Kapacitor 1.5.7), 413 for a body over the
         limit, 503 where JetStream does not acknowledge or its disk is nearly full. Raises ClientDisconnected where
         `read` does: a client that hangs up in the middle has written nothing.
         """
-        dialect: Dialect = self._v2 if request.path == V2_WRITE else self._v1
+        dialect: Dialect = self._dialects.get(request.path, self._v1)
         try:
             with self._bodies.hold() as held:
                 await self._write(request, dialect, await read(self._max_body, held), user, held)
@@ -128,10 +141,13 @@ class Writes:
             return
         if target.problem:
             raise RequestRejected(400, target.problem)
+        precision = target.precision
+        if precision is AUTO:
+            body, precision = await off_loop(in_nanoseconds, body), "n"
         if not request.key and Gathering.takes(body):
-            await self._gathering.write(target.subject, target.precision, body)
+            await self._gathering.write(target.subject, precision, body)
             return
-        await self._store.store(target.subject, body, target.precision, received, request.key)
+        await self._store.store(target.subject, body, precision, received, request.key)
 
     def _target(self, dialect: Dialect, query: bytes) -> _Target:
         """Clients repeat themselves, so what was found out is kept."""

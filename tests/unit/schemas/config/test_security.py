@@ -42,14 +42,14 @@ def test_a_handler_that_is_misspelt_is_not_taken_for_disabled() -> None:
         check_handlers(["exce"])
 
 
-def overridable(**sections: dict[str, Any]) -> Overridable:
+def overridable(signs: bool = False, **sections: dict[str, Any]) -> Overridable:
     extra = handler_sections()
     loaded: dict[str, Any] = {}
     for name, schema in extra.items():
         given = sections.get(name)
         one = schema.load(given or {}, many=False)
         loaded[name] = ((one,) if given else ()) if schema.many else one
-    influxdb = (InfluxDB(name="main", urls=("http://db",), username="u", password="kept"),)
+    influxdb = (InfluxDB(name="main", urls=("http://db",), username="u", password="kept", http_shared_secret=signs),)
     return Overridable(Config(influxdb=influxdb, sections=loaded), extra)
 
 
@@ -101,6 +101,33 @@ def test_who_knows_the_password_may_point_it_elsewhere(
     before: dict[str, Any], after: dict[str, Any], given: dict[str, Any]
 ) -> None:
     kept(overridable(), "influxdb", before, after, given, "main")
+
+
+@pytest.mark.parametrize(
+    ("flag", "after"),
+    [
+        (False, {"http-shared-secret": True}),
+        (False, {"http-shared-secret": True, "urls": ["http://evil"], "username": "v", "password": ""}),
+        (True, {"urls": ["http://evil"], "password": ""}),
+        (True, {"urls": ["http://evil"], "password": "", "http-shared-secret": True}),
+        (True, {"username": "v"}),
+    ],
+)
+def test_a_token_is_signed_for_nobody_but_whom_the_file_names(flag: bool, after: dict[str, Any]) -> None:
+    with pytest.raises(OverrideError, match="http-shared-secret is for the file to switch on"):
+        kept(overridable(signs=flag), "influxdb", {}, after, after, "main")
+
+
+@pytest.mark.parametrize("after", [{"http-shared-secret": False}, {"timeout": "1s"}])
+def test_what_sends_no_token_elsewhere_may_be_changed(after: dict[str, Any]) -> None:
+    kept(overridable(signs=True), "influxdb", {}, after, after, "main")
+
+
+def test_what_an_older_kapacitor_does_not_have_is_shown_where_it_is_set() -> None:
+    ((_, shown, secrets),) = overridable(slack={"url": "http://x"}).shown("slack", [])
+    assert "token" not in shown and "token" not in secrets
+    ((_, shown, secrets),) = overridable(slack={"url": "http://x", "token": "t"}).shown("slack", [])
+    assert shown["token"] is True and "token" in secrets
 
 
 def test_headers_that_log_in_are_kept_for_their_host_too() -> None:

@@ -34,6 +34,7 @@ def test_a_list_is_asked_for_page_by_page() -> None:
         (401, {"error": "authorization failed"}, CannotGoOn, "needs a user and password, in its URL"),
         (502, b"<html>", CannotGoOn, "does not answer: 502 Bad Gateway"),
         (503, {"error": "the disk is full"}, Busy, "says: the disk is full"),
+        (404, b"<html>", CannotGoOn, "is no Kapacitor: it answers /kapacitor/v1/x with 404 and a page"),
         (200, b"<html>", CannotGoOn, "answers /kapacitor/v1/x with what is no JSON: is it a Kapacitor?"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 
 from grammar.tickscript.parser import parse
 from schemas.config import Deadman
@@ -27,6 +28,20 @@ def test_the_texts_of_the_configuration() -> None:
 
 def test_a_script_has_texts_of_its_own() -> None:
     assert texts_of("stream|from()|deadman(1.0, 10s).id('x').message('y')", TEXTS) == ("x", "y")
+
+
+def test_where_it_is_global_a_script_is_as_if_it_ended_with_one_on_its_source() -> None:
+    texts = replace(TEXTS, global_=True, threshold=2.0, interval=30.0)
+    for script, source in (
+        ("stream|from()|log()", "stream"),
+        ("batch|query('SELECT v FROM d.r.m').period(1m).every(1m)|log()", "batch"),
+    ):
+        assert texts_of(script, texts) == (f"node '{source}0'", "{{ .ID }}: {{ .Level }} in 30s")
+        written = compile_script(parse(f"{script}\n{source}|deadman(2.0, 30s)"), ConfiguredNodes(TEXTS)({}, {})).graph
+        built = compile_script(parse(script), ConfiguredNodes(texts)({}, {})).graph
+        assert [(n.name, repr(n.properties)) for n in built.nodes] == [
+            (n.name, repr(n.properties)) for n in written.nodes
+        ]
 
 
 def test_texts_that_are_not_configured() -> None:

@@ -94,17 +94,21 @@ boltdb = "/var/lib/kapacitor/kapacitor.db"
             ["[collectd]: packets that are signed or encrypted are refused"],
         ),
         ("[fluxtask]\nenabled = true\nsecrets = {a = 'b'}", ["[fluxtask]: there are no Flux tasks"]),
-        ("[deadman]\nglobal = true", ["[deadman]: no task is watched unless it says so"]),
         ("[[influxdb]]\ntoken = 't'\nsubscription-path = 'x'", []),
         (
             "[[influxdb]]\nusername = 'u'\nhttp-shared-secret = true",
-            ["[[influxdb]]: no JSON Web Tokens are made to log in with"],
+            ["[[influxdb]]: http-shared-secret logs nobody in without a secret"],
         ),
-        ("[slack]\nenabled = true\nurl = 'x'\ntoken = 't'", ["[[slack]]: no token is sent"]),
+        ("[http]\nshared-secret = 's'\n[[influxdb]]\nusername = 'u'\nhttp-shared-secret = true", []),
         (
-            "[[kafka]]\nenabled = true\nbrokers = ['k:9092']\nsasl-username = 'u'",
-            ["[[kafka]]: nobody is logged in to the brokers by SASL"],
+            "[[kafka]]\nenabled = true\nbrokers = ['k:9092']\nsasl-mechanism = 'GSSAPI'",
+            ["[[kafka]]: nobody is logged in to the brokers by GSSAPI, or with a token that has to be asked for"],
         ),
+        (
+            "[[kafka]]\nenabled = true\nbrokers = ['k:9092']\nsasl-mechanism = 'OAUTHBEARER'",
+            ["[[kafka]]: nobody is logged in to the brokers by GSSAPI, or with a token that has to be asked for"],
+        ),
+        ("[[kafka]]\nenabled = true\nbrokers = ['k:9092']\nsasl-username = 'u'", []),
         (
             "[http]\nhttps-enabled = true\n[tls]\nmin-version = '1.1'\nmax-version = 'TLS1.1'\nciphers = ['X']",
             [

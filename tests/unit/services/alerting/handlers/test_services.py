@@ -27,6 +27,7 @@ from services.alerting.transports.http import Http
 from services.cli.handler_settings import handler_sections
 from tests.support.alerts import sink
 from tests.support.certificates import make_pair
+from tests.support.kafka import broker
 from tests.support.nats import NatsServer
 from tests.unit.services.alerting.handlers.test_handlers import event, uses
 
@@ -319,6 +320,29 @@ async def test_an_answer_that_is_no_success(http: Http, status: int, problem: ty
             await send(http, sections(slack={"url": web.url}), ".slack()")
 
 
+async def test_an_app_of_slack_has_a_token_and_is_told_in_the_answer_what_is_wrong(http: Http) -> None:
+    async with sink() as web:
+        web.answer, web.body = lambda path, before: 200, b'{"ok": true}'
+        config = sections(slack={"url": web.url, "token": "xoxb-1"})
+        await send(http, config, ".slack()")
+        ((_, headers, body),) = web.posts
+        assert {name.lower(): value for name, value in headers.items()}["authorization"] == "Bearer xoxb-1"
+        assert "as_user" not in json.loads(body)
+        for reason, problem in ((b"channel_not_found", Rejected), (b"ratelimited", Unsent)):
+            web.body = b'{"ok": false, "error": "%s"}' % reason
+            with pytest.raises(problem, match=f"Slack refuses the message: {reason.decode()}"):
+                await send(http, config, ".slack()")
+
+
+async def test_details_are_the_description_at_opsgenie_where_the_configuration_says_so(http: Http) -> None:
+    async with sink() as web:
+        config = sections(opsgenie2={"url": web.url, "api-key": "k", "details": True})
+        for details in ("what it is about", ""):
+            await send(http, config, ".opsGenie2()", given_details=details)
+        given, without = (json.loads(body)["description"] for _, _, body in web.posts)
+        assert given == "what it is about" and without.startswith('{"series":')
+
+
 async def test_certificates_of_a_section(http: Http, tmp_path: Path) -> None:
     pair = make_pair(tmp_path)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -431,6 +455,27 @@ async def test_mqtt(http: Http, tmp_path: Path) -> None:
         await send(http, config, ".mqtt('t')")
     with pytest.raises(Rejected, match='unknown MQTT broker "no"'):
         await send(http, config, ".mqtt('t').brokerName('no')")
+
+
+@pytest.mark.parametrize(
+    ("settings", "mechanism", "first"),
+    [
+        ({"sasl-username": "u", "sasl-password": "p"}, "PLAIN", b"u\0u\0p"),
+        ({"sasl-username": "u", "sasl-mechanism": "SCRAM-SHA-256"}, "SCRAM-SHA-256", b"n,,n=u,r="),
+        ({"sasl-username": "u", "sasl-mechanism": "SCRAM-SHA-512"}, "SCRAM-SHA-512", b"n,,n=u,r="),
+        (
+            {"sasl-access-token": "t", "sasl-mechanism": "OAUTHBEARER", "sasl_extensions": {"a": "b"}},
+            "OAUTHBEARER",
+            b"n,,\x01auth=Bearer t\x01a=b\x01\x01",
+        ),
+    ],
+)
+async def test_kafka_is_logged_in_to(http: Http, settings: dict[str, Any], mechanism: str, first: bytes) -> None:
+    async with broker() as one:
+        config = sections(kafka={"brokers": [f"127.0.0.1:{one.port}"], "timeout": "5s", **settings})
+        with pytest.raises((Unsent, Rejected)):
+            await send(http, config, ".kafka().cluster('default').kafkaTopic('t')")
+    assert one.mechanism == mechanism and one.first.startswith(first)
 
 
 async def test_kafka_that_is_not_there(http: Http) -> None:

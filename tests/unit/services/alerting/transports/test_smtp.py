@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from marshmallow import ValidationError
 
 from services.alerting.delivery.protocols import DeliveryLimits
 from services.alerting.errors import PartlySent, Rejected, Unsent
@@ -61,6 +62,16 @@ async def test_a_mail() -> None:
     assert (message["message-id"], message["date"]) == (f"<{KEY}@x.org>", "Tue, 14 Nov 2023 22:15:00 +0000")
     assert mail.body.replace("\r\n", "\n") == "<b>é</b>\n.\n..\n" + "x" * 3000 + "\n"
     assert mail.raw == same.raw and mail.raw.isascii()
+
+
+async def test_addresses_of_the_configuration_are_for_alerts_that_name_none() -> None:
+    async with mail_server() as server:
+        settings = {"to": ["a@x.org"], "toTemplates": ["{{ .ID }}@y.org", "{{ if false }}z{{ end }}"]}
+        for options in ({}, {"to": ["b@x.org"]}, {"to-templates": ["{{ .Level }}@x.org"]}):
+            await email.HANDLER.handle(event(), from_json("smtp", options)[1], context(server.port, **settings))
+    assert [mail.recipients for mail in server.mails] == [["a@x.org", "c@y.org"], ["b@x.org"], ["CRITICAL@x.org"]]
+    with pytest.raises(ValidationError, match="toTemplates"):
+        section(25, toTemplates=["{{ if }}"])
 
 
 @pytest.mark.parametrize("lacks", ["8BITMIME", "SMTPUTF8", "SIZE"])

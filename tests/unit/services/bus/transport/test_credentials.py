@@ -176,7 +176,8 @@ async def test_a_password_that_is_replaced_in_its_file_counts_from_the_next_conn
 
 
 async def test_what_is_wrong_is_refused_with_one_line(server: NatsServer, tmp_path: Path) -> None:
-    assert "authorization violation" in (await refusal(server, Credentials("all", "wrong"))).lower()
+    said = await refusal(server, Credentials("all", "wrong"))
+    assert said.endswith(": it does not accept the credentials (Authorization Violation)")
     said = await refusal(server, Credentials("all", password_file=str(tmp_path / "none")))
     assert said == f"cannot connect to NATS: password-file {tmp_path}/none cannot be read: No such file or directory"
     said = await refusal(server, Credentials(file=kept_in(tmp_path / "creds", "nothing of the kind")))

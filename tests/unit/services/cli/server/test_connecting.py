@@ -55,6 +55,17 @@ def other_server() -> Iterator[str]:
         server.server_close()
 
 
+@pytest.mark.parametrize("arguments", [["watch", "cpu"], ["list", "tasks"], ["show", "cpu"]])
+def test_a_server_that_is_another_is_told_in_a_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    monkeypatch.setattr(_Other, "do_GET", _Other.do_POST)
+    with other_server() as url:
+        assert main(["-url", url, *arguments]) == 1
+        said = capsys.readouterr()
+        assert said.err == f"tickbus {arguments[0]}: {url} is no tickbus: it answers 404 and a page\n"
+
+
 def test_a_server_that_is_not_there(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     url = f"http://127.0.0.1:{free_port()}"
     monkeypatch.setenv("KAPACITOR_URL", url.replace("//", "//root:sesame@"))
@@ -88,7 +99,7 @@ def test_a_server_of_another_kind(capsys: pytest.CaptureFixture[str]) -> None:
             "tickbus list: the answer is no JSON: the server is neither a tickbus nor a Kapacitor\n"
         )
         assert main(["level", "info", "-url", url]) == 1
-        assert capsys.readouterr().err == "tickbus level: <h1>What?</h1>\n"
+        assert capsys.readouterr().err == f"tickbus level: {url} is no tickbus: it answers 404 and a page\n"
 
 
 def test_an_argument_that_is_no_text(capsys: pytest.CaptureFixture[str]) -> None:

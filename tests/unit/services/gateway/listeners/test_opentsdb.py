@@ -8,6 +8,7 @@ import gzip
 import json
 import re
 import socket
+import ssl
 import time
 import tracemalloc
 from collections.abc import AsyncIterator
@@ -169,6 +170,19 @@ async def test_it_may_speak_tls(bus: Bus, store: LineStore, tmp_path: Path) -> N
     await listener.start()
     async with httpx.AsyncClient(base_url=f"https://{listener.address}", timeout=20, verify=False) as client:
         assert (await client.post("/api/put", content=POINT)).status_code == 204
+    host, _, port = listener.address.rpartition(":")
+
+    def shown() -> str:
+        return ssl.get_server_certificate((host, int(port)))
+
+    first = await asyncio.to_thread(shown)
+    in_one(make_pair(tmp_path))
+    listener.reload()
+    second = await asyncio.to_thread(shown)
+    assert first != second
+    made.write_text("none")
+    listener.reload()
+    assert await asyncio.to_thread(shown) == second, "what cannot be used changes nothing"
     await listener.stop(5)
 
 

@@ -7,6 +7,8 @@ import asyncio
 import httpx
 import pytest
 
+from services.bus.connection import Bus
+from services.bus.streams import WRITES
 from services.gateway.clients.nats_disk import NatsDisk
 from services.gateway.http.writing import line_store
 from tests.support.nats import NatsServer
@@ -36,10 +38,18 @@ async def test_without_nats_it_lives_and_is_not_ready_until_nats_is_there_again(
     try:
         lacks = (await until(gateway, 503)).json()["lacks"]
         assert lacks["nats"] == "not connected"
+        assert "$" not in str(lacks), "people read it"
         assert (await gateway.get("/healthz")).status_code == 200
     finally:
         await asyncio.to_thread(nats_server.start)
     assert (await until(gateway, 200)).json()["lacks"] == {}
+
+
+async def test_a_stream_that_is_gone_is_named(gateway: httpx.AsyncClient, bus: Bus) -> None:
+    await bus._link.api(f"STREAM.DELETE.{WRITES}")
+    lacks = (await until(gateway, 503)).json()["lacks"]
+    assert lacks["nats"] == "the stream WRITES is not there"
+    await bus.ensure_streams()
 
 
 async def test_a_full_disk_makes_it_unready(gateway: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ import orjson
 import pytest
 
 from schemas.config import InfluxDB
+from schemas.requests.gateway import GATEWAY_LINK
 from services.bus.connection import Bus
 from services.bus.streams import WRITES
-from services.bus.subjects import command_subject, write_subject
+from services.bus.subjects import command_subject, request_subject, write_subject
+from services.connectors.influxdb import InfluxDBClient
 from services.gateway.subscriptions.records import Records
 from tests.support.influx import BINARY, Influxd, influxd
 from tests.support.logs import logged, restored_log
@@ -213,6 +216,37 @@ async def test_with_authentication_each_has_a_token_that_may_write_to_its_databa
         await linked(again, auth=("root", "root's"))
         listed = orjson.loads(await bus.request(command_subject("token", "list"), b""))["body"]["tokens"]
         assert [token["databases"] for token in listed] == [["d"]], "those that nothing uses are revoked"
+
+
+async def test_it_logs_in_with_the_shared_secret(start_gateway: StartGateway, tmp_path: Path) -> None:
+    directory, secret = tmp_path / "auth", "s" * 64
+    directory.mkdir()
+    with influxd(directory, auth=True, secret=secret) as locked:
+        locked.query("CREATE USER root WITH PASSWORD 'p' WITH ALL PRIVILEGES")
+        httpx.post(f"{locked.url}/query", params={"q": "CREATE DATABASE d", "u": "root", "p": "p"}).raise_for_status()
+        one = cluster(locked, username="root", http_shared_secret=True)
+        async with start_gateway(influxdb=(one,), shared_secret=secret) as gateway:
+            await linked(gateway)
+            with_password = InfluxDBClient(replace(one, password="p", http_shared_secret=False))
+            assert [series["name"] for series in await with_password.query("SHOW SUBSCRIPTIONS")] == ["d"]
+            await with_password.close()
+
+
+async def test_an_answer_of_the_gateway_that_keeps_them_that_is_none_is_told(
+    start_gateway: StartGateway, bus: Bus, influx: Influxd
+) -> None:
+    async def nonsense(data: bytes, headers: Mapping[str, str]) -> bytes:
+        return b'{"error": 5}'
+
+    other = bus.answer(request_subject(*GATEWAY_LINK.tokens()), nonsense)
+    try:
+        async with start_gateway(influxdb=(cluster(influx),)) as gateway:
+            async with asyncio.timeout(SECONDS):
+                while "cannot be read" not in (answer := await gateway.post(f"{V1}/subscriptions")).text:
+                    await asyncio.sleep(0.1)
+            assert answer.status_code == 503
+    finally:
+        other.stop()
 
 
 async def test_those_of_others_are_left_and_told_of_but_not_under_our_name(

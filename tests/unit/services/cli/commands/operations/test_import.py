@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import pty
+import subprocess
+import sys
 from email.message import Message
 from typing import Any
 
@@ -53,12 +58,52 @@ def test_credentials_come_from_the_environment(
     old: list[Message] = []
     new: list[Message] = []
 
-    def empty(path: str, query: dict[str, list[str]]) -> tuple[int, Any]:
-        key = path.rpartition("/")[2]
-        return 200, {key: {} if key == "sections" else [], "sections": {}}
-
-    with answering(empty, old) as there, answering(empty, new) as here:
+    with answering(_empty, old) as there, answering(_empty, new) as here:
         assert main(["import", there, "--to", here]) == 0
     assert {one["Authorization"] for one in old} == {"Basic YTpi"}
     assert {one["Authorization"] for one in new} == {"Basic Yzpk"}
     assert "tasks       nothing" in capsys.readouterr().out
+
+
+def test_both_servers_are_asked_before_anything_else(capsys: pytest.CaptureFixture[str]) -> None:
+    with answering(lambda path, query: (404, b"<html>")) as other:
+        assert main(["import", other]) == 1
+        said = capsys.readouterr()
+        reason = f"{other} is no Kapacitor: it answers /kapacitor/v1/ping with 404 and a page"
+        assert (said.out, said.err) == ("", f"tickbus import: {reason}\n")
+    with answering(_empty) as there:
+        assert main(["import", there, "--to", "http://127.0.0.1:1"]) == 1
+    assert capsys.readouterr() == ("", "tickbus import: http://127.0.0.1:1 does not answer: Connection refused\n")
+
+
+def test_a_list_that_is_refused_is_told_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with answering(lambda path, query: (500, {"error": "the index is broken"})) as there:
+        assert main(["import", there, "--to", there, "--only", "templates"]) == 1
+    assert capsys.readouterr().err == "tickbus import: templates cannot be copied: the index is broken\n"
+
+
+def test_a_bar_shows_on_a_terminal_how_far_it_is() -> None:
+    with answering(_empty) as there:
+        command = [sys.executable, "-m", "services.cli", "import", there, "--to", there]
+        here, terminal = pty.openpty()
+        with subprocess.Popen(command, stdout=terminal, stderr=terminal, env={**os.environ, "TERM": "xterm"}) as run:
+            os.close(terminal)
+            shown = _all_of(here)
+        assert run.returncode == 0 and "tasks       nothing" in shown and "\x1b[" in shown and "0/" in shown
+        piped = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert "\x1b" not in piped.stdout and piped.stderr == ""
+
+
+def _empty(path: str, query: dict[str, list[str]]) -> tuple[int, Any]:
+    key = path.rpartition("/")[2]
+    return 200, {key: {} if key == "sections" else [], "sections": {}}
+
+
+def _all_of(terminal: int) -> str:
+    """What comes over a terminal until nobody writes there any more."""
+    found = b""
+    with contextlib.suppress(OSError):  # as which the end is told
+        while piece := os.read(terminal, 1 << 16):
+            found += piece
+    os.close(terminal)
+    return found.decode()

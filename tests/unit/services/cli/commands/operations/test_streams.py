@@ -51,7 +51,8 @@ async def test_where_there_is_none_it_says_so(tmp_path: Path, capsys: pytest.Cap
     assert await asyncio.to_thread(main, ["streams", "--data-dir", str(tmp_path)]) == 1
     assert "no `tickbus serve` runs on" in capsys.readouterr().err
     assert await asyncio.to_thread(main, ["streams", "--nats", "nats://127.0.0.1:1"]) == 1
-    assert "cannot connect to NATS" in capsys.readouterr().err
+    reason = "cannot connect to NATS at nats://127.0.0.1:1: Connection refused"
+    assert capsys.readouterr().err == f"tickbus streams: {reason}\n"
 
 
 async def test_what_is_kept_otherwise_is_told_and_changed_where_that_is_asked_for(
