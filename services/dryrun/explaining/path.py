@@ -222,7 +222,7 @@ class _Errors(Log):
 
     def _write(self, level: int, msg: str, keys: dict[str, Any]) -> None:
         if level >= logging.ERROR:
-            self.reasons.append(msg)
+            self.reasons.append(f"{msg}: {keys['err']}" if "err" in keys else msg)
 
 
 def _above(nodes: Sequence[GraphNode], name: str) -> Iterable[GraphNode]:
