@@ -13,7 +13,7 @@ from grammar.golang.times import format_rfc3339
 from services.alertlog.info import LEVELS
 from services.columns.column import BoolArray, Column
 from services.columns.output_sequence import EventIds
-from services.dryrun.rows import plain_value
+from services.dryrun.rows import plain_data
 from services.runtime.effects import Alerts, Effect, Failure, Inhibition, Withheld, Write
 
 Line = dict[str, Any]
@@ -75,10 +75,10 @@ def _alerts(alerts: Alerts) -> Iterator[Line]:
 def _series(alerts: Alerts, columns: Sequence[tuple[str, Column, BoolArray]], i: int) -> dict[str, Any]:
     """The event's data as a result has it. columns: by name, each with which events have it."""
     if alerts.data is not None:
-        series: dict[str, Any] = plain_value(alerts.data[i])
+        series: dict[str, Any] = plain_data(alerts.data[i])
         return series
     named = alerts.series[alerts.series_of[i]]
-    values = {name: plain_value(column.value(i)) for name, column, there in columns if there[i]}
+    values = {name: plain_data(column.value(i)) for name, column, there in columns if there[i]}
     tags = {"tags": dict(named["tags"])} if named.get("tags") else {}
     row = [format_rfc3339(int(alerts.time[i])), *values.values()]
     return {"name": named["name"], **tags, "columns": ["time", *values], "values": [row]}
@@ -119,7 +119,7 @@ def _loopbacks(effect: Write) -> Iterator[Line]:
 
 def _withheld(effect: Withheld) -> Iterator[Line]:
     of = {"kind": effect.kind, "node": effect.node, "time": format_rfc3339(effect.time)}
-    yield {**of, **plain_value(effect.what)}
+    yield {**of, **plain_data(effect.what)}
 
 
 def _failures(effect: Failure) -> Iterator[Line]:

@@ -10,7 +10,7 @@ from grammar.golang.times import format_rfc3339
 from services.alertlog.info import LEVELS
 from services.columns.frame import Message
 from services.dryrun import outcomes as effects_as_lines
-from services.dryrun.rows import plain_value, rows_of
+from services.dryrun.rows import plain_data, rows_of
 from services.lineprotocol import reference_parser
 from services.lineprotocol.reference_parser import multiplier
 from services.process.log import Log
@@ -143,4 +143,4 @@ def _points(line: Item) -> Iterator[Item]:
     for text in line["lines"]:
         time = reference_parser.parse(text.encode(), unit)[2] or 0
         point = point_of(text.encode(), time)
-        yield {**of, **point, "fields": plain_value(point["fields"]), "time": format_rfc3339(time)}
+        yield {**of, **point, "fields": plain_data(point["fields"]), "time": format_rfc3339(time)}
