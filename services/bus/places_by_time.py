@@ -34,12 +34,12 @@ async def place_at(bus: Bus, stream: str, time: int) -> int:
     return low
 
 
-async def whole_since(bus: Bus) -> int:
-    """Since when (ns) the log of writes holds all that was stored; 0: it has dropped nothing. Raises BusError."""
-    state = await bus.stream_state(WRITES)
+async def whole_since(bus: Bus, stream: str = WRITES) -> int:
+    """Since when (ns) a stream holds all that was stored; 0: it has dropped nothing. Raises BusError."""
+    state = await bus.stream_state(stream)
     if state.first_seq <= 1:
         return 0
-    found = await _first_from(bus, WRITES, state.first_seq, state.last_seq)
+    found = await _first_from(bus, stream, state.first_seq, state.last_seq)
     return clock.time_ns() if found is None else found.time_ns
 
 

@@ -11,7 +11,6 @@ from urllib.parse import unquote
 
 from grammar.golang.times import format_rfc3339
 from services.alertlog.info import LEVELS
-from services.columns.column import BoolArray, Column
 from services.columns.output_sequence import EventIds
 from services.dryrun.rows import plain_data
 from services.runtime.effects import Alerts, Effect, Failure, Inhibition, Withheld, Write
@@ -51,7 +50,10 @@ def outcomes_of(effect: Effect) -> Iterator[Line]:
 
 
 def _alerts(alerts: Alerts) -> Iterator[Line]:
-    columns = [(name, column, column.mask()) for name, column in sorted(alerts.columns.items())]
+    columns = [
+        (name, [plain_data(value) for value in column.tolist()], column.mask().tolist())
+        for name, column in sorted(alerts.columns.items())
+    ]
     numbers = (alerts.level, alerts.id_of, alerts.message_of, alerts.time, alerts.duration)
     for i, (level, id, message, time, duration) in enumerate(zip(*(a.tolist() for a in numbers), strict=True)):
         yield {
@@ -72,13 +74,13 @@ def _alerts(alerts: Alerts) -> Iterator[Line]:
         }
 
 
-def _series(alerts: Alerts, columns: Sequence[tuple[str, Column, BoolArray]], i: int) -> dict[str, Any]:
-    """The event's data as a result has it. columns: by name, each with which events have it."""
+def _series(alerts: Alerts, columns: Sequence[tuple[str, list[Any], list[bool]]], i: int) -> dict[str, Any]:
+    """The event's data as a result has it. columns: by name the values, and which events have one."""
     if alerts.data is not None:
         series: dict[str, Any] = plain_data(alerts.data[i])
         return series
     named = alerts.series[alerts.series_of[i]]
-    values = {name: plain_data(column.value(i)) for name, column, there in columns if there[i]}
+    values = {name: column[i] for name, column, there in columns if there[i]}
     tags = {"tags": dict(named["tags"])} if named.get("tags") else {}
     row = [format_rfc3339(int(alerts.time[i])), *values.values()]
     return {"name": named["name"], **tags, "columns": ["time", *values], "values": [row]}

@@ -145,6 +145,15 @@ class ResultWriter:
         """How many rows there was no room for."""
         return self._listed.left_out
 
+    @property
+    def half_full(self) -> bool:
+        """Whether there is no room for minor rows any more."""
+        return True in self._full
+
+    def leave_out(self, count: int) -> None:
+        """Count rows that were not even made, for want of room."""
+        self._listed.left_out += count
+
     async def add(self, rows: Iterable[Mapping[str, Any]], *, minor: bool = False) -> None:
         """Rows of plain data, as JSON has them. Raises BusError.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema, ValidationError, fields, validate
 
 from grammar.golang.durations import parse_go_duration
 from schemas.api.inspections.inspection import InspectionRequestSchema, InspectionSchema
@@ -17,15 +17,13 @@ _MOST = 2**62
 class Span(fields.Field[int]):
     """A duration: ns as a number, or a text as `10m`; none below 0."""
 
-    default_error_messages = {"invalid": "must be a duration as 10m, or ns, 0 or more"}
-
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> int:
         try:
             value = parse_go_duration(value) if isinstance(value, str) else value
         except ValueError:
             value = None
         if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _MOST:
-            raise self.make_error("invalid")
+            raise ValidationError("must be a duration as 10m, or ns, 0 or more")
         return value
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from grammar.golang.times import format_rfc3339
 from services.bus.connection import Bus
+from services.bus.places_by_time import whole_since
 from services.bus.positions import WritesSeq
-from services.bus.streams import WRITES
 from services.dryrun.backtesting.log_backtest import Stretch
 from services.dryrun.backtesting.warm_up import looks_back
 from services.dryrun.kept_state import KeptStates
@@ -53,11 +53,11 @@ class Beginning:
 async def beginning(bus: Bus, tasks: DryTasks, kept: KeptStates, asked: Asked) -> Beginning:
     """The run, to be used as a context manager. Raises CannotRun, NotInLog or BusError."""
     counted, until = await position_at(bus, asked.begin), await position_at(bus, asked.end)
-    first = await _first(bus)
-    if first is not None and asked.end < first:
+    first = await whole_since(bus)
+    if asked.end < first:
         raise NotInLog(f"the log reaches back to {format_rfc3339(first)} only")
     notes: list[str] = []
-    if first is not None and asked.begin < first:
+    if asked.begin < first:
         notes.append(f"the log reaches back to {format_rfc3339(first)} only: nothing before that is in here")
     found = await _from_kept(tasks, kept, asked, counted, notes) if asked.own else None
     if found is not None:
@@ -68,7 +68,7 @@ async def beginning(bus: Bus, tasks: DryTasks, kept: KeptStates, asked: Asked) -
     if warm_up is None:
         warm_up = looks_back(await tasks.graph(asked.definition))
     begins = asked.begin - warm_up
-    if first is not None and begins < first <= asked.begin:
+    if begins < first <= asked.begin:
         notes.append(f"the log reaches back to {format_rfc3339(first)} only: the warm-up is shorter than it should be")
     after = await position_at(bus, begins) if warm_up else counted
     run = await tasks.from_nothing(asked.task, asked.definition, after, began=begins)
@@ -76,19 +76,12 @@ async def beginning(bus: Bus, tasks: DryTasks, kept: KeptStates, asked: Asked) -
     return Beginning(run, Stretch(asked.begin, asked.end, after, counted, until), told)
 
 
-async def _first(bus: Bus) -> int | None:
-    """When the first message was stored that the log still holds, ns; None where it has dropped none."""
-    state = await bus.stream_state(WRITES)
-    message = await bus.get_message(WRITES, state.first_seq) if state.first_seq > 1 else None
-    return None if message is None else message.time_ns
-
-
 async def _from_kept(
     tasks: DryTasks, kept: KeptStates, asked: Asked, counted: WritesSeq, notes: list[str]
 ) -> tuple[LogRun, int] | None:
     """The task where a state of it was kept, and when that was; None where none is that can be used."""
     state = await kept.nearest(asked.task, counted)
-    if state is None:
+    if state is None or state.ended:
         return None
     if state.definition != asked.definition:
         notes.append("the state that is kept of the task is that of another version of its script, and is not used")

@@ -21,7 +21,10 @@ def nobody(event: RaisedEvent) -> None:
 
 
 class Findings:
-    """failed: why the task has ended of itself, "" while it has not; from there on nothing counts."""
+    """failed: why the task has ended of itself, "" while it has not; from there on nothing counts.
+
+    tells: whether there are lines of it; without, they are only counted, in `untold`.
+    """
 
     def __init__(
         self,
@@ -39,6 +42,7 @@ class Findings:
         self._kinds: Counter[str] = Counter()
         self._handled: Counter[str] = Counter()
         self.failed = ""
+        self.tells, self.untold = True, 0
 
     def before(self, effects: Iterable[Effect]) -> list[Line]:
         """What came before the time that is asked about: of that nothing is told."""
@@ -55,11 +59,12 @@ class Findings:
         """
         lines: list[Line] = []
         for effect in self._until_failed(effects):
+            if isinstance(effect, Alerts):
+                lines += self._alerts(effect)
+                continue
             found = list(outcomes_of(effect))
             self._kinds.update(line["kind"] for line in found)
-            if isinstance(effect, Alerts):
-                self._alerts(effect, found)
-            lines += found
+            lines += self._told(found)
         return lines
 
     def fail(self, reason: str) -> None:
@@ -88,13 +93,28 @@ class Findings:
             if isinstance(effect, Failure):
                 self.fail(effect.reason)
 
-    def _alerts(self, effect: Alerts, lines: list[Line]) -> None:
-        where = _where(effect)
-        for event, line in zip(raised(effect, effect.id_of, effect.message_of), lines, strict=True):
-            line["previousLevel"] = LEVELS[self._verdicts.take(where, event)]
+    def _alerts(self, effect: Alerts) -> list[Line]:
+        where, previous = _where(effect), list[int]()
+        for event in raised(effect, effect.id_of, effect.message_of):
+            previous.append(self._verdicts.take(where, event))
             self._raises(event)
+        count = len(previous)
+        self._kinds["alert"] += count
         for kind in self._handlers.get(effect.node, ()):
-            self._handled[kind] += len(lines)
+            self._handled[kind] += count
+        if not self.tells:
+            self.untold += count
+            return []
+        lines = list(outcomes_of(effect))
+        for line, level in zip(lines, previous, strict=True):
+            line["previousLevel"] = LEVELS[level]
+        return lines
+
+    def _told(self, lines: list[Line]) -> list[Line]:
+        if self.tells:
+            return lines
+        self.untold += len(lines)
+        return []
 
 
 def _where(effect: Alerts) -> str:

@@ -11,11 +11,11 @@ import orjson
 from services.alertlog.codec import AlertMessage, decode
 from services.bus.connection import Bus
 from services.bus.epochs import Epochs
+from services.bus.places_by_time import place_at
 from services.bus.positions import WritesSeq
 from services.bus.streams import ALERTS
 from services.bus.subjects import parse_alert_subject
 from services.dryrun.backtesting.raised import RaisedEvent, raised
-from services.dryrun.log_reader import place_at
 
 _SUBJECTS = "tickbus.alert.*"  # of topics; what inhibits is below them
 _EARLY = 60 * 10**9  # ns by which the clocks of those that stamp messages may differ
@@ -34,17 +34,6 @@ class Caused:
     def has(self, cause: tuple[int, int, int]) -> bool:
         """Whether it is one of them; cause: as of RaisedEvent."""
         return self.after < cause[0] <= self.until if cause[0] >= 0 else self.begin < -cause[0] <= self.end
-
-
-async def reaches_back(bus: Bus) -> int:
-    """When (ns) the first message was stored that ALERTS still holds; 0 where none was dropped. Raises BusError."""
-    state = await bus.stream_state(ALERTS)
-    if state.first_seq <= 1:
-        return 0
-    first = await bus.get_message(ALERTS, state.first_seq)
-    last = None if first else await bus.get_message(ALERTS, state.last_seq)
-    found = first or last
-    return found.time_ns if found is not None else 0
 
 
 async def live_alerts(bus: Bus, task: str, caused: Caused, epochs: Epochs) -> AsyncGenerator[RaisedEvent, None]:

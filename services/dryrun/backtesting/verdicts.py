@@ -58,8 +58,8 @@ class Verdicts:
         self._begin, self._end = begin, end
         self._ids: dict[tuple[Where, str], IdVerdict] = {}
         self._transitions: Counter[tuple[int, int]] = Counter()
-        self._first: list[dict[str, Any]] = []
-        self._last: deque[dict[str, Any]] = deque(maxlen=_SHOWN)
+        self._first: list[tuple[RaisedEvent, int]] = []  # with the level before
+        self._last: deque[tuple[RaisedEvent, int]] = deque(maxlen=_SHOWN)
         self.alerts = 0
 
     def before(self, where: Where, event: RaisedEvent) -> None:
@@ -78,7 +78,9 @@ class Verdicts:
         if level != previous:
             one.changes += 1
             self._transitions[previous, level] += 1
-        self._show(event, previous)
+        if len(self._first) < _SHOWN:
+            self._first.append((event, previous))
+        self._last.append((event, previous))
         return previous
 
     def by_id(self) -> Iterator[dict[str, Any]]:
@@ -113,8 +115,8 @@ class Verdicts:
             "ids": len(lines),
             "by-id": [_shortened(line) for line in lines[:_MOST_IDS]],
             "flapping": [_shortened(line) for line in flapping[:_MOST_FLAPPING]],
-            "first": self._first,
-            "last": list(self._last),
+            "first": [_shown(event, previous) for event, previous in self._first],
+            "last": [_shown(event, previous) for event, previous in self._last],
         }
 
     def _of(self, where: Where, id: str) -> IdVerdict:
@@ -141,18 +143,16 @@ class Verdicts:
             "level": LEVELS[one.level],
         }
 
-    def _show(self, event: RaisedEvent, previous: int) -> None:
-        shown = {
-            "time": format_rfc3339(event.time),
-            "id": event.id[:_MOST_TEXT],
-            "level": LEVELS[event.level],
-            "previous": LEVELS[previous],
-            "duration": event.duration,
-            "message": event.message[:_MOST_TEXT],
-        }
-        if len(self._first) < _SHOWN:
-            self._first.append(shown)
-        self._last.append(shown)
+
+def _shown(event: RaisedEvent, previous: int) -> dict[str, Any]:
+    return {
+        "time": format_rfc3339(event.time),
+        "id": event.id[:_MOST_TEXT],
+        "level": LEVELS[event.level],
+        "previous": LEVELS[previous],
+        "duration": event.duration,
+        "message": event.message[:_MOST_TEXT],
+    }
 
 
 def _shortened(line: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from services.runtime.node import Node
 from services.runtime.task import TaskRun
 
 # Nodes that look at one point after the other, whatever group it is of; and those that keep something of each group.
-_OF_POINTS = frozenset(("stream", "from", "groupBy", "noOp", "log"))
+_OF_POINTS = frozenset(("stream", "from", "groupBy", "log"))
 _OF_GROUPS = frozenset(
     (
         "alert",

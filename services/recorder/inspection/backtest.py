@@ -9,12 +9,13 @@ from contextlib import aclosing
 from typing import Any
 
 from grammar.golang.times import format_rfc3339
+from services.bus.places_by_time import whole_since
 from services.bus.positions import WritesSeq
-from services.bus.streams import WRITES
+from services.bus.streams import ALERTS, WRITES
 from services.dryrun.backtesting.beginning import Asked, Beginning, NotInLog, beginning
 from services.dryrun.backtesting.comparison import Comparison
 from services.dryrun.backtesting.findings import Findings, Line, nobody
-from services.dryrun.backtesting.live_alerts import Caused, live_alerts, reaches_back
+from services.dryrun.backtesting.live_alerts import Caused, live_alerts
 from services.dryrun.backtesting.log_backtest import LogBacktest, goes
 from services.dryrun.backtesting.raised import RaisedEvent
 from services.dryrun.log_reader import position_at, read
@@ -33,7 +34,8 @@ from services.store.folds.inspections import InspectionRecord
 _SHOWN = 20  # differences in the summary
 _LOST = "the log let go of its oldest messages meanwhile: some of what was asked for may be missing"
 
-Sink = Callable[[Iterable[Line]], Awaitable[None]]
+Sink = Callable[[Iterable[Line]], Awaitable[bool]]
+"""Takes lines; gives whether more are wanted."""
 Raises = Callable[[RaisedEvent], None]
 
 
@@ -63,10 +65,16 @@ class BacktestJob:
         if asked["against_script"] or asked["against"]:
             comparison = Comparison()
             raises, more = await self._expected(comparison, definition)
+
+        async def sink(lines: Iterable[Line]) -> bool:
+            await results.add(lines, minor=True)
+            return not results.half_full
+
         try:
-            findings, told = await self._played(definition, bool(asked["own"]), raises, results.add)
+            findings, told = await self._played(definition, bool(asked["own"]), raises, sink)
         except (QueryFailed, NotInLog) as error:
             raise InspectionFailed(str(error)) from error
+        results.leave_out(findings.untold)
         await results.add(findings.by_id())
         if comparison is not None:
             await results.add({"kind": "difference", **line} for line in comparison.lines())
@@ -90,7 +98,7 @@ class BacktestJob:
     async def _live(self, task: str, comparison: Comparison) -> tuple[Raises, dict[str, Any]]:
         bus, writes = self._context.bus, self._context.writes
         await writes.look()
-        reach = await reaches_back(bus)
+        reach = await whole_since(bus, ALERTS)
         begin = max(self._begin, reach)
         places = [await position_at(bus, time) for time in (begin, self._end)]
         caused = Caused(places[0], places[1], begin, self._end)
@@ -150,7 +158,7 @@ class BacktestJob:
         async with aclosing(log) as parts:
             async for messages in parts:
                 for part in goes(messages):
-                    await sink(await backtest.take(part))
+                    findings.tells = await sink(await backtest.take(part))
                     await asyncio.sleep(0)
                 if findings.failed:
                     return
@@ -171,8 +179,9 @@ class BacktestJob:
             run.close()
 
 
-async def _nowhere(lines: Iterable[Line]) -> None:
+async def _nowhere(lines: Iterable[Line]) -> bool:
     """Where lines go that nobody reads."""
+    return False
 
 
 def _counts(run: TaskRun) -> dict[str, Any]:

@@ -38,15 +38,16 @@ class BatchBacktest:
         self._shares = dict.fromkeys(range(len(self._queries)), 0.0)
         self._lines: list[Line] = []
         self._woken = asyncio.Event()
-        self._sink: Callable[[Iterable[Line]], Awaitable[None]] | None = None
+        self._sink: Callable[[Iterable[Line]], Awaitable[bool]] | None = None
 
     @property
     def progress(self) -> float:
         """How much of the time is through: 0 to 1."""
         return min(self._shares.values(), default=0.0)
 
-    async def play(self, sink: Callable[[Iterable[Line]], Awaitable[None]]) -> None:
-        """All of it through the task. sink: takes what there is to be told. Raises QueryFailed, or BusError."""
+    async def play(self, sink: Callable[[Iterable[Line]], Awaitable[bool]]) -> None:
+        """All of it through the task. sink: takes what there is to be told, gives whether more is
+        wanted. Raises QueryFailed, or BusError."""
         self._sink = sink
         loop = asyncio.get_running_loop()
 
@@ -112,7 +113,7 @@ class BatchBacktest:
     async def _written(self) -> None:
         assert self._sink is not None
         lines, self._lines = self._lines, []
-        await self._sink(lines)
+        self._findings.tells = await self._sink(lines)
         await asyncio.sleep(0)
 
     def _reached(self, query: int) -> Callable[[float], None]:

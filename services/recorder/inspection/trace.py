@@ -59,8 +59,8 @@ class TraceJob:
         began: see Beginning. log: {"messages": how many were looked at, "last": {"seq", "time"} or null, "trimmed":
         what is to be said where the log begins later, or null}. nodes: by name what went in and came out, how many
         lines that was, and errors with their reasons. alone: whether only points of the group went through, as nothing
-        else could matter to them. refused: messages without line protocol. ended: why the task ended, null where it did not.
-        found: lines that were wanted in all.
+        else could matter to them. refused: messages without line protocol. ended: why the task ended, null where it
+        did not. found: lines that were wanted in all.
 
         Raises as InspectionJob does.
         """

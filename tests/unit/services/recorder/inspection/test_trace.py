@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from typing import Any
 
 import httpx
+import pytest
 
+from services.bus.connection import Bus
+from services.bus.streams import WRITES
+from services.dryrun.tracing.lines import TraceLines
+from services.recorder.inspection import trace
+from services.recorder.results import BUCKET, ResultWriter
+from tests.unit.services.recorder.conftest import StartRecorder
 from tests.unit.services.recorder.record.test_recordings import define, done, write
 
 BEGAN = "2023-01-01T00:00:00Z"
@@ -50,3 +59,66 @@ async def test_node_by_node(api: httpx.AsyncClient, recorder: None) -> None:
         "tags": {"host": "a"},
         "fields": {"v": 4.5},
     }
+
+
+async def test_a_trace_is_deleted_while_it_runs_and_another_recorder_takes_one_up(
+    api: httpx.AsyncClient, bus: Bus, start_recorder: StartRecorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await define(api, "long", WINDOWED)
+    start = time.time_ns()
+    for part in range(4):
+        await write(api, "\n".join(f"m,host=a v={i} {T0 + i // 100}" for i in range(part * 100, part * 100 + 100)))
+
+    async def held_up(lines: TraceLines, results: ResultWriter) -> None:
+        """Lets the first lines through, and no more."""
+        await results.add(lines.taken())
+        await results.flush()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(trace, "_keep", held_up)
+    for id in ("deleted", "taken-up"):
+        answer = await api.post("/traces", json={"id": id, "task": "long", "start": start})
+        assert answer.status_code == 201, answer.text
+    async with start_recorder(), asyncio.timeout(60):
+        while not (await api.get("/traces/deleted/results")).json()["count"]:
+            await asyncio.sleep(0.02)
+        assert (await api.get("/traces/deleted")).status_code == 202
+        assert (await api.delete("/traces/deleted")).status_code == 204
+        while not (await api.get("/traces/taken-up/results")).json()["count"]:
+            await asyncio.sleep(0.02)
+    monkeypatch.undo()
+    async with start_recorder(), asyncio.timeout(60):
+        body = await done(api, "/traces/taken-up")
+        assert body["status"] == "finished", body
+        page = (await api.get("/traces/taken-up/results", params={"limit": 10_000})).json()
+        assert page["count"] == body["summary"]["found"] == len(page["results"])
+        assert len([line for line in page["results"] if line["node"] == "stream0"]) == 400  # none of them twice
+        kept = await bus.objects(BUCKET)
+        of_deleted = f"{await bus.last_subject_sequence('tickbus.event.trace.deleted.defined')}/"
+        while any(info.name.startswith(of_deleted) for info in await kept.list()):
+            await asyncio.sleep(0.05)
+
+
+async def test_what_the_log_holds_no_more_is_said(api: httpx.AsyncClient, bus: Bus, recorder: None) -> None:
+    await define(api, "trimmed", "stream|from().measurement('x')|httpOut('x')")
+    before = time.time_ns()
+    await write(api, f"x v=1 {T0}")
+    await bus.purge(WRITES, "tickbus.write.>", await bus.last_sequence(WRITES))
+    await write(api, f"x v=2 {T0}")
+    body, lines = await traced(api, task="trimmed", start=before)
+    assert [line["fields"]["v"] for line in lines if line["node"] == "stream0"] == [2]
+    assert body["summary"]["log"]["trimmed"].startswith("it begins at ")
+    body, _ = await traced(api, task="trimmed", start=before - 2, stop=before - 1)
+    assert body["status"] == "failed" and body["error"].startswith("the log holds nothing from before ")
+
+
+async def test_a_task_that_was_deleted(api: httpx.AsyncClient, recorder: None) -> None:
+    await define(api, "gone", "stream|from().measurement('y')|httpOut('y')")
+    await write(api, f"y v=1 {T0}\ny v=2 {T0}")
+    start, stop = time.time_ns() - 10**9, time.time_ns()
+    assert (await api.delete("/tasks/gone")).status_code == 204
+    body, lines = await traced(api, task="gone", start=start, stop=stop, where='"v" > 1', node="http_out2")
+    assert body["summary"]["began"]["definition"] == "then"
+    assert [(line["kind"], line["fields"]) for line in lines] == [("in", {"v": 2}), ("out", {"v": 2})]
+    body, _ = await traced(api, task="gone", start=start, stop=stop, node="where2")
+    assert body["error"] == "node: the task had no where2 then, but stream0, from1, http_out2"
