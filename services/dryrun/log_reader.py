@@ -6,11 +6,11 @@ from collections.abc import AsyncGenerator, Iterable
 
 from services.bus.connection import Bus
 from services.bus.follow import StoredMessage
+from services.bus.places_by_time import place_at as place_at
+from services.bus.places_by_time import position_at as position_at
 from services.bus.positions import WritesSeq
 from services.bus.streams import WRITES
 from services.bus.subjects import write_subject
-from services.bus.writes_by_time import place_at as place_at
-from services.bus.writes_by_time import position_at as position_at
 
 _MOST_BYTES = 16 << 20  # of the log that wait here
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time as clock
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -25,6 +26,7 @@ from services.runtime.task import JUMP, TaskRun
 DBRP = tuple[str, str]
 
 _ANSWER_SECONDS = 30.0  # for what a node asks of something outside, a UDF's process
+_TURN_SECONDS = 0.02
 _GO_BYTES = 2 << 20  # what is stepped at once: larger frames do not fit the caches
 _SIFT_BYTES = 16 << 20  # the same of what is sifted before
 
@@ -92,9 +94,21 @@ class LogRun:
         return effects
 
     async def reach(self, time: int) -> list[Effect]:
-        """The log has nothing more up to a time (ns): what is due by then is done. Raises TaskFailed."""
+        """The log has nothing more up to a time (ns): what is due by then is done. Others have their turn meanwhile.
+        Raises TaskFailed."""
+        effects: list[Effect] = []
+        while self.run.clock is not None and (due := self.run.next_due()) is not None and due < time:
+            began = clock.monotonic()
+            while due is not None and due < time and clock.monotonic() - began < _TURN_SECONDS:
+                with self._noted(self.position, self.position):
+                    effects += self._advance(due)
+                effects += await self._answers()
+                due = self.run.next_due()
+            if self.run.failure is not None:
+                return effects
+            await asyncio.sleep(0)
         with self._noted(self.position, self.position):
-            effects = self._advance(time)
+            effects += self._advance(time)
         return effects + await self._answers()
 
     async def finish(self) -> list[Effect]:

@@ -88,6 +88,15 @@ def test_a_session(session: Session, tmp_path: Path) -> None:
         "one\n",
         "",
     )
+    dry = ("replay", "-recording", "monday", "-task", "cpu", "-rec-time", "-replay-id", "dry", "-no-side-effects")
+    assert session.run(*dry) == (0, "dry\n", "")
+    code, shown, _ = session.run("replay-effects", "dry", "-kind", "alert")
+    assert code == 0 and shown.split()[1:3] == ["alert", "alert2"] and "cpu:host=a is CRITICAL" in shown
+    code, shown, _ = session.run("replay-effects", "dry", "-json")
+    assert code == 0 and json.loads(shown)["level"] == "CRITICAL"
+    assert session.run("replay-effects", "one")[0] == 1
+    past = ("record", "stream", "-task", "cpu", "-past", "1h", "-duration", "1s", "-recording-id", "past")
+    assert session.run(*past) == (0, "past\n", "")
     code, shown, _ = session.run("show-topic", "cpu")
     assert code == 0 and shown.splitlines()[:4] == ["ID: cpu", "Level: CRITICAL", "Collected: 1", "Handlers: []"]
     assert shown.splitlines()[-1].startswith("cpu:host=a CRITICAL cpu:host=a is CRITICAL ")

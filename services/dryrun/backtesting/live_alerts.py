@@ -11,10 +11,10 @@ import orjson
 from services.alertlog.codec import AlertMessage, decode
 from services.bus.connection import Bus
 from services.bus.epochs import Epochs
+from services.bus.places_by_time import place_at
 from services.bus.positions import WritesSeq
 from services.bus.streams import ALERTS
 from services.bus.subjects import parse_alert_subject
-from services.bus.writes_by_time import place_at
 from services.dryrun.backtesting.raised import RaisedEvent, raised
 
 _SUBJECTS = "tickbus.alert.*"  # of topics; what inhibits is below them

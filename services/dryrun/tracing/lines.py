@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +49,7 @@ class TraceLines:
         self._filter = Filter(wanted, run.table)
         self._outcomes = WantedOutcomes(wanted, self._filter, run.table)
         self.counts = {name: NodeCounts() for name in self._names}
-        self._lines: list[dict[str, Any]] = []
+        self._lines: list[Iterator[dict[str, Any]]] = []
         self._made = 0
 
     def enters(self, node: int, inputs: Sequence[Sequence[Message]]) -> None:
@@ -75,17 +76,19 @@ class TraceLines:
 
     def add(self, effects: Sequence[Effect]) -> None:
         """What a step wants done outside; it is told behind what came along in the step."""
-        for line in self._outcomes.of(effects):
-            if line["node"] in self.counts:
-                self.counts[line["node"]].found += 1
-            if self._made < self._limit:
-                self._made += 1
-                self._lines.append(line)
+        if self._made >= self._limit:
+            for node, count in self._outcomes.count(effects):
+                self._found(node, count)
+        elif effects:
+            self._lines.append(self._of_effects(effects))
 
-    def taken(self) -> list[dict[str, Any]]:
-        """The lines since the last call."""
+    def taken(self) -> Iterator[dict[str, Any]]:
+        """The lines since the last call. They are made while it is gone through, which may take long for many.
+
+        It must be gone through before the next step: `counts` and `found` are right from then on.
+        """
         lines, self._lines = self._lines, []
-        return lines
+        return itertools.chain.from_iterable(lines)
 
     @property
     def found(self) -> int:
@@ -104,9 +107,22 @@ class TraceLines:
         if not len(rows):
             return
         self._made += len(rows)
-        part, step = _select(message, rows), self._run.current
-        for origin, row in zip(part.origin.tolist(), rows_of(part, self._run.table), strict=True):
-            self._lines.append({**head, "origin": _origin(step, origin), **row})
+        self._lines.append(self._of_message(head, _select(message, rows), self._run.current))
+
+    def _found(self, node: str, count: int) -> None:
+        if node in self.counts:  # a write back names none where its task does not count them
+            self.counts[node].found += count
+
+    def _of_message(self, head: dict[str, Any], message: Message, step: Step) -> Iterator[dict[str, Any]]:
+        for origin, row in zip(message.origin.tolist(), rows_of(message, self._run.table), strict=True):
+            yield {**head, "origin": _origin(step, origin), **row}
+
+    def _of_effects(self, effects: Sequence[Effect]) -> Iterator[dict[str, Any]]:
+        for line in self._outcomes.of(effects):
+            self._found(line["node"], 1)
+            if self._made < self._limit:
+                self._made += 1
+                yield line
 
 
 def _origin(step: Step, row: int) -> dict[str, Any]:

@@ -34,6 +34,16 @@ class WantedOutcomes:
         chosen = [one for effect in effects if (one := self._chosen(effect)) is not None]
         return (line for line in self._outcomes.of(chosen) if self._holds(line))
 
+    def count(self, effects: Sequence[Effect]) -> Iterator[tuple[str, int]]:
+        """Node and number of those lines, made only where their data must be looked at."""
+        for effect in effects:
+            if isinstance(effect, Alerts) and self._wanted.where is None:
+                chosen = self._chosen(effect)
+                if isinstance(chosen, Alerts):
+                    yield chosen.node, len(chosen.level)
+            else:
+                yield from ((line["node"], 1) for line in self.of([effect]))
+
     def _chosen(self, effect: Effect) -> Effect | None:
         """An effect, without the alerts whose tags are others; None where nothing is left of it."""
         if isinstance(effect, Failure) or self._wanted.node not in ("", getattr(effect, "node", "")):

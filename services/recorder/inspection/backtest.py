@@ -9,9 +9,9 @@ from contextlib import aclosing
 from typing import Any
 
 from grammar.golang.times import format_rfc3339
+from services.bus.places_by_time import whole_since
 from services.bus.positions import WritesSeq
 from services.bus.streams import ALERTS, WRITES
-from services.bus.writes_by_time import whole_since
 from services.dryrun.backtesting.beginning import Asked, Beginning, NotInLog, beginning
 from services.dryrun.backtesting.comparison import Comparison
 from services.dryrun.backtesting.findings import Findings, Line, nobody

@@ -27,6 +27,7 @@ _NOBODY = (
 class Beginning:
     """Where it begins. run: put under way, at its position. first: the place in the log behind which it is looked at.
 
+    start: when that was, ns: no time before the log's own beginning is gone through.
     log_first: the first message that the log held; trimmed: what is to be said of that where it should have held more.
     told: {"with": "state", "run" or "nothing", "time": of the state or the run, "position", "definition": "then" or
     "now", "note": for a person}.
@@ -34,6 +35,7 @@ class Beginning:
 
     run: LogRun
     first: WritesSeq
+    start: int
     log_first: int
     trimmed: str | None
     told: dict[str, Any]
@@ -77,7 +79,8 @@ async def begin(
     trimmed = None
     if log.trimmed and start < log.time:
         trimmed = f"it begins at {format_rfc3339(log.time)}: what was written before is not in here"
-    return Beginning(run, WritesSeq(max(first, run.position)), log.first, trimmed, told)
+    start = max(start, min(log.time, stop))
+    return Beginning(run, WritesSeq(max(first, run.position)), start, log.first, trimmed, told)
 
 
 async def _without_state(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import Any
@@ -20,7 +21,7 @@ from services.dryrun.tracing.heard import Heard
 from services.dryrun.tracing.lines import TraceLines
 from services.dryrun.tracing.wanted import Wanted
 from services.process.flight_recorder import packed
-from services.recorder.inspection.beginning import begin
+from services.recorder.inspection.beginning import Beginning, begin
 from services.recorder.inspection.job import InspectionContext, InspectionFailed
 from services.recorder.results import ResultWriter
 from services.runtime.effects import Effect, Failure
@@ -32,6 +33,7 @@ MOST_LINES = 1_000_000
 
 # Of messages that are worked on before others have their turn: of all their lines, and of some alone.
 _TURN_BYTES, _SIFTED_BYTES = 4 << 20, 16 << 20
+_LINES_AT_ONCE = 500
 
 
 class TraceJob:
@@ -54,11 +56,11 @@ class TraceJob:
     async def run(self, results: ResultWriter) -> dict[str, Any]:
         """Until all is looked at; gives the summary:
 
-        began: see Beginning. log: {"messages": how many were looked at, "last": {"seq", "time"} or null, "trimmed": what
-        is to be said where the log begins later, or null}. nodes: by name what went in and came out, how many lines
-        that was, and errors with their reasons. alone: whether only points of the group went through, as nothing else
-        could matter to them. refused: messages without line protocol. ended: why the task ended, null where it did not.
-        found: lines that were wanted in all.
+        began: see Beginning. log: {"messages": how many were looked at, "last": {"seq", "time"} or null, "trimmed":
+        what is to be said where the log begins later, or null}. nodes: by name what went in and came out, how many
+        lines that was, and errors with their reasons. alone: whether only points of the group went through, as nothing
+        else could matter to them. refused: messages without line protocol. ended: why the task ended, null where it
+        did not. found: lines that were wanted in all.
 
         Raises as InspectionJob does.
         """
@@ -73,11 +75,11 @@ class TraceJob:
             if can_sift(asked["group"]) and goes_alone(run.run, asked["group"]):
                 run.sift = Sift(asked["group"])
             try:
-                await self._before(run, beginning.first, last)
+                await self._before(run, beginning, last)
                 ended = await self._traced(run, lines, beginning.first, last, results)
             except TaskFailed as error:
                 ended = str(error)
-            await results.add(lines.taken())
+            await _keep(lines, results)
             trimmed = beginning.trimmed or await self._trimmed(beginning.log_first)
             return self._summary(run, lines, beginning.told, trimmed, ended)
 
@@ -91,12 +93,12 @@ class TraceJob:
         except LookupError as error:
             raise InspectionFailed(f"node: {error}") from error
 
-    async def _before(self, run: LogRun, first: WritesSeq, last: WritesSeq) -> None:
+    async def _before(self, run: LogRun, beginning: Beginning, last: WritesSeq) -> None:
         """What lies between the beginning and the part that is looked at. Raises TaskFailed."""
-        async for messages in self._read(run, first, last):
+        async for messages in self._read(run, beginning.first, last):
             if ended := _ended(await run.take(messages)):
                 raise TaskFailed(f"{ended} (before what is shown)")
-        await run.reach(self._asked["start"])
+        await run.reach(beginning.start)
 
     async def _traced(
         self, run: LogRun, lines: TraceLines, first: WritesSeq, last: WritesSeq, results: ResultWriter
@@ -111,7 +113,7 @@ class TraceJob:
             self._last = messages[-1]
             effects = await run.take(messages)
             lines.add(effects)
-            await results.add(lines.taken())
+            await _keep(lines, results)
             if ended := _ended(effects):
                 return ended
         effects = await run.reach(self._asked["stop"])
@@ -159,6 +161,14 @@ class TraceJob:
             "ended": ended or None,
             "found": lines.found,
         }
+
+
+async def _keep(lines: TraceLines, results: ResultWriter) -> None:
+    """What a turn has brought to light."""
+    found = lines.taken()
+    while some := list(itertools.islice(found, _LINES_AT_ONCE)):
+        await results.add(some)
+        await asyncio.sleep(0)
 
 
 def _errors(run: LogRun) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Protocol
 
 from services.alertlog.executor import EffectExecutor, Emitter
@@ -71,8 +72,8 @@ class KeptEffects:
     async def room(self) -> None:
         """See Performer."""
         lines, self._lines = self._lines, []
-        for line in lines:
-            await self._writer.add((line,), minor=line["kind"] not in _MAIN)
+        for minor, some in groupby(lines, lambda line: line["kind"] not in _MAIN):
+            await self._writer.add(some, minor=minor)
         await self._writer.show()
 
     async def over(self) -> None:

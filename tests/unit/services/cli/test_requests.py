@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import time
 import zipfile
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
@@ -96,6 +97,7 @@ async def test_both_ends_of_every_request_go_by_its_schemas(
         await _ask_of_recordings(api)
         await _ask_of_subscriptions(api)
         await _ask_of_history(api)
+        await _ask_of_looks_at_the_log(api, used)
         await _ask_of_processes(api, used)
     async with running("engine", config):
         await _until(used, "alerting.ticked")  # by a worker that takes up what another has left
@@ -133,6 +135,20 @@ async def _ask_of_tasks_and_topics(api: httpx.AsyncClient, used: dict[str, set[s
 async def _ask_of_history(api: httpx.AsyncClient) -> None:
     (task,) = (await _ok(api.get("/history", params={"task": "task"})))["tasks"]
     assert task["points"][0]["why"] == "begin"
+
+
+async def _ask_of_looks_at_the_log(api: httpx.AsyncClient, used: dict[str, set[str]]) -> None:
+    start = time.time_ns()
+    lines = "\n".join(f"m,host=a v=1 {1700000000 + i // 10_000}" for i in range(50_000))
+    await write(api, lines)
+    for kind, more in (("trace", {"limit": 10}), ("backtest", {})):
+        async with asyncio.timeout(60):
+            while used[f"{kind}.progress.{{id}}"] != ENDS:  # how far one is tells only who is at it
+                asked = {"id": kind, "task": "task", "start": start, **more}
+                await _ok(api.post(f"/{kind}s", json=asked))
+                assert (await done(api, f"/{kind}s/{kind}"))["status"] == "finished"
+                assert (await _ok(api.get(f"/{kind}s/{kind}/results")))["count"]
+                await _ok(api.delete(f"/{kind}s/{kind}"))
 
 
 async def _ask_of_subscriptions(api: httpx.AsyncClient) -> None:

@@ -11,7 +11,7 @@ from services.bus.connection import Bus
 from services.bus.positions import WritesSeq
 from services.bus.streams import WRITES
 from services.bus.subjects import write_subject
-from services.dryrun.log_reader import position_at, read
+from services.dryrun.log_reader import read
 from tests.support.nats import NatsServer, nats_server
 
 __all__ = ["nats_server"]
@@ -34,12 +34,6 @@ async def written(bus: Bus) -> int:
     return behind
 
 
-async def time_of(bus: Bus, seq: int) -> int:
-    found = await bus.get_message(WRITES, seq)
-    assert found is not None
-    return found.time_ns
-
-
 async def test_a_part_of_the_log_is_read_from_its_beginning_to_its_end(bus: Bus) -> None:
     behind = await written(bus)
 
@@ -53,24 +47,3 @@ async def test_a_part_of_the_log_is_read_from_its_beginning_to_its_end(bus: Bus)
     assert await numbers(28, 1000) == [29]
     assert await numbers(29, 30) == []
     assert await numbers(10, 10) == []
-
-
-async def test_what_was_stored_by_a_time_is_found(bus: Bus) -> None:
-    behind = await written(bus)
-    twelfth, last = await time_of(bus, behind + 12), await time_of(bus, behind + 30)
-    assert await position_at(bus, twelfth) == behind + 12
-    assert await position_at(bus, twelfth - 1) == behind + 11
-    assert await position_at(bus, last + 10**9) == behind + 30
-    first = (await bus.stream_state(WRITES)).first_seq
-    assert await position_at(bus, await time_of(bus, first) - 1) == first - 1
-
-
-async def test_messages_that_are_missing_in_the_middle_are_no_hindrance(bus: Bus) -> None:
-    behind = await written(bus)
-    twelfth = await time_of(bus, behind + 12)
-    for n in (14, 15, 16):
-        await bus.delete_message(WRITES, behind + n)
-    assert await position_at(bus, twelfth) == behind + 12
-    for dbrp in (MINE, OTHER):
-        await bus.purge(WRITES, write_subject(*dbrp), behind + 20)
-    assert await position_at(bus, twelfth) == behind + 20

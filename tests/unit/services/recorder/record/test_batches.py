@@ -236,6 +236,28 @@ async def test_a_replay_takes_batches_at_their_times(api: httpx.AsyncClient, bus
     assert [(s, r) for _, s, r in said] == [(i, 0) for i in range(1, 7)]
 
 
+async def test_without_side_effects_nothing_is_written(
+    api: httpx.AsyncClient, bus: Bus, influx: Influxd, recorder: None
+) -> None:
+    script = f"""var d = {query()}
+        d{alerting("withheld")}
+        d|influxDBOut().database('written').retentionPolicy('rp').measurement('x').create()"""
+    await define(api, "withheld", script)
+    one = {"query": "SELECT v FROM d.autogen.m GROUP BY host"}
+    for path, more in (("batch", {"start": START, "stop": STOP}), ("query", one)):
+        id, asked = f"withheld_{path}", {"task": "withheld", "side-effects": False, **more, **RECORDED}
+        await finished(api, f"/replays/{path}", id, **asked)
+        found = (await api.get(f"/replays/{id}/effects")).json()["effects"]
+        raised = [(e["origin"]["seq"], e["level"], len(e["data"]["series"][0]["values"])) for e in found if "id" in e]
+        batches, points = (6, 5) if path == "batch" else (2, 15)
+        assert raised == [(n, "CRITICAL", points) for n in range(1, batches + 1)]
+        written = [e for e in found if e["kind"] == "influxdb"]
+        assert written[0]["command"] == 'CREATE DATABASE "written" WITH NAME "rp"'
+        assert written[1]["lines"][0] == f"x,host=h0 v=0 {T * S}" and len(written) == 1 + batches
+    assert not await alerts(bus, "withheld")
+    assert "written" not in str(influx.query("SHOW DATABASES"))
+
+
 async def test_without_recording_time_batches_begin_now(api: httpx.AsyncClient, bus: Bus, recorder: None) -> None:
     await define(api, "now", query(more=".period(10s).every(10s)") + "|sum('v')" + alerting("now"))
     before = time.time_ns()

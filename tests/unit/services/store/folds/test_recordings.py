@@ -54,6 +54,14 @@ def test_a_replay_keeps_its_first_start() -> None:
     assert (record.started, record.zero, record.attempts) == (6, 100, 2)
 
 
+def test_a_replay_has_side_effects_unless_it_was_defined_without() -> None:
+    state = State()
+    for id, what in (("p", "defined"), ("q", "defined-dry")):
+        fold(state, Fact("replay", id, what, REPLAY, 5))
+    found = [replay_of(state, id) for id in ("p", "q")]
+    assert [record.side_effects for record in found if record is not None] == [True, False]
+
+
 @pytest.mark.parametrize(
     ("kind", "what", "data"), [("recording", "odd", {}), ("replay", "finished", {}), ("x", "y", {})]
 )

@@ -1,4 +1,4 @@
-"""Places in the log of writes, and in other streams, by the time at which messages were stored."""
+"""Places in a log by the time at which messages were stored."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def position_at(bus: Bus, time: int) -> WritesSeq:
 async def place_at(bus: Bus, stream: str, time: int) -> int:
     """The same of any stream."""
     state = await bus.stream_state(stream)
-    low, high = state.first_seq - 1, state.last_seq
+    low, high = max(state.first_seq - 1, 0), state.last_seq  # nothing was ever stored: both are 0
     while low < high:
         middle = (low + high + 1) // 2
         found = await _first_from(bus, stream, middle, high)
@@ -31,7 +31,7 @@ async def place_at(bus: Bus, stream: str, time: int) -> int:
             low = found.seq
         else:
             high = middle - 1
-    return max(low, 0)
+    return low
 
 
 async def whole_since(bus: Bus, stream: str = WRITES) -> int:
