@@ -73,7 +73,9 @@ class Select:
     """One SELECT: what has to be known of it, and the rest as it was written.
 
     head: SELECT … FROM …. condition: what follows WHERE, or "". fill: `fill(…)`, or "". tail: ORDER BY, LIMIT and so
-    on, or "". sources: database and retention policy ("" where not given) of each.
+    on, or "". sources: database and retention policy ("" where not given) of each. measurements: the name or the
+    regular expression of each. names: what each field is called by `AS`, "" where it is by itself. descending: whether
+    it is ordered so.
     """
 
     fields: tuple[Expression, ...]
@@ -85,6 +87,9 @@ class Select:
     condition: str
     fill: str
     tail: str
+    measurements: tuple[str | Regex, ...] = ()
+    names: tuple[str, ...] = ()
+    descending: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,8 @@ class _Parser:
         self._scanner = Scanner(text)
         self._at = 0
         self._depth = 0
+        self._measurements: list[str | Regex] = []
+        self._names: list[str] = []
 
     def query(self) -> list[Select | Other]:
         statements: list[Select | Other] = []
@@ -86,6 +88,7 @@ class _Parser:
         return Other(" ".join(words))
 
     def _select(self, start: int) -> Select:
+        self._measurements, self._names = [], []
         fields = [self._field()]
         while self._take(",") is not None:
             fields.append(self._field())
@@ -105,10 +108,23 @@ class _Parser:
         filled = self._fill()
         fill = self._since(begun) if filled else ""
         begun = self._at
-        self._order()
+        descending = self._order()
         limits = [self._count(word) for word in ("LIMIT", "OFFSET", "SLIMIT", "SOFFSET")]
         tail = self._since(begun)
-        select = Select(tuple(fields), tuple(sources), tuple(dimensions), where, limits[0], head, condition, fill, tail)
+        select = Select(
+            tuple(fields),
+            tuple(sources),
+            tuple(dimensions),
+            where,
+            limits[0],
+            head,
+            condition,
+            fill,
+            tail,
+            tuple(self._measurements),
+            tuple(self._names),
+            descending,
+        )
         for e in (*fields, *dimensions, *([] if where is None else [where])):
             if too_deep(e, _MAX_DEPTH):
                 raise TooDeep(_TOO_DEEP)
@@ -125,17 +141,21 @@ class _Parser:
                     f"invalid operator {operator} in SELECT clause at {self._scanner.place(at)}; "
                     "operator is intended for WHERE clause"
                 )
-        if self._take("AS") is not None:
-            self._expect("IDENT", "identifier")
+        self._names.append(self._expect("IDENT", "identifier").text if self._take("AS") is not None else "")
         return found
 
     def _source(self) -> tuple[str, str]:
-        if self._regex() is not None:
+        found = self._regex()
+        if found is not None:
+            self._measurements.append(found)
             return "", ""
         names = self._identifiers()
         if len(names) == 3:
+            self._measurements.append(names[2])
             return names[0], names[1]
-        if self._regex() is None:
+        found = self._regex()
+        self._measurements.append(names[-1] if found is None else found)
+        if found is None:
             names = names[:-1]
         return ("", "", *names)[-2:]  # type: ignore[return-value]
 
@@ -163,21 +183,24 @@ class _Parser:
             raise InfluxQLError("expected number argument in fill()")
         return True
 
-    def _order(self) -> None:
+    def _order(self) -> bool:
+        """Whether the order is that of falling times."""
         if self._take("ORDER") is None:
-            return
+            return False
         self._expect("BY")
         token = self._next()
+        descending = token.kind == "DESC"
         if token.kind not in ("ASC", "DESC"):
             if token.kind != "IDENT":
                 raise self._found(token, "identifier", "ASC", "DESC")
             if self._take("ASC") is None:
-                self._take("DESC")
+                descending = self._take("DESC") is not None
             if token.text != "time":
                 raise InfluxQLError("only ORDER BY time supported at this time")
         if self._take(",") is not None:
             self._expect("IDENT", "identifier")
             raise InfluxQLError("only ORDER BY time supported at this time")
+        return descending
 
     def _count(self, word: str) -> int:
         """The number behind LIMIT and the like, 0 without it; one that does not fit 64 bits counts as the largest."""

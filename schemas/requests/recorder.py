@@ -66,6 +66,31 @@ class ResultsSchema(Message):
     left_out = fields.Integer(required=True, metadata={"doc": "How many more were found than there is room for."})
 
 
+class WhyRequestSchema(Message):
+    """Which change of which alert's level."""
+
+    topic = fields.String(required=True)
+    id = fields.String(required=True)
+    at = fields.Integer(load_default=None, allow_none=True, metadata={"doc": "ns; null: the last there is."})
+
+
+class WhyNotRequestSchema(Message):
+    """Which points of which task."""
+
+    task = fields.String(required=True)
+    tags = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+    at = fields.Integer(required=True, metadata={"doc": "ns"})
+    within = fields.Integer(required=True, metadata={"doc": "ns around it."})
+
+
+class ExplainedSchema(Message):
+    """What was found out, as schemas.api.why has it."""
+
+    status = fields.Integer(required=True, metadata={"doc": "As over HTTP: 200, or why it cannot be told."})
+    error = fields.String(required=True, metadata={"doc": "Why it cannot be told; empty where it can."})
+    explanation = fields.Dict(required=True, metadata={"doc": "Empty where it cannot be told."})
+
+
 class HistoryRequestSchema(Message):
     """Of which task."""
 
@@ -135,5 +160,7 @@ RECORDER_LIST = Request("recorder.list", ListRequestSchema, ListedSchema)
 RECORDER_EXPORT = Request("recorder.export", ExportRequestSchema, Octets())
 """A chunk as a part of a recording's file as Kapacitor keeps it; nothing behind the last one."""
 RECORDER_RESULTS = Request("recorder.results", ResultsRequestSchema, ResultsSchema)
+RECORDER_WHY = Request("recorder.why", WhyRequestSchema, ExplainedSchema)
+RECORDER_WHY_NOT = Request("recorder.why-not", WhyNotRequestSchema, ExplainedSchema)
 RECORDER_HISTORY = Request("recorder.history", HistoryRequestSchema, HistorySchema)
 """How far back the log goes, and the states that workers have kept."""

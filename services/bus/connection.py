@@ -11,7 +11,8 @@ from services.bus.account import differences
 from services.bus.account.differences import Difference, Survey
 from services.bus.account.ensure import ensure_stream, ensure_streams
 from services.bus.account.kept import DEFAULT_WISHES, Wishes, kept_bucket, kept_objects, notices_shape
-from services.bus.account.room import check_room
+from services.bus.account.permitted import check_permitted
+from services.bus.account.room import account_of, check_room
 from services.bus.account.settings import NatsSettings, credentials_of, names_of, wishes_of
 from services.bus.broadcast import Subscription
 from services.bus.buckets.chunks import ChunkBucket
@@ -153,10 +154,12 @@ class Bus:
     async def prepare(self, wishes: Wishes) -> None:
         """See that this NATS can be used, before anything is made there; then make the streams.
 
-        Raises Foreign, NoRoom, NotPermitted, BusError.
+        Raises NotPermitted, Foreign, NoRoom, BusError.
         """
+        await check_permitted(self._link)
+        account = await account_of(self._link)
         found = await self.survey(wishes)
-        await check_room(self._link, wishes, found.missing)
+        check_room(account, self.names, wishes, found.missing)
         await self.ensure_streams(wishes)
 
     async def apply(self, wishes: Wishes) -> list[Difference]:

@@ -73,6 +73,15 @@ class Epochs:
             epochs = np.array([epoch for _, epoch in self.starts], dtype=np.int64)[behind]
         return np.where(seqs < 0, seqs, seqs + epochs)
 
+    def place(self, number: int) -> int | None:
+        """The sequence that `numbered` has made a number of; None where the log has another write there by now."""
+        ends = [*(after for after, _ in self.starts[1:]), None]
+        for (after, epoch), end in zip(reversed(self.starts), reversed(ends), strict=True):
+            if number - epoch > after:
+                seq = number - epoch
+                return seq if end is None or seq <= end else None
+        return number
+
     def fits(self, position: int, epoch: int) -> bool:
         """Whether everything up to a position, as it was in an epoch, is what the log has (or had) up to there.
 

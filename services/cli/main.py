@@ -25,6 +25,7 @@ _INTERRUPTED, _NOBODY_READS = 130, 141  # as shells say that SIGINT and SIGPIPE 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is 0 after a clean end, 1 after a failure, 2 when the call is mistaken."""
+    _open_what_is_closed()
     try:
         code = root.main(arguments, PROGRAM, standalone_mode=False)
         sys.stdout.flush()
@@ -124,6 +125,17 @@ def _mistake(error: click.UsageError) -> str:
     path = error.ctx.command_path if error.ctx is not None else PROGRAM
     text = " ".join(error.format_message().split())
     return f"{path}: {text[:1].lower()}{text[1:]}{'' if text.endswith(('.', '?')) else '.'} See `{path} --help`"
+
+
+def _open_what_is_closed() -> None:
+    """Have standard input, output and error where the caller has closed them: what is opened next would take their
+    place, and get what is printed."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            with contextlib.suppress(OSError):
+                while os.open(os.devnull, os.O_RDWR) < number:  # the lowest that is free
+                    pass
+            setattr(sys, name, open(os.devnull, "r" if number == 0 else "w"))  # noqa: SIM115 - for as long as we run
 
 
 def _write_nowhere() -> None:

@@ -103,8 +103,8 @@ def read_settings(given: dict[str, Any]) -> Settings:
     if "@" in (given.get("nats") or ""):
         click.echo(_SEEN, err=True)
     file = given.get("config")
-    if file is None and "KAPACITOR_CONFIG_PATH" in os.environ:
-        file = Path(os.environ["KAPACITOR_CONFIG_PATH"])
+    if file is None and (named := os.environ.get("KAPACITOR_CONFIG_PATH")):
+        file = Path(named)
     overrides: dict[str, dict[str, Any]] = {}
     for option, (section, key) in _SETTINGS.items():
         if (value := given.get(option)) is not None:

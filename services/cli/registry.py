@@ -27,11 +27,20 @@ SECTIONS = MappingProxyType(
             "push": Entry("tasks.push", "define tasks of this server on another one"),
             "watch": Entry("tasks.watch", "follow the log of a task"),
         },
+        "Rules": {
+            "test": Entry("rules.test", "run tests of scripts, without a server"),
+        },
         "Alerts": {
             "define-topic-handler": Entry("alerts.define_topic_handler", "create or update a handler of a topic"),
             "show-topic": Entry("alerts.show_topic", "show a topic with its events"),
             "show-topic-handler": Entry("alerts.show_topic_handler", "show a handler of a topic"),
             "service-tests": Entry("alerts.service_tests", "try out services that alerts are sent to"),
+        },
+        "The past": {
+            "why": Entry("past.why", "show why an alert was raised, from the point that caused it node by node"),
+            "why-not": Entry("past.why_not", "show how far points got in a task, and where they ended"),
+            "trace": Entry("inspections.trace", "show what a task did with a part of the log, node by node"),
+            "backtest": Entry("inspections.backtest", "show what a script would have done"),
         },
         "Recordings": {
             "record": Entry("recordings.record", "record a stream, a batch task's queries, or a query"),
@@ -40,10 +49,6 @@ SECTIONS = MappingProxyType(
             "replay-effects": Entry(
                 "recordings.replay_effects", "print what a replay without side effects would have done"
             ),
-        },
-        "The past": {
-            "trace": Entry("inspections.trace", "show what a task did with a part of the log, node by node"),
-            "backtest": Entry("inspections.backtest", "show what a script would have done"),
         },
         "Everything that is kept": {
             "list": Entry(

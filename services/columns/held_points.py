@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from services.columns.column import IntArray, Rows
 from services.columns.frame import Points, concat_points
 from services.columns.groups.keyed_state import KeyedPart
 from services.columns.groups.series import SeriesTable
+from services.columns.groups.shown import shown_points
 from services.columns.keyed_buffer import points_from_state, points_state
 from services.columns.snapshot import State
 from services.columns.stacked import Stack
@@ -48,6 +50,9 @@ class HeldStack(HeldPoints):
     def keep(self, left: Rows) -> None:
         """As in KeyedPart. Nothing may be held of the other groups any more."""
         self.local = np.searchsorted(left, self.local)
+
+    def explain(self, group: int) -> list[dict[str, Any]]:
+        return shown_points(self.stack.points().take(np.flatnonzero(self.local == group)), self._table)
 
     def state(self) -> State:
         return {"local": self.local, "points": points_state(self.stack.points(), self._table)}

@@ -37,15 +37,20 @@ class KeptState:
 class KeptStates(Protocol):
     """Where states of the past are found."""
 
-    async def nearest(self, task: str, position: WritesSeq, enabled: EventsSeq | None = None) -> KeptState | None:
+    async def nearest(
+        self, task: str, position: WritesSeq, enabled: EventsSeq | None = None, before: int | None = None
+    ) -> KeptState | None:
         """The last state of a task at or before a place in the log; None where none is kept.
 
-        enabled: of this run alone. Raises BusError.
+        enabled: of this run alone. before: one that was kept before this time (ns), in which the clock has set nothing
+        off that was due then or later. Raises BusError.
         """
 
 
 class NoneKept:
     """Where nothing of the past is kept."""
 
-    async def nearest(self, task: str, position: WritesSeq, enabled: EventsSeq | None = None) -> KeptState | None:
+    async def nearest(
+        self, task: str, position: WritesSeq, enabled: EventsSeq | None = None, before: int | None = None
+    ) -> KeptState | None:
         return None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing
 
 from services.bus.connection import Bus
 from services.bus.follow import StoredMessage
@@ -24,9 +25,18 @@ async def read(
     is not read to its end. Raises BusError.
     """
     subjects = sorted({write_subject(*dbrp) for dbrp in dbrps})
+    async with aclosing(read_subjects(bus, WRITES, subjects, after, until, created)) as reading:
+        async for messages in reading:
+            yield messages
+
+
+async def read_subjects(
+    bus: Bus, stream: str, subjects: Sequence[str], after: int, until: int, created: str = ""
+) -> AsyncGenerator[list[StoredMessage]]:
+    """As `read`, of any stream: the messages of these subjects. Raises BusError."""
     if not subjects or after >= until:
         return
-    async with bus.follow(WRITES, subjects, after, max_bytes=_MOST_BYTES, created=created) as follower:
+    async with bus.follow(stream, subjects, after, max_bytes=_MOST_BYTES, created=created) as follower:
         left = await follower.lag()
         while left:
             messages = await follower.batch()

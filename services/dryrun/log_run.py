@@ -83,15 +83,35 @@ class LogRun:
                 self.refused += refused
                 if batch is not None:
                     effects += self.run.step(batch, self._measurements, self.position)
-            if batch is not None:
-                effects += await self._answers()
             stamp = part[-1].time_ns
             self._stamp = stamp if self._stamp - stamp > JUMP else max(self._stamp, stamp)
+            if batch is not None:
+                effects += await self._answers()
             with self._noted(part[0].seq, part[-1].seq):
                 effects += self._advance(self._stamp)
         if messages:
             self.position = WritesSeq(max(self.position, messages[-1].seq))
         return effects
+
+    async def take_points(self, message: StoredMessage, begin: int, end: int) -> list[Effect]:
+        """Some of a message's points, begin … end-1 in their order, as `take`, in a step of their own.
+
+        `passed` is to be called once it has got all of them. Raises TaskFailed.
+        """
+        dbrp = parse_write_subject(message.subject)
+        if not self.run.wants(*dbrp):
+            return []
+        batch, _ = self._decoder.decode(*dbrp, [message])
+        if batch is None or begin >= min(end, len(batch.points)):
+            return []
+        end = min(end, len(batch.points))
+        part = batch.part(begin, end, batch.points.time[begin:end], batch.step.processing_time[begin:end])
+        return self.run.step(part, self._measurements, self.position) + await self._answers()
+
+    def passed(self, message: StoredMessage) -> None:
+        """All of a message's points have been taken by `take_points`."""
+        self.position = WritesSeq(max(self.position, message.seq))
+        self._stamp = max(self._stamp, message.time_ns)
 
     async def reach(self, time: int) -> list[Effect]:
         """The log has nothing more up to a time (ns): what is due by then is done. Others have their turn meanwhile.

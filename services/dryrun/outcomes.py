@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from grammar.golang.times import format_rfc3339
 from services.alertlog.info import LEVELS
 from services.columns.output_sequence import EventIds
-from services.dryrun.rows import plain_value
+from services.dryrun.rows import plain_data
 from services.runtime.effects import Alerts, Effect, Failure, Inhibition, Withheld, Write
 
 Line = dict[str, Any]
@@ -51,7 +51,7 @@ def outcomes_of(effect: Effect) -> Iterator[Line]:
 
 def _alerts(alerts: Alerts) -> Iterator[Line]:
     columns = [
-        (name, [plain_value(value) for value in column.tolist()], column.mask().tolist())
+        (name, [plain_data(value) for value in column.tolist()], column.mask().tolist())
         for name, column in sorted(alerts.columns.items())
     ]
     numbers = (alerts.level, alerts.id_of, alerts.message_of, alerts.time, alerts.duration)
@@ -77,7 +77,7 @@ def _alerts(alerts: Alerts) -> Iterator[Line]:
 def _series(alerts: Alerts, columns: Sequence[tuple[str, list[Any], list[bool]]], i: int) -> dict[str, Any]:
     """The event's data as a result has it. columns: by name the values, and which events have one."""
     if alerts.data is not None:
-        series: dict[str, Any] = plain_value(alerts.data[i])
+        series: dict[str, Any] = plain_data(alerts.data[i])
         return series
     named = alerts.series[alerts.series_of[i]]
     values = {name: column[i] for name, column, there in columns if there[i]}
@@ -121,7 +121,7 @@ def _loopbacks(effect: Write) -> Iterator[Line]:
 
 def _withheld(effect: Withheld) -> Iterator[Line]:
     of = {"kind": effect.kind, "node": effect.node, "time": format_rfc3339(effect.time)}
-    yield {**of, **plain_value(effect.what)}
+    yield {**of, **plain_data(effect.what)}
 
 
 def _failures(effect: Failure) -> Iterator[Line]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,10 +9,10 @@ import numpy as np
 
 from grammar.golang.times import format_rfc3339
 from grammar.gotemplate import Time as TemplateTime
-from services.columns.column import Duration, IntArray, Kind
-from services.columns.column import Time as ColumnTime
+from services.columns.column import IntArray, Kind
 from services.columns.frame import NO_TIME, Barriers, Batches, Frame, Message, Points
 from services.columns.groups.series import SeriesTable
+from services.columns.groups.shown import plain_value
 
 _FEW = 8  # of which each by itself is faster
 _PLAIN = (Kind.INT, Kind.STRING, Kind.BOOL)
@@ -102,23 +101,12 @@ def _times(times: IntArray) -> list[str]:
     return [text.rstrip("0").rstrip(".") + "Z" for text in texts]
 
 
-def plain_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Values as JSON has them."""
-    return {name: plain_value(value) for name, value in fields.items()}
-
-
-def plain_value(value: Any) -> Any:
-    """A field's value, or lists and dicts of such, as JSON has them."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
-    if isinstance(value, ColumnTime):
-        return format_rfc3339(int(value))
-    if isinstance(value, Duration):
-        return int(value)
+def plain_data(value: Any) -> Any:
+    """Values of fields and of templates, or lists and dicts of such, as JSON has them."""
     if isinstance(value, TemplateTime):
         return format_rfc3339(value.ns)
     if isinstance(value, Mapping):
-        return {key: plain_value(one) for key, one in value.items()}
+        return {key: plain_data(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [plain_value(one) for one in value]
-    return value
+        return [plain_data(one) for one in value]
+    return plain_value(value)

@@ -61,14 +61,16 @@ class StateHistory:
         await self._writes.look()
         return [point for point in await (await self._bucket()).points(task) if point.fits(self._writes.epochs)]
 
-    async def nearest(self, task: str, position: WritesSeq, enabled: EventsSeq | None = None) -> KeptState | None:
+    async def nearest(
+        self, task: str, position: WritesSeq, enabled: EventsSeq | None = None, before: int | None = None
+    ) -> KeptState | None:
         """The last state of a task at or before a place in the log; None where none is kept.
 
-        It stands at that place itself where nothing had changed by then. enabled: of this run alone. One that cannot be
-        read is passed over. Raises BusError.
+        It stands at that place itself where nothing had changed by then. enabled: of this run alone. before: one that
+        was kept before this time (ns). One that cannot be read is passed over. Raises BusError.
         """
         for _ in range(_TRIES):
-            points = await self._before(task, position, enabled)
+            points = await self._before(task, position, enabled, before)
             if not points:
                 return None
             found = await self._read(points[-1], position)
@@ -80,10 +82,12 @@ class StateHistory:
                 return found
         return None
 
-    async def _before(self, task: str, position: WritesSeq, enabled: EventsSeq | None) -> Sequence[KeptPoint]:
+    async def _before(
+        self, task: str, position: WritesSeq, enabled: EventsSeq | None, before: int | None
+    ) -> Sequence[KeptPoint]:
         points = await self.points(task)
         of_run = (p for p in points if enabled is None or p.run.enabled == enabled)
-        return [point for point in of_run if point.position <= position]
+        return [p for p in of_run if p.position <= position and (before is None or p.kept < before)]
 
     async def _read(self, point: KeptPoint, position: WritesSeq) -> KeptState | None:
         """The state with what ran, None where it is not whole (any more)."""

@@ -245,6 +245,7 @@ async def _take_part(
     except (TimeoutError, StoreError) as e:
         log.warn("states could not be saved; the log is replayed at the next start", err=str(e) or "no time left")
     publishing.cancel()
+    await asyncio.gather(keeping, return_exceptions=True)
     await worker.stop()
     await checkpoints.close()
     await SOURCES.close()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from grammar.tickscript.ast import Expression
 from services.columns.column import Column, IntArray, Kind, Rows
 from services.columns.frame import Points
@@ -35,6 +37,16 @@ class Evaluator(KeyedPart):
         self._table = table
         self._tags = tags_of(table)
         self._memory = Memory()
+
+    @property
+    def expression(self) -> Expression:
+        """The lambda's syntax tree."""
+        return self._expression
+
+    @property
+    def table(self) -> SeriesTable:
+        """Where series and groups have their numbers."""
+        return self._table
 
     @property
     def references(self) -> tuple[str, ...]:
@@ -94,6 +106,13 @@ class Evaluator(KeyedPart):
     def keep(self, groups: Rows) -> None:
         """Forget all groups but these; groups[i] becomes i."""
         self._memory.keep(groups.tolist())
+
+    def explain(self, group: int) -> dict[str, Any]:
+        return {
+            name: np.asarray(kept["numbers"])[np.asarray(kept["groups"]) == group].ravel().tolist()
+            for name, kept in self._memory.state().items()
+            if group in np.asarray(kept["groups"])
+        }
 
     @classmethod
     def take(cls, state: Mapping[str, Any], left: Rows, table: SeriesTable) -> dict[str, Any]:

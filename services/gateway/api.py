@@ -71,6 +71,7 @@ from services.gateway.resources import (
     topics,
     traces,
     users,
+    why,
 )
 from services.gateway.resources import config as config_resource
 from services.gateway.subscriptions.manager import Subscriptions
@@ -159,6 +160,7 @@ class Api:
                 backtest_commands,
                 InspectionQueries(models.recordings, recorder, "backtest", backtest_requests.SHOWN),
             ),
+            why.resource(recorder),
             history.resource(recorder),
             users.resource(user_commands, UserQueries(models.users)),
             config_resource.resource(ConfigCommands(bus, models.config, alerting, disk)),

@@ -9,7 +9,7 @@ from typing import Any
 
 from schemas.config.overriding import Overridable
 from services.moving.report import Outcome, Report
-from services.moving.scripts import ScriptCheck
+from services.moving.scripts import HandlerCheck, ScriptCheck
 from services.moving.servers import Refused, Server
 
 Thing = Mapping[str, Any]
@@ -22,7 +22,7 @@ class Job:
 
     dry_run: change nothing. overwrite: bring what is otherwise here to what it is there. disabled: enable no task.
     recordings: the directory that the old server keeps recordings in, None where it is not at hand.
-    defaults: a configuration in which nobody has set anything. scripts: says what is wrong with one.
+    defaults: a configuration in which nobody has set anything. scripts, handlers: say what is wrong with one.
     """
 
     old: Server
@@ -30,6 +30,7 @@ class Job:
     report: Report
     defaults: Overridable
     scripts: ScriptCheck
+    handlers: HandlerCheck
     dry_run: bool = False
     overwrite: bool = False
     disabled: bool = False

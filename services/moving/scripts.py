@@ -15,6 +15,10 @@ ScriptCheck = Callable[[str, Mapping[str, Any], bool], str]
 """check(script, vars, template): why tickbus would refuse it, "" where it would not."""
 
 
+HandlerCheck = Callable[[Mapping[str, Any]], str]
+"""check(handler): why tickbus would refuse a topic's handler, by its kind, options and match, "" where it would not."""
+
+
 def checking(registry: Registry) -> ScriptCheck:
     """A check by the nodes and handlers that there are."""
 

@@ -26,11 +26,11 @@ _ERRNO = re.compile(r"^\[Errno -?\d+\] ")
 
 
 class Refused(Exception):
-    """A server has answered with an error. str() is what it says."""
+    """A server has answered with an error. str() is what it says; asked: what it was asked for, as a URL."""
 
-    def __init__(self, status: int, text: str) -> None:
+    def __init__(self, status: int, text: str, asked: str = "") -> None:
         super().__init__(text)
-        self.status = status
+        self.status, self.asked = status, asked
 
 
 class CannotGoOn(Exception):
@@ -48,7 +48,8 @@ class Server:
         """url: `http://host:port`, maybe with a user and a password. ValueError where it is none."""
         try:
             whole = httpx.URL(url)
-        except httpx.InvalidURL as error:
+            whole.host.encode("idna")  # as it is looked up
+        except (httpx.InvalidURL, UnicodeError) as error:
             raise ValueError(_NO_URL) from error
         if whole.scheme not in ("http", "https") or not whole.host:
             raise ValueError(_NO_URL)
@@ -104,7 +105,7 @@ class Server:
     def _ask(self, method: str, path: str, **what: Any) -> httpx.Response:
         try:
             answer = self._client.request(method, path, **what)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             reason = _ERRNO.sub("", str(error)) or type(error).__name__
             raise CannotGoOn(f"{self.url} does not answer: {reason}") from error
         if answer.status_code in _GONE:
@@ -117,7 +118,7 @@ class Server:
         if answer.status_code >= 300:
             if method == "GET" and is_page(answer.text):
                 raise CannotGoOn(f"{self.url} is no Kapacitor: it answers {path} with {answer.status_code} and a page")
-            raise Refused(answer.status_code, _error(answer))
+            raise Refused(answer.status_code, _error(answer), f"{self.url}{path}")
         try:
             answer.json()
         except ValueError:

@@ -10,7 +10,7 @@ import orjson
 from services.moving.job import Job
 from services.moving.report import Outcome
 from services.moving.servers import Refused, in_path
-from services.moving.topics import topics
+from services.moving.topics import topics, why_not_told
 
 KIND = "states"
 
@@ -28,7 +28,7 @@ def move(job: Job) -> None:
         try:
             there = job.old.get(f"/alerts/topics/{in_path(topic)}/events", base)["events"]
         except Refused as error:
-            job.report.not_taken(KIND, topic, error)
+            job.report.not_taken(KIND, topic, why_not_told(topic, error))
             continue
         events = [{"id": one["id"], "state": one["state"]} for one in there or ()]
         if (of := task_of(topic)) and events and of not in tasks:

@@ -16,3 +16,8 @@ def topics(server: Server) -> list[tuple[str, str]]:
         base = PREVIEW
         found = server.get("/alerts/topics", base)
     return [(topic["id"], base) for topic in found["topics"] or ()]
+
+
+def why_not_told(topic: str, error: Refused) -> str:
+    """Why the old server does not tell of a topic that it has listed."""
+    return f"{error} (its API finds no topic that has / in its name)" if "/" in topic else str(error)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from grammar.gotemplate import TemplateError
+from services.alertlog.info import LEVELS
 from services.bus.subjects import alert_subject
 from services.columns.column import Column, IntArray, Kind
 from services.columns.frame import Barriers, Batches, Frame, GroupOrder, Message, Points
@@ -20,6 +21,7 @@ from services.columns.groups.retag import with_tags
 from services.columns.groups.series import Group, SeriesTable
 from services.columns.snapshot import State
 from services.expressions import Evaluator
+from services.expressions.explained import Explained
 from services.nodes.raising.decisions import LevelDecisions, Policy
 from services.nodes.raising.events import EventWriter, Raised
 from services.nodes.raising.inhibiting import Inhibiting
@@ -229,6 +231,16 @@ class AlertNode(KeyedNode):
             self.keyed.forget(barriers.group)
             self._known = len(self.keyed)
         return [barriers]
+
+    def explain(self, group: int) -> dict[str, Any]:
+        local = self.local_number(group)
+        return {} if local is None else self._decisions.explain(local)
+
+    def explain_point(self, point: Points, group: int) -> dict[str, Explained]:
+        return self._levels.explain(point, self.context.step.now)
+
+    def explain_silence(self, before: dict[str, Any], after: dict[str, Any]) -> str:
+        return self._decisions.silence(before.get("level", LEVELS[OK]), after)
 
     def state(self) -> State:
         return {**super().state(), "levels": self._levels.state()}

@@ -15,6 +15,7 @@ from services.columns.groups import grouped_view
 from services.columns.groups.grouped_view import GroupedView
 from services.columns.groups.keyed_state import KeyedPart, KeyedState, keyed_part
 from services.columns.groups.series import SeriesTable
+from services.columns.groups.shown import plain_value
 from services.columns.segments import is_first
 from services.columns.snapshot import State
 from services.pipeline.spec import Edge, NodeSpec, Properties, Type, argument
@@ -49,6 +50,9 @@ class LastValues(KeyedPart):
     def keep(self, left: Rows) -> None:
         self.columns = {name: None if c is None else c.take(left) for name, c in self.columns.items()}
         self._size = len(left)
+
+    def explain(self, group: int) -> dict[str, Any]:
+        return {name: plain_value(c.value(group)) for name, c in self.columns.items() if c is not None}
 
     def state(self) -> State:
         return _kept_state(self.columns)

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from services.columns.released import ended
 from services.columns.segments import is_first
 from services.columns.times import round_half_up
 from services.expressions import Evaluator
+from services.expressions.explained import Explained, explained
 from services.nodes.joining.fields import Joined, Naming
 from services.pipeline.column_pruning import references_of
 from services.pipeline.spec import Edge, LambdaValue, NodeSpec, Properties, Type, argument, prop, several
@@ -93,6 +95,7 @@ class CombineNode(KeyedNode):
         ),
     )
 
+    holds = True
     keeps = Combining
     keyed: Combining
     properties: CombineProperties
@@ -147,6 +150,20 @@ class CombineNode(KeyedNode):
         self._held.stack.keep(kept, self.context.needed_fields)
         self._held.local = local[kept]
         return out
+
+    def explain(self, group: int) -> dict[str, Any]:
+        local = self.local_number(group)
+        if local is None:
+            return {}
+        return {"waiting": self._held.explain(local)}
+
+    def explain_point(self, point: Points, group: int) -> dict[str, Explained]:
+        now, local = self.context.step.now, self.memory_number(group)
+        named = zip(self.properties.as_, self._conditions, strict=True)
+        return {name: explained(condition, point, local, now) for name, condition in named}
+
+    def explain_silence(self, before: dict[str, Any], after: dict[str, Any]) -> str:
+        return "the points of a time wait until one of another time comes to their group"
 
     def batches(self, batches: Batches) -> Sequence[Message]:
         table = self.context.table

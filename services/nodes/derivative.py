@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from grammar.golang.times import format_rfc3339
 from services.columns.column import BoolArray, Column, FloatArray, IntArray, Kind
 from services.columns.frame import Batches, Frame, Message
 from services.columns.groups import grouped_view
 from services.columns.groups.grouped_view import GroupedView
 from services.columns.groups.keyed_state import KeyedState, column
+from services.columns.groups.shown import plain_value
 from services.columns.times import elapsed
 from services.pipeline.spec import Edge, NodeSpec, Properties, Type, argument, flag, prop
 from services.runtime.context import Context
@@ -77,6 +80,18 @@ class DerivativeNode(KeyedNode):
         through = grouped_view.per_batch(batches, self.keyed.groups)
         b = len(batches)
         return [self._derive(through, np.zeros(b), np.zeros(b, dtype=np.int64), np.zeros(b, dtype=np.bool_))]
+
+    def explain(self, group: int) -> dict[str, Any]:
+        local = self.local_number(group)
+        if local is None or not self.keyed.has[local]:
+            return {}
+        return {
+            "previous value": plain_value(float(self.keyed.value[local])),
+            "previous time": format_rfc3339(int(self.keyed.time[local])),
+        }
+
+    def explain_silence(self, before: dict[str, Any], after: dict[str, Any]) -> str:
+        return "" if before else "it is the first of its group: there is nothing to compare it with"
 
     def resumed(self, now: int) -> None:
         """What comes next is a new base."""

@@ -15,6 +15,7 @@ from services.columns.groups.grouping import regrouped
 from services.columns.groups.keyed_state import KeyedState, keyed_part
 from services.columns.groups.retag import with_tags
 from services.expressions import Evaluator
+from services.expressions.explained import Explained, explained
 from services.pipeline.column_pruning import references_of
 from services.pipeline.spec import (
     Edge,
@@ -100,6 +101,17 @@ class EvalNode(GroupingNode, KeyedNode):
 
     def batches(self, batches: Batches) -> Sequence[Message]:
         return [self._eval(grouped_view.continuous(batches, self.keyed.groups))]
+
+    def explain_point(self, point: Points, group: int) -> dict[str, Explained]:
+        now, local = self.context.step.now, self.memory_number(group)
+        found: dict[str, Explained] = {}
+        earlier: dict[str, Column] = {}
+        for expression, name in zip(self._expressions, self.properties.as_, strict=True):
+            one = found[name] = explained(expression, point, local, now, earlier)
+            if one.error:
+                break
+            earlier[name] = column_of([one.value])
+        return found
 
     def _eval(self, through: GroupedView) -> Frame | Batches:
         points = through.points

@@ -71,6 +71,7 @@ class FlattenNode(KeyedNode):
         ),
     )
 
+    holds = True
     keeps = Flattening
     keyed: Flattening
     properties: FlattenProperties

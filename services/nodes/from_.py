@@ -14,6 +14,7 @@ from services.columns.groups.keyed_state import NotByGroup, Partitioning
 from services.columns.groups.series import Series, SeriesArray, SeriesTable
 from services.columns.snapshot import State
 from services.columns.times import round_half_up, truncate
+from services.expressions.explained import Explained, explained
 from services.pipeline.column_pruning import references_of
 from services.pipeline.dimensions import check_dimensions
 from services.pipeline.spec import (
@@ -99,6 +100,22 @@ class FromNode(GroupingNode):
             time = round_half_up(truncate(chosen.points.time, p.truncate), p.round)
             chosen = Frame(chosen.points.with_time(time), chosen.group, chosen.dimensions, chosen.origin)
         return [regroup(chosen, self._dimensions, self.context.table)]
+
+    def explain_point(self, point: Points, group: int) -> dict[str, Explained]:
+        p, series = self.properties, self.context.table.series(int(point.series[0]))
+        chosen = {
+            "database": (p.database, series.database),
+            "retentionPolicy": (p.retention_policy, series.retention_policy),
+            "measurement": (p.measurement, series.name),
+        }
+        found = {
+            name: Explained(f"{name} {has!r} == {wants!r} is {str(has == wants).lower()}", has == wants)
+            for name, (wants, has) in chosen.items()
+            if wants
+        }
+        if self._where is not None and all(one.value for one in found.values()):
+            found["where"] = explained(self._where, point, now=self.context.step.now)
+        return found
 
     def state(self) -> State:
         return super().state() | ({} if self._where is None else {"where": self._where.state()})

@@ -16,6 +16,7 @@ from services.columns.groups.keyed_state import Partitioning, keyed_part
 from services.columns.groups.local_groups import LocalGroups
 from services.columns.groups.retag import grouped_series, named, renamed_groups
 from services.columns.groups.series import GroupArray, SeriesArray, SeriesTable
+from services.columns.groups.shown import shown_batches, shown_points
 from services.columns.keyed_buffer import points_from_state, points_state
 from services.columns.snapshot import State
 from services.columns.stacked import Stack, stacked_batches
@@ -127,6 +128,7 @@ class JoinNode(KeyedNode):
         late_on=(Edge.STREAM, Edge.BATCH),
     )
 
+    holds = True
     keeps = Joining
     keyed: Joining
     properties: JoinProperties
@@ -175,6 +177,25 @@ class JoinNode(KeyedNode):
         if len(self._pairing.held) > _HELD_AT_MOST:
             out += self._give_up(int(arrived.origin[-1]))
         return out
+
+    def explain(self, group: int) -> dict[str, Any]:
+        local = self.local_number(group)
+        if local is None:
+            return {}
+        held, table, waiting = self._pairing.held, self.context.table, dict[str, Any]()
+        for i, name in enumerate(self.properties.as_):
+            rows = held.row[(held.parent == i) & (held.group == local) & (held.row >= 0)]
+            if len(self._points[i]):
+                waiting[name] = shown_points(self._points[i].points().take(rows), table)
+            elif len(self._batches[i]):
+                waiting[name] = shown_batches(self._batches[i].select(np.sort(rows)), table)
+            else:
+                waiting[name] = []
+        return {"waiting": waiting}
+
+    def explain_silence(self, before: dict[str, Any], after: dict[str, Any]) -> str:
+        lacking = [name for name, points in after.get("waiting", {}).items() if not points]
+        return f"it waits for {' and '.join(lacking)}" if lacking else "what has come is of times that others lack"
 
     def finish(self) -> Sequence[Message]:
         out = self._emit(self._pairing.flush(), np.zeros(1, dtype=np.int64))

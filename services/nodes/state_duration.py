@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from grammar.golang.times import format_rfc3339
 from services.columns.column import Column, IntArray, Kind
 from services.columns.times import elapsed
 from services.nodes.tracking.state_tracking import NOT_IN_STATE, StateProperties, StateTrackingNode, Stretches
@@ -36,6 +37,9 @@ class StateDurationNode(StateTrackingNode):
     )
 
     properties: StateDurationProperties
+
+    def shown(self, carried: int) -> int | str:
+        return super().shown(carried) if carried == NOT_IN_STATE else f"since {format_rfc3339(carried)}"
 
     def measure(self, time: IntArray, stretches: Stretches) -> tuple[Column, IntArray]:
         since = np.where(stretches.carried == NOT_IN_STATE, time[stretches.began], stretches.carried)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from grammar.golang.times import format_rfc3339
 from services.columns.arrivals import BAR, ENDS, Arrivals, LiveGroups, arrivals, merged, runs
 from services.columns.column import BoolArray, IntArray, Rows
 from services.columns.frame import NO_TIME, Barriers, Batches, Message
@@ -16,6 +17,7 @@ from services.columns.groups.dimensions import DimensionsTable
 from services.columns.groups.local_groups import LocalGroups
 from services.columns.groups.retag import renamed, renamed_groups
 from services.columns.groups.series import GroupArray
+from services.columns.groups.shown import shown_batches, shown_points
 from services.columns.keyed_buffer import points_from_state, points_state
 from services.columns.snapshot import State
 from services.columns.stacked import Stack, stacked, stacked_batches
@@ -66,6 +68,7 @@ class UnionNode(Node):
         own_parent_last=True,
     )
 
+    holds = True
     not_by_group = "its points wait for those of all groups"
     properties: UnionProperties
 
@@ -102,6 +105,20 @@ class UnionNode(Node):
 
     def finish(self) -> Sequence[Message]:
         return self._drain(0, 0)
+
+    def explain(self, group: int) -> dict[str, Any]:
+        held, table, waiting = self._held, self.context.table, list[dict[str, Any]]()
+        for i, (points, batches) in enumerate(zip(self._points, self._batches, strict=True)):
+            rows = held.row[(held.parent == i) & (held.group == group) & (held.row >= 0)]
+            if len(points):
+                waiting += shown_points(points.points().take(rows), table)
+            elif len(batches):
+                waiting += shown_batches(batches.select(np.sort(rows)), table)
+        reached = [None if mark is None else format_rfc3339(mark) for mark in self._marks]
+        return {"waiting": waiting, "parents have reached": reached}
+
+    def explain_silence(self, before: dict[str, Any], after: dict[str, Any]) -> str:
+        return "it waits until every parent has reached its time" if after.get("waiting") else ""
 
     def _timed(self, arrived: Arrivals) -> Arrivals:
         """What tells nothing of time but the end of a group stands in line right behind what its parent gave before.

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.columns.frame import Batches, Frame, Message
+from services.columns.frame import Batches, Frame, Message, Points
 from services.columns.groups import grouped_view
 from services.columns.groups.grouped_view import GroupedView
 from services.columns.groups.keyed_state import KeyedState, keyed_part
 from services.expressions import Evaluator
+from services.expressions.explained import Explained, explained
 from services.pipeline.column_pruning import references_of
 from services.pipeline.spec import Edge, LambdaValue, NodeSpec, Properties, Type, argument
 from services.runtime.context import Context
@@ -66,6 +67,9 @@ class WhereNode(KeyedNode):
 
     def batches(self, batches: Batches) -> Sequence[Message]:
         return self._filter(grouped_view.continuous(batches, self.keyed.groups))
+
+    def explain_point(self, point: Points, group: int) -> dict[str, Explained]:
+        return {"where": explained(self.keyed.condition, point, self.memory_number(group), self.context.step.now)}
 
     def _filter(self, through: GroupedView) -> Sequence[Message]:
         if not len(through.points):

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from grammar.golang.times import format_rfc3339
 from services.columns.column import IntArray, Rows
 from services.columns.frame import Barriers, Batches, Frame, GroupOrder, Message
 from services.columns.groups.keyed_state import KeyedState, column, keyed_part
 from services.columns.groups.measurements import FirstNames
 from services.columns.groups.retag import named
 from services.columns.groups.series import Dimensions, GroupArray, SeriesArray
+from services.columns.groups.shown import shown_points
 from services.columns.keyed_buffer import KeyedWindowBuffer
 from services.columns.segments import first_at_least, rank_in_segment, running_max
 from services.columns.times import truncate
@@ -84,6 +87,7 @@ class WindowNode(KeyedNode):
         ),
     )
 
+    holds = True
     keeps = Windows
     keyed: Windows
     properties: WindowProperties
@@ -136,6 +140,27 @@ class WindowNode(KeyedNode):
 
     def join_barriers(self, barriers: Barriers) -> Sequence[Message]:
         return [] if self.properties.period else [barriers]
+
+    def explain(self, group: int) -> dict[str, Any]:
+        local = self.local_number(group)
+        if local is None:
+            return {}
+        self._buffer.sort()
+        numbers = np.array([local], dtype=np.int64)
+        points, _ = self._buffer.points(numbers, np.zeros(1, dtype=np.intp), self._buffer.held(numbers))
+        due = int(self.keyed.next[local])
+        if self.properties.period_count:
+            when: dict[str, Any] = {"seen": int(self.keyed.count[local]), "due after points": due}
+        else:
+            when = {"due at": format_rfc3339(due)}
+        return {**when, "points": shown_points(points, self.context.table)}
+
+    def explain_silence(self, before: dict[str, Any], after: dict[str, Any]) -> str:
+        if "due at" in after:
+            return f"the window is not due before a point of {after['due at']} or later comes"
+        if "seen" in after:
+            return f"the window has seen {after['seen']} points and is due after {after['due after points']}"
+        return ""
 
     def _begin(self, local: IntArray, time: IntArray, known: int) -> Rows:
         """Something came of these groups, each once, at these times: intp, the positions of those that are new."""

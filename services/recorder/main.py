@@ -28,6 +28,8 @@ from services.pipeline.functions import FunctionSpec
 from services.process import log as logs
 from services.process.metrics.shown import add_recorder
 from services.process.vitals import Vitals
+from services.recorder.explaining.answering import Explaining
+from services.recorder.explaining.why import Past
 from services.recorder.history_responder import answering_history
 from services.recorder.inspection.job import InspectionContext
 from services.recorder.instances import Instances
@@ -40,6 +42,7 @@ from services.recorder.service import CLAIMS, Recorder
 from services.runtime.building.compiling import Compiling, Handlers
 from services.runtime.building.factory import TaskFactory
 from services.runtime.building.script_cache import ParsedScripts
+from services.runtime.progress.topic_levels import Remembering
 from services.runtime.task_log import TASK_LOG
 from services.store.live_config import LiveConfig
 from services.store.store import Store
@@ -87,17 +90,18 @@ async def main(
         inspection = InspectionContext(bus, past.tasks, history, results, writes)
         claims = await bus.bucket(CLAIMS, replicas=nats.replicas)
         try:
-            async with Recorder(
-                bus, store, claims, recording, replay, inspection, name, effective, nats.replicas
-            ) as recorder:
-                # the server has taken the subscriptions once it answers something that was asked after them
-                await bus.last_sequence(EVENTS)
-                vitals.check("nats", functools.partial(bus.lacks, EVENTS))
-                vitals.check("events", recorder.caught_up)
-                vitals.shows(add_recorder, recorder.figures)
-                vitals.serves()
-                ready()
+            async with (
+                Recorder(bus, store, claims, recording, replay, inspection, name, effective, nats.replicas) as recorder,
+                Explaining(Past(bus, past.tasks, history, writes, Remembering(bus, nats.replicas))),
+            ):
                 with answering_history(past):
+                    # the server has taken the subscriptions once it answers something that was asked after them
+                    await bus.last_sequence(EVENTS)
+                    vitals.check("nats", functools.partial(bus.lacks, EVENTS))
+                    vitals.check("events", recorder.caught_up)
+                    vitals.shows(add_recorder, recorder.figures)
+                    vitals.serves()
+                    ready()
                     async with _compacting(Compactor(bus, claims, name, nats.compact_every)):
                         await _until(stop, recorder)
         finally:

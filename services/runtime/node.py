@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from services.columns.frame import Barriers, Batches, Frame, Message
+from services.columns.frame import Barriers, Batches, Frame, Message, Points
 from services.columns.groups.keyed_state import Partitioning
 from services.columns.groups.series import SeriesTable
 from services.columns.snapshot import State
+from services.expressions.explained import Explained
 from services.pipeline.spec import NodeSpec
 from services.runtime.context import Context
 
@@ -25,6 +26,10 @@ class Node:
     come back from outside."""
     not_by_group: ClassVar[str] = ""
     """Why its state cannot be split by group, where that is so: "its points wait for those of all groups"."""
+
+    holds: ClassVar[bool] = False
+    """Whether points (or batches) that came in earlier steps come out, or show in what comes out: a window's, a
+    join's. Where they came from is then noted for those who ask why."""
 
     def __init__(self, properties: Any, context: Context) -> None:
         """`properties`: the node's own Properties, filled from the script. Raises TaskFailed where it cannot start."""
@@ -125,6 +130,25 @@ class Node:
     def groups_alive(self) -> int:
         """How many groups this node keeps state for: `working_cardinality` in its statistics."""
         return 0
+
+    def explain(self, group: int) -> dict[str, Any]:
+        """What it keeps of a group (a number of the table), for people and as JSON has it; {} where that is nothing.
+
+        By readable names: times in RFC 3339, levels by name, held points as services.columns.groups.shown has them.
+        """
+        return {}
+
+    def explain_point(self, point: Points, group: int) -> dict[str, Explained]:
+        """What it asks of the one point of `point`, of this group, that is about to come in: its lambdas by the names
+        of their properties, each with its values filled in. Nothing is changed by it."""
+        return {}
+
+    def explain_silence(self, before: dict[str, Any], after: dict[str, Any]) -> str:
+        """Why nothing came out when something of a group came in, by what `explain` gave of the group before and after.
+
+        "" where nothing but what `explain_point` says can be said.
+        """
+        return ""
 
     def state(self) -> State:
         """Everything that later output depends on. Group and series numbers do not belong here: names do."""

@@ -176,7 +176,7 @@ class Client:
                     _check(answer)
                 length = answer.headers.get("Content-Length", "")
                 yield Body(int(length) if length.isdigit() else None, answer.iter_bytes())
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise Unreachable(f"GET {path}: {error or type(error).__name__}") from error
 
     def _change(self, id: str, body: dict[str, Any]) -> Task:
@@ -186,7 +186,7 @@ class Client:
         """The JSON of an answer, None where it has no body."""
         try:
             answer = self._http.request(method, _whole(path), params=parameters, **rest)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise Unreachable(f"{method} {path}: {error or type(error).__name__}") from error
         _check(answer)
         try:

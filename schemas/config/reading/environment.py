@@ -252,5 +252,5 @@ def _loose(text: str) -> Any:
     """A text as TOML has it, where it has it."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return text

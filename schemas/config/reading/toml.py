@@ -27,6 +27,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"config: {path}: {error.strerror}") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"config: {path}: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"config: {path}: it is nested too deeply") from None
     for place, value in _texts("", found):
         if _NO_UTF8.search(value) or _NO_UTF8.search(place):
             raise ConfigError(f"config: {path}: {_NO_UTF8.sub('?', place)}: is not UTF-8")

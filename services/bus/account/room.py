@@ -6,20 +6,38 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.bus.account.kept import Wishes, kept
-from services.bus.errors import NoRoom
+from services.bus.errors import ApiError, NoRoom
 from services.bus.transport.link import Link
+from services.bus.transport.names import Names
+
+_NO_JETSTREAM = 10039
 
 
-async def check_room(link: Link, wishes: Wishes, missing: tuple[str, ...]) -> None:
-    """Raises NoRoom where the account may not have all that is missing; BusError.
+async def account_of(link: Link) -> dict[str, Any]:
+    """What the account's JetStream tells of itself. NoRoom where it has none, BusError."""
+    try:
+        return await link.api("INFO")
+    except ApiError as error:
+        if error.err_code == _NO_JETSTREAM:
+            raise NoRoom(
+                "the account on this NATS has no JetStream: enable it there, or log in to another account"
+            ) from error
+        raise
 
-    missing: the names on the NATS of what is not there yet.
+
+def check_room(account: Mapping[str, Any], names: Names, wishes: Wishes, missing: tuple[str, ...]) -> None:
+    """Raises NoRoom where the account may not have all that is missing.
+
+    account: as `account_of` gives it. missing: the names on the NATS of what is not there yet.
     """
-    account = await link.api("INFO")
     # an account has limits for each number of replicas, or some for all
     tier: Mapping[str, Any] = (account.get("tiers") or {}).get(f"R{wishes.replicas}") or account
     granted = tier.get("limits") or {}
-    wanted = [shape for shape in kept(wishes) if link.names.stream(shape["name"]) in missing]
+    wanted = [shape for shape in kept(wishes) if names.stream(shape["name"]) in missing]
+    if wanted and granted.get("max_bytes_required"):
+        raise NoRoom(
+            "the account on this NATS wants a limit for each stream (`max_bytes`), and buckets of tickbus have none"
+        )
     left = granted.get("max_streams", -1) - tier.get("streams", 0)
     if granted.get("max_streams", -1) > 0 and left < len(wanted):
         raise NoRoom(

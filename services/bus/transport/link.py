@@ -7,7 +7,7 @@ import contextlib
 import os
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import orjson
@@ -62,6 +62,8 @@ class Link:
         """Connect. BusUnavailable where no server can be reached within `timeout` s, or it refuses the credentials."""
         self.opened = url, credentials
         servers, credentials = parsed(url, credentials)
+        if not servers:
+            raise BusUnavailable(f"cannot connect to NATS: no server stands in {url!r}")
         options = credentials.options(tls=any(server.startswith("tls://") for server in servers))
         attempt = asyncio.ensure_future(
             self.client.connect(
@@ -135,8 +137,7 @@ class Link:
         ApiError where it refuses, NotPermitted where this user may not ask it, or may not hear something that this
         connection listens to; BusUnavailable where it is away.
         """
-        for denied in self._denied.values():
-            raise NotPermitted(denied)
+        self.check_heard()
         if body is not None and not self.names.plain:
             body = self.names.request(verb, body)
         data = b"" if body is None else orjson.dumps(body)
@@ -158,14 +159,28 @@ class Link:
 
     async def taken(self, subject: str, timeout: float) -> None:
         """Wait until the server has taken what has just been sent to a subject. BusUnavailable, NotPermitted."""
-        refused: asyncio.Future[NotPermitted] = asyncio.get_running_loop().create_future()
-        self._sent[refused] = self.names.subject(subject)
+        for error in await self.refused((subject,), timeout):
+            raise error
+
+    async def refused(self, subjects: Iterable[str], timeout: float) -> list[NotPermitted]:
+        """Wait until the server has looked at what has just been sent to these subjects; gives an error for each that
+        this user may not publish to. BusUnavailable."""
+        waiting: dict[asyncio.Future[NotPermitted], str] = {
+            asyncio.get_running_loop().create_future(): self.names.subject(subject) for subject in subjects
+        }
+        self._sent |= waiting
         try:
             await self.round_trip(timeout)
         finally:
-            del self._sent[refused]
-        if refused.done():
-            raise refused.result()
+            for one in waiting:
+                del self._sent[one]
+        return [one.result() for one in waiting if one.done()]
+
+    def check_heard(self) -> None:
+        """Raises NotPermitted where this user may not hear something that this connection listens to, as far as the
+        server has said so."""
+        for denied in self._denied.values():
+            raise NotPermitted(denied)
 
     async def round_trip(self, timeout: float) -> None:
         """Wait until the server has taken all that was sent, and all has come that it had sent by then."""
@@ -203,9 +218,12 @@ class Link:
         error = NotPermitted(f"NATS does not permit this user to {denied.verb} {denied.subject}")
         if denied.verb == "publish to":
             self.requests.fail(denied.subject, error)
-            for refused, subject in self._sent.items():
-                if subject == denied.subject and not refused.done():
+            waiting = [one for one, subject in self._sent.items() if subject == denied.subject]
+            for refused in waiting:
+                if not refused.done():
                     refused.set_result(error)
+            if waiting:  # who waits tells of it
+                return
         else:
             self._denied[denied.subject] = str(error)
         limited = self._log.limited(f"denied {denied.subject}")

@@ -20,6 +20,8 @@ from tickbus.errors import Refused, TickbusError, Unreachable
 _DEFAULT = "http://localhost:9092"
 _SECONDS = 60.0
 _LONGEST = 1000  # characters of what a server says, which may be none of ours
+SHAPELESS = (KeyError, TypeError, AttributeError, IndexError, RecursionError)
+"""What reading an answer ends with that is JSON, but has another shape than those of the API."""
 _ERRNO = re.compile(r"^\[Errno -?\d+\] ")
 
 
@@ -36,6 +38,8 @@ def asks_server(function: Callable[..., Any]) -> Callable[..., Any]:
                 return function(client, **parameters)
             except TickbusError as error:
                 raise failure(error, address) from error
+            except SHAPELESS as error:
+                raise CommandFailed(not_understood(shown_address(address), error)) from error
 
     with_url = click.option("--url", metavar="URL", help="The server, as http(s)://HOST:PORT.")(command)
     return click.option("--skipVerify", "skip_verify", is_flag=True, help="Trust any certificate.")(with_url)
@@ -57,6 +61,7 @@ def connected(address: str, skip_verify: bool) -> Client:
     """A client of the server at an address. Raises MistakenCall where it is none."""
     try:
         parts = urlsplit(address)
+        (parts.hostname or "").encode("idna")  # as it is looked up
         if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
             return Client(address.rstrip("/"), timeout=_SECONDS, verify=not skip_verify)
     except (ValueError, httpx.InvalidURL):
@@ -66,7 +71,7 @@ def connected(address: str, skip_verify: bool) -> Client:
 
 def failure(error: TickbusError, address: str, option: str = "") -> CommandFailed:
     """What is said of an error of the server, or of its absence. option: what names it, "" for the usual ways."""
-    text, shown = " ".join(str(error).split())[:_LONGEST], shown_address(address)
+    text, shown = one_line(error), shown_address(address)
     if isinstance(error, Unreachable):
         if "CERTIFICATE_VERIFY_FAILED" in text:
             return CommandFailed(
@@ -90,6 +95,17 @@ def failure(error: TickbusError, address: str, option: str = "") -> CommandFaile
 def is_page(text: str) -> bool:
     """Whether an answer is a page for a browser, as no tickbus gives."""
     return text.lstrip()[:1] == "<"
+
+
+def one_line(error: object) -> str:
+    """What a server says, which may be none of ours, as a line that a terminal only shows."""
+    shown = "".join(sign if sign.isprintable() else " " for sign in str(error))
+    return " ".join(shown.split())[:_LONGEST]
+
+
+def not_understood(server: str, error: Exception) -> str:
+    """What is said of an answer that has another shape than those of the API."""
+    return f"{server} answers otherwise than a tickbus or a Kapacitor does ({type(error).__name__}: {error})"
 
 
 def shown_address(address: str) -> str:

@@ -42,6 +42,8 @@ def _json(file: Path, text: str) -> Any:
         return json.loads(text)
     except ValueError as error:
         raise CommandFailed(f"{file} is no JSON: {error}") from error
+    except RecursionError:
+        raise CommandFailed(f"{file} cannot be read: it is nested too deeply") from None
 
 
 def _yaml(file: Path, text: str) -> Any:

@@ -24,6 +24,7 @@ from services.columns.frame import Barriers
 from services.columns.groups.local_groups import LocalGroups
 from services.columns.groups.portable_names import GroupNames
 from services.columns.groups.series import Group, GroupArray, SeriesTable
+from services.columns.groups.shown import plain_value
 from services.columns.segments import grown
 from services.columns.snapshot import State
 
@@ -49,6 +50,10 @@ class KeyedPart:
     def restore(self, state: Any) -> None:
         """Take up what `state` gave."""
         raise NotImplementedError
+
+    def explain(self, group: int) -> Any:
+        """What is kept of a group, by its local number, for people and as JSON has it; None where there is nothing."""
+        return None
 
     @classmethod
     def take(cls, state: Any, left: Rows, table: SeriesTable) -> Any:
@@ -202,6 +207,20 @@ class KeyedColumns(KeyedPart):
                 given.restore(state[name])
         for name in self._numberings:
             getattr(self, name).restore(state[name])
+
+    def explain(self, group: int) -> dict[str, Any]:
+        """By name the group's value of each column that is no number of something else, and what parts explain."""
+        found: dict[str, Any] = {}
+        for name, one in self._columns.items():
+            if not one.into:
+                found[name] = plain_value(getattr(self, name)[group].tolist())
+        for name, declared in self._parts.items():
+            given = getattr(self, name)
+            parts = given if declared.many else [] if given is None else [given]
+            explained = [part for part in (one.explain(group) for one in parts) if part]
+            if explained:
+                found[name] = explained if declared.many else explained[0]
+        return found
 
     @classmethod
     def take(cls, state: State, left: Rows, table: SeriesTable) -> State:

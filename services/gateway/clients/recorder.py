@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from schemas.requests.recorder import PROGRESS, RECORDER_EXPORT, RECORDER_HISTORY, RECORDER_LIST, RECORDER_RESULTS
+from schemas.requests.recorder import (
+    PROGRESS,
+    RECORDER_EXPORT,
+    RECORDER_HISTORY,
+    RECORDER_LIST,
+    RECORDER_RESULTS,
+    RECORDER_WHY,
+    RECORDER_WHY_NOT,
+)
+from schemas.requests.request import Request
 from services.bus.connection import Bus
 from services.bus.errors import BusError, NobodyThere
 from services.bus.subjects import request_subject
 from services.gateway.clients.answers import asking
+from services.gateway.operations.operation_error import OperationError
 from services.process import log as logs
 
-_SECONDS, _EXPORT_SECONDS = 2.0, 30.0
+_SECONDS, _EXPORT_SECONDS, _EXPLAIN_SECONDS = 2.0, 30.0, 120.0
 
 _log = logs.get("gateway")
 
@@ -43,6 +53,24 @@ class RecorderClient:
         """What `progress` gives, by id."""
         asked = list(ids)
         return dict(zip(asked, await asyncio.gather(*(self.progress(kind, id) for id in asked)), strict=True))
+
+    async def why(self, topic: str, id: str, at: int | None) -> dict[str, Any]:
+        """Why an alert's level changed, as schemas.api.why has it. at: ns. OperationError where it cannot be told."""
+        return await self._explanation(RECORDER_WHY, topic=topic, id=id, at=at)
+
+    async def why_not(self, task: str, tags: Mapping[str, str], at: int, within: int) -> dict[str, Any]:
+        """How far points got, as schemas.api.why has it. at, within: ns. OperationError where it cannot be told."""
+        return await self._explanation(RECORDER_WHY_NOT, task=task, tags=dict(tags), at=at, within=within)
+
+    async def _explanation(self, request: Request, **question: Any) -> dict[str, Any]:
+        with asking("the recorder"):
+            subject = request_subject(*request.tokens())
+            data = await self._bus.request(subject, request.encode_request(**question), _EXPLAIN_SECONDS)
+            answer = request.decode_response(data)
+        if answer["error"]:
+            raise OperationError(answer["status"], answer["error"])
+        found: dict[str, Any] = answer["explanation"]
+        return found
 
     async def chunks(self, sequence: int) -> tuple[int, list[int]]:
         """Of how many query nodes a recording of batches is, and of which each chunk is. OperationError (503)."""

@@ -51,7 +51,11 @@ def described(description: Description) -> Callable[[View], View]:
 def rule(operation: Operation) -> str:
     """The path as the app's routing knows it."""
     *first, last = operation.path.split("/")
-    parts = [f"<{part[1:-1]}>" if part.startswith("{") else part for part in first]
+    rest = "{" + operation.names[-1] + "}" if operation.slashes else None
+    parts = [
+        f"<rest:{part[1:-1]}>" if part == rest else f"<{part[1:-1]}>" if part.startswith("{") else part
+        for part in first
+    ]
     return "/".join([*parts, f"<rest:{last[1:-1]}>" if last.startswith("{") else last])
 
 

@@ -57,7 +57,7 @@ class Operation(Description):
 
     path: names in braces, `/tasks/{id}`; the last one takes all that is left, slashes included, the others one segment.
     run: the deciding; raises OperationError. noun: what an empty last name is told that is missing; "" where
-    it may be empty.
+    it may be empty. slashes: the last name takes slashes though more of the path follows it.
     """
 
     kind: str
@@ -66,6 +66,7 @@ class Operation(Description):
     path: str = ""
     run: Callable[[OperationRequest], Awaitable[Reply]]
     noun: str = ""
+    slashes: bool = False
 
     @property
     def names(self) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from schemas.config import InfluxDB
-from services.connectors.influxdb import InfluxDBClient
+from services.connectors.influxdb import InfluxDBClient, InfluxDBError
 from services.gateway.access.names import token_user
 from services.gateway.http.writing.line_store import LineStore
 from services.gateway.listeners.input import Statistic
@@ -86,8 +86,14 @@ class Linking:
         places = [place for place in await self._catalogue.places() if wants(cluster, place)]
         kept = await self._kept(name, ids[0], wanted, places)
         for place in places:
-            if place not in kept:
+            if place in kept:
+                continue
+            try:
                 kept[place], record = await self._made(name, place, wanted, record)
+            except InfluxDBError as error:
+                if "not found" not in str(error):  # else it was dropped since; its token goes with the others unused
+                    raise
+                record = await records.get(cluster.name)
         await self._listening.only(kept if wanted.protocol == UDP else ())
         await self._settle(record, kept)
 

@@ -85,6 +85,7 @@ class FunctionNode(KeyedNode):
     soon as they come.
     """
 
+    holds = True
     keeps = Collecting
     keyed: Collecting
     properties: AggregateOptions

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from services.columns.column import IntArray, Rows
 from services.columns.frame import Barriers, Batches, Frame, Points, concat_points, group_order, ranges
 from services.columns.groups.local_groups import LocalGroups
 from services.columns.groups.series import SeriesTable
+from services.columns.groups.shown import shown_points
 from services.columns.held_points import HeldPoints
 from services.columns.keyed_buffer import points_from_state, points_state
 from services.columns.released import ended
@@ -24,6 +27,11 @@ class HeldRuns(HeldPoints):
         self._fields = None if fields is None else sorted(fields)
         self._held: Points | None = None
         self._local: IntArray = np.empty(0, dtype=np.int64)
+
+    def explain(self, group: int) -> list[dict[str, Any]]:
+        if self._held is None:
+            return []
+        return shown_points(self._held.take(np.flatnonzero(self._local == group)), self._table)
 
     def add(self, frame: Frame, groups: LocalGroups) -> Batches | None:
         """The runs that end with these points, as batches of the run's time, by the points that ended them."""

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from grammar.golang.durations import format_go_duration
+from grammar.golang.times import format_rfc3339
+from services.alertlog.info import LEVELS
 from services.columns.column import BoolArray, IntArray
 from services.columns.frame import GroupOrder
 from services.columns.groups.keyed_state import KeyedColumns, column, keyed_part
@@ -99,6 +103,29 @@ class LevelDecisions(KeyedColumns):
             self.last[group] = time
             return elapsed(time, int(self.first[group]))
         return duration
+
+    def explain(self, group: int) -> dict[str, Any]:
+        """The group's level, and since when it has one that is not OK; whether it flaps."""
+        found: dict[str, Any] = {"level": LEVELS[int(self.level[group])]}
+        if self.first[group]:
+            found |= {
+                "alert began": format_rfc3339(int(self.first[group])),
+                "last event": format_rfc3339(int(self.last[group])),
+            }
+        return found if self.flapping is None else {**found, "flapping": self.flapping.explain(group)}
+
+    def silence(self, before: str, after: dict[str, Any]) -> str:
+        """Why no event is raised, by the name of the level before and what `explain` gave after it."""
+        level, p = after.get("level", LEVELS[OK]), self._policy
+        if after.get("flapping", {}).get("flaps"):
+            return f"the alert flaps: it is {level} now, and nothing is told of it"
+        if level == before:
+            if level == LEVELS[OK]:
+                return "the level was OK and stays OK"
+            last = after.get("last event", "")
+            pause = f", not before {format_go_duration(p.pause)} after {last}" if p.pause else ""
+            return f"the level stays {level}, and stateChangesOnly tells nothing of what does not change{pause}"
+        return f"the level goes from {before} to {level}, and noRecoveries tells nothing of that"
 
     def _flaps(self, group: int) -> bool:
         return self.flapping is not None and group in self.flapping

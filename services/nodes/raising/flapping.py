@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from services.alertlog.info import LEVELS
 from services.columns.column import Rows
 from services.columns.groups.keyed_state import KeyedPart
 from services.columns.groups.series import SeriesTable
@@ -85,6 +86,14 @@ class Flapping(KeyedPart):
         renumbered = list(enumerate(left.tolist()))
         self._levels = {new: self._levels[old] for new, old in renumbered if old in self._levels}
         self._flapping = {new for new, old in renumbered if old in self._flapping}
+
+    def explain(self, group: int) -> dict[str, Any]:
+        levels = self._levels.get(group)
+        if levels is None:
+            return {}
+        share, bounds = self._share(levels), {"low": self._low, "high": self._high}
+        changes = [LEVELS[level] for _, level in levels.runs]
+        return {"flaps": group in self._flapping, "share": share, **bounds, "last levels": changes}
 
     def state(self) -> dict[str, Any]:
         levels = {group: [one.last, [list(run) for run in one.runs]] for group, one in self._levels.items()}

@@ -11,6 +11,7 @@ from services.columns.column import BoolArray
 from services.columns.frame import GroupOrder, Points
 from services.columns.snapshot import State
 from services.expressions import Evaluator
+from services.expressions.explained import Explained, explained
 
 LevelArray = NDArray[np.int8]
 OK, CRITICAL = 0, 3
@@ -62,6 +63,15 @@ class LevelConditions:
             return self._highest(points, lambda levels: np.full(len(points), current, dtype=np.int8))
         check = self._checks(points)
         return np.array([self._determine(current, check(row)) for row in range(len(points))], dtype=np.int8)
+
+    def explain(self, point: Points, now: int) -> dict[str, Explained]:
+        """All conditions and resets over one point, by the names of their properties, the highest level first."""
+        found: dict[str, Explained] = {}
+        for level in sorted(self._conditions, reverse=True):
+            found[_NAMES[level]] = explained(self._conditions[level], point, None, now)
+            if level in self._resets:
+                found[f"{_NAMES[level]}Reset"] = explained(self._resets[level], point, None, now)
+        return found
 
     def state(self) -> State:
         """The memories of the conditions."""

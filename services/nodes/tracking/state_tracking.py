@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from services.columns.column import BoolArray, Column, IntArray
-from services.columns.frame import Batches, Frame, GroupOrder, Message
+from services.columns.frame import Batches, Frame, GroupOrder, Message, Points
 from services.columns.groups import grouped_view
 from services.columns.groups.grouped_view import GroupedView
 from services.columns.groups.keyed_state import KeyedState, column, keyed_part
 from services.columns.segments import is_first
 from services.expressions import Evaluator
+from services.expressions.explained import Explained, explained
 from services.pipeline.column_pruning import references_of
 from services.pipeline.spec import LambdaValue, Properties, Type, argument
 from services.runtime.context import Context
@@ -79,6 +81,18 @@ class StateTrackingNode(KeyedNode):
     def batches(self, batches: Batches) -> Sequence[Message]:
         through = grouped_view.per_batch(batches, self.keyed.groups)
         return [self._track(through, np.full(len(batches), NOT_IN_STATE, dtype=np.int64))]
+
+    def explain(self, group: int) -> dict[str, Any]:
+        kept = super().explain(group)
+        return {} if not kept else {**kept, "carried": self.shown(kept["carried"])}
+
+    def shown(self, carried: int) -> int | str:
+        """What a group carries, for people."""
+        return "not in the state" if carried == NOT_IN_STATE else carried
+
+    def explain_point(self, point: Points, group: int) -> dict[str, Explained]:
+        local = self.memory_number(group)
+        return {"condition": explained(self.keyed.condition, point, local, self.context.step.now)}
 
     def _track(self, through: GroupedView, carried: IntArray) -> Frame | Batches:
         points = through.points

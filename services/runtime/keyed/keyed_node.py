@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
+
+import numpy as np
 
 from services.columns.frame import Barriers, Message
 from services.columns.groups.keyed_state import KeyedState, Partitioning
@@ -28,6 +30,20 @@ class KeyedNode(Node):
     def barriers(self, barriers: Barriers) -> Sequence[Message]:
         self.keyed.observe_barriers(barriers)
         return [barriers]
+
+    def explain(self, group: int) -> dict[str, Any]:
+        local = self.local_number(group)
+        return {} if local is None else self.keyed.explain(local)
+
+    def local_number(self, group: int) -> int | None:
+        """The number that a group of the table has among those that are kept; None: it has none yet."""
+        local = int(self.keyed.groups.known(np.array([group], dtype=np.int32))[0])
+        return None if local < 0 else local
+
+    def memory_number(self, group: int) -> int:
+        """As `local_number`; of a group that has none yet, one that nothing is kept of."""
+        local = self.local_number(group)
+        return len(self.keyed) if local is None else local
 
     def state(self) -> State:
         return {**super().state(), **self.keyed.state()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,17 +14,18 @@ import click
 
 from schemas.config import Config
 from schemas.config.overriding import Overridable
-from services.alerting.handlers import specs
+from services.alerting.delivery.match import match_of
+from services.alerting.handlers import from_json, specs
 from services.cli.errors import MistakenCall
 from services.cli.go_flags import Command
 from services.cli.handler_settings import handler_defaults, handler_sections
-from services.cli.server.connecting import shown_address
+from services.cli.server.connecting import SHAPELESS, not_understood, one_line, shown_address
 from services.cli.server.waiting import steps
 from services.moving.job import Job
 from services.moving.moving import KINDS, move
 from services.moving.report import Report
 from services.moving.scripts import checking
-from services.moving.servers import CannotGoOn, Server
+from services.moving.servers import CannotGoOn, Refused, Server
 from services.nodes import registry
 
 _ABOUT = (
@@ -95,6 +96,7 @@ def _run(wishes: _Wishes, old: Server, new: Server, report: Report, write: Calla
         report=report,
         defaults=Overridable(Config(), handler_sections(), handler_defaults()),
         scripts=checking(registry(specs())),
+        handlers=_why_refused,
         dry_run=wishes.dry_run,
         overwrite=wishes.overwrite,
         disabled=wishes.disabled,
@@ -102,7 +104,7 @@ def _run(wishes: _Wishes, old: Server, new: Server, report: Report, write: Calla
     )
     write(f"from {old.url} to {new.url}{', changing nothing' if wishes.dry_run else ''}")
     try:
-        move(job, wishes.only)
+        _move(job, wishes.only)
     except CannotGoOn as error:
         write("\n".join(("so far:", *report.summary())))
         if wishes.dry_run or not report.changed:
@@ -110,6 +112,26 @@ def _run(wishes: _Wishes, old: Server, new: Server, report: Report, write: Calla
         raise CannotGoOn(f"{error}; what is done is done, the same command goes on from here") from error
     write("\n".join(("it would be:" if wishes.dry_run else "done:", *report.summary())))
     return 0 if report.complete else 1
+
+
+def _why_refused(handler: Mapping[str, Any]) -> str:
+    """Why a topic cannot have a handler, as far as that can be told without the configuration of the new server."""
+    try:
+        from_json(handler["kind"], handler["options"])
+        match_of(handler["match"])
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _move(job: Job, kinds: frozenset[str]) -> None:
+    """Errors as in `move`; CannotGoOn also where a server does not tell what there is, or not in the API's shapes."""
+    try:
+        move(job, kinds)
+    except Refused as error:
+        raise CannotGoOn(f"{error.asked} cannot be had: {one_line(error)}") from error
+    except SHAPELESS as error:
+        raise CannotGoOn(not_understood(f"{job.old.url} or {job.new.url}", error)) from error
 
 
 def _server(url: str, side: str, skip_verify: bool) -> Server:

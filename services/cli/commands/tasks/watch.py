@@ -23,6 +23,7 @@ def command(client: Client, id: str, tags: tuple[str, ...], json: bool) -> None:
 
     TAGS choose among its lines: `tickbus watch cpu node=log5`.
     """
+    chosen = {"task": id, **tags_of(tags)}
     if find(client, path_of("tasks", id), {"fields": "id"}) is None:
         note(f"there is no task {id} yet")
-    follow(client, {"task": id, **tags_of(tags)}, json)
+    follow(client, chosen, json)

@@ -7,6 +7,8 @@ one which does not know yet that the task is another's deletes nothing that the 
 
 from __future__ import annotations
 
+import asyncio
+
 from services.bus.buckets.chunks import ChunkBucket
 from services.bus.buckets.kv import Bucket
 from services.bus.connection import Bus
@@ -18,6 +20,7 @@ from services.store.state_chunks import digest_of
 log = logs.get("engine")
 
 _NAME = "history"
+_TURN = 100  # entries that are read without a break
 _STREAMS = ("KV_history", "OBJ_history")
 
 
@@ -40,7 +43,9 @@ class HistoryBucket:
     async def summaries(self) -> list[Summary]:
         """Of all tasks of which something is kept, by id. Raises BusError."""
         found = []
-        for entry in await self._entries.entries("*"):
+        for number, entry in enumerate(await self._entries.entries("*")):
+            if number % _TURN == 0:
+                await asyncio.sleep(0)
             try:
                 found.append(Summary.from_bytes(unescape(entry.key), entry.value))
             except ValueError as e:

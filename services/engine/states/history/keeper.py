@@ -31,6 +31,7 @@ log = logs.get("engine")
 _LOOK_SECONDS = 1.0
 _RETRY_SECONDS = 10.0  # after which a state that could not be kept is tried again, if it is due so often
 _RETENTION_SECONDS = 30.0
+_RETENTION_REST = 100  # times as long as it took until it is looked again
 _RETENTION_SHARE = 100  # a part of the bound: after so much was written it is looked sooner how much there is
 _REST = 0.25  # seconds, at most, that follow each state, as long as it took
 _MOST_WAITING_BYTES = 64 << 20  # of beginnings and ends that wait to be written
@@ -117,19 +118,27 @@ class StateKeeper:
 
     async def run(self) -> None:
         """Keep states until it is cancelled. Whatever fails here is told and does not end the worker."""
-        while True:
-            self._wake.clear()
-            try:
-                await self._go()
-            except BusError as e:
-                log.limited("history").warn("states of the past cannot be kept yet", error=str(e))
-                await asyncio.sleep(_LOOK_SECONDS)
-            except Exception as e:
-                log.exception("states of the past cannot be kept", e)
-                await asyncio.sleep(_RETRY_SECONDS)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(_LOOK_SECONDS, self._settings.every / 2 or _LOOK_SECONDS)):
-                    await self._wake.wait()
+        pause = min(_LOOK_SECONDS, self._settings.every / 2 or _LOOK_SECONDS)
+        try:
+            while True:
+                self._wake.clear()
+                await self._try()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
+                        await self._wake.wait()
+        finally:
+            for holding in self._holding:
+                holding.cancel()
+
+    async def _try(self) -> None:
+        try:
+            await self._go()
+        except BusError as e:
+            log.limited("history").warn("states of the past cannot be kept yet", error=str(e))
+            await asyncio.sleep(_LOOK_SECONDS)
+        except Exception as e:
+            log.exception("states of the past cannot be kept", e)
+            await asyncio.sleep(_RETRY_SECONDS)
 
     async def _go(self) -> None:
         writer, retention = await self._open()
@@ -148,8 +157,10 @@ class StateKeeper:
         self._forget_gone()
         much = self._settings.most_bytes / _RETENTION_SHARE
         if time.monotonic() >= self._retention_due or (much and self._written > much):
-            self._written, self._retention_due = 0, time.monotonic() + _RETENTION_SECONDS
+            began = time.monotonic()
+            self._written, self._retention_due = 0, began + _RETENTION_SECONDS
             await retention.look()
+            self._retention_due += (time.monotonic() - began) * _RETENTION_REST
 
     def _keeps(self, task: TaskUnderWay) -> bool:
         return self._settings.every > 0 and bool(task.run.streams)
@@ -205,6 +216,10 @@ class StateKeeper:
             await self._write(writer, fresh)
         except BusError as e:
             self._complain(waiting.state.task, str(e))
+        except Exception as e:
+            # of one task: others are kept all the same
+            self._failed += 1
+            log.exception("a state of the past cannot be kept", e, task=waiting.state.task)
 
     async def _keep_due(self, writer: HistoryWriter, task: TaskUnderWay) -> None:
         run = self._run_of(task.id, task.enabled)
@@ -225,6 +240,9 @@ class StateKeeper:
         except BusError as e:
             self._due[task.id] = time.monotonic() + min(self._settings.every, _RETRY_SECONDS)
             self._complain(task.id, str(e))
+        except Exception as e:
+            self._failed += 1
+            log.exception("a state of the past cannot be kept", e, task=task.id)
         finally:
             await self._checkpoints.let_go(held)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
 import time
 from collections.abc import Callable, Iterable, Mapping
 
@@ -83,20 +84,20 @@ class Retention:
 
     async def _drop_least_needed(self, left: Iterable[Summary], free: float) -> int:
         """Of whichever task keeps most, again and again, until so many bytes are free; gives how many states."""
-        sizes = {id: history.size for id, history in self._under_way.items() if len(history.points) > 1}
-        sizes |= {summary.task: summary.size for summary in left}
+        sizes = [(-history.size, id) for id, history in self._under_way.items() if len(history.points) > 1]
+        sizes += [(-summary.size, summary.task) for summary in left]
+        heapq.heapify(sizes)
         changed: dict[str, TaskHistory] = {}
         dropped, now = 0, time.time_ns()
         while free > 0 and sizes:
-            task = max(sizes, key=sizes.__getitem__)
+            _, task = heapq.heappop(sizes)
             history = changed.get(task) or self._under_way.get(task) or await self._writer.load(task)
             changed[task] = history
             point = least_needed(history.points, now)
             if point is None:
-                del sizes[task]
                 continue
             free -= await self._writer.drop(history, point)
-            sizes[task] = history.size
+            heapq.heappush(sizes, (-history.size, task))
             dropped += 1
             await asyncio.sleep(0)
         for history in changed.values():

@@ -152,3 +152,15 @@ def test_a_service_that_fails_or_ends_unasked_ends_with_1(capsys: pytest.Capture
     assert run_service("engine", Config(), fails) == 1
     assert "err=\"OSError('no such bus')\"" in capsys.readouterr().err
     assert run_service("engine", Config(), ends) == 1
+
+
+@pytest.mark.parametrize("closed", [">&-", ">&- 2>&- <&-"])
+def test_standard_streams_that_are_closed_are_no_error(closed: str) -> None:
+    command = ["/bin/sh", "-c", f'exec "$0" -m services.cli nodes {closed}', sys.executable]
+    ran = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, b"", b"")
+
+
+def test_a_variable_that_is_empty_names_no_configuration_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAPACITOR_CONFIG_PATH", "")
+    assert read_settings({}).file is None

@@ -45,10 +45,10 @@ class Watching:
             self.rows.setdefault(name, []).extend(rows_of(message, self._run.table))
 
 
-def task(script: str) -> TaskRun:
+def task(script: str, id: str = "cpu", db: str = "db") -> TaskRun:
     graph = compile_script(parse(script), registry()).graph
     environment = TaskEnvironment(dry=True)
-    return TaskRun("cpu", graph, [("db", "rp")], classes(), SeriesTable(), get("test"), environment)
+    return TaskRun(id, graph, [(db, "rp")], classes(), SeriesTable(), get("test"), environment)
 
 
 def messages(n: int, db: str = "db") -> list[StoredMessage]:

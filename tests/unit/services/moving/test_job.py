@@ -70,6 +70,7 @@ def make_job(lines: list[str], report: Report | None = None, recordings: Path | 
         report=given,
         defaults=defaults,
         scripts=lambda script, vars, template: "",
+        handlers=lambda handler: "",
         recordings=recordings,
         **options,
     )

@@ -62,7 +62,7 @@ def test_credentials_go_along_and_are_not_shown(given: str) -> None:
     assert [one["Authorization"] for one in headers] == ["Basic " + base64.b64encode(b"u:p@ss").decode()]
 
 
-@pytest.mark.parametrize("url", ["", "localhost:9092", "ftp://a", "http://", "http://a:b"])
+@pytest.mark.parametrize("url", ["", "localhost:9092", "ftp://a", "http://", "http://a:b", "http://.."])
 def test_what_is_no_url(url: str) -> None:
     with pytest.raises(ValueError, match="is no URL"):
         Server(url)

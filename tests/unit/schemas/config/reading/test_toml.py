@@ -35,6 +35,7 @@ def test_marks_and_comments_do_not_count(tmp_path: Path, content: bytes) -> None
         (b"[a.'caf\xe9']\n", "is not UTF-8"),
         (b"[a]\nx = 'bell \x07'\n", "at line 2"),
         (b"[a\n", "at line 1"),
+        (b"a = " + b"[" * 5000, "nested too deeply"),
     ],
 )
 def test_what_counts_must_be_right(tmp_path: Path, content: bytes, message: str) -> None:

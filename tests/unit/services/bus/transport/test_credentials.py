@@ -27,6 +27,7 @@ from tests.support.nats import NatsServer
 SEED = nkeys.encode_seed(b"tickbus's tests have one nkey...", nkeys.PREFIX_BYTE_USER)
 _UNLIMITED = ("subs", "data", "payload", "conn", "leaf", "imports", "exports")
 LIMITS = {"max_mem": 1 << 20, "max_file": 1 << 20, "max_streams": 2, "max_consumers": 10}
+UNBOUNDED = {"max_mem": -1, "max_file": -1, "max_streams": -1, "max_consumers": -1, "max_bytes_required": True}
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
         "A": {"jetstream": "enabled", "users": users},
         "FULL": {"jetstream": LIMITS, "users": [{"user": "full", "password": "right"}]},
         "SMALL": {"jetstream": LIMITS | {"max_streams": 99}, "users": [{"user": "small", "password": "right"}]},
+        "STRICT": {"jetstream": UNBOUNDED, "users": [{"user": "strict", "password": "right"}]},
+        "PLAIN": {"users": [{"user": "plain", "password": "right"}]},
     }
     one = NatsServer(tmp_path_factory.mktemp("nats"), more={"accounts": accounts})
     one.start()
@@ -186,6 +189,8 @@ async def test_what_is_wrong_is_refused_with_one_line(server: NatsServer, tmp_pa
         server, Credentials(nkey_file=kept_in(tmp_path / "seed", base64.b32encode(os.urandom(9)).decode()))
     )
     assert "cannot connect to NATS" in said
+    with pytest.raises(BusUnavailable, match="no server stands in ' ,'"):
+        await Bus.connect(" ,", "test")
     assert "is empty" in await refusal(server, Credentials(token_file=kept_in(tmp_path / "token", "\n")))
 
 
@@ -244,6 +249,7 @@ async def test_what_a_user_may_not_hear_is_told_with_its_subject(server: NatsSer
     [
         ("full", r"may have 2 more streams \(`max_streams`\), tickbus needs \d+"),
         ("small", r"has 1048576 bytes of storage left \(`max_file`\), tickbus reserves 1140850688: `write-max-bytes`"),
+        ("strict", r"wants a limit for each stream \(`max_bytes`\)"),
     ],
 )
 async def test_a_full_account_is_told_before_anything_is_made(server: NatsServer, user: str, said: str) -> None:
@@ -251,6 +257,12 @@ async def test_a_full_account_is_told_before_anything_is_made(server: NatsServer
         with pytest.raises(NoRoom, match=said):
             await bus.prepare(Wishes(StreamLimits(0, 1 << 30)))
         assert await bus.listed() == []
+
+
+async def test_an_account_without_jetstream_is_told_at_once(server: NatsServer) -> None:
+    async with await Bus.connect(server.url, "test", Credentials("plain", "right")) as bus:
+        with pytest.raises(NoRoom, match="the account on this NATS has no JetStream: enable it there"):
+            await bus.prepare(Wishes())
 
 
 async def test_what_does_not_fit_into_an_account_is_deleted_again(server: NatsServer) -> None:

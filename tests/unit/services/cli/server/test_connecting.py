@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 from click.shell_completion import ShellComplete
@@ -16,6 +17,7 @@ from click.shell_completion import ShellComplete
 from services.cli.errors import MistakenCall
 from services.cli.main import main, root
 from services.cli.server.connecting import address_of, failure, skips_verifying
+from tests.support.old_kapacitor import answering
 from tests.support.ports import free_port
 from tickbus.client import Client
 from tickbus.errors import Refused, Unavailable, Unreachable
@@ -83,6 +85,7 @@ def test_a_server_that_is_not_there(capsys: pytest.CaptureFixture[str], monkeypa
         ["vars", "--url=h:1"],
         ["vars", "-url", "http://"],
         ["vars", "-url", "http://h:99999"],
+        ["vars", "-url", "http://.."],
         ["vars", "-url", "root:sesame@h:9092"],
     ],
 )
@@ -100,6 +103,18 @@ def test_a_server_of_another_kind(capsys: pytest.CaptureFixture[str]) -> None:
         )
         assert main(["level", "info", "-url", url]) == 1
         assert capsys.readouterr().err == f"tickbus level: {url} is no tickbus: it answers 404 and a page\n"
+
+
+@pytest.mark.parametrize("body", [[], {}, None, 1, {"tasks": [1]}, {"tasks": [{}]}, {"tasks": None}])
+def test_json_of_another_shape(body: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    with answering(lambda path, query: (200, body)) as url:
+        for arguments in (["list", "tasks"], ["enable", "a*"], ["import", "--only", "tasks", url, "--to"]):
+            if arguments[0] == "import":
+                assert main([*arguments, url]) == 1
+            else:
+                assert main([*arguments, "-url", url]) == 1
+            said = capsys.readouterr().err
+            assert "answers otherwise than a tickbus or a Kapacitor does" in said and said.count("\n") == 1
 
 
 def test_an_argument_that_is_no_text(capsys: pytest.CaptureFixture[str]) -> None:
@@ -160,7 +175,7 @@ def test_what_can_be_done_is_said() -> None:
     assert wrong == "authorization failed: http://h does not take the user and password that its URL has"
     elsewhere = failure(Unreachable("GET /tasks: [Errno 111] Connection refused"), "http://h", "--to").message
     assert elsewhere.endswith("Name another server with --to")
-    assert failure(Unavailable("the bus\ndoes not answer"), "http://h").message == "the bus does not answer"
+    assert failure(Unavailable("the bus\ndoes not\x1b[2J answer"), "h").message == "the bus does not [2J answer"
 
 
 def test_what_a_command_does_not_need_is_not_imported() -> None:

@@ -23,6 +23,7 @@ def test_yaml_and_json_are_read_by_their_names(tmp_path: Path) -> None:
         ("a.yaml", "a: [1,\nb: 2", "is no YAML: line 3, column 1"),
         ("a.json", "{", "is no JSON: Expecting property name"),
         ("a.json", "[]", "does not describe a task"),
+        ("a.json", "[" * 100_000, "nested too deeply"),
         ("a.yaml", "", "does not describe a task"),
     ],
 )

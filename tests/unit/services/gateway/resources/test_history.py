@@ -10,6 +10,7 @@ import orjson
 
 from services.bus.connection import Bus
 from services.bus.epochs import WritesLog
+from services.bus.streams import EVENTS
 from services.bus.subjects import command_subject
 from services.dryrun.starting import DryTasks
 from services.dryrun.state_history import StateHistory
@@ -35,6 +36,8 @@ async def test_how_far_back_everything_goes(gateway: httpx.AsyncClient, bus: Bus
             await worker.until("counts", lambda points: points[-1].why == "end")
             context = PastContext(bus, await StateHistory.open(bus), cast(DryTasks, None))
             with answering_history(context):
+                # the server has taken the subscription once it answers something that was asked after it
+                await bus.last_sequence(EVENTS)
                 found = await _history(gateway)
                 named = await _history(gateway, task="counts")
                 reply = orjson.loads(await bus.request(command_subject("history", "get"), b"{}"))

@@ -20,6 +20,7 @@ from services.bus.connection import Bus
 from services.bus.streams import WRITES
 from services.bus.subjects import command_subject, request_subject, write_subject
 from services.connectors.influxdb import InfluxDBClient
+from services.gateway.subscriptions.catalogue import Catalogue
 from services.gateway.subscriptions.records import Records
 from tests.support.influx import BINARY, Influxd, influxd
 from tests.support.logs import logged, restored_log
@@ -272,6 +273,24 @@ async def test_those_of_others_are_left_and_told_of_but_not_under_our_name(
     assert "http://elsewhere:9092" in logged("subscription dropped")[-1]
     (told,) = logged("another subscription leads here too, so that every point comes twice")
     assert 'DROP SUBSCRIPTION \\"mine\\"' in told
+
+
+async def test_a_database_that_is_dropped_meanwhile_does_not_keep_others_from_theirs(
+    start_gateway: StartGateway, influx: Influxd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = Catalogue.places
+
+    async def dropped_then(catalogue: Catalogue) -> list[Place]:
+        influx.query("CREATE DATABASE c")
+        found = await places(catalogue)
+        influx.query("DROP DATABASE c")
+        return found
+
+    monkeypatch.setattr(Catalogue, "places", dropped_then)
+    one = cluster(influx, excluded_subscriptions={})
+    async with start_gateway(influxdb=(one,)) as gateway:
+        await linked(gateway)
+        assert set(subscriptions(influx)) == {("d", "week")}
 
 
 async def test_a_protocol_that_is_not_spoken_is_told_of(

@@ -50,6 +50,39 @@ def test_who_is_not_let_in_hears_whether_it_is_for_want_of_credentials(capsys: p
         assert capsys.readouterr().err == said
 
 
+def test_who_may_not_read_something_hears_what(capsys: pytest.CaptureFixture[str]) -> None:
+    def closed(path: str, query: dict[str, list[str]]) -> tuple[int, Any]:
+        return 403, {"error": "user bob cannot read /tasks"}
+
+    with answering(closed) as there:
+        assert main(["import", "--only", "tasks", there, "--to", there]) == 1
+        said = "tickbus import: tasks cannot be copied: user bob cannot read /tasks\n"
+        assert capsys.readouterr().err == said
+
+
+def test_a_dry_run_tells_which_handlers_would_be_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    def one_handler(path: str, query: dict[str, list[str]]) -> tuple[int, Any]:
+        if path.endswith("/topics"):
+            return 200, {"topics": [{"id": "t"}]}
+        return 200, {"handlers": [{"id": "h", "kind": "pigeon", "options": {}, "match": ""}]}
+
+    with answering(one_handler) as there, answering(lambda path, query: (404, {"error": "none"})) as here:
+        assert main(["import", "--only", "handlers", "--dry-run", there, "--to", here]) == 0
+        assert 'handlers t/h: would be refused: unsupported action kind "pigeon"' in capsys.readouterr().out
+
+
+def test_a_topic_that_the_old_server_lists_but_does_not_find(capsys: pytest.CaptureFixture[str]) -> None:
+    def listed_alone(path: str, query: dict[str, list[str]]) -> tuple[int, Any]:
+        if path.endswith("/topics"):
+            return 200, {"topics": [{"id": "disk/root"}]}
+        return (200, {"tasks": []}) if path.endswith("/tasks") else (404, {"error": 'unknown topic: "disk"'})
+
+    with answering(listed_alone) as there:
+        assert main(["import", "--only", "handlers,states", there, "--to", there]) == 1
+        said = 'disk/root: not taken: unknown topic: "disk" (its API finds no topic that has / in its name)'
+        assert capsys.readouterr().out.count(said) == 2
+
+
 def test_credentials_come_from_the_environment(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,0 +1,1 @@
+"""The files of `tickbus test`: how they look, and the same as a JSON schema."""

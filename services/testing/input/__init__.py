@@ -1,0 +1,1 @@
+"""What comes in: lines, recordings and InfluxDB's answers, each at its time."""

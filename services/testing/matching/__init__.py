@@ -1,0 +1,1 @@
+"""What came held against what was expected."""

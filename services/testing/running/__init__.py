@@ -1,0 +1,1 @@
+"""A test run: the task under way by simulated time, and all that comes of it."""
