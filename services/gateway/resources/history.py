@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from grammar.golang.times import format_rfc3339
-from schemas.api.history import HistoryParametersSchema, HistorySchema
+from schemas.api.inspections.history import HistoryParametersSchema, HistorySchema
 from services.gateway.clients.recorder import RecorderClient
 from services.gateway.http.resource import Resource
 from services.gateway.operations.operation import Operation, OperationRequest, Reply
