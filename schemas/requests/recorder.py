@@ -84,7 +84,7 @@ class WhyNotRequestSchema(Message):
 
 
 class ExplainedSchema(Message):
-    """What was found out, as schemas.api.why has it."""
+    """What was found out, as schemas.api.inspections.why has it."""
 
     status = fields.Integer(required=True, metadata={"doc": "As over HTTP: 200, or why it cannot be told."})
     error = fields.String(required=True, metadata={"doc": "Why it cannot be told; empty where it can."})

@@ -19,7 +19,7 @@ _STYLES: Mapping[str, Mapping[str, Any]] = {
 
 
 def print_why(found: Mapping[str, Any]) -> None:
-    """Print why an alert was raised, as schemas.api.why.WhySchema has it."""
+    """Print why an alert was raised, as schemas.api.inspections.why.WhySchema has it."""
     event, cause = found["event"], found["cause"]
     before = event["previous"] or "unknown"
     _say(f"{found['id']} in {found['topic']}: {before} -> {event['level']}", 0, **_STYLES.get(event["level"], {}))
@@ -40,7 +40,7 @@ def print_why(found: Mapping[str, Any]) -> None:
 
 
 def print_why_not(found: Mapping[str, Any]) -> None:
-    """Print how far points got, as schemas.api.why.WhyNotSchema has it."""
+    """Print how far points got, as schemas.api.inspections.why.WhyNotSchema has it."""
     of = ",".join(f"{name}={value}" for name, value in found["tags"].items()) or "all groups"
     _say(f"{found['task']}: points of {of} from {found['first']} to {found['last']}", 0, bold=True)
     for one in found["points"]:

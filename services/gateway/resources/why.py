@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grammar.golang.durations import parse_go_duration
 from grammar.golang.times import parse_rfc3339
-from schemas.api.why import AskWhyNotSchema, AskWhySchema, WhyNotSchema, WhySchema
+from schemas.api.inspections.why import AskWhyNotSchema, AskWhySchema, WhyNotSchema, WhySchema
 from services.gateway.clients.recorder import RecorderClient
 from services.gateway.http.resource import Resource
 from services.gateway.operations.operation import Operation, OperationRequest, Reply

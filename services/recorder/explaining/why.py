@@ -97,7 +97,7 @@ class Begun:
 async def why(past: Past, topic: str, id: str, at: int | None) -> dict[str, Any]:
     """Why the level of an alert changed, the last time or the last one at or before a time (ns).
 
-    As schemas.api.why has it. Raises Unexplained, BusError.
+    As schemas.api.inspections.why has it. Raises Unexplained, BusError.
     """
     event = await find_event(past.bus, topic, id, at)
     source = await source_of(past.bus, event)

@@ -27,7 +27,7 @@ _TOGETHER = 1000  # messages from the first that was late on that are looked at
 async def why_not(past: Past, task: str, tags: Mapping[str, str], at: int, within: int) -> dict[str, Any]:
     """How far the points of a group, of a time (ns) and so many ns around it, got in a task, and where they ended.
 
-    As schemas.api.why has it. Raises Unexplained, BusError.
+    As schemas.api.inspections.why has it. Raises Unexplained, BusError.
     """
     first, last = at - within, at + within
     before, until = await position_at(past.bus, first - _AROUND), await position_at(past.bus, last + _AROUND)
