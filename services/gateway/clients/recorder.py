@@ -55,11 +55,11 @@ class RecorderClient:
         return dict(zip(asked, await asyncio.gather(*(self.progress(kind, id) for id in asked)), strict=True))
 
     async def why(self, topic: str, id: str, at: int | None) -> dict[str, Any]:
-        """Why an alert's level changed, see schemas.api.inspections.why. at: ns. OperationError where it cannot be told."""
+        """Why an alert's level changed, see schemas.api.inspections.why; at: ns. OperationError where it is unknown."""
         return await self._explanation(RECORDER_WHY, topic=topic, id=id, at=at)
 
     async def why_not(self, task: str, tags: Mapping[str, str], at: int, within: int) -> dict[str, Any]:
-        """How far points got, see schemas.api.inspections.why. at, within: ns. OperationError where it cannot be told."""
+        """How far points got, see schemas.api.inspections.why; at, within: ns. OperationError where it is unknown."""
         return await self._explanation(RECORDER_WHY_NOT, task=task, tags=dict(tags), at=at, within=within)
 
     async def _explanation(self, request: Request, **question: Any) -> dict[str, Any]:
