@@ -15,7 +15,7 @@ from services.alerting.handlers import specs
 from services.columns.column import Duration, Time
 from services.connectors.influxdb import InfluxDBClient
 from services.dryrun.outcomes import Outcomes, outcomes_of
-from services.dryrun.rows import plain_value
+from services.dryrun.rows import plain_data
 from services.runtime.effects import Failure
 from services.runtime.environment import TaskEnvironment
 from tests.support.graph import NOW, ScriptRun
@@ -111,7 +111,7 @@ def test_what_json_has_no_number_for_is_a_text() -> None:
     assert series["columns"] == ["time", "d", "inf", "v"]
     assert series["values"] == [["1970-01-01T00:00:01Z", 60 * S, "+Inf", 1.0]]
     values = {"nan": math.nan, "less": [-math.inf, {"t": Time(S)}], "d": Duration(5)}
-    assert plain_value(values) == {"nan": "NaN", "less": ["-Inf", {"t": "1970-01-01T00:00:01Z"}], "d": 5}
+    assert plain_data(values) == {"nan": "NaN", "less": ["-Inf", {"t": "1970-01-01T00:00:01Z"}], "d": 5}
 
 
 def test_an_inhibition() -> None:
