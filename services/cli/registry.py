@@ -39,8 +39,9 @@ SECTIONS = MappingProxyType(
         "The past": {
             "why": Entry("past.why", "show why an alert was raised, from the point that caused it node by node"),
             "why-not": Entry("past.why_not", "show how far points got in a task, and where they ended"),
-            "trace": Entry("inspections.trace", "show what a task did with a part of the log, node by node"),
-            "backtest": Entry("inspections.backtest", "show what a script would have done"),
+            "trace": Entry("past.trace", "show what a task did with a part of the log, node by node"),
+            "backtest": Entry("past.backtest", "show what a script would have done"),
+            "history": Entry("past.history", "show how far back writes, alerts and the states of tasks are kept"),
         },
         "Recordings": {
             "record": Entry("recordings.record", "record a stream, a batch task's queries, or a query"),
@@ -74,7 +75,6 @@ SECTIONS = MappingProxyType(
                 "copy tasks, templates, handlers and how alerts stand from a running Kapacitor",
             ),
             "user": Entry("operations.user", "make, change, delete and list the users of the HTTP API"),
-            "history": Entry("operations.history", "show how far back writes, alerts and the states of tasks are kept"),
             "logs": Entry("operations.logs", "follow the log of all services"),
             "level": Entry("operations.level", "set the level of the log"),
             "stats": Entry("operations.stats", "show figures of a server, or what it is written"),

@@ -97,6 +97,7 @@ async def test_both_ends_of_every_request_go_by_its_schemas(
         await _ask_of_recordings(api)
         await _ask_of_subscriptions(api)
         await _ask_of_history(api)
+        await _ask_why(api)
         await _ask_of_looks_at_the_log(api, used)
         await _ask_of_processes(api, used)
     async with running("engine", config):
@@ -135,6 +136,11 @@ async def _ask_of_tasks_and_topics(api: httpx.AsyncClient, used: dict[str, set[s
 async def _ask_of_history(api: httpx.AsyncClient) -> None:
     (task,) = (await _ok(api.get("/history", params={"task": "task"})))["tasks"]
     assert task["points"][0]["why"] == "begin"
+
+
+async def _ask_why(api: httpx.AsyncClient) -> None:
+    assert (await api.get("/alerts/topics/all/events/one/why")).status_code in (200, 404, 409, 410)
+    await _ok(api.get("/tasks/task/why-not", params={"at": "2023-11-14T22:14:30Z"}))
 
 
 async def _ask_of_looks_at_the_log(api: httpx.AsyncClient, used: dict[str, set[str]]) -> None:

@@ -1,1 +1,0 @@
-"""Looks at the past, each a file."""
