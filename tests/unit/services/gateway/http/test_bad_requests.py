@@ -212,6 +212,8 @@ async def test_keys_of_a_wrong_type(routes: list[Route], gateway: httpx.AsyncCli
     for route in routes:
         for key, kind in route.keys.items():
             for value in WRONG[kind]:
+                if route.path.endswith(OURS) and key in ("start", "stop") and type(value) is int:
+                    continue  # ns
                 asked = {**(body("wrong") if route.url == TASKS else {}), key: value}
                 answer = await gateway.request(route.method, route.url, json=asked)
                 told = told_of(key) if route.path.endswith(OURS) else invalid
