@@ -75,6 +75,11 @@ def event_subject(kind: str, id: str, what: str) -> str:
     return f"tickbus.event.{escape(kind)}.{escape(id)}.{escape(what)}"
 
 
+def events_subject(kind: str, id: str) -> str:
+    """All events about one resource: `tickbus.event.<kind>.<id>.*`."""
+    return f"tickbus.event.{escape(kind)}.{escape(id)}.*"
+
+
 def parse_event_subject(subject: str) -> tuple[str, str, str]:
     """Kind, id and what of an event subject. ValueError for any other subject."""
     tokens = subject.split(".")

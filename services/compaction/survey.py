@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 from schemas.events import backtest, load, recording, replay, run, task, template, trace, user
 from services.bus.events import Event
-from services.bus.subjects import escape
+from services.bus.subjects import events_subject
 from services.compaction.lives import Life, Lives, Name
 from services.store.compaction import Gone
 from services.store.folds import recordings, tasks, templates
@@ -81,9 +81,7 @@ class CompactionPlan:
 
     def purges(self) -> list[tuple[str, int]]:
         """Subjects, and up to which sequence they are to be purged."""
-        return [
-            (f"tickbus.event.{escape(kind)}.{escape(id)}.*", through) for (kind, id), through in self.through.items()
-        ]
+        return [(events_subject(kind, id), through) for (kind, id), through in self.through.items()]
 
 
 class Survey:

@@ -7,8 +7,6 @@ from contextlib import aclosing
 
 from services.bus.connection import Bus
 from services.bus.follow import StoredMessage
-from services.bus.places_by_time import place_at as place_at
-from services.bus.places_by_time import position_at as position_at
 from services.bus.positions import WritesSeq
 from services.bus.streams import WRITES
 from services.bus.subjects import write_subject

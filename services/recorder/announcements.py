@@ -11,7 +11,7 @@ from services.bus import events
 from services.bus.connection import Bus
 from services.bus.errors import BusUnavailable, WrongSequence
 from services.bus.events import Event
-from services.bus.subjects import escape
+from services.bus.subjects import events_subject
 from services.process import log as logs
 
 _log = logs.get("recorder")
@@ -29,7 +29,7 @@ async def announce(bus: Bus, source: str, kind: str, id: str, what: str, data: M
     """
     event = Event(kind, id, what, dict(data), time.time_ns(), source=source)
     headers, body = events.encode(event)
-    headers["Nats-Expected-Last-Subject-Sequence-Subject"] = f"tickbus.event.{escape(kind)}.{escape(id)}.*"
+    headers["Nats-Expected-Last-Subject-Sequence-Subject"] = events_subject(kind, id)
     while True:
         try:
             return (await bus.publish(event.subject, body, headers, msg_id=event.event_id, expect_last=last)).seq

@@ -11,32 +11,34 @@ from services.bus.connection import Bus
 from services.bus.positions import WritesSeq
 from services.bus.streams import ALERTS, EVENTS, WRITES
 from services.bus.subjects import request_subject
+from services.dryrun.state_history import StateHistory
 from services.engine.states.history.records import KeptPoint, Summary
-from services.recorder.past import PastContext
 from services.recorder.service import QUEUE
 
 
 @contextlib.contextmanager
-def answering_history(past: PastContext) -> Iterator[None]:
+def answering_history(bus: Bus, history: StateHistory) -> Iterator[None]:
     """Answer meanwhile."""
 
     async def answer(data: bytes, headers: Mapping[str, str]) -> bytes:
-        return RECORDER_HISTORY.encode_response(await _history(past, RECORDER_HISTORY.decode_request(data)["task"]))
+        return RECORDER_HISTORY.encode_response(
+            await _history(bus, history, RECORDER_HISTORY.decode_request(data)["task"])
+        )
 
-    answering = past.bus.answer(request_subject(*RECORDER_HISTORY.tokens()), answer, QUEUE)
+    answering = bus.answer(request_subject(*RECORDER_HISTORY.tokens()), answer, QUEUE)
     try:
         yield
     finally:
         answering.stop()
 
 
-async def _history(past: PastContext, task: str) -> dict[str, Any]:
-    found = [summary for summary in await past.history.listed() if task in ("", summary.task)]
+async def _history(bus: Bus, history: StateHistory, task: str) -> dict[str, Any]:
+    found = [summary for summary in await history.listed() if task in ("", summary.task)]
     tasks = [_task(summary) for summary in found]
     if task and tasks:
-        tasks[0]["points"] = _points(await past.history.points(task))
-    reach = {name.lower(): await _reach(past.bus, name) for name in (WRITES, ALERTS, EVENTS)}
-    return {**reach, "bytes": await past.history.size(), "tasks": tasks}
+        tasks[0]["points"] = _points(await history.points(task))
+    reach = {name.lower(): await _reach(bus, name) for name in (WRITES, ALERTS, EVENTS)}
+    return {**reach, "bytes": await history.size(), "tasks": tasks}
 
 
 async def _reach(bus: Bus, stream: str) -> dict[str, Any]:

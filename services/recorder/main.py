@@ -29,11 +29,9 @@ from services.process import log as logs
 from services.process.metrics.shown import add_recorder
 from services.process.vitals import Vitals
 from services.recorder.explaining.answering import Explaining
-from services.recorder.explaining.why import Past
 from services.recorder.history_responder import answering_history
-from services.recorder.inspection.job import InspectionContext
 from services.recorder.instances import Instances
-from services.recorder.past import PastContext
+from services.recorder.past import Past
 from services.recorder.record.archive import BUCKET as ARCHIVE
 from services.recorder.record.recording import RecordingContext
 from services.recorder.replay.replay import ReplayContext
@@ -81,20 +79,21 @@ async def main(
         factory = TaskFactory(compiling, classes(), TASK_LOG)
         instances = Instances(factory, environment)
         history = await StateHistory.open(bus, nats.replicas)
-        past = PastContext(bus, history, DryTasks(factory, environment))
         objects = await bus.objects(ARCHIVE, nats.replicas)
         writes = await WritesLog.open(bus, nats.replicas)
+        past = Past(bus, DryTasks(factory, environment), history, writes, Remembering(bus, nats.replicas))
         recording = RecordingContext(objects, instances, writes, config.storage.max_import)
         results = await Results.open(bus, nats.replicas)
         replay = ReplayContext(objects, results, instances, outbox, describe_handlers, config.replay.patience)
-        inspection = InspectionContext(bus, past.tasks, history, results, writes)
         claims = await bus.bucket(CLAIMS, replicas=nats.replicas)
         try:
             async with (
-                Recorder(bus, store, claims, recording, replay, inspection, name, effective, nats.replicas) as recorder,
-                Explaining(Past(bus, past.tasks, history, writes, Remembering(bus, nats.replicas))),
+                Recorder(
+                    bus, store, claims, recording, replay, past, results, name, effective, nats.replicas
+                ) as recorder,
+                Explaining(past),
             ):
-                with answering_history(past):
+                with answering_history(bus, history):
                     # the server has taken the subscriptions once it answers something that was asked after them
                     await bus.last_sequence(EVENTS)
                     vitals.check("nats", functools.partial(bus.lacks, EVENTS))

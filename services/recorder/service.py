@@ -35,14 +35,15 @@ from services.process import log as logs
 from services.recorder import announcements, tries
 from services.recorder.inspection import retention
 from services.recorder.inspection.carrying_out import MOST_AT_ONCE, carried_out
-from services.recorder.inspection.job import InspectionContext
 from services.recorder.inspection.registry import JOBS
+from services.recorder.past import Past
 from services.recorder.record import brpl, srpl
 from services.recorder.record.archive import Archive, recorded_writes
 from services.recorder.record.batches import batches
 from services.recorder.record.recording import RecordingContext, RecordingFailed, RecordingJob
 from services.recorder.replay.replay import ReplayContext, ReplayFailed, ReplayJob
 from services.recorder.replay.settling import handled
+from services.recorder.results import Results
 from services.store.folds import inspections, overrides, recordings
 from services.store.folds.inspections import InspectionRecord
 from services.store.folds.recordings import JobRecord, RecordingRecord, ReplayRecord
@@ -80,7 +81,8 @@ class Recorder:
         claims: Bucket,
         recording: RecordingContext,
         replay: ReplayContext,
-        inspection: InspectionContext,
+        past: Past,
+        results: Results,
         name: str,
         effective: LiveConfig,
         replicas: int = 1,
@@ -90,7 +92,7 @@ class Recorder:
         self._effective = effective
         self._bus, self._claims, self._name = bus, claims, name
         self._recording_context, self._replay_context, self._objects = recording, replay, recording.objects
-        self._inspection_context = inspection
+        self._past, self._kept_results = past, results
         self._projection: Projection[Event] = Projection(
             store,
             with_overrides(recordings.fold),
@@ -293,7 +295,7 @@ class Recorder:
             gone = True
 
     async def _inspect(self, record: InspectionRecord) -> None:
-        job, request = JOBS[record.kind](self._inspection_context, record), INSPECTION_PROGRESS[record.kind]
+        job, request = JOBS[record.kind](self._past, record), INSPECTION_PROGRESS[record.kind]
 
         async def progress(data: bytes, headers: Mapping[str, str]) -> bytes:
             request.decode_request(data)
@@ -301,7 +303,7 @@ class Recorder:
 
         async with tries.counted(self._suspects, record, 0, self._name):
             with self._answer(request, record.id, progress):
-                what, data = await carried_out(job, record, self._inspection_context.results)
+                what, data = await carried_out(job, record, self._kept_results)
         await self._announce(record.kind, record.id, what, data)
 
     @contextlib.contextmanager
@@ -343,7 +345,7 @@ class Recorder:
                     if record.object:
                         await self._objects.delete(record.object)
                 elif isinstance(record, InspectionRecord) or not record.side_effects:
-                    await self._inspection_context.results.delete(record.sequence)
+                    await self._kept_results.delete(record.sequence)
                 return
             except BusError as error:
                 log.limited("drop").warn("what was deleted cannot be dropped yet", id=record.id, err=error)
@@ -365,7 +367,7 @@ class Recorder:
             looks = [self._projection.state.bucket(bucket).values() for bucket in inspections.KINDS.values()]
             replays = self._projection.state.bucket(recordings.REPLAYS).values()
             there = [record.sequence for records in (*looks, replays) for record in records]
-            await self._inspection_context.results.sweep(there, EventsSeq(self._projection.position))
+            await self._kept_results.sweep(there, EventsSeq(self._projection.position))
             records = self._projection.state.bucket(recordings.RECORDINGS).values()
             known = {str(r.sequence) for r in records}
             files = {r.object for r in records if r.status == "running"}
@@ -400,9 +402,7 @@ class Recorder:
     async def _results(self, data: bytes, headers: Mapping[str, str]) -> bytes:
         """Lines of what was found."""
         question = RECORDER_RESULTS.decode_request(data)
-        page = await self._inspection_context.results.read(
-            EventsSeq(question["sequence"]), question["offset"], question["limit"]
-        )
+        page = await self._kept_results.read(EventsSeq(question["sequence"]), question["offset"], question["limit"])
         return RECORDER_RESULTS.encode_response(
             {"rows": page.rows, "next": page.next, "count": page.count, "left_out": page.left_out}
         )

@@ -7,12 +7,11 @@ from typing import Any
 
 from grammar.golang.times import format_rfc3339
 from services.bus.connection import Bus
-from services.bus.places_by_time import whole_since
+from services.bus.places_by_time import position_at, whole_since
 from services.bus.positions import WritesSeq
 from services.dryrun.backtesting.log_backtest import Stretch
 from services.dryrun.backtesting.warm_up import looks_back
 from services.dryrun.kept_state import KeptStates
-from services.dryrun.log_reader import position_at
 from services.dryrun.log_run import LogRun
 from services.dryrun.starting import CannotRun, DryTasks
 from services.store.folds.definition import TaskDefinition

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +18,7 @@ from services.bus.positions import WritesSeq
 from services.bus.streams import ALERTS
 from services.bus.subjects import parse_alert_subject
 from services.dryrun.backtesting.raised import RaisedEvent, raised
+from services.dryrun.log_reader import read_subjects
 
 _SUBJECTS = "tickbus.alert.*"  # of topics; what inhibits is below them
 _EARLY = 60 * 10**9  # ns by which the clocks of those that stamp messages may differ
@@ -45,26 +48,27 @@ async def live_alerts(bus: Bus, task: str, caused: Caused, epochs: Epochs) -> As
     numbered = epochs.numbered(np.array([caused.after, caused.until], dtype=np.int64)).tolist()
     within = Caused(WritesSeq(numbered[0]), WritesSeq(numbered[1]), caused.begin, caused.end)
     seen: set[tuple[str, tuple[int, int, int]]] = set()
-    async for message in _messages(bus, task, await place_at(bus, ALERTS, caused.begin - _EARLY)):
-        for event in raised(message, message.id, message.message):
-            if within.has(event.cause) and (event.node, event.cause) not in seen:
-                seen.add((event.node, event.cause))
-                yield event
+    after = await place_at(bus, ALERTS, caused.begin - _EARLY)
+    async with aclosing(_messages(bus, task, after)) as messages:
+        async for message in messages:
+            for event in raised(message, message.id, message.message):
+                if within.has(event.cause) and (event.node, event.cause) not in seen:
+                    seen.add((event.node, event.cause))
+                    yield event
 
 
 async def _messages(bus: Bus, task: str, after: int) -> AsyncGenerator[AlertMessage, None]:
-    until = await bus.last_sequence(ALERTS)
     # whose it is stands at the beginning (services.alertlog.codec): others are not decoded
     begins = b'{"task":' + orjson.dumps(task) + b","
-    async with bus.follow(ALERTS, [_SUBJECTS], after) as follower:
-        left = await follower.lag() if after < until else 0
-        while left and follower.position < until:
-            for stored in await follower.batch():
+    until = await bus.last_sequence(ALERTS)
+    async with aclosing(read_subjects(bus, ALERTS, [_SUBJECTS], after, until)) as reading:
+        async for some in reading:
+            for stored in some:
                 if stored.data.startswith(begins):
                     for message in _decoded(stored.data, stored.subject):
                         if message.task == task and message.via is None and not message.replay:
                             yield message
-            left = follower.pending
+                    await asyncio.sleep(0)
 
 
 def _decoded(data: bytes, subject: str) -> Iterator[AlertMessage]:

@@ -9,7 +9,7 @@ from services.bus import events
 from services.bus.connection import Bus
 from services.bus.errors import BusError, PayloadTooLarge, WrongSequence
 from services.bus.events import Event
-from services.bus.subjects import escape
+from services.bus.subjects import events_subject
 from services.gateway.access.audit import caller
 from services.gateway.operations.operation_error import OperationError
 
@@ -26,7 +26,7 @@ async def publish(bus: Bus, kind: str, id: str, what: str, data: dict[str, Any],
     via = f"{by.via} {by.host}" if by.host else by.via
     event = Event(kind, id, what, data, time.time_ns(), source=SOURCE, user=by.user, via=via)
     headers, body = events.encode(event)
-    headers["Nats-Expected-Last-Subject-Sequence-Subject"] = f"tickbus.event.{escape(kind)}.{escape(id)}.*"
+    headers["Nats-Expected-Last-Subject-Sequence-Subject"] = events_subject(kind, id)
     try:
         seq = (await bus.publish(event.subject, body, headers, msg_id=event.event_id, expect_last=last)).seq
     except WrongSequence:

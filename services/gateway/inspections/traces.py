@@ -9,7 +9,7 @@ from grammar.tickscript.parser import parse_lambda
 from schemas.api.inspections.trace import CreateTraceSchema
 from services.bus.connection import Bus
 from services.bus.errors import BusError
-from services.bus.subjects import escape
+from services.bus.subjects import events_subject
 from services.expressions import ExpressionError
 from services.expressions.program import program_of
 from services.expressions.syntax import check
@@ -63,7 +63,7 @@ class TraceRequests:
         if record is not None:
             return record
         try:
-            known = await self._bus.last_subject_sequence(f"tickbus.event.task.{escape(id)}.*")
+            known = await self._bus.last_subject_sequence(events_subject("task", id))
         except ValueError as error:
             raise OperationError(400, f"task: {error}") from error
         except BusError as error:

@@ -11,8 +11,9 @@ from schemas.requests.recorder import RECORDER_WHY, RECORDER_WHY_NOT
 from services.bus.requests import Responder
 from services.bus.subjects import request_subject
 from services.recorder.explaining.unexplained import Unexplained
-from services.recorder.explaining.why import Past, why
+from services.recorder.explaining.why import why
 from services.recorder.explaining.why_not import why_not
+from services.recorder.past import Past
 from services.recorder.service import QUEUE
 
 _AT_ONCE = 2  # a question takes a core for a while, and memory for the task's state

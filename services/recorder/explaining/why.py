@@ -4,94 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, replace
 from typing import Any
 
 from grammar.golang.times import format_rfc3339
 from services.alertlog.info import LEVELS
-from services.bus.connection import Bus
-from services.bus.epochs import WritesLog
+from services.bus.places_by_time import position_at
 from services.bus.positions import WritesSeq
 from services.bus.streams import WRITES
 from services.dryrun.explaining.explanation import Cause, Explanation, explain
 from services.dryrun.explaining.lines import Places, written
 from services.dryrun.explaining.path import took_part
-from services.dryrun.kept_state import KeptState, KeptStates
-from services.dryrun.log_reader import position_at, read
-from services.dryrun.log_run import LogRun
-from services.dryrun.starting import CannotRun, DryTasks
-from services.recorder.explaining import past_runs
+from services.dryrun.log_reader import read
+from services.dryrun.past_tasks import run_started_by
 from services.recorder.explaining.alert_events import FoundEvent, find_event, source_of
-from services.recorder.explaining.past_runs import PastRun
+from services.recorder.explaining.begun import Begun, begin
 from services.recorder.explaining.unexplained import Unexplained
+from services.recorder.past import Past
 from services.runtime.errors import TaskFailed
-from services.runtime.progress.topic_levels import Remembering
+from services.store.folds.task_records import RunRecord
 
 _MOST_OTHERS = 100  # other points whose lines are shown
 _FIRST_PART, _GROWS, _MOST_PART = 16, 4, 1024  # messages in which points are looked for at once
 _MOST_BYTES = 128 << 20  # of the log that are looked through for them
-
-
-@dataclass(frozen=True, slots=True)
-class Past:
-    """What tells of the past. kept: states of tasks, which save going through the log from a run's beginning."""
-
-    bus: Bus
-    tasks: DryTasks
-    kept: KeptStates
-    writes: WritesLog
-    remembering: Remembering
-
-    async def begin(self, run: PastRun | None, task: str, before: WritesSeq, tick: int | None = None) -> Begun:
-        """A task's run as it was at a place in the log, from which it is to be taken to another: at most `before`.
-
-        run: as EVENTS tells of it. tick: nothing may have been set off yet that was due then (ns) or later. Raises
-        Unexplained, BusError.
-        """
-        enabled = None if run is None else run.enabled
-        kept = await self.kept.nearest(task, before, enabled, tick)
-        first = (await self.bus.stream_state(WRITES)).first_seq
-        if kept is not None and kept.position >= first - 1:
-            log = await self._started(self.tasks.from_kept(kept))
-            if tick is None or log.run.clock is None or log.run.clock < tick:
-                return Begun(log, kept.position, kept, "")
-            log.run.close()
-        if run is None:
-            reason = "neither a state of it is kept from then, nor does the log of events tell how it was defined"
-            raise Unexplained(410, f"task {task!r} cannot be run as it was: {reason}")
-        levels = await self.remembering.find(run.remembered)
-        position, note = run.position, ""
-        if position < first - 1:
-            position = WritesSeq(first - 1)
-            note = (
-                "the log does not reach back to where the task began, and no state of it is kept from before: "
-                "what it knew from writes that are gone is missing here"
-            )
-        tasks = replace(self.tasks, levels=levels)
-        log = await self._started(tasks.from_nothing(task, run.definition, position, run.began))
-        return Begun(log, position, None, note)
-
-    async def _started(self, starting: Any) -> LogRun:
-        try:
-            log: LogRun = await starting
-            return log
-        except CannotRun as error:
-            raise Unexplained(409, f"the task cannot be run as it was: {error}") from error
-
-
-@dataclass(frozen=True, slots=True)
-class Begun:
-    """A run that stands at a place in the log. kept: the state that it began from. note: what is missing in it."""
-
-    log: LogRun
-    position: WritesSeq
-    kept: KeptState | None
-    note: str
-
-    def to_plain(self) -> dict[str, Any]:
-        """From where on the log was gone through again."""
-        kept = {} if self.kept is None else {"kept": format_rfc3339(self.kept.time)}
-        return {"position": self.position, **kept}
 
 
 async def why(past: Past, topic: str, id: str, at: int | None) -> dict[str, Any]:
@@ -118,7 +52,7 @@ async def why(past: Past, topic: str, id: str, at: int | None) -> dict[str, Any]
     if message.replay:
         raise Unexplained(409, f"the event was raised by the replay {message.replay!r}, not by what the log holds")
     cause = _cause(past, source)
-    run = await past_runs.started_by(past.bus, message.task, message.started)
+    run = await run_started_by(past.bus, message.task, message.started)
     if run is not None and run.definition.type == "batch":
         when = format_rfc3339(cause.tick)
         note = "what a batch task asks InfluxDB for is not in the log: only what its alert saw is known"
@@ -138,7 +72,7 @@ def _cause(past: Past, event: FoundEvent) -> Cause:
 
 
 async def _told(
-    past: Past, found: dict[str, Any], event: FoundEvent, cause: Cause, run: PastRun | None
+    past: Past, found: dict[str, Any], event: FoundEvent, cause: Cause, run: RunRecord | None
 ) -> dict[str, Any]:
     state = await past.bus.stream_state(WRITES)
     if not cause.tick and cause.seq < state.first_seq:
@@ -149,7 +83,7 @@ async def _told(
         before = until = await position_at(past.bus, cause.tick - 1)
     else:
         before, until = WritesSeq(cause.seq - 1), WritesSeq(cause.seq)
-    begun = await past.begin(run, event.message.task, before, cause.tick or None)
+    begun = await begin(past, run, event.message.task, before, cause.tick or None)
     dbrps = begun.log.run.dbrps
     try:
         async with aclosing(read(past.bus, dbrps, begun.position, until)) as reading:

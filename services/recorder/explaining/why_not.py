@@ -8,15 +8,17 @@ from typing import Any
 
 from grammar.golang.times import format_rfc3339
 from services.bus.follow import StoredMessage
+from services.bus.places_by_time import position_at
 from services.bus.positions import WritesSeq
 from services.bus.streams import WRITES
 from services.bus.subjects import WRITES as EVERY_WRITE
 from services.bus.subjects import parse_write_subject
 from services.dryrun.explaining.following import Asked, Seen, follow
-from services.dryrun.log_reader import position_at, read
-from services.recorder.explaining import past_runs
+from services.dryrun.log_reader import read
+from services.dryrun.past_tasks import is_known, run_at
+from services.recorder.explaining.begun import begin
 from services.recorder.explaining.unexplained import Unexplained
-from services.recorder.explaining.why import Past
+from services.recorder.past import Past
 from services.runtime.errors import TaskFailed
 
 _AROUND = 60 * 10**9  # ns by which points may have been stored before or after their own time
@@ -34,14 +36,14 @@ async def why_not(past: Past, task: str, tags: Mapping[str, str], at: int, withi
     every = [parse_write_subject(subject) for subject in await past.bus.subjects_of(WRITES, EVERY_WRITE)]
     asked = Asked(tags, first, last)
     late = await _late(past, every, asked, before, until)
-    run = await past_runs.at_time(past.bus, task, last if late is None else late.time_ns)
-    if run is None and not await past_runs.known(past.bus, task):
+    run = await run_at(past.bus, task, last if late is None else late.time_ns)
+    if run is None and not await is_known(past.bus, task):
         raise Unexplained(404, f"no task exists: {task!r}")
     if run is not None and run.definition.type == "batch":
         raise Unexplained(409, f"task {task!r} is a batch task: what it asks InfluxDB for is not in the log")
     if late is not None:
         before, until = WritesSeq(late.seq - 1), WritesSeq(late.seq + _TOGETHER)
-    begun = await past.begin(run, task, before, first if late is None else None)
+    begun = await begin(past, run, task, before, first if late is None else None)
     before = max(before, begun.position)
     try:
         async with (

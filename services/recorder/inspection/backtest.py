@@ -9,7 +9,7 @@ from contextlib import aclosing
 from typing import Any
 
 from grammar.golang.times import format_rfc3339
-from services.bus.places_by_time import whole_since
+from services.bus.places_by_time import position_at, whole_since
 from services.bus.positions import WritesSeq
 from services.bus.streams import ALERTS, WRITES
 from services.dryrun.backtesting.beginning import Asked, Beginning, NotInLog, beginning
@@ -18,13 +18,14 @@ from services.dryrun.backtesting.findings import Findings, Line, nobody
 from services.dryrun.backtesting.live_alerts import Caused, live_alerts
 from services.dryrun.backtesting.log_backtest import LogBacktest, goes
 from services.dryrun.backtesting.raised import RaisedEvent
-from services.dryrun.log_reader import position_at, read
+from services.dryrun.log_reader import read
 from services.dryrun.starting import DryTasks
 from services.dryrun.tracing.heard import Heard
 from services.pipeline.spec import Edge
 from services.process.flight_recorder import packed
 from services.recorder.inspection.batch_backtest import BatchBacktest
-from services.recorder.inspection.job import InspectionContext, InspectionFailed
+from services.recorder.inspection.job import InspectionFailed
+from services.recorder.past import Past
 from services.recorder.record.queries import QueryFailed
 from services.recorder.results import ResultWriter
 from services.runtime.task import TaskRun
@@ -42,9 +43,9 @@ Raises = Callable[[RaisedEvent], None]
 class BacktestJob:
     """One under way."""
 
-    def __init__(self, context: InspectionContext, record: InspectionRecord) -> None:
+    def __init__(self, past: Past, record: InspectionRecord) -> None:
         """record: what was asked for as schemas.events.backtest has it."""
-        self._context, self._record = context, record
+        self._past, self._record = past, record
         self._asked = record.asked
         self._begin, self._end = int(record.asked["start"]), int(record.asked["stop"])
         self._share: Callable[[], float] = lambda: 0.0  # of the run under way, how much is through
@@ -96,7 +97,7 @@ class BacktestJob:
         return await self._live(asked["against"], comparison)
 
     async def _live(self, task: str, comparison: Comparison) -> tuple[Raises, dict[str, Any]]:
-        bus, writes = self._context.bus, self._context.writes
+        bus, writes = self._past.bus, self._past.writes
         await writes.look()
         reach = await whole_since(bus, ALERTS)
         begin = max(self._begin, reach)
@@ -128,23 +129,23 @@ class BacktestJob:
     ) -> tuple[Findings, dict[str, Any]]:
         """A script run from begin to end; gives what it came to, and what is to be told of the run."""
         heard = Heard()
-        tasks = self._context.tasks.telling(heard)
+        tasks = self._past.tasks.telling(heard)
         if definition.type == "batch":
             findings, told = await self._over_queries(tasks, definition, raises, sink)
         else:
             asked = Asked(self._asked["task"], definition, own, self._begin, self._end, self._asked["warm_up"])
-            begun = await beginning(self._context.bus, tasks, self._context.kept, asked)
+            begun = await beginning(self._past.bus, tasks, self._past.kept, asked)
             findings, told = await self._over_log(begun, raises, sink)
         return findings, {**told, "reasons": heard.reasons}
 
     async def _over_log(self, begun: Beginning, raises: Raises, sink: Sink) -> tuple[Findings, dict[str, Any]]:
-        run, held = begun.run, (await self._context.bus.stream_state(WRITES)).first_seq
+        run, held = begun.run, (await self._past.bus.stream_state(WRITES)).first_seq
         run.note = packed(kind=self._record.kind, id=self._record.id, run=self._record.sequence)
         with run:
             findings = Findings(run.run.graph, self._begin, self._end, raises)
             await self._read(LogBacktest(run, begun.stretch, findings), begun, findings, sink)
             told = {**begun.told, **_counts(run.run), "unreadable-messages": len(run.refused)}
-        holds = (await self._context.bus.stream_state(WRITES)).first_seq
+        holds = (await self._past.bus.stream_state(WRITES)).first_seq
         if holds > max(held, begun.stretch.after + 1):
             told["notes"].append(_LOST)
         return findings, told
@@ -153,8 +154,8 @@ class BacktestJob:
         """All of the log through the run, or as much as it takes until it has failed."""
         stretch = begun.stretch
         self._share = lambda: (backtest.position - stretch.after) / max(1, stretch.until - stretch.after)
-        created = self._context.writes.created
-        log = read(self._context.bus, begun.run.run.dbrps, stretch.after, stretch.until, created)
+        created = self._past.writes.created
+        log = read(self._past.bus, begun.run.run.dbrps, stretch.after, stretch.until, created)
         async with aclosing(log) as parts:
             async for messages in parts:
                 for part in goes(messages):

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from grammar.golang.times import format_rfc3339
+from services.bus.places_by_time import position_at
 from services.bus.positions import WritesSeq
 from services.bus.streams import WRITES
-from services.dryrun import log_reader
-from services.dryrun.definitions import TaskThen, task_at
 from services.dryrun.kept_state import KeptState
 from services.dryrun.log_run import LogRun
+from services.dryrun.past_tasks import TaskThen, task_at
 from services.dryrun.starting import DryTasks
-from services.recorder.inspection.job import InspectionContext, InspectionFailed
+from services.recorder.inspection.job import InspectionFailed
+from services.recorder.past import Past
 from services.store.folds.definition import TaskDefinition
 
 _NOBODY = (
@@ -51,7 +52,7 @@ class _Log:
 
 
 async def begin(
-    context: InspectionContext,
+    past: Past,
     tasks: DryTasks,
     id: str,
     defined: Mapping[str, Any] | None,
@@ -63,17 +64,17 @@ async def begin(
     defined: the task as it was when this was asked for, None where there was none. Raises InspectionFailed, CannotRun,
     BusError.
     """
-    log = await _log(context)
+    log = await _log(past)
     if log.trimmed and stop < log.time:
         raise InspectionFailed(f"the log holds nothing from before {format_rfc3339(log.time)}")
-    first = await log_reader.position_at(context.bus, start)
-    kept = await context.kept.nearest(id, first)
-    at_start, at_stop = await task_at(context.bus, id, start, stop)
+    first = await position_at(past.bus, start)
+    kept = await past.kept.nearest(id, first)
+    at_start, at_stop = await task_at(past.bus, id, start, stop)
     if kept is not None and not kept.ended:
         _check(kept.definition)
         run, told = await tasks.from_kept(kept), _of_state(kept, log)
     else:
-        run, told = await _without_state(tasks, id, defined, log, first, at_start, at_stop)
+        run, told = await _without_state(past, tasks, id, defined, log, first, at_start, at_stop)
     if at_stop is not None and told["definition"] == "then" and _changed(at_stop, kept, at_start):
         told["note"] += f"; the task was changed at {format_rfc3339(at_stop.since)}, of which this does not know"
     trimmed = None
@@ -84,6 +85,7 @@ async def begin(
 
 
 async def _without_state(
+    past: Past,
     tasks: DryTasks,
     id: str,
     defined: Mapping[str, Any] | None,
@@ -93,10 +95,11 @@ async def _without_state(
     at_stop: TaskThen | None,
 ) -> tuple[LogRun, dict[str, Any]]:
     for then in (at_start, at_stop):
-        if then is not None and then.position is not None and then.began is not None and then.position >= log.first - 1:
+        if then is not None and then.run is not None and then.run.position >= log.first - 1:
             _check(then.definition)
-            run = await tasks.from_nothing(id, then.definition, then.position, then.began)
-            told = {"with": "run", "time": format_rfc3339(then.began), "position": then.position, "definition": "then"}
+            began, position = then.run.began, then.run.position
+            run = await past.from_beginning(tasks, id, then.run, position)
+            told = {"with": "run", "time": format_rfc3339(began), "position": position, "definition": "then"}
             return run, {**told, "note": _RUN}
     known = at_start or at_stop
     if known is not None:
@@ -135,9 +138,9 @@ def _of_state(kept: KeptState, log: _Log) -> dict[str, Any]:
     }
 
 
-async def _log(context: InspectionContext) -> _Log:
-    state = await context.bus.stream_state(WRITES)
-    message = await context.bus.get_message(WRITES, state.first_seq) if state.messages else None
+async def _log(past: Past) -> _Log:
+    state = await past.bus.stream_state(WRITES)
+    message = await past.bus.get_message(WRITES, state.first_seq) if state.messages else None
     return _Log(state.first_seq, message.time_ns if message is not None else 0, state.first_seq > 1)
 
 

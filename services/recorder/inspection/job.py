@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
 
-from services.bus.connection import Bus
-from services.bus.epochs import WritesLog
-from services.dryrun.kept_state import KeptStates
-from services.dryrun.starting import DryTasks
-from services.recorder.results import Results, ResultWriter
+from services.recorder.past import Past
+from services.recorder.results import ResultWriter
 from services.store.folds.inspections import InspectionRecord
 
 
 class InspectionFailed(Exception):
     """It cannot be carried out; str() is its error."""
-
-
-@dataclass(frozen=True, slots=True)
-class InspectionContext:
-    """What they need of their process. tasks: puts tasks under way. kept: their states of the past.
-
-    writes: looks whether the log has gone back.
-    """
-
-    bus: Bus
-    tasks: DryTasks
-    kept: KeptStates
-    results: Results
-    writes: WritesLog
 
 
 class InspectionJob(Protocol):
@@ -47,4 +29,4 @@ class InspectionJob(Protocol):
         """
 
 
-MakeJob = Callable[[InspectionContext, InspectionRecord], InspectionJob]
+MakeJob = Callable[[Past, InspectionRecord], InspectionJob]

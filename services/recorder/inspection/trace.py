@@ -11,6 +11,7 @@ from typing import Any
 from grammar.golang.times import format_rfc3339
 from grammar.tickscript.parser import parse_lambda
 from services.bus.follow import StoredMessage
+from services.bus.places_by_time import position_at
 from services.bus.positions import WritesSeq
 from services.bus.streams import WRITES
 from services.dryrun import log_reader
@@ -22,7 +23,8 @@ from services.dryrun.tracing.lines import TraceLines
 from services.dryrun.tracing.wanted import Wanted
 from services.process.flight_recorder import packed
 from services.recorder.inspection.beginning import Beginning, begin
-from services.recorder.inspection.job import InspectionContext, InspectionFailed
+from services.recorder.inspection.job import InspectionFailed
+from services.recorder.past import Past
 from services.recorder.results import ResultWriter
 from services.runtime.effects import Effect, Failure
 from services.runtime.errors import TaskFailed
@@ -39,8 +41,8 @@ _LINES_AT_ONCE = 500
 class TraceJob:
     """One trace under way."""
 
-    def __init__(self, context: InspectionContext, record: InspectionRecord) -> None:
-        self._context, self._record, self._asked = context, record, record.asked
+    def __init__(self, past: Past, record: InspectionRecord) -> None:
+        self._past, self._record, self._asked = past, record, record.asked
         self._done = 0.0
         self._origin = 0
         self._heard = Heard()
@@ -64,10 +66,10 @@ class TraceJob:
 
         Raises as InspectionJob does.
         """
-        asked, tasks = self._asked, self._context.tasks.telling(self._heard)
-        await self._context.writes.look()
-        beginning = await begin(self._context, tasks, asked["task"], asked["definition"], asked["start"], asked["stop"])
-        last = await log_reader.position_at(self._context.bus, asked["stop"])
+        asked, tasks = self._asked, self._past.tasks.telling(self._heard)
+        await self._past.writes.look()
+        beginning = await begin(self._past, tasks, asked["task"], asked["definition"], asked["start"], asked["stop"])
+        last = await position_at(self._past.bus, asked["stop"])
         self._origin = beginning.run.position
         with beginning.run as run:
             run.note = packed(kind=self._record.kind, id=self._record.id, run=self._record.sequence)
@@ -123,7 +125,7 @@ class TraceJob:
     async def _read(self, run: LogRun, until: WritesSeq, end: WritesSeq) -> AsyncIterator[list[StoredMessage]]:
         """The messages of the task up to a place in the log, in turns. end: the last place of all, for the progress."""
         async with aclosing(
-            log_reader.read(self._context.bus, run.run.dbrps, run.position, until, self._context.writes.created)
+            log_reader.read(self._past.bus, run.run.dbrps, run.position, until, self._past.writes.created)
         ) as batches:
             async for batch in batches:
                 for turn in _turns(batch, _TURN_BYTES if run.sift is None else _SIFTED_BYTES):
@@ -133,7 +135,7 @@ class TraceJob:
 
     async def _trimmed(self, first: int) -> str | None:
         """What is to be said where the log was cut off at its beginning while it was read. first: where it began."""
-        holds = (await self._context.bus.stream_state(WRITES)).first_seq
+        holds = (await self._past.bus.stream_state(WRITES)).first_seq
         lost = holds > max(first, self._origin + 1)
         return "it let go of its oldest messages meanwhile: some of what was asked for may be missing" if lost else None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import httpx
 import orjson
@@ -12,10 +12,8 @@ from services.bus.connection import Bus
 from services.bus.epochs import WritesLog
 from services.bus.streams import EVENTS
 from services.bus.subjects import command_subject
-from services.dryrun.starting import DryTasks
 from services.dryrun.state_history import StateHistory
 from services.recorder.history_responder import answering_history
-from services.recorder.past import PastContext
 from services.store.store import Store
 from tests.support.history import KeptTasks
 
@@ -34,8 +32,7 @@ async def test_how_far_back_everything_goes(gateway: httpx.AsyncClient, bus: Bus
             await worker.kept_at("counts", place)
             await worker.end("counts")
             await worker.until("counts", lambda points: points[-1].why == "end")
-            context = PastContext(bus, await StateHistory.open(bus), cast(DryTasks, None))
-            with answering_history(context):
+            with answering_history(bus, await StateHistory.open(bus)):
                 # the server has taken the subscription once it answers something that was asked after it
                 await bus.last_sequence(EVENTS)
                 found = await _history(gateway)

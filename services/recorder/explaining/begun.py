@@ -1,0 +1,65 @@
+"""Where an explanation begins: at a state that was kept of the run, or at the run's beginning."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import Any
+
+from grammar.golang.times import format_rfc3339
+from services.bus.positions import WritesSeq
+from services.bus.streams import WRITES
+from services.dryrun.kept_state import KeptState
+from services.dryrun.log_run import LogRun
+from services.dryrun.starting import CannotRun
+from services.recorder.explaining.unexplained import Unexplained
+from services.recorder.past import Past
+from services.store.folds.task_records import RunRecord
+
+_CUT = (
+    "the log does not reach back to where the task began, and no state of it is kept from before: what it knew from "
+    "writes that are gone is missing here"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A run that stands at a place in the log. kept: the state that it began from. note: what is missing in it."""
+
+    log: LogRun
+    position: WritesSeq
+    kept: KeptState | None
+    note: str
+
+    def to_plain(self) -> dict[str, Any]:
+        """From where on the log was gone through again."""
+        kept = {} if self.kept is None else {"kept": format_rfc3339(self.kept.time)}
+        return {"position": self.position, **kept}
+
+
+async def begin(past: Past, run: RunRecord | None, task: str, before: WritesSeq, tick: int | None = None) -> Begun:
+    """A task's run as it was at a place in the log, from which it is to be taken to another: at most `before`.
+
+    run: as EVENTS tells of it. tick: nothing may have been set off yet that was due then (ns) or later. Raises
+    Unexplained, BusError.
+    """
+    kept = await past.kept.nearest(task, before, None if run is None else run.enabled, tick)
+    first = (await past.bus.stream_state(WRITES)).first_seq
+    if kept is not None and kept.position >= first - 1:
+        log = await _started(past.tasks.from_kept(kept))
+        if tick is None or log.run.clock is None or log.run.clock < tick:
+            return Begun(log, kept.position, kept, "")
+        log.run.close()
+    if run is None:
+        reason = "neither a state of it is kept from then, nor does the log of events tell how it was defined"
+        raise Unexplained(410, f"task {task!r} cannot be run as it was: {reason}")
+    position = WritesSeq(max(run.position, first - 1))
+    log = await _started(past.from_beginning(past.tasks, task, run, position))
+    return Begun(log, position, None, _CUT if position > run.position else "")
+
+
+async def _started(starting: Awaitable[LogRun]) -> LogRun:
+    try:
+        return await starting
+    except CannotRun as error:
+        raise Unexplained(409, f"the task cannot be run as it was: {error}") from error
