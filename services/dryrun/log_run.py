@@ -71,8 +71,8 @@ class LogRun:
     async def take(self, messages: Sequence[StoredMessage]) -> list[Effect]:
         """Messages of the log, in its order, through the task; gives what it wants done, in order.
 
-        Those of other databases and retention policies than the task's are passed over. Raises TaskFailed where the
-        task ends.
+        Those of other databases and retention policies than the task's are passed over. Others have their turn every
+        few MB. Raises TaskFailed where the task ends.
         """
         effects: list[Effect] = []
         for dbrp, part in _parts(messages, _GO_BYTES if self.sift is None else _SIFT_BYTES):
@@ -89,6 +89,7 @@ class LogRun:
                 effects += await self._answers()
             with self._noted(part[0].seq, part[-1].seq):
                 effects += self._advance(self._stamp)
+            await asyncio.sleep(0)
         if messages:
             self.position = WritesSeq(max(self.position, messages[-1].seq))
         return effects

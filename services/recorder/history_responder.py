@@ -21,9 +21,8 @@ def answering_history(bus: Bus, history: StateHistory) -> Iterator[None]:
     """Answer meanwhile."""
 
     async def answer(data: bytes, headers: Mapping[str, str]) -> bytes:
-        return RECORDER_HISTORY.encode_response(
-            await _history(bus, history, RECORDER_HISTORY.decode_request(data)["task"])
-        )
+        asked = RECORDER_HISTORY.decode_request(data)
+        return RECORDER_HISTORY.encode_response(await _history(bus, history, asked["task"]))
 
     answering = bus.answer(request_subject(*RECORDER_HISTORY.tokens()), answer, QUEUE)
     try:

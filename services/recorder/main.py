@@ -78,21 +78,17 @@ async def main(
         environment = replace(environment, post_endpoints=post_endpoints)
         factory = TaskFactory(compiling, classes(), TASK_LOG)
         instances = Instances(factory, environment)
-        history = await StateHistory.open(bus, nats.replicas)
-        objects = await bus.objects(ARCHIVE, nats.replicas)
         writes = await WritesLog.open(bus, nats.replicas)
+        history = StateHistory(bus, writes, nats.replicas)
+        objects = await bus.objects(ARCHIVE, nats.replicas)
         past = Past(bus, DryTasks(factory, environment), history, writes, Remembering(bus, nats.replicas))
         recording = RecordingContext(objects, instances, writes, config.storage.max_import)
         results = await Results.open(bus, nats.replicas)
         replay = ReplayContext(objects, results, instances, outbox, describe_handlers, config.replay.patience)
         claims = await bus.bucket(CLAIMS, replicas=nats.replicas)
         try:
-            async with (
-                Recorder(
-                    bus, store, claims, recording, replay, past, results, name, effective, nats.replicas
-                ) as recorder,
-                Explaining(past),
-            ):
+            working = Recorder(bus, store, claims, recording, replay, past, results, name, effective, nats.replicas)
+            async with working as recorder, Explaining(past):
                 with answering_history(bus, history):
                     # the server has taken the subscriptions once it answers something that was asked after them
                     await bus.last_sequence(EVENTS)

@@ -40,10 +40,7 @@ class LogBacktest:
         self.position = stretch.after
 
     async def take(self, messages: Sequence[StoredMessage]) -> list[Line]:
-        """Messages of the log, in its order; gives what there is to be told of them.
-
-        They go through in parts between which others have no turn: hand over few at a time.
-        """
+        """Messages of the log, in its order; gives what there is to be told of them."""
         lines: list[Line] = []
         for part in goes(messages):
             known = [m for m in part if m.seq <= self._stretch.counted]

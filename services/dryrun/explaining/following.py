@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -68,6 +69,7 @@ async def follow(
         async for messages in then:
             for message in messages:
                 await _one(log, recorder, message, seen.rows(message), followed)
+                await asyncio.sleep(0)
         await log.reach(asked.last)
     followed.ticks = _by_tick(recorder.entries)
     followed.nearest = seen.nearest() if not followed.points else []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -51,28 +51,32 @@ class Places:
         for point in points:
             key = parse_rfc3339(point["time"]), tuple(sorted(point["tags"].items()))
             self._wanted.setdefault(key, []).append(point)
+        self._found: set[tuple[int, tuple[tuple[str, str], ...]]] = set()
+        self.settle()
 
     @property
     def missing(self) -> bool:
         """Whether some have not been found."""
         return bool(self._wanted)
 
-    def look(self, messages: Sequence[StoredMessage]) -> None:
-        """Look for points in a part of the log, of several alike the last; what is found is not looked for again."""
-        times = np.array(sorted({time for time, _ in self._wanted}), dtype=np.int64)
-        found = set()
-        for message in messages:
-            batch, _ = self._decoder.decode(*parse_write_subject(message.subject), [message])
-            if batch is None:
-                continue
-            for row in np.flatnonzero(np.isin(batch.points.time, times)).tolist():
-                tags = self._decoder.table.series(int(batch.points.series[row])).tags
-                key = int(batch.points.time[row]), tuple(sorted(tags))
-                for point in self._wanted.get(key, ()):
-                    point["seq"], point["row"] = message.seq, row
-                    found.add(key)
-        for key in found:
+    def look(self, message: StoredMessage) -> None:
+        """Look for points in a message; of several alike the last one counts, until `settle` is called."""
+        batch, _ = self._decoder.decode(*parse_write_subject(message.subject), [message])
+        if batch is None:
+            return
+        for row in np.flatnonzero(np.isin(batch.points.time, self._times)).tolist():
+            tags = self._decoder.table.series(int(batch.points.series[row])).tags
+            key = int(batch.points.time[row]), tuple(sorted(tags))
+            for point in self._wanted.get(key, ()):
+                point["seq"], point["row"] = message.seq, row
+                self._found.add(key)
+
+    def settle(self) -> None:
+        """What has been found is not looked for again."""
+        for key in self._found:
             del self._wanted[key]
+        self._found.clear()
+        self._times = np.array(sorted({time for time, _ in self._wanted}), dtype=np.int64)
 
 
 def _line(body: bytes, row: int) -> str:

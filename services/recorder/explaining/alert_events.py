@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
-from dataclasses import dataclass
+from contextlib import aclosing
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import orjson
 
 from grammar.golang.times import format_rfc3339
@@ -91,10 +94,10 @@ async def find_event(bus: Bus, topic: str, id: str, until: int | None) -> FoundE
     earliest: FoundEvent | None = None
     while True:
         begin = max(end - size, state.first_seq - 1, 0)
-        found = _changes(await _events(bus, subject, topic, id, begin, state.last_seq), until)
-        if len(found) > 1 or (found and found[0].previous):
-            return found[-1]
-        earliest = found[-1] if found else earliest
+        found = await _changes(bus, subject, id, begin, state.last_seq, until)
+        if found.last is not None and (found.count > 1 or found.last.previous):
+            return found.last
+        earliest = found.last or earliest
         if begin <= state.first_seq - 1:
             break
         size *= _GROWS
@@ -128,35 +131,50 @@ async def source_of(bus: Bus, event: FoundEvent) -> FoundEvent:
     return FoundEvent(found.message, found.number, found.seq, found.stored, "", (found.message.topic, *path))
 
 
-async def _events(bus: Bus, subject: str, topic: str, id: str, after: int, until: int) -> list[FoundEvent]:
-    """All events of an alert in a topic in a part of ALERTS, in order."""
-    wanted = orjson.dumps(id)
-    found: list[FoundEvent] = []
-    async for messages in read_subjects(bus, ALERTS, [subject], after, until):
-        for stored in messages:
-            if wanted not in stored.data or (message := _decoded(stored, topic)) is None or id not in message.ids:
+class _Changes:
+    """The changes of one alert's level, of whose events it is told in order.
+
+    count: how many, with its first event. last: the last of them, with the level before.
+    """
+
+    def __init__(self, id: str, until: int | None) -> None:
+        """until: at or before this time (ns); None: all."""
+        self._id, self._until = id, until
+        self._level = ""
+        self.count = 0
+        self.last: FoundEvent | None = None
+
+    def take(self, message: AlertMessage, stored: StoredMessage) -> None:
+        """The events of a message, which may be of other alerts as well."""
+        mine = message.ids.index(self._id) if self._id in message.ids else -1
+        for i in np.flatnonzero(message.id == mine).tolist():
+            if self._until is not None and int(message.time[i]) > self._until:
                 continue
-            mine = message.ids.index(id)
-            found += [
-                FoundEvent(message, i, stored.seq, stored.time_ns, "") for i, n in enumerate(message.id) if n == mine
-            ]
-    return found
+            one = FoundEvent(message, i, stored.seq, stored.time_ns, "")
+            if one.level != self._level:
+                previous = self._level or _level_before(message, i)
+                self.last = replace(one, previous=previous)
+                self.count += 1
+            self._level = one.level
 
 
-def _changes(events: list[FoundEvent], until: int | None) -> list[FoundEvent]:
-    """Of an alert's events, in order, the first, and those that changed its level, with the level before."""
-    changes: list[FoundEvent] = []
-    last = ""
-    for one in events:
-        if until is not None and int(one.message.time[one.number]) > until:
-            continue
-        via = one.message.via
-        if one.level != last:
-            fresh = one.message.fresh is not None and one.number in one.message.fresh
-            first = LEVELS[0] if fresh else "" if via is None else LEVELS[via.previous]
-            previous = last or first
-            changes.append(FoundEvent(one.message, one.number, one.seq, one.stored, previous))
-        last = one.level
+def _level_before(message: AlertMessage, number: int) -> str:
+    """The level before the first event that is known of, as far as that event itself says it."""
+    if message.fresh is not None and number in message.fresh:
+        return LEVELS[0]
+    return "" if message.via is None else LEVELS[message.via.previous]
+
+
+async def _changes(bus: Bus, subject: str, id: str, after: int, end: int, until: int | None) -> _Changes:
+    """Those of an alert in a part of ALERTS. until: ns, of its events. Raises BusError."""
+    wanted, topic = orjson.dumps(id), parse_alert_subject(subject)
+    changes = _Changes(id, until)
+    async with aclosing(read_subjects(bus, ALERTS, [subject], after, end)) as reading:
+        async for messages in reading:
+            for stored in messages:
+                if wanted in stored.data and (message := _decoded(stored, topic)) is not None:
+                    changes.take(message, stored)
+                    await asyncio.sleep(0)
     return changes
 
 

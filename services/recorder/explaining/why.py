@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from contextlib import aclosing
 from typing import Any
@@ -33,6 +34,7 @@ async def why(past: Past, topic: str, id: str, at: int | None) -> dict[str, Any]
 
     As schemas.api.inspections.why has it. Raises Unexplained, BusError.
     """
+    await past.writes.look()
     event = await find_event(past.bus, topic, id, at)
     source = await source_of(past.bus, event)
     found: dict[str, Any] = {
@@ -86,7 +88,7 @@ async def _told(
     begun = await begin(past, run, event.message.task, before, cause.tick or None)
     dbrps = begun.log.run.dbrps
     try:
-        async with aclosing(read(past.bus, dbrps, begun.position, until)) as reading:
+        async with aclosing(read(past.bus, dbrps, begun.position, until, past.writes.created)) as reading:
             explanation = await explain(begun.log, reading, cause)
     except TaskFailed as error:
         raise Unexplained(409, f"the task as it was ends before that: {error}") from error
@@ -117,10 +119,13 @@ async def _placed(past: Past, explanation: Explanation, begun: Begun, dbrps: Ite
     places, end, size, left = Places(explanation.unplaced), int(begun.position), _FIRST_PART, _MOST_BYTES
     while places.missing and end > 0 and left > 0:
         begin = max(end - size, 0)
-        async with aclosing(read(past.bus, dbrps, WritesSeq(begin), WritesSeq(end))) as reading:
-            part = [message async for messages in reading for message in messages]
-        places.look(part)
-        left -= sum(len(message.data) for message in part)
+        async with aclosing(read(past.bus, dbrps, WritesSeq(begin), WritesSeq(end), past.writes.created)) as reading:
+            async for messages in reading:
+                for message in messages:
+                    places.look(message)
+                    left -= len(message.data)
+                    await asyncio.sleep(0)
+        places.settle()
         end, size = begin, min(size * _GROWS, _MOST_PART)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
@@ -31,6 +32,7 @@ async def why_not(past: Past, task: str, tags: Mapping[str, str], at: int, withi
 
     As schemas.api.inspections.why has it. Raises Unexplained, BusError.
     """
+    await past.writes.look()
     first, last = at - within, at + within
     before, until = await position_at(past.bus, first - _AROUND), await position_at(past.bus, last + _AROUND)
     every = [parse_write_subject(subject) for subject in await past.bus.subjects_of(WRITES, EVERY_WRITE)]
@@ -47,8 +49,8 @@ async def why_not(past: Past, task: str, tags: Mapping[str, str], at: int, withi
     before = max(before, begun.position)
     try:
         async with (
-            aclosing(read(past.bus, begun.log.run.dbrps, begun.position, before)) as reading,
-            aclosing(read(past.bus, every, before, until)) as then,
+            aclosing(read(past.bus, begun.log.run.dbrps, begun.position, before, past.writes.created)) as reading,
+            aclosing(read(past.bus, every, before, until, past.writes.created)) as then,
         ):
             followed = await follow(begun.log, reading, then, asked)
     except TaskFailed as error:
@@ -86,12 +88,13 @@ async def _late(
     """
     seen, left = Seen(asked), _LATE_BYTES
     end = WritesSeq(await past.bus.last_sequence(WRITES))
-    async with aclosing(read(past.bus, every, before, end)) as reading:
+    async with aclosing(read(past.bus, every, before, end, past.writes.created)) as reading:
         async for messages in reading:
             for message in messages:
                 if seen.rows(message):
                     return message if message.seq > until else None
                 left -= len(message.data) if message.seq > until else 0
+                await asyncio.sleep(0)
             if left < 0:
                 break
     return None

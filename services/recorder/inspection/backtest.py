@@ -59,6 +59,7 @@ class BacktestJob:
     async def run(self, results: ResultWriter) -> dict[str, Any]:
         """Until all is through; gives the summary. Raises InspectionFailed, CannotRun or BusError."""
         asked = self._asked
+        await self._past.writes.look()
         definition = TaskDefinition.from_plain(asked["definition"])
         comparison: Comparison | None = None
         raises: Raises = nobody
@@ -98,7 +99,6 @@ class BacktestJob:
 
     async def _live(self, task: str, comparison: Comparison) -> tuple[Raises, dict[str, Any]]:
         bus, writes = self._past.bus, self._past.writes
-        await writes.look()
         reach = await whole_since(bus, ALERTS)
         begin = max(self._begin, reach)
         places = [await position_at(bus, time) for time in (begin, self._end)]
