@@ -366,6 +366,15 @@ class Barriers:
 Message = Frame | Batches | Barriers
 
 
+def select(message: Message, rows: Rows) -> Message:
+    """The points, batches or barriers of these numbers, in their order."""
+    if isinstance(message, Frame):
+        return message.take(rows)
+    if isinstance(message, Batches):
+        return message.select(rows)
+    return replace(message, group=message.group[rows], time=message.time[rows], origin=message.origin[rows])
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One go through a graph: what a slice of the log, or a timer, sets off.

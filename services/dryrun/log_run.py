@@ -7,36 +7,33 @@ was due before a message is done before it. How it was cut into parts does not s
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time as clock
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from services.bus.follow import StoredMessage
 from services.bus.positions import WritesSeq
 from services.bus.subjects import parse_write_subject
+from services.dryrun.dry_run import DryRun
+from services.dryrun.parts import parts
 from services.dryrun.sifting import Sift
-from services.process.flight_recorder import FLIGHT_RECORDER
 from services.runtime.effects import Effect
-from services.runtime.errors import TaskFailed
 from services.runtime.input.line_protocol_decoder import LineProtocolDecoder, LogBatch, UnreadableMessage
 from services.runtime.task import JUMP, TaskRun
 
 DBRP = tuple[str, str]
 
-_ANSWER_SECONDS = 30.0  # for what a node asks of something outside, a UDF's process
 _TURN_SECONDS = 0.02
 _GO_BYTES = 2 << 20  # what is stepped at once: larger frames do not fit the caches
 _SIFT_BYTES = 16 << 20  # the same of what is sifted before
 
 
-class LogRun:
-    """One task under way. Use as a context manager: it attaches to what its nodes work with, and closes them.
+class LogRun(DryRun):
+    """One task under way.
 
     position: everything of the log up to there has gone through it. refused: messages that were no line protocol.
     sift: takes out the lines that are to go through, None: all of them are.
-    note: what the process is at while it steps (services.process.flight_recorder.packed), None: nobody is to know.
     """
 
     def __init__(self, run: TaskRun, position: WritesSeq = WritesSeq(0)) -> None:  # noqa: B008
@@ -44,29 +41,14 @@ class LogRun:
 
         position: of that state; messages up to there are passed over.
         """
-        self.run, self.position = run, position
+        super().__init__(run)
+        self.position = position
         self.refused: list[UnreadableMessage] = []
-        self.note: bytes | None = None
         self.sift: Sift | None = None
         self._decoder = LineProtocolDecoder(run.table)
         names = run.measurements
         self._measurements = None if names is None else frozenset(map(self._decoder.measurement, names))
         self._stamp = 0
-        self._woken = asyncio.Event()
-
-    def __enter__(self) -> LogRun:
-        loop = asyncio.get_running_loop()
-
-        def wake() -> None:
-            """Called in any thread, perhaps once the loop has come to its end."""
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(self._woken.set)
-
-        self.run.attach(wake)
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.run.close()
 
     async def take(self, messages: Sequence[StoredMessage]) -> list[Effect]:
         """Messages of the log, in its order, through the task; gives what it wants done, in order.
@@ -75,10 +57,11 @@ class LogRun:
         few MB. Raises TaskFailed where the task ends.
         """
         effects: list[Effect] = []
-        for dbrp, part in _parts(messages, _GO_BYTES if self.sift is None else _SIFT_BYTES):
+        for part in parts(messages, _GO_BYTES if self.sift is None else _SIFT_BYTES):
+            dbrp = parse_write_subject(part[0].subject)
             if not self.run.wants(*dbrp):
                 continue
-            with self._noted(part[0].seq, part[-1].seq):
+            with self.noted(part[0].seq, part[-1].seq):
                 batch, refused = self._decoded(dbrp, part)
                 self.refused += refused
                 if batch is not None:
@@ -86,8 +69,8 @@ class LogRun:
             stamp = part[-1].time_ns
             self._stamp = stamp if self._stamp - stamp > JUMP else max(self._stamp, stamp)
             if batch is not None:
-                effects += await self._answers()
-            with self._noted(part[0].seq, part[-1].seq):
+                effects += await self.answers(self._stamp)
+            with self.noted(part[0].seq, part[-1].seq):
                 effects += self._advance(self._stamp)
             await asyncio.sleep(0)
         if messages:
@@ -107,7 +90,7 @@ class LogRun:
             return []
         end = min(end, len(batch.points))
         part = batch.part(begin, end, batch.points.time[begin:end], batch.step.processing_time[begin:end])
-        return self.run.step(part, self._measurements, self.position) + await self._answers()
+        return self.run.step(part, self._measurements, self.position) + await self.answers(self._stamp)
 
     def passed(self, message: StoredMessage) -> None:
         """All of a message's points have been taken by `take_points`."""
@@ -121,16 +104,16 @@ class LogRun:
         while self.run.clock is not None and (due := self.run.next_due()) is not None and due < time:
             began = clock.monotonic()
             while due is not None and due < time and clock.monotonic() - began < _TURN_SECONDS:
-                with self._noted(self.position, self.position):
+                with self.noted(self.position, self.position):
                     effects += self._advance(due)
-                effects += await self._answers()
+                effects += await self.answers(self._stamp)
                 due = self.run.next_due()
             if self.run.failure is not None:
                 return effects
             await asyncio.sleep(0)
-        with self._noted(self.position, self.position):
+        with self.noted(self.position, self.position):
             effects += self._advance(time)
-        return effects + await self._answers()
+        return effects + await self.answers(self._stamp)
 
     async def finish(self) -> list[Effect]:
         """The task ends, as one does that is disabled: what its nodes hold back flows out. Raises TaskFailed."""
@@ -153,52 +136,8 @@ class LogRun:
                 row[mine] = rows[row[mine]]
         return batch.renumbered(row), refused
 
-    @contextlib.contextmanager
-    def _noted(self, first: int, last: int) -> Iterator[None]:
-        """Have it known that a part of the log is stepped. Raises TaskFailed where that took too long."""
-        if self.note is None:
-            yield
-            return
-        FLIGHT_RECORDER.begin(self.note, first, last)
-        try:
-            yield
-        finally:
-            over = FLIGHT_RECORDER.end()
-        if over:
-            limit = FLIGHT_RECORDER.limit
-            raise TaskFailed(f"a step took longer than {limit:g} s, which is the step-limit in [engine]")
-
     def _advance(self, to: int) -> list[Effect]:
         if not self.run.clocked:
             return []
         self.run.begin(to)
         return self.run.advance(to)
-
-    async def _answers(self) -> list[Effect]:
-        """Wait for what nodes have asked of something outside. Raises TaskFailed where that does not come."""
-        effects: list[Effect] = []
-        try:
-            async with asyncio.timeout(_ANSWER_SECONDS):
-                while self.run.waiting:
-                    await self._woken.wait()
-                    self._woken.clear()
-                    effects += self.run.take_in(max(self._stamp, self.run.clock or 0))
-        except TimeoutError:
-            raise TaskFailed(f"no answer from outside within {_ANSWER_SECONDS:g} s") from None
-        return effects
-
-
-def _parts(messages: Sequence[StoredMessage], most_bytes: int) -> Iterator[tuple[DBRP, list[StoredMessage]]]:
-    """Messages in runs of one database and retention policy, and of so many bytes at most, one message at least."""
-    part: list[StoredMessage] = []
-    size = 0
-    for message in messages:
-        other = bool(part) and part[0].subject != message.subject
-        back = bool(part) and part[-1].time_ns - message.time_ns > JUMP
-        if part and (other or back or size + len(message.data) > most_bytes):
-            yield parse_write_subject(part[0].subject), part
-            part, size = [], 0
-        part.append(message)
-        size += len(message.data)
-    if part:
-        yield parse_write_subject(part[0].subject), part

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,6 +19,7 @@ from services.process.log import Log
 from services.runtime.building.factory import TaskFactory
 from services.runtime.environment import TaskEnvironment
 from services.runtime.errors import TaskFailed
+from services.runtime.task import TaskRun
 from services.store.folds.definition import TaskDefinition
 
 
@@ -70,18 +72,29 @@ class DryTasks:
         levels: Mapping[str, Any],
     ) -> LogRun:
         environment = replace(self.environment, levels=levels, dry=True)
-        graph = await self.graph(definition)
-        try:
-            run = await self.factory.run(task, definition, graph, SeriesTable(), environment, began)
-        except (TaskFailed, ValueError) as error:
-            raise CannotRun(str(error)) from error
-        return LogRun(run, position)
+        return LogRun(await put_under_way(self.factory, task, definition, environment, began), position)
 
     async def graph(self, definition: TaskDefinition) -> Graph:
         """The graph of a task. Raises CannotRun."""
-        try:
+        with _told():
             return await self.factory.graph(definition)
-        except TickscriptError as error:
-            raise CannotRun(str(api_error(error))) from error
-        except (TaskFailed, ValueError) as error:
-            raise CannotRun(str(error)) from error
+
+
+async def put_under_way(
+    factory: TaskFactory, task: str, definition: TaskDefinition, environment: TaskEnvironment, began: int | None = None
+) -> TaskRun:
+    """An instance of a task as it was defined, with series of its own. Raises CannotRun."""
+    with _told():
+        graph = await factory.graph(definition)
+        return await factory.run(task, definition, graph, SeriesTable(), environment, began)
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Have it said why a task cannot be run."""
+    try:
+        yield
+    except TickscriptError as error:
+        raise CannotRun(str(api_error(error))) from error
+    except (TaskFailed, ValueError) as error:
+        raise CannotRun(str(error)) from error

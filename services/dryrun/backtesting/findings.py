@@ -9,11 +9,9 @@ from typing import Any
 from services.alertlog.info import LEVELS
 from services.dryrun.backtesting.raised import RaisedEvent, raised
 from services.dryrun.backtesting.verdicts import Verdicts
-from services.dryrun.outcomes import outcomes_of
+from services.dryrun.outcomes import Line, outcomes_of
 from services.pipeline.graph import Graph
 from services.runtime.effects import Alerts, Effect, Failure
-
-Line = dict[str, Any]
 
 
 def nobody(event: RaisedEvent) -> None:

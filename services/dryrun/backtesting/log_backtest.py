@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from services.bus.follow import StoredMessage
 from services.bus.positions import WritesSeq
-from services.dryrun.backtesting.findings import Findings, Line
+from services.dryrun.backtesting.findings import Findings
 from services.dryrun.log_run import LogRun
+from services.dryrun.outcomes import Line
+from services.dryrun.parts import parts
 from services.runtime.effects import Effect
 from services.runtime.errors import TaskFailed
 
-_GO_BYTES = 2 << 20
+TURN_BYTES = 2 << 20
+"""Of messages that go through at once: so much is lost where a task fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class LogBacktest:
     async def take(self, messages: Sequence[StoredMessage]) -> list[Line]:
         """Messages of the log, in its order; gives what there is to be told of them."""
         lines: list[Line] = []
-        for part in goes(messages):
+        for part in parts(messages, TURN_BYTES):
             known = [m for m in part if m.seq <= self._stretch.counted]
             new = part[len(known) :]
             if known:
@@ -76,17 +79,3 @@ class LogBacktest:
             self._findings.fail(str(error))
             return []
         return self._findings.take(effects) if self._counts else self._findings.before(effects)
-
-
-def goes(messages: Sequence[StoredMessage]) -> Iterator[list[StoredMessage]]:
-    """Messages in runs of one subject and of so many bytes at most, one at least: what is lost where a task fails."""
-    go: list[StoredMessage] = []
-    size = 0
-    for message in messages:
-        if go and (go[0].subject != message.subject or size + len(message.data) > _GO_BYTES):
-            yield go
-            go, size = [], 0
-        go.append(message)
-        size += len(message.data)
-    if go:
-        yield go

@@ -16,6 +16,7 @@ from services.bus.subjects import parse_write_subject
 from services.columns.groups.series import SeriesTable
 from services.dryrun.explaining.lines import written
 from services.dryrun.explaining.path import Entry, PathRecorder, went
+from services.dryrun.fitting_tags import FittingTags
 from services.dryrun.log_run import LogRun
 from services.runtime.input.line_protocol_decoder import LineProtocolDecoder
 
@@ -126,7 +127,7 @@ class Seen:
     def __init__(self, asked: Asked) -> None:
         self._asked = asked
         self._decoder = LineProtocolDecoder(SeriesTable())
-        self._fits: list[bool] = []
+        self._fitting = FittingTags(self._decoder.table, frozenset(asked.tags.items()).issubset)
         self._before: tuple[int, StoredMessage, int] | None = None  # time, message, row
         self._behind: tuple[int, StoredMessage, int] | None = None
 
@@ -135,9 +136,7 @@ class Seen:
         batch, _ = self._decoder.decode(*parse_write_subject(message.subject), [message])
         if batch is None:
             return []
-        table, wanted = self._decoder.table, self._asked.tags.items()
-        self._fits += [wanted <= dict(table.series(n).tags).items() for n in range(len(self._fits), len(table))]
-        mine = np.array(self._fits, dtype=np.bool_)[batch.points.series]
+        mine = self._fitting.of_series(batch.points.series)
         time = batch.points.time
         self._note(message, mine, time)
         rows: list[int] = np.flatnonzero(mine & (time >= self._asked.first) & (time <= self._asked.last)).tolist()

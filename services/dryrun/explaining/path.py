@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from grammar.golang.times import format_rfc3339
-from services.columns.frame import Barriers, Batches, Frame, Message
+from services.columns.frame import Barriers, Batches, Frame, Message, select
 from services.columns.groups.shown import MOST_POINTS, plain_value
 from services.dryrun.explaining.concerned import Concerned
 from services.dryrun.explaining.origins import HeldOrigins, Place, places_in
@@ -138,7 +138,7 @@ class PathRecorder:
             room = _MOST_ROWS - len(shown)
             n = len(message.group)
             left += max(n - room, 0)
-            part = message if n <= room else _first(message, room)
+            part = message if n <= room else select(message, np.arange(room))
             if isinstance(part, Batches):
                 part, lengths = _shortened(part)
                 for row, length in zip(rows_of(part, self._run.table), lengths, strict=True):
@@ -235,15 +235,6 @@ def _above(nodes: Sequence[GraphNode], name: str) -> Iterable[GraphNode]:
             found[one.name] = one
             left += one.parents
     return found.values()
-
-
-def _first(message: Message, count: int) -> Message:
-    rows = np.arange(count)
-    if isinstance(message, Frame):
-        return message.take(rows)
-    if isinstance(message, Batches):
-        return message.select(rows)
-    return Barriers(message.group[rows], message.time[rows], message.origin[rows], message.dimensions, message.delete)
 
 
 def _shortened(batches: Batches) -> tuple[Batches, list[int]]:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from grammar.golang.times import format_rfc3339
-from services.columns.column import Rows
-from services.columns.frame import Barriers, Batches, Frame, Message, Step
+from services.columns.frame import Barriers, Batches, Frame, Message, Step, select
 from services.dryrun.rows import rows_of
 from services.dryrun.tracing.wanted import Filter, Wanted
 from services.dryrun.tracing.wanted_outcomes import WantedOutcomes
@@ -107,7 +106,7 @@ class TraceLines:
         if not len(rows):
             return
         self._made += len(rows)
-        self._lines.append(self._of_message(head, _select(message, rows), self._run.current))
+        self._lines.append(self._of_message(head, select(message, rows), self._run.current))
 
     def _found(self, node: str, count: int) -> None:
         if node in self.counts:  # a write back names none where its task does not count them
@@ -130,14 +129,6 @@ def _origin(step: Step, row: int) -> dict[str, Any]:
     if step.tick:
         return {"tick": format_rfc3339(step.now)}
     return {"seq": int(step.seq[row]), "row": int(step.row[row])}
-
-
-def _select(message: Message, rows: Rows) -> Message:
-    if isinstance(message, Frame):
-        return message.take(rows)
-    if isinstance(message, Batches):
-        return message.select(rows)
-    return Barriers(message.group[rows], message.time[rows], message.origin[rows], message.dimensions, message.delete)
 
 
 def _size(messages: Sequence[Message]) -> int:

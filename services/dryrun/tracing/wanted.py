@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,7 +10,8 @@ import numpy as np
 from grammar.tickscript.ast import Expression
 from services.columns.column import BoolArray, Rows
 from services.columns.frame import Barriers, Batches, Frame, Message, Points
-from services.columns.groups.series import SeriesTable, Tags
+from services.columns.groups.series import SeriesTable
+from services.dryrun.fitting_tags import FittingTags
 from services.expressions import Evaluator
 
 
@@ -27,18 +28,16 @@ class Wanted:
 
 
 class Filter:
-    """Chooses rows by tags and by a condition. Of the table only what is new is looked at."""
+    """Chooses rows by tags and by a condition."""
 
     def __init__(self, wanted: Wanted, table: SeriesTable) -> None:
         """Raises ExpressionError for a condition that cannot be right whatever the data."""
         self._tags = frozenset(wanted.group.items())
-        self._table = table
         self._where: Evaluator | None = None
         if wanted.where is not None:
             self._where = Evaluator(wanted.where, table)
             self._where.check()
-        self._series = np.empty(0, dtype=np.bool_)
-        self._groups = np.empty(0, dtype=np.bool_)
+        self._fitting = FittingTags(table, self._tags.issubset)
 
     @property
     def all(self) -> bool:
@@ -60,7 +59,7 @@ class Filter:
     def _points(self, points: Points) -> Rows:
         if not self._tags:
             return np.flatnonzero(self.holds(points)) if self._where is not None else np.arange(len(points))
-        rows = np.flatnonzero(self._of_series()[points.series])
+        rows = np.flatnonzero(self._fitting.of_series(points.series))
         if self._where is None or not len(rows):
             return rows
         return rows[self.holds(points.take(rows))]
@@ -68,8 +67,8 @@ class Filter:
     def _batches(self, batches: Batches) -> Rows:
         wanted = np.ones(len(batches), dtype=np.bool_)
         if self._tags:
-            points = self._of_series()[batches.points.series]
-            wanted = self._of_groups()[batches.group] | _any(points, batches)
+            points = self._fitting.of_series(batches.points.series)
+            wanted = self._fitting.of_groups(batches.group) | _any(points, batches)
         if self._where is not None and wanted.any():
             wanted &= _any(self.holds(batches.points), batches)
         return np.flatnonzero(wanted)
@@ -77,7 +76,7 @@ class Filter:
     def _barriers(self, barriers: Barriers) -> Rows:
         if self._where is not None:
             return np.empty(0, dtype=np.intp)
-        return np.flatnonzero(self._of_groups()[barriers.group]) if self._tags else np.arange(len(barriers.group))
+        return np.flatnonzero(self._fitting.of_groups(barriers.group)) if self._tags else np.arange(len(barriers.group))
 
     def holds(self, points: Points) -> BoolArray:
         """For which points the condition holds, whatever their tags: bool[n]."""
@@ -85,24 +84,6 @@ class Filter:
             return np.ones(len(points), dtype=np.bool_)
         truth = self._where.truth(points)
         return truth.true if truth.failed is None else truth.true & ~truth.failed
-
-    def _of_series(self) -> BoolArray:
-        """For each series of the table whether it has the tags: bool[>= len(table)]."""
-        if len(self._series) < len(self._table):
-            new = range(len(self._series), len(self._table))
-            self._series = self._more(self._series, (self._table.series(i).tags for i in new))
-        return self._series
-
-    def _of_groups(self) -> BoolArray:
-        """The same for each group."""
-        if len(self._groups) < self._table.group_count:
-            new = range(len(self._groups), self._table.group_count)
-            self._groups = self._more(self._groups, (self._table.group(i).tags for i in new))
-        return self._groups
-
-    def _more(self, known: BoolArray, new: Iterable[Tags]) -> BoolArray:
-        found = [self._tags.issubset(tags) for tags in new]
-        return np.concatenate([known, np.array(found, dtype=np.bool_)])
 
 
 def _any(points: BoolArray, batches: Batches) -> BoolArray:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from grammar.golang.numbers import parse_int
 from schemas.api.inspections.inspection import ResultsParametersSchema
 from schemas.api.recording import ListSchema
 from services.gateway.clients.recorder import RecorderClient
 from services.gateway.operations.operation_error import OperationError
 from services.gateway.operations.paths import BASE
 from services.gateway.operations.streamed_list import StreamedList, streamed_list
-from services.gateway.queries.listing import Page, check_fields, load
+from services.gateway.queries.listing import Page, check_fields, load, number
 from services.gateway.queries.task_view import rfc3339
 from services.gateway.readmodels.recordings import RecordingReadModel
 from services.store.folds.inspections import InspectionRecord
@@ -67,7 +66,7 @@ class InspectionQueries:
         """GET /traces/ID/results: lines of what was found, as far as it has come. Raises OperationError."""
         given = load(ResultsParametersSchema(), parameters)
         record = self._record(id)
-        offset, limit = _number("offset", given["offset"], 0), _number("limit", given["limit"], _RESULTS)
+        offset, limit = number("offset", given["offset"], 0), number("limit", given["limit"], _RESULTS)
         found = await self._recorder.results(record.sequence, offset, limit)
         return {
             "results": found["rows"],
@@ -96,13 +95,3 @@ class InspectionQueries:
             **{key: of(asked) for key, of in self._shown.items()},
             "summary": record.summary or {},
         }
-
-
-def _number(name: str, text: str, default: int) -> int:
-    try:
-        number = parse_int(text) if text else default
-    except ValueError:
-        number = -1
-    if number < 0:
-        raise OperationError(400, f'invalid {name} parameter "{text}" must be an integer, 0 or more')
-    return number

@@ -10,17 +10,18 @@ from typing import Any
 
 from grammar.golang.times import format_rfc3339
 from services.bus.places_by_time import position_at, whole_since
-from services.bus.positions import WritesSeq
 from services.bus.streams import ALERTS, WRITES
 from services.dryrun.backtesting.beginning import Asked, Beginning, NotInLog, beginning
 from services.dryrun.backtesting.comparison import Comparison
-from services.dryrun.backtesting.findings import Findings, Line, nobody
+from services.dryrun.backtesting.findings import Findings, nobody
 from services.dryrun.backtesting.live_alerts import Caused, live_alerts
-from services.dryrun.backtesting.log_backtest import LogBacktest, goes
+from services.dryrun.backtesting.log_backtest import TURN_BYTES, LogBacktest
 from services.dryrun.backtesting.raised import RaisedEvent
 from services.dryrun.log_reader import read
+from services.dryrun.node_errors import NodeErrors
+from services.dryrun.outcomes import Line
+from services.dryrun.parts import parts
 from services.dryrun.starting import DryTasks
-from services.dryrun.tracing.heard import Heard
 from services.pipeline.spec import Edge
 from services.process.flight_recorder import packed
 from services.recorder.inspection.batch_backtest import BatchBacktest
@@ -45,7 +46,8 @@ class BacktestJob:
 
     def __init__(self, past: Past, record: InspectionRecord) -> None:
         """record: what was asked for as schemas.events.backtest has it."""
-        self._past, self._record = past, record
+        self._past = past
+        self._note = packed(kind=record.kind, id=record.id, run=record.sequence)
         self._asked = record.asked
         self._begin, self._end = int(record.asked["start"]), int(record.asked["stop"])
         self._share: Callable[[], float] = lambda: 0.0  # of the run under way, how much is through
@@ -128,7 +130,7 @@ class BacktestJob:
         self, definition: TaskDefinition, own: bool, raises: Raises, sink: Sink
     ) -> tuple[Findings, dict[str, Any]]:
         """A script run from begin to end; gives what it came to, and what is to be told of the run."""
-        heard = Heard()
+        heard = NodeErrors()
         tasks = self._past.tasks.telling(heard)
         if definition.type == "batch":
             findings, told = await self._over_queries(tasks, definition, raises, sink)
@@ -140,7 +142,7 @@ class BacktestJob:
 
     async def _over_log(self, begun: Beginning, raises: Raises, sink: Sink) -> tuple[Findings, dict[str, Any]]:
         run, held = begun.run, (await self._past.bus.stream_state(WRITES)).first_seq
-        run.note = packed(kind=self._record.kind, id=self._record.id, run=self._record.sequence)
+        run.note = self._note
         with run:
             findings = Findings(run.run.graph, self._begin, self._end, raises)
             await self._read(LogBacktest(run, begun.stretch, findings), begun, findings, sink)
@@ -156,9 +158,9 @@ class BacktestJob:
         self._share = lambda: (backtest.position - stretch.after) / max(1, stretch.until - stretch.after)
         created = self._past.writes.created
         log = read(self._past.bus, begun.run.run.dbrps, stretch.after, stretch.until, created)
-        async with aclosing(log) as parts:
-            async for messages in parts:
-                for part in goes(messages):
+        async with aclosing(log) as batches:
+            async for messages in batches:
+                for part in parts(messages, TURN_BYTES):
                     findings.tells = await sink(await backtest.take(part))
                     await asyncio.sleep(0)
                 if findings.failed:
@@ -168,16 +170,15 @@ class BacktestJob:
     async def _over_queries(
         self, tasks: DryTasks, definition: TaskDefinition, raises: Raises, sink: Sink
     ) -> tuple[Findings, dict[str, Any]]:
-        log_run = await tasks.from_nothing(self._asked["task"], definition, WritesSeq(0), began=self._begin)
-        run = log_run.run
-        try:
-            findings = Findings(run.graph, self._begin, self._end, raises)
-            backtest = BatchBacktest(run, tasks.environment.influxdb, self._begin, self._end, findings)
+        dry = await tasks.from_nothing(self._asked["task"], definition, began=self._begin)
+        dry.note = self._note
+        with dry:
+            findings = Findings(dry.run.graph, self._begin, self._end, raises)
+            backtest = BatchBacktest(dry, tasks.environment.influxdb, self._begin, self._end, findings)
             self._share = lambda: backtest.progress
             await backtest.play(sink)
-            return findings, {"began": "nothing", "began-at": format_rfc3339(self._begin), "notes": [], **_counts(run)}
-        finally:
-            run.close()
+            began = {"began": "nothing", "began-at": format_rfc3339(self._begin), "notes": []}
+            return findings, {**began, **_counts(dry.run)}
 
 
 async def _nowhere(lines: Iterable[Line]) -> bool:

@@ -4,40 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+import functools
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 
 import numpy as np
 
 from services.columns.column import IntArray
 from services.connectors.influxdb import InfluxDBClient
-from services.dryrun.backtesting.findings import Findings, Line
+from services.dryrun.backtesting.findings import Findings
+from services.dryrun.dry_run import DryRun
+from services.dryrun.outcomes import Line
 from services.recorder.record.queries import task_queries
 from services.recorder.replay.clock import ReplayClock
 from services.recorder.replay.sources import BatchSource, asked, play_batches
 from services.runtime.effects import Effect
 from services.runtime.errors import TaskFailed
-from services.runtime.task import TaskRun
-
-_ANSWER_SECONDS = 30.0  # for what a node asks of something outside, a UDF's process
 
 
 class BatchBacktest:
     """One under way. points: how many have gone through."""
 
     def __init__(
-        self, run: TaskRun, clusters: Mapping[str, InfluxDBClient], begin: int, end: int, findings: Findings
+        self, dry: DryRun, clusters: Mapping[str, InfluxDBClient], begin: int, end: int, findings: Findings
     ) -> None:
-        """run: made with an environment that is `dry`. begin, end: ns; no query of a tick behind `end` is asked.
+        """dry: begun, as a context manager. begin, end: ns; no query of a tick behind `end` is asked.
 
         Raises QueryFailed where the task cannot ask.
         """
-        self.run, self.points = run, 0
+        self._dry, self.run, self.points = dry, dry.run, 0
         self._findings = findings
-        self._queries = task_queries(run, clusters, begin, end, end)
+        self._queries = task_queries(self.run, clusters, begin, end, end)
         self._shares = dict.fromkeys(range(len(self._queries)), 0.0)
         self._lines: list[Line] = []
-        self._woken = asyncio.Event()
         self._sink: Callable[[Iterable[Line]], Awaitable[bool]] | None = None
 
     @property
@@ -49,14 +48,6 @@ class BatchBacktest:
         """All of it through the task. sink: takes what there is to be told, gives whether more is
         wanted. Raises QueryFailed, or BusError."""
         self._sink = sink
-        loop = asyncio.get_running_loop()
-
-        def wake() -> None:
-            """Called in any thread, perhaps once the loop has come to its end."""
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(self._woken.set)
-
-        self.run.attach(wake)
         async with AsyncExitStack() as stack:
             sources = []
             for i, (name, query) in enumerate(zip(self.run.queries, self._queries, strict=True)):
@@ -83,11 +74,13 @@ class BatchBacktest:
                 end = int(np.searchsorted(processing_times, due, "left"))
             if end > at:
                 end = min(end, at + run.reach(processing_times[at:end], 0), at + most)
-                self._take(lambda a=at, b=end: step(a, b))  # type: ignore[misc]
+                with self._noted(int(processing_times[at]), int(processing_times[end - 1])):
+                    self._take(functools.partial(step, at, end))
                 at = end
-            else:
-                self._take(lambda d=due: run.advance(d))  # type: ignore[misc]
-            await self._answers(int(processing_times[min(at, n - 1)]))
+            elif due is not None:
+                with self._noted(due, due):
+                    self._take(functools.partial(run.advance, due))
+            await self._answered(int(processing_times[min(at, n - 1)]))
             await self._written()
 
     def _take(self, step: Callable[[], Sequence[Effect]]) -> None:
@@ -98,17 +91,24 @@ class BatchBacktest:
         if self._findings.failed:
             raise TaskFailed(self._findings.failed)
 
-    async def _answers(self, now: int) -> None:
+    @contextlib.contextmanager
+    def _noted(self, first: int, last: int) -> Iterator[None]:
+        """As DryRun.noted; where a step took too long, the task has ended. Raises TaskFailed."""
+        try:
+            with self._dry.noted(first, last):
+                yield
+        except TaskFailed as error:
+            self._findings.fail(str(error))
+            raise
+
+    async def _answered(self, now: int) -> None:
         """Wait for what nodes have asked of something outside."""
         try:
-            async with asyncio.timeout(_ANSWER_SECONDS):
-                while self.run.waiting:
-                    await self._woken.wait()
-                    self._woken.clear()
-                    self._take(lambda: self.run.take_in(now))
-        except TimeoutError:
-            self._findings.fail(f"no answer from outside within {_ANSWER_SECONDS:g} s")
-            raise TaskFailed(self._findings.failed) from None
+            effects = await self._dry.answers(now)
+        except TaskFailed as error:
+            self._findings.fail(str(error))
+            raise
+        self._take(lambda: effects)
 
     async def _written(self) -> None:
         assert self._sink is not None

@@ -16,9 +16,10 @@ from services.bus.positions import WritesSeq
 from services.bus.streams import WRITES
 from services.dryrun import log_reader
 from services.dryrun.log_run import LogRun
+from services.dryrun.node_errors import NodeErrors
+from services.dryrun.parts import parts
 from services.dryrun.sifting import Sift, can_sift
 from services.dryrun.tracing.alone import goes_alone
-from services.dryrun.tracing.heard import Heard
 from services.dryrun.tracing.lines import TraceLines
 from services.dryrun.tracing.wanted import Wanted
 from services.process.flight_recorder import packed
@@ -45,7 +46,7 @@ class TraceJob:
         self._past, self._record, self._asked = past, record, record.asked
         self._done = 0.0
         self._origin = 0
-        self._heard = Heard()
+        self._heard = NodeErrors()
         self._last: StoredMessage | None = None
         self._messages = 0
         self._errors: dict[str, int] = {}  # of nodes, before what is shown
@@ -128,7 +129,7 @@ class TraceJob:
             log_reader.read(self._past.bus, run.run.dbrps, run.position, until, self._past.writes.created)
         ) as batches:
             async for batch in batches:
-                for turn in _turns(batch, _TURN_BYTES if run.sift is None else _SIFTED_BYTES):
+                for turn in parts(batch, _TURN_BYTES if run.sift is None else _SIFTED_BYTES):
                     yield turn
                     self._done = min((turn[-1].seq - self._origin) / max(end - self._origin, 1), 1.0)
                     await asyncio.sleep(0)
@@ -181,16 +182,3 @@ def _errors(run: LogRun) -> dict[str, int]:
 def _ended(effects: Sequence[Effect]) -> str:
     """Why the task ended, "" where it did not."""
     return next((effect.reason for effect in effects if isinstance(effect, Failure)), "")
-
-
-def _turns(messages: Sequence[StoredMessage], most_bytes: int) -> list[list[StoredMessage]]:
-    """Messages in parts of so many bytes, one message at least."""
-    parts: list[list[StoredMessage]] = []
-    size = most_bytes
-    for message in messages:
-        if size >= most_bytes:
-            parts.append([])
-            size = 0
-        parts[-1].append(message)
-        size += len(message.data)
-    return parts

@@ -18,9 +18,10 @@ from services.bus.positions import WritesSeq
 from services.bus.streams import WRITES
 from services.bus.subjects import write_subject
 from services.connectors.influxdb_results import Batch
+from services.dryrun.starting import CannotRun
 from services.process import log as logs
 from services.process.pools import Pool
-from services.recorder.instances import Instances, TaskCannotRun
+from services.recorder.instances import Instances
 from services.recorder.progress import Progress
 from services.recorder.record import brpl, srpl
 from services.recorder.record.archive import Archive, Contents, GatheredWrites, Part
@@ -99,7 +100,7 @@ class RecordingJob:
                 await self._query()
             else:
                 await self._import()
-        except (QueryFailed, TaskCannotRun, srpl.BadFile) as error:
+        except (QueryFailed, CannotRun, srpl.BadFile) as error:
             raise RecordingFailed(str(error)) from error
 
     async def _stream(self) -> None:

@@ -8,8 +8,8 @@ from typing import Protocol
 
 from services.alertlog.executor import EffectExecutor, Emitter
 from services.alertlog.outbox import Outbox
+from services.dryrun.node_errors import NodeErrors
 from services.dryrun.outcomes import Line, Outcomes
-from services.dryrun.tracing.heard import Heard
 from services.recorder.results import ResultWriter
 from services.runtime.effects import Effect, Failure
 from services.runtime.errors import TaskFailed
@@ -56,7 +56,7 @@ class KeptEffects:
     What nodes do by themselves takes half of the room at most, so that a chatty one leaves some for alerts.
     """
 
-    def __init__(self, writer: ResultWriter, heard: Heard) -> None:
+    def __init__(self, writer: ResultWriter, heard: NodeErrors) -> None:
         """heard: the log of the run."""
         self._writer, self._heard = writer, heard
         self._outcomes = Outcomes()

@@ -14,10 +14,11 @@ from services.bus.buckets.objects import Objects
 from services.bus.leases.status import LeaseStatus
 from services.bus.positions import EventsSeq
 from services.columns.frame import Batches
-from services.dryrun.tracing.heard import Heard
+from services.dryrun.node_errors import NodeErrors
+from services.dryrun.starting import CannotRun
 from services.nodes.raising.description import DescribeHandlers, describe_alerts
 from services.pipeline.spec import Edge
-from services.recorder.instances import Instances, TaskCannotRun
+from services.recorder.instances import Instances
 from services.recorder.progress import Progress
 from services.recorder.record.archive import Archive, Contents, recorded_writes
 from services.recorder.record.queries import OneQuery, QueryFailed, task_queries
@@ -80,7 +81,7 @@ class ReplayJob:
         self._shares: dict[int, float] = {}  # of the time that each query node covers, how much is through
         self._progress = Progress()
         self.alerted = False  # something was sent to alerting
-        self._heard = None if record.side_effects else Heard()
+        self._heard = None if record.side_effects else NodeErrors()
 
     @property
     def progress(self) -> float:
@@ -146,7 +147,7 @@ class ReplayJob:
         try:
             definition = TaskDefinition.from_plain(record.definition)
             run = await self._context.instances.of(record.task, definition, record.id, self._heard)
-        except TaskCannotRun as error:
+        except CannotRun as error:
             raise ReplayFailed(f"task start: {error}") from error
         try:
             flaw = run.flaw()

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from schemas.api.inspections.history import REASONS
 from services.bus.epochs import Epochs
 from services.bus.positions import EventsSeq, WritesSeq
 from services.engine.states.records import RunKey
 from services.store import codec
 
-BEGIN, DUE, PAUSE, END = "begin", "due", "pause", "end"
+BEGIN, DUE, PAUSE, END = REASONS
 """Why a state was kept: the run began, it was time, a clock went on behind a pause, the run stopped."""
 
 _VERSION = 1

@@ -25,7 +25,7 @@ S = 10**9
 T = 1_700_000_000 * S
 
 
-class Heard(InfluxDBClient):
+class NodeErrors(InfluxDBClient):
     """A client that remembers what it is asked."""
 
     def __init__(self, url: str) -> None:
@@ -47,7 +47,7 @@ class Asking:
     def __init__(
         self, url: str, properties: str, query: str = "SELECT * FROM d.rp.m", below: str = "", now: int = T
     ) -> None:
-        self.client = Heard(url)
+        self.client = NodeErrors(url)
         script = f"batch|query('{query}'){properties}{below}|httpOut('end')"
         environment = TaskEnvironment(influxdb={"": self.client, "named": self.client})
         self.task = ScriptRun(script, environment=environment, dbrps=[("d", "rp")], began=T)

@@ -13,9 +13,9 @@ from services.bus.follow import StoredMessage
 from services.bus.subjects import write_subject
 from services.columns.groups.series import SeriesTable
 from services.dryrun.log_run import LogRun
+from services.dryrun.node_errors import NodeErrors
 from services.dryrun.sifting import Sift, can_sift
 from services.dryrun.tracing.alone import goes_alone
-from services.dryrun.tracing.heard import Heard
 from services.dryrun.tracing.lines import TraceLines
 from services.dryrun.tracing.wanted import Wanted
 from services.nodes import classes, registry
@@ -43,10 +43,10 @@ TOGETHER = {
 }
 
 
-def task(script: str, log: Heard | None = None) -> TaskRun:
+def task(script: str, log: NodeErrors | None = None) -> TaskRun:
     graph = compile_script(parse(script), registry(specs())).graph
     environment = TaskEnvironment(dry=True)
-    return TaskRun("t", graph, [("db", "rp")], classes(), SeriesTable(), log or Heard(), environment)
+    return TaskRun("t", graph, [("db", "rp")], classes(), SeriesTable(), log or NodeErrors(), environment)
 
 
 def messages() -> list[StoredMessage]:
@@ -133,7 +133,7 @@ def test_a_node_that_is_not_there() -> None:
 
 
 async def test_errors_are_heard_and_not_logged() -> None:
-    heard = Heard()
+    heard = NodeErrors()
     run = task(f'{FROM}|where(lambda: "none" > 1)', heard)
     with LogRun(run) as log_run:
         await log_run.take(messages())

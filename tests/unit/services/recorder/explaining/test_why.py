@@ -92,6 +92,29 @@ async def test_a_task_is_run_as_it_was_whatever_has_become_of_it(apis: httpx.Asy
     assert found["agrees"] and found["cause"]["seq"] == world.messages[4].seq
 
 
+async def test_a_task_of_a_template_that_was_changed_and_a_task_that_got_another_id(
+    apis: httpx.AsyncClient, bus: Bus
+) -> None:
+    to, template = topic(), f"template-{secrets.token_hex(4)}"
+    body = {"id": template, "type": "stream", "script": script(to, 100.0)}
+    assert (await apis.post("/templates", json=body)).status_code == 200
+    world = World(bus, apis, script(to))
+    dbrps = [{"db": world.db, "rp": "rp"}]
+    made = {"id": world.task, "template-id": template, "dbrps": dbrps, "status": "enabled"}
+    assert (await apis.post("/tasks", json=made)).status_code == 200
+    # the run that raises it is begun by the template's change, and is over when it is asked about
+    assert (await apis.patch(f"/templates/{template}", json={"script": script(to)})).status_code == 200
+    await world.noted()
+    await world.write(*(f"m,host=a x={x} {time.time_ns()}" for x in (1, 4, 8)))
+    await world.run()
+    assert (await apis.patch(f"/templates/{template}", json={"script": script(to, 50.0)})).status_code == 200
+    found = await world.why(to, "a/cpu")
+    assert found["agrees"] and found["cause"]["seq"] == world.messages[2].seq
+    renamed = {"id": f"{world.task}-renamed"}
+    assert (await apis.patch(f"/tasks/{world.task}", json=renamed)).status_code == 200
+    assert (await world.why(to, "a/cpu"))["agrees"]
+
+
 async def test_an_event_that_came_by_way_of_another_topic(apis: httpx.AsyncClient, bus: Bus) -> None:
     first, second = topic(), topic()
     world = await begun(apis, bus, first)

@@ -10,7 +10,7 @@ _MOST_REASONS = 20  # of a node
 _LONGEST = 500  # characters of one
 
 
-class Heard(Log):
+class NodeErrors(Log):
     """A log that counts what it is told: by node how often each reason came. For one event loop."""
 
     __slots__ = ("reasons",)
