@@ -90,7 +90,9 @@ class LogRun(DryRun):
             return []
         end = min(end, len(batch.points))
         part = batch.part(begin, end, batch.points.time[begin:end], batch.step.processing_time[begin:end])
-        return self.run.step(part, self._measurements, self.position) + await self.answers(self._stamp)
+        with self.noted(message.seq, message.seq):
+            effects = list(self.run.step(part, self._measurements, self.position))
+        return effects + await self.answers(self._stamp)
 
     def passed(self, message: StoredMessage) -> None:
         """All of a message's points have been taken by `take_points`."""

@@ -1,4 +1,7 @@
-"""What a task was at some time and which run of it went on, of those as well that are no more: as EVENTS tells it."""
+"""What a task was at some time and which run of it went on, of those as well that are no more: as EVENTS tells it.
+
+The positions of runs are told as the log of writes is now, which may have gone back meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,13 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services.bus import events
 from services.bus.connection import Bus
+from services.bus.epochs import Epochs
 from services.bus.events import Event
+from services.bus.positions import WritesSeq
 from services.bus.streams import EVENTS
 from services.bus.subjects import events_subject
 from services.dryrun.log_reader import read_subjects
@@ -34,9 +39,9 @@ class TaskThen:
     run: RunRecord | None
 
 
-async def task_at(bus: Bus, id: str, *times: int) -> list[TaskThen | None]:
+async def task_at(bus: Bus, epochs: Epochs, id: str, *times: int) -> list[TaskThen | None]:
     """A task as it was at each of some times (ns, in order); None where there was none, or EVENTS does not tell any
-    more. Raises BusError.
+    more. epochs: of WRITES. Raises BusError.
     """
     found: list[TaskThen | None] = []
     before: TaskThen | None = None
@@ -46,20 +51,20 @@ async def task_at(bus: Bus, id: str, *times: int) -> list[TaskThen | None]:
                 found.append(before)
             if len(found) == len(times):
                 return found
-            before = _then(record)
+            before = None if record is None else _then(record, epochs)
     return [*found, *(before for _ in times[len(found) :])]
 
 
-async def run_started_by(bus: Bus, id: str, started: int) -> RunRecord | None:
+async def run_started_by(bus: Bus, epochs: Epochs, id: str, started: int) -> RunRecord | None:
     """The run of which the `run.started` of this sequence tells; None where EVENTS has it no more. Raises BusError."""
     async with aclosing(_records(bus, id)) as records:
         async for event, record in records:
             if event.seq == started:
-                return None if record is None else record.run
+                return None if record is None else _run(record, epochs)
     return None
 
 
-async def run_at(bus: Bus, id: str, time: int) -> RunRecord | None:
+async def run_at(bus: Bus, epochs: Epochs, id: str, time: int) -> RunRecord | None:
     """The last run of a task that had begun by a time (ns), or else its first. None where EVENTS tells of none.
 
     Raises BusError.
@@ -67,7 +72,7 @@ async def run_at(bus: Bus, id: str, time: int) -> RunRecord | None:
     found: RunRecord | None = None
     async with aclosing(_records(bus, id)) as records:
         async for _, record in records:
-            run = None if record is None else record.run
+            run = None if record is None else _run(record, epochs)
             if run is not None and run.started and (found is None or found.began <= run.began <= time):
                 found = run
     return found
@@ -113,8 +118,11 @@ async def _events(bus: Bus, subjects: Sequence[str]) -> AsyncGenerator[Event]:
                     yield events.decode(message)
 
 
-def _then(record: TaskRecord | None) -> TaskThen | None:
-    if record is None:
-        return None
-    run = record.run
+def _then(record: TaskRecord, epochs: Epochs) -> TaskThen:
+    run = _run(record, epochs)
     return TaskThen(record.definition if run is None else run.definition, record.modified, run)
+
+
+def _run(record: TaskRecord, epochs: Epochs) -> RunRecord | None:
+    run = record.run
+    return run and replace(run, position=WritesSeq(epochs.within(run.position, run.began)))

@@ -1,1 +1,1 @@
-"""The recorder process: recordings and replays."""
+"""The recorder process: recordings and replays, and looks at the past."""

@@ -7,6 +7,7 @@ recorder only the lines of the later one are found.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
 import time
@@ -31,6 +32,7 @@ MOST_ROWS, _PAGE_BYTES = 10_000, 8 << 20  # of one page
 _CHUNK_BYTES = 1 << 20
 _SHOW_SECONDS = 2.0  # after which what has been added can be read, though the chunk is not full
 _LEVEL = 1
+_TURN_ROWS = 500  # that are made and written without a break
 _threads = Pool("results", 2)
 
 
@@ -155,11 +157,13 @@ class ResultWriter:
         self._listed.left_out += count
 
     async def add(self, rows: Iterable[Mapping[str, Any]], *, minor: bool = False) -> None:
-        """Rows of plain data, as JSON has them. Raises BusError.
+        """Rows of plain data, as JSON has them; others have their turn meanwhile. Raises BusError.
 
         minor: they leave half of the room for others.
         """
-        for row in rows:
+        for number, row in enumerate(rows, 1):
+            if not number % _TURN_ROWS:
+                await asyncio.sleep(0)
             self._unshown = True
             line = _encoded(row)
             if minor in self._full or len(line) > self._left - (self._half if minor else 0):

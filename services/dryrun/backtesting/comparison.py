@@ -10,7 +10,17 @@ from grammar.golang.times import format_rfc3339
 from services.alertlog.info import LEVELS
 from services.dryrun.backtesting.raised import RaisedEvent
 
+MOST = 500_000
+"""Events that wait for one another; they are in memory."""
+
 _Key = tuple[str, int]  # id and time
+
+
+class TooManyEvents(Exception):
+    """There are more than can be compared."""
+
+    def __init__(self) -> None:
+        super().__init__(f"more than {MOST} alert events would have to be compared: ask for a shorter time")
 
 
 class Comparison:
@@ -23,21 +33,25 @@ class Comparison:
         self._expected: dict[_Key, deque[RaisedEvent]] = {}
         self._new: dict[_Key, list[RaisedEvent]] = {}
         self.expected = self.same = 0
+        self._waiting = 0
 
     def expect(self, event: RaisedEvent) -> None:
-        """What the one that is compared with did."""
+        """What the one that is compared with did. Raises TooManyEvents."""
+        self._wait()
         self._expected.setdefault((event.id, event.time), deque()).append(event)
         self.expected += 1
 
     def take(self, event: RaisedEvent) -> None:
-        """What the other did."""
+        """What the other did. Raises TooManyEvents."""
         key = (event.id, event.time)
         there = self._expected.get(key, ())
         like = next((one for one in there if one.level == event.level), None)
         if like is None:
+            self._wait()
             self._new.setdefault(key, []).append(event)
             return
         self.same += 1
+        self._waiting -= 1
         self._expected[key].remove(like)
         if not self._expected[key]:
             del self._expected[key]
@@ -61,6 +75,11 @@ class Comparison:
             found["new"] += max(0, new - missing)
             found["missing"] += max(0, missing - new)
         return found
+
+    def _wait(self) -> None:
+        if self._waiting >= MOST:
+            raise TooManyEvents
+        self._waiting += 1
 
 
 def _of_key(new: list[RaisedEvent], missing: list[RaisedEvent]) -> Iterator[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from services.alertlog.info import LEVELS
@@ -69,7 +69,7 @@ class Findings:
         """The task has ended."""
         self.failed = self.failed or reason
 
-    def by_id(self) -> Iterable[Line]:
+    def by_id(self) -> Iterator[Line]:
         """A line of each id, to come behind all others: {"kind": "id", …} as Verdicts.by_id has it."""
         return ({"kind": "id", **line} for line in self._verdicts.by_id())
 

@@ -21,7 +21,7 @@ from services.dryrun.log_run import LogRun
 from services.runtime.input.line_protocol_decoder import LineProtocolDecoder
 
 MOST = 50
-"""Points that are followed, and ticks that are shown."""
+"""Points that are followed."""
 _MOST_ELSEWHERE = 10
 _NOT_READ = {"node": "stream0", "why": "the task reads no points of this measurement"}
 
@@ -118,7 +118,7 @@ def _by_tick(entries: Iterable[Entry]) -> list[dict[str, Any]]:
         path = list(its)
         if time is not None:
             ticks.append({"time": time, "path": path, "ends": ends_of(path)})
-    return ticks[:MOST]
+    return ticks
 
 
 class Seen:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,18 +24,20 @@ from services.runtime.task import TaskRun
 
 _MOST_ROWS = 100  # points, batches or barriers that are shown of what went into a node, or came out
 _MOST_EXPLAINED = 10  # points whose lambdas are shown
+_MOST_GROUPS = 100  # whose states are shown of one step at one node
+_MOST_TICKS = 50
 
 Entry = dict[str, Any]
 """What one step did at one node, of the groups concerned:
 {"node", "kind", "in": rows, "groups": [{"group", "before", "after"}], "lambdas": [{"time", "tags", "lambda", "text",
 "value", "error"}], "out": rows, "errors": [reasons], "silence": why nothing came out, or ""}; rows as rows_of has them,
-`before` and `after` as Node.explain. "left-out in" and "left-out out": how many rows more, where there were too many.
-"tick": when it was due, of a step that the clock has set off."""
+`before` and `after` as Node.explain, of the first hundred groups. "left-out in" and "left-out out": how many rows more,
+where there were too many. "tick": when it was due, of a step that the clock has set off."""
 
 
 class PathRecorder:
     """Notes all along which points nodes hold; writes down what points do while `recording`, and what
-    ticks do whose numbers are from the first to the second of `ticks`.
+    ticks do whose numbers are from the first to the second of `ticks`, the first fifty of them.
 
     entries: what was written down, in the order in which it happened. unplaced: points that are held and of which it
     is not known where in the log they came from, since they were there before this run began.
@@ -53,6 +56,7 @@ class PathRecorder:
         self.ticks: tuple[int, int] | None = None
         self.entries: list[Entry] = []
         self.unplaced: list[dict[str, Any]] = []
+        self._ticks_seen: set[int] = set()
         self._before: dict[int, dict[int, dict[str, Any]]] = {}
         self._open: dict[int, Entry] = {}
 
@@ -69,7 +73,7 @@ class PathRecorder:
             return
         place, live = self._nodes[node]
         self._errors.reasons.clear()
-        groups = list(dict.fromkeys(number for message in messages for number in message.group.tolist()))
+        groups = _groups(messages)
         entry = self._entry(place)
         entry["in"], left = self._rows(messages)
         if left:
@@ -88,7 +92,7 @@ class PathRecorder:
         place, live = self._nodes[node]
         entry = self._entry(place) if entry is None else entry
         before = self._before.pop(node, {})
-        groups = list(dict.fromkeys([*before, *(number for message in mine for number in message.group.tolist())]))
+        groups = list(dict.fromkeys([*before, *_groups(mine)]))[:_MOST_GROUPS]
         after = {number: live.explain(number) for number in groups}
         entry["out"], left = self._rows(mine)
         if left:
@@ -110,11 +114,16 @@ class PathRecorder:
             if live.clocked:
                 numbers = np.arange(self._run.table.group_count, dtype=np.int32)
                 groups = np.flatnonzero(self._concerned.groups(numbers)).tolist()
-                self._before[i] = {number: found for number in groups if (found := live.explain(number))}
+                kept = ((number, found) for number in groups if (found := live.explain(number)))
+                self._before[i] = dict(itertools.islice(kept, _MOST_GROUPS))
 
     def _looks_at(self, node: int) -> bool:
         tick, ticks = self._run.current.tick, self.ticks
-        if (ticks is None or not ticks[0] <= tick <= ticks[1]) if tick else not self.recording:
+        if tick and (ticks is None or not ticks[0] <= tick <= ticks[1]):
+            return False
+        if not tick and not self.recording:
+            return False
+        if tick and tick not in self._ticks_seen and len(self._ticks_seen) >= _MOST_TICKS:
             return False
         return self._looked_at is None or self._nodes[node][0].name in self._looked_at
 
@@ -127,6 +136,7 @@ class PathRecorder:
         entry |= {"out": [], "errors": [], "silence": ""}
         if tick := self._run.current.tick:
             entry["tick"] = format_rfc3339(tick)
+            self._ticks_seen.add(tick)
         self.entries.append(entry)
         return entry
 
@@ -245,6 +255,12 @@ def _shortened(batches: Batches) -> tuple[Batches, list[int]]:
     rank = np.arange(len(batches.points)) - np.repeat(batches.offsets[:-1], lengths)
     of = np.repeat(lengths, lengths)
     return batches.keep((rank < MOST_POINTS // 2) | (rank >= of - MOST_POINTS // 2)), lengths.tolist()
+
+
+def _groups(messages: Iterable[Message]) -> list[int]:
+    """The numbers of the first groups in messages."""
+    numbers = itertools.chain.from_iterable(message.group.tolist() for message in messages)
+    return list(itertools.islice(dict.fromkeys(numbers), _MOST_GROUPS))
 
 
 def _lists_of_points(shown: Any) -> Iterator[list[dict[str, Any]]]:

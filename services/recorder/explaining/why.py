@@ -54,7 +54,7 @@ async def why(past: Past, topic: str, id: str, at: int | None) -> dict[str, Any]
     if message.replay:
         raise Unexplained(409, f"the event was raised by the replay {message.replay!r}, not by what the log holds")
     cause = _cause(past, source)
-    run = await run_started_by(past.bus, message.task, message.started)
+    run = await run_started_by(past.bus, past.writes.epochs, message.task, message.started)
     if run is not None and run.definition.type == "batch":
         when = format_rfc3339(cause.tick)
         note = "what a batch task asks InfluxDB for is not in the log: only what its alert saw is known"

@@ -38,7 +38,7 @@ async def why_not(past: Past, task: str, tags: Mapping[str, str], at: int, withi
     every = [parse_write_subject(subject) for subject in await past.bus.subjects_of(WRITES, EVERY_WRITE)]
     asked = Asked(tags, first, last)
     late = await _late(past, every, asked, before, until)
-    run = await run_at(past.bus, task, last if late is None else late.time_ns)
+    run = await run_at(past.bus, past.writes.epochs, task, last if late is None else late.time_ns)
     if run is None and not await is_known(past.bus, task):
         raise Unexplained(404, f"no task exists: {task!r}")
     if run is not None and run.definition.type == "batch":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import aclosing
 from typing import Any
 
@@ -12,7 +12,7 @@ from grammar.golang.times import format_rfc3339
 from services.bus.places_by_time import position_at, whole_since
 from services.bus.streams import ALERTS, WRITES
 from services.dryrun.backtesting.beginning import Asked, Beginning, NotInLog, beginning
-from services.dryrun.backtesting.comparison import Comparison
+from services.dryrun.backtesting.comparison import Comparison, TooManyEvents
 from services.dryrun.backtesting.findings import Findings, nobody
 from services.dryrun.backtesting.live_alerts import Caused, live_alerts
 from services.dryrun.backtesting.log_backtest import TURN_BYTES, LogBacktest
@@ -24,6 +24,7 @@ from services.dryrun.parts import parts
 from services.dryrun.starting import DryTasks
 from services.pipeline.spec import Edge
 from services.process.flight_recorder import packed
+from services.process.pools import Pool
 from services.recorder.inspection.batch_backtest import BatchBacktest
 from services.recorder.inspection.job import InspectionFailed
 from services.recorder.past import Past
@@ -34,6 +35,7 @@ from services.store.folds.definition import TaskDefinition
 from services.store.folds.inspections import InspectionRecord
 
 _SHOWN = 20  # differences in the summary
+_threads = Pool("backtests", 1)
 _LOST = "the log let go of its oldest messages meanwhile: some of what was asked for may be missing"
 
 Sink = Callable[[Iterable[Line]], Awaitable[bool]]
@@ -66,25 +68,26 @@ class BacktestJob:
         comparison: Comparison | None = None
         raises: Raises = nobody
         more: dict[str, Any] = {}
-        if asked["against_script"] or asked["against"]:
-            comparison = Comparison()
-            raises, more = await self._expected(comparison, definition)
 
         async def sink(lines: Iterable[Line]) -> bool:
             await results.add(lines, minor=True)
             return not results.half_full
 
         try:
+            if asked["against_script"] or asked["against"]:
+                comparison = Comparison()
+                raises, more = await self._expected(comparison, definition)
             findings, told = await self._played(definition, bool(asked["own"]), raises, sink)
-        except (QueryFailed, NotInLog) as error:
+        except (QueryFailed, NotInLog, TooManyEvents) as error:
             raise InspectionFailed(str(error)) from error
         results.leave_out(findings.untold)
-        await results.add(findings.by_id())
+        _, by_id = await _begun(findings.by_id())
+        await results.add(by_id)
         if comparison is not None:
-            await results.add({"kind": "difference", **line} for line in comparison.lines())
-            first = list(itertools.islice(comparison.lines(), _SHOWN))
-            more = {"difference": {**comparison.counts(), **more, "first": first}}
-        return {**told, **findings.summary(), **more}
+            first, differences = await _begun(comparison.lines())
+            await results.add({"kind": "difference", **line} for line in differences)
+            more = {"difference": {**await _threads.run(comparison.counts), **more, "first": first}}
+        return {**told, **await _threads.run(findings.summary), **more}
 
     async def _expected(self, comparison: Comparison, definition: TaskDefinition) -> tuple[Raises, dict[str, Any]]:
         """What the other one did, into the comparison; gives what takes the one's events, and what to tell of it."""
@@ -179,6 +182,12 @@ class BacktestJob:
             await backtest.play(sink)
             began = {"began": "nothing", "began-at": format_rfc3339(self._begin), "notes": []}
             return findings, {**began, **_counts(dry.run)}
+
+
+async def _begun(lines: Iterator[Line]) -> tuple[list[Line], Iterator[Line]]:
+    """The first of some lines, and all: for the first of them all are put in order, which may take long."""
+    first = await _threads.run(list, itertools.islice(lines, _SHOWN))
+    return first, itertools.chain(first, lines)
 
 
 async def _nowhere(lines: Iterable[Line]) -> bool:

@@ -69,7 +69,7 @@ async def begin(
         raise InspectionFailed(f"the log holds nothing from before {format_rfc3339(log.time)}")
     first = await position_at(past.bus, start)
     kept = await past.kept.nearest(id, first)
-    at_start, at_stop = await task_at(past.bus, id, start, stop)
+    at_start, at_stop = await task_at(past.bus, past.writes.epochs, id, start, stop)
     if kept is not None and not kept.ended:
         _check(kept.definition)
         run, told = await tasks.from_kept(kept), _of_state(kept, log)

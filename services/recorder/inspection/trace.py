@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import Any
@@ -36,7 +35,6 @@ MOST_LINES = 1_000_000
 
 # Of messages that are worked on before others have their turn: of all their lines, and of some alone.
 _TURN_BYTES, _SIFTED_BYTES = 4 << 20, 16 << 20
-_LINES_AT_ONCE = 500
 
 
 class TraceJob:
@@ -82,7 +80,7 @@ class TraceJob:
                 ended = await self._traced(run, lines, beginning.first, last, results)
             except TaskFailed as error:
                 ended = str(error)
-            await _keep(lines, results)
+            await results.add(lines.taken())
             trimmed = beginning.trimmed or await self._trimmed(beginning.log_first)
             return self._summary(run, lines, beginning.told, trimmed, ended)
 
@@ -116,7 +114,7 @@ class TraceJob:
             self._last = messages[-1]
             effects = await run.take(messages)
             lines.add(effects)
-            await _keep(lines, results)
+            await results.add(lines.taken())
             if ended := _ended(effects):
                 return ended
         effects = await run.reach(self._asked["stop"])
@@ -164,14 +162,6 @@ class TraceJob:
             "ended": ended or None,
             "found": lines.found,
         }
-
-
-async def _keep(lines: TraceLines, results: ResultWriter) -> None:
-    """What a turn has brought to light."""
-    found = lines.taken()
-    while some := list(itertools.islice(found, _LINES_AT_ONCE)):
-        await results.add(some)
-        await asyncio.sleep(0)
 
 
 def _errors(run: LogRun) -> dict[str, int]:

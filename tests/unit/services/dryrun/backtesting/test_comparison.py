@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from services.dryrun.backtesting.comparison import Comparison
+import pytest
+
+from services.dryrun.backtesting import comparison as comparison_module
+from services.dryrun.backtesting.comparison import Comparison, TooManyEvents
 from services.dryrun.backtesting.raised import RaisedEvent
 
 T0 = 1_700_000_000 * 10**9
@@ -43,3 +46,14 @@ def test_of_several_events_of_one_id_and_time_those_of_one_level_belong_together
 def test_nothing_against_nothing() -> None:
     assert Comparison().counts() == {"same": 0, "new": 0, "missing": 0, "level": 0}
     assert not list(Comparison().lines())
+
+
+def test_no_more_events_wait_than_have_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comparison_module, "MOST", 3)
+    comparison = Comparison()
+    for time in range(3):
+        comparison.expect(event(time))
+    comparison.take(event(0))
+    comparison.expect(event(4))
+    with pytest.raises(TooManyEvents, match=r"more than 3 alert events .* a shorter time"):
+        comparison.take(event(5))
