@@ -27,7 +27,7 @@ BUCKET = "tickbus-results"
 
 MOST_BYTES = 128 << 20
 """How much JSON is kept of one job, unless its writer is told otherwise."""
-MOST_ROWS, _PAGE_BYTES = 10_000, 8 << 20  # of one page
+MOST_ROWS, _PAGE_BYTES = 10_000, 1 << 20  # of one page: gateways read it in one go
 
 _CHUNK_BYTES = 1 << 20
 _SHOW_SECONDS = 2.0  # after which what has been added can be read, though the chunk is not full

@@ -11,15 +11,14 @@ from services.gateway.clients.recorder import RecorderClient
 from services.gateway.operations.operation_error import OperationError
 from services.gateway.operations.paths import BASE
 from services.gateway.operations.streamed_list import StreamedList, streamed_list
-from services.gateway.queries.listing import Page, check_fields, load, number
+from services.gateway.queries.listing import Page, check_fields, load
+from services.gateway.queries.results import results_page
 from services.gateway.queries.task_view import rfc3339
 from services.gateway.readmodels.recordings import RecordingReadModel
 from services.store.folds.inspections import InspectionRecord
 
 Shown = Mapping[str, Callable[[Mapping[str, Any]], Any]]
 """What is shown of what was asked for (InspectionRecord.asked), by the keys that show it."""
-
-_RESULTS = 1000
 
 
 class InspectionQueries:
@@ -62,18 +61,10 @@ class InspectionQueries:
 
         return streamed_list(f"{self._kind}s", records, show)
 
-    async def results(self, id: str, parameters: Any) -> dict[str, Any]:
+    async def results(self, id: str, parameters: Any) -> StreamedList:
         """GET /traces/ID/results: lines of what was found, as far as it has come. Raises OperationError."""
         given = load(ResultsParametersSchema(), parameters)
-        record = self._record(id)
-        offset, limit = number("offset", given["offset"], 0), number("limit", given["limit"], _RESULTS)
-        found = await self._recorder.results(record.sequence, offset, limit)
-        return {
-            "results": found["rows"],
-            "next": found["next"],
-            "count": found["count"],
-            "left-out": found["left_out"],
-        }
+        return await results_page(self._recorder, self._record(id).sequence, "results", given)
 
     def _record(self, id: str) -> InspectionRecord:
         record = self._state.inspection(self._kind, id)

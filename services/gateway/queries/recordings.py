@@ -13,12 +13,11 @@ from services.gateway.clients.recorder import RecorderClient
 from services.gateway.operations.operation_error import OperationError
 from services.gateway.operations.paths import BASE
 from services.gateway.operations.streamed_list import StreamedList, streamed_list
-from services.gateway.queries.listing import Page, check_fields, load, number
+from services.gateway.queries.listing import Page, check_fields, load
+from services.gateway.queries.results import results_page
 from services.gateway.queries.task_view import rfc3339
 from services.gateway.readmodels.recordings import RecordingReadModel
 from services.store.folds.recordings import JobRecord, RecordingRecord, ReplayRecord
-
-_EFFECTS = 1000  # that are shown where nobody says how many
 
 Live = Mapping[str, Any]
 """What a recorder says of what it is at: progress, and size or stats; empty where none is at it."""
@@ -95,18 +94,15 @@ class RecordingQueries:
 
         return streamed_list(f"{kind}s", records, show)
 
-    async def effects(self, id: str, parameters: Any) -> dict[str, Any]:
+    async def effects(self, id: str, parameters: Any) -> StreamedList:
         """GET /replays/ID/effects: what it would have done, as far as it has come. Raises OperationError."""
         given = load(EffectsParametersSchema(), parameters)
-        offset, limit = number("offset", given["offset"], 0), number("limit", given["limit"], _EFFECTS)
         record = self._state.replay(id)
         if record is None:
             raise OperationError(404, "could not find replay: no replay exists")
         if record.side_effects:
             raise OperationError(400, f"replay {id} has side effects: what it does is done, and not kept")
-        found = await self._recorder.results(record.sequence, offset, limit)
-        page = {key: found[key] for key in ("next", "count")}
-        return {"effects": found["rows"], **page, "left-out": found["left_out"]}
+        return await results_page(self._recorder, record.sequence, "effects", given)
 
     def running(self, replay: str, task: str) -> ReplayRecord:
         """A replay that runs, asked for as a task's. Raises OperationError."""
