@@ -60,6 +60,7 @@ NO_LISTS = [b"{}", b'{"op": "add"}', b'"id"', b"1", b"-0.5", b"true", b"null", b
 
 WRONG: dict[str, list[Any]] = {
     "string": [1, 0, 1.5, True, [], ["x"], {}, {"x": 1}, 10**18],
+    "integer": ["x", 1.5, [], ["x"], {}, {"x": 1}],
     "boolean": ["true", 1, 0, [], {}],
     "array": ["x", 1, True, {}, {"db": "a"}, [1], [None], [[]], [True]],
     "object": ["x", 1, True, [], [{}], [1]],
