@@ -19,11 +19,12 @@ from services.store.store import Store
 
 async def test_a_change_does_not_hold_up_the_end(bus: Bus, config: Config, tmp_path: Path) -> None:
     claims = await bus.bucket(CLAIMS)
-    nothing_to_do: Any = SimpleNamespace(objects=await bus.objects(ARCHIVE, 1), results=await Results.open(bus))
+    nothing_to_do: Any = SimpleNamespace(objects=await bus.objects(ARCHIVE, 1))
+    results = await Results.open(bus)
     with Store.open(tmp_path / "recorder.lmdb", "recorder") as store:
         async with (
             asyncio.timeout(10),
-            Recorder(bus, store, claims, *3 * [nothing_to_do], "one", LiveConfig(config)) as recorder,
+            Recorder(bus, store, claims, *3 * [nothing_to_do], results, "one", LiveConfig(config)) as recorder,
         ):
             await bus.last_sequence(EVENTS)  # by then it waits
             recorder._changed([])
