@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,8 +26,8 @@ def test_they_are_cut_where_something_else_begins(described: list[tuple[str, int
     for part in found:
         assert len({message.subject for message in part}) == 1
         assert len(part) == 1 or sum(len(message.data) for message in part) <= most
-        assert all(later.time_ns >= one.time_ns - JUMP for one, later in zip(part, part[1:], strict=False))
-    for part, following in zip(found, found[1:], strict=False):
+        assert all(later.time_ns >= one.time_ns - JUMP for one, later in itertools.pairwise(part))
+    for part, following in itertools.pairwise(found):
         together = sum(len(message.data) for message in [*part, following[0]])
         other = part[0].subject != following[0].subject
         assert other or together > most or part[-1].time_ns - following[0].time_ns > JUMP
