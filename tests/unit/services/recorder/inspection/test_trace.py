@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import httpx
@@ -11,8 +12,6 @@ import pytest
 
 from services.bus.connection import Bus
 from services.bus.streams import WRITES
-from services.dryrun.tracing.lines import TraceLines
-from services.recorder.inspection import trace
 from services.recorder.results import BUCKET, ResultWriter
 from tests.unit.services.recorder.conftest import StartRecorder
 from tests.unit.services.recorder.record.test_recordings import define, done, write
@@ -69,13 +68,15 @@ async def test_a_trace_is_deleted_while_it_runs_and_another_recorder_takes_one_u
     for part in range(4):
         await write(api, "\n".join(f"m,host=a v={i} {T0 + i // 100}" for i in range(part * 100, part * 100 + 100)))
 
-    async def held_up(lines: TraceLines, results: ResultWriter) -> None:
+    add = ResultWriter.add
+
+    async def held_up(results: ResultWriter, rows: Iterable[Mapping[str, Any]]) -> None:
         """Lets the first lines through, and no more."""
-        await results.add(lines.taken())
+        await add(results, rows)
         await results.flush()
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(trace, "_keep", held_up)
+    monkeypatch.setattr(ResultWriter, "add", held_up)
     for id in ("deleted", "taken-up"):
         answer = await api.post("/traces", json={"id": id, "task": "long", "start": start})
         assert answer.status_code == 201, answer.text
