@@ -16,9 +16,11 @@ _POINTS = 3  # of a batch
 def print_trace(view: Mapping[str, Any], lines: Iterable[Line]) -> None:
     """Print a trace that has finished. view: as GET /traces/ID shows it."""
     summary = view["summary"]
-    rows = [[*_head(line), _group(line), _what(line)] for line in lines]
+    rows = [[*_head(line), _tags(line), _what(line)] for line in lines]
     if rows:
-        columns = [Column(head, fits=True) for head in ("Time", "Node", "", "Group", "What")]
+        columns = [
+            Column(head, fits=True, whole=head in ("Time", "Node", "")) for head in ("Time", "Node", "", "Tags", "What")
+        ]
         print_table(columns, rows)
     print_field("shown", _shown(summary, len(rows)))
     for name, text in _facts(summary):
@@ -31,8 +33,8 @@ def print_trace(view: Mapping[str, Any], lines: Iterable[Line]) -> None:
     ]
     print_table(heads, counted)
     for name, node in summary["nodes"].items():
-        for reason, count in node["reasons"].items():
-            print_field(name, f"{reason} ({count:,})")
+        for reason in node["reasons"]:
+            print_field(name, f"errors such as: {reason}")
 
 
 def _shown(summary: Mapping[str, Any], shown: int) -> str:
@@ -63,8 +65,9 @@ def _head(line: Line) -> tuple[str, str, str]:
     return line["time"] or "", line["node"], way
 
 
-def _group(line: Line) -> str:
-    if "group" in line:
+def _tags(line: Line) -> str:
+    """Those of its group; of what is in none all it has."""
+    if line.get("group"):
         return " ".join(str(line["group"]).split("\n"))
     series = (line.get("data") or {}).get("series") or [{}]
     tags = series[0].get("tags") or line.get("tags") or {}

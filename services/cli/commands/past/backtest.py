@@ -14,7 +14,7 @@ from services.cli.server.connecting import asks_server
 from services.cli.server.definitions import of_file, of_options
 from services.cli.server.documents import text_of
 from services.cli.server.inspecting import carried_out, keep_option, results
-from services.cli.server.times import duration_option, moment_option
+from services.cli.server.times import duration_option, time_option
 from tickbus.client import Client
 
 _FILE = click.Path(path_type=Path)
@@ -22,8 +22,8 @@ _FILE = click.Path(path_type=Path)
 
 @click.command(cls=Command)
 @click.argument("what", metavar="FILE|TASK", shell_complete=ids("tasks"))
-@moment_option("--from", "begin", text="From when on: a time, or so long ago, as -24h.", required=True)
-@moment_option("--to", "end", text="Until when; now without.")
+@time_option("--from", "begin", text="From when on: a time, or so long ago, as -24h.", required=True)
+@time_option("--to", "end", text="Until when; now without.")
 @click.option("--tick", type=_FILE, metavar="FILE", help="The script, where a TASK is given: the one it may get.")
 @click.option("--type", "type_", type=click.Choice(["stream", "batch"]), help="The type; the script tells it as well.")
 @click.option("--template", metavar="ID", help="The template that it is made of.", shell_complete=ids("templates"))

@@ -139,3 +139,17 @@ async def test_errors_are_heard_and_not_logged() -> None:
         await log_run.take(messages())
     ((reason, count),) = heard.reasons["where2"].items()
     assert "none" in reason and count >= 1
+
+
+async def test_of_few_lines_each_point_is_told_from_node_to_node() -> None:
+    run = task(f"{FROM}|eval(lambda: \"v\" + 1).as('w').keep()|httpOut('x')")
+    with LogRun(run) as log_run:
+        watching = TraceLines(run, Wanted(), 10)
+        run.observe(watching)
+        watching.add(await log_run.take(messages()))
+        lines = list(watching.taken())
+        everything = watching.found
+        watching.add(await log_run.take([one._replace(seq=one.seq + 100) for one in messages()]))
+        assert list(watching.taken()) == [] and watching.found > everything > 10
+    nodes = ["stream0", "from1", "eval2", "http_out3"]
+    assert [(line["origin"]["row"], line["node"]) for line in lines] == [(i // 4, nodes[i % 4]) for i in range(10)]
