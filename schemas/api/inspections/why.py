@@ -6,7 +6,6 @@ from marshmallow import EXCLUDE, Schema, fields
 
 from schemas.requests.alerting import LEVELS
 
-
 _TIME = "RFC 3339, or ns since 1970"
 
 

@@ -18,9 +18,8 @@ def print_trace(view: Mapping[str, Any], lines: Iterable[Line]) -> None:
     summary = view["summary"]
     rows = [[*_head(line), _tags(line), _what(line)] for line in lines]
     if rows:
-        columns = [
-            Column(head, fits=True, whole=head in ("Time", "Node", "")) for head in ("Time", "Node", "", "Tags", "What")
-        ]
+        columns = [Column(head, fits=True, whole=True) for head in ("Time", "Node", "")]
+        columns += [Column(head, fits=True) for head in ("Tags", "What")]
         print_table(columns, rows)
     print_field("shown", _shown(summary, len(rows)))
     for name, text in _facts(summary):

@@ -42,9 +42,7 @@ def test_times(text: str, seconds: int, monkeypatch: pytest.MonkeyPatch) -> None
         assert command.make_context("x", given).params["start"] == seconds * SECOND
 
 
-@pytest.mark.parametrize(
-    ("text", "told"), [("yesterday", "is no time"), ("1h", "is no time"), ("-1x", "is no duration")]
-)
+@pytest.mark.parametrize(("text", "told"), [("soon", "is no time"), ("1h", "is no time"), ("-1x", "is no duration")])
 def test_what_is_no_time(text: str, told: str) -> None:
     with pytest.raises(click.BadParameter, match=told):
         command.make_context("x", ["-start", text])
