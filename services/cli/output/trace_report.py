@@ -48,7 +48,7 @@ def _facts(summary: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     if began["definition"] == "now":
         yield "definition", "the present one: what the task was then is not known"
     last = f", the last at {log['last']['time']}" if log["last"] else ""
-    yield "read", f"{log['messages']:,} messages of the log{last}"
+    yield "read", f"{log['messages']:,} message{'' if log['messages'] == 1 else 's'} of the log{last}"
     if summary["alone"]:
         yield "counted", "what has the tags of --group, for other points do not matter to it"
     if log["trimmed"]:

@@ -30,7 +30,10 @@ _FILE = click.Path(path_type=Path)
 @click.option("--vars", "vars_", type=_FILE, metavar="FILE", help="The vars, as JSON.")
 @click.option("--file", type=_FILE, metavar="FILE", help="Template, vars and databases in one file, YAML or JSON.")
 @click.option(
-    "--dbrp", multiple=True, metavar='"DB"."RP"', help="A database and a retention policy; may be given several times."
+    "--dbrp",
+    multiple=True,
+    metavar='"DB"."RP"',
+    help="What a script reads that does not say it; may be given several times.",
 )
 @click.option("--against", metavar="TASK|FILE", help="What to compare with: what a task did, or what a script would.")
 @duration_option("--warm-up", "What is read before it counts; without, as far as the script's windows look back.")
@@ -57,6 +60,9 @@ def command(
 
     It is run over the log that the server keeps, a batch task over what InfluxDB has. Nothing is done outside: no
     alert is handled, nothing posted or written.
+
+    Of a comparison, `new` is what only the first has raised, `missing` what only the other one has, `level` what both
+    have at the same time with other levels.
 
     \b
     tickbus backtest cpu.tick -dbrp telegraf.autogen -from -24h
