@@ -55,6 +55,8 @@ def _facts(summary: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         yield "log", log["trimmed"]
     if summary["refused"]:
         yield "passed over", f"{summary['refused']:,} messages without line protocol"
+    if summary["where"]:
+        yield "where", f"it could be evaluated for no point: {summary['where']}"
     if summary["ended"]:
         yield "ended", f"the task ended: {summary['ended']}"
 

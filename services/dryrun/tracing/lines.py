@@ -110,6 +110,11 @@ class TraceLines:
         """How many lines were wanted in all."""
         return sum(counts.found for counts in self.counts.values())
 
+    @property
+    def mistaken(self) -> str:
+        """As Filter.mistaken."""
+        return self._filter.mistaken
+
     def _look(self, counts: NodeCounts, message: Message, head: dict[str, Any]) -> None:
         if isinstance(message, Barriers) and message.for_joins:
             return  # to nodes but joins they are none

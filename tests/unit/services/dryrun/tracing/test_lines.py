@@ -127,6 +127,19 @@ async def test_by_condition_and_what_would_have_been_done() -> None:
     assert all(line["fields"]["v"] > 1 for line in lines if "point" in line)
 
 
+@pytest.mark.parametrize(
+    ("where", "mistake"), [('"v" > "none"', "none"), ("\"v\" > 'a'", "mismatched"), ('"w" > 1', ""), ('"v" > 100', "")]
+)
+async def test_a_condition_that_can_be_evaluated_for_no_point_says_so(where: str, mistake: str) -> None:
+    run = task(FROM)
+    with LogRun(run) as log_run:
+        watching = TraceLines(run, Wanted(where=parse_lambda(where)), 10)
+        run.observe(watching)
+        assert watching.mistaken == ""
+        await log_run.take(messages())
+    assert mistake in watching.mistaken and bool(mistake) == bool(watching.mistaken)
+
+
 def test_a_node_that_is_not_there() -> None:
     with pytest.raises(LookupError, match="the task had no where9 then, but stream0, from1"):
         TraceLines(task(ALONE["windows"]), Wanted("where9"), 1)
