@@ -10,7 +10,7 @@ from grammar.golang.times import format_rfc3339
 from services.bus.positions import WritesSeq
 from services.bus.streams import WRITES
 from services.dryrun import log_reader
-from services.dryrun.definitions import TaskThen, task_at
+from services.dryrun.definitions import TaskThen, first_run, task_at
 from services.dryrun.kept_state import KeptState
 from services.dryrun.log_run import LogRun
 from services.dryrun.starting import DryTasks
@@ -69,6 +69,8 @@ async def begin(
     first = await log_reader.position_at(context.bus, start)
     kept = await context.kept.nearest(id, first)
     at_start, at_stop = await task_at(context.bus, id, start, stop)
+    if at_start is None and at_stop is None and defined is None:
+        at_stop = await first_run(context.bus, id, start, stop)  # one that was made and deleted in that time
     if kept is not None and not kept.ended:
         _check(kept.definition)
         run, told = await tasks.from_kept(kept), _of_state(kept, log)
