@@ -43,8 +43,8 @@ def _shown(summary: Mapping[str, Any], shown: int) -> str:
 
 def _facts(summary: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     began, log = summary["began"], summary["log"]
-    at = f", {began['time']}" if began["time"] else ""
-    yield "began", f"{began['note']}{at}"
+    at = f"at {began['time']}: " if began["time"] else ""
+    yield "began", f"{at}{began['note']}"
     if began["definition"] == "now":
         yield "definition", "the present one: what the task was then is not known"
     last = f", the last at {log['last']['time']}" if log["last"] else ""
