@@ -55,6 +55,21 @@ async def task_at(bus: Bus, epochs: Epochs, id: str, *times: int) -> list[TaskTh
     return [*found, *(before for _ in times[len(found) :])]
 
 
+async def first_run(bus: Bus, epochs: Epochs, id: str, start: int, stop: int) -> TaskThen | None:
+    """A task in its first run that was under way between two times (ns), or began there; None where there was none, or
+    EVENTS does not tell any more. Raises BusError.
+    """
+    before: TaskThen | None = None
+    async with aclosing(_records(bus, id)) as records:
+        async for event, record in records:
+            if event.time_ns > start and before is not None and before.run is not None:
+                return before
+            if event.time_ns > stop:
+                return None
+            before = None if record is None else _then(record, epochs)
+    return before if before is not None and before.run is not None else None
+
+
 async def run_started_by(bus: Bus, epochs: Epochs, id: str, started: int) -> RunRecord | None:
     """The run of which the `run.started` of this sequence tells; None where EVENTS has it no more. Raises BusError."""
     async with aclosing(_records(bus, id)) as records:

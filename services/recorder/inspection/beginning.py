@@ -12,7 +12,7 @@ from services.bus.positions import WritesSeq
 from services.bus.streams import WRITES
 from services.dryrun.kept_state import KeptState
 from services.dryrun.log_run import LogRun
-from services.dryrun.past_tasks import TaskThen, task_at
+from services.dryrun.past_tasks import TaskThen, first_run, task_at
 from services.dryrun.starting import DryTasks
 from services.recorder.inspection.job import InspectionFailed
 from services.recorder.past import Past
@@ -70,6 +70,9 @@ async def begin(
     first = await position_at(past.bus, start)
     kept = await past.kept.nearest(id, first)
     at_start, at_stop = await task_at(past.bus, past.writes.epochs, id, start, stop)
+    if at_start is None and at_stop is None and defined is None:
+        # one that was made and deleted in that time
+        at_stop = await first_run(past.bus, past.writes.epochs, id, start, stop)
     if kept is not None and not kept.ended:
         _check(kept.definition)
         run, told = await tasks.from_kept(kept), _of_state(kept, log)
