@@ -106,7 +106,9 @@ class LogRun:
             return []
         end = min(end, len(batch.points))
         part = batch.part(begin, end, batch.points.time[begin:end], batch.step.processing_time[begin:end])
-        return self.run.step(part, self._measurements, self.position) + await self._answers()
+        with self._noted(message.seq, message.seq):
+            effects = list(self.run.step(part, self._measurements, self.position))
+        return effects + await self._answers()
 
     def passed(self, message: StoredMessage) -> None:
         """All of a message's points have been taken by `take_points`."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from schemas.config import Config
 from services.alertlog.outbox import Outbox
+from services.bus.buckets.suspects import Suspects
 from services.bus.connection import Bus
 from services.bus.epochs import WritesLog
 from services.bus.streams import EVENTS
@@ -88,11 +89,12 @@ async def main(
         results = await Results.open(bus, nats.replicas)
         replay = ReplayContext(objects, results, instances, outbox, describe_handlers, config.replay.patience)
         inspection = InspectionContext(bus, past.tasks, history, results, writes)
+        suspects = await Suspects.open(bus, nats.replicas)
         claims = await bus.bucket(CLAIMS, replicas=nats.replicas)
         try:
             async with (
                 Recorder(bus, store, claims, recording, replay, inspection, name, effective, nats.replicas) as recorder,
-                Explaining(Past(bus, past.tasks, history, writes, Remembering(bus, nats.replicas))),
+                Explaining(Past(bus, past.tasks, history, writes, Remembering(bus, nats.replicas), suspects)),
             ):
                 with answering_history(past):
                     # the server has taken the subscriptions once it answers something that was asked after them

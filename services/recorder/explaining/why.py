@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from typing import Any
 
 from grammar.golang.times import format_rfc3339
 from services.alertlog.info import LEVELS
+from services.bus.buckets.suspects import Suspects
 from services.bus.connection import Bus
 from services.bus.epochs import WritesLog
 from services.bus.positions import WritesSeq
@@ -20,6 +22,7 @@ from services.dryrun.kept_state import KeptState, KeptStates
 from services.dryrun.log_reader import position_at, read
 from services.dryrun.log_run import LogRun
 from services.dryrun.starting import CannotRun, DryTasks
+from services.process.flight_recorder import packed
 from services.recorder.explaining import past_runs
 from services.recorder.explaining.alert_events import FoundEvent, find_event, source_of
 from services.recorder.explaining.past_runs import PastRun
@@ -29,6 +32,7 @@ from services.runtime.progress.topic_levels import Remembering
 
 _MOST_OTHERS = 100  # other points whose lines are shown
 _FIRST_PART, _GROWS, _MOST_PART = 16, 4, 1024  # messages in which points are looked for at once
+_QUARANTINE = 600 * 10**9  # ns for which nobody asks again what has ended a recorder
 _MOST_BYTES = 128 << 20  # of the log that are looked through for them
 
 
@@ -41,6 +45,18 @@ class Past:
     kept: KeptStates
     writes: WritesLog
     remembering: Remembering
+    suspects: Suspects
+
+    async def guard(self, log: LogRun, kind: str, task: str) -> None:
+        """Have it known what is at work while a question of this kind goes through a task, which a hostile one may hang
+        in. Raises Unexplained where a recorder was ended in it not long ago, BusError.
+        """
+        suspect = await self.suspects.of(kind, task)
+        if suspect is not None and suspect.hung and (until := suspect.time_ns + _QUARANTINE) > time.time_ns():
+            log.run.close()
+            reason = "a step took longer than the step-limit in [engine], and its recorder was ended"
+            raise Unexplained(409, f"task {task!r} is not gone through again before {format_rfc3339(until)}: {reason}")
+        log.note = packed(kind=kind, id=task)
 
     async def begin(self, run: PastRun | None, task: str, before: WritesSeq, tick: int | None = None) -> Begun:
         """A task's run as it was at a place in the log, from which it is to be taken to another: at most `before`.
@@ -51,16 +67,20 @@ class Past:
         enabled = None if run is None else run.enabled
         kept = await self.kept.nearest(task, before, enabled, tick)
         first = (await self.bus.stream_state(WRITES)).first_seq
+        unusable = ""
         if kept is not None and kept.position >= first - 1:
-            log = await self._started(self.tasks.from_kept(kept))
-            if tick is None or log.run.clock is None or log.run.clock < tick:
-                return Begun(log, kept.position, kept, "")
-            log.run.close()
+            try:
+                log = await self.tasks.from_kept(kept)
+                if tick is None or log.run.clock is None or log.run.clock < tick:
+                    return Begun(log, kept.position, kept, "")
+                log.run.close()
+            except CannotRun as error:
+                unusable = str(error)
         if run is None:
             reason = "neither a state of it is kept from then, nor does the log of events tell how it was defined"
             raise Unexplained(410, f"task {task!r} cannot be run as it was: {reason}")
         levels = await self.remembering.find(run.remembered)
-        position, note = run.position, ""
+        position, note = run.position, unusable
         if position < first - 1:
             position = WritesSeq(first - 1)
             note = (
@@ -68,15 +88,11 @@ class Past:
                 "what it knew from writes that are gone is missing here"
             )
         tasks = replace(self.tasks, levels=levels)
-        log = await self._started(tasks.from_nothing(task, run.definition, position, run.began))
-        return Begun(log, position, None, note)
-
-    async def _started(self, starting: Any) -> LogRun:
         try:
-            log: LogRun = await starting
-            return log
+            log = await tasks.from_nothing(task, run.definition, position, run.began)
         except CannotRun as error:
             raise Unexplained(409, f"the task cannot be run as it was: {error}") from error
+        return Begun(log, position, None, note)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +115,7 @@ async def why(past: Past, topic: str, id: str, at: int | None) -> dict[str, Any]
 
     As schemas.api.inspections.why has it. Raises Unexplained, BusError.
     """
+    await past.writes.look()
     event = await find_event(past.bus, topic, id, at)
     source = await source_of(past.bus, event)
     found: dict[str, Any] = {
@@ -118,7 +135,7 @@ async def why(past: Past, topic: str, id: str, at: int | None) -> dict[str, Any]
     if message.replay:
         raise Unexplained(409, f"the event was raised by the replay {message.replay!r}, not by what the log holds")
     cause = _cause(past, source)
-    run = await past_runs.started_by(past.bus, message.task, message.started)
+    run = await past_runs.started_by(past.bus, past.writes.epochs, message.task, message.started)
     if run is not None and run.definition.type == "batch":
         when = format_rfc3339(cause.tick)
         note = "what a batch task asks InfluxDB for is not in the log: only what its alert saw is known"
@@ -150,6 +167,7 @@ async def _told(
     else:
         before, until = WritesSeq(cause.seq - 1), WritesSeq(cause.seq)
     begun = await past.begin(run, event.message.task, before, cause.tick or None)
+    await past.guard(begun.log, "why", event.message.task)
     dbrps = begun.log.run.dbrps
     try:
         async with aclosing(read(past.bus, dbrps, begun.position, until)) as reading:

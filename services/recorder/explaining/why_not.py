@@ -29,12 +29,13 @@ async def why_not(past: Past, task: str, tags: Mapping[str, str], at: int, withi
 
     As schemas.api.inspections.why has it. Raises Unexplained, BusError.
     """
+    await past.writes.look()
     first, last = at - within, at + within
     before, until = await position_at(past.bus, first - _AROUND), await position_at(past.bus, last + _AROUND)
     every = [parse_write_subject(subject) for subject in await past.bus.subjects_of(WRITES, EVERY_WRITE)]
     asked = Asked(tags, first, last)
     late = await _late(past, every, asked, before, until)
-    run = await past_runs.at_time(past.bus, task, last if late is None else late.time_ns)
+    run = await past_runs.at_time(past.bus, past.writes.epochs, task, last if late is None else late.time_ns)
     if run is None and not await past_runs.known(past.bus, task):
         raise Unexplained(404, f"no task exists: {task!r}")
     if run is not None and run.definition.type == "batch":
@@ -42,6 +43,7 @@ async def why_not(past: Past, task: str, tags: Mapping[str, str], at: int, withi
     if late is not None:
         before, until = WritesSeq(late.seq - 1), WritesSeq(late.seq + _TOGETHER)
     begun = await past.begin(run, task, before, first if late is None else None)
+    await past.guard(begun.log, "why-not", task)
     before = max(before, begun.position)
     try:
         async with (

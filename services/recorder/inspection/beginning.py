@@ -13,7 +13,7 @@ from services.dryrun import log_reader
 from services.dryrun.definitions import TaskThen, task_at
 from services.dryrun.kept_state import KeptState
 from services.dryrun.log_run import LogRun
-from services.dryrun.starting import DryTasks
+from services.dryrun.starting import CannotRun, DryTasks
 from services.recorder.inspection.job import InspectionContext, InspectionFailed
 from services.store.folds.definition import TaskDefinition
 
@@ -68,12 +68,16 @@ async def begin(
         raise InspectionFailed(f"the log holds nothing from before {format_rfc3339(log.time)}")
     first = await log_reader.position_at(context.bus, start)
     kept = await context.kept.nearest(id, first)
-    at_start, at_stop = await task_at(context.bus, id, start, stop)
+    at_start, at_stop = await task_at(context.bus, context.writes.epochs, id, start, stop)
+    begun, unusable = None, ""
     if kept is not None and not kept.ended:
         _check(kept.definition)
-        run, told = await tasks.from_kept(kept), _of_state(kept, log)
-    else:
-        run, told = await _without_state(tasks, id, defined, log, first, at_start, at_stop)
+        try:
+            begun = await tasks.from_kept(kept), _of_state(kept, log)
+        except CannotRun as error:
+            kept, unusable = None, f"; {error}"
+    run, told = begun or await _without_state(tasks, id, defined, log, first, at_start, at_stop)
+    told["note"] += unusable
     if at_stop is not None and told["definition"] == "then" and _changed(at_stop, kept, at_start):
         told["note"] += f"; the task was changed at {format_rfc3339(at_stop.since)}, of which this does not know"
     trimmed = None
