@@ -162,5 +162,7 @@ RECORDER_EXPORT = Request("recorder.export", ExportRequestSchema, Octets())
 RECORDER_RESULTS = Request("recorder.results", ResultsRequestSchema, ResultsSchema)
 RECORDER_WHY = Request("recorder.why", WhyRequestSchema, ExplainedSchema)
 RECORDER_WHY_NOT = Request("recorder.why-not", WhyNotRequestSchema, ExplainedSchema)
+EXPLAIN_SECONDS = 120.0
+"""For how long an explanation is waited for, and worked on."""
 RECORDER_HISTORY = Request("recorder.history", HistoryRequestSchema, HistorySchema)
 """How far back the log goes, and the states that workers have kept."""

@@ -14,6 +14,10 @@ class BusUnavailable(BusError):
     """
 
 
+class Full(BusUnavailable):
+    """JetStream did not store a message, since its stream, the account or the server has no room for more."""
+
+
 class NotWhole(BusUnavailable):
     """An object was replaced each time it was being read. (One that is damaged: see objects.Damaged.)"""
 

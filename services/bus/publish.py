@@ -14,6 +14,7 @@ from services.bus.errors import (
     ApiError,
     BusTimeout,
     BusUnavailable,
+    Full,
     NobodyThere,
     PayloadTooLarge,
     WrongSequence,
@@ -27,6 +28,7 @@ MAX_IN_FLIGHT_BYTES = 64 << 20
 
 _WRONG_LAST = frozenset({10071, 10164})
 _TOO_LARGE = 10054
+_FULL = frozenset({10002, 10023, 10028, 10047, 10077})
 _STILL_STORING = 10158  # a message of the same id is being stored, and it is not known yet whether it will be
 _NUMBER = re.compile(r"\d+")
 
@@ -114,6 +116,8 @@ def _ack(link: Link, subject: str, data: bytes) -> PubAck:
         raise WrongSequence(f"{subject}: {text}", int(last[0]) if last else None)
     if err_code == _TOO_LARGE:
         raise PayloadTooLarge(f"{subject}: {text}")
+    if err_code in _FULL:
+        raise Full(f"{subject}: JetStream cannot store: {text}")
     if code >= 500 or err_code == _STILL_STORING:
         raise BusUnavailable(f"{subject}: JetStream cannot store: {text}")
     raise ApiError(code, err_code, f"{subject}: {text}")

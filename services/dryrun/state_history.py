@@ -9,6 +9,7 @@ from typing import Any
 
 from services.bus.connection import Bus
 from services.bus.epochs import WritesLog
+from services.bus.errors import NoRoom
 from services.bus.positions import EventsSeq, WritesSeq
 from services.bus.streams import WRITES
 from services.columns.snapshot import State
@@ -19,6 +20,7 @@ from services.engine.states.history.records import END, KeptPoint, Summary
 from services.engine.states.kept_states import state_of
 from services.process import log as logs
 from services.process.pools import Pool
+from services.runtime.task import STATE_VERSION
 from services.store.folds.definition import TaskDefinition
 from services.store.snapshots import Snapshot
 
@@ -27,6 +29,10 @@ log = logs.get("recorder")
 _AT_ONCE = 16  # chunks that are asked for
 _TRIES = 3  # how often what is kept is looked at anew where a state was thinned out while it was read
 _threads = Pool("states of the past", 2)
+
+
+class _Older(Exception):
+    """It was kept by an older version of tickbus, whose states are not read any more."""
 
 
 class StateHistory:
@@ -67,8 +73,20 @@ class StateHistory:
         """The last state of a task at or before a place in the log; None where none is kept.
 
         It stands at that place itself where nothing had changed by then. enabled: of this run alone. before: one that
-        was kept before this time (ns). One that cannot be read is passed over. Raises BusError.
+        was kept before this time (ns). One that cannot be read is passed over; where NATS has no room to keep any, none
+        is. Raises BusError.
         """
+        try:
+            return await self._nearest(task, position, enabled, before)
+        except _Older as error:
+            log.warn("states of the past are of an older version of tickbus and are not used", task=task, err=error)
+        except NoRoom as error:
+            log.limited("history").warn("no states of the past are kept", err=error)
+        return None
+
+    async def _nearest(
+        self, task: str, position: WritesSeq, enabled: EventsSeq | None, before: int | None
+    ) -> KeptState | None:
         for _ in range(_TRIES):
             points = await self._before(task, position, enabled, before)
             if not points:
@@ -90,7 +108,7 @@ class StateHistory:
         return [p for p in of_run if p.position <= position and (before is None or p.kept < before)]
 
     async def _read(self, point: KeptPoint, position: WritesSeq) -> KeptState | None:
-        """The state with what ran, None where it is not whole (any more)."""
+        """The state with what ran, None where it is not whole (any more). Raises _Older, as all before it are then."""
         gate, bucket = asyncio.Semaphore(_AT_ONCE), await self._bucket()
 
         async def get(digest: bytes) -> tuple[bytes, bytes]:
@@ -145,4 +163,7 @@ def _built(point: KeptPoint, chunks: Mapping[bytes, bytes]) -> _Built:
     definition, levels = what_ran.unpack(chunks[point.definition])
     names: list[Any] = []
     state = state_of(Snapshot(point.position, chunks[point.snapshot]), chunks.__getitem__, names)
+    if (version := state.get("version", 0)) != STATE_VERSION:
+        text = f"it is of version {version}, this version of tickbus reads {STATE_VERSION}"
+        raise _Older(text) if version < STATE_VERSION else ValueError(text)
     return definition, levels, state, names

@@ -14,6 +14,7 @@ from typing import Any
 
 from schemas.config import Config
 from services.alertlog.outbox import Outbox
+from services.bus.buckets.suspects import Suspects
 from services.bus.connection import Bus
 from services.bus.epochs import WritesLog
 from services.bus.streams import EVENTS
@@ -81,7 +82,8 @@ async def main(
         writes = await WritesLog.open(bus, nats.replicas)
         history = StateHistory(bus, writes, nats.replicas)
         objects = await bus.objects(ARCHIVE, nats.replicas)
-        past = Past(bus, DryTasks(factory, environment), history, writes, Remembering(bus, nats.replicas))
+        remembering, suspects = Remembering(bus, nats.replicas), await Suspects.open(bus, nats.replicas)
+        past = Past(bus, DryTasks(factory, environment), history, writes, remembering, suspects)
         recording = RecordingContext(objects, instances, writes, config.storage.max_import)
         results = await Results.open(bus, nats.replicas)
         replay = ReplayContext(objects, results, instances, outbox, describe_handlers, config.replay.patience)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from services.bus.buckets.suspects import Suspects
 from services.bus.connection import Bus
 from services.bus.epochs import WritesLog
 from services.bus.positions import WritesSeq
@@ -18,7 +19,8 @@ from services.store.folds.task_records import RunRecord
 class Past:
     """bus: with the logs. kept: states of tasks, which save going through the log from a run's beginning.
 
-    writes: looks whether the log of writes has gone back. remembering: how alerts stood when runs started.
+    writes: looks whether the log of writes has gone back. remembering: how alerts stood when runs started. suspects:
+    in what recorders died.
     """
 
     bus: Bus
@@ -26,6 +28,7 @@ class Past:
     kept: KeptStates
     writes: WritesLog
     remembering: Remembering
+    suspects: Suspects
 
     async def from_beginning(self, tasks: DryTasks, id: str, run: RunRecord, position: WritesSeq) -> LogRun:
         """A run of a task as it began, or as if it had begun behind a later place in the log.

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from schemas.requests.recorder import (
+    EXPLAIN_SECONDS,
     PROGRESS,
     RECORDER_EXPORT,
     RECORDER_HISTORY,
@@ -23,7 +24,7 @@ from services.gateway.clients.answers import asking
 from services.gateway.operations.operation_error import OperationError
 from services.process import log as logs
 
-_SECONDS, _EXPORT_SECONDS, _EXPLAIN_SECONDS = 2.0, 30.0, 120.0
+_SECONDS, _EXPORT_SECONDS = 2.0, 30.0
 
 _log = logs.get("gateway")
 
@@ -71,7 +72,7 @@ class RecorderClient:
     async def _explanation(self, request: Request, **question: Any) -> dict[str, Any]:
         with asking("the recorder"):
             subject = request_subject(*request.tokens())
-            data = await self._bus.request(subject, request.encode_request(**question), _EXPLAIN_SECONDS)
+            data = await self._bus.request(subject, request.encode_request(**question), EXPLAIN_SECONDS)
             answer = request.decode_response(data)
         if answer["error"]:
             raise OperationError(answer["status"], answer["error"])

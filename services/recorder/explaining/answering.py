@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Coroutine, Mapping
 from types import TracebackType
 from typing import Any
 
-from schemas.requests.recorder import RECORDER_WHY, RECORDER_WHY_NOT
+from schemas.requests.recorder import EXPLAIN_SECONDS, RECORDER_WHY, RECORDER_WHY_NOT
 from services.bus.requests import Responder
 from services.bus.subjects import request_subject
 from services.recorder.explaining.unexplained import Unexplained
@@ -17,6 +17,7 @@ from services.recorder.past import Past
 from services.recorder.service import QUEUE
 
 _AT_ONCE = 2  # a question takes a core for a while, and memory for the task's state
+_TOO_LONG = f"it could not be told within {EXPLAIN_SECONDS:g} s"
 
 
 class Explaining:
@@ -50,9 +51,14 @@ class Explaining:
         telling = why_not(self._past, asked["task"], asked["tags"], asked["at"], asked["within"])
         return RECORDER_WHY_NOT.encode_response(await self._told(telling))
 
-    async def _told(self, telling: Awaitable[dict[str, Any]]) -> dict[str, Any]:
-        async with self._turns:
-            try:
+    async def _told(self, telling: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
+        try:
+            # whoever has asked waits no longer
+            async with asyncio.timeout(EXPLAIN_SECONDS), self._turns:
                 return {"status": 200, "error": "", "explanation": await telling}
-            except Unexplained as error:
-                return {"status": error.status, "error": str(error), "explanation": {}}
+        except Unexplained as error:
+            return {"status": error.status, "error": str(error), "explanation": {}}
+        except TimeoutError:
+            return {"status": 503, "error": _TOO_LONG, "explanation": {}}
+        finally:
+            telling.close()

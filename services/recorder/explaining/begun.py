@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +12,12 @@ from services.bus.streams import WRITES
 from services.dryrun.kept_state import KeptState
 from services.dryrun.log_run import LogRun
 from services.dryrun.starting import CannotRun
+from services.process.flight_recorder import packed
 from services.recorder.explaining.unexplained import Unexplained
 from services.recorder.past import Past
 from services.store.folds.task_records import RunRecord
 
+_QUARANTINE = 600 * 10**9  # ns for which nobody asks again what has ended a recorder
 _CUT = (
     "the log does not reach back to where the task began, and no state of it is kept from before: what it knew from "
     "writes that are gone is missing here"
@@ -45,21 +47,34 @@ async def begin(past: Past, run: RunRecord | None, task: str, before: WritesSeq,
     """
     kept = await past.kept.nearest(task, before, None if run is None else run.enabled, tick)
     first = (await past.bus.stream_state(WRITES)).first_seq
+    unusable = ""
     if kept is not None and kept.position >= first - 1:
-        log = await _started(past.tasks.from_kept(kept))
-        if tick is None or log.run.clock is None or log.run.clock < tick:
-            return Begun(log, kept.position, kept, "")
-        log.run.close()
+        try:
+            log = await past.tasks.from_kept(kept)
+            if tick is None or log.run.clock is None or log.run.clock < tick:
+                return Begun(log, kept.position, kept, "")
+            log.run.close()
+        except CannotRun as error:
+            unusable = str(error)
     if run is None:
         reason = "neither a state of it is kept from then, nor does the log of events tell how it was defined"
         raise Unexplained(410, f"task {task!r} cannot be run as it was: {reason}")
     position = WritesSeq(max(run.position, first - 1))
-    log = await _started(past.from_beginning(past.tasks, task, run, position))
-    return Begun(log, position, None, _CUT if position > run.position else "")
-
-
-async def _started(starting: Awaitable[LogRun]) -> LogRun:
     try:
-        return await starting
+        log = await past.from_beginning(past.tasks, task, run, position)
     except CannotRun as error:
         raise Unexplained(409, f"the task cannot be run as it was: {error}") from error
+    return Begun(log, position, None, _CUT if position > run.position else unusable)
+
+
+async def guard(past: Past, log: LogRun, kind: str, task: str) -> None:
+    """Have it known what is at work while a question of this kind goes through a task, which a hostile one may hang in.
+
+    Raises Unexplained where a recorder was ended in it not long ago, BusError.
+    """
+    suspect = await past.suspects.of(kind, task)
+    if suspect is not None and suspect.hung and (until := suspect.time_ns + _QUARANTINE) > time.time_ns():
+        log.run.close()
+        reason = "a step took longer than the step-limit in [engine], and its recorder was ended"
+        raise Unexplained(409, f"task {task!r} is not gone through again before {format_rfc3339(until)}: {reason}")
+    log.note = packed(kind=kind, id=task)

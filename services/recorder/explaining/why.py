@@ -18,7 +18,7 @@ from services.dryrun.explaining.path import took_part
 from services.dryrun.log_reader import read
 from services.dryrun.past_tasks import run_started_by
 from services.recorder.explaining.alert_events import FoundEvent, find_event, source_of
-from services.recorder.explaining.begun import Begun, begin
+from services.recorder.explaining.begun import Begun, begin, guard
 from services.recorder.explaining.unexplained import Unexplained
 from services.recorder.past import Past
 from services.runtime.errors import TaskFailed
@@ -86,6 +86,7 @@ async def _told(
     else:
         before, until = WritesSeq(cause.seq - 1), WritesSeq(cause.seq)
     begun = await begin(past, run, event.message.task, before, cause.tick or None)
+    await guard(past, begun.log, "why", event.message.task)
     dbrps = begun.log.run.dbrps
     try:
         async with aclosing(read(past.bus, dbrps, begun.position, until, past.writes.created)) as reading:

@@ -13,7 +13,7 @@ from services.bus.streams import WRITES
 from services.dryrun.kept_state import KeptState
 from services.dryrun.log_run import LogRun
 from services.dryrun.past_tasks import TaskThen, first_run, task_at
-from services.dryrun.starting import DryTasks
+from services.dryrun.starting import CannotRun, DryTasks
 from services.recorder.inspection.job import InspectionFailed
 from services.recorder.past import Past
 from services.store.folds.definition import TaskDefinition
@@ -73,11 +73,15 @@ async def begin(
     if at_start is None and at_stop is None and defined is None:
         # one that was made and deleted in that time
         at_stop = await first_run(past.bus, past.writes.epochs, id, start, stop)
+    begun, unusable = None, ""
     if kept is not None and not kept.ended:
         _check(kept.definition)
-        run, told = await tasks.from_kept(kept), _of_state(kept, log)
-    else:
-        run, told = await _without_state(past, tasks, id, defined, log, first, at_start, at_stop)
+        try:
+            begun = await tasks.from_kept(kept), _of_state(kept, log)
+        except CannotRun as error:
+            kept, unusable = None, f"; {error}"
+    run, told = begun or await _without_state(past, tasks, id, defined, log, first, at_start, at_stop)
+    told["note"] += unusable
     if at_stop is not None and told["definition"] == "then" and _changed(at_stop, kept, at_start):
         told["note"] += f"; the task was changed at {format_rfc3339(at_stop.since)}, of which this does not know"
     trimmed = None

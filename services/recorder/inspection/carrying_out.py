@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.bus.errors import BusError
+from services.bus.errors import BusError, Full
 from services.dryrun.starting import CannotRun
 from services.process import log as logs
 from services.recorder.inspection.job import InspectionFailed, InspectionJob
@@ -31,6 +31,8 @@ async def carried_out(job: InspectionJob, record: InspectionRecord, results: Res
         return "failed", {"error": str(error)}
     except TaskFailed as error:
         return "failed", {"error": f"the task ended: {error}"}
+    except Full as error:
+        return "failed", {"error": f"NATS has no room for what it finds: {error}"}
     except BusError:
         raise
     except Exception as error:
