@@ -45,18 +45,24 @@ async def task_at(bus: Bus, id: str, *times: int) -> list[TaskThen | None]:
     return found
 
 
-async def first_run(bus: Bus, id: str, start: int, stop: int) -> TaskThen | None:
-    """A task in its first run that was under way between two times (ns), or began there; None where there was none, or
-    EVENTS does not tell any more. Raises BusError.
+async def life(bus: Bus, id: str, start: int, stop: int) -> tuple[TaskThen | None, int | None]:
+    """A task in its first run that was under way between two times (ns), or began there, else as it was at first; and
+    when it was deleted behind that, before the second one. None where that was not, or EVENTS does not tell any more.
+    Raises BusError.
     """
+    first: TaskThen | None = None
+    there: int | None = None
     async with aclosing(_told(bus)) as told:
         async for until, state in told:
             then = _found(state, id) if until > start else None
-            if then is not None and then.position is not None:
-                return then
+            if then is not None:
+                there = until
+                first = then if first is None or (first.position is None and then.position is not None) else first
+            elif there is not None:
+                return first, there
             if until > stop:
                 break
-    return None
+    return first, None
 
 
 async def _told(bus: Bus) -> AsyncGenerator[tuple[int, State], None]:
