@@ -55,19 +55,24 @@ async def task_at(bus: Bus, epochs: Epochs, id: str, *times: int) -> list[TaskTh
     return [*found, *(before for _ in times[len(found) :])]
 
 
-async def first_run(bus: Bus, epochs: Epochs, id: str, start: int, stop: int) -> TaskThen | None:
-    """A task in its first run that was under way between two times (ns), or began there; None where there was none, or
-    EVENTS does not tell any more. Raises BusError.
+async def life(bus: Bus, epochs: Epochs, id: str, start: int, stop: int) -> tuple[TaskThen | None, int | None]:
+    """A task in its first run that was under way between two times (ns), or began there, else as it was at first; and
+    when it was deleted behind that, before the second one. None where that was not, or EVENTS does not tell any more.
+    Raises BusError.
     """
+    first: TaskThen | None = None
     before: TaskThen | None = None
     async with aclosing(_records(bus, id)) as records:
         async for event, record in records:
-            if event.time_ns > start and before is not None and before.run is not None:
-                return before
-            if event.time_ns > stop:
-                return None
-            before = None if record is None else _then(record, epochs)
-    return before if before is not None and before.run is not None else None
+            then = None if record is None else _then(record, epochs)
+            if event.time_ns > start:
+                first = _earlier(first, before)
+                if event.time_ns > stop:
+                    return first, None
+                if before is not None and then is None:
+                    return first, event.time_ns
+            before = then
+    return _earlier(first, before), None
 
 
 async def run_started_by(bus: Bus, epochs: Epochs, id: str, started: int) -> RunRecord | None:
@@ -131,6 +136,13 @@ async def _events(bus: Bus, subjects: Sequence[str]) -> AsyncGenerator[Event]:
                     await asyncio.sleep(0)
                 with contextlib.suppress(ValueError):  # what cannot be read has changed nothing for anybody
                     yield events.decode(message)
+
+
+def _earlier(first: TaskThen | None, other: TaskThen | None) -> TaskThen | None:
+    """The first that runs, else the first that is there."""
+    if first is None or (first.run is None and other is not None and other.run is not None):
+        return other
+    return first
 
 
 def _then(record: TaskRecord, epochs: Epochs) -> TaskThen:

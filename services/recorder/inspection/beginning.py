@@ -12,7 +12,7 @@ from services.bus.positions import WritesSeq
 from services.bus.streams import WRITES
 from services.dryrun.kept_state import KeptState
 from services.dryrun.log_run import LogRun
-from services.dryrun.past_tasks import TaskThen, first_run, task_at
+from services.dryrun.past_tasks import TaskThen, life, task_at
 from services.dryrun.starting import CannotRun, DryTasks
 from services.recorder.inspection.job import InspectionFailed
 from services.recorder.past import Past
@@ -70,9 +70,10 @@ async def begin(
     first = await position_at(past.bus, start)
     kept = await past.kept.nearest(id, first)
     at_start, at_stop = await task_at(past.bus, past.writes.epochs, id, start, stop)
-    if at_start is None and at_stop is None and defined is None:
-        # one that was made and deleted in that time
-        at_stop = await first_run(past.bus, past.writes.epochs, id, start, stop)
+    there, deleted = None, None
+    if at_stop is None:
+        there, deleted = await life(past.bus, past.writes.epochs, id, start, stop)
+    at_start = at_start or there
     begun, unusable = None, ""
     if kept is not None and not kept.ended:
         _check(kept.definition)
@@ -84,6 +85,8 @@ async def begin(
     told["note"] += unusable
     if at_stop is not None and told["definition"] == "then" and _changed(at_stop, kept, at_start):
         told["note"] += f"; the task was changed at {format_rfc3339(at_stop.since)}, of which this does not know"
+    if deleted is not None:
+        told["note"] += f"; the task was deleted at {format_rfc3339(deleted)}, of which this does not know"
     trimmed = None
     if log.trimmed and start < log.time:
         trimmed = f"it begins at {format_rfc3339(log.time)}: what was written before is not in here"

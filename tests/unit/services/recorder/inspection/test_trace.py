@@ -124,5 +124,9 @@ async def test_a_task_that_was_deleted(api: httpx.AsyncClient, recorder: None) -
     assert [(line["kind"], line["fields"]) for line in lines] == [("in", {"v": 2}), ("out", {"v": 2})]
     again, of_all_its_life = await traced(api, task="gone", start=before, stop=stop, where='"v" > 1', node="http_out2")
     assert again["summary"]["began"]["definition"] == "then" and of_all_its_life == lines
+    assert "was deleted" not in again["summary"]["began"]["note"]
+    longer, _ = await traced(api, task="gone", start=before, node="http_out2")
+    assert not longer["error"]
+    assert "; the task was deleted at 20" in longer["summary"]["began"]["note"]
     body, _ = await traced(api, task="gone", start=start, stop=stop, node="where2")
     assert body["error"] == "node: the task had no where2 then, but stream0, from1, http_out2"
