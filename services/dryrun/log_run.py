@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time as clock
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -29,6 +29,7 @@ _ANSWER_SECONDS = 30.0  # for what a node asks of something outside, a UDF's pro
 _TURN_SECONDS = 0.02
 _GO_BYTES = 2 << 20  # what is stepped at once: larger frames do not fit the caches
 _SIFT_BYTES = 16 << 20  # the same of what is sifted before
+_GO_SECONDS = 0.25  # for which others may wait: of a task that is slower less is stepped at once
 
 
 class LogRun:
@@ -52,6 +53,7 @@ class LogRun:
         names = run.measurements
         self._measurements = None if names is None else frozenset(map(self._decoder.measurement, names))
         self._stamp = 0
+        self._divisor = 1
         self._woken = asyncio.Event()
 
     def __enter__(self) -> LogRun:
@@ -72,12 +74,13 @@ class LogRun:
         """Messages of the log, in its order, through the task; gives what it wants done, in order.
 
         Those of other databases and retention policies than the task's are passed over. Raises TaskFailed where the
-        task ends.
+        task ends. Others have their turn now and then.
         """
         effects: list[Effect] = []
-        for dbrp, part in _parts(messages, _GO_BYTES if self.sift is None else _SIFT_BYTES):
+        for dbrp, part in _parts(messages, self._most_bytes):
             if not self.run.wants(*dbrp):
                 continue
+            began = clock.monotonic()
             with self._noted(part[0].seq, part[-1].seq):
                 batch, refused = self._decoded(dbrp, part)
                 self.refused += refused
@@ -89,6 +92,9 @@ class LogRun:
                 effects += await self._answers()
             with self._noted(part[0].seq, part[-1].seq):
                 effects += self._advance(self._stamp)
+            slow = clock.monotonic() - began > _GO_SECONDS
+            self._divisor = min(self._divisor * 2, _GO_BYTES) if slow else max(self._divisor // 2, 1)
+            await asyncio.sleep(0)
         if messages:
             self.position = WritesSeq(max(self.position, messages[-1].seq))
         return effects
@@ -136,6 +142,10 @@ class LogRun:
     async def finish(self) -> list[Effect]:
         """The task ends, as one does that is disabled: what its nodes hold back flows out. Raises TaskFailed."""
         return self.run.finish(max(self._stamp, self.run.clock or 0))
+
+    def _most_bytes(self) -> int:
+        """What is stepped at once."""
+        return (_GO_BYTES if self.sift is None else _SIFT_BYTES) // self._divisor
 
     def _decoded(self, dbrp: DBRP, part: Sequence[StoredMessage]) -> tuple[LogBatch | None, list[UnreadableMessage]]:
         if self.sift is None:
@@ -189,14 +199,16 @@ class LogRun:
         return effects
 
 
-def _parts(messages: Sequence[StoredMessage], most_bytes: int) -> Iterator[tuple[DBRP, list[StoredMessage]]]:
+def _parts(
+    messages: Sequence[StoredMessage], most_bytes: Callable[[], int]
+) -> Iterator[tuple[DBRP, list[StoredMessage]]]:
     """Messages in runs of one database and retention policy, and of so many bytes at most, one message at least."""
     part: list[StoredMessage] = []
     size = 0
     for message in messages:
         other = bool(part) and part[0].subject != message.subject
         back = bool(part) and part[-1].time_ns - message.time_ns > JUMP
-        if part and (other or back or size + len(message.data) > most_bytes):
+        if part and (other or back or size + len(message.data) > most_bytes()):
             yield parse_write_subject(part[0].subject), part
             part, size = [], 0
         part.append(message)
