@@ -27,6 +27,7 @@ DBRP = tuple[str, str]
 _TURN_SECONDS = 0.02
 _GO_BYTES = 2 << 20  # what is stepped at once: larger frames do not fit the caches
 _SIFT_BYTES = 16 << 20  # the same of what is sifted before
+_GO_SECONDS = 0.25  # for which others may wait: of a task that is slower less is stepped at once
 
 
 class LogRun(DryRun):
@@ -49,18 +50,20 @@ class LogRun(DryRun):
         names = run.measurements
         self._measurements = None if names is None else frozenset(map(self._decoder.measurement, names))
         self._stamp = 0
+        self._divisor = 1
 
     async def take(self, messages: Sequence[StoredMessage]) -> list[Effect]:
         """Messages of the log, in its order, through the task; gives what it wants done, in order.
 
-        Those of other databases and retention policies than the task's are passed over. Others have their turn every
-        few MB. Raises TaskFailed where the task ends.
+        Those of other databases and retention policies than the task's are passed over. Others have their turn now
+        and then. Raises TaskFailed where the task ends.
         """
         effects: list[Effect] = []
-        for part in parts(messages, _GO_BYTES if self.sift is None else _SIFT_BYTES):
+        for part in parts(messages, self._most_bytes):
             dbrp = parse_write_subject(part[0].subject)
             if not self.run.wants(*dbrp):
                 continue
+            began = clock.monotonic()
             with self.noted(part[0].seq, part[-1].seq):
                 batch, refused = self._decoded(dbrp, part)
                 self.refused += refused
@@ -72,6 +75,8 @@ class LogRun(DryRun):
                 effects += await self.answers(self._stamp)
             with self.noted(part[0].seq, part[-1].seq):
                 effects += self._advance(self._stamp)
+            slow = clock.monotonic() - began > _GO_SECONDS
+            self._divisor = min(self._divisor * 2, _GO_BYTES) if slow else max(self._divisor // 2, 1)
             await asyncio.sleep(0)
         if messages:
             self.position = WritesSeq(max(self.position, messages[-1].seq))
@@ -120,6 +125,10 @@ class LogRun(DryRun):
     async def finish(self) -> list[Effect]:
         """The task ends, as one does that is disabled: what its nodes hold back flows out. Raises TaskFailed."""
         return self.run.finish(max(self._stamp, self.run.clock or 0))
+
+    def _most_bytes(self) -> int:
+        """What is stepped at once."""
+        return (_GO_BYTES if self.sift is None else _SIFT_BYTES) // self._divisor
 
     def _decoded(self, dbrp: DBRP, part: Sequence[StoredMessage]) -> tuple[LogBatch | None, list[UnreadableMessage]]:
         if self.sift is None:

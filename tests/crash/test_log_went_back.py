@@ -37,7 +37,7 @@ async def test_made_anew(tmp_path: Path, alive: bool) -> None:
         if not alive:
             await _saved(services)
             await services["one"].kill()
-        await _made_anew(services)
+        await made_anew(services)
         # of the same sequences, and beyond those that were read
         await _write(api, range(10, 18))
         if not alive:
@@ -110,7 +110,7 @@ async def test_a_task_that_was_enabled_before(tmp_path: Path) -> None:
         script = SCRIPT.replace("SINK", sink.url)
         defining = asyncio.create_task(api.define("t", script))
         await _enabled(services)
-        await _made_anew(services)
+        await made_anew(services)
         await _write(api, range(6))
         await services["one"].start()
         await defining
@@ -157,7 +157,8 @@ async def _delivered(services: Services) -> None:
             await asyncio.sleep(0.02)
 
 
-async def _made_anew(services: Services) -> None:
+async def made_anew(services: Services) -> None:
+    """Delete WRITES and make it again."""
     link = Link("test")
     await link.open(services.nats.url, Credentials(None, None), 10.0)
     try:

@@ -45,7 +45,7 @@ class LogBacktest:
     async def take(self, messages: Sequence[StoredMessage]) -> list[Line]:
         """Messages of the log, in its order; gives what there is to be told of them."""
         lines: list[Line] = []
-        for part in parts(messages, TURN_BYTES):
+        for part in parts(messages, lambda: TURN_BYTES):
             known = [m for m in part if m.seq <= self._stretch.counted]
             new = part[len(known) :]
             if known:

@@ -163,7 +163,7 @@ class BacktestJob:
         log = read(self._past.bus, begun.run.run.dbrps, stretch.after, stretch.until, created)
         async with aclosing(log) as batches:
             async for messages in batches:
-                for part in parts(messages, TURN_BYTES):
+                for part in parts(messages, lambda: TURN_BYTES):
                     findings.tells = await sink(await backtest.take(part))
                     await asyncio.sleep(0)
                 if findings.failed:

@@ -151,7 +151,8 @@ def _of_state(kept: KeptState, log: _Log) -> dict[str, Any]:
 async def _log(past: Past) -> _Log:
     state = await past.bus.stream_state(WRITES)
     message = await past.bus.get_message(WRITES, state.first_seq) if state.messages else None
-    return _Log(state.first_seq, message.time_ns if message is not None else 0, state.first_seq > 1)
+    anew = any(not after for after, _ in past.writes.epochs.starts[1:])
+    return _Log(state.first_seq, message.time_ns if message is not None else 0, state.first_seq > 1 or anew)
 
 
 def _check(definition: TaskDefinition) -> None:

@@ -128,7 +128,7 @@ class TraceJob:
             log_reader.read(self._past.bus, run.run.dbrps, run.position, until, self._past.writes.created)
         ) as batches:
             async for batch in batches:
-                for turn in parts(batch, _TURN_BYTES if run.sift is None else _SIFTED_BYTES):
+                for turn in parts(batch, lambda: _TURN_BYTES if run.sift is None else _SIFTED_BYTES):
                     yield turn
                     self._done = min((turn[-1].seq - self._origin) / max(end - self._origin, 1), 1.0)
                     await asyncio.sleep(0)

@@ -21,7 +21,7 @@ def test_they_are_cut_where_something_else_begins(described: list[tuple[str, int
         StoredMessage(seq, write_subject(db, "rp"), bytes(size), {}, time)
         for seq, (db, size, time) in enumerate(described, 1)
     ]
-    found = list(parts(messages, most))
+    found = list(parts(messages, lambda: most))
     assert [message for part in found for message in part] == messages and all(found)
     for part in found:
         assert len({message.subject for message in part}) == 1

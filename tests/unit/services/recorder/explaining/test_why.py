@@ -13,9 +13,11 @@ import numpy as np
 from grammar.golang.times import format_rfc3339
 from services.alertlog import codec
 from services.alertlog.codec import AlertMessage, Via
+from services.bus.buckets.suspects import Suspects
 from services.bus.connection import Bus
 from services.bus.streams import ALERTS, WRITES
 from services.bus.subjects import alert_subject
+from services.process.flight_recorder import RecordedWork
 from tests.unit.services.recorder.explaining.conftest import World
 
 
@@ -179,3 +181,21 @@ async def test_a_run_that_nothing_tells_of(apis: httpx.AsyncClient, bus: Bus) ->
     world.started = 1
     await world.run()
     assert "cannot be run as it was" in (await world.why(to, "a/cpu", 410))["error"]
+
+
+async def test_what_has_ended_a_recorder_is_not_asked_again_at_once(apis: httpx.AsyncClient, bus: Bus) -> None:
+    to = topic()
+    world = await begun(apis, bus, to)
+    suspects = await Suspects.open(bus)
+    suspect = await suspects.add(RecordedWork({"kind": "why", "id": world.task}, 0, 0), True, "recorder")
+    refused = await world.why(to, "a/cpu", 409)
+    assert "a step took longer than the step-limit in [engine]" in refused["error"]
+    await suspects.clear(suspect)
+    assert (await world.why(to, "a/cpu"))["agrees"]
+
+
+async def test_an_event_that_cannot_be_read_is_passed_over(apis: httpx.AsyncClient, bus: Bus) -> None:
+    to = topic()
+    world = await begun(apis, bus, to)
+    await bus.publish(f"tickbus.event.task.{world.task}.defined", b"no event", {})
+    assert (await world.why(to, "a/cpu"))["agrees"]

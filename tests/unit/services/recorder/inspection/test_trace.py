@@ -130,3 +130,19 @@ async def test_a_task_that_was_deleted(api: httpx.AsyncClient, recorder: None) -
     assert "; the task was deleted at 20" in longer["summary"]["began"]["note"]
     body, _ = await traced(api, task="gone", start=start, stop=stop, node="where2")
     assert body["error"] == "node: the task had no where2 then, but stream0, from1, http_out2"
+
+
+async def test_no_room_for_what_it_finds(api: httpx.AsyncClient, bus: Bus, recorder: None) -> None:
+    await define(api, "full", "stream|from().measurement('z')|httpOut('z')")
+    await write(api, "\n".join(f"z v={i} {T0 + i}" for i in range(2000)))
+    stream = f"OBJ_{BUCKET}"
+    shape = (await bus._link.api(f"STREAM.INFO.{stream}"))["config"]
+    taken = (await bus._link.api(f"STREAM.INFO.{stream}"))["state"]["bytes"]
+    await bus._link.api(f"STREAM.UPDATE.{stream}", {**shape, "max_bytes": taken + 8192, "discard": "new"})
+    try:
+        body, _ = await traced(api, task="full")
+        assert body["status"] == "failed" and body["error"].startswith("NATS has no room for what it finds: "), body
+    finally:
+        await bus._link.api(f"STREAM.UPDATE.{stream}", shape)
+    body, lines = await traced(api, task="full", limit=5)
+    assert body["status"] == "finished" and len(lines) == 5
