@@ -121,7 +121,7 @@ class ExpectSchema(_Shape):
     @validates_schema
     def _check(self, data: dict[str, Any], **kwargs: Any) -> None:
         if not any(value != {} for value in data.values()):
-            raise ValidationError(f"names nothing: write {NOTHING} where nothing is to come")
+            raise ValidationError(f"names nothing: write `{NOTHING}` where nothing is to come")
 
 
 class ExpectField(fields.Field[Any]):

@@ -19,7 +19,7 @@ _MERGE = "tag:yaml.org,2002:merge"
 _DEEPEST = 100
 _MOST_REPEATED = 100_000  # values that aliases stand for
 _BOM = "\ufeff"
-_ANCHOR = re.compile(r"&\S+\s+")
+_ANCHOR = re.compile(r"&\S+(?:\s+|$)")
 _NO_NUMBERS = {math.inf: "+Inf", -math.inf: "-Inf"}
 
 Path = Sequence[str | int]

@@ -93,6 +93,8 @@ def test_what_is_missing_is_added_and_what_is_too_much_is_taken_away(tmp_path: P
         "expect:\n  nodes: {alert2: none}\n  errors: {from1: 3}\n",
         "expect:\n  nodes:\n    from1: [{fields: {idle: 6}}]\n",
         "expect:\n  alerts:\n    - id: |\n        x\n      level: OK\n    - id: >-\n        b\n    - {id: a}\n",
+        "expect: &e nothing   # c\n",
+        "expect: &e\n  alerts: &a [{id: &i x}]\n  counts: &c {crit: &n 7}\n",
         "",
     ],
 )
