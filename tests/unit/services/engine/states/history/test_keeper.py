@@ -14,6 +14,7 @@ from services.bus.connection import Bus
 from services.bus.epochs import WritesLog
 from services.bus.positions import EventsSeq, WritesSeq
 from services.bus.streams import WRITES
+from services.dryrun import state_history
 from services.dryrun.state_history import StateHistory
 from services.engine.states.history.history_bucket import HistoryBucket
 from services.engine.states.history.records import BEGIN, DUE, END, PAUSE
@@ -107,7 +108,9 @@ async def test_beginnings_ends_and_pauses_are_kept_at_once(start: Start) -> None
         assert (summary.states, summary.runs, summary.ended) == (4, 2, False)
 
 
-async def test_who_takes_a_task_over_goes_on_with_its_history(start: Start, bus: Bus) -> None:
+async def test_who_takes_a_task_over_goes_on_with_its_history(
+    start: Start, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with start("before") as worker:
         await worker.start("moved", MEANS)
         first, _ = await worker.write(lines(range(100)))
@@ -131,6 +134,9 @@ async def test_who_takes_a_task_over_goes_on_with_its_history(start: Start, bus:
         for place in (first, second):
             kept = await reader.nearest("moved", place)
             assert kept is not None and kept.position == place
+        # states of an older version are not used, as none that are older either
+        monkeypatch.setattr(state_history, "STATE_VERSION", state_history.STATE_VERSION + 1)
+        assert await reader.nearest("moved", second) is None
 
 
 async def test_the_log_moves_on(start: Start, bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
