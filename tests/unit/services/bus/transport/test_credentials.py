@@ -27,6 +27,7 @@ from tests.support.nats import NatsServer
 SEED = nkeys.encode_seed(b"tickbus's tests have one nkey...", nkeys.PREFIX_BYTE_USER)
 _UNLIMITED = ("subs", "data", "payload", "conn", "leaf", "imports", "exports")
 LIMITS = {"max_mem": 1 << 20, "max_file": 1 << 20, "max_streams": 2, "max_consumers": 10}
+FEW = {"max_mem": 1 << 20, "max_file": 2 << 30, "max_streams": -1, "max_consumers": 1}
 UNBOUNDED = {"max_mem": -1, "max_file": -1, "max_streams": -1, "max_consumers": -1, "max_bytes_required": True}
 
 
@@ -45,6 +46,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
         "A": {"jetstream": "enabled", "users": users},
         "FULL": {"jetstream": LIMITS, "users": [{"user": "full", "password": "right"}]},
         "SMALL": {"jetstream": LIMITS | {"max_streams": 99}, "users": [{"user": "small", "password": "right"}]},
+        "FEW": {"jetstream": FEW, "users": [{"user": "few", "password": "right"}]},
         "STRICT": {"jetstream": UNBOUNDED, "users": [{"user": "strict", "password": "right"}]},
         "PLAIN": {"users": [{"user": "plain", "password": "right"}]},
     }
@@ -249,6 +251,7 @@ async def test_what_a_user_may_not_hear_is_told_with_its_subject(server: NatsSer
     [
         ("full", r"may have 2 more streams \(`max_streams`\), tickbus needs \d+"),
         ("small", r"has 1048576 bytes of storage left \(`max_file`\), tickbus reserves 1140850688: `write-max-bytes`"),
+        ("few", r"may have 1 consumers of a stream \(`max_consumers`\), tickbus needs 16 at least"),
         ("strict", r"wants a limit for each stream \(`max_bytes`\)"),
     ],
 )
@@ -257,6 +260,18 @@ async def test_a_full_account_is_told_before_anything_is_made(server: NatsServer
         with pytest.raises(NoRoom, match=said):
             await bus.prepare(Wishes(StreamLimits(0, 1 << 30)))
         assert await bus.listed() == []
+
+
+async def test_where_nobody_may_read_any_more_a_list_ends_with_the_reason(server: NatsServer) -> None:
+    async with await Bus.connect(server.url, "test", Credentials("few", "right")) as bus:
+        bucket = await bus.bucket("cluster")
+        await bucket.put("id", b"1")
+        async with bus.follow("KV_cluster", ["$KV.cluster.>"]) as follower:
+            assert await follower.lag() == 1  # the one consumer that there may be
+            with pytest.raises(BusUnavailable, match=r"KV_cluster cannot be read: maximum consumers limit reached"):
+                await bucket.entries()
+        assert [entry.key for entry in await bucket.entries()] == ["id"]
+        assert await bus._link.api("STREAM.DELETE.KV_cluster")
 
 
 async def test_an_account_without_jetstream_is_told_at_once(server: NatsServer) -> None:
