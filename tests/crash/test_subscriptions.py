@@ -88,7 +88,7 @@ async def test_two_gateways_that_are_killed_in_turn_lose_nothing_that_influxdb_i
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(1):
                             came.extend(0 for _ in await follower.batch())
-                for turn, name in enumerate((*names, *names), start=1):
+                for turn, name in enumerate(names, start=1):
                     await services[name].kill()
                     await written(range(100 * turn, 100 * turn + 50))
                     await until(100 * turn + 49)
@@ -97,7 +97,7 @@ async def test_two_gateways_that_are_killed_in_turn_lose_nothing_that_influxdb_i
                     # the other one takes over what the dead one saw to, and both stand in it: the dead one comes back
                     await eventually(lambda of=database: subscribed(influx, of) == urls, "a new database is subscribed")
                     await services.start(name)
-                wanted = [n for turn in range(1, 5) for n in range(100 * turn, 100 * turn + 50)]
+                wanted = [n for turn in (1, 2) for n in range(100 * turn, 100 * turn + 50)]
                 assert sorted(n for n in came if n) == wanted
 
 
