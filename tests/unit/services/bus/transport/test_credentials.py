@@ -105,7 +105,9 @@ async def test_each_way_to_log_in(server: NatsServer, tmp_path: Path) -> None:
         assert bus.connected
 
 
-async def test_a_creds_file(tmp_path: Path) -> None:
+@pytest.fixture
+def with_operator(tmp_path: Path) -> Iterator[tuple[NatsServer, Path]]:
+    """A server that knows users by what an operator and an account say of them, and a .creds file for one."""
     operator, system, account, user = (
         nkeys.from_seed(bytearray(nkeys.encode_seed(bytes([number]) * 32, prefix)))
         for number, prefix in enumerate(
@@ -127,17 +129,59 @@ async def test_a_creds_file(tmp_path: Path) -> None:
             one.public_key.decode(): _jwt(one, operator, "account", unlimited) for one in (system, account)
         },
     }
-    file = kept_in(
-        tmp_path / "user.creds",
+    file = tmp_path / "user.creds"
+    file.write_text(
         f"-----BEGIN NATS USER JWT-----\n{_jwt(user, account, 'user', {'subs': -1, 'data': -1, 'payload': -1})}\n"
         f"------END NATS USER JWT------\n\n-----BEGIN USER NKEY SEED-----\n{user.seed.decode()}\n"
         "------END USER NKEY SEED------\n",
     )
     one = NatsServer(tmp_path / "nats", more=settings)
     one.start()
+    yield one, file
+    one.stop()
+
+
+async def test_a_creds_file(with_operator: tuple[NatsServer, Path]) -> None:
+    one, file = with_operator
+    await connects(one, Credentials(file=str(file)))
+    assert "authorization violation" in (await refusal(one, Credentials("u", "some-password"))).lower()
+
+
+@pytest.mark.parametrize("damage", ["", "cut", "-----BEGIN NATS USER JWT-----\nx\n-----BEGIN USER NKEY SEED-----\ny\n"])
+async def test_a_creds_file_that_is_replaced_counts_from_the_next_connect_and_a_damaged_one_ends_nothing(
+    with_operator: tuple[NatsServer, Path], damage: str
+) -> None:
+    one, file = with_operator
+    whole = file.read_text()
+    async with await Bus.connect(one.url, "test", Credentials(file=str(file))) as bus:
+        again = asyncio.Event()
+        bus._link.on_restored.append(again.set)
+        for text in (whole[:40] if damage == "cut" else damage, whole):
+            file.write_text(text)
+            again.clear()
+            await one.restart()
+            async with asyncio.timeout(20):
+                await again.wait()
+
+
+async def test_an_nkey_that_is_replaced_in_its_file_counts_from_the_next_connect(tmp_path: Path) -> None:
+    seeds = [nkeys.encode_seed(bytes([number]) * 32, nkeys.PREFIX_BYTE_USER).decode() for number in (8, 9)]
+    public = [nkeys.from_seed(bytearray(seed.encode())).public_key.decode() for seed in seeds]
+    file = tmp_path / "seed"
+    file.write_text(seeds[0])
+    one = NatsServer(tmp_path / "nats", more={"authorization": {"users": [{"nkey": public[0]}]}})
+    one.start()
     try:
-        await connects(one, Credentials(file=file))
-        assert "authorization violation" in (await refusal(one, Credentials("u", "some-password"))).lower()
+        async with await Bus.connect(one.url, "test", Credentials(nkey_file=str(file))) as bus:
+            again = asyncio.Event()
+            bus._link.on_restored.append(again.set)
+            config = tmp_path / "nats" / "nats.conf"
+            config.write_text(config.read_text().replace(public[0], public[1]))
+            file.write_text("no seed")
+            await one.restart()
+            file.write_text(seeds[1])
+            async with asyncio.timeout(20):
+                await again.wait()
     finally:
         one.stop()
 
