@@ -27,6 +27,9 @@ BASE = "/kapacitor/v1"
 JSON = "application/json"
 OURS = ("/traces", "/backtests")
 """Paths of what Kapacitor does not have."""
+_WHOLE = {"task": "there", "start": "2024-01-01T00:00:00Z"}
+WHOLE = {"traces": _WHOLE, "backtests": _WHOLE}
+"""Of requests that have to say something: what they say besides the key that is wrong."""
 HANDLER = ("invalid handler json: ", "failed to unmarshal JSON: ", "invalid patch json: ", "failed to apply patch: ")
 LONG = "x" * 10_000
 
@@ -57,6 +60,7 @@ NO_LISTS = [b"{}", b'{"op": "add"}', b'"id"', b"1", b"-0.5", b"true", b"null", b
 
 WRONG: dict[str, list[Any]] = {
     "string": [1, 0, 1.5, True, [], ["x"], {}, {"x": 1}, 10**18],
+    "integer": ["x", 1.5, [], ["x"], {}, {"x": 1}],
     "boolean": ["true", 1, 0, [], {}],
     "array": ["x", 1, True, {}, {"db": "a"}, [1], [None], [[]], [True]],
     "object": ["x", 1, True, [], [{}], [1]],
@@ -173,7 +177,9 @@ def invalid(status: int, shown: Any) -> bool:
 
 def told_of(key: str) -> Callable[[int, Any], bool]:
     """Whether a request was told that it is none for a key: of what Kapacitor does not have the key is named."""
-    return lambda status, shown: status == 400 and shown.keys() == {"error"} and shown["error"].startswith(f"{key}: ")
+    return lambda status, shown: (
+        status == 400 and shown.keys() == {"error"} and shown["error"].startswith((f"{key}: ", f"{key}."))
+    )
 
 
 def fine(status: int, text: str) -> bool:
@@ -212,9 +218,12 @@ async def test_keys_of_a_wrong_type(routes: list[Route], gateway: httpx.AsyncCli
     for route in routes:
         for key, kind in route.keys.items():
             for value in WRONG[kind]:
-                if route.path.endswith(OURS) and key in ("start", "stop") and type(value) is int:
+                if route.path.endswith(OURS) and key in ("start", "stop", "warm-up") and type(value) is int:
                     continue  # ns
-                asked = {**(body("wrong") if route.url == TASKS else {}), key: value}
+                asked = {
+                    **WHOLE.get(route.path.rpartition("/")[2], body("wrong") if route.url == TASKS else {}),
+                    key: value,
+                }
                 answer = await gateway.request(route.method, route.url, json=asked)
                 told = told_of(key) if route.path.endswith(OURS) else invalid
                 assert told(answer.status_code, answer.json()), (route, key, value, answer.text)
