@@ -162,9 +162,9 @@ class Bus:
         check_room(account, self.names, wishes, found.missing)
         await self.ensure_streams(wishes)
 
-    async def apply(self, wishes: Wishes) -> list[Difference]:
-        """Have what is there be kept as is wanted; gives what has changed. Raises Foreign, BusError."""
-        return await differences.apply(self._link, wishes)
+    def apply(self, wishes: Wishes) -> AsyncIterator[Difference]:
+        """Have what is there be kept as is wanted; gives what has changed, once it has. Raises Foreign, BusError."""
+        return differences.apply(self._link, wishes)
 
     @property
     def names(self) -> Names:

@@ -27,6 +27,7 @@ _HEARTBEAT_SECONDS = 5
 _SILENT_HEARTBEATS = 3
 _INACTIVE_SECONDS = 60
 _QUIET_SECONDS = 1.0
+_BEGIN_SECONDS = 10.0
 _PULL_MESSAGES = 1_000_000
 _ROOM_FOR_HEADERS = 64 << 10
 _RETRY_FIRST, _RETRY_LAST = 0.05, 2.0
@@ -81,6 +82,7 @@ class Follower:
         self._begun = asyncio.Event()
         self._ready = False
         self._closed = False
+        self._refusal: BusError | ValueError | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._names: dict[bytes, str] = {}
         self._buffer: list[tuple[bytes, bytes, bytes | None, bytes]] = []
@@ -114,6 +116,11 @@ class Follower:
     def went_back(self) -> bool:
         """Whether the stream is not the one that was read."""
         return self._went_back
+
+    @property
+    def refusal(self) -> BusError | ValueError | None:
+        """Why the stream cannot be followed at this moment, None where it can, or nothing is known."""
+        return self._refusal
 
     @property
     def buffered(self) -> bool:
@@ -283,6 +290,7 @@ class Follower:
             try:
                 await self._make_consumer()
             except (BusError, ValueError) as error:
+                self._refusal = error
                 if not complained and self._link.connected:
                     self._warn("cannot follow the stream, trying on", err=error)
                     complained = True
@@ -295,7 +303,7 @@ class Follower:
             if self._went_back:
                 self._wake()
                 return
-            wait, complained = _RETRY_FIRST, False
+            wait, complained, self._refusal = _RETRY_FIRST, False, None
             await self._watch()
 
     async def _watch(self) -> None:
@@ -388,13 +396,18 @@ async def stored(link: Link, stream: str, subject: str) -> list[StoredMessage]:
     """All messages of a subject (it may have wildcards) that a stream holds, in order.
 
     Where others replace or purge messages meanwhile, the server may still count what it will never send: when nothing
-    comes for a moment, it is asked anew how much there is.
+    comes for a moment, it is asked anew how much there is. Raises BusUnavailable where nobody can read for ten seconds.
     """
     messages: list[StoredMessage] = []
     position = 0
     while True:
         async with Follower(link, stream, [subject], position, MAX_MESSAGES, MAX_BYTES) as follower:
-            left = await follower.lag()
+            try:
+                async with asyncio.timeout(_BEGIN_SECONDS):
+                    left = await follower.lag()
+            except TimeoutError:
+                why = follower.refusal or "no answer"
+                raise BusUnavailable(f"{link.names.stream(stream)} cannot be read: {why}") from follower.refusal
             try:
                 while left:
                     async with asyncio.timeout(_QUIET_SECONDS):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import json
 import sys
@@ -14,7 +15,7 @@ import orjson
 from schemas.config import Config
 from schemas.requests.commands import decode_reply
 from services.bus.connection import Bus
-from services.bus.errors import BusError
+from services.bus.errors import BusError, NobodyThere
 from services.bus.subjects import command_subject
 from services.cli.errors import CommandFailed
 from services.cli.options import Settings, takes_settings
@@ -32,25 +33,33 @@ def asks_bus(name: str) -> Callable[[Callable[..., Awaitable[str]]], Callable[..
         @functools.wraps(function)
         def command(settings: Settings, **parameters: Any) -> int:
             async def work() -> str:
-                async with await connect(settings.quiet, name) as bus:
+                async with await connect(settings.config, name) as bus:
                     return await function(bus, **parameters)
 
-            return run_and_print(name, settings.quiet, work)
+            return run_and_print(name, settings, work)
 
         return takes_settings("data-dir", "nats")(command)
 
     return decorate
 
 
-def run_and_print(name: str, config: Config, work: Callable[[], Coroutine[Any, Any, str]]) -> int:
-    """Print what a command comes to, or why it does not; the exit code."""
+def run_and_print(name: str, settings: Settings, work: Callable[[], Coroutine[Any, Any, str]]) -> int:
+    """Print what a command comes to (nothing of ""), or why it comes to nothing; the exit code.
+
+    There is no log but with --log-level: a line of it would say less than the error that follows, and before it.
+    """
+    logging = settings.config.logging
+    is_logged = "log_level" in settings.given
     try:
-        log.setup(config.logging.file, config.logging.level, form=config.logging.format)
-        result = asyncio.run(work())
+        if is_logged:
+            log.setup(logging.file, logging.level, form=logging.format)
+        with contextlib.nullcontext() if is_logged else log.muted():
+            result = asyncio.run(work())
     except (CommandFailed, BusError, OSError) as error:
         print(f"tickbus {name}: {error}", file=sys.stderr)
         return 1
-    print(result)
+    if result:
+        print(result)
     return 0
 
 
@@ -68,7 +77,10 @@ async def ask_gateway(bus: Bus, program: str, kind: str, verb: str, question: di
     Raises CommandFailed with its error, BusError where none can be asked.
     """
     headers = {USER_HEADER: operator(program).user}
-    reply = await bus.request(command_subject(kind, verb), orjson.dumps(question), headers=headers)
+    try:
+        reply = await bus.request(command_subject(kind, verb), orjson.dumps(question), headers=headers)
+    except NobodyThere as error:
+        raise CommandFailed("no gateway answers on this NATS: is tickbus running, under this prefix?") from error
     status, body = decode_reply(reply)
     if status >= 400:
         raise CommandFailed(body["error"])

@@ -16,6 +16,7 @@ from click.shell_completion import CompletionItem
 from services.cli.errors import CommandFailed, MistakenCall
 from services.cli.go_flags import Group
 from services.cli.registry import COMMANDS, SECTIONS, sentence
+from services.cli.shells import register
 from services.process.loading import loading
 
 PROGRAM = "tickbus"
@@ -26,6 +27,7 @@ _INTERRUPTED, _NOBODY_READS = 130, 141  # as shells say that SIGINT and SIGPIPE 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is 0 after a clean end, 1 after a failure, 2 when the call is mistaken."""
     _open_what_is_closed()
+    register()
     try:
         code = root.main(arguments, PROGRAM, standalone_mode=False)
         sys.stdout.flush()

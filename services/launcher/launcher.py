@@ -126,7 +126,7 @@ class Launcher:
         """Have our own NATS keep everything as is wanted: nobody else has set anything there."""
         try:
             async with await Bus.of(self.config.nats, "serve", url=self._nats_url) as bus:
-                for change in await bus.apply(wishes_of(self.config.nats)):
+                async for change in bus.apply(wishes_of(self.config.nats)):
                     _log.info("changed what is kept", name=change.name, setting=change.setting, to=change.wanted)
         except BusError as error:
             _log.warn("what is kept stays as it is", err=error)

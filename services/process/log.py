@@ -19,7 +19,7 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from services.process.log_lines import json_line, json_of
@@ -191,6 +191,20 @@ def set_level(level: str) -> None:
     flush()
     _level = number
     _apply_levels()
+
+
+@contextlib.contextmanager
+def muted() -> Iterator[None]:
+    """Write nothing meanwhile: for a command that says by itself what goes wrong."""
+    global _level
+    flush()
+    before, _level = _level, logging.CRITICAL + 1
+    _apply_levels()
+    try:
+        yield
+    finally:
+        _level = before
+        _apply_levels()
 
 
 def listen(heard: Callable[[str], None] | None, level: str = "DEBUG") -> None:

@@ -155,6 +155,32 @@ def test_commands_start_fast_and_complete(session: Session) -> None:
     assert "complete" in session.run("completion", "zsh")[1] and "complete" in session.run("completion", "fish")[1]
 
 
+def test_bash_completes_what_it_has_cut_at_colons(session: Session, tmp_path: Path) -> None:
+    (tmp_path / "tickbus").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m services.cli "$@"\n')
+    (tmp_path / "tickbus").chmod(0o755)
+    handler = tmp_path / "handler.yaml"
+    handler.write_text("topic: main:cpu:alert2\nid: log\nkind: log\noptions:\n  path: /dev/null\n")
+    assert session.run("define-topic-handler", str(handler))[0] == 0
+    for line, words, completed in (
+        ("show-topic main:", ("show-topic", "main", ":"), "cpu:alert2"),
+        ("show-topic main:cpu:al", ("show-topic", "main", ":", "cpu", ":", "al"), "alert2"),
+        ('show-topic "main:cpu:al', ("show-topic", '\\"main:cpu:al'), "main:cpu:alert2"),
+        ("-url http://localhost:1 define-topic-", ("-url", "http", ":", "//localhost", ":", "1", "define-topic-"), ""),
+        ("define x -ti", ("define", "x", "-ti"), "--tick"),
+    ):
+        of = " ".join(("tickbus", *words))
+        typed = line.replace('"', '\\"')
+        found = session.shell(
+            f'PATH={tmp_path}:$PATH; unset -f tickbus; compopt() {{ echo $2; }}; eval "$(tickbus completion bash)"; '
+            f'COMP_WORDBREAKS=: COMP_LINE="tickbus {typed}" COMP_WORDS=({of}) COMP_CWORD={len(words)}; '
+            '_tickbus_completion tickbus; echo "${COMPREPLY[*]}"'
+        )
+        assert found == f"{completed or 'define-topic-handler'}\n", line
+    found = session.shell("COMP_WORDS='tickbus define x -tick c' COMP_CWORD=4 _TICKBUS_COMPLETE=bash_complete tickbus")
+    assert found == "file,c\n"
+    assert session.run("delete", "topic-handlers", "main:cpu:alert2", "log")[0] == 0
+
+
 def _cpu_seconds(session: Session, *arguments: str) -> float:
     """What a command takes; what else is waited for meanwhile would count too."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +12,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from services.bus.connection import Bus
+from services.bus.streams import WRITES
+from tests.crash.processes import Services, eventually
 from tests.support.influx import BINARY, Influxd, influxd
 from tests.support.serve import serve
 
@@ -44,6 +50,61 @@ def test_what_telegraf_writes_to_influxdb_reaches_a_task(influx: Influxd, tmp_pa
     with serve(tmp_path, settings) as url:
         assert httpx.post(f"{url}/{V1}/tasks", json=TASK).status_code == 200
         assert reaches(influx, url, 97.5) == 97.5
+
+
+async def test_two_gateways_that_are_killed_in_turn_lose_nothing_that_influxdb_is_written(
+    influx: Influxd, tmp_path: Path
+) -> None:
+    settings = {
+        "KAPACITOR_INFLUXDB_0_URLS_0": influx.url,
+        "KAPACITOR_INFLUXDB_0_KAPACITOR_HOSTNAME": "127.0.0.1",
+        "KAPACITOR_INFLUXDB_0_SUBSCRIPTIONS_SYNC_INTERVAL": "500ms",
+    }
+    names = ("gateway-a", "gateway-b")
+    influx.query("CREATE DATABASE telegraf")
+    async with Services(tmp_path, settings) as services, httpx.AsyncClient() as client:
+        await services.start(*names)
+        urls = sorted(services[name].url for name in names)
+
+        async def written(numbers: range) -> None:
+            for number in numbers:
+                line = f"m n={number}i {time.time_ns()}"
+                answer = await client.post(f"{influx.url}/write", params={"db": "telegraf"}, content=line)
+                assert answer.status_code == 204
+
+        await eventually(lambda: subscribed(influx, "telegraf") == urls, "both are subscribed")
+        async with await Bus.connect(services.nats.url) as bus:
+            came: list[int] = []
+            async with bus.follow(WRITES, ["tickbus.write.telegraf.>"]) as follower:
+
+                async def until(numbers: range) -> None:  # InfluxDB sends several at once, in any order
+                    async with asyncio.timeout(60):
+                        while not set(numbers) <= set(came):
+                            for message in await follower.batch():
+                                came.extend(map(int, re.findall(rb" n=(\d+)i", message.data)))
+
+                while not came:  # InfluxDB knows of a new subscription a moment after it says so
+                    await written(range(1))
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(1):
+                            came.extend(0 for _ in await follower.batch())
+                for turn, name in enumerate(names, start=1):
+                    await services[name].kill()
+                    await written(range(100 * turn, 100 * turn + 50))
+                    await until(range(100 * turn, 100 * turn + 50))
+                    database = f"while_{turn}"
+                    await asyncio.to_thread(influx.query, f"CREATE DATABASE {database}")
+                    # the other one takes over what the dead one saw to, and both stand in it: the dead one comes back
+                    await eventually(lambda of=database: subscribed(influx, of) == urls, "a new database is subscribed")
+                    await services.start(name)
+                wanted = [n for turn in (1, 2) for n in range(100 * turn, 100 * turn + 50)]
+                assert sorted(n for n in came if n) == wanted
+
+
+def subscribed(influx: Influxd, database: str) -> list[str]:
+    """Where the one subscription of a database leads."""
+    found = [series["values"] for series in influx.query("SHOW SUBSCRIPTIONS") if series["name"] == database]
+    return sorted(found[0][0][3]) if found and len(found[0]) == 1 else []
 
 
 def reaches(influx: Influxd, url: str, value: float) -> float | None:

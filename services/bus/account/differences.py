@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,12 +56,12 @@ async def survey(link: Link, wishes: Wishes) -> Survey:
     return Survey(tuple(missing), tuple(differences))
 
 
-async def apply(link: Link, wishes: Wishes) -> list[Difference]:
-    """Bring what is there to what is wanted; gives what has changed.
+async def apply(link: Link, wishes: Wishes) -> AsyncIterator[Difference]:
+    """Bring what is there to what is wanted; gives what has changed, once it has.
 
-    Errors as in `survey`, before anything is changed; where the server refuses a change, those before it stay.
+    Errors as in `survey`, before anything is changed; where the server refuses a change, those before it stay. Whoever
+    breaks off in between may begin again.
     """
-    changed: list[Difference] = []
     for present, wanted in await _found(link, wishes):
         if present is None:
             continue
@@ -76,8 +76,8 @@ async def apply(link: Link, wishes: Wishes) -> list[Difference]:
         except ApiError as error:
             text = f"the {called(wanted['name'], link.names)} stays as it is: {error.description}"
             raise ApiError(error.code, error.err_code, text) from error
-        changed += differences
-    return changed
+        for one in differences:
+            yield one
 
 
 async def _found(link: Link, wishes: Wishes) -> list[tuple[Shape | None, Shape]]:

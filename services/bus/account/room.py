@@ -11,6 +11,9 @@ from services.bus.transport.link import Link
 from services.bus.transport.names import Names
 
 _NO_JETSTREAM = 10039
+_LEAST_CONSUMERS = (
+    16  # of one stream: EVENTS has eight where each service runs once, and as many while they are replaced
+)
 
 
 async def account_of(link: Link) -> dict[str, Any]:
@@ -26,7 +29,7 @@ async def account_of(link: Link) -> dict[str, Any]:
 
 
 def check_room(account: Mapping[str, Any], names: Names, wishes: Wishes, missing: tuple[str, ...]) -> None:
-    """Raises NoRoom where the account may not have all that is missing.
+    """Raises NoRoom where the account may not have all that is missing, or too few may read a stream.
 
     account: as `account_of` gives it. missing: the names on the NATS of what is not there yet.
     """
@@ -53,4 +56,10 @@ def check_room(account: Mapping[str, Any], names: Names, wishes: Wishes, missing
         raise NoRoom(
             f"the account on this NATS has {max(most - used, 0)} bytes of storage left (`max_file`), tickbus reserves "
             f"{needed}: `write-max-bytes` and `alert-max-bytes` in [nats] say how much"
+        )
+    consumers = granted.get("max_consumers", -1)
+    if 0 < consumers < _LEAST_CONSUMERS:
+        raise NoRoom(
+            f"the account on this NATS may have {consumers} consumers of a stream (`max_consumers`), tickbus needs "
+            f"{_LEAST_CONSUMERS} at least; `tickbus streams` says how many for so many workers"
         )

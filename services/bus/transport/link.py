@@ -65,6 +65,7 @@ class Link:
         if not servers:
             raise BusUnavailable(f"cannot connect to NATS: no server stands in {url!r}")
         options = credentials.options(tls=any(server.startswith("tls://") for server in servers))
+        self.client.public_nkey = options.pop("public_nkey", None)
         attempt = asyncio.ensure_future(
             self.client.connect(
                 servers=servers,

@@ -66,12 +66,19 @@ class NatsConnection(NatsClient):
         self._ps = _BulkParser(self)
         self.sinks: dict[int, Sink] = {}
         self._will_flush = False
+        self.public_nkey: Callable[[], str] | None = None
+        """What gives the user's public key at each connect, where it is told."""
 
     @property
     def server_name(self) -> str:
         """Host and port of the server, for log lines (never the credentials)."""
         server = self._current_server
         return f"{server.uri.hostname}:{server.uri.port}" if server else "nowhere"
+
+    def _connect_command(self) -> bytes:
+        if self.public_nkey is not None:
+            self._public_nkey = self.public_nkey()
+        return super()._connect_command()
 
     def listen(self, subject: str, sink: Sink, queue: str = "") -> int:
         """Subscribe; every message goes straight to `sink`. Returns the id for `forget`. Survives reconnects."""

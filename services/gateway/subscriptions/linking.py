@@ -85,6 +85,8 @@ class Linking:
         wanted = destinations_of(cluster, addresses, own, self._shared.with_tokens)
         places = [place for place in await self._catalogue.places() if wants(cluster, place)]
         kept = await self._kept(name, ids[0], wanted, places)
+        # also of subscriptions that could not be made, or they would gather for as long as that lasts
+        record = await self._without_unused(record, kept)
         for place in places:
             if place in kept:
                 continue
@@ -156,14 +158,18 @@ class Linking:
         return made, record
 
     async def _settle(self, record: Record, kept: dict[Place, Subscription]) -> None:
-        """Revoke tokens that no subscription has any more, and keep how it is now."""
+        """Keep how it is now."""
+        now = replace(await self._without_unused(record, kept), count=len(kept), error="")
+        if now != await self._shared.records.get(self._cluster.name):
+            await self._shared.records.put(self._cluster.name, now)
+
+    async def _without_unused(self, record: Record, kept: dict[Place, Subscription]) -> Record:
+        """The record without tokens that no subscription has any more: they are revoked."""
         used = {token_user(token) for one in kept.values() if (token := token_in(one))}
         for user in record.tokens:
             if user not in used:
                 await self._shared.tokens.revoke(user)
-        now = replace(record, tokens=tuple(sorted(used)), count=len(kept), error="")
-        if now != await self._shared.records.get(self._cluster.name):
-            await self._shared.records.put(self._cluster.name, now)
+        return replace(record, tokens=tuple(sorted(used)))
 
     async def _drop_all(self, name: str) -> None:
         for one in await self._catalogue.subscriptions():

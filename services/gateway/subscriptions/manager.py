@@ -209,12 +209,16 @@ class Subscriptions:
 
 
 async def _link(keepers: Mapping[str, Keeper]) -> str:
-    """Have them all look at once; what is wrong, "" where nothing is."""
-    for name, keeper in list(keepers.items()):
-        try:
-            await keeper.link()
-        except FAILURES as error:
-            return f"linking cluster {name}: {error}"
+    """Have them all look at once, whatever is wrong with another; what is wrong, "" where nothing is."""
+    found = await asyncio.gather(*(_linked(name, keeper) for name, keeper in keepers.items()))
+    return "; ".join(filter(None, found))
+
+
+async def _linked(name: str, keeper: Keeper) -> str:
+    try:
+        await keeper.link()
+    except FAILURES as error:
+        return f"linking cluster {name}: {error}"
     return ""
 
 

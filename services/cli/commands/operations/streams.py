@@ -40,19 +40,19 @@ def command(settings: Settings, json: bool, nsc: bool, nats_conf: bool, what: st
     if json + nsc + nats_conf > 1:
         raise click.UsageError("--json, --nsc and --nats-conf exclude each other")
     if nsc or nats_conf:
-        print(needed(settings.quiet, nsc))
+        print(needed(settings.config, nsc))
         return 0
-    return apply(settings.quiet) if what else streams(settings.quiet, json)
+    return apply(settings) if what else streams(settings, json)
 
 
-def streams(config: Config, as_json: bool) -> int:
+def streams(settings: Settings, as_json: bool) -> int:
     """Print them, as a table for people or as JSON; the exit code."""
-    return run_and_print("streams", config, lambda: _run(config, as_json))
+    return run_and_print("streams", settings, lambda: _run(settings.config, as_json))
 
 
-def apply(config: Config) -> int:
+def apply(settings: Settings) -> int:
     """Have what is there be kept as the configuration says, and print what has changed; the exit code."""
-    return run_and_print("streams apply", config, lambda: _apply(config))
+    return run_and_print("streams apply", settings, lambda: _apply(settings.config))
 
 
 def needed(config: Config, for_nsc: bool) -> str:
@@ -66,11 +66,13 @@ def _limits(config: Config) -> Limits:
 
 
 async def _apply(config: Config) -> str:
+    """Each change is printed once it is made: what was done stays told where the next one is refused or broken off."""
+    changed = False
     async with await connect(config, "streams") as bus:
-        changed = await bus.apply(wishes_of(config.nats))
-    return (
-        "\n".join(f"{one.name}: {one.setting} {one.present} -> {one.wanted}" for one in changed) or "nothing to change"
-    )
+        async for one in bus.apply(wishes_of(config.nats)):
+            changed = True
+            print(f"{one.name}: {one.setting} {one.present} -> {one.wanted}", flush=True)
+    return "" if changed else "nothing to change"
 
 
 async def _run(config: Config, as_json: bool) -> str:

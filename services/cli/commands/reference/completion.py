@@ -16,7 +16,7 @@ def command(ctx: click.Context, shell: str) -> None:
 
     \b
     source <(tickbus completion bash)                                  in ~/.bashrc
-    source <(tickbus completion zsh)                                   in ~/.zshrc
+    source <(tickbus completion zsh)                                   in ~/.zshrc, behind compinit
     tickbus completion fish > ~/.config/fish/completions/tickbus.fish
     """
     completion = get_completion_class(shell)

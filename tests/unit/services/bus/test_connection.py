@@ -71,7 +71,7 @@ async def test_streams_are_made_by_many_at_once_and_changed_where_that_is_asked_
     await buses[0].ensure_streams(wishes)
     assert (await buses[0]._link.api("STREAM.INFO.WRITES"))["config"]["max_age"] == 60 * 10**9
     assert "WRITES has max age 1m0s, wanted is 1h0m0s" in str(await buses[0].survey(wishes))
-    assert {change.name for change in await buses[0].apply(wishes)} == {"WRITES", "ALERTS"}
+    assert {change.name async for change in buses[0].apply(wishes)} == {"WRITES", "ALERTS"}
     assert not (await buses[0].survey(wishes)).differences
     info = await buses[0]._link.api("STREAM.INFO.WRITES")
     config = info["config"]

@@ -26,6 +26,6 @@ async def test_what_is_kept_otherwise_is_said_in_one_line_and_stays(
         (line,) = logged(SAID)
         assert "WRITES has max age none, wanted is 1m0s; WRITES has max bytes none" in line and "ALERTS has" in line
         assert (await bus.survey(wishes)).differences
-        await bus.apply(wishes)
+        assert [change async for change in bus.apply(wishes)]
         await _tell_differences(bus, wishes)
         assert len(logged(SAID)) == 1

@@ -80,7 +80,7 @@ async def test_a_foreign_bucket_of_the_same_shape_is_left_alone(nats_server: Nat
         with pytest.raises(Foreign, match="the bucket workers"):
             await bus.survey(Wishes())
         with pytest.raises(Foreign, match="the bucket workers"):
-            await bus.apply(Wishes())
+            _ = [one async for one in bus.apply(Wishes())]
 
 
 async def test_what_an_earlier_tickbus_made_is_recognised_and_marked_as_it_is(nats_server: NatsServer) -> None:

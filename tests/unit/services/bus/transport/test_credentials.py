@@ -27,6 +27,7 @@ from tests.support.nats import NatsServer
 SEED = nkeys.encode_seed(b"tickbus's tests have one nkey...", nkeys.PREFIX_BYTE_USER)
 _UNLIMITED = ("subs", "data", "payload", "conn", "leaf", "imports", "exports")
 LIMITS = {"max_mem": 1 << 20, "max_file": 1 << 20, "max_streams": 2, "max_consumers": 10}
+FEW = {"max_mem": 1 << 20, "max_file": 2 << 30, "max_streams": -1, "max_consumers": 1}
 UNBOUNDED = {"max_mem": -1, "max_file": -1, "max_streams": -1, "max_consumers": -1, "max_bytes_required": True}
 
 
@@ -45,6 +46,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
         "A": {"jetstream": "enabled", "users": users},
         "FULL": {"jetstream": LIMITS, "users": [{"user": "full", "password": "right"}]},
         "SMALL": {"jetstream": LIMITS | {"max_streams": 99}, "users": [{"user": "small", "password": "right"}]},
+        "FEW": {"jetstream": FEW, "users": [{"user": "few", "password": "right"}]},
         "STRICT": {"jetstream": UNBOUNDED, "users": [{"user": "strict", "password": "right"}]},
         "PLAIN": {"users": [{"user": "plain", "password": "right"}]},
     }
@@ -103,7 +105,9 @@ async def test_each_way_to_log_in(server: NatsServer, tmp_path: Path) -> None:
         assert bus.connected
 
 
-async def test_a_creds_file(tmp_path: Path) -> None:
+@pytest.fixture
+def with_operator(tmp_path: Path) -> Iterator[tuple[NatsServer, Path]]:
+    """A server that knows users by what an operator and an account say of them, and a .creds file for one."""
     operator, system, account, user = (
         nkeys.from_seed(bytearray(nkeys.encode_seed(bytes([number]) * 32, prefix)))
         for number, prefix in enumerate(
@@ -125,17 +129,59 @@ async def test_a_creds_file(tmp_path: Path) -> None:
             one.public_key.decode(): _jwt(one, operator, "account", unlimited) for one in (system, account)
         },
     }
-    file = kept_in(
-        tmp_path / "user.creds",
+    file = tmp_path / "user.creds"
+    file.write_text(
         f"-----BEGIN NATS USER JWT-----\n{_jwt(user, account, 'user', {'subs': -1, 'data': -1, 'payload': -1})}\n"
         f"------END NATS USER JWT------\n\n-----BEGIN USER NKEY SEED-----\n{user.seed.decode()}\n"
         "------END USER NKEY SEED------\n",
     )
     one = NatsServer(tmp_path / "nats", more=settings)
     one.start()
+    yield one, file
+    one.stop()
+
+
+async def test_a_creds_file(with_operator: tuple[NatsServer, Path]) -> None:
+    one, file = with_operator
+    await connects(one, Credentials(file=str(file)))
+    assert "authorization violation" in (await refusal(one, Credentials("u", "some-password"))).lower()
+
+
+@pytest.mark.parametrize("damage", ["", "cut", "-----BEGIN NATS USER JWT-----\nx\n-----BEGIN USER NKEY SEED-----\ny\n"])
+async def test_a_creds_file_that_is_replaced_counts_from_the_next_connect_and_a_damaged_one_ends_nothing(
+    with_operator: tuple[NatsServer, Path], damage: str
+) -> None:
+    one, file = with_operator
+    whole = file.read_text()
+    async with await Bus.connect(one.url, "test", Credentials(file=str(file))) as bus:
+        again = asyncio.Event()
+        bus._link.on_restored.append(again.set)
+        for text in (whole[:40] if damage == "cut" else damage, whole):
+            file.write_text(text)
+            again.clear()
+            await one.restart()
+            async with asyncio.timeout(20):
+                await again.wait()
+
+
+async def test_an_nkey_that_is_replaced_in_its_file_counts_from_the_next_connect(tmp_path: Path) -> None:
+    seeds = [nkeys.encode_seed(bytes([number]) * 32, nkeys.PREFIX_BYTE_USER).decode() for number in (8, 9)]
+    public = [nkeys.from_seed(bytearray(seed.encode())).public_key.decode() for seed in seeds]
+    file = tmp_path / "seed"
+    file.write_text(seeds[0])
+    one = NatsServer(tmp_path / "nats", more={"authorization": {"users": [{"nkey": public[0]}]}})
+    one.start()
     try:
-        await connects(one, Credentials(file=file))
-        assert "authorization violation" in (await refusal(one, Credentials("u", "some-password"))).lower()
+        async with await Bus.connect(one.url, "test", Credentials(nkey_file=str(file))) as bus:
+            again = asyncio.Event()
+            bus._link.on_restored.append(again.set)
+            config = tmp_path / "nats" / "nats.conf"
+            config.write_text(config.read_text().replace(public[0], public[1]))
+            file.write_text("no seed")
+            await one.restart()
+            file.write_text(seeds[1])
+            async with asyncio.timeout(20):
+                await again.wait()
     finally:
         one.stop()
 
@@ -249,6 +295,7 @@ async def test_what_a_user_may_not_hear_is_told_with_its_subject(server: NatsSer
     [
         ("full", r"may have 2 more streams \(`max_streams`\), tickbus needs \d+"),
         ("small", r"has 1048576 bytes of storage left \(`max_file`\), tickbus reserves 1140850688: `write-max-bytes`"),
+        ("few", r"may have 1 consumers of a stream \(`max_consumers`\), tickbus needs 16 at least"),
         ("strict", r"wants a limit for each stream \(`max_bytes`\)"),
     ],
 )
@@ -257,6 +304,18 @@ async def test_a_full_account_is_told_before_anything_is_made(server: NatsServer
         with pytest.raises(NoRoom, match=said):
             await bus.prepare(Wishes(StreamLimits(0, 1 << 30)))
         assert await bus.listed() == []
+
+
+async def test_where_nobody_may_read_any_more_a_list_ends_with_the_reason(server: NatsServer) -> None:
+    async with await Bus.connect(server.url, "test", Credentials("few", "right")) as bus:
+        bucket = await bus.bucket("cluster")
+        await bucket.put("id", b"1")
+        async with bus.follow("KV_cluster", ["$KV.cluster.>"]) as follower:
+            assert await follower.lag() == 1  # the one consumer that there may be
+            with pytest.raises(BusUnavailable, match=r"KV_cluster cannot be read: maximum consumers limit reached"):
+                await bucket.entries()
+        assert [entry.key for entry in await bucket.entries()] == ["id"]
+        assert await bus._link.api("STREAM.DELETE.KV_cluster")
 
 
 async def test_an_account_without_jetstream_is_told_at_once(server: NatsServer) -> None:

@@ -23,6 +23,7 @@ from services.connectors.influxdb import InfluxDBClient
 from services.gateway.subscriptions.catalogue import Catalogue
 from services.gateway.subscriptions.records import Records
 from tests.support.influx import BINARY, Influxd, influxd
+from tests.support.influx_proxy import influx_proxy
 from tests.support.logs import logged, restored_log
 from tests.support.ports import free_port
 from tests.unit.services.gateway.conftest import StartGateway
@@ -351,6 +352,54 @@ async def test_an_influxdb_that_is_away_stops_nothing_and_is_subscribed_to_once_
             assert len(logged("subscriptions cannot be kept, trying again")) == 1
     finally:
         late.stop()
+
+
+async def test_an_influxdb_that_fails_keeps_what_there_is_and_gathers_no_tokens(
+    start_gateway: StartGateway, influx: Influxd, bus: Bus
+) -> None:
+    root = {"name": "root", "password": "root's", "type": "admin"}
+    auth = ("root", "root's")
+    with influx_proxy(influx.url) as proxy:
+        one = replace(cluster(influx), urls=(proxy.url,))
+        async with start_gateway(influxdb=(one,), auth_enabled=True) as gateway:
+            await bus.request(command_subject("user", "create"), orjson.dumps(root))
+            await linked(gateway, auth=auth)
+            before = subscriptions(influx)
+            influx.query("CREATE DATABASE e")
+            for beginning in ("SHOW DATABASES", "SHOW RETENTION", "SHOW SUBSCRIPTIONS", "CREATE", "CREATE", "CREATE"):
+                proxy.fails = beginning
+                answer = await gateway.post(f"{V1}/subscriptions", auth=auth)
+                assert answer.status_code == 500 and answer.json()["error"].endswith("the disk is full")
+                assert subscriptions(influx) == before
+            assert len(await _tokens(bus)) <= 2, "that of the last try, at most"
+            proxy.fails = None
+            await linked(gateway, auth=auth)
+            assert subscriptions(influx).keys() == {("d", "week"), ("e", "autogen")}
+            assert sorted(await _tokens(bus)) == [["d"], ["e"]]
+
+
+async def test_an_influxdb_that_hangs_holds_up_no_other(
+    start_gateway: StartGateway, influx: Influxd, logged: Callable[[str], list[str]]
+) -> None:
+    with influx_proxy(influx.url) as proxy:
+        proxy.hangs = "SHOW DATABASES"
+        # by its name it is looked at first
+        hanging = replace(cluster(influx), name="a-hangs", urls=(proxy.url,), timeout=0.5, startup_timeout=0.1)
+        async with start_gateway(influxdb=(hanging, cluster(influx))) as gateway:
+            await eventually(lambda: ("d", "week") in subscriptions(influx))
+            await eventually(lambda: bool(logged("subscriptions cannot be kept for longer than startup-timeout")))
+            influx.query("CREATE DATABASE e")
+            answer = await gateway.post(f"{V1}/subscriptions")
+            assert answer.status_code == 500
+            assert answer.json()["error"].startswith("failed to link subscriptions: linking cluster a-hangs: ")
+            assert "ReadTimeout" in answer.json()["error"]
+            assert ("e", "autogen") in subscriptions(influx), "which the other cluster was asked for all the same"
+
+
+async def _tokens(bus: Bus) -> list[list[str]]:
+    """The databases of each token."""
+    listed = orjson.loads(await bus.request(command_subject("token", "list"), b""))["body"]["tokens"]
+    return [token["databases"] for token in listed]
 
 
 async def test_over_udp_each_has_a_port_which_it_keeps(start_gateway: StartGateway, influx: Influxd, bus: Bus) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -97,3 +100,65 @@ def test_permissions_are_printed_for_pasting_without_a_nats(
     assert main(["streams", "--nats-conf"]) == 0
     block = capsys.readouterr().out
     assert block.startswith("permissions {\n  publish {\n    allow: [\n") and '"$O.a_states.C.>"' in block
+
+
+async def test_what_was_changed_is_told_where_the_next_change_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    limits = {"max_file": 1 << 30, "max_mem": 0, "max_streams": -1, "max_consumers": -1}
+    users = [{"user": "a", "password": "right"}]
+    server = NatsServer(tmp_path / "nats", more={"accounts": {"A": {"jetstream": limits, "users": users}}})
+    server.start()
+    try:
+        url = server.url.replace("://", "://a:right@")
+        async with await Bus.connect(url, "test") as bus:
+            await bus.ensure_streams()
+        monkeypatch.setenv("KAPACITOR_NATS_WRITE_MAX_BYTES", str(1 << 24))
+        monkeypatch.setenv("KAPACITOR_NATS_ALERT_MAX_BYTES", str(2 << 30))
+        for out in (
+            "WRITES: max age none -> 24h0m0s\nWRITES: max bytes none -> 16777216\n",
+            "",
+        ):  # the second time it goes on from there
+            assert await asyncio.to_thread(main, ["streams", "apply", "--nats", url]) == 1
+            said = capsys.readouterr()
+            assert said.out == out, said.err
+            assert said.err.splitlines()[-1].startswith("tickbus streams apply: the stream ALERTS stays as it is: ")
+    finally:
+        server.stop()
+
+
+async def test_what_is_not_permitted_is_one_line(nats_server: NatsServer, tmp_path: Path) -> None:
+    users = [{"user": "mute", "password": "right", "permissions": {"publish": "x", "subscribe": "x"}}]
+    server = NatsServer(tmp_path / "nats", more={"authorization": {"users": users}})
+    server.start()
+    try:
+        url = server.url.replace("://", "://mute:right@")
+        for call, what in (
+            (["streams"], "$JS.API.STREAM.INFO.WRITES"),
+            (["dead-letters", "list"], "$JS.API.STREAM.INFO.DEAD"),
+            (["user", "list"], "tickbus.command.user.list"),
+        ):
+            ran = await run(url, *call)
+            expected = f"tickbus {call[0]}: NATS does not permit this user to publish to {what}\n"
+            assert ran == (1, "", expected)
+        code, _, error = await run(nats_server.url, "user", "list")
+        assert (code, error.startswith("tickbus user: no gateway answers on this NATS")) == (1, True)
+        code, _, error = await run(url, "streams", "--log-level", "INFO")
+        assert code == 1 and "connected to NATS" in error
+    finally:
+        server.stop()
+
+
+async def run(url: str, *call: str) -> tuple[int | None, str, str]:
+    """The command in a process of its own, on the NATS at `url`: its exit code, and what it prints."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "services.cli",
+        *call,
+        env={**os.environ, "KAPACITOR_NATS_URL": url},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    out, error = await process.communicate()
+    return process.returncode, out.decode(), error.decode()

@@ -82,7 +82,10 @@ async def test_the_terminal_is_asked_twice(
 async def test_what_is_in_the_way_is_said(run: Run, tmp_path: Path, nats_server: NatsServer) -> None:
     assert await run("add", "x", stdin="\n") == (1, "", "tickbus user: a password must not be empty\n")
     code, _, said = await run("list")
-    assert (code, said) == (1, "tickbus user: nobody answers tickbus.command.user.list\n")
+    assert (code, said) == (
+        1,
+        "tickbus user: no gateway answers on this NATS: is tickbus running, under this prefix?\n",
+    )
     code, _, said = await run("list", "--nats", "nats://127.0.0.1:1")
     assert (code, said.startswith("tickbus user: cannot connect to NATS at nats://127.0.0.1:1: ")) == (1, True)
     (tmp_path / "state.json").write_text("{}")
