@@ -53,7 +53,7 @@ def _field(field: fields.Field[Any], defs: _Defs) -> dict[str, Any]:
     if isinstance(field, InputField):
         return {"anyOf": [{"type": "string"}, _field(field.steps, defs)]}
     if isinstance(field, ExpectField):
-        return {"anyOf": [{"const": NOTHING}, _shape(field.nested, defs)]}
+        return {"anyOf": [{"const": NOTHING}, {**_shape(field.nested, defs), "minProperties": 1}]}
     if isinstance(field, Answers):
         one = [{"type": "string"}, _field(field.series, defs)]
         return {"anyOf": [*one, {"type": "object", "additionalProperties": {"anyOf": one}}]}

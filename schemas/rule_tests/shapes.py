@@ -118,6 +118,11 @@ class ExpectSchema(_Shape):
     )
     fails = _field(AnyText, "With what error the task ends, or does not even start.")
 
+    @validates_schema
+    def _check(self, data: dict[str, Any], **kwargs: Any) -> None:
+        if not any(value != {} for value in data.values()):
+            raise ValidationError(f"names nothing: write `{NOTHING}` where nothing is to come")
+
 
 class ExpectField(fields.Field[Any]):
     """What ExpectSchema has, or the word `nothing`."""
@@ -233,7 +238,7 @@ class UnitTestSchema(_Shape):
     rp = _field(AnyText, "The retention policy.", load_default="")
     type = fields.String(validate=validate.OneOf(("stream", "batch")), load_default="stream")
     data = _field(Texts, "Line protocol.", load_default=list)
-    data_path = fields.String(load_default="")
+    data_path = fields.String(load_default="", metadata={"doc": "A file with the lines, a list in YAML."})
     recording_id = _field(AnyText, "A recording, which a server would have.", load_default="")
     recordind_id = _field(AnyText, "As kapacitor-unit's own example spells it.", load_default="")
     precision = fields.String(load_default="")

@@ -40,7 +40,7 @@ SECTIONS = MappingProxyType(
             "why": Entry("past.why", "show why an alert was raised, from the point that caused it node by node"),
             "why-not": Entry("past.why_not", "show how far points got in a task, and where they ended"),
             "trace": Entry("past.trace", "show what a task did with a part of the log, node by node"),
-            "backtest": Entry("past.backtest", "show what a script would have done"),
+            "backtest": Entry("past.backtest", "show every alert that a script would have raised"),
             "history": Entry("past.history", "show how far back writes, alerts and the states of tasks are kept"),
         },
         "Recordings": {

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from services.bus import events
@@ -16,6 +18,7 @@ from services.store.folds.definition import TaskDefinition
 from services.store.folds.state import State
 
 _AT_ONCE = 200  # events that are folded before others have their turn
+_ALWAYS = 2**63
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +36,51 @@ async def task_at(bus: Bus, epochs: Epochs, id: str, *times: int) -> list[TaskTh
     """A task as it was at each of some times (ns, in order); None where there was none, or EVENTS does not tell any
     more. epochs: of WRITES. Raises BusError.
     """
-    state, found = State(), list[TaskThen | None]()
+    found = list[TaskThen | None]()
+    async with aclosing(_told(bus)) as told:
+        async for until, state in told:
+            while len(found) < len(times) and until > times[len(found)]:
+                found.append(_found(state, id, epochs))
+            if len(found) == len(times):
+                break
+    return found
+
+
+async def life(bus: Bus, epochs: Epochs, id: str, start: int, stop: int) -> tuple[TaskThen | None, int | None]:
+    """A task in its first run that was under way between two times (ns), or began there, else as it was at first; and
+    when it was deleted behind that, before the second one. None where that was not, or EVENTS does not tell any more.
+    epochs: of WRITES. Raises BusError.
+    """
+    first: TaskThen | None = None
+    there: int | None = None
+    async with aclosing(_told(bus)) as told:
+        async for until, state in told:
+            then = _found(state, id, epochs) if until > start else None
+            if then is not None:
+                there = until
+                first = then if first is None or (first.position is None and then.position is not None) else first
+            elif there is not None:
+                return first, there
+            if until > stop:
+                break
+    return first, None
+
+
+async def _told(bus: Bus) -> AsyncGenerator[tuple[int, State], None]:
+    """What EVENTS tells of tasks, step by step: until when (ns) it was so, and how it was. Raises BusError."""
+    state = State()
     async with bus.follow(EVENTS, tasks.SUBJECTS) as follower:
         left = await follower.lag()
         while left:
             for number, message in enumerate(await follower.batch()):
-                while len(found) < len(times) and message.time_ns > times[len(found)]:
-                    found.append(_found(state, id, epochs))
-                if len(found) == len(times):
-                    return found
+                yield message.time_ns, state
                 if not number % _AT_ONCE:
                     await asyncio.sleep(0)
                 with contextlib.suppress(Exception):  # what no fold takes has changed nothing for anybody
                     event = events.decode(message)
                     state.take(tasks.fold, event, event.seq)
             left = follower.pending
-    return [*found, *(_found(state, id, epochs) for _ in times[len(found) :])]
+    yield _ALWAYS, state
 
 
 def _found(state: State, id: str, epochs: Epochs) -> TaskThen | None:

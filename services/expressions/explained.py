@@ -28,6 +28,7 @@ from services.expressions.functions import FUNCTIONS
 from services.expressions.typed.operators import COMPARISONS, LOGICAL
 
 _LONGEST = 200  # characters of a text that is shown
+_VERDICTS = (" is true", " is false")
 _NOTHING: Mapping[str, Column] = {}
 
 
@@ -99,7 +100,8 @@ class _Telling:
                 return self._valued(f"({symbol}{self._aside(operand)})", term)
             case Call(name=name, arguments=arguments):
                 called = f"{name}({', '.join(map(self.text, arguments))})"
-                return self._valued(called, term) + self._remembered(name)
+                judged = isinstance(self.value(term)[0], bool)
+                return (self._judged if judged else self._valued)(called, term) + self._remembered(name)
             case _:
                 return format_expression(term)
 
@@ -107,7 +109,8 @@ class _Telling:
         """A term within another one: in brackets where it has a verdict of its own."""
         conditions = isinstance(term, Binary) and (term.operator in LOGICAL or term.operator in COMPARISONS)
         text = self.text(term)
-        return f"({text})" if conditions or (isinstance(term, Unary) and term.operator == "!") else text
+        judged = conditions or (isinstance(term, Unary) and term.operator == "!")
+        return f"({text})" if judged or (isinstance(term, Call) and text.endswith(_VERDICTS)) else text
 
     def _reference(self, name: str, term: Expression) -> str:
         value, error = (Time(self._point.time[0]), "") if name == TIME else self.value(term)

@@ -25,7 +25,8 @@ class Edit(NamedTuple):
 
 def updated(text: str, results: Iterable[TestResult]) -> str:
     """The text of a file with what came of its tests as what is expected."""
-    edits = dict.fromkeys(edit for result in results for edit in _Updater(text, result).edits())
+    groups = [group for result in results for group in _Updater(text, result).edits()]
+    edits = dict.fromkeys(edit for group in groups for edit in _together(group))  # an alias makes the same ones again
     done = len(text)
     in_order = sorted(edits, key=lambda one: (one.begin, one.end))  # insertions in one place stay as they came
     for edit in reversed(in_order):
@@ -35,27 +36,37 @@ def updated(text: str, results: Iterable[TestResult]) -> str:
     return text
 
 
+def _together(group: Iterable[Edit]) -> Iterator[Edit]:
+    """Edits of one list, with one for all that is inserted in a place: things that came may be alike."""
+    found: dict[tuple[int, int], str] = {}
+    for begin, end, text in group:
+        before = found.get((begin, end), "") if begin == end else ""
+        found[begin, end] = before + text
+    return (Edit(begin, end, text) for (begin, end), text in found.items())
+
+
 class _Updater:
     def __init__(self, text: str, result: TestResult) -> None:
         self._text, self._result = text, result
         self._end = "\r\n" if "\r\n" in text else "\n"
 
-    def edits(self) -> Iterator[Edit]:
+    def edits(self) -> Iterator[list[Edit]]:
+        """Those of each thing that was expected together."""
         result = self._result
         if result.problem is not None:
             if not self._expects():
-                yield from self._first()
+                yield list(self._first())
             return
         nothings: dict[int, list[SectionResult]] = {one.where.begin: [] for one in self._expects() if one.nothing}
         for section in result.sections:
             if section.section.where.begin in nothings:
                 nothings[section.section.where.begin].append(section)
             elif not section.same:
-                yield from self._section(section)
+                yield list(self._section(section))
         for found in nothings.values():
             wrong = [section for section in found if not section.same]
             if wrong:
-                yield self._instead_of_nothing(wrong)
+                yield [self._instead_of_nothing(wrong)]
 
     def _expects(self) -> list[Expectation]:
         test = self._result.test
@@ -97,7 +108,7 @@ class _Updater:
         if len(found) == len(edits):
             yield from found
         else:
-            yield Edit(where.begin, where.end, _whole(where.plain, result.got, where.style))
+            yield self._instead(where, _whole(where.plain, result.got, where.style))
 
     def _list(self, result: SectionResult, listed: ListComparison) -> Iterator[Edit]:
         where = result.section.where
@@ -136,7 +147,7 @@ class _Updater:
         else:
             pad = " " * (result.section.indent + 2)
             return self._block(items, [f"{pad}- {one}" for one in texts])
-        return Edit(items.begin, items.end, text)
+        return self._instead(items, text)
 
     def _item_by_item(self, result: SectionResult, listed: ListComparison, items: Located) -> Iterator[Edit]:
         assert items.items is not None
@@ -179,7 +190,7 @@ class _Updater:
             return None
         got = time_text(one.got, start) if one.path and one.path[-1] == "time" else one.got
         text = "null" if got is ABSENT else expected_text(got)
-        return Edit(here.begin, here.end, text + (self._end if here.style in ("|", ">") else ""))
+        return self._instead(here, text + (self._end if here.style in ("|", ">") else ""))
 
     def _item(self, result: SectionResult, listed: ListComparison, row: Row) -> str:
         assert row.got is not None
@@ -190,13 +201,17 @@ class _Updater:
             item |= item_of("", {key: result.got[row.got].get(key) for key in expected}, result.start)
         return expected_text(item)
 
+    def _instead(self, where: Located, text: str) -> Edit:
+        """A value on one line instead of another. A list of lines may stand below its key, others stand further in."""
+        lines = where.items and not where.flow and not self._text[self._line_begin(where.begin) : where.begin].strip()
+        return Edit(where.begin, where.end, f"  {text}" if lines else text)
+
     def _deletion(self, item: Located) -> Edit:
         begin = self._text.rindex("-", 0, item.begin)
         line, end = self._line_begin(begin), self._line_end(item.end)
         if self._text[line:begin].strip():  # the list begins behind something else
             return Edit(begin, item.end, "- {}")
-        after = self._text.startswith(self._end, end)
-        return Edit(line, end + len(self._end), "") if after else Edit(max(line - len(self._end), 0), end, "")
+        return Edit(line, min(end + len(self._end), len(self._text)), "")
 
     def _insertion(self, at: int, lines: list[str]) -> Edit:
         """Lines behind the line in which something ends."""

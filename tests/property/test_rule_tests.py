@@ -17,6 +17,7 @@ from services.testing.running.result import PASSED
 from services.testing.updating import updated
 from tests.support.rule_tests import results_of
 
+BOM = "\ufeff"
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8) | st.sampled_from(
     ["/a/", "*", "~ 1", "= x", "none", "1e3", "10m", "yes", "a: b", "a #b", "- a", "2000-01-01T00:00:05Z", "", "\n"]
 )
@@ -38,6 +39,7 @@ input: |
   m,t=a x=2i
   m,t=b x=3i 10s
   m,t=a x=0i 20s
+  m,t=a x=3i 30s
   m,t=a x=3i 30s
 """
 expected_items = st.lists(
@@ -68,19 +70,30 @@ def test_what_came_is_what_is_expected_of_it(got: list[dict[str, Any]], mode: st
     assert compare_lists(document.plain, got, start).same
 
 
-@given(expected_items, st.sampled_from(["", *LISTS]), st.booleans(), st.booleans())
+@given(
+    expected_items,
+    st.sampled_from(["", *LISTS]),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from(["", BOM]),
+)
 @settings(max_examples=60, deadline=None)
-def test_what_is_updated_passes(expected: list[dict[str, Any]], mode: str, flow: bool, comments: bool) -> None:
+def test_what_is_updated_passes(
+    expected: list[dict[str, Any]], mode: str, flow: bool, comments: bool, below: bool, begin: str
+) -> None:
+    """below: the list stands in the column of its key. begin: of the file."""
     comment = "   # why" if comments else ""
+    pad = ("    " if mode else "  ") if below else "      "
     if flow or not expected:
         block = f" [{', '.join(map(yaml_text, expected))}]{comment}\n"
     else:
-        block = "\n" + "".join(f"      - {yaml_text(item)}{comment}\n" for item in expected)
-    text = f"{SCRIPT}expect:\n  alerts:{f'{chr(10)}    {mode}:' if mode else ''}{block}  counts: {{crit: 2}}\n"
+        block = "\n" + "".join(f"{pad}- {yaml_text(item)}{comment}\n" for item in expected)
+    text = f"{begin}{SCRIPT}expect:\n  alerts:{f'{chr(10)}    {mode}:' if mode else ''}{block}  counts: {{crit: 3}}\n"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "test.yaml"
         path.write_text(text, "utf-8")
         new = updated(text, results_of(path))
         path.write_text(new, "utf-8")
         assert [result.status for result in results_of(path)] == [PASSED], f"{text}\n{new}"
-        assert new.startswith(SCRIPT) and new.endswith("  counts: {crit: 2}\n")
+        assert new.startswith(begin + SCRIPT) and new.endswith("  counts: {crit: 3}\n")

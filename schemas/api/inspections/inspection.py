@@ -25,8 +25,12 @@ class Moment(fields.Field[int]):
             if isinstance(value, int) and not isinstance(value, bool) and -_MOST <= value <= _MOST:
                 return value
         except ValueError as error:
-            raise ValidationError(str(error)) from error
-        raise ValidationError("must be a time in RFC 3339, or ns since 1970")
+            raise ValidationError(_mistaken(value)) from error
+        raise ValidationError(_mistaken(value))
+
+
+def _mistaken(value: Any) -> str:
+    return f"must be a time in RFC 3339, or ns since 1970, and is {value!r:.60}"
 
 
 class InspectionRequestSchema(Schema):

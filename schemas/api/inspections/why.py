@@ -6,6 +6,8 @@ from marshmallow import EXCLUDE, Schema, fields
 
 from schemas.requests.alerting import LEVELS
 
+_TIME = "RFC 3339, or ns since 1970"
+
 
 class _Parameters(Schema):
     class Meta:
@@ -17,7 +19,7 @@ class AskWhySchema(_Parameters):
 
     at = fields.String(
         load_default="",
-        metadata={"doc": "RFC 3339: the last change of level at or before this time of the data; empty: the last one."},
+        metadata={"doc": f"{_TIME}: the last change of level at or before this time of the data; empty: the last one."},
     )
 
 
@@ -27,7 +29,7 @@ class AskWhyNotSchema(_Parameters):
     group = fields.String(
         load_default="", metadata={"doc": "Tags with their values, `host=a,cpu=0`: of the points that are meant."}
     )
-    at = fields.String(required=True, metadata={"doc": "RFC 3339: the time of the points that are meant."})
+    at = fields.String(required=True, metadata={"doc": f"{_TIME}: the time of the points that are meant."})
     within = fields.String(load_default="10s", metadata={"doc": "A duration: so much before and behind it as well."})
 
 

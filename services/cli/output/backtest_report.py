@@ -36,7 +36,7 @@ def print_report(name: str, view: Mapping[str, Any]) -> None:
 
 
 def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
-    yield "alerts", f"{summary['alerts']:,} of {summary['ids']:,} ids" if summary["alerts"] else "none"
+    yield "alerts", f"{summary['alerts']:,} of {_ids_of(summary['ids'])}" if summary["alerts"] else "none"
     if summary["alerts"]:
         yield "levels", _counted({level: n for level, n in summary["levels"].items() if n})
     if summary["transitions"]:
@@ -50,8 +50,8 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
     if summary["errors"]:
         yield "errors", _counted(summary["errors"])
         for node, reasons in summary["reasons"].items():
-            for reason, n in reasons.items():
-                yield f"  {node or 'the task'}", f"{reason} ({n:,})"
+            for reason in reasons:
+                yield f"  {node or 'the task'}", f"such as: {reason}"
 
 
 _BEGAN = {
@@ -100,7 +100,7 @@ def _alerts(heading: str, rows: Sequence[Mapping[str, Any]]) -> None:
         return
     print_heading(heading)
     columns = [
-        Column("Time", fits=True),
+        Column("Time", fits=True, whole=True),
         Column("Level", 9, marked=True),
         Column("Was", 9, marked=True),
         Column("Duration", 14),
@@ -124,7 +124,7 @@ def _difference(found: Mapping[str, Any]) -> None:
     print_heading(f"differences, {len(rows)} of {count:,}" if len(rows) < count else "differences")
     columns = [
         Column("Difference", 11),
-        Column("Time", fits=True),
+        Column("Time", fits=True, whole=True),
         Column("Level", 9, marked=True),
         Column("Instead of", 11, marked=True),
         Column("ID", fits=True),
@@ -138,6 +138,10 @@ def _duration(ns: int) -> str:
     """To the second, or to the millisecond where it is short."""
     least = 10**9 if ns >= 60 * 10**9 else 10**6
     return format_go_duration(round(ns / least) * least)
+
+
+def _ids_of(count: int) -> str:
+    return f"{count:,} id{'' if count == 1 else 's'}"
 
 
 def _counted(counts: Mapping[str, int]) -> str:

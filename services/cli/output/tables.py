@@ -20,19 +20,23 @@ _STYLES = {
     "CRITICAL": "bold red",
 }
 
+_ROOMY = 72  # columns of a terminal
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column of a table.
 
     width: its places where programs read it; 0: as many as a cell has. fits: it is wider where a cell is, by a space.
-    right: its cells stand at its right. marked: its cells are words of a few, which have colours.
+    right: its cells stand at its right. whole: on a terminal with room for it its cells are not broken into lines.
+    marked: its cells are words of a few, which have colours.
     """
 
     head: str
     width: int = 0
     fits: bool = False
     right: bool = False
+    whole: bool = False
     marked: bool = False
 
 
@@ -83,9 +87,15 @@ def _print_for_people(columns: Sequence[Column], rows: Sequence[Sequence[str]]) 
     from rich.table import Table
     from rich.text import Text
 
+    console = Console(no_color=not in_colour(), highlight=False)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column.head, justify="right" if column.right else "left", overflow="fold")
+        table.add_column(
+            column.head,
+            justify="right" if column.right else "left",
+            overflow="fold",
+            no_wrap=column.whole and console.width >= _ROOMY,
+        )
     for row in rows:
         table.add_row(
             *(
@@ -93,4 +103,4 @@ def _print_for_people(columns: Sequence[Column], rows: Sequence[Sequence[str]]) 
                 for column, cell in zip(columns, row, strict=True)
             )
         )
-    Console(no_color=not in_colour(), highlight=False).print(table)
+    console.print(table)

@@ -16,9 +16,10 @@ _POINTS = 3  # of a batch
 def print_trace(view: Mapping[str, Any], lines: Iterable[Line]) -> None:
     """Print a trace that has finished. view: as GET /traces/ID shows it."""
     summary = view["summary"]
-    rows = [[*_head(line), _group(line), _what(line)] for line in lines]
+    rows = [[*_head(line), _tags(line), _what(line)] for line in lines]
     if rows:
-        columns = [Column(head, fits=True) for head in ("Time", "Node", "", "Group", "What")]
+        columns = [Column(head, fits=True, whole=True) for head in ("Time", "Node", "")]
+        columns += [Column(head, fits=True) for head in ("Tags", "What")]
         print_table(columns, rows)
     print_field("shown", _shown(summary, len(rows)))
     for name, text in _facts(summary):
@@ -31,8 +32,8 @@ def print_trace(view: Mapping[str, Any], lines: Iterable[Line]) -> None:
     ]
     print_table(heads, counted)
     for name, node in summary["nodes"].items():
-        for reason, count in node["reasons"].items():
-            print_field(name, f"{reason} ({count:,})")
+        for reason in node["reasons"]:
+            print_field(name, f"errors such as: {reason}")
 
 
 def _shown(summary: Mapping[str, Any], shown: int) -> str:
@@ -42,18 +43,20 @@ def _shown(summary: Mapping[str, Any], shown: int) -> str:
 
 def _facts(summary: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     began, log = summary["began"], summary["log"]
-    at = f", {began['time']}" if began["time"] else ""
-    yield "began", f"{began['note']}{at}"
+    at = f"at {began['time']}: " if began["time"] else ""
+    yield "began", f"{at}{began['note']}"
     if began["definition"] == "now":
         yield "definition", "the present one: what the task was then is not known"
     last = f", the last at {log['last']['time']}" if log["last"] else ""
-    yield "read", f"{log['messages']:,} messages of the log{last}"
+    yield "read", f"{log['messages']:,} message{'' if log['messages'] == 1 else 's'} of the log{last}"
     if summary["alone"]:
         yield "counted", "what has the tags of --group, for other points do not matter to it"
     if log["trimmed"]:
         yield "log", log["trimmed"]
     if summary["refused"]:
         yield "passed over", f"{summary['refused']:,} messages without line protocol"
+    if summary["where"]:
+        yield "where", f"it could be evaluated for no point: {summary['where']}"
     if summary["ended"]:
         yield "ended", f"the task ended: {summary['ended']}"
 
@@ -63,8 +66,9 @@ def _head(line: Line) -> tuple[str, str, str]:
     return line["time"] or "", line["node"], way
 
 
-def _group(line: Line) -> str:
-    if "group" in line:
+def _tags(line: Line) -> str:
+    """Those of its group; of what is in none all it has."""
+    if line.get("group"):
         return " ".join(str(line["group"]).split("\n"))
     series = (line.get("data") or {}).get("series") or [{}]
     tags = series[0].get("tags") or line.get("tags") or {}

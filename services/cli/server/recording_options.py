@@ -28,8 +28,8 @@ def span_options(function: Callable[..., int]) -> Callable[..., int]:
 
     return _with(
         command,
-        time_option("--start", "From when on."),
-        time_option("--stop", "Until when; now without."),
+        time_option("--start", text="From when on."),
+        time_option("--stop", text="Until when; now without."),
         duration_option("--past", "From so long before the end on."),
     )
 

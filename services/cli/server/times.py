@@ -30,15 +30,12 @@ def duration_option(name: str, text: str) -> Callable[[Any], Any]:
     return click.option(name, metavar="DURATION", callback=_duration, help=text)
 
 
-def time_option(name: str, text: str) -> Callable[[Any], Any]:
-    """An option that is a time as RFC 3339 has it; the parameter is nanoseconds since 1970, or None."""
-    return click.option(name, metavar="TIME", callback=_time, help=text)
+def time_option(*names: str, text: str, **more: Any) -> Callable[[Any], Any]:
+    """An option that is a time: as RFC 3339 has it, ns since 1970, so long ago (-1h), or now.
 
-
-def moment_option(*names: str, text: str, **more: Any) -> Callable[[Any], Any]:
-    """An option that is a time as RFC 3339 has it, ns since 1970, or so long ago, as -1h; the parameter is ns since
-    1970, or None."""
-    return click.option(*names, metavar="TIME", callback=_moment, help=text, **more)
+    The parameter is ns since 1970, or None.
+    """
+    return click.option(*names, metavar="TIME", callback=_time, help=text, **more)
 
 
 def span(start: int | None, stop: int | None, past: int | None) -> dict[str, str]:
@@ -75,7 +72,7 @@ def _duration(ctx: click.Context, parameter: click.Parameter, text: str | None) 
     return sum(int(number) * _UNITS[unit] for number, unit in parts)
 
 
-def _moment(ctx: click.Context, parameter: click.Parameter, text: str | None) -> int | None:
+def _time(ctx: click.Context, parameter: click.Parameter, text: str | None) -> int | None:
     if text is None:
         return None
     if text == "now":
@@ -88,13 +85,6 @@ def _moment(ctx: click.Context, parameter: click.Parameter, text: str | None) ->
     try:
         return parse_rfc3339(text)
     except ValueError as error:
-        raise click.BadParameter(f"{text!r} is no time: it must be as 2015-09-01T00:00:00Z, or as -1h") from error
-
-
-def _time(ctx: click.Context, parameter: click.Parameter, text: str | None) -> int | None:
-    if text is None:
-        return None
-    try:
-        return parse_rfc3339(text)
-    except ValueError as error:
-        raise click.BadParameter(f"{text!r} is no time: it must be as 2015-09-01T00:00:00Z") from error
+        raise click.BadParameter(
+            f"{text!r} is no time: it must be as 2015-09-01T00:00:00Z, as -1h, or ns since 1970"
+        ) from error

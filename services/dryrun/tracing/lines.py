@@ -7,14 +7,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from grammar.golang.times import format_rfc3339
-from services.columns.column import Rows
+from services.columns.column import IntArray, Rows
 from services.columns.frame import Barriers, Batches, Frame, Message, Step
 from services.dryrun.rows import rows_of
 from services.dryrun.tracing.wanted import Filter, Wanted
 from services.dryrun.tracing.wanted_outcomes import WantedOutcomes
 from services.runtime.effects import Effect
 from services.runtime.task import TaskRun
+
+_STEP_BITS = 40  # more than a step has rows
 
 
 @dataclass(slots=True)
@@ -34,6 +38,9 @@ class TraceLines:
     the clock set off was done (RFC 3339). What comes out of one node goes into the next: what goes in is told where one
     node alone is asked for. What would have been done outside is told as services.dryrun.outcomes does.
 
+    Lines stand in the order of what they come of, and of one thing from node to node: the first thousand tell of some
+    points all there is, and not of many points what the first node did.
+
     counts: by node. `limit`: lines are made as long as there are fewer; the others are counted.
     """
 
@@ -49,8 +56,13 @@ class TraceLines:
         self._filter = Filter(wanted, run.table)
         self._outcomes = WantedOutcomes(wanted, self._filter, run.table)
         self.counts = {name: NodeCounts() for name in self._names}
-        self._lines: list[Iterator[dict[str, Any]]] = []
-        self._made = 0
+        self._places: list[IntArray] = []  # of the rows of each of what `_rows` has, where they belong
+        self._rows: list[Iterator[dict[str, Any]]] = []
+        self._effects: list[Iterator[dict[str, Any]]] = []
+        self._step: Step | None = None
+        self._steps = 0
+        self._made, self._waiting = 0, 0  # lines, and rows that may become some
+        self._full = False
 
     def enters(self, node: int, inputs: Sequence[Sequence[Message]]) -> None:
         """What each parent has emitted is about to go into a node."""
@@ -76,38 +88,51 @@ class TraceLines:
 
     def add(self, effects: Sequence[Effect]) -> None:
         """What a step wants done outside; it is told behind what came along in the step."""
-        if self._made >= self._limit:
+        if self._made + self._waiting >= self._limit:
             for node, count in self._outcomes.count(effects):
                 self._found(node, count)
         elif effects:
-            self._lines.append(self._of_effects(effects))
+            self._effects.append(self._of_effects(effects))
 
     def taken(self) -> Iterator[dict[str, Any]]:
         """The lines since the last call. They are made while it is gone through, which may take long for many.
 
         It must be gone through before the next step: `counts` and `found` are right from then on.
         """
-        lines, self._lines = self._lines, []
-        return itertools.chain.from_iterable(lines)
+        order = _in_order(self._places)[: self._limit - self._made]
+        rows, effects = self._rows, self._effects
+        self._places, self._rows, self._effects = [], [], []
+        self._made, self._waiting = self._made + len(order), 0
+        return itertools.chain((next(rows[one]) for one in order), itertools.chain.from_iterable(effects))
 
     @property
     def found(self) -> int:
         """How many lines were wanted in all."""
         return sum(counts.found for counts in self.counts.values())
 
+    @property
+    def mistaken(self) -> str:
+        """As Filter.mistaken."""
+        return self._filter.mistaken
+
     def _look(self, counts: NodeCounts, message: Message, head: dict[str, Any]) -> None:
         if isinstance(message, Barriers) and message.for_joins:
             return  # to nodes but joins they are none
-        if self._filter.all and self._made >= self._limit:
+        step = self._run.current
+        if step is not self._step:
+            self._step, self._steps = step, self._steps + 1
+            self._full = self._made + self._waiting >= self._limit
+        if self._filter.all and self._full:
             counts.found += len(message.group)
             return
         rows = self._filter.rows(message)
         counts.found += len(rows)
-        rows = rows[: max(self._limit - self._made, 0)]
-        if not len(rows):
+        if self._full or not len(rows):
             return
-        self._made += len(rows)
-        self._lines.append(self._of_message(head, _select(message, rows), self._run.current))
+        chosen = _select(message, rows[: self._limit])
+        self._waiting += len(chosen.origin)
+        self._places.append(_places(self._steps, step, chosen))
+        self._rows.append(self._of_message(head, chosen, step))
 
     def _found(self, node: str, count: int) -> None:
         if node in self.counts:  # a write back names none where its task does not count them
@@ -130,6 +155,23 @@ def _origin(step: Step, row: int) -> dict[str, Any]:
     if step.tick:
         return {"tick": format_rfc3339(step.now)}
     return {"seq": int(step.seq[row]), "row": int(step.row[row])}
+
+
+def _places(number: int, step: Step, message: Message) -> IntArray:
+    """Where what a message holds belongs among all that comes along: by the step, and in it by what it comes of.
+
+    int64[n], ascending: a message keeps its order.
+    """
+    origin = np.zeros(len(message.origin), dtype=np.int64) if step.tick else message.origin.astype(np.int64)
+    return (number << _STEP_BITS) + np.maximum.accumulate(origin)
+
+
+def _in_order(places: Sequence[IntArray]) -> list[int]:
+    """Of which of several ascending arrays the next number is, until all are through: from the least on."""
+    if not places:
+        return []
+    whose = np.repeat(np.arange(len(places)), [len(one) for one in places])
+    return whose[np.argsort(np.concatenate(places), kind="stable")].tolist()  # type: ignore[no-any-return]
 
 
 def _select(message: Message, rows: Rows) -> Message:

@@ -37,6 +37,7 @@ class Filter:
         if wanted.where is not None:
             self._where = Evaluator(wanted.where, table)
             self._where.check()
+        self._judged, self._reason = False, ""
         self._series = np.empty(0, dtype=np.bool_)
         self._groups = np.empty(0, dtype=np.bool_)
 
@@ -44,6 +45,11 @@ class Filter:
     def all(self) -> bool:
         """Whether nothing is left out."""
         return not self._tags and self._where is None
+
+    @property
+    def mistaken(self) -> str:
+        """Why the condition could be evaluated for none of the points so far; "" where it could, or nothing came."""
+        return "" if self._judged else self._reason
 
     def rows(self, message: Message) -> Rows:
         """The numbers of the points, batches or barriers of a message that are wanted: intp[k], ascending.
@@ -84,6 +90,9 @@ class Filter:
         if self._where is None or not len(points):
             return np.ones(len(points), dtype=np.bool_)
         truth = self._where.truth(points)
+        if not self._judged:
+            self._judged = truth.failed is None or not truth.failed.all()
+            self._reason = "" if self._judged else truth.reasons[0]
         return truth.true if truth.failed is None else truth.true & ~truth.failed
 
     def _of_series(self) -> BoolArray:

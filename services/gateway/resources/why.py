@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from marshmallow import ValidationError
+
 from grammar.golang.durations import parse_go_duration
-from grammar.golang.times import parse_rfc3339
+from schemas.api.inspections.inspection import Moment
 from schemas.api.inspections.why import AskWhyNotSchema, AskWhySchema, WhyNotSchema, WhySchema
 from services.gateway.clients.recorder import RecorderClient
 from services.gateway.http.resource import Resource
@@ -21,7 +23,7 @@ def resource(recorder: RecorderClient) -> Resource:
 
 def _operations(recorder: RecorderClient) -> list[Operation]:
     async def why(request: OperationRequest) -> Reply:
-        at = _time(request, "at") if text(request, "at") else None
+        at = _time(request, "at") if request.parameters.get("at") else None
         return 200, await recorder.why(request.names["topic"], request.id, at)
 
     async def why_not(request: OperationRequest) -> Reply:
@@ -57,13 +59,14 @@ def _operations(recorder: RecorderClient) -> list[Operation]:
 
 
 def _time(request: OperationRequest, name: str) -> int:
-    given = text(request, name)
+    given = request.parameters.get(name)
     if not given:
-        raise OperationError(400, f"{name}: give a time as RFC 3339 has it")
+        raise OperationError(400, f"{name}: give a time in RFC 3339, or ns since 1970")
     try:
-        return parse_rfc3339(given)
-    except ValueError as error:
-        raise OperationError(400, f"{name}: {given!r} is no time as RFC 3339 has it") from error
+        at: int = Moment().deserialize(given)
+    except ValidationError as error:
+        raise OperationError(400, f"{name}: {error.messages[0]}") from error
+    return at
 
 
 def _duration(request: OperationRequest) -> int:

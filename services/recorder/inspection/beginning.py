@@ -10,7 +10,7 @@ from grammar.golang.times import format_rfc3339
 from services.bus.positions import WritesSeq
 from services.bus.streams import WRITES
 from services.dryrun import log_reader
-from services.dryrun.definitions import TaskThen, task_at
+from services.dryrun.definitions import TaskThen, life, task_at
 from services.dryrun.kept_state import KeptState
 from services.dryrun.log_run import LogRun
 from services.dryrun.starting import CannotRun, DryTasks
@@ -68,7 +68,10 @@ async def begin(
         raise InspectionFailed(f"the log holds nothing from before {format_rfc3339(log.time)}")
     first = await log_reader.position_at(context.bus, start)
     kept = await context.kept.nearest(id, first)
-    at_start, at_stop = await task_at(context.bus, context.writes.epochs, id, start, stop)
+    epochs = context.writes.epochs
+    at_start, at_stop = await task_at(context.bus, epochs, id, start, stop)
+    there, deleted = await life(context.bus, epochs, id, start, stop) if at_stop is None else (None, None)
+    at_start = at_start or there
     begun, unusable = None, ""
     if kept is not None and not kept.ended:
         _check(kept.definition)
@@ -80,6 +83,8 @@ async def begin(
     told["note"] += unusable
     if at_stop is not None and told["definition"] == "then" and _changed(at_stop, kept, at_start):
         told["note"] += f"; the task was changed at {format_rfc3339(at_stop.since)}, of which this does not know"
+    if deleted is not None:
+        told["note"] += f"; the task was deleted at {format_rfc3339(deleted)}, of which this does not know"
     trimmed = None
     if log.trimmed and start < log.time:
         trimmed = f"it begins at {format_rfc3339(log.time)}: what was written before is not in here"

@@ -60,7 +60,8 @@ class TraceJob:
         what is to be said where the log begins later, or null}. nodes: by name what went in and came out, how many
         lines that was, and errors with their reasons. alone: whether only points of the group went through, as nothing
         else could matter to them. refused: messages without line protocol. ended: why the task ended, null where it
-        did not. found: lines that were wanted in all.
+        did not. where: why the condition could be evaluated for no point at all, null where it could. found: lines that
+        were wanted in all.
 
         Raises as InspectionJob does.
         """
@@ -159,6 +160,7 @@ class TraceJob:
             "alone": run.sift is not None,
             "refused": len(run.refused),
             "ended": ended or None,
+            "where": lines.mistaken or None,
             "found": lines.found,
         }
 

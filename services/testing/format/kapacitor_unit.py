@@ -17,8 +17,8 @@ from schemas.rule_tests.shapes import UnitTestsSchema
 from services.lineprotocol import reference_parser
 from services.lineprotocol.reference_parser import multiplier
 from services.testing.errors import BadTestFile
-from services.testing.format.document import Located
-from services.testing.format.model import Expectation, RuleTest, Section, Step
+from services.testing.format.document import Located, read_documents
+from services.testing.format.model import Expectation, Reads, RuleTest, Section, Step
 from services.testing.input.times import DEFAULT_START, parse_length
 
 SHAPE = UnitTestsSchema
@@ -42,20 +42,22 @@ def is_unit_test(test: RuleTest) -> bool:
     return test.where.keys is not None and "expects" in test.where.keys
 
 
-def read(document: Located, path: Path, scripts: Path | None) -> Iterator[RuleTest]:
+def read(document: Located, path: Path, scripts: Path | None, reads: Reads) -> Iterator[RuleTest]:
     """The tests of a document that has the shape SHAPE. scripts: where their scripts lie. Raises BadTestFile."""
     for i, test in enumerate(SHAPE().load(document.plain)["tests"]):
-        yield _test(test, document.at(["tests", i]), path, scripts)
+        yield _test(test, document.at(["tests", i]), path, scripts, reads)
 
 
-def _test(test: dict[str, Any], where: Located, path: Path, scripts: Path | None) -> RuleTest:
+def _test(test: dict[str, Any], where: Located, path: Path, scripts: Path | None, reads: Reads) -> RuleTest:
     def wrong(text: str, key: str) -> BadTestFile:
         return BadTestFile(str(path), text, *where.place([key]))
 
     name = test.get("task_name") or test.get("task_id")
     if not name:
         raise wrong("no script: give its file's name as task_name", "name")
-    script_path = _script(name, path, scripts)
+    places = [scripts] if scripts is not None else [path.parent, path.parent.parent / "tick_scripts"]
+    reads.update(dict.fromkeys(place / name for place in places))
+    script_path = next((place / name for place in places if (place / name).is_file()), None)
     if script_path is None:
         raise wrong(
             f"there is no script {name} in {scripts or path.parent}: name its directory with --dir", "task_name"
@@ -65,8 +67,13 @@ def _test(test: dict[str, Any], where: Located, path: Path, scripts: Path | None
             raise wrong(f"the recording {test[key]} lies on a server: write its lines as `data`", key)
     if "expects" not in (where.keys or {}):
         raise wrong("nothing is expected: there is no `expects`", "name")
-    script = script_path.read_text("utf-8", "replace")
+    try:
+        script = script_path.read_text("utf-8", "replace")
+    except OSError as error:
+        raise wrong(f"{script_path} cannot be read: {error.strerror or error}", "task_name") from None
     batch = test["type"] == "batch"
+    if test["data_path"]:
+        test = {**test, "data": _data(path.parent / test["data_path"], where, path, reads)}
     steps = [Step(where, lines=(line,), at=at) for at, line in _lines(test, batch, wrong)]
     if batch:
         script = _EVERY.sub("every(1s)", script)
@@ -86,14 +93,23 @@ def _test(test: dict[str, Any], where: Located, path: Path, scripts: Path | None
         precision=_PRECISIONS.get(test["precision"], test["precision"]),
         steps=tuple(steps),
         expect=Expectation(expects, (Section("expects", "", expects, entry.column - 1),)),
-        reads=(script_path,),
         apart=0 if batch else _APART,
     )
 
 
-def _script(name: str, path: Path, scripts: Path | None) -> Path | None:
-    places = [scripts] if scripts is not None else [path.parent, path.parent.parent / "tick_scripts"]
-    return next((place / name for place in places if (place / name).is_file()), None)
+def _data(file: Path, where: Located, path: Path, reads: Reads) -> list[str]:
+    """The lines of a file that has them as a list of YAML. Raises BadTestFile."""
+    reads[file] = None
+    try:
+        text = file.read_text("utf-8", "replace")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise BadTestFile(str(path), f"{file} cannot be read: {reason}", *where.place(["data_path"])) from None
+    documents = read_documents(text, str(file))
+    lines = documents[0].plain if documents else None
+    if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
+        raise BadTestFile(str(file), "must be a list of lines")
+    return lines
 
 
 def _lines(test: dict[str, Any], batch: bool, wrong: Any) -> Iterator[tuple[str, str]]:

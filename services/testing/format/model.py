@@ -9,6 +9,9 @@ from typing import Any
 
 from services.testing.format.document import Located
 
+Reads = dict[Path, None]
+"""The files that a file of tests is made of, in order; those that are missing too."""
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -61,7 +64,7 @@ class RuleTest:
     """One test. file: that it stands in. where: in it. source: of the script, for people.
 
     task: its id. vars: by name, values or {type, value}. dbrps: empty where the script says them. start: RFC 3339, or
-    "". expect: of the whole test. apart: how far apart (ns) lines without a time come. reads: what else it is made of.
+    "". expect: of the whole test. apart: how far apart (ns) lines without a time come.
     """
 
     file: Path
@@ -76,7 +79,6 @@ class RuleTest:
     precision: str
     steps: tuple[Step, ...]
     expect: Expectation | None
-    reads: tuple[Path, ...]
     apart: int = 0
 
 

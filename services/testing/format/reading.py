@@ -14,7 +14,7 @@ from schemas.rule_tests.shapes import ExpectSchema, RuleTestSchema, RuleTestsSch
 from services.testing.errors import BadTestFile
 from services.testing.format import kapacitor_unit
 from services.testing.format.document import Located, read_documents
-from services.testing.format.model import Expectation, RuleTest, Section, Step, TestFile
+from services.testing.format.model import Expectation, Reads, RuleTest, Section, Step, TestFile
 
 _COMMON = ("script", "file", "template", "vars", "task", "dbrps", "start", "precision")
 _SCRIPTS = ("script", "file", "template")
@@ -27,14 +27,24 @@ def read_tests(path: Path, scripts: Path | None = None) -> TestFile:
 
     Raises BadTestFile.
     """
-    text = text_of(path, str(path))
+    reads: Reads = {path: None}
+    try:
+        text = text_of(path, str(path))
+        tests = list(_tests(path, text, scripts, reads))
+    except BadTestFile as error:
+        error.reads = tuple(reads)
+        raise
+    return TestFile(path, text, tuple(tests), tuple(reads))
+
+
+def _tests(path: Path, text: str, scripts: Path | None, reads: Reads) -> list[RuleTest]:
     tests: list[RuleTest] = []
     for number, document in enumerate(read_documents(text, str(path))):
         if kapacitor_unit.is_unit_tests(document.plain):
             _checked(kapacitor_unit.SHAPE, document, str(path))
-            tests += kapacitor_unit.read(document, path, scripts)
+            tests += kapacitor_unit.read(document, path, scripts, reads)
         else:
-            tests += _Document(path, document, number).tests()
+            tests += _Document(path, document, number, reads).tests()
     if not tests:
         raise BadTestFile(str(path), "there are no tests in it")
     names: dict[str, RuleTest] = {}
@@ -43,8 +53,7 @@ def read_tests(path: Path, scripts: Path | None = None) -> TestFile:
             line = names[test.name].where.line
             raise BadTestFile(str(path), f"a test {test.name!r} stands at line {line} already", *_place(test.where))
         names[test.name] = test
-    reads = dict.fromkeys([path, *(file for test in tests for file in test.reads)])
-    return TestFile(path, text, tuple(tests), tuple(reads))
+    return tests
 
 
 def text_of(path: Path, shown: str) -> str:
@@ -56,13 +65,15 @@ def text_of(path: Path, shown: str) -> str:
         raise BadTestFile(shown, f"cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
         raise BadTestFile(shown, f"cannot be read: byte {error.start} is no UTF-8") from None
+    except ValueError as error:  # what cannot be a path
+        raise BadTestFile(shown, f"cannot be read: {error}") from None
 
 
 class _Document:
     """One document of a file: several tests, or one."""
 
-    def __init__(self, path: Path, document: Located, number: int) -> None:
-        self._path, self._document, self._number = path, document, number
+    def __init__(self, path: Path, document: Located, number: int, reads: Reads) -> None:
+        self._path, self._document, self._number, self._reads = path, document, number, reads
 
     def tests(self) -> Iterator[RuleTest]:
         if self._document.keys is None:
@@ -87,17 +98,15 @@ class _Document:
         if kind is None:
             raise self._wrong("no script: give `script`, `file` or `template`", where)
         name = test.get("name") or (self._path.stem if not self._number else f"{self._path.stem} {self._number + 1}")
-        reads: list[Path] = []
         if kind == "script":
             script, source, task = test["script"], f"{self._path.name}:{place('script').at(['script']).line}", "test"
         else:
             path = self._beside(test[kind])
             script = self._read(path, place(kind), kind)
             source, task = str(path), path.stem
-            reads.append(path)
-        vars, more = self._vars(test.get("vars", {}), common.get("vars", {}), place("vars"), reads)
+        vars, more = self._vars(test.get("vars", {}), common.get("vars", {}), place("vars"))
         dbrps = [self._dbrp(one, place("dbrps"), "dbrps") for one in test.get("dbrps", [])] or more
-        steps = tuple(self._steps(test.get("input", []), where, reads))
+        steps = tuple(self._steps(test.get("input", []), where))
         expect = _expectation(where) if "expect" in test else None
         return RuleTest(
             file=self._path,
@@ -112,18 +121,17 @@ class _Document:
             precision=test.get("precision", "ns"),
             steps=steps,
             expect=expect,
-            reads=tuple(reads),
         )
 
-    def _steps(self, loaded: Any, where: Located, reads: list[Path]) -> Iterator[Step]:
+    def _steps(self, loaded: Any, where: Located) -> Iterator[Step]:
         found = where.at(["input"])
         for i, step in enumerate(loaded):
             here = found.at([i]) if found.items is not None else found
             files = [self._beside(name) for name in step.get("file", [])]
+            self._reads.update(dict.fromkeys(files))
             for file in files:
                 if not file.is_file():
                     raise self._wrong(f"there is no file {file}", here, "file")
-            reads += files
             yield Step(
                 where=here,
                 at=step.get("at", ""),
@@ -136,9 +144,7 @@ class _Document:
                 expect=_expectation(here) if "expect" in step else None,
             )
 
-    def _vars(
-        self, given: Any, common: Any, where: Located, reads: list[Path]
-    ) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    def _vars(self, given: Any, common: Any, where: Located) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         """Vars, those of the file's beginning among them, and the dbrps of a file of vars that has some."""
         found: dict[str, Any] = {}
         dbrps: list[tuple[str, str]] = []
@@ -146,7 +152,6 @@ class _Document:
             if isinstance(one, str):
                 path = self._beside(one)
                 plain = self._document_of(path, where)
-                reads.append(path)
                 dbrps = [(pair["db"], pair["rp"]) for pair in plain.get("dbrps", []) if {"db", "rp"} <= set(pair)]
                 inner = plain.get("vars")
                 one = inner if isinstance(inner, dict) and "type" not in inner else plain
@@ -169,6 +174,7 @@ class _Document:
         return self._path.parent / name
 
     def _read(self, path: Path, where: Located, key: str) -> str:
+        self._reads[path] = None
         try:
             return text_of(path, str(path))
         except BadTestFile as error:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import re
-import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,9 +23,7 @@ from grammar.influxql.ast import (
 )
 from grammar.influxql.parser import parse_select
 from grammar.tickscript.literals import parse_duration
-
-Values = list[tuple[int, Any]]
-"""Times, ns, and values, in order of time."""
+from services.testing.input.aggregates import AGGREGATES, SELECTORS, Values
 
 
 class CannotAnswer(ValueError):
@@ -170,7 +166,7 @@ class _Query:
 def _check(select: Select) -> None:
     """Raises CannotAnswer for what is not known here, whatever points there are."""
     for call in (part for e in select.fields for part in walk(e) if isinstance(part, Call)):
-        if call.name not in _AGGREGATES and call.name not in _SELECTORS and call.name != "distinct":
+        if call.name not in AGGREGATES and call.name not in SELECTORS and call.name != "distinct":
             raise CannotAnswer(f"{call.name}()")
     _fill_of(select.fill)
 
@@ -316,8 +312,8 @@ def _alone(e: Expression, points: list[Point], start: int) -> list[list[Any]]:
     """The rows of an aggregate that stands by itself: a selector's has the time of the point that it selects."""
     if isinstance(e, Distinct) or (isinstance(e, Call) and e.name == "distinct"):
         return [[start, value] for value in dict.fromkeys(v for _, v in _values_of(e, points))]
-    if isinstance(e, Call) and e.name in _SELECTORS:
-        picked = _SELECTORS[e.name](_values_of(e, points), _parameter(e))
+    if isinstance(e, Call) and e.name in SELECTORS:
+        picked = SELECTORS[e.name](_values_of(e, points), _parameter(e))
         return [] if picked is None else [list(picked)]
     cell = _aggregate(e, points)
     return [] if cell is None else [[start, cell]]
@@ -335,10 +331,10 @@ def _aggregate(e: Expression, points: list[Point]) -> Any:
     if e.name == "count" and e.arguments and isinstance(e.arguments[0], Call | Distinct):
         return len({value for _, value in _values_of(e.arguments[0], points)}) or None
     values = _values_of(e, points)
-    if e.name in _SELECTORS:
-        picked = _SELECTORS[e.name](values, _parameter(e))
+    if e.name in SELECTORS:
+        picked = SELECTORS[e.name](values, _parameter(e))
         return None if picked is None else picked[1]
-    return _AGGREGATES[e.name]([value for _, value in values]) if values else None
+    return AGGREGATES[e.name]([value for _, value in values]) if values else None
 
 
 def _values_of(e: Expression, points: list[Point]) -> Values:
@@ -353,39 +349,6 @@ def _values_of(e: Expression, points: list[Point]) -> Values:
 def _parameter(e: Call) -> float:
     last = e.arguments[-1]
     return float(last.value) if isinstance(last, Literal) and isinstance(last.value, int | float) else 0.0
-
-
-def _percentile(values: Values, percent: float) -> tuple[int, Any] | None:
-    place = math.floor(len(values) * percent / 100 + 0.5) - 1
-    return sorted(values, key=lambda one: one[1])[place] if 0 <= place < len(values) else None
-
-
-def _mode(values: list[Any]) -> Any:
-    """The most frequent; of several the last that began before the one before it had its last, as InfluxDB has it."""
-    found, most, ended = None, 0, 0
-    for value, places in itertools.groupby(sorted(range(len(values)), key=lambda i: values[i]), values.__getitem__):
-        run = list(places)
-        if len(run) > most or (len(run) == most and run[0] <= ended):
-            found, most, ended = value, len(run), run[-1]
-    return found
-
-
-_SELECTORS: dict[str, Callable[[Values, float], tuple[int, Any] | None]] = {
-    "first": lambda values, _: values[0] if values else None,
-    "last": lambda values, _: values[-1] if values else None,
-    "min": lambda values, _: min(values, key=lambda one: one[1], default=None),
-    "max": lambda values, _: max(values, key=lambda one: one[1], default=None),
-    "percentile": _percentile,
-}
-_AGGREGATES: dict[str, Callable[[list[Any]], Any]] = {
-    "count": len,
-    "sum": sum,
-    "mean": lambda values: math.fsum(values) / len(values),
-    "median": statistics.median,
-    "mode": _mode,
-    "spread": lambda values: max(values) - min(values),
-    "stddev": lambda values: statistics.stdev(values) if len(values) > 1 else None,
-}
 
 
 def _fill_of(text: str) -> str:

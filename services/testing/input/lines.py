@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from services.lineprotocol.reference_parser import LineError, multiplier
 from services.lineprotocol.series_key import parse_key
 from services.testing.input.times import parse_time
 
-_TIME = re.compile(rb"\s(\+?@?(?:\d+(?:ns|us|u|\xc2\xb5|ms|s|m|h|d|w))+|@0|\d{4}-\d\d-\d\dT\S+)\s*$")
+_TIME = re.compile(rb"\s(\+?@?(?:\d+(?:ns|us|u|\xc2\xb5|ms|s|m|h|d|w))+|@0|\d{4}-\d\d-\d\dT[^\s\x22]+)\s*$")
 _PRECISIONS = {"ns": "n", "us": "u"}
 _FILE_TIME = re.compile(rb"\s(-?\d+)\s*$")
 
@@ -41,12 +42,14 @@ def read_lines(text: str, precision: str, start: int, now: int) -> Iterator[Line
 
 
 def first_time(text: str, precision: str) -> int | None:
-    """The first time of a text that is by the calendar, ns; None where there is none."""
+    """The first time of a text that is by the calendar, ns; None where there is none, or it is none."""
     unit = multiplier(_PRECISIONS.get(precision, precision))
     for raw in reference_parser.lines(text.encode()):
         given = _TIME.search(raw)
         if given is not None and b"T" in given[1]:
-            return parse_time(given[1].decode(), 0, 0)
+            with contextlib.suppress(ValueError):
+                return parse_time(given[1].decode(), 0, 0)
+            return None
         if given is None and (plain := _FILE_TIME.search(raw)) is not None and b"=" not in plain[1]:
             return int(plain[1]) * unit
     return None
@@ -62,7 +65,7 @@ def point_of(text: bytes, time: int) -> dict[str, object]:
 def _line(raw: bytes, unit: int, start: int, before: int, now: int) -> Line:
     given = _TIME.search(raw)
     if given is not None:
-        time = parse_time(given[1].decode().replace("us", "u"), start, before)
+        time = parse_time(given[1].decode(), start, before)
         raw = raw[: given.start()]
         reference_parser.parse(raw, unit)
     else:

@@ -10,22 +10,40 @@ from grammar.tickscript.literals import parse_duration
 DEFAULT_START = 946_684_800 * 10**9
 """2000-01-01T00:00:00Z: when a test begins whose input names no time."""
 
-_RELATIVE = re.compile(r"@?(?P<ns>0|(?:\d+(?:ns|u|µ|ms|s|m|h|d|w))+)")
+_RELATIVE = re.compile(r"@?(?:0|(?:\d+(?:ns|us|u|µ|ms|s|m|h|d|w))+)")
 _UNITS = (("w", 604_800), ("d", 86_400), ("h", 3600), ("m", 60), ("s", 1))
 _SECOND = 10**9
 _FAR = 1000 * 86_400 * _SECOND
+_EARLIEST, _LATEST = parse_rfc3339("1677-09-21T00:12:44Z"), parse_rfc3339("2262-04-11T23:47:16Z")
+_RANGE = f"{format_rfc3339(_EARLIEST)} to {format_rfc3339(_LATEST)}"
 
 
 def parse_time(text: str, start: int, before: int) -> int:
     """The ns that a text stands for: `10m` or `@10m` after `start`, `+10s` after `before`, or RFC 3339. ValueError."""
     if text.startswith("+"):
-        return before + parse_length(text[1:])
+        return _in_range(text, before + parse_length(text[1:]))
     if _RELATIVE.fullmatch(text):
-        return start + parse_length(text.removeprefix("@"))
+        return _in_range(text, start + parse_length(text.removeprefix("@")))
     try:
-        return parse_rfc3339(text)
+        time = parse_rfc3339(text)
     except ValueError:
         raise ValueError(f"{text!r} is no time: 10m since the start, +10s from now, or RFC 3339") from None
+    return _in_range(text, time)
+
+
+def parse_calendar(text: str) -> int:
+    """The ns of a time in RFC 3339. ValueError."""
+    try:
+        time = parse_rfc3339(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no time in RFC 3339") from None
+    return _in_range(text, time)
+
+
+def _in_range(text: str, time: int) -> int:
+    if not _EARLIEST <= time <= _LATEST:
+        raise ValueError(f"{text!r} is out of range: points are from {_RANGE}")
+    return time
 
 
 def parse_length(text: str) -> int:
@@ -34,7 +52,9 @@ def parse_length(text: str) -> int:
         return 0
     nanoseconds = text.removesuffix("ns")
     try:
-        return int(nanoseconds) if nanoseconds != text and nanoseconds.isdigit() else parse_duration(text)
+        if nanoseconds != text and nanoseconds.isascii() and nanoseconds.isdigit():
+            return int(nanoseconds)
+        return parse_duration(text.replace("us", "u"))
     except ValueError:
         raise ValueError(f"{text!r} is no length of time, such as 90s or 1h30m") from None
 

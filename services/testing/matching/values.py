@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from grammar.golang.times import parse_rfc3339
@@ -82,12 +82,17 @@ def _text(expected: str, got: Any, start: int, path: tuple[str | int, ...]) -> b
 
 
 def pattern_error(expected: Any) -> str:
-    """Why a pattern cannot be used; "" where it can, or where it is none."""
+    """Why a pattern or a tolerance cannot be used; "" where it can, or where it is none."""
     if isinstance(expected, str) and len(expected) > 1 and expected[0] == expected[-1] == "/":
         try:
             re.compile(expected[1:-1])
         except re.error as error:
             return f"{expected} is no regular expression: {error}"
+    if isinstance(expected, str) and (about := _ABOUT.fullmatch(expected)):
+        try:
+            _room(about["value"], about["within"])
+        except (ArithmeticError, ValueError):
+            return f"{expected} is no number with a tolerance, such as ~ 3.1 or ~ 100 ± 5"
     return ""
 
 
@@ -103,12 +108,19 @@ def _about(value: str, within: str | None, got: Any) -> bool:
     if isinstance(got, bool) or not isinstance(got, int | float):
         return False
     try:
-        number = Decimal(value)
-        exponent = number.as_tuple().exponent
-        room = Decimal(within) if within else Decimal(5).scaleb(int(exponent) - 1)
-        return abs(Decimal(repr(got)) - number) <= room
-    except (InvalidOperation, ValueError):
+        return abs(Decimal(repr(got)) - Decimal(value)) <= _room(value, within)
+    except (ArithmeticError, ValueError):  # NaN is near to nothing
         return False
+
+
+def _room(value: str, within: str | None) -> Decimal:
+    """How far off a number may be. Raises ArithmeticError or ValueError for what is no number, or negative."""
+    number = Decimal(value)
+    abs(number)  # as far as it can be calculated with
+    room = Decimal(within) if within else Decimal(5).scaleb(int(number.as_tuple().exponent) - 1)
+    if room < 0:
+        raise ValueError("less than nothing")
+    return room
 
 
 def _same_length(expected: str, got: str) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from xml.etree import ElementTree
 
+from services.testing.errors import BadTestFile
 from services.testing.matching.sections import SectionResult
 from services.testing.matching.values import ABSENT
 from services.testing.reporting.text import lines_of
@@ -29,9 +30,16 @@ def plain_of(result: TestResult) -> dict[str, Any]:
     }
 
 
-def junit(results: Sequence[TestResult]) -> bytes:
-    """A report as CI systems read it: a suite a file."""
-    root = ElementTree.Element("testsuites", _counts(results))
+def plain_of_bad(error: BadTestFile) -> dict[str, Any]:
+    """A file that is mistaken as JSON has it: file, line, column (0 where there is none), text."""
+    return {"file": error.file, "line": error.line, "column": error.column, "text": error.text}
+
+
+def junit(results: Sequence[TestResult], mistaken: Sequence[BadTestFile] = ()) -> bytes:
+    """A report as CI systems read it: a suite a file; one with an error for a file that is mistaken."""
+    counts = _counts(results)
+    counts |= {key: str(int(counts[key]) + len(mistaken)) for key in ("tests", "errors")}
+    root = ElementTree.Element("testsuites", counts)
     files = dict.fromkeys(str(result.test.file) for result in results)
     for file in files:
         mine = [result for result in results if str(result.test.file) == file]
@@ -46,6 +54,13 @@ def junit(results: Sequence[TestResult]) -> bytes:
                 kind = "failure" if result.status == FAILED else "error"
                 told = ElementTree.SubElement(case, kind, {"message": _clean(about)})
                 told.text = _clean("\n".join(lines))
+    for error in mistaken:
+        counts = {"tests": "1", "failures": "0", "errors": "1", "time": "0"}
+        suite = ElementTree.SubElement(root, "testsuite", {"name": _clean(error.file), **counts})
+        case = ElementTree.SubElement(
+            suite, "testcase", {"name": "the file", "classname": _clean(error.file), "time": "0"}
+        )
+        ElementTree.SubElement(case, "error", {"message": _clean(error.text)}).text = _clean(str(error))
     ElementTree.indent(root)
     found: bytes = ElementTree.tostring(root, "utf-8", xml_declaration=True)
     return found + b"\n"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from grammar.tickscript.ast import Script, TickscriptError
+from grammar.tickscript.literals import parse_duration
 from grammar.tickscript.parser import parse
 from schemas.config.influxdb import InfluxDB
 from services.columns.groups.series import SeriesTable
@@ -16,7 +18,7 @@ from services.connectors.influxdb import InfluxDBClient
 from services.dryrun.log_run import LogRun
 from services.nodes import classes
 from services.pipeline.compiler.compile import Compiled, api_error, compile_script
-from services.pipeline.compiler.vars import Var, VarsError, parse_vars
+from services.pipeline.compiler.vars import Var, VarsError, VarType, parse_vars
 from services.pipeline.graph import Graph
 from services.pipeline.registry import Registry
 from services.pipeline.spec import Edge
@@ -34,7 +36,11 @@ _NO_ENDPOINTS = " (endpoints are those that --config declares)"
 
 
 class CannotStart(Exception):
-    """The task of a test cannot be put under way; str() says why."""
+    """The task of a test cannot be put under way; str() says why. key: of the test, to blame; "" for its script."""
+
+    def __init__(self, text: str, key: str = "") -> None:
+        super().__init__(text)
+        self.key = key
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +61,9 @@ class Workshop:
         except TickscriptError as error:
             hint = _NO_FUNCTIONS if "@" in test.script and not self.registry.functions else ""
             raise CannotStart(f"{test.source}: {api_error(error)}{hint}") from None
-        except (VarsError, ValueError) as error:
+        except VarsError as error:
+            raise CannotStart(f"{test.source}: {error}", "vars") from None
+        except ValueError as error:
             raise CannotStart(f"{test.source}: {error}") from None
         graph, dbrps = compiled.graph, test.dbrps or compiled.dbrps
         if not dbrps:
@@ -108,25 +116,49 @@ def workshop(
 
 
 def vars_json(given: Mapping[str, Any], declared: Mapping[str, Var]) -> dict[str, Any]:
-    """Vars as the API has them, of values as tests give them. Raises ValueError."""
+    """Vars as the API has them, of values as tests give them. Raises VarsError."""
     unknown = [name for name in given if name not in declared]
     if unknown:
         known = f"known are {', '.join(sorted(declared))}" if declared else "it declares none"
-        raise ValueError(f"the script has no var {unknown[0]!r}: {known}")
-    return {name: _var(value, declared[name].type.value) for name, value in given.items()}
+        raise VarsError(f"the script has no var {unknown[0]!r}: {known}")
+    return {name: _var(name, value, declared[name].type) for name, value in given.items()}
 
 
-def _var(value: Any, kind: str) -> Any:
+def _var(name: str, value: Any, kind: VarType) -> Any:
     if isinstance(value, dict) and "type" in value:
         return value
-    if kind == "list":
+    if kind is VarType.LIST:
         items = value if isinstance(value, list) else [value]
         return {"type": "list", "value": [i if isinstance(i, dict) else {"type": "string", "value": i} for i in items]}
-    if kind == "float" and type(value) is int:
+    if not _fits(value, kind):
+        raise VarsError(f"invalid var {name}: {json.dumps(value)} is no {kind.word}")
+    if kind is VarType.REGEX and len(value) > 1 and value[0] == value[-1] == "/":
+        value = value[1:-1].replace("\\/", "/")  # as scripts write it
+    if kind is VarType.FLOAT:
         value = float(value)
-    if kind in ("string", "regex", "lambda", "duration") and not isinstance(value, bool):
-        value = str(value)
-    return {"type": kind, "value": value}
+    return {"type": kind.value, "value": str(value) if kind is VarType.STRING else value}
+
+
+def _fits(value: Any, kind: VarType) -> bool:
+    """Whether a plain value can be a var of a type. YAML's numbers may be texts."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if kind is VarType.BOOL:
+        return isinstance(value, bool)
+    if kind is VarType.INT:
+        return type(value) is int and -(2**63) <= value < 2**63
+    if kind is VarType.FLOAT:
+        return number
+    if kind is VarType.DURATION:
+        return isinstance(value, str) and _is_duration(value)
+    return isinstance(value, str) or (number and kind is VarType.STRING)
+
+
+def _is_duration(text: str) -> bool:
+    try:
+        parse_duration(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _clusters(graph: Graph) -> dict[str, InfluxDBClient]:

@@ -60,10 +60,6 @@ class Outcomes:
         elif kind in _KINDS and "command" not in line:
             self.kinds[_KINDS[kind]].append(line)
 
-    def length(self, kind: str, name: str) -> int:
-        """How many have come of a kind, or of a node."""
-        return len(self.nodes.get(name, ()) if kind == "nodes" else self.kinds[kind])
-
     def since(self, kind: str, name: str, first: int) -> list[Item]:
         """What has come of a kind, or of a node, from a number on."""
         return (self.nodes.get(name, []) if kind == "nodes" else self.kinds[kind])[first:]

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from grammar.golang.times import parse_rfc3339
 from services.alertlog.info import LEVELS
 from services.dryrun.log_run import LogRun
 from services.pipeline.compiler.sources import SOURCES
@@ -19,7 +18,7 @@ from services.testing.format.model import Expectation, RuleTest, Section, Step
 from services.testing.input.feeding import BadInput, Feed
 from services.testing.input.lines import first_time
 from services.testing.input.recordings import first_time_of
-from services.testing.input.times import DEFAULT_START, is_relative, parse_length, parse_time
+from services.testing.input.times import DEFAULT_START, is_relative, parse_calendar, parse_length, parse_time
 from services.testing.matching.sections import SectionResult, compare
 from services.testing.matching.values import ABSENT, pattern_error
 from services.testing.running.building import CannotStart, Workshop
@@ -67,7 +66,7 @@ class _Run:
         try:
             run = await self.workshop.task(self.test, self._start, Notes(self.outcomes))
         except CannotStart as error:
-            self._did_not_start(str(error))
+            self._did_not_start(error)
             return
         run.run.observe(Watching(run.run, self.outcomes, self._wanted(run.run)))
         try:
@@ -118,7 +117,9 @@ class _Run:
             return
         every = self._length(step.every, step.where, "every")
         until = self._time(step.until, feed.now, step.where, "until")
-        if every <= 0 or (until - feed.now) // every > _MOST_REPEATS:
+        if every <= 0:
+            raise _Stopped("every: must be longer than nothing", step.where, "every")
+        if (until - feed.now) // every > _MOST_REPEATS:
             raise _Stopped(f"every: the lines would come more than {_MOST_REPEATS} times", step.where, "every")
         await feed.repeated(step.lines, every, until, step.dbrp)
 
@@ -133,10 +134,13 @@ class _Run:
                     none = replace(expect.where, plain="none")
                     self._sections.append(compare(Section(kind, "", none, expect.indent), got, self._start, now))
             return
+        names = [node.name for node, _ in run.nodes()]
         for section in expect.sections:
-            if section.kind == "nodes" and section.name not in {node.name for node, _ in run.nodes()}:
-                names = ", ".join(node.name for node, _ in run.nodes())
-                raise _Stopped(f"the script has no node {section.name!r}: it has {names}", section.where)
+            nodes = [section.name] if section.kind == "nodes" else section.where.keys or {}
+            for name in nodes if section.kind in ("nodes", "errors") else ():
+                if name not in names:
+                    text = f"the script has no node {name!r}: it has {', '.join(names)}"
+                    raise _Stopped(text, section.where, name)
             got = self._got(section, run, marks)
             self._sections.append(compare(section, got, self._start, now))
 
@@ -166,10 +170,12 @@ class _Run:
         self._marks = {(kind, ""): len(items) for kind, items in self.outcomes.kinds.items()}
         self._marks |= {("nodes", name): len(items) for name, items in self.outcomes.nodes.items()}
 
-    def _did_not_start(self, reason: str) -> None:
+    def _did_not_start(self, error: CannotStart) -> None:
+        reason = str(error)
         fails = [one for expect in self._expectations() for one in expect.sections if one.kind == "fails"]
         if not fails:
-            raise _Stopped(reason, self.test.where)
+            kinds = [key for key in (error.key, "script", "file", "template") if key in (self.test.where.keys or {})]
+            raise _Stopped(reason, self.test.where, *kinds[:1])
         found = tuple(compare(one, reason, self._start, self._start) for one in fails)
         self.result = replace(self.result, sections=found)
 
@@ -189,9 +195,9 @@ class _Run:
         test = self.test
         if test.start:
             try:
-                return parse_rfc3339(test.start)
-            except ValueError:
-                raise _Stopped(f"start: {test.start!r} is no time in RFC 3339", test.where, "start") from None
+                return parse_calendar(test.start)
+            except ValueError as error:
+                raise _Stopped(f"start: {error}", test.where, "start") from None
         for step in test.steps:
             if step.at and not is_relative(step.at) and not step.at.startswith("+"):
                 return self._time(step.at, 0, step.where, "at")

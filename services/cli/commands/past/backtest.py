@@ -14,7 +14,7 @@ from services.cli.server.connecting import asks_server
 from services.cli.server.definitions import of_file, of_options
 from services.cli.server.documents import text_of
 from services.cli.server.inspecting import carried_out, keep_option, results
-from services.cli.server.times import duration_option, moment_option
+from services.cli.server.times import duration_option, time_option
 from tickbus.client import Client
 
 _FILE = click.Path(path_type=Path)
@@ -22,15 +22,18 @@ _FILE = click.Path(path_type=Path)
 
 @click.command(cls=Command)
 @click.argument("what", metavar="FILE|TASK", shell_complete=ids("tasks"))
-@moment_option("--from", "begin", text="From when on: a time, or so long ago, as -24h.", required=True)
-@moment_option("--to", "end", text="Until when; now without.")
+@time_option("--from", "begin", text="From when on: a time, or so long ago, as -24h.", required=True)
+@time_option("--to", "end", text="Until when; now without.")
 @click.option("--tick", type=_FILE, metavar="FILE", help="The script, where a TASK is given: the one it may get.")
 @click.option("--type", "type_", type=click.Choice(["stream", "batch"]), help="The type; the script tells it as well.")
 @click.option("--template", metavar="ID", help="The template that it is made of.", shell_complete=ids("templates"))
 @click.option("--vars", "vars_", type=_FILE, metavar="FILE", help="The vars, as JSON.")
 @click.option("--file", type=_FILE, metavar="FILE", help="Template, vars and databases in one file, YAML or JSON.")
 @click.option(
-    "--dbrp", multiple=True, metavar='"DB"."RP"', help="A database and a retention policy; may be given several times."
+    "--dbrp",
+    multiple=True,
+    metavar='"DB"."RP"',
+    help="What a script reads that does not say it; may be given several times.",
 )
 @click.option("--against", metavar="TASK|FILE", help="What to compare with: what a task did, or what a script would.")
 @duration_option("--warm-up", "What is read before it counts; without, as far as the script's windows look back.")
@@ -57,6 +60,9 @@ def command(
 
     It is run over the log that the server keeps, a batch task over what InfluxDB has. Nothing is done outside: no
     alert is handled, nothing posted or written.
+
+    Of a comparison, `new` is what only the first has raised, `missing` what only the other one has, `level` what both
+    have at the same time with other levels.
 
     \b
     tickbus backtest cpu.tick -dbrp telegraf.autogen -from -24h

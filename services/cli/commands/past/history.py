@@ -46,7 +46,10 @@ _STATES = (
 def command(client: Client, task: str | None, json: bool) -> None:
     """Show how far back writes, alerts and events go, and the states that are kept of tasks.
 
-    With the id of a TASK, each state that is kept of it: looking into its past begins from the nearest.
+    With the id of a TASK, each state that is kept of it: whoever looks into its past begins with the nearest before
+    that. It is of a place in the log of writes (Position), and stands for the task up to another one (Until), as far
+    as nothing has changed. Run is the event that enabled the task. Why: its run began, it was due (history-every in
+    [engine]), a pause of the worker had ended, the run ended.
     """
     found = client.request("GET", "/history", {"task": task} if task else {})
     if task and not found["tasks"]:

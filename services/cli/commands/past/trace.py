@@ -11,7 +11,7 @@ from services.cli.output.trace_report import print_trace
 from services.cli.server.completing import ids
 from services.cli.server.connecting import asks_server
 from services.cli.server.inspecting import carried_out, keep_option, results
-from services.cli.server.times import moment_option
+from services.cli.server.times import time_option
 from tickbus.client import Client
 
 _FOR_PEOPLE = 1000  # lines
@@ -19,8 +19,8 @@ _FOR_PEOPLE = 1000  # lines
 
 @click.command(cls=Command)
 @click.argument("task", shell_complete=ids("tasks"))
-@moment_option("--from", "begin", text="From when on: a time, or so long ago, as -1h.", required=True)
-@moment_option("--to", "end", text="Until when; now without.")
+@time_option("--from", "begin", text="From when on: a time, or so long ago, as -1h.", required=True)
+@time_option("--to", "end", text="Until when; now without.")
 @click.option("--node", metavar="NODE", help="This node alone, by its name in DOT; then what goes in is shown too.")
 @click.option("--group", metavar="TAGS", help="Only what has these tags, as host=a,cpu=0.")
 @click.option("--where", metavar="LAMBDA", help="Only points for which this holds, as '\"usage\" > 90.0'.")

@@ -16,8 +16,8 @@ from tickbus.client import Client
 
 @click.command(cls=Command)
 @click.argument("topic", shell_complete=ids("topics"))
-@click.argument("id")
-@time_option("--at", "The last change at or before this time of the data; otherwise the last there was.")
+@click.argument("id", metavar="ALERT-ID")
+@time_option("--at", text="The last change at or before this time of the data; otherwise the last there was.")
 @as_json
 @asks_server
 def command(client: Client, topic: str, id: str, at: int | None, json: bool) -> None:
@@ -25,6 +25,10 @@ def command(client: Client, topic: str, id: str, at: int | None, json: bool) -> 
 
     That is the point that caused it, as it was written, and what happened to it at each node on the way to the alert,
     with what the node kept before and after, and its lambdas with their values.
+
+    \b
+    tickbus why cpu cpu:host=a
+    tickbus why cpu cpu:host=a -at -1h
     """
     parameters = {} if at is None else {"at": format_rfc3339(at)}
     found = client.request("GET", f"{path_of('alerts/topics', topic)}{path_of('events', id)}/why", parameters)

@@ -18,17 +18,19 @@ from tickbus.client import Client
 @click.command(cls=Command)
 @click.argument("task", shell_complete=ids("tasks"))
 @click.option("--group", metavar="TAGS", default="", help="The tags of the points that are meant, as host=a,cpu=0.")
-@time_option("--at", "The time of the points that are meant.")
+@time_option("--at", text="The time of the points that are meant.", required=True)
 @duration_option("--within", "How much before and behind that time as well; 10s where it is not given.")
 @as_json
 @asks_server
-def command(client: Client, task: str, group: str, at: int | None, within: int | None, json: bool) -> None:
+def command(client: Client, task: str, group: str, at: int, within: int | None, json: bool) -> None:
     """Show how far points of a time got in a task.
 
     That is what came in and went out at each node, and at which node each point ended, and why.
+
+    \b
+    tickbus why-not cpu -at -10m -group host=a
+    tickbus why-not cpu -at 2026-11-30T03:00:00Z -within 5m
     """
-    if at is None:
-        raise click.UsageError("give the time of the points that are meant with --at")
     parameters = {"group": group, "at": format_rfc3339(at)}
     if within is not None:
         parameters["within"] = format_go_duration(within)

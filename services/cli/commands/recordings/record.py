@@ -25,7 +25,7 @@ def command() -> None:
 @command.command("stream")
 @task_option
 @duration_option("--duration", "For how long; until now without, if it begins in the past.")
-@time_option("--start", "From what was written then on, instead of from now on.")
+@time_option("--start", text="From what was written then on, instead of from now on.")
 @duration_option("--past", "The same, so long ago.")
 @_id
 @no_wait_option

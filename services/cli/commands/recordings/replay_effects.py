@@ -6,6 +6,7 @@ import json as jsons
 
 import click
 
+from schemas.api.effect import KINDS
 from services.cli.go_flags import Command
 from services.cli.output.effects import effect_line
 from services.cli.output.printing import note
@@ -14,11 +15,12 @@ from services.cli.server.connecting import asks_server, path_of
 from tickbus.client import Client
 
 _AT_ONCE = 1000
+_ALONE = f"These alone, of {', '.join(KINDS)}; may be given several times"
 
 
 @click.command(cls=Command)
 @click.argument("id", shell_complete=ids("replays"))
-@click.option("--kind", "kinds", multiple=True, metavar="KIND", help="These alone, as alert, post or log.")
+@click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), metavar="KIND", help=f"{_ALONE}.")
 @click.option("--json", is_flag=True, help="Print JSON, a line for each.")
 @asks_server
 def command(client: Client, id: str, kinds: tuple[str, ...], json: bool) -> int:
@@ -41,6 +43,8 @@ def command(client: Client, id: str, kinds: tuple[str, ...], json: bool) -> int:
         offset = page["next"]
         if not page["effects"] or offset >= page["count"]:
             break
+    if not page["count"]:
+        note("nothing would have been done")
     if page["left-out"]:
         note(f"there was no room for {page['left-out']} more")
     return 0

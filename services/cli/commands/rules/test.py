@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -24,10 +26,11 @@ from services.nodes.udf_host.functions import UdfFunctions
 from services.process import log
 from services.store.live_config import LiveConfig
 from services.testing.errors import BadTestFile
+from services.testing.format.document import read_documents
 from services.testing.format.model import TestFile
 from services.testing.format.reading import read_tests
 from services.testing.reporting.coverage import coverage_lines, coverage_of
-from services.testing.reporting.plain import junit, plain_of
+from services.testing.reporting.plain import junit, plain_of, plain_of_bad
 from services.testing.reporting.text import BAD, EXTRA, FAINT, GOOD, MISSING, lines_of
 from services.testing.running.building import Workshop, workshop
 from services.testing.running.result import ERROR, FAILED, PASSED, TestResult
@@ -65,7 +68,7 @@ class _Outcome:
     """Of all files: results, those files that are none, and every file that had a part in it."""
 
     results: list[TestResult] = field(default_factory=list)
-    bad: list[str] = field(default_factory=list)
+    bad: list[BadTestFile] = field(default_factory=list)
     reads: set[Path] = field(default_factory=set)
     written: list[Path] = field(default_factory=list)
     seconds: float = 0.0
@@ -122,7 +125,8 @@ def command(
 
 async def _once(settings: Settings, asked: _Asked) -> int:
     async with UdfFunctions(settings.config.udf.functions) as functions:
-        outcome = await _run(_workshop(settings, functions), asked)
+        outcome = _Outcome()
+        await _run(_workshop(settings, functions), asked, outcome)
     _tell(outcome, asked)
     if asked.filter and not outcome.results and not outcome.bad:
         raise CommandFailed(f"no test has {asked.filter!r} in its name")
@@ -133,28 +137,32 @@ async def _watch(settings: Settings, asked: _Asked) -> int:
     async with UdfFunctions(settings.config.udf.functions) as functions:
         made = _workshop(settings, functions)
         while True:
-            began = time.time_ns()
-            outcome = await _run(made, asked)
-            # what was changed meanwhile may have been read before that
-            changed, now = _changed(outcome.reads), time.time_ns()
-            seen = {path: at for path, at in changed.items() if not began <= at <= now}
-            _tell(outcome, asked)
+            began, outcome = time.time_ns(), _Outcome()
+            try:
+                await _run(made, asked, outcome)
+                # what was changed meanwhile may have been read before that
+                changed, now = _changed(outcome.reads), time.time_ns()
+                seen = {path: at for path, at in changed.items() if not began <= at <= now}
+                _tell(outcome, asked)
+            except CommandFailed as error:
+                note(str(error))
+                seen = _changed(outcome.reads)
             note(f"waiting for changes of {len(outcome.reads)} files; Ctrl-C ends it")
-            while _changed(outcome.reads | set(_files_there(asked.files))) == seen:
+            while _changed(outcome.reads | _there(asked.files)) == seen:
                 await asyncio.sleep(_LOOKS)
 
 
-async def _run(made: Workshop, asked: _Asked) -> _Outcome:
-    outcome = _Outcome()
+async def _run(made: Workshop, asked: _Asked, outcome: _Outcome) -> None:
+    """Raises CommandFailed where there is no file."""
     began = time.perf_counter()
     for path in _files_there(asked.files):
         outcome.reads.add(path)
         try:
             outcome.results += await _file(path, made, asked, outcome)
         except BadTestFile as error:
-            outcome.bad.append(str(error))
+            outcome.bad.append(error)
+            outcome.reads.update(error.reads)
     outcome.seconds = time.perf_counter() - began
-    return outcome
 
 
 async def _file(path: Path, made: Workshop, asked: _Asked, outcome: _Outcome) -> list[TestResult]:
@@ -168,12 +176,30 @@ async def _file(path: Path, made: Workshop, asked: _Asked, outcome: _Outcome) ->
     if text == file.text:
         return results
     try:
-        with path.open("w", encoding="utf-8", newline="") as out:
-            out.write(text)
+        read_documents(text, str(path))
+    except BadTestFile as error:  # an anchor was in what is not expected any more
+        raise BadTestFile(
+            str(path), f"cannot be updated, it would have {error.text}", error.line, error.column
+        ) from None
+    try:
+        _write(path, text)
     except OSError as error:
         raise BadTestFile(str(path), f"cannot be written: {error.strerror or error}") from None
     outcome.written.append(path)
     return await _results(read_tests(path, asked.scripts), made, asked)
+
+
+def _write(path: Path, text: str) -> None:
+    """As a whole, or not at all: tests are worth more than what they cost to write. Raises OSError."""
+    file = path.resolve()
+    beside = file.with_name(f"{file.name}.part")
+    try:
+        with beside.open("w", encoding="utf-8", newline="") as out:
+            out.write(text)
+        shutil.copymode(file, beside)
+        os.replace(beside, file)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 async def _results(file: TestFile, made: Workshop, asked: _Asked) -> list[TestResult]:
@@ -206,6 +232,14 @@ def _files_there(given: Iterable[Path]) -> list[Path]:
     return list(found)
 
 
+def _there(given: Iterable[Path]) -> set[Path]:
+    """The same, without any where there is none."""
+    try:
+        return set(_files_there(given))
+    except CommandFailed:
+        return set()
+
+
 def _changed(files: Iterable[Path]) -> dict[Path, int]:
     """When files were changed, ns; 0 for those that are not there."""
     found: dict[Path, int] = {}
@@ -221,17 +255,17 @@ def _tell(outcome: _Outcome, asked: _Asked) -> None:
     results = outcome.results
     if asked.junit is not None:
         try:
-            asked.junit.write_bytes(junit(results))
+            asked.junit.write_bytes(junit(results, outcome.bad))
         except OSError as error:
             raise CommandFailed(f"{asked.junit} cannot be written: {error.strerror or error}") from error
     for path in outcome.written:
         note(f"{path} was updated")
-    for text in outcome.bad:
-        note(text)
+    for bad in outcome.bad:
+        note(str(bad))
     coverage = coverage_of(results) if asked.coverage else []
     if asked.json:
         found: dict[str, Any] = {"tests": [plain_of(result) for result in results], **_counts(results)}
-        found |= {"seconds": round(outcome.seconds, 6)}
+        found |= {"mistaken": [plain_of_bad(bad) for bad in outcome.bad], "seconds": round(outcome.seconds, 6)}
         print_json(found | {"coverage": [one.plain() for one in coverage]} if asked.coverage else found)
         return
     for result in results:

@@ -32,6 +32,8 @@ POINT: dict[str, Any] = {"idle": 3.5, "n": 4, "text": "it's", "ok": True}
         ('"gone" > 1.0', '"gone" is missing > 1.0 cannot be evaluated', None),
         ("\"idle\" > 'a'", "\"idle\" 3.5 > 'a' cannot be evaluated", None),
         ('hour("time") == 22', 'hour("time" 2023-11-14T22:13:20Z) 22 == 22 is true', True),
+        ('isPresent("idle")', 'isPresent("idle" 3.5) is true', True),
+        ('!isPresent("idle") OR "ok"', '(!(isPresent("idle" 3.5) is true) is false) OR "ok" TRUE is true', True),
         ("10s > 1m", "10s > 1m is false", False),
     ],
 )

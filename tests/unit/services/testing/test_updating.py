@@ -93,12 +93,39 @@ def test_what_is_missing_is_added_and_what_is_too_much_is_taken_away(tmp_path: P
         "expect:\n  nodes: {alert2: none}\n  errors: {from1: 3}\n",
         "expect:\n  nodes:\n    from1: [{fields: {idle: 6}}]\n",
         "expect:\n  alerts:\n    - id: |\n        x\n      level: OK\n    - id: >-\n        b\n    - {id: a}\n",
+        "expect:\n  alerts:\n  - {id: x}\n  - {id: y}\n  posts:\n  - {}\n",
+        "expect:\n  posts:\n  - {}\n  - {url: x}   # c\n",
+        "expect:\n  alerts:\n    some:\n    - {id: x}\n    - {id: y}\n",
+        "expect:\n  alerts:\n    - {id: a}\n    - {id: b}\n    - {id: a}\n    - {id: q}\n    - {id: r}",
+        "expect:\n  httpOut:\n    top:\n      series:\n      - name: mem\n",
+        "expect: &e nothing   # c\n",
+        "expect: &e\n  alerts: &a [{id: &i x}]\n  counts: &c {crit: &n 7}\n",
         "",
     ],
 )
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
 def test_whatever_was_expected_passes_afterwards(tmp_path: Path, rest: str, line_end: str) -> None:
     assert changes(tmp_path, rest, line_end)
+
+
+def test_of_things_that_are_alike_each_is_added(tmp_path: Path) -> None:
+    path = tmp_path / "a_test.yaml"
+    path.write_text(
+        """dbrps: db.rp
+script: "stream|from()|alert().crit(lambda: TRUE).id('a')"
+input: [{lines: [m x=1, m x=1, m x=1]}]
+expect:
+  alerts:
+    - {time: 0s}
+"""
+    )
+    new = updated(path.read_text(), results_of(path))
+    assert new.splitlines()[-3:-1] == [
+        "    - {time: 0s}",
+        "    - {id: a, level: CRITICAL, message: a is CRITICAL, time: 0s}",
+    ]
+    path.write_text(new)
+    assert [result.status for result in results_of(path)] == [PASSED]
 
 
 def test_nothing_becomes_what_came_since(tmp_path: Path) -> None:

@@ -52,6 +52,20 @@ def test_for_people_it_fits_the_terminal_and_has_colours(monkeypatch: pytest.Mon
     assert "aaa" in printed and "a" * 30 not in printed, "it is folded"
 
 
+@pytest.mark.parametrize(("columns", "whole"), [("80", True), ("40", False)])
+def test_what_is_whole_is_not_folded_where_there_is_room(
+    monkeypatch: pytest.MonkeyPatch, columns: str, whole: bool
+) -> None:
+    time, words = "2026-11-30T21:58:28.375096075Z", " ".join(["word"] * 30)
+    terminal = Terminal()
+    monkeypatch.setenv("COLUMNS", columns)
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stdout", terminal)
+        print_table([Column("Time", whole=True), Column("ID"), Column("Message")], [[time, "a" * 20, words]])
+    printed = terminal.getvalue()
+    assert (time in printed) is whole and printed.count("word") == 30
+
+
 @pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
 def test_nobody_is_given_colours_who_wants_none(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> None:
     printed = on_terminal(monkeypatch, ("a", "enabled", "1", "b"), **environment)

@@ -15,7 +15,7 @@ SECOND = 10**9
 
 @click.command(cls=Command)
 @duration_option("--past", "")
-@time_option("--start", "")
+@time_option("--start", text="")
 def command(past: int | None, start: int | None) -> None:
     """A command that does nothing."""
 
@@ -33,10 +33,19 @@ def test_what_is_no_duration(text: str) -> None:
         command.make_context("x", ["-past", text])
 
 
-def test_what_is_no_time() -> None:
-    assert command.make_context("x", ["-start=1970-01-01T00:00:01Z"]).params["start"] == SECOND
-    with pytest.raises(click.BadParameter, match="is no time"):
-        command.make_context("x", ["-start", "yesterday"])
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("1970-01-01T00:00:01Z", 1), ("2000000000", 2), ("-10s", 90), ("now", 100)]
+)
+def test_times(text: str, seconds: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(times.time, "time_ns", lambda: 100 * SECOND)
+    for given in (["-start", text], [f"--start={text}"]):
+        assert command.make_context("x", given).params["start"] == seconds * SECOND
+
+
+@pytest.mark.parametrize(("text", "told"), [("soon", "is no time"), ("1h", "is no time"), ("-1x", "is no duration")])
+def test_what_is_no_time(text: str, told: str) -> None:
+    with pytest.raises(click.BadParameter, match=told):
+        command.make_context("x", ["-start", text])
 
 
 def test_a_span_ends_when_it_is_told_and_begins_then_or_before() -> None:

@@ -127,6 +127,19 @@ async def test_by_condition_and_what_would_have_been_done() -> None:
     assert all(line["fields"]["v"] > 1 for line in lines if "point" in line)
 
 
+@pytest.mark.parametrize(
+    ("where", "mistake"), [('"v" > "none"', "none"), ("\"v\" > 'a'", "mismatched"), ('"w" > 1', ""), ('"v" > 100', "")]
+)
+async def test_a_condition_that_can_be_evaluated_for_no_point_says_so(where: str, mistake: str) -> None:
+    run = task(FROM)
+    with LogRun(run) as log_run:
+        watching = TraceLines(run, Wanted(where=parse_lambda(where)), 10)
+        run.observe(watching)
+        assert watching.mistaken == ""
+        await log_run.take(messages())
+    assert mistake in watching.mistaken and bool(mistake) == bool(watching.mistaken)
+
+
 def test_a_node_that_is_not_there() -> None:
     with pytest.raises(LookupError, match="the task had no where9 then, but stream0, from1"):
         TraceLines(task(ALONE["windows"]), Wanted("where9"), 1)
@@ -139,3 +152,17 @@ async def test_errors_are_heard_and_not_logged() -> None:
         await log_run.take(messages())
     ((reason, count),) = heard.reasons["where2"].items()
     assert "none" in reason and count >= 1
+
+
+async def test_of_few_lines_each_point_is_told_from_node_to_node() -> None:
+    run = task(f"{FROM}|eval(lambda: \"v\" + 1).as('w').keep()|httpOut('x')")
+    with LogRun(run) as log_run:
+        watching = TraceLines(run, Wanted(), 10)
+        run.observe(watching)
+        watching.add(await log_run.take(messages()))
+        lines = list(watching.taken())
+        everything = watching.found
+        watching.add(await log_run.take([one._replace(seq=one.seq + 100) for one in messages()]))
+        assert list(watching.taken()) == [] and watching.found > everything > 10
+    nodes = ["stream0", "from1", "eval2", "http_out3"]
+    assert [(line["origin"]["row"], line["node"]) for line in lines] == [(i // 4, nodes[i % 4]) for i in range(10)]

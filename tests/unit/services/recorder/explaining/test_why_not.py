@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from grammar.golang.times import format_rfc3339
+from grammar.golang.times import format_rfc3339, parse_rfc3339
 from services.bus.connection import Bus
 from tests.unit.services.recorder.explaining.conftest import World
 
@@ -94,11 +94,21 @@ async def test_points_that_were_written_later(world: World) -> None:
     assert "were written only at" in found["notes"][0]
 
 
+async def test_nothing_is_told_of_what_is_still_to_come(apis: httpx.AsyncClient, bus: Bus) -> None:
+    world = World(bus, apis, "stream|from().measurement('m')|deadman(0.0, 1s)")
+    await world.enable()
+    await world.write(f"m x=1 {time.time_ns()}")
+    found = await world.why_not(at=str(time.time_ns()), within="20s")
+    assert len(found["points"]) == 1
+    now = time.time_ns()
+    assert not [tick["time"] for tick in found["ticks"] if parse_rfc3339(tick["time"]) > now]
+
+
 @pytest.mark.parametrize(
     ("parameters", "error"),
     [
         ({}, "at: give a time"),
-        ({"at": "noon"}, "at: 'noon' is no time"),
+        ({"at": "noon"}, "at: must be a time in RFC 3339, or ns since 1970, and is 'noon'"),
         ({"at": "2026-01-01T00:00:00Z", "within": "1x"}, "within: '1x' is no duration"),
         ({"at": "2026-01-01T00:00:00Z", "within": "2h"}, "within: at most 1h"),
         ({"at": "2026-01-01T00:00:00Z", "group": "host"}, "group: 'host' is no tag with its value"),

@@ -113,6 +113,7 @@ async def test_what_the_log_holds_no_more_is_said(api: httpx.AsyncClient, bus: B
 
 
 async def test_a_task_that_was_deleted(api: httpx.AsyncClient, recorder: None) -> None:
+    before = time.time_ns()
     await define(api, "gone", "stream|from().measurement('y')|httpOut('y')")
     await write(api, f"y v=1 {T0}\ny v=2 {T0}")
     start, stop = time.time_ns() - 10**9, time.time_ns()
@@ -120,6 +121,12 @@ async def test_a_task_that_was_deleted(api: httpx.AsyncClient, recorder: None) -
     body, lines = await traced(api, task="gone", start=start, stop=stop, where='"v" > 1', node="http_out2")
     assert body["summary"]["began"]["definition"] == "then"
     assert [(line["kind"], line["fields"]) for line in lines] == [("in", {"v": 2}), ("out", {"v": 2})]
+    again, of_all_its_life = await traced(api, task="gone", start=before, stop=stop, where='"v" > 1', node="http_out2")
+    assert again["summary"]["began"]["definition"] == "then" and of_all_its_life == lines
+    assert "was deleted" not in again["summary"]["began"]["note"]
+    longer, _ = await traced(api, task="gone", start=before, node="http_out2")
+    assert not longer["error"]
+    assert "; the task was deleted at 20" in longer["summary"]["began"]["note"]
     body, _ = await traced(api, task="gone", start=start, stop=stop, node="where2")
     assert body["error"] == "node: the task had no where2 then, but stream0, from1, http_out2"
 

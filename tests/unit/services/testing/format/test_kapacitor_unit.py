@@ -149,3 +149,20 @@ def test_what_cannot_be_run_is_told(scripts: Path, tmp_path: Path, old: str, new
     with pytest.raises(BadTestFile) as refused:
         read_tests(written(tmp_path, TESTS.replace(old, new, 1)), scripts)
     assert error in str(refused.value)
+
+
+def test_lines_may_lie_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "alert_weather.tick").write_text(STREAM)
+    path = tmp_path / "tests.yaml"
+    path.write_text(
+        "tests:\n  - {name: a, task_name: alert_weather.tick, db: weather, rp: default, data_path: lines.yaml,"
+        " expects: {crit: 1}}\n"
+    )
+    with pytest.raises(BadTestFile, match=r"lines\.yaml cannot be read: No such file") as refused:
+        read_tests(path)
+    assert tmp_path / "lines.yaml" in refused.value.reads
+    (tmp_path / "lines.yaml").write_text("- temperature temperature=70\n- temperature temperature=120\n")
+    assert [result.status for result in results_of(path)] == [PASSED]
+    (tmp_path / "lines.yaml").write_text("a: b\n")
+    with pytest.raises(BadTestFile, match="must be a list of lines"):
+        read_tests(path)

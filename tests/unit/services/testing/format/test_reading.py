@@ -74,6 +74,10 @@ def test_vars_and_databases_may_be_those_that_define_takes(tmp_path: Path) -> No
         ("expect: {alerts: {count: -1}}", "must be a number that is not negative"),
         ("expect: {counts: {warning: 1}}", "tests.0.expect.counts.warning"),
         ("expect: soon", "must be a mapping, or nothing"),
+        ("expect: {}", "6:5: tests.0.expect: names nothing"),
+        ("expect: {nodes: {}}", "6:5: tests.0.expect: names nothing"),
+        ('template: "a\\0b"', "stands beside file"),
+        ('vars: "a\\0b"', "cannot be read: embedded null byte"),
         ("input: [{evry: 1s}]", "6:14: tests.0.input.0.evry: unknown key 'evry'; did you mean 'every'?"),
         ("input: [{every: 1s, lines: m x=1}]", "tests.0.input.0.every: every and until go together"),
         ("input: [{}]", "says nothing"),
@@ -112,6 +116,13 @@ def test_what_is_no_file_of_tests(tmp_path: Path, text: str, error: str) -> None
     with pytest.raises(BadTestFile, match=r"a_test\.yaml") as refused:
         read_tests(written(tmp_path, text))
     assert error in str(refused.value)
+
+
+def test_what_is_missing_is_known_to_be_a_part_of_it(tmp_path: Path) -> None:
+    path = written(tmp_path, "tests:\n  - {file: rule.tick}\n  - {file: nowhere.tick}\n")
+    with pytest.raises(BadTestFile) as refused:
+        read_tests(path)
+    assert refused.value.reads == (path, tmp_path / "rule.tick", tmp_path / "nowhere.tick")
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

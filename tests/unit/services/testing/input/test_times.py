@@ -44,5 +44,6 @@ def test_far_times_are_by_the_calendar() -> None:
 
 def test_lengths() -> None:
     assert parse_length("1h30m") == 5400 * SECOND
+    assert parse_length("5us") == parse_length("5u") == 5000
     with pytest.raises(ValueError, match="no length of time"):
         parse_length("soon")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from xml.etree import ElementTree
 
+from services.testing.errors import BadTestFile
 from services.testing.reporting.coverage import coverage_lines, coverage_of
 from services.testing.reporting.plain import junit, plain_of
 from tests.support.rule_tests import results_of
@@ -48,6 +49,15 @@ def test_junit(tmp_path: Path) -> None:
     assert failure.tag == "failure" and "did not come" in (failure.text or "")
     assert failure.attrib["message"].startswith("alerts at 0s: 2 expected, 1 came")
     assert error.tag == "error" and "missing fields" in error.attrib["message"]
+
+
+def test_files_that_are_mistaken_are_in_the_report() -> None:
+    root = ElementTree.fromstring(junit([], [BadTestFile("a\x00.yaml", "no YAML", 3, 1)]))
+    assert (root.attrib["tests"], root.attrib["errors"], root.attrib["failures"]) == ("1", "1", "0")
+    ((case,),) = root
+    (error,) = case
+    assert (case.attrib["classname"], error.attrib["message"]) == ("a\ufffd.yaml", "no YAML")
+    assert error.text == "a\ufffd.yaml:3:1: no YAML"
 
 
 def test_json(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def test_lines_and_counts(asked: Asked, url: str) -> None:
     code, out, _ = asked("trace", "cpu", "-from", "-1h", "-group", "host=a")
     assert code == 0
     lines = out.splitlines()
-    assert lines[0].split() == ["Time", "Node", "Group", "What"]
+    assert lines[0].split() == ["Time", "Node", "Tags", "What"]
     assert "2023-11-14T22:13:24Z alert3" in out and "CRITICAL, was OK: m:host=a is CRITICAL" in out
     assert any(line.split()[:5] == ["where2", "5", "3", "3", "0"] for line in lines)
     assert httpx.get(f"{url}/kapacitor/v1/traces").json() == {"traces": []}

@@ -78,7 +78,13 @@ def test_reports_for_programs(folder: Path, capsys: pytest.CaptureFixture[str]) 
     assert (told["passed"], told["failed"], told["errors"]) == (0, 1, 0)
     assert told["tests"][0]["failures"][0]["got"][0]["id"] == "a"
     assert told["coverage"][0]["levels"]["missed"] == {"alert2": ["OK"]}
-    assert ElementTree.parse(folder / "report.xml").getroot().attrib["failures"] == "1"
+    assert ElementTree.parse(folder / "report.xml").getroot().attrib["failures"] == "1" and told["mistaken"] == []
+    (folder / "mistaken_test.yaml").write_text("tests: 3\n")
+    assert main(["test", ".", "--json", "--junit", "report.xml"]) == 2
+    told = json.loads(capsys.readouterr().out)
+    assert told["mistaken"] == [{"file": "mistaken_test.yaml", "line": 1, "column": 1, "text": "tests: must be a list"}]
+    report = ElementTree.parse(folder / "report.xml").getroot().attrib
+    assert (report["tests"], report["failures"], report["errors"]) == ("2", "1", "1")
     assert main(["test", "bad_test.yaml", "--junit", "nowhere/report.xml"]) == 1
     assert "nowhere/report.xml cannot be written" in capsys.readouterr().err
 
@@ -89,6 +95,42 @@ def test_files_are_brought_up_to_date(folder: Path, capsys: pytest.CaptureFixtur
     said = capsys.readouterr()
     assert "1 passed" in said.out and said.err == "bad_test.yaml was updated\n"
     assert (folder / "bad_test.yaml").read_text() == BAD.replace("id: b", "id: a")
+
+
+def test_a_file_is_written_as_a_whole_or_not_at_all(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "real.yaml").write_text(BAD)
+    (folder / "real.yaml").chmod(0o640)
+    (folder / "bad_test.yaml").symlink_to("real.yaml")
+    assert main(["test", "bad_test.yaml", "--update"]) == 0
+    assert (folder / "bad_test.yaml").is_symlink() and (folder / "real.yaml").stat().st_mode & 0o777 == 0o640
+    assert "id: a" in (folder / "real.yaml").read_text()
+    (folder / "real.yaml.part").mkdir()  # where it would be written first
+    (folder / "real.yaml").write_text(BAD)
+    assert main(["test", "bad_test.yaml", "--update"]) == 2
+    assert "bad_test.yaml: cannot be written" in capsys.readouterr().err
+    assert (folder / "real.yaml").read_text() == BAD
+
+
+ANCHORED = """
+tests:
+  - name: a
+    input: cpu,host=a idle=5
+    expect:
+      alerts:
+        - {id: a}
+        - &gone {id: x}
+  - {name: b, input: "cpu,host=x idle=5", expect: {alerts: [*gone]}}
+"""
+
+
+def test_what_would_be_no_file_of_tests_any_more_is_not_written(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    anchored = GOOD.partition("name:")[0] + ANCHORED
+    (folder / "anchored_test.yaml").write_text(anchored)
+    assert main(["test", "anchored_test.yaml", "--update"]) == 2
+    assert "cannot be updated, it would have no YAML: found undefined alias" in capsys.readouterr().err
+    assert (folder / "anchored_test.yaml").read_text() == anchored
 
 
 def test_the_schema(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -124,7 +166,7 @@ tests:
 
 def test_it_is_run_again_when_a_file_changes(folder: Path) -> None:
     (folder / "a_test.yaml").write_text(GOOD)
-    command = [sys.executable, "-m", "services.cli", "test", "a_test.yaml", "--watch"]
+    command = [sys.executable, "-m", "services.cli", "test", ".", "--watch"]
     root = EXAMPLES.parents[1]
     environment = {**os.environ, "PYTHONPATH": str(root), "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
@@ -134,23 +176,31 @@ def test_it_is_run_again_when_a_file_changes(folder: Path) -> None:
         killer.start()
         try:
             assert process.stdout is not None
-            assert "1 passed" in until(process, "waiting for changes")
+            until(process, "1 passed")
             (folder / "rule.tick").write_text(RULE.replace("< 10", "< 5"))  # what the test reads
-            assert "1 failed" in until(process, "waiting for changes")
+            until(process, "1 failed")
             (folder / "a_test.yaml").write_text("tests: 3\n")
-            assert "tests: must be a list" in until(process, "waiting for changes")
+            until(process, "tests: must be a list")
+            (folder / "a_test.yaml").write_text(GOOD.replace("rule.tick", "renamed.tick"))
+            until(process, "renamed.tick cannot be read")
+            (folder / "rule.tick").rename(folder / "renamed.tick")  # what the test has waited for
+            until(process, "1 failed")
+            (folder / "a_test.yaml").unlink()
+            until(process, "there is no file")
+            (folder / "b_test.yaml").write_text(GOOD.replace("rule.tick", "renamed.tick"))
+            until(process, "1 failed")
         finally:
             killer.cancel()
             process.kill()
 
 
-def until(process: subprocess.Popen[str], text: str) -> str:
-    """What it prints up to and with a line that has a text."""
+def until(process: subprocess.Popen[str], text: str) -> None:
+    """Wait for a line that has a text."""
     assert process.stdout is not None
     seen = ""
     end = time.monotonic() + SECONDS
     while time.monotonic() < end and (line := process.stdout.readline()):
         seen += line
         if text in line:
-            return seen
+            return
     raise AssertionError(seen)
