@@ -21,6 +21,7 @@ from services.pipeline.compiler.compile import compile_script
 from services.pipeline.registry import Registry
 
 _PLACE = re.compile(r"\bline (\d+) char (\d+)")
+_BEGINNING = re.compile(r"^(?:parser: )?(?:line \d+ char \d+: )?")
 _UNDEFINED = re.compile(r'name "(.*)" is undefined')
 
 
@@ -50,29 +51,35 @@ def _subject(text: str, registry: Registry, sample: Sample | None, interval: int
         script = parse(text)
     except TickscriptError as error:
         return Subject(broken=_placed(error, None))
-    called = {one.name for one in walk(script.statements) if isinstance(one, Link) and one.operator == "@"}
-    subject = Subject(script=script, sample=sample, foreign=frozenset(called.difference(registry.functions)))
+    subject = Subject(script=script, sample=sample)
     template = any(isinstance(statement, TypeDeclaration) for statement in script.statements)
     try:
         graph = compile_script(script, registry, template=template).graph
     except TickscriptError as error:
-        return replace(subject, refused=_placed(error, script))
+        refused = _placed(error, script)
+        return replace(subject, refused=refused, foreign=_called_at(refused.position, script))
     if (mismatch := graph.mismatch()) is not None:
         return replace(subject, refused=TickscriptError(mismatch, Position(0, 1, 1)))
     return replace(subject, graph=graph, flow=flow(graph, sample, interval))
 
 
 def _placed(error: TickscriptError, script: Script | None) -> TickscriptError:
-    """The same error with a place, if there is any that it can be given."""
+    """The same error with a place, if there is any that it can be given, and without one in its text."""
     if error.position.line:
-        return error
+        return TickscriptError(_BEGINNING.sub("", str(error), count=1), error.position)
     position = Position(0, 1, 1)
     if (match := _PLACE.search(str(error))) is not None:
         position = Position(0, int(match[1]), int(match[2]))
     elif (match := _UNDEFINED.search(str(error))) is not None:
         uses = (one.position for one in _names(script) if one.name == match[1])
         position = next(uses, position)
-    return TickscriptError(str(error), position)
+    return TickscriptError(_BEGINNING.sub("", str(error), count=1), position)
+
+
+def _called_at(position: Position, script: Script) -> str:
+    """The function (`@name`) that is called there; empty where none is."""
+    calls = (one for one in walk(script.statements) if isinstance(one, Link) and one.operator == "@")
+    return next((one.name for one in calls if _key(one.position) == _key(position)), "")
 
 
 def _names(script: Script | None) -> Iterator[Identifier]:

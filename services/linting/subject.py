@@ -15,7 +15,7 @@ class Subject:
     """A script, as far as it could be read.
 
     script: None where `broken` says why there is none. graph, flow: None where there is no script or `refused` says why
-    it has none. foreign: names of functions (@name) that it calls and nobody has declared.
+    it has none. foreign: the function (@name) that `refused` is about, empty where it is about something else.
     """
 
     script: Script | None = None
@@ -23,5 +23,5 @@ class Subject:
     graph: Graph | None = None
     flow: Flow | None = None
     refused: TickscriptError | None = None
-    foreign: frozenset[str] = frozenset()
+    foreign: str = ""
     sample: Sample | None = None

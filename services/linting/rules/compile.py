@@ -18,10 +18,9 @@ def check(subject: Subject) -> Iterator[Found]:
     if subject.refused is None:
         return
     if subject.foreign:
-        names = ", ".join(f"@{name}" for name in sorted(subject.foreign))
         yield Found(
             subject.refused.position,
-            f"the script is not looked at further, for {names} is not declared: {subject.refused}",
+            f"the function @{subject.foreign} is not known, so that the script is not looked at further",
             "give the configuration that declares the function with --config",
             Severity.WARNING,
         )
