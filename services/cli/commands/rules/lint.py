@@ -52,7 +52,7 @@ class _Outcome:
 @click.option("--fix", is_flag=True, help="Format the scripts: write them as TICKscript is laid out.")
 @click.option("--sarif", "as_sarif", is_flag=True, help="Print SARIF 2.1.0, for CI systems.")
 @click.option("--sample", type=_PATH, metavar="FILE", help="Line protocol as it is written: types, tags, intervals.")
-@click.option("--precision", metavar="UNIT", default="n", help="Of the sample's times: n, u, ms, s, m or h.")
+@click.option("--precision", type=click.Choice(_PRECISIONS), default="n", help="Of the sample's times.")
 @click.option("--interval", metavar="DURATION", help="How often points of a series are written, such as 10s.")
 @click.option("--strict", is_flag=True, help="Let the exit code be 1 for warnings, too.")
 @click.option("--rules", is_flag=True, help="List the rules.")
@@ -127,8 +127,6 @@ def _text(path: Path, fix: bool, outcome: _Outcome) -> str:
 def _sample(path: Path | None, precision: str) -> Sample | None:
     if path is None:
         return None
-    if precision not in _PRECISIONS:
-        raise click.UsageError(f"--precision is one of {', '.join(_PRECISIONS)}, not {precision!r}.")
     try:
         return read_sample(text_of(str(path), _LARGEST_SAMPLE).encode(), precision)
     except BadSample as error:
