@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from grammar.regex import RegexError, compile_regex
-from grammar.tickscript.ast import Binary, Call, Expression, Position, Regex, Unary, walk
+from grammar.tickscript.ast import Binary, Call, Expression, Position, Unary, walk
 from services.expressions import ExpressionError, syntax
 from services.expressions.functions import CLOCK, FUNCTIONS
 from services.expressions.typed.resolve import IF
@@ -18,7 +17,7 @@ _KNOWN = frozenset((*FUNCTIONS, CLOCK, IF))
 
 
 def check(subject: Subject) -> Iterator[Found]:
-    """A lambda that is wrong whatever the data: `1 + 'a'`, a function that there is not, a regular expression.
+    """A lambda that is wrong whatever the data: `1 + 'a'`, a function that there is not.
 
     With some of it the task does not start, with the rest it fails on every point.
     """
@@ -31,18 +30,8 @@ def _flaws(expression: Expression, otherwise: Position) -> Iterator[Found]:
     for part in walk(expression):
         if isinstance(part, Call) and part.name not in _KNOWN:
             yield Found(part.position, f'there is no function "{part.name}"')
-        elif isinstance(part, Regex) and (reason := _of_regex(part)):
-            yield Found(part.position, reason)
     if reason := _flaw(expression):
         yield Found(_innermost(expression) or otherwise, reason)
-
-
-def _of_regex(part: Regex) -> str:
-    try:
-        compile_regex(part.pattern)
-    except RegexError as error:
-        return str(error)
-    return ""
 
 
 def _flaw(expression: Expression) -> str:

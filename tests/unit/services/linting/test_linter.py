@@ -28,6 +28,13 @@ WARNED = {
 }
 
 
+# Kapacitor starts them, and every point fails.
+FAILING = [
+    ("lang_math_one", 'there is no function "round"'),
+    ("node_eval_errors", 'there is no function "nosuch"'),
+]
+
+
 def test_columns_are_characters_and_end_behind_the_word() -> None:
     (one,) = findings("var é = 'ü' var spare = 5\nstream|from().measurement(é)|log()")
     assert (one.line, one.column, one.end) == (1, 17, 22)
@@ -77,7 +84,7 @@ def test_what_kapacitor_takes_has_no_errors_and_few_warnings() -> None:
     scripts = list(taken())
     found = [(case, one) for case, script in scripts for one in findings(script)]
     assert len(scripts) > 300
-    assert not [f"{case}: {one}" for case, one in found if one.severity is Severity.ERROR]
+    assert [(case, one.message) for case, one in found if one.severity is Severity.ERROR] == FAILING
     assert {one.rule for _, one in found} <= WARNED
     assert len({case for case, _ in found}) < 40
 

@@ -29,7 +29,6 @@ WRONG: dict[str, list[tuple[str, str, tuple[int, int]]]] = {
     "lambda": [
         (FROM + '|where(lambda: TRUE AND nosuch("a") == 1)|log()', "", (2, 25)),
         (FROM + "|where(lambda: 1 + 'a' > 2)|log()", "", (2, 18)),
-        (FROM + '|where(lambda: "a" =~ /(/)|log()', "", (2, 23)),
     ],
     "unused-var": [
         ("var spare = 5\n" + FROM + "|log()", "", (1, 5)),
