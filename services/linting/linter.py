@@ -9,7 +9,7 @@ from dataclasses import replace
 from grammar.tickscript.ast import Identifier, Link, Position, Script, TickscriptError, TypeDeclaration, walk
 from grammar.tickscript.limits import MAX_WORDS
 from grammar.tickscript.parser import parse
-from grammar.tickscript.scanner import Token, scan
+from grammar.tickscript.scanner import scan
 from services.linting.finding import Finding, Found
 from services.linting.flow import flow
 from services.linting.ignoring import ignored
@@ -18,6 +18,7 @@ from services.linting.rules import NEVER_IGNORED, RULES
 from services.linting.sample import Sample
 from services.linting.subject import Subject
 from services.pipeline.compiler.compile import compile_script
+from services.pipeline.functions import FunctionUnavailable
 from services.pipeline.registry import Registry
 
 _PLACE = re.compile(r"\bline (\d+) char (\d+)")
@@ -35,10 +36,12 @@ def lint(
     looked at as a template.
     """
     tokens = scan(text, MAX_WORDS)
+    words = {_key(token.position): token.text.partition("\n")[0] for token in tokens}
+    lines = text.split("\n")
     subject = _subject(text, registry, sample, interval)
     quiet = ignored(tokens)
     found = {
-        _finding(rule, one, file, text, tokens)
+        _finding(rule, one, file, lines, words)
         for rule in RULES.values()
         for one in rule.check(subject)
         if rule.name in NEVER_IGNORED or not _is_ignored(rule.name, quiet.get(one.position.line))
@@ -57,7 +60,7 @@ def _subject(text: str, registry: Registry, sample: Sample | None, interval: int
         graph = compile_script(script, registry, template=template).graph
     except TickscriptError as error:
         refused = _placed(error, script)
-        return replace(subject, refused=refused, foreign=_called_at(refused.position, script))
+        return replace(subject, refused=refused, lacking=_lacking(error, refused, script))
     if (mismatch := graph.mismatch()) is not None:
         return replace(subject, refused=TickscriptError(mismatch, Position(0, 1, 1)))
     return replace(subject, graph=graph, flow=flow(graph, sample, interval))
@@ -76,10 +79,13 @@ def _placed(error: TickscriptError, script: Script | None) -> TickscriptError:
     return TickscriptError(_BEGINNING.sub("", str(error), count=1), position)
 
 
-def _called_at(position: Position, script: Script) -> str:
-    """The function (`@name`) that is called there; empty where none is."""
+def _lacking(error: TickscriptError, placed: TickscriptError, script: Script) -> str:
+    """Why a function (`@name`) cannot be used here, where it is that which the error is about; else empty."""
+    if isinstance(error, FunctionUnavailable):
+        return str(placed)
     calls = (one for one in walk(script.statements) if isinstance(one, Link) and one.operator == "@")
-    return next((one.name for one in calls if _key(one.position) == _key(position)), "")
+    names = (one.name for one in calls if _key(one.position) == _key(placed.position))
+    return next((f"the function @{name} is not known" for name in names), "")
 
 
 def _names(script: Script | None) -> Iterator[Identifier]:
@@ -90,21 +96,20 @@ def _is_ignored(name: str, rules: frozenset[str] | None) -> bool:
     return rules is not None and (not rules or name in rules)
 
 
-def _finding(rule: Rule, found: Found, file: str, text: str, tokens: list[Token]) -> Finding:
-    line, column = _characters(found.position, text)
-    words = (one.text for one in tokens if (one.position.line, one.position.char) == _key(found.position))
-    word = next(words, "").partition("\n")[0]
+def _finding(rule: Rule, found: Found, file: str, lines: list[str], words: dict[tuple[int, int], str]) -> Finding:
+    """words: by place."""
+    line, column = _characters(found.position, lines)
+    end = column + max(len(words.get(_key(found.position), "")), 1)
     severity = found.severity or rule.severity
-    return Finding(rule.name, severity, file, line, column, column + max(len(word), 1), found.message, found.help)
+    return Finding(rule.name, severity, file, line, column, end, found.message, found.help)
 
 
 def _key(position: Position) -> tuple[int, int]:
     return position.line, position.char
 
 
-def _characters(position: Position, text: str) -> tuple[int, int]:
+def _characters(position: Position, lines: list[str]) -> tuple[int, int]:
     """Line and column in characters, where positions count bytes."""
-    lines = text.split("\n")
     line = min(max(position.line, 1), len(lines))
     before = lines[line - 1].encode("utf-8", "replace")[: max(position.char - 1, 0)]
     return line, len(before.decode("utf-8", "replace")) + 1

@@ -15,7 +15,7 @@ class Subject:
     """A script, as far as it could be read.
 
     script: None where `broken` says why there is none. graph, flow: None where there is no script or `refused` says why
-    it has none. foreign: the function (@name) that `refused` is about, empty where it is about something else.
+    it has none. lacking: where that is a function (`@name`) that cannot be used here, why it cannot; else empty.
     """
 
     script: Script | None = None
@@ -23,5 +23,5 @@ class Subject:
     graph: Graph | None = None
     flow: Flow | None = None
     refused: TickscriptError | None = None
-    foreign: str = ""
+    lacking: str = ""
     sample: Sample | None = None

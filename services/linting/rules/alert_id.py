@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 
 from services.linting.finding import Found, Severity
@@ -45,17 +46,20 @@ def check(subject: Subject) -> Iterator[Found]:
 
 
 def _same(graph: Graph, flow: Flow) -> Iterator[Found]:
-    seen: list[tuple[GraphNode, AlertProperties]] = []
+    seen: dict[tuple[str, str], list[GraphNode]] = defaultdict(list)
     for node, p in _alerts(graph):
-        for other, q in seen:
-            if p.topic and (p.topic, p.id) == (q.topic, q.id) and not _parted(p.id, *_behind(flow, node, other)):
+        if not p.topic:
+            continue
+        others = seen[p.topic, p.id]
+        for other in others:
+            if not _parted(p.id, *_behind(flow, node, other)):
                 yield Found(
                     node.position,
                     f"the alert sends the same ids to the topic {p.topic!r} as that of line {other.position.line}",
                     "give them ids that differ: .id('…')",
                 )
                 break
-        seen.append((node, p))
+        others.append(node)
 
 
 def _alerts(graph: Graph) -> Iterator[tuple[GraphNode, AlertProperties]]:

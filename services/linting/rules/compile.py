@@ -12,16 +12,16 @@ from services.linting.subject import Subject
 def check(subject: Subject) -> Iterator[Found]:
     """Defining the task would be refused: unknown nodes, properties and names, arguments of the wrong types.
 
-    A script that calls a function (`@name()`) that is not declared cannot be looked at further; that is a warning, for
-    it may be declared where the task is to run. `--config` declares functions.
+    A script that calls a function (`@name()`) that is not declared, or does not answer, cannot be looked at further;
+    that is a warning, for it may be so where the task is to run. `--config` declares functions.
     """
     if subject.refused is None:
         return
-    if subject.foreign:
+    if subject.lacking:
         yield Found(
             subject.refused.position,
-            f"the function @{subject.foreign} is not known, so that the script is not looked at further",
-            "give the configuration that declares the function with --config",
+            f"the script is not looked at further: {subject.lacking}",
+            "name the configuration that declares the function with --config",
             Severity.WARNING,
         )
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from services.cli.main import main
 from services.linting.rules import RULES
 
+EXAMPLES = Path(__file__).resolve().parents[6] / "tests" / "examples"
 GOOD = "stream\n    |from()\n    |log()\n"
 WARNED = "stream\n    |from()\n"
 BROKEN = "stream|from("
@@ -90,6 +92,19 @@ def test_a_sample_has_lambdas_looked_at(folder: Path, capsys: pytest.CaptureFixt
     (found,) = json.loads(capsys.readouterr().out)["findings"]
     assert (found["rule"], found["line"], found["column"]) == ("field-type", 1, 50)
     assert '"v" is float in the sample' in found["message"]
+
+
+def test_functions_are_those_of_the_configuration(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script, program = str(EXAMPLES / "udf_smooth" / "script.tick"), EXAMPLES / "udf_smooth" / "smooth.py"
+    assert main(["lint", script]) == 0
+    assert "the function @smooth is not known" in capsys.readouterr().out
+    for path, said in ((program, ""), (folder / "nothing.py", "UDF smooth cannot be used")):
+        (folder / "tickbus.conf").write_text(
+            f"[udf.functions.smooth]\nprog = {sys.executable!r}\nargs = [{str(path)!r}]\ntimeout = '10s'\n"
+        )
+        assert main(["lint", script, "--config", "tickbus.conf"]) == 0
+        out = capsys.readouterr().out
+        assert said in out and bool(out) == bool(said)
 
 
 def test_sarif_names_rules_and_places(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
