@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from grammar.tickscript.ast import Identifier, Link, Position, Script, TickscriptError, TypeDeclaration, walk
@@ -18,11 +19,14 @@ from services.linting.rules import NEVER_IGNORED, RULES
 from services.linting.sample import Sample
 from services.linting.subject import Subject
 from services.pipeline.compiler.compile import compile_script
+from services.pipeline.compiler.vars import Var, VarType
 from services.pipeline.functions import FunctionUnavailable
+from services.pipeline.graph import Graph
 from services.pipeline.registry import Registry
 
 _PLACE = re.compile(r"\bline (\d+) char (\d+)")
 _BEGINNING = re.compile(r"^(?:parser: )?(?:line \d+ char \d+: )?")
+_ANY_TEXT = "{{{{ .Group }}}} {}"  # stands for what tasks give a template: an id, a topic, a name of its own
 _UNDEFINED = re.compile(r'name "(.*)" is undefined')
 
 
@@ -54,16 +58,26 @@ def _subject(text: str, registry: Registry, sample: Sample | None, interval: int
         script = parse(text)
     except TickscriptError as error:
         return Subject(broken=_placed(error, None))
-    subject = Subject(script=script, sample=sample)
-    template = any(isinstance(statement, TypeDeclaration) for statement in script.statements)
+    given = {one.name.name: one.type_name.name for one in script.statements if isinstance(one, TypeDeclaration)}
+    subject = Subject(script=script, sample=sample, template=bool(given))
     try:
-        graph = compile_script(script, registry, template=template).graph
+        graph = _compiled(script, registry, given)
     except TickscriptError as error:
         refused = _placed(error, script)
         return replace(subject, refused=refused, lacking=_lacking(error, refused, script))
     if (mismatch := graph.mismatch()) is not None:
         return replace(subject, refused=TickscriptError(mismatch, Position(0, 1, 1)))
     return replace(subject, graph=graph, flow=flow(graph, sample, interval))
+
+
+def _compiled(script: Script, registry: Registry, given: Mapping[str, str]) -> Graph:
+    """The graph of a script; given: its vars without values, and their types. Raises TickscriptError."""
+    if given:
+        texts = [name for name, type_ in given.items() if type_ == VarType.STRING.value]
+        vars = {name: Var(VarType.STRING, _ANY_TEXT.format(name)) for name in texts}
+        with contextlib.suppress(TickscriptError):
+            return compile_script(script, registry, vars, template=True).graph
+    return compile_script(script, registry, template=bool(given)).graph
 
 
 def _placed(error: TickscriptError, script: Script | None) -> TickscriptError:

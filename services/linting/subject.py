@@ -16,6 +16,7 @@ class Subject:
 
     script: None where `broken` says why there is none. graph, flow: None where there is no script or `refused` says why
     it has none. lacking: where that is a function (`@name`) that cannot be used here, why it cannot; else empty.
+    template: it has vars without values, so that much of what nodes are given is made up.
     """
 
     script: Script | None = None
@@ -24,4 +25,5 @@ class Subject:
     flow: Flow | None = None
     refused: TickscriptError | None = None
     lacking: str = ""
+    template: bool = False
     sample: Sample | None = None

@@ -26,7 +26,7 @@ def check(subject: Subject) -> Iterator[Found]:
         if stats is None or watched is None:
             continue
         looks, come = subject.flow[stats.number].interval, subject.flow[watched.number].interval
-        if looks is not None and come is not None and looks < come:
+        if looks is not None and come is not None and 0 < looks < come:
             often, rarely = format_go_duration(looks), format_go_duration(come)
             yield Found(
                 node.position,

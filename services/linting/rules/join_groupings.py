@@ -11,8 +11,11 @@ from services.nodes.join import JoinProperties
 
 
 def check(subject: Subject) -> Iterator[Found]:
-    """A join of nodes that are grouped by different tags: no group of one is a group of the other."""
-    if subject.graph is None or subject.flow is None:
+    """A join of nodes that are grouped by different tags: no group of one is a group of the other.
+
+    Templates are not judged, for tasks may give the tags.
+    """
+    if subject.graph is None or subject.flow is None or subject.template:
         return
     for node in subject.graph.nodes:
         if not isinstance(node.properties, JoinProperties):

