@@ -85,7 +85,7 @@ var pattern regex
 var a = stream|from().measurement(measurement).groupBy('host')
 var b = stream|from().measurement('cpu').groupBy(tags)
 a|join(b).as('a', 'b')|alert().id(name).crit(crit).topic(topic)
-b|window().period(every).every(every)|mean('idle')|where(lambda: "host" =~ pattern)
+b|where(lambda: "host" =~ pattern)|window().period(every).every(every)|mean('idle')
     |log()|alert().id(name).crit(crit).topic('t')
 a|window().period(1m).every(1m)|deadman(0.0, every).id(name).post(topic)
 """
