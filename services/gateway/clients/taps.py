@@ -87,9 +87,9 @@ class TapClient:
                 waiting.end(orjson.dumps({"error": refused[1]}) + b"\n")
                 return
 
-    async def _ask(self, task: str, wanted: Mapping[str, object], seconds: float = LEASE_SECONDS) -> (
-        tuple[int, str] | None
-    ):
+    async def _ask(
+        self, task: str, wanted: Mapping[str, object], seconds: float = LEASE_SECONDS
+    ) -> tuple[int, str] | None:
         """Status and error, None where no worker runs the task. Raises BusError, MalformedMessage."""
         subject = request_subject(*TASK_TAP.tokens(task))
         try:
