@@ -87,13 +87,12 @@ class TapClient:
                 waiting.end(orjson.dumps({"error": refused[1]}) + b"\n")
                 return
 
-    async def _ask(
-        self, task: str, wanted: Mapping[str, object], seconds: float = LEASE_SECONDS
-    ) -> tuple[int, str] | None:
+    async def _ask(self, task: str, wanted: Mapping[str, object]) -> tuple[int, str] | None:
         """Status and error, None where no worker runs the task. Raises BusError, MalformedMessage."""
         subject = request_subject(*TASK_TAP.tokens(task))
+        question = TASK_TAP.encode_request(**wanted, seconds=LEASE_SECONDS)
         try:
-            data = await self._bus.request(subject, TASK_TAP.encode_request(**wanted, seconds=seconds), _SECONDS)
+            data = await self._bus.request(subject, question, _SECONDS)
         except NobodyThere:
             return None
         answer = TASK_TAP.decode_response(data)

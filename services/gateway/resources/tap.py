@@ -49,9 +49,9 @@ def _routes(taps: TapClient, tasks: TaskReadModel, stop: asyncio.Event) -> Bluep
             raise OperationError(404, "no task exists")
         if not record.executing:
             raise OperationError(409, f"task {id} does not run")
-        lines = _until(taps.lines(id, text(asked, "node"), tags, rate), seconds, stop)
+        lines = taps.lines(id, text(asked, "node"), tags, rate)
         await anext(lines)  # what is refused is told by the status
-        response = Response(lines, 200, content_type=_NDJSON)
+        response = Response(_until(lines, seconds, stop), 200, content_type=_NDJSON)
         response.timeout = None
         return response
 
