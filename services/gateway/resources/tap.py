@@ -11,7 +11,9 @@ from quart import Blueprint, Response, request
 
 from grammar.golang.durations import parse_go_duration
 from schemas.api.tap import TapParametersSchema
+from services.gateway.clients.engine import EngineClient
 from services.gateway.clients.taps import TapClient
+from services.gateway.http.list_response import respond
 from services.gateway.http.over_http import described, new_blueprint, parameters
 from services.gateway.http.resource import Resource
 from services.gateway.operations.operation import Description, OperationRequest
@@ -23,19 +25,20 @@ _RATE, _MOST_RATE = 100, 1000
 _NDJSON = "application/x-ndjson"
 
 
-def resource(taps: TapClient, tasks: TaskReadModel, stop: asyncio.Event) -> Resource:
+def resource(taps: TapClient, engine: EngineClient, tasks: TaskReadModel, stop: asyncio.Event) -> Resource:
     """The route. stop: ends all streams."""
-    return Resource("tap", routes=_routes(taps, tasks, stop))
+    return Resource("tap", routes=_routes(taps, engine, tasks, stop))
 
 
-def _routes(taps: TapClient, tasks: TaskReadModel, stop: asyncio.Event) -> Blueprint:
+def _routes(taps: TapClient, engine: EngineClient, tasks: TaskReadModel, stop: asyncio.Event) -> Blueprint:
     routes = new_blueprint("tap")
 
     @routes.get("/tasks/<rest:id>/tap")
     @described(
         Description(
             about="What leaves the nodes of a task from now on, a line of JSON each point, batch and barrier with its "
-            "node and group; of what comes faster than the rate an even part, and lines that count what is left out.",
+            "node and group; of what comes faster than the rate an even part, and lines that count what is left out. "
+            "Without parameters, of a task with an httpOut node of this name, what that shows.",
             parameters=TapParametersSchema,
             answers={200: (_NDJSON,)},
             errors=(400, 404, 409),
@@ -49,6 +52,9 @@ def _routes(taps: TapClient, tasks: TaskReadModel, stop: asyncio.Event) -> Bluep
             raise OperationError(404, "no task exists")
         if not record.executing:
             raise OperationError(409, f"task {id} does not run")
+        # as with Kapacitor, where an httpOut node may have this name
+        if not request.query_string and (shown := await engine.endpoint(id, "tap")) is not None and shown[0] != 404:
+            return await respond(*shown)
         lines = taps.lines(id, text(asked, "node"), tags, rate)
         await anext(lines)  # what is refused is told by the status
         response = Response(_until(lines, seconds, stop), 200, content_type=_NDJSON)

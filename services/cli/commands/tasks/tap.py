@@ -24,11 +24,13 @@ _MOST_POINTS = 3  # of a batch that are shown to people, at each end
 @click.command(cls=Command)
 @click.argument("task", metavar="TASK[.NODE]", shell_complete=ids("tasks"))
 @click.option("--group", metavar="TAGS", default="", help="Only what has these tags, as host=a,cpu=0.")
-@click.option("--rate", metavar="N", type=click.IntRange(1, 1000), help="Rows a second at most.  [default: 100]")
+@click.option(
+    "--rate", metavar="N", type=click.IntRange(1, 1000), default=100, show_default=True, help="Rows a second at most."
+)
 @duration_option("--for", "Follow it for so long.  [default: until Ctrl-C]")
 @as_json
 @asks_server
-def command(client: Client, task: str, group: str, rate: int | None, json: bool, **more: int | None) -> None:
+def command(client: Client, task: str, group: str, rate: int, json: bool, **more: int | None) -> None:
     """Follow what leaves the nodes of a task, or one of them, as it happens, until Ctrl-C.
 
     Of what comes faster than the rate an even part is shown, and it is said how many rows are left out. Nobody else is

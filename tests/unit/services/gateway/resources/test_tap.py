@@ -120,6 +120,16 @@ async def test_so_many_and_no_more(tapped: httpx.AsyncClient, bus: Bus, monkeypa
     worker.stop()
 
 
+async def test_an_httpout_of_that_name_is_shown_as_ever(tapped: httpx.AsyncClient, bus: Bus) -> None:
+    task = {"script": "stream|from()|httpOut('tap')", "status": "disabled"}
+    assert (await tapped.patch(f"{TASKS}/t", json=task)).status_code == 200
+    assert (await tapped.patch(f"{TASKS}/t", json={"status": "enabled"})).status_code == 200
+    assert (await tapped.get(f"{TASKS}/t/tap")).json()["series"][0]["name"] == "m"
+    worker = Worker(bus)
+    assert (await tapped.get(f"{TASKS}/t/tap?for=1ms")).content == b""
+    worker.stop()
+
+
 async def test_who_runs_a_task_is_told_where_it_is_asked_for(tapped: httpx.AsyncClient) -> None:
     found = (await tapped.get(f"{TASKS}?fields=worker&fields=id")).json()["tasks"]
     assert [(task["id"], task["worker"]) for task in found] == [("off", ""), ("t", "stand-in")]
