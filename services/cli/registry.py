@@ -30,6 +30,7 @@ SECTIONS = MappingProxyType(
         },
         "Rules": {
             "test": Entry("rules.test", "run tests of scripts, without a server"),
+            "lint": Entry("rules.lint", "look for mistakes in scripts, without a server, and format them"),
         },
         "Alerts": {
             "define-topic-handler": Entry("alerts.define_topic_handler", "create or update a handler of a topic"),

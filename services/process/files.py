@@ -1,11 +1,14 @@
-"""Reading files that users name: what is no file, or too large, must not hold up or fill who reads it."""
+"""Files that users name: what is no file, or too large, must not hold up or fill who reads it; what is replaced is
+whole."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import stat
 from collections.abc import Iterator
+from pathlib import Path
 
 LARGEST = 1 << 20
 """Bytes of a text."""
@@ -19,6 +22,19 @@ def text_of(path: str, largest: int = LARGEST) -> str:
     if len(data) > largest:
         raise ValueError(f"{path} is larger than {largest} bytes")
     return data.decode()
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Put a text, UTF-8, in the place of what a file has: as a whole, or not at all. Raises OSError."""
+    file = path.resolve()
+    beside = file.with_name(f"{file.name}.part")
+    try:
+        with beside.open("w", encoding="utf-8", newline="") as out:
+            out.write(text)
+        shutil.copymode(file, beside)
+        os.replace(beside, file)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +22,7 @@ from services.cli.output.printing import as_json, note, print_json, safe, styled
 from services.nodes import ConfiguredNodes
 from services.nodes.udf_host.functions import UdfFunctions
 from services.process import log
+from services.process.files import replace_text
 from services.store.live_config import LiveConfig
 from services.testing.errors import BadTestFile
 from services.testing.format.document import read_documents
@@ -182,24 +181,11 @@ async def _file(path: Path, made: Workshop, asked: _Asked, outcome: _Outcome) ->
             str(path), f"cannot be updated, it would have {error.text}", error.line, error.column
         ) from None
     try:
-        _write(path, text)
+        replace_text(path, text)
     except OSError as error:
         raise BadTestFile(str(path), f"cannot be written: {error.strerror or error}") from None
     outcome.written.append(path)
     return await _results(read_tests(path, asked.scripts), made, asked)
-
-
-def _write(path: Path, text: str) -> None:
-    """As a whole, or not at all: tests are worth more than what they cost to write. Raises OSError."""
-    file = path.resolve()
-    beside = file.with_name(f"{file.name}.part")
-    try:
-        with beside.open("w", encoding="utf-8", newline="") as out:
-            out.write(text)
-        shutil.copymode(file, beside)
-        os.replace(beside, file)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 async def _results(file: TestFile, made: Workshop, asked: _Asked) -> list[TestResult]:
