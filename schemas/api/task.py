@@ -141,6 +141,7 @@ class TaskSchema(Schema):
     created = fields.String(metadata={"doc": "RFC 3339."})
     modified = fields.String()
     last_enabled = fields.String(data_key="last-enabled", attribute="last-enabled")
+    worker = fields.String(metadata={"doc": "Who runs it. In lists alone, where `fields` asks for it."})
 
 
 class TaskListSchema(Schema):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from marshmallow import fields
+from marshmallow import fields, validate
 
 from schemas.requests.request import Message, NothingSchema, Request
 
@@ -81,10 +81,31 @@ class EndpointSchema(Message):
     body = fields.Raw(required=True)
 
 
+class TapRequestSchema(Message):
+    """What of a task's nodes is to be told, to whom, and for how long without another such request."""
+
+    tap = fields.String(required=True, metadata={"doc": "Who asks: rows go to `tickbus.tap.<tap>`."})
+    node = fields.String(load_default="", metadata={"doc": "Of which node; empty: of all."})
+    tags = fields.Dict(
+        keys=fields.String(), values=fields.String(), load_default=dict, metadata={"doc": "What rows have to have."}
+    )
+    rate = fields.Integer(required=True, validate=validate.Range(min=1), metadata={"doc": "Rows/s at most."})
+    seconds = fields.Float(required=True, validate=validate.Range(min=0, max=60), metadata={"doc": "0: it ends."})
+
+
+class TapSchema(Message):
+    """Whether it is told: 200; 404: there is no such node; 503: the task is tapped by too many."""
+
+    status = fields.Integer(required=True)
+    error = fields.String(load_default="")
+
+
 TASK_STATS = Request("task.{id}.stats", NothingSchema, TaskStatsSchema)
 """Answered by the worker that runs the task."""
 TASK_ENDPOINT = Request("task.{id}.endpoint", EndpointRequestSchema, EndpointSchema)
 """What a task's httpOut shows."""
+TASK_TAP = Request("task.{id}.tap", TapRequestSchema, TapSchema)
+"""What leaves a task's nodes is told for a while, on a subject of the asker's, as lines of JSON."""
 ENGINE_STATS = Request("engine.stats", EngineStatsRequestSchema, EngineStatsSchema, long="tasks")
 """Answered by every worker for the tasks it runs; with a worker's name behind it by that one alone."""
 ENGINE_RELOAD = Request("engine.reload", NothingSchema, DoneSchema)

@@ -129,6 +129,11 @@ def request_subject(service: str, what: str, *names: str) -> str:
     return ".".join(["tickbus.ask", escape(service), escape(what), *map(escape, names)])
 
 
+def tap_subject(tap: str) -> str:
+    """Where a worker tells who has asked for it what leaves a task's nodes: `tickbus.tap.<tap>`."""
+    return f"tickbus.tap.{escape(tap)}"
+
+
 def _escaped(match: re.Match[str]) -> str:
     return "".join(f"={byte:02X}" for byte in match[0].encode("utf-8", "surrogatepass"))
 

@@ -26,6 +26,7 @@ SECTIONS = MappingProxyType(
             "show-template": Entry("tasks.show_template", "show all about a template"),
             "push": Entry("tasks.push", "define tasks of this server on another one"),
             "watch": Entry("tasks.watch", "follow the log of a task"),
+            "tap": Entry("tasks.tap", "follow what leaves the nodes of a task"),
         },
         "Rules": {
             "test": Entry("rules.test", "run tests of scripts, without a server"),
@@ -79,6 +80,7 @@ SECTIONS = MappingProxyType(
             "logs": Entry("operations.logs", "follow the log of all services"),
             "level": Entry("operations.level", "set the level of the log"),
             "stats": Entry("operations.stats", "show figures of a server, or what it is written"),
+            "top": Entry("operations.top", "show the tasks by points, time, errors, lag and groups, live"),
             "vars": Entry("operations.vars", "print all figures of a server as JSON"),
             "dead-letters": Entry(
                 "operations.dead_letters",

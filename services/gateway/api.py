@@ -15,6 +15,7 @@ from services.gateway.clients.engine import EngineClient
 from services.gateway.clients.nats_disk import NatsDisk
 from services.gateway.clients.processes import Processes
 from services.gateway.clients.recorder import RecorderClient
+from services.gateway.clients.taps import TapClient
 from services.gateway.commands.alert_states import AlertStateCommands
 from services.gateway.commands.config import ConfigCommands
 from services.gateway.commands.handlers import Check, HandlerCommands
@@ -66,6 +67,7 @@ from services.gateway.resources import (
     sideload,
     storage,
     subscriptions,
+    tap,
     tasks,
     templates,
     topics,
@@ -160,6 +162,7 @@ class Api:
                 backtest_commands,
                 InspectionQueries(models.recordings, recorder, "backtest", backtest_requests.SHOWN),
             ),
+            tap.resource(TapClient(bus), engine, models.tasks, stop),
             why.resource(recorder),
             history.resource(recorder),
             users.resource(user_commands, UserQueries(models.users)),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from services.cli.output.printing import in_colour, on_terminal, safe
 
-_STYLES = {
+STYLES = {
     "enabled": "green",
     "disabled": "dim",
     "finished": "green",
@@ -19,6 +19,7 @@ _STYLES = {
     "WARNING": "yellow",
     "CRITICAL": "bold red",
 }
+"""How words of cells that are marked look."""
 
 _ROOMY = 72  # columns of a terminal
 
@@ -99,7 +100,7 @@ def _print_for_people(columns: Sequence[Column], rows: Sequence[Sequence[str]]) 
     for row in rows:
         table.add_row(
             *(
-                Text(safe(cell), style=_STYLES.get(cell, "") if column.marked else "")
+                Text(safe(cell), style=STYLES.get(cell, "") if column.marked else "")
                 for column, cell in zip(columns, row, strict=True)
             )
         )

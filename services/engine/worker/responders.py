@@ -1,4 +1,4 @@
-"""Answering what is asked about one task: its statistics, and what its httpOut endpoints show."""
+"""Answering what is asked about one task: its statistics, what its httpOut endpoints show, and taps of its nodes."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Mapping
 
 from grammar.golang.errors import CallError
 from grammar.golang.json_writer import encode
-from schemas.requests.engine import TASK_ENDPOINT, TASK_STATS
+from schemas.requests.engine import TASK_ENDPOINT, TASK_STATS, TASK_TAP
 from services.bus.connection import Bus
 from services.bus.leases.status import LeaseStatus
 from services.bus.requests import Responder
 from services.bus.subjects import request_subject
+from services.engine.worker.taps import TaskTaps
 from services.engine.worker.task_under_way import TaskUnderWay
 from services.runtime.task import TaskRun
 
@@ -21,6 +22,7 @@ class TaskResponders:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self._responders: dict[str, list[Responder]] = {}
+        self._taps: dict[str, TaskTaps] = {}
 
     def begin(self, task: TaskUnderWay) -> None:
         """Answer for a task, in place of what has answered for it before."""
@@ -37,15 +39,26 @@ class TaskResponders:
                 return None
             return endpoint_answer(task.run, TASK_ENDPOINT.decode_request(data)["endpoint"])
 
+        taps = self._taps[task.id] = TaskTaps(self._bus, task.run)
+
+        async def tap(data: bytes, headers: Mapping[str, str]) -> bytes | None:
+            if task.lease_status() is not LeaseStatus.HELD:
+                return None
+            status, error = taps.ask(**TASK_TAP.decode_request(data))
+            return TASK_TAP.encode_response({"status": status, "error": error})
+
         self._responders[task.id] = [
             self._bus.answer(request_subject(*TASK_STATS.tokens(task.id)), stats),
             self._bus.answer(request_subject(*TASK_ENDPOINT.tokens(task.id)), endpoint),
+            self._bus.answer(request_subject(*TASK_TAP.tokens(task.id)), tap),
         ]
 
     def end(self, id: str) -> None:
         """Answer for a task no more."""
         for one in self._responders.pop(id, ()):
             one.stop()
+        if (taps := self._taps.pop(id, None)) is not None:
+            taps.close()
 
 
 def endpoint_answer(run: TaskRun, endpoint: str) -> bytes:

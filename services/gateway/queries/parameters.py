@@ -1,4 +1,4 @@
-"""What the resources of alerts share: reading the parameters of their lists."""
+"""What resources share: reading their parameters."""
 
 from __future__ import annotations
 
@@ -27,3 +27,14 @@ def text(request: OperationRequest, name: str) -> str:
     if not isinstance(given, str):
         raise OperationError(400, f"invalid {name} parameter: must be a string")
     return given
+
+
+def tags_of(group: str) -> dict[str, str]:
+    """The parameter `group`, as host=a,cpu=0: values by tags. Raises OperationError for what is none."""
+    tags: dict[str, str] = {}
+    for part in filter(None, group.split(",")):
+        name, equals, value = part.partition("=")
+        if not name or not equals:
+            raise OperationError(400, f"group: {part!r} is no tag with its value as host=a")
+        tags[name] = value
+    return tags

@@ -48,6 +48,9 @@ LIST_FIELDS = (
 )
 """What a list may show; a single task has its template-id, too."""
 
+ASKED_FIELDS = (*LIST_FIELDS, "worker")
+"""What a list shows where it is asked for by name; `worker`: who runs the task, "" where nobody does."""
+
 NEED_STATS = frozenset({"dot", "stats"})
 """The fields for which the workers must be asked."""
 
@@ -105,6 +108,7 @@ _FIELDS: Mapping[str, Callable[[_Source], Any]] = {
     "executing": lambda s: s.record.executing,
     "error": lambda s: s.record.error or (s.stats or {}).get("error", "") or s.scripts.problem(s.record.definition),
     "stats": lambda s: s.stats,
+    "worker": lambda s: s.record.run.worker if s.record.run is not None and s.record.executing else "",
     "created": lambda s: rfc3339(s.record.created),
     "modified": lambda s: rfc3339(s.record.modified),
     "last-enabled": lambda s: rfc3339(s.record.last_enabled),

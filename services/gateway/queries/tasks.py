@@ -17,7 +17,7 @@ from services.gateway.operations.streamed_list import Slices, StreamedList, slic
 from services.gateway.queries.inhibited import Inhibited
 from services.gateway.queries.listing import Page, check_fields, load, raw_script
 from services.gateway.queries.recordings import RecordingQueries
-from services.gateway.queries.task_view import LIST_FIELDS, NEED_SCRIPTS, NEED_STATS, Layout, show
+from services.gateway.queries.task_view import ASKED_FIELDS, LIST_FIELDS, NEED_SCRIPTS, NEED_STATS, Layout, show
 from services.gateway.readmodels.scripts.scripts import Scripts
 from services.gateway.readmodels.tasks import TaskReadModel
 from services.store.folds.definition import TaskDefinition
@@ -76,7 +76,7 @@ class TaskQueries:
         chosen = Page(given).of(self._state.ids())
         fields = [*given["fields_"], "id", "link"] if given["fields_"] else list(LIST_FIELDS)
         if chosen:
-            check_fields(fields, LIST_FIELDS)
+            check_fields(fields, ASKED_FIELDS)
         records = [record for id in chosen if (record := self._state.get(id)) is not None]
         return StreamedList("tasks", self._views(records, layout, fields), {})
 

@@ -11,7 +11,7 @@ from services.gateway.clients.recorder import RecorderClient
 from services.gateway.http.resource import Resource
 from services.gateway.operations.operation import Operation, OperationRequest, Reply
 from services.gateway.operations.operation_error import OperationError
-from services.gateway.queries.parameters import text
+from services.gateway.queries.parameters import tags_of, text
 
 _LONGEST = 3600 * 10**9
 
@@ -28,7 +28,7 @@ def _operations(recorder: RecorderClient) -> list[Operation]:
 
     async def why_not(request: OperationRequest) -> Reply:
         at, within = _time(request, "at"), _duration(request)
-        return 200, await recorder.why_not(request.id, _tags(text(request, "group")), at, within)
+        return 200, await recorder.why_not(request.id, tags_of(text(request, "group")), at, within)
 
     return [
         Operation(
@@ -78,14 +78,3 @@ def _duration(request: OperationRequest) -> int:
     if not 0 <= within <= _LONGEST:
         raise OperationError(400, "within: at most 1h")
     return within
-
-
-def _tags(group: str) -> dict[str, str]:
-    """host=a,cpu=0"""
-    tags: dict[str, str] = {}
-    for part in filter(None, group.split(",")):
-        name, equals, value = part.partition("=")
-        if not name or not equals:
-            raise OperationError(400, f"group: {part!r} is no tag with its value as host=a")
-        tags[name] = value
-    return tags

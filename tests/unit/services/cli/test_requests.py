@@ -120,6 +120,7 @@ async def _ask_of_tasks_and_topics(api: httpx.AsyncClient, used: dict[str, set[s
     assert (await _ok(api.get("/tasks/task")))["stats"]["node-stats"]["from1"]["collected"] == 2
     assert "tasks" in await _ok(api.get("/tasks"))
     assert (await api.get("/tasks/task/shown")).status_code == 200
+    assert (await api.get("/tasks/task/tap", params={"for": "10ms"})).status_code == 200
     await _ok(api.get("/alerts/topics"))
     await _ok(api.get("/alerts/topics/all"))
     await _ok(api.get("/alerts/topics/all/events/one"))
