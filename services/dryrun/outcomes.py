@@ -19,11 +19,9 @@ Line = dict[str, Any]
 
 
 class Outcomes:
-    """The lines of one run: alerts have the level before as `previousLevel`, as far as the run knows it."""
+    """The lines of one run: alerts have the level before as `previousLevel`, OK before the first that it has raised."""
 
-    def __init__(self, stood: Mapping[str, Mapping[str, tuple[int, int, int]]] | None = None) -> None:
-        """stood: how alerts stood before, by topic and id, see TaskEnvironment.levels."""
-        self._stood = stood or {}
+    def __init__(self) -> None:
         self._levels: dict[tuple[str, str], str] = {}
 
     def of(self, effects: Sequence[Effect]) -> Iterator[Line]:
@@ -37,8 +35,7 @@ class Outcomes:
         topic = effect.topics[-1] if effect.topics else effect.node
         for line in lines:
             key = topic, line["id"]
-            level, *_ = self._stood.get(topic, {}).get(line["id"], (0,))
-            line["previousLevel"] = self._levels.get(key, LEVELS[level])
+            line["previousLevel"] = self._levels.get(key, LEVELS[0])
             self._levels[key] = line["level"]
             yield line
 

@@ -6,6 +6,8 @@ from marshmallow import EXCLUDE, Schema, fields
 
 from schemas.requests.alerting import LEVELS
 
+WITHIN = "10s"
+"""Around the time that why-not asks about, unless it says so."""
 _TIME = "RFC 3339, or ns since 1970"
 
 
@@ -30,7 +32,7 @@ class AskWhyNotSchema(_Parameters):
         load_default="", metadata={"doc": "Tags with their values, `host=a,cpu=0`: of the points that are meant."}
     )
     at = fields.String(required=True, metadata={"doc": f"{_TIME}: the time of the points that are meant."})
-    within = fields.String(load_default="10s", metadata={"doc": "A duration: so much before and behind it as well."})
+    within = fields.String(load_default=WITHIN, metadata={"doc": "A duration: so much before and behind it as well."})
 
 
 class StepSchema(Schema):

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from services.columns.column import BoolArray
 from services.columns.frame import Frame, Message, select
+from services.columns.groups.fitting_tags import FittingTags
 from services.columns.groups.series import SeriesTable, Tags
-from services.dryrun.fitting_tags import FittingTags
 
 
 class Concerned:

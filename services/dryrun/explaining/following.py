@@ -14,10 +14,10 @@ import numpy as np
 from grammar.golang.times import format_rfc3339
 from services.bus.follow import StoredMessage
 from services.bus.subjects import parse_write_subject
+from services.columns.groups.fitting_tags import FittingTags
 from services.columns.groups.series import SeriesTable
 from services.dryrun.explaining.lines import written
 from services.dryrun.explaining.path import Entry, PathRecorder, went
-from services.dryrun.fitting_tags import FittingTags
 from services.dryrun.log_run import LogRun
 from services.runtime.input.line_protocol_decoder import LineProtocolDecoder
 

@@ -10,8 +10,8 @@ import numpy as np
 from grammar.tickscript.ast import Expression
 from services.columns.column import BoolArray, Rows
 from services.columns.frame import Barriers, Batches, Frame, Message, Points
+from services.columns.groups.fitting_tags import FittingTags
 from services.columns.groups.series import SeriesTable
-from services.dryrun.fitting_tags import FittingTags
 from services.expressions import Evaluator
 
 

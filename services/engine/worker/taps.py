@@ -14,15 +14,15 @@ from typing import Any
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
 from grammar.golang.times import format_rfc3339
 from services.bus.connection import Bus
 from services.bus.errors import BusError
 from services.bus.subjects import tap_subject
-from services.columns.column import BoolArray, Rows
+from services.columns.column import Rows
 from services.columns.frame import NO_TIME, Batches, Frame, Message, select
-from services.columns.groups.series import SeriesTable, Tags
+from services.columns.groups.fitting_tags import FittingTags
+from services.columns.groups.series import SeriesTable
 from services.columns.groups.shown import MOST_POINTS, shown_batches, shown_points
 from services.runtime.task import TaskRun
 
@@ -103,8 +103,7 @@ class Tap:
         """nodes: names of those that are looked at, by number. tags: what points, and groups of batches and barriers,
         have to have. rate: rows/s. send: takes some lines of JSON as they go to the asker; may raise BusError."""
         self._table, self._nodes, self._tags, self._rate, self._send = table, nodes, tags, rate, send
-        self._of_series = _Fitting(tags, lambda number: table.series(number).tags)
-        self._of_groups = _Fitting(tags, lambda number: table.group(number).tags)
+        self._having = FittingTags(table, frozenset(tags.items()).issubset)
         self._room, self._filled = float(rate), time.monotonic()
         self._seen: list[tuple[int, Message]] = []
         self._held: Counter[int] = Counter()
@@ -176,27 +175,8 @@ class Tap:
         if not self._tags:
             return None
         if isinstance(message, Frame):
-            return np.flatnonzero(self._of_series.fit(message.points.series))
-        return np.flatnonzero(self._of_groups.fit(message.group))
-
-
-class _Fitting:
-    """Which series, or groups, have some tags, by their numbers: each is looked at once, when it first comes."""
-
-    def __init__(self, tags: Mapping[str, str], tags_of: Callable[[int], Tags]) -> None:
-        self._tags, self._tags_of = set(tags.items()), tags_of
-        self._known = np.empty(0, dtype=np.int8)  # 1: it has; 0: it has not; -1: it has not come yet
-
-    def fit(self, numbers: NDArray[np.int32]) -> BoolArray:
-        """Of each number whether it has: bool[n]."""
-        if len(numbers) and (more := int(numbers.max()) + 1 - len(self._known)) > 0:
-            self._known = np.pad(self._known, (0, more + len(self._known)), constant_values=-1)
-        found = self._known[numbers]
-        if (found < 0).any():
-            for number in np.unique(numbers[found < 0]).tolist():
-                self._known[number] = self._tags <= set(self._tags_of(number))
-            found = self._known[numbers]
-        return found > 0
+            return np.flatnonzero(self._having.of_series(message.points.series))
+        return np.flatnonzero(self._having.of_groups(message.group))
 
 
 def _count(message: Message) -> int:

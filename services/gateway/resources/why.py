@@ -6,7 +6,7 @@ from marshmallow import ValidationError
 
 from grammar.golang.durations import parse_go_duration
 from schemas.api.inspections.inspection import Moment
-from schemas.api.inspections.why import AskWhyNotSchema, AskWhySchema, WhyNotSchema, WhySchema
+from schemas.api.inspections.why import WITHIN, AskWhyNotSchema, AskWhySchema, WhyNotSchema, WhySchema
 from services.gateway.clients.recorder import RecorderClient
 from services.gateway.http.resource import Resource
 from services.gateway.operations.operation import Operation, OperationRequest, Reply
@@ -70,7 +70,7 @@ def _time(request: OperationRequest, name: str) -> int:
 
 
 def _duration(request: OperationRequest) -> int:
-    given = text(request, "within") or "10s"
+    given = text(request, "within") or WITHIN
     try:
         within = parse_go_duration(given)
     except ValueError as error:
