@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from schemas.config import Config
 from services.process import log
-from services.process.loading import loading
+from services.process.loading import ending_when_asked, loading
 
 if TYPE_CHECKING:
     from services.connectors.http_sender import PostEndpoint
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 async def gateway(config: Config, ready: Callable[[], None], stop: asyncio.Event, vitals: Vitals) -> None:
     """The gateway, which checks scripts with all handlers known. SIGHUP has it read anew what it reads from files, and
     open its log file again."""
-    with loading():
+    with loading(), ending_when_asked("gateway"):
         from services.alerting.handlers import specs
         from services.gateway.main import main
 
@@ -49,7 +49,7 @@ async def gateway(config: Config, ready: Callable[[], None], stop: asyncio.Event
 
 async def engine(config: Config, ready: Callable[[], None], stop: asyncio.Event, vitals: Vitals) -> None:
     """A worker, which tells alerting what handlers a script asks for."""
-    with loading():
+    with loading(), ending_when_asked("engine"):
         from services.alerting.handlers import specs
         from services.engine.main import main
 
@@ -59,7 +59,7 @@ async def engine(config: Config, ready: Callable[[], None], stop: asyncio.Event,
 
 async def recorder(config: Config, ready: Callable[[], None], stop: asyncio.Event, vitals: Vitals) -> None:
     """The recorder, whose replays run tasks as workers do."""
-    with loading():
+    with loading(), ending_when_asked("recorder"):
         from services.alerting.handlers import specs
         from services.recorder.main import main
 
@@ -69,7 +69,7 @@ async def recorder(config: Config, ready: Callable[[], None], stop: asyncio.Even
 
 async def alerting(config: Config, ready: Callable[[], None], stop: asyncio.Event, vitals: Vitals) -> None:
     """The alerting service."""
-    with loading():
+    with loading(), ending_when_asked("alerting"):
         from services.alerting.main import main
 
     await main(config, ready, stop, _effective(config), vitals)
