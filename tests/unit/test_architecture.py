@@ -152,6 +152,7 @@ BELOW: dict[str, set[str]] = {
         "runtime",
         "nodes",
     },
+    "language_server": {"grammar", "pipeline", "expressions", "linting"},
     "launcher": {"grammar", "schemas", "process", "bus", "store", "gateway"},
     "moving": {"grammar", "schemas", "pipeline", "tickbus"},
     "cli": {
@@ -170,6 +171,7 @@ BELOW: dict[str, set[str]] = {
         "recorder",
         "testing",
         "linting",
+        "language_server",
         "launcher",
         "moving",
         "tickbus",
@@ -222,6 +224,8 @@ HOMES = {
     "psutil": {"alerting", "launcher", "cli"},
     "click": {"cli"},
     "rich": {"cli"},
+    "pygls": {"language_server"},
+    "lsprotocol": {"language_server"},
 }
 
 # Folders that hold one file for each of something, however many there are.
