@@ -100,7 +100,7 @@ def _values(slot: Slot, drawn: Sketch, source: str, registry: Registry) -> Itera
         if _takes(slot.takes, Type.NODE) if one.is_node else slot.takes != _ONLY_NODES:
             yield var_item(one, source)
     if slot.takes is None:
-        yield from (node_item(one.spec) for one in SOURCE_STANDINGS.values())
+        yield from _sources(drawn)
     if _takes(slot.takes, Type.LAMBDA):
         yield Item("lambda", Kind.KEYWORD, text="lambda: ")
     if _takes(slot.takes, Type.BOOL, Type.ANY):
@@ -112,10 +112,7 @@ def _values(slot: Slot, drawn: Sketch, source: str, registry: Registry) -> Itera
 
 
 def _statement(slot: Slot, drawn: Sketch, source: str, registry: Registry) -> Iterator[Item]:
-    begun = {one.at.spec.name for one in drawn.statements if one.at is not None} & SOURCE_STANDINGS.keys()
-    for name, one in SOURCE_STANDINGS.items():
-        if not begun or name in begun:
-            yield node_item(one.spec)
+    yield from _sources(drawn)
     yield from (var_item(one, source) for one in drawn.vars.values() if one.is_node)
     yield from _keywords("var", "dbrp")
 
@@ -153,6 +150,13 @@ def _user_function(spec: FunctionSpec) -> Item:
 def _before(drawn: Sketch) -> Sequence[Statement]:
     """The vars that the last statement can read: none is declared by itself."""
     return [one for one in drawn.vars.values() if one is not drawn.statements[-1]]
+
+
+def _sources(drawn: Sketch) -> Iterator[Item]:
+    """`stream` and `batch`, or the one that the script has begun with."""
+    for name, one in SOURCE_STANDINGS.items():
+        if not drawn.sources or name in drawn.sources:
+            yield node_item(one.spec)
 
 
 def _keywords(*words: str) -> Iterator[Item]:

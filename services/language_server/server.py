@@ -7,8 +7,8 @@ pauses for a moment.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
-from typing import BinaryIO
+from collections.abc import Callable
+from typing import Any, BinaryIO
 
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
@@ -41,111 +41,108 @@ def serve(
 
     version: of tickbus. registry: what scripts may use. sample, interval: see services.linting.linter.lint.
     """
-    server = LanguageServer("tickbus", version, types.TextDocumentSyncKind.Full)
-    session = _Session(server, registry, sample, interval)
-    session.register()
+    server = _Server(version, registry, sample, interval)
     server.start_io(reader, writer)
-    return int(not session.ended)
+    return int(not server.ended)
 
 
-@dataclass(slots=True)
-class _Session:
-    """One client. waiting: the texts that have changed and are to be looked at, by URI. ended: it said `shutdown`."""
+class _Server(LanguageServer):
+    """What answers one client. ended: whether it has said `shutdown`."""
 
-    server: LanguageServer
-    registry: Registry
-    sample: Sample | None
-    interval: int | None
-    waiting: dict[str, asyncio.TimerHandle] = field(default_factory=dict)
-    ended: bool = False
+    def __init__(self, version: str, registry: Registry, sample: Sample | None, interval: int | None) -> None:
+        super().__init__("tickbus", version, types.TextDocumentSyncKind.Full)
+        self.registry = registry
+        self.ended = False
+        self._sample = sample
+        self._interval = interval
+        self._waiting: dict[str, asyncio.TimerHandle] = {}  # by URI, the texts that have changed
+        for name, (answer, options) in _FEATURES.items():
+            self.feature(name, options)(answer)
 
-    def register(self) -> None:
-        """Have the server answer what there is an answer for."""
-        feature = self.server.feature
-        feature(types.TEXT_DOCUMENT_DID_OPEN)(self.opened)
-        feature(types.TEXT_DOCUMENT_DID_CHANGE)(self.changed)
-        feature(types.TEXT_DOCUMENT_DID_CLOSE)(self.closed)
-        feature(types.TEXT_DOCUMENT_COMPLETION, types.CompletionOptions(trigger_characters=["|", "@", "."]))(
-            self.completion
-        )
-        feature(types.TEXT_DOCUMENT_HOVER)(self.hover)
-        feature(types.TEXT_DOCUMENT_FORMATTING)(self.formatting)
-        feature(types.TEXT_DOCUMENT_DOCUMENT_SYMBOL)(self.symbols)
-        feature(types.SHUTDOWN)(self.shutdown)
+    def text(self, uri: str) -> Text:
+        """A document's text as it is at present."""
+        return Text(self.workspace.get_text_document(uri).source, self.workspace.position_encoding or "utf-16")
 
-    def opened(self, params: types.DidOpenTextDocumentParams) -> None:
-        self._look(params.text_document.uri)
+    def look(self, uri: str) -> None:
+        """Publish what is found in a document."""
+        self.forget(uri)
+        document = self.workspace.get_text_document(uri)
+        text = self.text(uri)
+        found = [_diagnostic(text, one) for one in diagnostics(text, self.registry, self._sample, self._interval)]
+        self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, found, document.version))
 
-    def changed(self, params: types.DidChangeTextDocumentParams) -> None:
-        uri = params.text_document.uri
-        self._forget(uri)
-        self.waiting[uri] = asyncio.get_running_loop().call_later(_PAUSE, self._look, uri)
+    def look_soon(self, uri: str) -> None:
+        """The same, once it has not changed for a moment."""
+        self.forget(uri)
+        self._waiting[uri] = asyncio.get_running_loop().call_later(_PAUSE, self.look, uri)
 
-    def closed(self, params: types.DidCloseTextDocumentParams) -> None:
-        self._forget(params.text_document.uri)
-        self.server.text_document_publish_diagnostics(types.PublishDiagnosticsParams(params.text_document.uri, []))
-
-    def completion(self, params: types.CompletionParams) -> list[types.CompletionItem]:
-        text = self._text(params.text_document.uri)
-        offset = text.offset(_place(params.position))
-        followed = text.value[offset:].lstrip(" ").startswith("(")
-        return [self._item(one, followed) for one in completion(text.value, offset, self.registry)]
-
-    def hover(self, params: types.HoverParams) -> types.Hover | None:
-        text = self._text(params.text_document.uri)
-        found = hover(text.value, text.offset(_place(params.position)), self.registry)
-        return None if found is None else types.Hover(_markdown(found.page), _range(text, found.start, found.end))
-
-    def formatting(self, params: types.DocumentFormattingParams) -> list[types.TextEdit]:
-        text = self._text(params.text_document.uri)
-        better = fixed(text.value)
-        return [] if better == text.value else [types.TextEdit(_range(text, 0, len(text.value)), better)]
-
-    def symbols(self, params: types.DocumentSymbolParams) -> list[types.DocumentSymbol]:
-        text = self._text(params.text_document.uri)
-        return [_symbol(text, one) for one in symbols(text.value, self.registry)]
-
-    def shutdown(self, params: None) -> None:
-        self.ended = True
-        for uri in list(self.waiting):
-            self._forget(uri)
-
-    def _look(self, uri: str) -> None:
-        self._forget(uri)
-        document = self.server.workspace.get_text_document(uri)
-        text = self._text(uri)
-        found = [_diagnostic(text, one) for one in diagnostics(text, self.registry, self.sample, self.interval)]
-        params = types.PublishDiagnosticsParams(uri, found, document.version)
-        self.server.text_document_publish_diagnostics(params)
-
-    def _forget(self, uri: str) -> None:
-        waiting = self.waiting.pop(uri, None)
+    def forget(self, uri: str) -> None:
+        """Do not look at a document that has changed."""
+        waiting = self._waiting.pop(uri, None)
         if waiting is not None:
             waiting.cancel()
 
-    def _text(self, uri: str) -> Text:
-        workspace = self.server.workspace
-        return Text(workspace.get_text_document(uri).source, workspace.position_encoding or "utf-16")
-
-    def _item(self, one: Item, followed: bool) -> types.CompletionItem:
-        """followed: whether a bracket stands behind it."""
-        about = "\n\n".join(part for part in (pages.code(one.head) if one.head else "", one.about) if part)
-        brackets = one.called and not followed and self._takes_snippets()
-        return types.CompletionItem(
-            one.name,
-            kind=_ITEM_KINDS[one.kind],
-            detail=one.kind.value,
-            documentation=_markdown(about) if about else None,
-            insert_text=f"{one.name}($0)" if brackets else one.text or one.name,
-            insert_text_format=types.InsertTextFormat.Snippet if brackets else types.InsertTextFormat.PlainText,
-        )
-
-    def _takes_snippets(self) -> bool:
-        document = self.server.client_capabilities.text_document
+    def takes_snippets(self) -> bool:
+        """Whether the client can put the cursor between brackets."""
+        document = self.client_capabilities.text_document
         items = document.completion.completion_item if document is not None and document.completion else None
         return bool(items is not None and items.snippet_support)
 
 
+def _opened(ls: _Server, params: types.DidOpenTextDocumentParams) -> None:
+    ls.look(params.text_document.uri)
+
+
+def _changed(ls: _Server, params: types.DidChangeTextDocumentParams) -> None:
+    ls.look_soon(params.text_document.uri)
+
+
+def _closed(ls: _Server, params: types.DidCloseTextDocumentParams) -> None:
+    uri = params.text_document.uri
+    ls.forget(uri)
+    ls.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, []))
+
+
+def _completion(ls: _Server, params: types.CompletionParams) -> list[types.CompletionItem]:
+    text = ls.text(params.text_document.uri)
+    offset = text.offset(_place(params.position))
+    followed = text.value[offset:].lstrip(" ").startswith("(")
+    with_brackets = ls.takes_snippets() and not followed
+    return [_item(one, with_brackets) for one in completion(text.value, offset, ls.registry)]
+
+
+def _hover(ls: _Server, params: types.HoverParams) -> types.Hover | None:
+    text = ls.text(params.text_document.uri)
+    found = hover(text.value, text.offset(_place(params.position)), ls.registry)
+    return None if found is None else types.Hover(_markdown(found.page), _range(text, found.start, found.end))
+
+
+def _formatting(ls: _Server, params: types.DocumentFormattingParams) -> list[types.TextEdit]:
+    text = ls.text(params.text_document.uri)
+    better = fixed(text.value)
+    return [] if better == text.value else [types.TextEdit(_range(text, 0, len(text.value)), better)]
+
+
+def _symbols(ls: _Server, params: types.DocumentSymbolParams) -> list[types.DocumentSymbol]:
+    text = ls.text(params.text_document.uri)
+    return [_symbol(text, one) for one in symbols(text.value, ls.registry)]
+
+
+def _shutdown(ls: _Server, params: None) -> None:
+    ls.ended = True
+
+
+_FEATURES: dict[str, tuple[Callable[[_Server, Any], Any], Any]] = {
+    types.TEXT_DOCUMENT_DID_OPEN: (_opened, None),
+    types.TEXT_DOCUMENT_DID_CHANGE: (_changed, None),
+    types.TEXT_DOCUMENT_DID_CLOSE: (_closed, None),
+    types.TEXT_DOCUMENT_COMPLETION: (_completion, types.CompletionOptions(trigger_characters=["|", "@", "."])),
+    types.TEXT_DOCUMENT_HOVER: (_hover, None),
+    types.TEXT_DOCUMENT_FORMATTING: (_formatting, None),
+    types.TEXT_DOCUMENT_DOCUMENT_SYMBOL: (_symbols, None),
+    types.SHUTDOWN: (_shutdown, None),
+}
+"""By the protocol's names: what answers, and with which options."""
 _ITEM_KINDS = {
     Kind.NODE: types.CompletionItemKind.Class,
     Kind.PROPERTY: types.CompletionItemKind.Property,
@@ -168,6 +165,19 @@ def _range(text: Text, start: int, end: int) -> types.Range:
 
 def _markdown(page: str) -> types.MarkupContent:
     return types.MarkupContent(types.MarkupKind.Markdown, page)
+
+
+def _item(one: Item, with_brackets: bool) -> types.CompletionItem:
+    about = "\n\n".join(part for part in (pages.code(one.head) if one.head else "", one.about) if part)
+    snippet = one.called and with_brackets
+    return types.CompletionItem(
+        one.name,
+        kind=_ITEM_KINDS[one.kind],
+        detail=one.kind.value,
+        documentation=_markdown(about) if about else None,
+        insert_text=f"{one.name}($0)" if snippet else one.text or one.name,
+        insert_text_format=types.InsertTextFormat.Snippet if snippet else types.InsertTextFormat.PlainText,
+    )
 
 
 def _diagnostic(text: Text, one: Diagnostic) -> types.Diagnostic:

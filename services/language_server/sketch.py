@@ -86,10 +86,12 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Sketch:
-    """statements: in order. vars: by name, the statements that declare them. slot: what can stand behind all that."""
+    """statements: in order. vars: by name, the statements that declare them. sources: of `stream` and `batch` those
+    that chains begin with. slot: what can stand behind all that."""
 
     statements: Sequence[Statement]
     vars: dict[str, Statement]
+    sources: set[str]
     slot: Slot
 
 
@@ -100,7 +102,7 @@ def sketch(words: Sequence[Word], registry: Registry) -> Sketch:
         reader.read(word, words[i + 1].kind if i + 1 < len(words) else "")
     slot = reader.slot()
     reader.finish()
-    return Sketch(reader.statements, reader.vars, slot)
+    return Sketch(reader.statements, reader.vars, reader.sources, slot)
 
 
 @dataclass(slots=True)
@@ -128,6 +130,7 @@ class _Reader:
         self._statement: Statement | None = None
         self.statements: list[Statement] = []
         self.vars: dict[str, Statement] = {}
+        self.sources: set[str] = set()
 
     def read(self, word: Word, next_kind: str) -> None:
         """The next word; next_kind: of the one behind it, empty: there is none."""
@@ -225,7 +228,11 @@ class _Reader:
             frame.called = None
 
     def _head(self, name: str) -> Standing | None:
-        return self.vars[name].at if name in self.vars else SOURCE_STANDINGS.get(name)
+        if name in self.vars:
+            return self.vars[name].at
+        if name in SOURCE_STANDINGS:
+            self.sources.add(name)
+        return SOURCE_STANDINGS.get(name)
 
     def _awaits_type(self) -> bool:
         one = self._statement

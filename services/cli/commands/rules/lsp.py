@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from importlib.metadata import version
 
@@ -30,6 +31,7 @@ def command(settings: Settings, sample: Sample | None, interval: int | None) -> 
     """
     log.setup(level=settings.quiet.logging.level)
     registry = asyncio.run(usable(settings.config))
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # the thread that waits for the editor hears of no other end
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answers:
         # what something prints by mistake is no message of the protocol
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
