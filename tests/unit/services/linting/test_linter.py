@@ -22,6 +22,7 @@ WARNED = {
     "alert-id",
     "alert-level",
     "join-groupings",
+    "never-true",
     "stateful-in-alert",
     "stateful-in-batch",
     "unreachable",
