@@ -35,11 +35,11 @@ def words(text: str) -> list[Word]:
     found: list[Word] = []
     at = 0
     while at < len(text) and len(found) < MAX_WORDS:
-        rest = text[at:]
-        found.extend(_scanned(rest, at))
-        if not found or found[-1].kind != ERROR:
+        some = list(_scanned(text[at:], at))
+        found += some
+        if not some or some[-1].kind != ERROR:
             break
-        at = found[-1].end + 1
+        at = some[-1].end + 1
     return found
 
 

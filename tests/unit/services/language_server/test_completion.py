@@ -118,6 +118,11 @@ def test_what_is_wrong_before_does_not_hide_what_comes_after(before: str) -> Non
     assert "cpu" in offered(before + "var cpu = stream|from()\n\n^")
 
 
+def test_nothing_may_stand_behind_what_is_wrong() -> None:
+    assert "stream" in offered("$\n\n^")
+    assert "stream" in offered("$\n// nothing\n^")
+
+
 def test_what_stands_behind_does_not_count() -> None:
     assert "period" in offered("stream|from()|window().^\n    .every(1m)\n    |mean('x')\n")
     assert "later" not in offered("var x = ^\nvar later = 5\n")
