@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from services.expressions.functions import CLOCK, FUNCTIONS
 from services.language_server import pages
@@ -45,10 +46,10 @@ class Item:
 
 def items(drawn: Sketch, source: str, registry: Registry) -> list[Item]:
     """What can be written where a sketch ends; source: the text that it was made of."""
-    slot = drawn.slot
-    found = list(_ITEMS[slot.want](slot, drawn, source, registry)) if slot.want in _ITEMS else []
-    if slot.ends:
-        found += _statement(slot, drawn, source, registry)
+    asked = _Asked(drawn, source, registry)
+    found = list(_ITEMS[drawn.slot.want](asked)) if drawn.slot.want in _ITEMS else []
+    if drawn.slot.ends:
+        found += _statement(asked)
     return found
 
 
@@ -63,65 +64,73 @@ def node_item(spec: NodeSpec) -> Item:
     return Item(spec.name, Kind.NODE, node_head(spec), pages.node_about(spec), not spec.head)
 
 
-def _nodes(slot: Slot, drawn: Sketch, source: str, registry: Registry) -> Iterator[Item]:
-    yield from map(node_item, nodes_behind(slot.at, registry))
+class _Asked(NamedTuple):
+    drawn: Sketch
+    source: str
+    registry: Registry
+
+    @property
+    def slot(self) -> Slot:
+        return self.drawn.slot
 
 
-def _functions(slot: Slot, drawn: Sketch, source: str, registry: Registry) -> Iterator[Item]:
-    for spec in registry.functions.values():
+def _nodes(asked: _Asked) -> Iterator[Item]:
+    yield from map(node_item, nodes_behind(asked.slot.at, asked.registry))
+
+
+def _functions(asked: _Asked) -> Iterator[Item]:
+    for spec in asked.registry.functions.values():
         yield _user_function(spec)
 
 
-def _properties(slot: Slot, drawn: Sketch, source: str, registry: Registry) -> Iterator[Item]:
-    if slot.at is None:
+def _properties(asked: _Asked) -> Iterator[Item]:
+    if asked.slot.at is None:
         return
-    known = properties_of(slot.at, registry)
+    known = properties_of(asked.slot.at, asked.registry)
     yield from (_property(name, spec) for name, spec in known.items())
-    for name, types in slot.at.options.items():
+    for name, types in asked.slot.at.options.items():
         yield Item(name, Kind.PROPERTY, pages.option_head(name, types), called=True)
-    if _QUIET not in known and not slot.at.spec.head:
+    if _QUIET not in known and not asked.slot.at.spec.head:
         yield Item(_QUIET, Kind.PROPERTY, f".{_QUIET}()", "The node's errors are counted and not logged.", True)
 
 
-def _operands(slot: Slot, drawn: Sketch, source: str, registry: Registry) -> Iterator[Item]:
+def _operands(asked: _Asked) -> Iterator[Item]:
     for function in FUNCTIONS.values():
         yield Item(function.name, Kind.FUNCTION, pages.function_head(function), function.doc, True)
     yield Item(CLOCK, Kind.FUNCTION, f"{CLOCK}() time", pages.CLOCK_DOC, True)
-    yield from (var_item(one, source) for one in _before(drawn) if not one.is_node)
+    yield from (var_item(one, asked.source) for one in _before(asked.drawn) if not one.is_node)
     yield from _keywords("TRUE", "FALSE")
 
 
-def _operators(slot: Slot, drawn: Sketch, source: str, registry: Registry) -> Iterator[Item]:
+def _operators(asked: _Asked) -> Iterator[Item]:
     yield from _keywords("AND", "OR")
 
 
-def _values(slot: Slot, drawn: Sketch, source: str, registry: Registry) -> Iterator[Item]:
-    for one in _before(drawn):
-        if _takes(slot.takes, Type.NODE) if one.is_node else slot.takes != _ONLY_NODES:
-            yield var_item(one, source)
-    if slot.takes is None:
-        yield from _sources(drawn)
-    if _takes(slot.takes, Type.LAMBDA):
+def _values(asked: _Asked) -> Iterator[Item]:
+    for one in _before(asked.drawn):
+        if _takes(asked.slot.takes, Type.NODE) if one.is_node else asked.slot.takes != _ONLY_NODES:
+            yield var_item(one, asked.source)
+    if asked.slot.takes is None:
+        yield from _sources(asked.drawn)
+    if _takes(asked.slot.takes, Type.LAMBDA):
         yield Item("lambda", Kind.KEYWORD, text="lambda: ")
-    if _takes(slot.takes, Type.BOOL, Type.ANY):
+    if _takes(asked.slot.takes, Type.BOOL, Type.ANY):
         yield from _keywords("TRUE", "FALSE")
-    if slot.takes is not None and Type.DIMENSION in slot.takes:
-        yield Item(
-            "time", Kind.FUNCTION, "time(duration, [offset duration])", "Groups the query's points by time.", True
-        )
+    if asked.slot.takes is not None and Type.DIMENSION in asked.slot.takes:
+        yield Item("time", Kind.FUNCTION, "time(duration, [offset duration])", "Spans of time to group by.", True)
 
 
-def _statement(slot: Slot, drawn: Sketch, source: str, registry: Registry) -> Iterator[Item]:
-    yield from _sources(drawn)
-    yield from (var_item(one, source) for one in drawn.vars.values() if one.is_node)
+def _statement(asked: _Asked) -> Iterator[Item]:
+    yield from _sources(asked.drawn)
+    yield from (var_item(one, asked.source) for one in asked.drawn.vars.values() if one.is_node)
     yield from _keywords("var", "dbrp")
 
 
-def _types(slot: Slot, drawn: Sketch, source: str, registry: Registry) -> Iterator[Item]:
+def _types(asked: _Asked) -> Iterator[Item]:
     yield from _keywords(*(one.value for one in VarType))
 
 
-_ITEMS: dict[Want, Callable[[Slot, Sketch, str, Registry], Iterator[Item]]] = {
+_ITEMS: dict[Want, Callable[[_Asked], Iterator[Item]]] = {
     Want.NODE: _nodes,
     Want.FUNCTION: _functions,
     Want.PROPERTY: _properties,

@@ -136,8 +136,8 @@ class _Reader:
         """The next word; next_kind: of the one behind it, empty: there is none."""
         if self._begins(word, next_kind):
             self._begin(word)
-        elif word.kind in _LINKS and len(self._frames) > 1 and self._kind() in ("(", ","):
-            self._frames.pop()  # nobody has closed it
+        elif word.kind in _LINKS:
+            self._close()
         self._work(word)
         self._earlier, self._before = self._kind(), word
         if self._statement is not None:
@@ -188,6 +188,14 @@ class _Reader:
         self._before = None
         self._statement = Statement(word.text, word.start, word.end, word.comment)
 
+    def _close(self) -> None:
+        """Close the brackets that nobody has, where a link comes that cannot stand in them."""
+        if len(self._frames) > 1 and self._frames[-1].inside:
+            while len(self._frames) > 1 and self._frames[-1].inside:
+                self._frames.pop()
+        elif len(self._frames) > 1 and self._kind() in _NO_CHAIN:
+            self._frames.pop()
+
     def _work(self, word: Word) -> None:
         frame = self._frames[-1]
         if word.kind == "identifier":
@@ -235,8 +243,11 @@ class _Reader:
         return SOURCE_STANDINGS.get(name)
 
     def _awaits_type(self) -> bool:
+        """Whether the word before is the name that a var is given."""
         one = self._statement
-        return one is not None and self._before is not None and (one.name, one.name_start) == self._before[1:3]
+        if one is None or one.name is None or self._before is None:
+            return False
+        return self._before.start == one.name_start
 
     def _of_dbrp(self) -> bool:
         return self._statement is not None and self._statement.head == "dbrp"
@@ -247,10 +258,11 @@ class _Reader:
 
 
 _LINKS = {"|": Want.NODE, "@": Want.FUNCTION, ".": Want.PROPERTY}
-_VALUES = frozenset(
-    {"identifier", "number", "duration", "string", "reference", "regex", "TRUE", "FALSE", "*", ")", "]"}
-)
-_VALUES |= {ERROR}
+_LITERALS = {"number", "duration", "string", "reference", "regex", "TRUE", "FALSE", "*"}
+_VALUES = frozenset({"identifier", ")", "]", ERROR, *_LITERALS})
+"""The kinds of words behind which no operand can stand."""
+_NO_CHAIN = frozenset({"(", ",", *_LITERALS})
+"""Those behind which nothing can be chained."""
 
 
 def _types(spec: PropertySpec | HandlerSpec | None) -> Types | None:

@@ -128,8 +128,12 @@ def test_what_stands_behind_does_not_count() -> None:
     assert "later" not in offered("var x = ^\nvar later = 5\n")
 
 
-def test_an_open_bracket_of_a_node_takes_its_properties() -> None:
+def test_a_bracket_that_is_open_ends_where_the_chain_goes_on() -> None:
     assert "period" in offered("stream|from()|window(\n    .^")
+    assert "groupBy" in offered("stream|from().measurement('cpu'\n    .^")
+    assert "window" in offered('stream|from()|where(lambda: abs("x") > 5\n    |^')
+    assert "groupBy" in offered('stream|from().where(lambda: (abs("x" > 5\n    .^')
+    assert set(offered("var a = stream|from()|window()\na|join(a.^")) == set(offered("stream|from()|window().^"))
 
 
 def test_text_that_is_not_ascii_moves_nothing() -> None:
