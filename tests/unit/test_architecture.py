@@ -229,7 +229,7 @@ HOMES = {
 }
 
 # Folders that hold one file for each of something, however many there are.
-REGISTRIES = {"services/nodes", "services/alerting/handlers", "services/gateway/resources"}
+REGISTRIES = {"services/nodes", "services/alerting/handlers", "services/gateway/resources", "services/linting/rules"}
 MOST_FILES = 15
 
 TOP_LEVEL = {"pyproject.toml", "README.md", "LICENSE", "compose", "tests", "grammar", "schemas", "services"}

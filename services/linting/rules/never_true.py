@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from grammar.tickscript.ast import (
     Binary,
@@ -110,12 +111,12 @@ def _contradiction(parts: Sequence[Expression]) -> _Why | None:
 def _comparison(expression: Expression) -> _Comparison | None:
     if not isinstance(expression, Binary) or expression.operator not in _MIRRORED:
         return None
-    for field, other, operator in (
+    for field, other, comparison in (
         (expression.left, expression.right, expression.operator),
         (expression.right, expression.left, _MIRRORED[expression.operator]),
     ):
         if isinstance(field, Reference) and (value := _value(other)) is not None:
-            return _Comparison(field.name, operator, value, expression)
+            return _Comparison(field.name, comparison, value, expression)
     return None
 
 
@@ -130,26 +131,16 @@ def _exclude(a: _Comparison, b: _Comparison) -> bool:
     if a.operator == "==":
         return not _holds(a.value, b.operator, b.value)
     if a.operator in _LOWER and b.operator in _UPPER:
-        bounds = _holds(a.value, "<", b.value)
-        return not (bounds or (a.value == b.value and a.operator == ">=" and b.operator == "<="))
+        if a.value == b.value:
+            return (a.operator, b.operator) != (">=", "<=")
+        return _holds(a.value, ">", b.value)
     return False
 
 
-def _holds(a: float | str, operator: str, b: float | str) -> bool:
-    """`a operator b`. Texts are ordered by their bytes, as Go's are."""
+def _holds(a: float | str, comparison: str, b: float | str) -> bool:
+    """`a comparison b`. Texts are ordered by their bytes, as Go's are."""
     left, right = (one.encode("utf-8", "replace") if isinstance(one, str) else one for one in (a, b))
-    match operator:
-        case "==":
-            return left == right
-        case "!=":
-            return left != right
-        case "<":
-            return left < right  # type: ignore[operator]
-        case "<=":
-            return left <= right  # type: ignore[operator]
-        case ">":
-            return left > right  # type: ignore[operator]
-    return left >= right  # type: ignore[operator]
+    return _HOLDS[comparison](left, right)
 
 
 def _written(one: _Comparison) -> str:
@@ -157,6 +148,14 @@ def _written(one: _Comparison) -> str:
 
 
 _MIRRORED = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+_HOLDS: dict[str, Callable[[Any, Any], bool]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 _LOWER, _UPPER = (">", ">="), ("<", "<=")
 
 RULE = Rule("never-true", Severity.WARNING, check)

@@ -36,6 +36,7 @@ WRONG: dict[str, list[tuple[str, str, tuple[int, int]]]] = {
     ],
     "unreachable": [
         (FROM + "|mean('idle')", "", (2, 2)),
+        (FROM + "|window().period(5m).every(1m)", "", (2, 2)),
         ("var a = stream|from()\na|log()\nvar b = a|mean('idle')", "", (3, 11)),
     ],
     "never-true": [
