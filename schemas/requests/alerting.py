@@ -190,6 +190,7 @@ class AlertingStatsSchema(Message):
     alerting = fields.String(required=True, metadata={"doc": "Its name."})
     shards = fields.Integer(metadata={"doc": "How many of the 16 shards of topics have their handlers run by it."})
     events = fields.Integer(metadata={"doc": "Events folded."})
+    silenced = fields.Integer(metadata={"doc": "Of these, kept from handlers by silences."})
     repeats = fields.Integer(metadata={"doc": "Events dropped because they had come before."})
     refused = fields.Integer(metadata={"doc": "Messages that were no alerts."})
     handled = fields.Integer(metadata={"doc": "Events that a handler's sink has taken."})

@@ -11,6 +11,8 @@ from services.alerting.delivery.notices import changes, notice_handler
 from services.alerting.delivery.queue import QueueEntry
 from services.alerting.folded_log import FoldedLog
 from services.alerting.projection import AlertingProjection
+from services.alerting.silencing.applying import told_again, with_silenced
+from services.alerting.silencing.silences import Silences
 from services.alerting.state_store import AlertStateStore
 from services.alerting.topics.inhibitors import Inhibitors
 from services.alerting.topics.message import ReceivedMessage
@@ -37,7 +39,8 @@ _BUS_PAUSE = 0.2
 
 
 class AlertFold:
-    """Counts since the start: events, and repeats of such that were dropped; refused: messages that are no alerts.
+    """Counts since the start: events, and repeats of such that were dropped; silenced: of the events, those that no
+    handler gets because of a silence; refused: messages that are no alerts.
 
     lag: messages of ALERTS that are not folded yet. notices_since: where nothing is known of how far the notices of a
     topic are, those of messages that are older than this (ns) are not told: all of the log would be, which an earlier
@@ -55,18 +58,20 @@ class AlertFold:
         dispatcher: Dispatcher,
         told: Callable[[str], None],
         publish: bool = False,
+        silences: Silences | None = None,
     ) -> None:
         """told(owner): after the first end of the log, a message of a run of a task that is over has told what alerts
         inhibit, or has some that are inhibited.
 
-        publish: whether each change of a level is told on the bus, besides what handlers do.
+        publish: whether each change of a level is told on the bus, besides what handlers do. silences: None for none.
         """
         self._publish = publish
         self.notices_since = 0
         self._bus, self._log, self._projection = bus, log, projection
         self._topics, self._inhibitors = topics, inhibitors
         self._state_store, self._dispatcher, self._told = state_store, dispatcher, told
-        self.events = self.repeats = self.refused = self.lag = 0
+        self._silences = silences or Silences(tuple)
+        self.events = self.repeats = self.refused = self.silenced = self.lag = 0
 
     async def run(self, created: str) -> None:
         """Follow ALERTS for ever. created: of the stream that what is kept belongs to.
@@ -181,7 +186,15 @@ class AlertFold:
         if topic is not None:
             handlers += self._projection.handlers.at(name, topic.applied)
         life = runs.life(task, started)
-        folded = self._topics.fold(message, life, self._publish or bool(handlers), self._inhibitors.inhibited(message))
+        if message.reminds is not None:
+            folded = told_again(topic, message)
+        else:
+            told = self._publish or bool(handlers)
+            folded = self._topics.fold(message, life, told, self._inhibitors.inhibited(message))
+            if folded.previous:
+                topic = self._topics.by_name[name]
+                folded, silenced = with_silenced(self._silences, topic, message, folded, stored.time_ns)
+                self.silenced += silenced
         if folded.inhibited is not None:
             self._inhibitors.count(message, folded.inhibited, life)
             self._tell(task, started)  # of a task that is no more nothing is to be kept

@@ -25,6 +25,8 @@ from services.alerting.folded_log import FoldedLog
 from services.alerting.handler_base import HandlerContext
 from services.alerting.projection import AlertingProjection
 from services.alerting.service_tests.registry import run_service_test, service_tests
+from services.alerting.silencing.ends import SilenceEnds
+from services.alerting.silencing.silences import Silences
 from services.alerting.state_store import AlertStateStore
 from services.alerting.topics.inhibitors import Inhibitors
 from services.alerting.topics.topics import Topics
@@ -42,7 +44,7 @@ from services.store.store import Store
 
 _log = logs.get("alerting")
 
-_SCHEMA, _VERSION = "alerting", 5
+_SCHEMA, _VERSION = "alerting", 6
 _STOP_SECONDS = 0.6  # for what is being sent when the service stops; commands have a little more to end
 _BEGIN_SECONDS = 1.0  # how long the beginning waits for the topics that are to be handled here
 _WATCH_SECONDS = 60.0
@@ -189,6 +191,8 @@ class Alerting:
         self.topics, self.inhibitors = Topics(), Inhibitors()
         self.projection = AlertingProjection(self._store, self._publish)
         self.view = View(self.topics, self.projection.runs)
+        self._silences = Silences(self.projection.silences)
+        self.projection.on_silence(self._silences.changed)
         await self.projection.start(self._bus, self._effective)
         self.name = self._membership.name or own_name(self._store)
         progress, state = await SharedProgress.open(self._bus, self.name, self._replicas)
@@ -202,8 +206,18 @@ class Alerting:
         self.upkeep = Upkeep(self._bus, self.log, self.projection, *folded, self.dispatcher, state_store)
         told = self.upkeep.releases.begin
         self.fold = AlertFold(
-            self._bus, self.log, self.projection, *folded, state_store, self.dispatcher, told, self._publish
+            self._bus,
+            self.log,
+            self.projection,
+            *folded,
+            state_store,
+            self.dispatcher,
+            told,
+            self._publish,
+            self._silences,
         )
+        self._silence_ends = SilenceEnds(self._bus, self.log, self.topics, self._silences, self.sharing.has)
+        self.projection.on_silence(self._silence_ends.changed)
         for key, entry in state_store.load(state.created, state.last_seq):
             self._put_again(key, entry)
         if state_store.starts_empty:
@@ -226,7 +240,8 @@ class Alerting:
         await self._catch_up()
         self.upkeep.begin()
         self._tasks += [
-            asyncio.create_task(work) for work in (self._state_store.keep_saving(self.dispatcher), self._watch())
+            asyncio.create_task(work)
+            for work in (self._state_store.keep_saving(self.dispatcher), self._watch(), self._silence_ends.run())
         ]
         # where others have to be waited for it answers meanwhile
         with contextlib.suppress(TimeoutError):
@@ -267,6 +282,7 @@ class Alerting:
         counts = self.dispatcher.counts
         return {
             "events": self.fold.events,
+            "silenced": self.fold.silenced,
             "repeats": self.fold.repeats,
             "refused": self.fold.refused,
             "handled": sum(counts.handled.values()),

@@ -23,6 +23,7 @@ from services.gateway.commands.recordings import RecordingCommands
 from services.gateway.commands.replays import ReplayCommands
 from services.gateway.commands.server import ServerCommands
 from services.gateway.commands.service_tests import ServiceTests
+from services.gateway.commands.silences import SilenceCommands
 from services.gateway.commands.tasks import TaskCommands
 from services.gateway.commands.templates import TemplateCommands
 from services.gateway.commands.users import UserCommands
@@ -65,6 +66,7 @@ from services.gateway.resources import (
     routes,
     service_tests,
     sideload,
+    silences,
     storage,
     subscriptions,
     tap,
@@ -110,7 +112,8 @@ class Api:
         task_commands = TaskCommands(bus, models.tasks, scripts, disk, config.alert.deleted_tasks)
         template_commands = TemplateCommands(bus, models.tasks, scripts, disk)
         alerting = AlertingClient(
-            bus, lambda: max(model.position for model in (models.tasks, models.handlers, models.config))
+            bus,
+            lambda: max(model.position for model in (models.tasks, models.handlers, models.silences, models.config)),
         )
         handler_commands = HandlerCommands(bus, models.handlers, alerting, check_handler, disk)
         declared: Mapping[str, Commands] = {
@@ -150,6 +153,7 @@ class Api:
             topics.resource(alerting),
             alert_states.resource(AlertStateCommands(bus, alerting, disk)),
             handlers.resource(handler_commands, models.handlers),
+            silences.resource(SilenceCommands(bus, models.silences, alerting, disk), models.silences),
             recordings.resource(recording_commands, recording_queries, RecordingExport(models.recordings, recorder)),
             replays.resource(replay_commands, recording_queries),
             traces.resource(

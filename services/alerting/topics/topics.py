@@ -33,8 +33,8 @@ _FIRST_SIZE = 8
 Inhibited = NDArray[np.bool_] | None
 """For each event of a message whether it is inhibited; None: none is."""
 
-INHIBITED = 255
-"""What stands among the levels that ids had before for an event that is inhibited."""
+INHIBITED, SILENCED = 255, 254
+"""What stands among the levels that ids had before for an event that is inhibited, or silenced: no handler gets it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,8 @@ class TopicLevels:
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """What was new in a message: the numbers of its events, and for each the level its id had before, or INHIBITED.
+    """What was new in a message: the numbers of its events, and for each the level its id had before, INHIBITED or
+    SILENCED.
 
     durations: ns, by the number of the event, of those that last longer than the message says. inhibited: which were
     held back.
@@ -119,6 +120,7 @@ class Topic:
         self.taken_up: dict[tuple[str, str], Deduplicator] = {}  # what owner and node had it take up
         # by owner, node and id, of alerts that go on where another's stood: when they began, and ns to add
         self.carried: dict[tuple[str, str, str], tuple[int, int]] = {}
+        self.silenced: dict[str, int] = {}  # ids that are silenced, each with the level that handlers were told last
         self.changed: set[int] = set()  # slots whose states are not saved
         self.deleted = False  # and neither an event nor a handler came since
         self.deleted_after = 0  # the last event of EVENTS known when it was deleted
@@ -240,6 +242,11 @@ class Topic:
         slot = self._slots.get(id)
         return None if slot is None else self.key(slot)[2:]
 
+    def last(self, id: str) -> Last | None:
+        """The last event of an id, None where there is none, or nothing is known of it but how the alert stands."""
+        slot = self._slots.get(id)
+        return None if slot is None else last(self.key(slot), self.sources[slot])
+
     def not_ok(self) -> list[tuple[str, AlertStatus, Last | None]]:
         """The alerts that are not OK, by id: how they stand, and their last events."""
         slots = np.flatnonzero(self.level[: len(self.ids)]).tolist()
@@ -251,6 +258,7 @@ class Topic:
         self.cleared = True
         self.changed.clear()
         self.carried.clear()
+        self.silenced.clear()
         self.collected = 0
         self._begin()
 
