@@ -12,7 +12,7 @@ from schemas.events.numbers import time_ns
 
 
 class MatcherSchema(Schema):
-    """What must be so of an alert, see schemas.api.silence."""
+    """What must be so of an alert, see schemas.api.oncall.silence."""
 
     class Meta:
         unknown = EXCLUDE

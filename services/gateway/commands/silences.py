@@ -11,7 +11,7 @@ from marshmallow import ValidationError
 
 from grammar.golang.quoting import quote
 from grammar.golang.times import format_rfc3339
-from schemas.api.silence import SilenceRequestSchema
+from schemas.api.oncall.silence import SilenceRequestSchema
 from services.alertlog.matchers import matcher
 from services.bus.connection import Bus
 from services.gateway.access.audit import caller

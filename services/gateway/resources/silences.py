@@ -7,7 +7,7 @@ from typing import Any
 
 from grammar.golang.quoting import quote
 from grammar.golang.times import format_rfc3339
-from schemas.api.silence import (
+from schemas.api.oncall.silence import (
     STATES,
     ListSilencesSchema,
     SilenceListSchema,

@@ -62,12 +62,18 @@ def test_ends() -> None:
 
 
 def test_one_that_cannot_be_read_silences_nothing() -> None:
-    found = Silences(lambda: [silence("bad", matching("host", "(", is_regex=True)), silence("a", matching("host", "a"))])
+    found = Silences(
+        lambda: [silence("bad", matching("host", "(", is_regex=True)), silence("a", matching("host", "a"))]
+    )
     assert found.of(labels(), 10) == ["a"]
 
 
 _MATCHERS = st.builds(
-    matching, st.sampled_from(["host", "level", "id", "none"]), st.sampled_from(["", "a", "b", "OK"]), st.booleans(), st.booleans()
+    matching,
+    st.sampled_from(["host", "level", "id", "none"]),
+    st.sampled_from(["", "a", "b", "OK"]),
+    st.booleans(),
+    st.booleans(),
 )
 _SILENCES = st.lists(st.lists(_MATCHERS, min_size=1, max_size=3), max_size=6)
 
