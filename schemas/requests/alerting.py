@@ -15,6 +15,9 @@ from schemas.requests.request import Message, NothingSchema, Request
 
 DONE = "tickbus.alerting.done"
 
+MOST_TRANSITIONS = 1000
+"""In one answer."""
+
 LEVELS = ("OK", "INFO", "WARNING", "CRITICAL")
 
 
@@ -164,6 +167,54 @@ class EventAnswerSchema(Message):
     event = fields.Nested(EventSchema, required=True, allow_none=True)
 
 
+class MatcherSchema(Message):
+    """As of a silence (schemas.api.oncall.silence)."""
+
+    name = fields.String(required=True)
+    value = fields.String(required=True)
+    is_regex = fields.Boolean(required=True)
+    is_equal = fields.Boolean(required=True)
+
+
+class TransitionsRequestSchema(AlertingRequestSchema):
+    """Which changes of levels: those that fit all matchers, by when they were stored, behind those of another page."""
+
+    matchers = fields.List(fields.Nested(MatcherSchema), required=True)
+    first = fields.Integer(required=True, metadata={"doc": "ns: stored then or later."})
+    last = fields.Integer(required=True, metadata={"doc": "ns: stored then or before."})
+    behind = fields.List(
+        fields.Integer(),
+        required=True,
+        validate=validate.Length(max=3),
+        metadata={"doc": "What `after` of the page before says; [] for the first page."},
+    )
+    limit = fields.Integer(required=True, validate=validate.Range(min=1, max=MOST_TRANSITIONS))
+
+
+class TransitionSchema(Message):
+    """A change of an alert's level."""
+
+    topic = fields.String(required=True)
+    id = fields.String(required=True)
+    task = fields.String(required=True)
+    name = fields.String(required=True)
+    tags = fields.Dict(fields.String(), fields.String(), required=True)
+    level = fields.Integer(required=True)
+    previous = fields.Integer(required=True)
+    time = fields.Integer(required=True)
+    duration = fields.Integer(required=True)
+    message = fields.String(required=True)
+    silenced = fields.Boolean(required=True)
+    stored = fields.Integer(required=True)
+
+
+class TransitionsAnswerSchema(Message):
+    """The latest first."""
+
+    transitions = fields.List(fields.Nested(TransitionSchema), required=True)
+    after = fields.List(fields.Integer(), required=True, metadata={"doc": "[]: there are no more."})
+
+
 class ActiveSchema(Message):
     """The alerts of a topic that are not OK."""
 
@@ -248,3 +299,5 @@ ALERTING_TEST = Request("alerting.test", TestRequestSchema, TestedSchema)
 """Run a test. One alerting answers."""
 ALERTING_STATS = Request("alerting.stats", AlertingRequestSchema, AlertingStatsSchema)
 """Counts since an alerting began; each answers with its own."""
+ALERTING_TRANSITIONS = Request("alerting.transitions", TransitionsRequestSchema, TransitionsAnswerSchema)
+"""Changes of levels that are kept, page by page."""

@@ -18,6 +18,8 @@ from services.alerting.topics.inhibitors import Inhibitors
 from services.alerting.topics.message import ReceivedMessage
 from services.alerting.topics.runs import BoundHandler
 from services.alerting.topics.topics import Folded, Topics
+from services.alerting.transitions.transition import changes_in
+from services.alerting.transitions.transition_log import TransitionLog
 from services.alertlog import bringing_in, deletion, inhibition, mark, taking_up
 from services.alertlog.bringing_in import BroughtIn
 from services.alertlog.inhibition import Released
@@ -57,20 +59,21 @@ class AlertFold:
         state_store: AlertStateStore,
         dispatcher: Dispatcher,
         told: Callable[[str], None],
-        publish: bool = False,
-        silences: Silences | None = None,
+        publish: bool,
+        silences: Silences,
+        transitions: TransitionLog,
     ) -> None:
         """told(owner): after the first end of the log, a message of a run of a task that is over has told what alerts
         inhibit, or has some that are inhibited.
 
-        publish: whether each change of a level is told on the bus, besides what handlers do. silences: None for none.
+        publish: whether each change of a level is told on the bus, besides what handlers do.
         """
         self._publish = publish
         self.notices_since = 0
         self._bus, self._log, self._projection = bus, log, projection
         self._topics, self._inhibitors = topics, inhibitors
         self._state_store, self._dispatcher, self._told = state_store, dispatcher, told
-        self._silences = silences or Silences(tuple)
+        self._silences, self._transitions = silences, transitions
         self.events = self.repeats = self.refused = self.silenced = self.lag = 0
 
     async def run(self, created: str) -> None:
@@ -189,12 +192,12 @@ class AlertFold:
         if message.reminds is not None:
             folded = told_again(topic, message)
         else:
-            told = self._publish or bool(handlers)
-            folded = self._topics.fold(message, life, told, self._inhibitors.inhibited(message))
-            if folded.previous:
-                topic = self._topics.by_name[name]
-                folded, silenced = with_silenced(self._silences, topic, message, folded, stored.time_ns)
-                self.silenced += silenced
+            before = self._topics.fold(message, life, self._inhibitors.inhibited(message))
+            topic = self._topics.by_name[name]
+            folded, silenced = with_silenced(self._silences, topic, message, before, stored.time_ns)
+            self.silenced += silenced
+            for number, transition in changes_in(message, before, folded):
+                self._transitions.add((stored.time_ns, stored.seq, number), transition)
         if folded.inhibited is not None:
             self._inhibitors.count(message, folded.inhibited, life)
             self._tell(task, started)  # of a task that is no more nothing is to be kept

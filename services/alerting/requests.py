@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import Any
 
 from grammar.golang.durations import format_go_duration
@@ -14,6 +15,7 @@ from schemas.requests.request import Request
 from services.alerting.service import Alerting
 from services.alerting.topics.topics import EventState, TopicLevels
 from services.alertlog.info import LEVELS
+from services.alertlog.matchers import matcher
 from services.bus.connection import Bus
 from services.bus.requests import Responder
 from services.bus.subjects import request_subject
@@ -45,6 +47,7 @@ class AlertingResponders:
                 (shapes.ALERTING_FOLDED, self._folded),
                 (shapes.ALERTING_UNHANDLED, self._unhandled),
                 (shapes.ALERTING_INHIBITED, self._inhibited),
+                (shapes.ALERTING_TRANSITIONS, self._transitions),
                 (shapes.ALERTING_TESTS, self._tests),
                 (shapes.ALERTING_STATS, self._stats),
             )
@@ -121,6 +124,14 @@ class AlertingResponders:
 
     async def _inhibited(self, question: Question) -> dict[str, Any]:
         return {task: self._alerting.inhibited(task) for task in question["tasks"]}
+
+    async def _transitions(self, question: Question) -> dict[str, Any]:
+        matchers = [matcher(**one) for one in question["matchers"]]
+        times = question["first"], question["last"]
+        behind = tuple(question["behind"]) or None
+        page = await _threads.run(self._alerting.transitions.page, matchers, *times, behind, question["limit"])
+        found = [{**asdict(one), "stored": place[0]} for place, one in page.found]
+        return {"transitions": found, "after": list(page.after or ())}
 
     async def _tests(self, question: Question) -> dict[str, Any]:
         return self._alerting.tests()

@@ -31,18 +31,23 @@ from services.alerting.state_store import AlertStateStore
 from services.alerting.topics.inhibitors import Inhibitors
 from services.alerting.topics.topics import Topics
 from services.alerting.topics.view import View
+from services.alerting.transitions.transition_log import TransitionLog
 from services.alerting.transports.http import Http
 from services.alerting.upkeep.upkeep import Upkeep
 from services.alertlog import deletion
 from services.bus.connection import Bus
+from services.bus.errors import BusError
 from services.bus.positions import EventsSeq
+from services.bus.streams import ALERTS
 from services.bus.subjects import alert_subject
 from services.process import log as logs
+from services.process.pools import Pool
 from services.store.errors import StoreError
 from services.store.live_config import LiveConfig
 from services.store.store import Store
 
 _log = logs.get("alerting")
+_threads = Pool("transitions", 1)
 
 _SCHEMA, _VERSION = "alerting", 6
 _STOP_SECONDS = 0.6  # for what is being sent when the service stops; commands have a little more to end
@@ -195,9 +200,13 @@ class Alerting:
         self.projection.on_silence(self._silences.changed)
         await self.projection.start(self._bus, self._effective)
         self.name = self._membership.name or own_name(self._store)
+        self.transitions = TransitionLog(self._store)
+        self._first_seq = 1
         progress, state = await SharedProgress.open(self._bus, self.name, self._replicas)
         self._created = state.created
-        self._state_store = state_store = AlertStateStore(self._store, self.topics, self.inhibitors, progress.cursor)
+        self._state_store = state_store = AlertStateStore(
+            self._store, self.topics, self.inhibitors, progress.cursor, self.transitions
+        )
         self.log = FoldedLog(self._bus, lambda: state_store.position)
         self.sharing = Sharing(self._bus, self.name, self._membership, self._replicas, progress, self.log)
         forwarder = functools.partial(Forwarder, self._bus)
@@ -215,6 +224,7 @@ class Alerting:
             told,
             self._publish,
             self._silences,
+            self.transitions,
         )
         self._silence_ends = SilenceEnds(self._bus, self.log, self.topics, self._silences, self.sharing.has)
         self.projection.on_silence(self._silence_ends.changed)
@@ -273,10 +283,22 @@ class Alerting:
         before = self._figures()
         while True:
             await asyncio.sleep(_WATCH_SECONDS)
+            await self._forget_transitions()
             now = self._figures()
             if now != before:
                 _log.info("alerts handled", **now)
                 before = now
+
+    async def _forget_transitions(self) -> None:
+        """Drop those of messages that ALERTS has no more."""
+        try:
+            state = await self._bus.stream_state(ALERTS)
+            first = await self._bus.get_message(ALERTS, state.first_seq) if state.first_seq > self._first_seq else None
+            while first is not None and await _threads.run(self.transitions.forget, first.time_ns):
+                pass
+            self._first_seq = state.first_seq
+        except (BusError, StoreError) as error:
+            _log.warn("old changes of alerts cannot be dropped yet", err=error)
 
     def _figures(self) -> dict[str, int]:
         counts = self.dispatcher.counts

@@ -48,6 +48,7 @@ from services.gateway.readmodels.bundle import ReadModels
 from services.gateway.readmodels.looking_again import looking_again
 from services.gateway.readmodels.scripts.scripts import Scripts
 from services.gateway.resources import (
+    alert_history,
     alert_states,
     backtests,
     handlers,
@@ -151,6 +152,7 @@ class Api:
             tasks.resource(task_commands, task_queries),
             templates.resource(template_commands, TemplateQueries(models.tasks, scripts)),
             topics.resource(alerting),
+            alert_history.resource(alerting),
             alert_states.resource(AlertStateCommands(bus, alerting, disk)),
             handlers.resource(handler_commands, models.handlers),
             silences.resource(SilenceCommands(bus, models.silences, alerting, disk), models.silences),

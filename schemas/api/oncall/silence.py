@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, pre_load, validate
 
 from grammar.golang.durations import parse_go_duration
-from grammar.golang.times import parse_rfc3339
+from schemas.api.inspections.inspection import Moment
 from schemas.api.request import RequestSchema
 from schemas.api.task import LinkSchema
 
@@ -15,18 +15,6 @@ STATES = ("pending", "active", "expired")
 NAMES = "topic, id, task, level, name (the measurement), else a tag; `tag:NAME` is a tag whatever it is called"
 
 _OPERATORS = {"=": (False, True), "!=": (False, False), "=~": (True, True), "!~": (True, False)}
-
-
-class Moment(fields.Field[int]):
-    """A time: RFC 3339, read to ns since 1970."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
-        try:
-            if not isinstance(value, str):
-                raise ValueError
-            return parse_rfc3339(value)
-        except ValueError:
-            raise ValidationError("must be a time as 2026-01-02T03:04:05Z") from None
 
 
 class Duration(fields.Field[int]):

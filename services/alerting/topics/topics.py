@@ -156,8 +156,8 @@ class Topic:
         slot = self._slots.get(id)
         return None if slot is None else self._state(slot)
 
-    def fold(self, message: ReceivedMessage, life: TaskHistory, previous: bool, inhibited: Inhibited = None) -> Folded:
-        """Take a message in; `previous`: whether the levels from before are wanted.
+    def fold(self, message: ReceivedMessage, life: TaskHistory, inhibited: Inhibited = None) -> Folded:
+        """Take a message in.
 
         inhibited: which are only seen, but for the recoveries among them from what the topic knows of: an alert that
         was told is not left standing because another one came up.
@@ -180,7 +180,7 @@ class Topic:
         had = len(self.ids)
         ids = message.ids if inhibited is None else [message.ids[i] for i in named.tolist()]
         slots = self._slots_of(ids)[named if inhibited is None else slice(None)]
-        before = self._before(message, first, named, slots, had, inhibited) if previous else b""
+        before = self._before(message, first, named, slots, had, inhibited)
         durations = self._carry(message, first, inhibited) if message.fresh or self.carried else {}
         self.level[slots] = message.level[last]
         self.time[slots] = message.time[last]
@@ -401,12 +401,12 @@ class Topics:
         """A topic, None where it never had an event."""
         return self.by_name.get(name)
 
-    def fold(self, message: ReceivedMessage, life: TaskHistory, previous: bool, inhibited: Inhibited = None) -> Folded:
+    def fold(self, message: ReceivedMessage, life: TaskHistory, inhibited: Inhibited = None) -> Folded:
         """Take a message in. See Topic.fold."""
         topic = self.by_name.get(message.topic)
         if topic is None:
             topic = self.by_name[message.topic] = Topic(message.topic)
-        return topic.fold(message, life, previous, inhibited)
+        return topic.fold(message, life, inhibited)
 
     def take_up(self, name: str, taken: TakenUp, life: TaskHistory) -> Topic | None:
         """Have a topic take up alerts that another has; gives it, None where nothing of that is new."""
