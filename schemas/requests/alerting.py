@@ -153,6 +153,8 @@ class EventSchema(Message):
 
     id = fields.String(required=True)
     state = fields.Nested(EventStateSchema, required=True)
+    acknowledged = fields.Dict(fields.String(), fields.String())
+    silenced_by = fields.List(fields.String(), data_key="silenced-by")
 
 
 class EventsAnswerSchema(Message):

@@ -20,7 +20,8 @@ from services.alerting.topics.runs import BoundHandler
 from services.alerting.topics.topics import Folded, Topics
 from services.alerting.transitions.transition import changes_in
 from services.alerting.transitions.transition_log import TransitionLog
-from services.alertlog import bringing_in, deletion, inhibition, mark, taking_up
+from services.alertlog import acknowledgement, bringing_in, deletion, inhibition, mark, taking_up
+from services.alertlog.acknowledgement import Acknowledgement
 from services.alertlog.bringing_in import BroughtIn
 from services.alertlog.inhibition import Released
 from services.alertlog.taking_up import TakenUp
@@ -138,6 +139,8 @@ class AlertFold:
         elif (taken := taking_up.decode(stored.data)) is not None:
             await self._wait_for(taken.started)
             self._take_up(topic, taken)
+        elif (said := acknowledgement.decode(stored.data)) is not None:
+            self._acknowledge(topic, said, stored.time_ns)
         elif (brought := bringing_in.decode(stored.data)) is not None:
             await self._wait_for(brought.after)
             self._bring_in(topic, brought)
@@ -231,6 +234,12 @@ class AlertFold:
     def _bring_in(self, name: str, brought: BroughtIn) -> None:
         topic = self._topics.bring_in(name, brought)
         if topic is not None:
+            self._state_store.touched(topic)
+
+    def _acknowledge(self, name: str, said: Acknowledgement, time_ns: int) -> None:
+        topic = self._topics.get(name)
+        if topic is not None:
+            topic.acknowledge(said, time_ns)
             self._state_store.touched(topic)
 
     def _apply(self, name: str, seq: int) -> None:

@@ -13,7 +13,7 @@ from grammar.golang.times import format_rfc3339
 from schemas.requests import alerting as shapes
 from schemas.requests.request import Request
 from services.alerting.service import Alerting
-from services.alerting.topics.topics import EventState, TopicLevels
+from services.alerting.topics.topics import EventState, Topic, TopicLevels
 from services.alertlog.info import LEVELS
 from services.alertlog.matchers import matcher
 from services.bus.connection import Bus
@@ -104,13 +104,13 @@ class AlertingResponders:
             return {"events": None}
         topic = self._alerting.view.alive(name)
         states = topic.states(LEVELS.index(question["min_level"])) if topic is not None else []
-        return {"events": [_event(state) for state in states]}
+        return {"events": [self._event_view(topic, state) for state in states] if topic is not None else []}
 
     async def _event(self, question: Question) -> dict[str, Any]:
         name = question["topic"]
         topic = self._alerting.view.alive(name) if self._alerting.view.visible(name) else None
         state = topic.state(question["event"]) if topic is not None else None
-        return {"event": None if state is None else _event(state)}
+        return {"event": None if state is None or topic is None else self._event_view(topic, state)}
 
     async def _delete(self, question: Question) -> dict[str, Any]:
         return {"alert": await self._alerting.delete(question["topic"], question["id"])}
@@ -141,6 +141,14 @@ class AlertingResponders:
 
     async def _stats(self, question: Question) -> dict[str, Any]:
         return self._alerting.stats()
+
+    def _event_view(self, topic: Topic, state: EventState) -> dict[str, Any]:
+        found = _event(state)
+        if state.id in topic.acknowledged:
+            by, comment, at = topic.acknowledged[state.id]
+            found["acknowledged"] = {"by": by, "comment": comment, "time": format_rfc3339(at)}
+        silences = self._alerting.silenced_by(topic, state.id)
+        return found | ({"silenced-by": silences} if silences else {})
 
     def _topic_view(self, name: str) -> dict[str, Any]:
         topic = self._alerting.view.alive(name)

@@ -26,10 +26,10 @@ from services.alerting.handler_base import HandlerContext
 from services.alerting.projection import AlertingProjection
 from services.alerting.service_tests.registry import run_service_test, service_tests
 from services.alerting.silencing.ends import SilenceEnds
-from services.alerting.silencing.silences import Silences
+from services.alerting.silencing.silences import Silences, labels_in
 from services.alerting.state_store import AlertStateStore
 from services.alerting.topics.inhibitors import Inhibitors
-from services.alerting.topics.topics import Topics
+from services.alerting.topics.topics import Topic, Topics
 from services.alerting.topics.view import View
 from services.alerting.transitions.transition_log import TransitionLog
 from services.alerting.transports.http import Http
@@ -140,6 +140,11 @@ class Alerting:
     def inhibited(self, task: str) -> dict[str, list[int]]:
         """How many alerts of each node of a task were inhibited, by level, since the task was enabled."""
         return self.inhibitors.counts(task, self.projection.runs.began(task))
+
+    def silenced_by(self, topic: Topic, id: str) -> list[str]:
+        """The ids of the silences that an alert is under at this moment, as its last event is."""
+        now = time.time_ns()
+        return self._silences.of(labels_in(topic, id), now) if self._silences.any_at(now) else []
 
     def tests(self) -> dict[str, dict[str, Any]]:
         """The services that can be tested, each with the options of its test as it is configured now."""

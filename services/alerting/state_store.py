@@ -350,12 +350,13 @@ def _cursors(items: Iterable[tuple[bytes, bytes]]) -> dict[str, Cursor]:
 def _meta(topic: Topic) -> list[Any]:
     """What is kept of a topic besides its states."""
     flags = [topic.task, topic.node, topic.started, topic.collected, topic.deleted, topic.deleted_after, topic.applied]
-    return [*flags, _packed(topic.deduplicators), dict(topic.carried), _packed(topic.taken_up), dict(topic.silenced)]
+    seen, taken_up = _packed(topic.deduplicators), _packed(topic.taken_up)
+    return [*flags, seen, dict(topic.carried), taken_up, dict(topic.silenced), dict(topic.acknowledged)]
 
 
 def _topic(name: str, meta: list[Any]) -> Topic:
     topic = Topic(name)
-    *flags, seen, topic.carried, taken_up, topic.silenced = meta
+    *flags, seen, topic.carried, taken_up, topic.silenced, topic.acknowledged = meta
     topic.task, topic.node, topic.started, topic.collected = flags[:4]
     topic.deleted, topic.deleted_after, topic.applied = flags[4:]
     topic.deduplicators = {of: Deduplicator(*values) for of, values in seen.items()}

@@ -19,11 +19,12 @@ from services.gateway.clients.taps import TapClient
 from services.gateway.commands.alert_states import AlertStateCommands
 from services.gateway.commands.config import ConfigCommands
 from services.gateway.commands.handlers import Check, HandlerCommands
+from services.gateway.commands.oncall.acknowledgements import AcknowledgementCommands
+from services.gateway.commands.oncall.silences import SilenceCommands
 from services.gateway.commands.recordings import RecordingCommands
 from services.gateway.commands.replays import ReplayCommands
 from services.gateway.commands.server import ServerCommands
 from services.gateway.commands.service_tests import ServiceTests
-from services.gateway.commands.silences import SilenceCommands
 from services.gateway.commands.tasks import TaskCommands
 from services.gateway.commands.templates import TemplateCommands
 from services.gateway.commands.users import UserCommands
@@ -48,6 +49,7 @@ from services.gateway.readmodels.bundle import ReadModels
 from services.gateway.readmodels.looking_again import looking_again
 from services.gateway.readmodels.scripts.scripts import Scripts
 from services.gateway.resources import (
+    acknowledgements,
     alert_history,
     alert_states,
     backtests,
@@ -152,6 +154,7 @@ class Api:
             tasks.resource(task_commands, task_queries),
             templates.resource(template_commands, TemplateQueries(models.tasks, scripts)),
             topics.resource(alerting),
+            acknowledgements.resource(AcknowledgementCommands(bus, alerting, disk)),
             alert_history.resource(alerting),
             alert_states.resource(AlertStateCommands(bus, alerting, disk)),
             handlers.resource(handler_commands, models.handlers),

@@ -19,12 +19,10 @@ import orjson
 from services.alerting.delivery.forward import message_of
 from services.alerting.delivery.shards import shard_of_topic
 from services.alerting.folded_log import FoldedLog
-from services.alerting.silencing.silences import Silences, labels_of
+from services.alerting.silencing.silences import Silences, labels_in
 from services.alerting.topics.alert_event import AlertEvent
 from services.alerting.topics.topics import Topic, Topics
 from services.alertlog.codec import encode
-from services.alertlog.info import LEVELS
-from services.alertlog.matchers import Labels
 from services.bus.connection import Bus
 from services.bus.errors import BusError, PayloadTooLarge
 from services.bus.positions import EventsSeq
@@ -84,11 +82,7 @@ class SilenceEnds:
         for topic in list(self._topics.by_name.values()):
             if topic.silenced and self._ours(shard_of_topic(topic.name)):
                 for id in list(topic.silenced):
-                    last = topic.last(id)
-                    stood = topic.stood(id)
-                    level = LEVELS[stood[0]] if stood is not None else LEVELS[0]
-                    bare = Labels(topic.name, id, topic.task, level, "", {})
-                    if not self._silences.of(labels_of(last.event) if last is not None else bare, now):
+                    if not self._silences.of(labels_in(topic, id), now):
                         yield topic, id
 
     async def _tell(self, topic: Topic, id: str) -> None:

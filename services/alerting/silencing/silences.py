@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from services.alerting.topics.alert_event import AlertEvent
+from services.alerting.topics.topics import Topic
 from services.alertlog.info import LEVELS
 from services.alertlog.matchers import Labels, Matcher, all_fit, matcher
 from services.process import log as logs
@@ -107,6 +108,15 @@ def labels_of(event: AlertEvent) -> Labels:
     """What matchers may ask of an event."""
     tags = {name: value for name, value in event.tags.items() if isinstance(value, str)}
     return Labels(event.topic, event.id, event.task, LEVELS[event.level], event.name, tags)
+
+
+def labels_in(topic: Topic, id: str) -> Labels:
+    """The same of the last event of an id; where no more is known than how the alert stands, of that."""
+    last = topic.last(id)
+    if last is not None:
+        return labels_of(last.event)
+    stood = topic.stood(id)
+    return Labels(topic.name, id, topic.task, LEVELS[stood[0] if stood is not None else 0], "", {})
 
 
 def _fits(silence: _Silence, labels: Labels) -> bool:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from services.alerting.topics.deduplicator import Deduplicator
 from services.alerting.topics.message import ReceivedMessage
 from services.alerting.topics.records import NO_TEXTS, Key, Last, Source, last, only_texts, records, texts
+from services.alertlog.acknowledgement import Acknowledgement
 from services.alertlog.bringing_in import BroughtIn
 from services.alertlog.codec import AlertStatus
 from services.alertlog.taking_up import TakenUp
@@ -121,6 +122,8 @@ class Topic:
         # by owner, node and id, of alerts that go on where another's stood: when they began, and ns to add
         self.carried: dict[tuple[str, str, str], tuple[int, int]] = {}
         self.silenced: dict[str, int] = {}  # ids that are silenced, each with the level that handlers were told last
+        # ids that somebody sees to: who, why, and since when (ns)
+        self.acknowledged: dict[str, tuple[str, str, int]] = {}
         self.changed: set[int] = set()  # slots whose states are not saved
         self.deleted = False  # and neither an event nor a handler came since
         self.deleted_after = 0  # the last event of EVENTS known when it was deleted
@@ -192,7 +195,18 @@ class Topic:
             if i in durations:
                 self.duration[slot] = durations[i]
         self.changed.update(numbers)
+        if self.acknowledged:
+            for id in [id for id in self.acknowledged if not self._stands(id)[0]]:
+                del self.acknowledged[id]
         return Folded(range(first, n), before, durations, inhibited)
+
+    def acknowledge(self, said: Acknowledgement, time_ns: int) -> None:
+        """Note that somebody sees to an alert, until it is OK, or that nobody does any more. time_ns: when it was
+        stored."""
+        if not said.on:
+            self.acknowledged.pop(said.id, None)
+        elif self._stands(said.id)[0]:
+            self.acknowledged[said.id] = said.by, said.comment, time_ns
 
     def take_up(self, taken: TakenUp, life: TaskHistory, source: Topic | None) -> bool:
         """Take alerts up that another topic has, told to nobody; whether any is new. source: the other topic."""
@@ -259,6 +273,7 @@ class Topic:
         self.changed.clear()
         self.carried.clear()
         self.silenced.clear()
+        self.acknowledged.clear()
         self.collected = 0
         self._begin()
 

@@ -14,7 +14,7 @@ from schemas.api.oncall.silence import (
     SilenceRequestSchema,
     SilenceSchema,
 )
-from services.gateway.commands.silences import KEPT_NS, SilenceCommands
+from services.gateway.commands.oncall.silences import KEPT_NS, SilenceCommands
 from services.gateway.http.resource import Resource
 from services.gateway.operations.operation import Operation, OperationRequest, Reply
 from services.gateway.operations.operation_error import OperationError
