@@ -7,13 +7,13 @@ import contextlib
 import functools
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from schemas.config import Config
-from services.alerting.alert_fold import AlertFold
+from services.alerting.alert_fold import GROUP, AlertFold
 from services.alerting.delivery import notices
 from services.alerting.delivery.dispatch import Dispatcher
 from services.alerting.delivery.forward import Forwarder
@@ -22,6 +22,7 @@ from services.alerting.delivery.queue import DeliveryQueue, QueueEntry
 from services.alerting.delivery.shared_progress import SharedProgress
 from services.alerting.delivery.sharing import Participation, Sharing, own_name
 from services.alerting.folded_log import FoldedLog
+from services.alerting.grouping.groups import Groups
 from services.alerting.handler_base import HandlerContext
 from services.alerting.projection import AlertingProjection
 from services.alerting.service_tests.registry import run_service_test, service_tests
@@ -29,6 +30,7 @@ from services.alerting.silencing.ends import SilenceEnds
 from services.alerting.silencing.silences import Silences, labels_in
 from services.alerting.state_store import AlertStateStore
 from services.alerting.topics.inhibitors import Inhibitors
+from services.alerting.topics.runs import BoundHandler
 from services.alerting.topics.topics import Topic, Topics
 from services.alerting.topics.view import View
 from services.alerting.transitions.transition_log import TransitionLog
@@ -219,6 +221,10 @@ class Alerting:
         folded = self.topics, self.inhibitors
         self.upkeep = Upkeep(self._bus, self.log, self.projection, *folded, self.dispatcher, state_store)
         told = self.upkeep.releases.begin
+        self.groups = Groups(
+            self._bus, self.log, self.topics, self._grouping_handlers, self._silences, self.sharing.has
+        )
+        self.projection.on_silence(self.groups.changed)
         self.fold = AlertFold(
             self._bus,
             self.log,
@@ -230,6 +236,7 @@ class Alerting:
             self._publish,
             self._silences,
             self.transitions,
+            self.groups.changed,
         )
         self._silence_ends = SilenceEnds(self._bus, self.log, self.topics, self._silences, self.sharing.has)
         self.projection.on_silence(self._silence_ends.changed)
@@ -238,6 +245,14 @@ class Alerting:
         if state_store.starts_empty:
             self.fold.apply_forgotten(state.first_seq)
             self.fold.notices_since = time.time_ns() - round(self._limits.retry_for * 1e9)
+
+    def _grouping_handlers(self) -> Iterator[BoundHandler]:
+        """The handlers of topics that tell of groups."""
+        for name in self.projection.handlers.topics():
+            topic = self.topics.get(name)
+            if topic is not None:
+                bound = self.projection.handlers.at(name, topic.applied)
+                yield from (one for one in bound if one.kind == GROUP)
 
     def _put_again(self, key: str, entry: QueueEntry) -> None:
         """Have a handler go on with what it had not done when the service stopped."""
@@ -256,7 +271,12 @@ class Alerting:
         self.upkeep.begin()
         self._tasks += [
             asyncio.create_task(work)
-            for work in (self._state_store.keep_saving(self.dispatcher), self._watch(), self._silence_ends.run())
+            for work in (
+                self._state_store.keep_saving(self.dispatcher),
+                self._watch(),
+                self._silence_ends.run(),
+                self.groups.run(),
+            )
         ]
         # where others have to be waited for it answers meanwhile
         with contextlib.suppress(TimeoutError):

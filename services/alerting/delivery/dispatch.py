@@ -287,7 +287,7 @@ class Dispatcher:
             handler = queue.handler
             if isinstance(handler, Aggregator):
                 await aggregate(queue, handler, forward, self, self._log)
-            else:
+            elif isinstance(handler, AlertHandler):
                 await self._one_by_one(queue, handler, replace(self._context, forward=forward))
         except asyncio.CancelledError:
             broken_off = True

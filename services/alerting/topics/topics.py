@@ -261,6 +261,10 @@ class Topic:
         slot = self._slots.get(id)
         return None if slot is None else last(self.key(slot), self.sources[slot])
 
+    def standing(self) -> list[tuple[str, AlertStatus]]:
+        """The alerts that are not OK, in no particular order: how they stand."""
+        return [(self.ids[slot], self.key(slot)[2:]) for slot in np.flatnonzero(self.level[: len(self.ids)]).tolist()]
+
     def not_ok(self) -> list[tuple[str, AlertStatus, Last | None]]:
         """The alerts that are not OK, by id: how they stand, and their last events."""
         slots = np.flatnonzero(self.level[: len(self.ids)]).tolist()
