@@ -59,7 +59,9 @@ def test_what_is_no_such_text(text: object) -> None:
 
 def test_what_templates_see() -> None:
     group = Group("cpu/dc=eu", {"dc": "eu"}, firing={**firing("b"), **firing("a", level=2)}, told={"c": 3})
-    text = "{{ .Group.dc }} {{ .Topic }} {{ .Level }} {{ range .Firing }}{{ .ID }}={{ .Level }} {{ end }}{{ .Resolved }}"
+    text = (
+        "{{ .Group.dc }} {{ .Topic }} {{ .Level }} {{ range .Firing }}{{ .ID }}={{ .Level }} {{ end }}{{ .Resolved }}"
+    )
     found = digest.digest(group, "cpu", "out", text, digest.DETAILS, 7)
     assert found.message == "eu cpu CRITICAL b=CRITICAL a=WARNING [c]"
     assert found.given_details is not None and found.given_details.endswith("c is OK\n")
