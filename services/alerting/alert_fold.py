@@ -40,8 +40,9 @@ _WHAT = packed(kind="message", id=ALERTS)
 _STEP_SECONDS = 0.005  # how long the fold goes on before others have their turn
 _BUS_PAUSE = 0.2
 
-GROUP = "group"
-"""The kind of handler that has no queue (services/alerting/grouping/groups.py)."""
+GROUP, ESCALATE = WITHOUT_QUEUE = "group", "escalate"
+"""The kinds of handlers that have no queue, but look at how alerts stand (grouping/groups.py and
+escalation/escalations.py)."""
 
 
 class AlertFold:
@@ -66,7 +67,7 @@ class AlertFold:
         publish: bool,
         silences: Silences,
         transitions: TransitionLog,
-        groups_changed: Callable[[], None],
+        standing_changed: Callable[[], None],
     ) -> None:
         """told(owner): after the first end of the log, a message of a run of a task that is over has told what alerts
         inhibit, or has some that are inhibited.
@@ -78,7 +79,7 @@ class AlertFold:
         self._bus, self._log, self._projection = bus, log, projection
         self._topics, self._inhibitors = topics, inhibitors
         self._state_store, self._dispatcher, self._told = state_store, dispatcher, told
-        self._silences, self._transitions, self._groups_changed = silences, transitions, groups_changed
+        self._silences, self._transitions, self._standing_changed = silences, transitions, standing_changed
         self.events = self.repeats = self.refused = self.silenced = self.lag = 0
 
     async def run(self, created: str) -> None:
@@ -214,8 +215,8 @@ class AlertFold:
             return
         self._state_store.touched(self._topics.by_name[name])
         for handler in handlers:
-            if handler.kind == GROUP:
-                self._groups_changed()
+            if handler.kind in WITHOUT_QUEUE:
+                self._standing_changed()
             else:
                 self._queue(handler, stored, message, folded)
         if self._publish and changes(message, folded):
@@ -248,11 +249,12 @@ class AlertFold:
         if topic is not None:
             topic.acknowledge(said, time_ns)
             self._state_store.touched(topic)
+            self._standing_changed()
 
     def _apply(self, name: str, seq: int) -> None:
         """From here on a topic has the handlers that it had at this event."""
         self._state_store.touched(self._topics.apply(name, seq, self._projection.handlers.begun(name, seq)))
-        self._groups_changed()
+        self._standing_changed()
 
     def _delete(self, name: str, after: int) -> None:
         topic = self._topics.delete(name, after, self._projection.runs.owns(name))

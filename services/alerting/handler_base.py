@@ -196,3 +196,11 @@ class Grouper(Declaration[O]):
     @abstractmethod
     def times(self, options: O) -> Times:
         """When they are told."""
+
+
+class Escalator(Declaration[O]):
+    """One that has alerts in another topic that nobody sees to."""
+
+    @abstractmethod
+    def after(self, options: O) -> int:
+        """For how long nobody has, ns."""

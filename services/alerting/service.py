@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from schemas.config import Config
-from services.alerting.alert_fold import GROUP, AlertFold
+from services.alerting.alert_fold import ESCALATE, GROUP, AlertFold
 from services.alerting.delivery import notices
 from services.alerting.delivery.dispatch import Dispatcher
 from services.alerting.delivery.forward import Forwarder
@@ -21,6 +21,7 @@ from services.alerting.delivery.protocols import DeliveryLimits
 from services.alerting.delivery.queue import DeliveryQueue, QueueEntry
 from services.alerting.delivery.shared_progress import SharedProgress
 from services.alerting.delivery.sharing import Participation, Sharing, own_name
+from services.alerting.escalation.escalations import Escalations
 from services.alerting.folded_log import FoldedLog
 from services.alerting.grouping.groups import Groups
 from services.alerting.handler_base import HandlerContext
@@ -221,10 +222,10 @@ class Alerting:
         folded = self.topics, self.inhibitors
         self.upkeep = Upkeep(self._bus, self.log, self.projection, *folded, self.dispatcher, state_store)
         told = self.upkeep.releases.begin
-        self.groups = Groups(
-            self._bus, self.log, self.topics, self._grouping_handlers, self._silences, self.sharing.has
-        )
-        self.projection.on_silence(self.groups.changed)
+        looks = self._silences, self.sharing.has
+        self.groups = Groups(self._bus, self.log, self.topics, lambda: self._bound(GROUP), *looks)
+        self.escalations = Escalations(self._bus, self.log, self.topics, lambda: self._bound(ESCALATE), *looks)
+        self.projection.on_silence(self._standing_changed)
         self.fold = AlertFold(
             self._bus,
             self.log,
@@ -236,7 +237,7 @@ class Alerting:
             self._publish,
             self._silences,
             self.transitions,
-            self.groups.changed,
+            self._standing_changed,
         )
         self._silence_ends = SilenceEnds(self._bus, self.log, self.topics, self._silences, self.sharing.has)
         self.projection.on_silence(self._silence_ends.changed)
@@ -246,13 +247,18 @@ class Alerting:
             self.fold.apply_forgotten(state.first_seq)
             self.fold.notices_since = time.time_ns() - round(self._limits.retry_for * 1e9)
 
-    def _grouping_handlers(self) -> Iterator[BoundHandler]:
-        """The handlers of topics that tell of groups."""
+    def _standing_changed(self) -> None:
+        """Alerts, or what is done about them, are others than they were."""
+        self.groups.changed()
+        self.escalations.changed()
+
+    def _bound(self, kind: str) -> Iterator[BoundHandler]:
+        """The handlers of a kind that topics have."""
         for name in self.projection.handlers.topics():
             topic = self.topics.get(name)
             if topic is not None:
                 bound = self.projection.handlers.at(name, topic.applied)
-                yield from (one for one in bound if one.kind == GROUP)
+                yield from (one for one in bound if one.kind == kind)
 
     def _put_again(self, key: str, entry: QueueEntry) -> None:
         """Have a handler go on with what it had not done when the service stopped."""
@@ -276,6 +282,7 @@ class Alerting:
                 self._watch(),
                 self._silence_ends.run(),
                 self.groups.run(),
+                self.escalations.run(),
             )
         ]
         # where others have to be waited for it answers meanwhile

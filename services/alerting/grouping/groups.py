@@ -172,8 +172,8 @@ class Groups:
         # digests of a handler are in order, whatever becomes of the clock
         node = f"{_NAME}/{hashlib.sha256(bound.key.encode()).hexdigest()[:16]}"
         tick = max(now, self._last_tick(options.topic, node) + 1)
-        for event in (event, replace(event, rows=[]), replace(event, rows=[], given_details="")):
-            made = message_of(replace(event, place=(-tick, 0)), options.topic)
+        for one in (event, replace(event, rows=[]), replace(event, rows=[], given_details="")):
+            made = message_of(replace(one, place=(-tick, 0)), options.topic)
             try:
                 ack = await self._bus.publish(alert_subject(options.topic), encode(replace(made, node=node)))
             except PayloadTooLarge:

@@ -111,7 +111,7 @@ async def test_two_alertings_tell_it_once(bus: Bus, tmp_path: Path) -> None:
 
 
 async def test_a_handler_that_is_taken_away(bus: Bus, tmp_path: Path) -> None:
-    async with grouped(bus, tmp_path, group(wait=300)) as (service, web):
+    async with grouped(bus, tmp_path, group(wait=300)) as (_, web):
         await send(bus, alerts([("a", WARNING)], 5), 0, "cpu")
         await take(bus, "cpu", "group")
         await give(bus, "cpu", "other", group(by=[]))
