@@ -31,6 +31,7 @@ SECTIONS = MappingProxyType(
         "Rules": {
             "test": Entry("rules.test", "run tests of scripts, without a server"),
             "lint": Entry("rules.lint", "look for mistakes in scripts, without a server, and format them"),
+            "lsp": Entry("rules.lsp", "answer an editor that scripts are written in (LSP)"),
         },
         "Alerts": {
             "define-topic-handler": Entry("alerts.define_topic_handler", "create or update a handler of a topic"),
