@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 import pytest
 
 from services.bus.connection import Bus
+from services.bus.follow import StoredMessage
 from services.bus.positions import WritesSeq
 from services.bus.streams import WRITES
 from services.bus.subjects import write_subject
@@ -17,6 +19,8 @@ from tests.support.nats import NatsServer, nats_server
 __all__ = ["nats_server"]
 
 MINE, OTHER = ("db", "rp"), ("other", "rp")
+MUCH = 16 << 20  # bytes: more is not sent before some of it was read
+PADDED = b"m x=\"" + b"x" * 500_000 + b"\" "
 
 
 @pytest.fixture
@@ -47,3 +51,20 @@ async def test_a_part_of_the_log_is_read_from_its_beginning_to_its_end(bus: Bus)
     assert await numbers(28, 1000) == [29]
     assert await numbers(29, 30) == []
     assert await numbers(10, 10) == []
+
+
+async def test_what_is_let_go_while_it_is_read_is_not_waited_for(bus: Bus) -> None:
+    """Nothing else is ever written: what JetStream has counted and dropped again never comes."""
+    behind = await bus.last_sequence(WRITES)
+    for n in range(4 * MUCH // len(PADDED)):
+        await bus.publish(write_subject(*MINE), PADDED + str(n).encode(), {})
+    last = await bus.last_sequence(WRITES)
+    async with asyncio.timeout(60), aclosing(read(bus, [MINE], WritesSeq(behind), WritesSeq(last))) as reading:
+        seen = [message.seq async for messages in reading for message in messages if await _dropped_behind(bus, message)]
+    assert seen == [*range(behind + 1, seen[-1] + 1)] and behind < seen[-1] < last
+
+
+async def _dropped_behind(bus: Bus, message: StoredMessage) -> bool:
+    """Have the log let go of all that it has, once the first of it has come."""
+    await bus.purge(WRITES, message.subject, await bus.last_sequence(WRITES))
+    return True
