@@ -8,6 +8,7 @@ from services.bus.connection import Bus
 from services.bus.positions import WritesSeq
 from services.bus.streams import WRITES
 
+
 async def position_at(bus: Bus, time: int) -> WritesSeq:
     """The place in the log behind which everything was stored after a time (ns): the last message stored by then.
 

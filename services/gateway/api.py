@@ -158,7 +158,7 @@ class Api:
                 InspectionQueries(models.recordings, recorder, "trace", trace_requests.SHOWN),
             ),
             backtests.resource(
-                backtest_requests.BacktestRequests(models.tasks, task_commands, backtest_commands),
+                backtest_requests.BacktestRequests(bus, models.tasks, task_commands, backtest_commands),
                 backtest_commands,
                 InspectionQueries(models.recordings, recorder, "backtest", backtest_requests.SHOWN),
             ),

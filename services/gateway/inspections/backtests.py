@@ -7,9 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from schemas.api.inspections.backtest import CreateBacktestSchema
+from services.bus.connection import Bus
 from services.gateway.commands.tasks import TaskCommands
 from services.gateway.inspections.commands import InspectionCommands, read_span, read_strictly
 from services.gateway.inspections.queries import Shown
+from services.gateway.inspections.reach import check_reach
 from services.gateway.operations.operation_error import OperationError
 from services.gateway.readmodels.tasks import TaskReadModel
 from services.store.folds.definition import TaskDefinition
@@ -32,8 +34,9 @@ _NAMELESS = "backtest"
 class BacktestRequests:
     """Makes backtests of requests."""
 
-    def __init__(self, tasks: TaskReadModel, definitions: TaskCommands, commands: InspectionCommands) -> None:
+    def __init__(self, bus: Bus, tasks: TaskReadModel, definitions: TaskCommands, commands: InspectionCommands) -> None:
         """definitions: knows what a request makes of a task."""
+        self._bus = bus
         self._tasks, self._definitions, self._commands = tasks, definitions, commands
 
     async def create(self, body: Any) -> InspectionRecord:
@@ -46,6 +49,8 @@ class BacktestRequests:
         base = replace(task, template_id="") if task is not None and given["script"] else task
         definition = await self._definitions.definition_of(asked, base)
         against = await self._against(given, definition)
+        if definition.type == "stream":
+            await check_reach(self._bus, stop)
         data = {
             "task": given["task"] or given["against"] or _NAMELESS,
             "definition": definition.to_plain(),
