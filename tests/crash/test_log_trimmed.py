@@ -10,10 +10,10 @@ from typing import Any
 
 from services.bus.connection import Bus
 from services.bus.streams import WRITES
+from tests.crash.looks import V1, failed, finished, over, status
 from tests.crash.processes import Api, Services
 from tests.support.alerts import sink
 
-V1 = "/kapacitor/v1"
 BEGAN = "2023-01-01T00:00:00Z"
 T0_MS = 1_700_000_000_000
 PADDING = "x" * 10_000
@@ -46,10 +46,10 @@ async def test_by_bytes(tmp_path: Path) -> None:
             for id in ("trace", "backtest"):
                 await _ask(api, id, "part")
             await services.start("recorder")
-            assert NOTHING in (await _ended(api, "traces/goes", "failed"))["error"]
-            assert REACHES in (await _ended(api, "backtests/goes", "failed"))["error"]
+            assert NOTHING in await failed(api, "traces/goes")
+            assert REACHES in await failed(api, "backtests/goes")
             held = (await bus.stream_state(WRITES)).messages * A_BODY
-        trace, backtest = [(await _ended(api, f"{kind}/part"))["summary"] for kind in ("traces", "backtests")]
+        trace, backtest = [(await finished(api, f"{kind}/part"))["summary"] for kind in ("traces", "backtests")]
         assert trace["nodes"]["from1"]["out"] == backtest["points"] == held < written
         assert "what was written before is not in here" in trace["log"]["trimmed"]
         assert any(REACHES in note for note in backtest["notes"])
@@ -65,7 +65,7 @@ async def test_while_they_are_under_way(tmp_path: Path) -> None:
         async with await Bus.connect(services.nats.url, "test") as bus:
             assert await bus.purge(WRITES, "tickbus.write.>", await bus.last_sequence(WRITES))
         services["recorder"].send(signal.SIGCONT)
-        traced, tested = [await _over(api, job) for job in jobs]
+        traced, tested = [await over(api, job) for job in jobs]
         found, reckoned = traced["summary"], tested["summary"]
         # a recorder that stood still for so long that its work was no longer its own has begun anew
         if traced["status"] == "finished":
@@ -141,28 +141,7 @@ async def _stopped_in_the_middle(services: Services, api: Api) -> list[str]:
             while not (await api.call("GET", f"{V1}/{job}")).json()["progress"]:
                 await asyncio.sleep(0.005)
         recorder.send(signal.SIGSTOP)
-        if [await _status(api, kind, str(number)) for kind in ("traces", "backtests")] == ["running", "running"]:
+        if {await status(api, job) for job in jobs} == {"running"}:
             return jobs
         recorder.send(signal.SIGCONT)
     raise AssertionError("they are always over before they can be stopped")
-
-
-async def _status(api: Api, kind: str, id: str) -> str:
-    """How one is, without asking its recorder."""
-    (found,) = (await api.call("GET", f"{V1}/{kind}?pattern={id}&fields=status")).json()[kind]
-    status: str = found["status"]
-    return status
-
-
-async def _ended(api: Api, path: str, status: str = "finished") -> dict[str, Any]:
-    body = await _over(api, path)
-    assert body["status"] == status, body
-    return body
-
-
-async def _over(api: Api, path: str) -> dict[str, Any]:
-    async with asyncio.timeout(120):
-        while (answer := await api.call("GET", f"{V1}/{path}")).status_code == 202:
-            await asyncio.sleep(0.05)
-    body: dict[str, Any] = answer.json()
-    return body
