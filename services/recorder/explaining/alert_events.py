@@ -92,15 +92,16 @@ async def find_event(bus: Bus, topic: str, id: str, until: int | None) -> FoundE
     except ValueError as error:
         raise Unexplained(404, str(error)) from error
     state = await bus.stream_state(ALERTS)
+    first = max(state.first_seq - 1, 0)  # nothing was ever stored: both are 0
     end, size = state.last_seq, _FIRST_PART
     earliest: FoundEvent | None = None
     while True:
-        begin = max(end - size, state.first_seq - 1, 0)
+        begin = max(end - size, first)
         found = await _changes(bus, subject, id, begin, state.last_seq, until)
         if found.last is not None and (found.count > 1 or found.last.previous):
             return found.last
         earliest = found.last or earliest
-        if begin <= state.first_seq - 1:
+        if begin <= first:
             break
         size *= _GROWS
     if earliest is None:
