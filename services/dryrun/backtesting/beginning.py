@@ -7,8 +7,8 @@ from typing import Any
 
 from grammar.golang.times import format_rfc3339
 from services.bus.connection import Bus
-from services.bus.places_by_time import position_at, whole_since
 from services.bus.positions import WritesSeq
+from services.bus.reading.places_by_time import position_at, whole_since
 from services.dryrun.backtesting.log_backtest import Stretch
 from services.dryrun.backtesting.warm_up import looks_back
 from services.dryrun.kept_state import KeptStates

@@ -5,7 +5,7 @@ from __future__ import annotations
 from grammar.golang.times import format_rfc3339
 from services.bus.connection import Bus
 from services.bus.errors import BusError
-from services.bus.places_by_time import whole_since
+from services.bus.reading.places_by_time import whole_since
 from services.gateway.operations.operation_error import OperationError
 
 

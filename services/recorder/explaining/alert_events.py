@@ -21,10 +21,10 @@ from services.alertlog.info import LEVELS
 from services.alertlog.inhibition import owner_of
 from services.bus.connection import Bus
 from services.bus.follow import StoredMessage
+from services.bus.reading.stretches import read_subjects
 from services.bus.streams import ALERTS
 from services.bus.subjects import alert_subject, parse_alert_subject
 from services.columns.groups.shown import plain_fields
-from services.dryrun.log_reader import read_subjects
 from services.recorder.explaining.unexplained import Unexplained
 
 _FIRST_PART, _GROWS = 20_000, 8  # sequences that are looked through at first, from the end of the log, and how it grows

@@ -9,8 +9,8 @@ from typing import Any
 
 from grammar.golang.times import format_rfc3339
 from services.alertlog.info import LEVELS
-from services.bus.places_by_time import position_at
 from services.bus.positions import WritesSeq
+from services.bus.reading.places_by_time import position_at
 from services.bus.streams import WRITES
 from services.dryrun.explaining.explanation import Cause, Explanation, explain
 from services.dryrun.explaining.lines import Places, written

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from grammar.golang.times import format_rfc3339
-from services.bus.places_by_time import position_at
 from services.bus.positions import WritesSeq
+from services.bus.reading.places_by_time import position_at
 from services.bus.streams import WRITES
 from services.dryrun.kept_state import KeptState
 from services.dryrun.log_run import LogRun

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from services.bus.connection import Bus
-from services.bus.places_by_time import position_at, whole_since
+from services.bus.reading.places_by_time import position_at, whole_since
 from services.bus.streams import WRITES
 from services.bus.subjects import write_subject
 
