@@ -19,6 +19,7 @@ T0_MS = 1_700_000_000_000
 PADDING = "x" * 10_000
 A_BODY = 50
 SCRIPT = "stream|from().measurement('m')|alert().id('x').crit(lambda: \"n\" % 2 == 1).stateChangesOnly().topic('t')"
+COUNTED = "stream|from().measurement('m')|stateCount(lambda: TRUE).as('c')|alert().id('x').crit(lambda: \"c\" > 0)"
 HOLDS, REACHES = "the log holds only what was written since 20", "the log reaches back to 20"
 NOTHING, LET_GO = "the log holds nothing from before 20", "let go of its oldest messages meanwhile"
 
@@ -78,6 +79,30 @@ async def test_while_they_are_under_way(tmp_path: Path) -> None:
             assert REACHES in tested["error"]
 
 
+async def test_a_state_from_before_its_beginning(tmp_path: Path) -> None:
+    """What lies between the state that is kept and the log's first write is missing, and that is said."""
+    often = {"KAPACITOR_ENGINE_HISTORY_EVERY": "500ms"}
+    async with Services(tmp_path, often) as services, Api(services) as api:
+        await services.start("gateway", "recorder", "w1")
+        assert (await api.define("t", COUNTED)).status_code == 200
+        await _write(api, 0, A_BODY)
+        async with asyncio.timeout(60):
+            while (await api.call("GET", f"{V1}/history?task=t")).json()["tasks"][0]["newest"]["sequence"] < 1:
+                await asyncio.sleep(0.1)
+        await services["w1"].kill()
+        await _write(api, A_BODY, 4 * A_BODY)
+        async with await Bus.connect(services.nats.url, "test") as bus:
+            await bus.purge(WRITES, "tickbus.write.>", 3)
+            first = await _first(bus)
+            await _ask(api, "trace", "j", start=first - 1)
+            await _ask(api, "backtest", "j", start=first - 1)
+        trace, backtest = [(await finished(api, f"{kind}/j"))["summary"] for kind in ("traces", "backtests")]
+        assert trace["began"]["with"] == backtest["began"] == "state"
+        assert "is no longer in the log" in trace["began"]["note"]
+        assert any(note.endswith("is no longer in the log") for note in backtest["notes"])
+        assert trace["nodes"]["state_count2"]["out"] == backtest["alerts"] == A_BODY
+
+
 async def test_by_age(tmp_path: Path) -> None:
     """Nothing is left at all."""
     short = {"KAPACITOR_NATS_WRITE_MAX_AGE": "2s"}
@@ -99,8 +124,8 @@ async def test_by_age(tmp_path: Path) -> None:
         assert why.status_code == 410 and "which begins at 20" in why.json()["error"]
 
 
-async def _ask(api: Api, kind: str, id: str, stop: int | None = None) -> None:
-    asked = {"id": id, "task": "t", "start": BEGAN, **({} if stop is None else {"stop": stop})}
+async def _ask(api: Api, kind: str, id: str, stop: int | None = None, start: int | str = BEGAN) -> None:
+    asked = {"id": id, "task": "t", "start": start, **({} if stop is None else {"stop": stop})}
     answer = await api.call("POST", f"{V1}/{kind}s", json=asked)
     assert answer.status_code == 201, answer.text
 
