@@ -57,10 +57,8 @@ SECTIONS = MappingProxyType(
             ),
         },
         "Everything that is kept": {
-            "list": Entry(
-                "operations.list_", "list tasks, templates, recordings, replays, topics, handlers or services"
-            ),
-            "delete": Entry("operations.delete", "delete tasks, templates, recordings, replays, topics or handlers"),
+            "list": Entry("operations.list_", "list tasks, recordings, traces, topics, handlers and the like"),
+            "delete": Entry("operations.delete", "delete tasks, recordings, traces, topics, handlers and the like"),
         },
         "Services": {
             "serve": Entry("services.serve", "start NATS and every service on this machine"),
