@@ -140,7 +140,7 @@ def texts_of(alerts: Alerts) -> list[str]:
 def test_templates_see_durations_as_durations() -> None:
     """Scenario alert_template_duration_field."""
     script = (
-        "stream|from()|eval(lambda: if(\"v\" > 2.0, duration(\"v\", 1s), 1h)).as('d')"
+        'stream|from()|eval(lambda: if("v" > 2.0, duration("v", 1s), 1h)).as(\'d\')'
         "|alert().message('{{ .Fields.d }} {{ .Fields.d.Seconds }}').info(lambda: TRUE).topic('t')"
     )
     (alerts,) = [e for e in ScriptRun(script).write("m v=2.5 1\nm v=1 2").effects if isinstance(e, Alerts)]
