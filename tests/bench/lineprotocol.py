@@ -45,6 +45,7 @@ def main() -> None:
     options = parser.parse_args()
     made = bodies(2, options.lines, options.digits)
     table = KeyTable()
+    known: dict[bytes, int] = {}
 
     def best(what: str, lines: int, work: Callable[[int], object]) -> None:
         least = float("inf")
@@ -59,7 +60,7 @@ def main() -> None:
 
     def numbered(i: int) -> Lines:
         lines = read(i)
-        lines.number_keys(table, lambda key: len(table))
+        lines.number_keys(table, lambda key: known.setdefault(key, len(known)))
         return lines
 
     def columns(i: int, names: list[str]) -> None:
