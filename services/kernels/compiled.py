@@ -46,6 +46,8 @@ class Compiled(Generic[P, R]):
         self.signatures = signatures
         functools.update_wrapper(self, function)
         self._call: Callable[P, R] = self._first
+        self.kept = True
+        """Whether it was found compiled, once it is loaded."""
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         return self._call(*args, **kwargs)
@@ -54,7 +56,8 @@ class Compiled(Generic[P, R]):
         """Load or compile it; numba's dispatcher."""
         with _lock:
             if self._call == self._first:
-                self._call = _compile(cast(FunctionType, self.function), self.signatures)
+                self._call = dispatcher = _compile(cast(FunctionType, self.function), self.signatures)
+                self.kept = not sum(dispatcher.stats.cache_misses.values())
         return self._call
 
     def _first(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -86,10 +89,15 @@ def inlined(function: Callable[P, R]) -> Callable[P, R]:
     return cast(Callable[P, R], primitive)
 
 
-def prepare(kernels: Sequence[Compiled[..., Any]] | None = None) -> None:
-    """Load or compile these kernels, or all of the modules imported so far. Where nothing is kept it takes seconds."""
-    for kernel in _all if kernels is None else kernels:
+def prepare(kernels: Sequence[Compiled[..., Any]] | None = None, compiling: Callable[[], None] = lambda: None) -> None:
+    """Load or compile these kernels, or all of the modules imported so far. Where nothing is kept it takes seconds:
+    `compiling` is called once when the first was not found compiled."""
+    told = False
+    for kernel in list(_all) if kernels is None else kernels:
         kernel.prepare()
+        if not told and not kernel.kept:
+            told = True
+            compiling()
 
 
 def keep_compiled_in(folder: Path) -> None:

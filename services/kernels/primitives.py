@@ -119,6 +119,20 @@ def _high_product() -> Any:
     return intrinsic(high_product)
 
 
+def _float_of_bits() -> Any:
+    from llvmlite import ir
+    from numba import types
+    from numba.extending import intrinsic
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.DoubleType())
+
+    def float_of_bits(typing_context: Any, bits: Any) -> Any:
+        return types.float64(types.uint64), generate
+
+    return intrinsic(float_of_bits)
+
+
 def _pointer(context: Any, builder: Any, signature: Any, args: Any, to: Any) -> Any:
     array = context.make_array(signature.args[0])(context, builder, args[0])
     return builder.bitcast(builder.gep(array.data, [args[1]]), to.as_pointer())
@@ -135,3 +149,6 @@ leading_zeros = Primitive(_leading_zeros)
 
 high_product = Primitive(_high_product)
 """high_product(a, b): the higher 64 bits of the product of two uint64."""
+
+float_of_bits = Primitive(_float_of_bits)
+"""float_of_bits(bits): the float64 that a uint64 is."""

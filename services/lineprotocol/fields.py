@@ -240,7 +240,8 @@ class _Decoded:
         if code == BOOL:
             return self._ints == 1
         if self._counts[STRING] == n:
-            return self._strings[self._ints]
+            every: NDArray[Any] = self._strings[self._ints]
+            return every
         strings = np.zeros(n, dtype=np.object_)
         rows = np.flatnonzero(self._codes == STRING)
         strings[rows] = self._strings[self._ints[rows]]

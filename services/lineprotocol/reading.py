@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from services.kernels.byte_strings import hash_of, same_bytes
 from services.kernels.compiled import compiled, inlined
-from services.kernels.primitives import any_of, high_product, leading_zeros, trailing_zeros, word
+from services.kernels.primitives import any_of, float_of_bits, high_product, leading_zeros, trailing_zeros, word
 
 Bytes = NDArray[np.uint8]
 Longs = NDArray[np.int64]
@@ -24,24 +24,17 @@ NONE, FLOAT, INT, STRING, BOOL, LATER = range(CODES)
 """What a row has of a field: nothing, a value of a type, or one that is to be read otherwise."""
 CACHED: Final = 256
 
-_COMMA, _EQUALS, _QUOTE, _BACKSLASH, _MINUS, _PLUS, _ZERO = (ord(c) for c in ',="\\-+0')
-_POINT, _SUFFIX, _EXPONENT, _LOWER = ord(".") - _ZERO, ord("i"), ord("e"), 0x20
+_EQUALS, _QUOTE, _BACKSLASH, _MINUS, _PLUS, _DOT, _ZERO, _NINE = (ord(c) for c in '="\\-+.09')
+_POINT, _SUFFIX, _EXPONENT, _LOWER = _DOT - _ZERO, ord("i"), ord("e"), 0x20
 _ONE, _ALL, _TEN, _NO = np.uint64(1), np.uint64(2**64 - 1), np.uint64(10), np.uint64(0)
-_SPAN = 32
+_SPAN, _END = 32, 0xFFFFFFFF
 _MOST_DIGITS = 19
-_MOST_PLACES = 63  # of fields in a line: of so many it is noted what was found there before
-_EXACT, _POWERS_EXACT = np.uint64(2**53), 22
-_TENS = np.array([float(f"1e{n}") for n in range(_POWERS_EXACT + 1)])
+_EXACT, _MOST_EXACT = np.uint64(2**53), 22
+_TENS = np.array([float(f"1e{n}") for n in range(_MOST_EXACT + 1)])
 _LEAST_POWER, _MOST_POWER = -27, 55
 _MAX_INT = np.uint64(2**63 - 1)
-
-
-def _words(*texts: bytes) -> tuple[np.uint64, ...]:
-    return tuple(np.uint64(int.from_bytes(text, "little")) for text in texts)
-
-
-_T, _T_LARGE, _TRUE, _TRUE_FIRST, _TRUE_LARGE = _words(b"t", b"T", b"true", b"True", b"TRUE")
-_F, _F_LARGE, _FALSE, _FALSE_FIRST, _FALSE_LARGE = _words(b"f", b"F", b"false", b"False", b"FALSE")
+_T, _TRUE, _F, _FALSE = (np.uint64(int.from_bytes(text, "little")) for text in (b"t", b"true", b"f", b"false"))
+_LONGEST_BOOL = 5
 
 
 def _fives() -> NDArray[np.uint64]:
@@ -55,40 +48,11 @@ def _fives() -> NDArray[np.uint64]:
 
 
 _FIVES = _fives()
+_int64: Any = np.int64
 _marks: Any = any_of(b',= \n"\\')
 
 _TEXT = "Array(uint8, 1, 'C', True)"
 _FIELDS = f"{_TEXT}, int32[::1], int32[::1], int64[::1]"
-
-
-@inlined
-def _float_bits(digits: Any, power: int) -> int:
-    """The float64 next to digits * 10^power, as its bits; -1 where that is not for this. digits: a uint64 but 0; power:
-    from _LEAST_POWER to _MOST_POWER, within which 128 bits are enough of each power of five.
-
-    D. Lemire, Number parsing at a gigabyte per second, 2021.
-    """
-    shift = leading_zeros(digits)
-    whole = digits << np.uint64(shift)
-    five = _FIVES[power - _LEAST_POWER, 0]
-    high, low = high_product(whole, five), whole * five
-    if high & np.uint64(0x1FF) == np.uint64(0x1FF):
-        more = high_product(whole, _FIVES[power - _LEAST_POWER, 1])
-        low += more
-        high += np.uint64(more > low)
-    upper = high >> np.uint64(63)
-    mantissa = high >> (upper + np.uint64(9))
-    exponent = ((217706 * power) >> 16) + 63 + np.int64(upper) - shift + 1023
-    exact = mantissa << (upper + np.uint64(9)) == high
-    if low <= _ONE and -4 <= power <= 23 and mantissa & np.uint64(3) == _ONE and exact:
-        mantissa &= ~_ONE
-    mantissa = (mantissa + (mantissa & _ONE)) >> _ONE
-    if mantissa >= np.uint64(2**53):
-        mantissa = np.uint64(2**52)
-        exponent += 1
-    if exponent <= 0 or exponent >= 2047:
-        return -1
-    return np.int64(mantissa & np.uint64(2**52 - 1)) | (exponent << 52)
 
 
 @compiled(
@@ -117,22 +81,19 @@ def read(
 
     codes: uint8[columns, n], zeros. ints, floats: int64 and float64[columns, n], the same memory: a FLOAT is in floats,
     an INT or BOOL in ints; a STRING is the number of a text; of what is LATER ints has where it begins and ends, as
-    begin << 32 | end. texts: int64[len(data) // 4 + 1], for each text the same of what is between the quotes; equal texts of a
-    column mostly have one number. cache: int32[columns, CACHED], zeros. counts: int64[columns + 1, CODES], zeros: how
-    many of each code a column has, and in the last row how many texts there are.
+    begin << 32 | end. texts: int64[len(data) // 4 + 1], for each text the same of what is between the quotes; equal
+    texts of a column mostly have one number. cache: int32[columns, CACHED], zeros. counts: int64[columns + 1, CODES],
+    zeros: how many of each code a column has, and in the last row how many texts there are.
     """
-    before = np.zeros(_MOST_PLACES + 1, dtype=np.int32)  # which name stood there in the line before
-    made = 0
+    hint = made = 0  # mostly names follow each other as in the line before
     for i in range(codes.shape[1]):
         row = rows[i] if len(rows) else i
-        begin, end = np.int64(begins[row]) + 1, np.int64(ends[row])
+        begin, end = _int64(begins[row]) + 1, _int64(ends[row])
         block = begin & -64
         bits = _marks(data, block) & (_ALL << np.uint64(begin - block))
-        ignored = -1
-        equals = 0
+        ignored = column = -1
+        start = 0
         quoted = False
-        place = 0
-        which = -1
         while begin < end:
             while bits == _NO:
                 block += 64
@@ -147,126 +108,37 @@ def read(
             elif quoted:
                 quoted = byte != _QUOTE
             elif byte == _EQUALS:
-                equals = at
-                if data[at + 1] == _QUOTE:
-                    ignored = at + 1
+                start = at + 1
+                if data[start] == _QUOTE:
+                    ignored = start
                     quoted = True
-                length = at - begin
-                which = -1
-                if (lengths >> np.uint64(min(length, 63))) & _ONE:
-                    hint = before[min(place, _MOST_PLACES)]
-                    for turn in range(len(names)):
-                        name = hint + turn
-                        if name >= len(names):
-                            name -= len(names)
-                        if names[name, 1] == length and same_bytes(data, begin, heap, names[name, 0], length):
-                            which = names[name, 2]
-                            before[min(place, _MOST_PLACES)] = name
+                column = -1
+                if (lengths >> np.uint64(min(at - begin, 63))) & _ONE:
+                    for _ in range(len(names)):
+                        name = hint
+                        hint = hint + 1 if hint + 1 < len(names) else 0
+                        if names[name, 1] == at - begin and same_bytes(data, begin, heap, names[name, 0], at - begin):
+                            column = names[name, 2]
                             break
-                place += 1
             elif byte != _QUOTE:
-                if which >= 0:
-                    start = equals + 1
-                    first = data[start]
-                    code = LATER
-                    value = start << _SPAN | at
-                    if first == _QUOTE:
-                        start += 1
-                        size = at - 1 - start
-                        slot = np.int64(hash_of(data, start, size, _NO) >> np.uint64(32)) % CACHED
-                        text = cache[which, slot] - 1
-                        if text >= 0:
-                            have = texts[text] >> _SPAN
-                            if (texts[text] & 0xFFFFFFFF) - have != size or not same_bytes(
-                                data, start, data, have, size
-                            ):
-                                text = -1
-                        if text < 0:
-                            text = made
-                            texts[made] = start << _SPAN | at - 1
-                            made += 1
-                            cache[which, slot] = made
-                        code = STRING
-                        value = text
-                    elif first <= ord("9"):
-                        negative = first == _MINUS
-                        start += negative
-                        digits = _NO
-                        significant = power = 0
-                        point = -1
-                        to = start
-                        while to < at:
-                            digit = np.int64(data[to]) - _ZERO
-                            if 0 <= digit <= 9:
-                                digits = digits * _TEN + np.uint64(digit)
-                                significant += significant + digit > 0
-                            elif digit == _POINT and point < 0:
-                                point = to
-                            else:
-                                break
-                            to += 1
-                        good = to - start - (point >= 0) > 0 and significant <= _MOST_DIGITS
-                        if point >= 0:
-                            power = point + 1 - to
-                        if good and to + 1 == at and data[to] == _SUFFIX:
-                            if point < 0 and digits <= _MAX_INT + np.uint64(negative):
-                                code = INT
-                                value = np.int64(digits)
-                                if negative:
-                                    value = -value
-                        elif good:
-                            if to < at and data[to] | _LOWER == _EXPONENT:
-                                to += 1
-                                falls = data[to] == _MINUS
-                                to += falls or data[to] == _PLUS
-                                exponent = 0
-                                good = to < at <= to + 3
-                                while good and to < at:
-                                    digit = np.int64(data[to]) - _ZERO
-                                    good = 0 <= digit <= 9
-                                    exponent = 10 * exponent + digit
-                                    to += 1
-                                power += -exponent if falls else exponent
-                            if good and to == at:
-                                if digits <= _EXACT and -_POWERS_EXACT <= power <= _POWERS_EXACT:
-                                    number = np.float64(digits)
-                                    number = number / _TENS[-power] if power < 0 else number * _TENS[power]
-                                    floats[which, i] = -number if negative else number
-                                    code = FLOAT
-                                elif digits and _LEAST_POWER <= power <= _MOST_POWER:
-                                    found = _float_bits(digits, power)
-                                    if found >= 0:
-                                        ints[which, i] = found
-                                        if negative:
-                                            floats[which, i] = -floats[which, i]
-                                        code = FLOAT
-                    elif at - start <= 5:
-                        letters = word(data, start) & ((_ONE << np.uint64(8 * (at - start))) - _ONE)
-                        if (
-                            letters == _TRUE
-                            or letters == _T
-                            or letters == _T_LARGE
-                            or letters == _TRUE_FIRST
-                            or letters == _TRUE_LARGE
-                        ):
-                            code = BOOL
-                            value = 1
-                        elif (
-                            letters == _FALSE
-                            or letters == _F
-                            or letters == _F_LARGE
-                            or letters == _FALSE_FIRST
-                            or letters == _FALSE_LARGE
-                        ):
-                            code = BOOL
-                            value = 0
-                    if code != FLOAT:
-                        ints[which, i] = value
-                    counts[which, codes[which, i]] -= 1
-                    counts[which, code] += 1
-                    codes[which, i] = code
                 begin = at + 1
-                equals = 0
+                if column < 0:
+                    continue
+                code, value, number = LATER, start << _SPAN | at, 0.0
+                if data[start] == _QUOTE:
+                    code = STRING
+                    value, made = _seen(data, start + 1, at - 1, texts, cache[column], made)
+                elif data[start] <= _NINE:
+                    code, value, number = _number(data, start, at, value)
+                else:
+                    code, value = _bool(data, start, at, value)
+                if code == FLOAT:
+                    floats[column, i] = number
+                else:
+                    ints[column, i] = value
+                counts[column, codes[column, i]] -= 1
+                counts[column, code] += 1
+                codes[column, i] = code
     counts[len(codes), 0] = made
 
 
@@ -280,7 +152,7 @@ def name(data: Bytes, begins: Ints, ends: Ints, rows: Longs, n: int, cache: Ints
     made = 0
     for i in range(n):
         row = rows[i] if len(rows) else i
-        begin, end = np.int64(begins[row]) + 1, np.int64(ends[row])
+        begin, end = _int64(begins[row]) + 1, _int64(ends[row])
         block = begin & -64
         bits = _marks(data, block) & (_ALL << np.uint64(begin - block))
         ignored = -1
@@ -302,17 +174,125 @@ def name(data: Bytes, begins: Ints, ends: Ints, rows: Longs, n: int, cache: Ints
                 if data[at + 1] == _QUOTE:
                     ignored = at + 1
                     quoted = True
-                size = at - begin
-                slot = np.int64(hash_of(data, begin, size, _NO) >> np.uint64(32)) % CACHED
-                text = cache[slot] - 1
-                new = True
-                if text >= 0:
-                    have = texts[text] >> _SPAN
-                    new = (texts[text] & 0xFFFFFFFF) - have != size or not same_bytes(data, begin, data, have, size)
-                if new:
-                    texts[made] = begin << _SPAN | at
-                    made += 1
-                    cache[slot] = made
+                _, made = _seen(data, begin, at, texts, cache, made)
             elif byte != _QUOTE:
                 begin = at + 1
     return made
+
+
+@inlined
+def _seen(data: Bytes, begin: int, end: int, texts: Longs, cache: Ints, made: int) -> tuple[int, int]:
+    """The number of a text, which becomes the next of `texts` unless the cache knows it; and how many there are."""
+    length = end - begin
+    slot = _int64(hash_of(data, begin, length, _NO) >> np.uint64(32)) % CACHED
+    text = _int64(cache[slot]) - 1
+    if text >= 0:
+        have = texts[text] >> _SPAN
+        if (texts[text] & _END) - have == length and same_bytes(data, begin, data, have, length):
+            return text, made
+    texts[made] = begin << _SPAN | end
+    cache[slot] = made + 1
+    return made, made + 1
+
+
+@inlined
+def _bool(data: Bytes, start: int, end: int, otherwise: int) -> tuple[int, int]:
+    """The code and the value of t, true, True, f and the like; LATER and `otherwise` for others."""
+    if end - start > _LONGEST_BOOL:
+        return LATER, otherwise
+    letters = word(data, start) & ((_ONE << np.uint64(8 * (end - start))) - _ONE) | np.uint64(_LOWER)
+    if letters in (_T, _TRUE):
+        return BOOL, 1
+    return (BOOL, 0) if letters in (_F, _FALSE) else (LATER, otherwise)
+
+
+@inlined
+def _number(data: Bytes, start: int, end: int, otherwise: int) -> tuple[int, int, float]:
+    """The code of what begins as a number, its value if it is an INT, and that if it is a FLOAT; LATER and `otherwise`
+    for what is none, and for the longest."""
+    negative = data[start] == _MINUS
+    digits, power, at, good = _decimal(data, start + negative, end)
+    if not good:
+        return LATER, otherwise, 0.0
+    if at + 1 == end and data[at] == _SUFFIX:
+        if power != 0 or data[at - 1] == _DOT or digits > _MAX_INT + np.uint64(negative):
+            return LATER, otherwise, 0.0
+        return INT, -_int64(digits) if negative else _int64(digits), 0.0
+    if at < end and data[at] | _LOWER == _EXPONENT:
+        exponent, good = _exponent(data, at + 1, end)
+        power += exponent
+        at = end
+    number = _float(digits, power) if good and at == end else -1.0
+    if number < 0:
+        return LATER, otherwise, 0.0
+    return FLOAT, otherwise, -number if negative else number
+
+
+@inlined
+def _decimal(data: Bytes, at: int, end: int) -> tuple[Any, int, int, bool]:
+    """The digits at `at`, with a point or without: as a uint64, and the power of ten to multiply it with; where they
+    end, and whether they are some, and no more than fit."""
+    digits = _NO
+    significant = 0
+    point = -1
+    start = at
+    while at < end:
+        digit = _int64(data[at]) - _ZERO
+        if 0 <= digit <= 9:
+            digits = digits * _TEN + np.uint64(digit)
+            significant += significant + digit > 0
+        elif digit == _POINT and point < 0:
+            point = at
+        else:
+            break
+        at += 1
+    some = at - start > (point >= 0) and significant <= _MOST_DIGITS
+    return digits, point + 1 - at if point >= 0 else 0, at, some
+
+
+@inlined
+def _exponent(data: Bytes, at: int, end: int) -> tuple[int, bool]:
+    """The number of up to three digits, with a sign or without, between two positions; and whether it is one."""
+    falls = data[at] == _MINUS
+    at += int(falls or data[at] == _PLUS)
+    exponent = 0
+    good = at < end <= at + 3
+    while good and at < end:
+        digit = _int64(data[at]) - _ZERO
+        good = bool(0 <= digit <= 9)
+        exponent = 10 * exponent + digit
+        at += 1
+    return -exponent if falls else exponent, good
+
+
+@inlined
+def _float(digits: Any, power: int) -> float:
+    """The float64 next to digits * 10^power, or -1 where that is not for this. digits: a uint64.
+
+    What is exact as a float64 is rounded once by one operation; of other powers of five within bounds 128 bits are
+    enough: D. Lemire, Number parsing at a gigabyte per second, 2021.
+    """
+    if digits <= _EXACT and -_MOST_EXACT <= power <= _MOST_EXACT:
+        number = np.float64(digits)
+        return float(number / _TENS[-power] if power < 0 else number * _TENS[power])
+    if digits == _NO or power < _LEAST_POWER or power > _MOST_POWER:
+        return -1.0
+    shift = leading_zeros(digits)
+    whole = digits << np.uint64(shift)
+    five = _FIVES[power - _LEAST_POWER, 0]
+    high, low = high_product(whole, five), whole * five
+    if high & np.uint64(0x1FF) == np.uint64(0x1FF):
+        more = high_product(whole, _FIVES[power - _LEAST_POWER, 1])
+        low += more
+        high += np.uint64(more > low)
+    upper = high >> np.uint64(63)
+    mantissa = high >> (upper + np.uint64(9))
+    exponent = ((217706 * power) >> 16) + 63 + _int64(upper) - shift + 1023
+    halfway = low <= _ONE and -4 <= power <= 23 and mantissa << (upper + np.uint64(9)) == high
+    if halfway and mantissa & np.uint64(3) == _ONE:
+        mantissa &= ~_ONE
+    mantissa = (mantissa + (mantissa & _ONE)) >> _ONE
+    if mantissa >= np.uint64(2**53):
+        mantissa = np.uint64(2**52)
+        exponent += 1
+    return float(float_of_bits((mantissa & np.uint64(2**52 - 1)) | (np.uint64(exponent) << np.uint64(52))))

@@ -35,6 +35,7 @@ MOST_TAGS: Final = 64
 _DIGITS = 19
 _ONE, _ALL, _TEN = np.uint64(1), np.uint64(2**64 - 1), np.uint64(10)
 
+_int64: Any = np.int64
 _marks: Any = any_of(b',= \n"\\')
 
 _TEXT = "Array(uint8, 1, 'C', True)"
@@ -68,7 +69,7 @@ def _line_end(data: Bytes, at: int, end: int) -> int:
 @inlined
 def _number(data: Bytes, begin: int, length: int, slots: Ints, entries: Longs, heap: Bytes, seed: Any) -> int:
     """The number of a key; -1 where the table lacks it."""
-    found = np.int64(hash_of(data, begin, length, seed))
+    found = _int64(hash_of(data, begin, length, seed))
     last = len(slots) - 1
     slot = found & last
     while slots[slot]:
@@ -114,7 +115,7 @@ def enter(
     last = len(slots) - 1
     for row in range(len(begins)):
         begin, length = begins[row], ends[row] - begins[row]
-        found = np.int64(hash_of(data, begin, length, seed))
+        found = _int64(hash_of(data, begin, length, seed))
         slot = found & last
         while slots[slot]:
             slot = (slot + 1) & last
@@ -245,7 +246,7 @@ def scan(
                         regular = (
                             regular and at > first and data[at] == _NEWLINE and digits <= np.uint64(bodies[body, 3])
                         )
-                        stamp = np.int64(digits) * bodies[body, 2]
+                        stamp = _int64(digits) * bodies[body, 2]
                         if negative:
                             stamp = -stamp
                         stop = at
@@ -262,7 +263,7 @@ def scan(
                 elif state == _STRING:
                     if byte == _QUOTE:
                         follows = data[at + 1]
-                        regular = follows == _COMMA or follows == _SPACE or follows == _NEWLINE
+                        regular = follows in (_COMMA, _SPACE, _NEWLINE)
                         state = _VALUE
                     else:
                         regular = at < end
@@ -278,7 +279,7 @@ def scan(
                 elif state == _NAME and byte == _EQUALS:
                     continue
                 else:
-                    regular = at > begin and (byte == _COMMA or byte == _SPACE)
+                    regular = at > begin and byte in (_COMMA, _SPACE)
                     if state == _NAME and len(wanted) and not escaped:
                         length = at - start
                         if length != name_length or not same_bytes(data, start, data, name, length):

@@ -87,7 +87,7 @@ class LogBatch:
         begin = int(np.searchsorted(self.step.seq, after, side="right"))
         counts = np.bincount(self._names[begin:]).astype(np.int64)
         if self._left_out is not None:
-            seq, names, points = self._left_out[:, self._left_out[0] > after]
+            _, names, points = self._left_out[:, self._left_out[0] > after]
             more = np.bincount(names, points, len(counts)).astype(np.int64)
             more[: len(counts)] += counts
             return more
@@ -135,9 +135,14 @@ class UnreadableMessage:
 
 @dataclass(slots=True)
 class _Source:
-    """What is known of one database and retention policy: its series by their raw keys."""
+    """What is known of one database and retention policy: its series by their raw keys.
+
+    asked: the numbers of the measurements that were wanted of it last; wanted: bool[m], the same by number.
+    """
 
     keys: KeyTable = field(default_factory=KeyTable)
+    asked: frozenset[int] | None = None
+    wanted: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
 
 
 class LineProtocolDecoder:
@@ -149,8 +154,6 @@ class LineProtocolDecoder:
         self._measurements: dict[str, int] = {}
         self._written = KeyTable()  # the same as written, where that needs no escape
         self._name_of_series: NDArray[np.int32] = np.empty(0, dtype=np.int32)
-        self._asked: frozenset[int] | None = None
-        self._flags: NDArray[np.bool_] = np.empty(0, dtype=np.bool_)  # which measurements these are, by number
 
     def measurement(self, name: str) -> int:
         """The number of a measurement, a new one at first sight."""
@@ -179,7 +182,8 @@ class LineProtocolDecoder:
         `loopbacks` (how many loopbacks its points have come through; none where missing).
         """
         payloads = [_payload(m) for m in messages]
-        lines, rejected = decode(payloads, self._wanted(measurements))
+        source = self._sources.setdefault((database, retention_policy), _Source())
+        lines, rejected = decode(payloads, self._wanted(source, measurements))
         refused = [UnreadableMessage(messages[r.index].seq, r.error) for r in rejected]
         seqs = np.array([m.seq for m in messages], dtype=np.int64)
         left_out = None
@@ -187,7 +191,6 @@ class LineProtocolDecoder:
             left_out = np.concatenate([seqs[lines.skipped[:1]], lines.skipped[1:]])
         elif lines.n == 0:
             return None, refused
-        source = self._sources.setdefault((database, retention_policy), _Source())
 
         def new(raw: bytes) -> int:
             name, tags = parse_key(raw)
@@ -201,15 +204,12 @@ class LineProtocolDecoder:
         points = Points(lines.time, series, source=lines)
         return LogBatch(database, retention_policy, points, self._names(series), step, left_out), refused
 
-    def _wanted(self, measurements: frozenset[int] | None) -> WantedMeasurements:
-        if measurements != self._asked:
-            flags = np.zeros(0 if measurements is None else len(self._measurements), dtype=np.bool_)
-            flags[list(measurements or ())] = True
-            self._asked, self._flags = measurements, flags
-        if measurements is not None and len(self._flags) < len(self._measurements):
-            more = len(self._measurements) - len(self._flags)
-            self._flags = np.concatenate([self._flags, np.zeros(more, dtype=np.bool_)])
-        return WantedMeasurements(self._written, self._flags)
+    def _wanted(self, source: _Source, measurements: frozenset[int] | None) -> WantedMeasurements:
+        known = 0 if measurements is None else len(self._measurements)
+        if measurements is not source.asked or len(source.wanted) != known:
+            source.asked, source.wanted = measurements, np.zeros(known, dtype=np.bool_)
+            source.wanted[list(measurements or ())] = True
+        return WantedMeasurements(self._written, source.wanted)
 
     def _names(self, series: NDArray[np.int32]) -> NDArray[np.int32]:
         have = len(self._name_of_series)
