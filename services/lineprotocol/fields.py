@@ -238,7 +238,8 @@ class _Decoded:
         if code == INT:
             return self._ints
         if code == BOOL:
-            return self._ints == 1
+            true: NDArray[Any] = self._ints == 1
+            return true
         if self._counts[STRING] == n:
             every: NDArray[Any] = self._strings[self._ints]
             return every

@@ -230,6 +230,7 @@ HOMES = {
     "click": {"cli"},
     "rich": {"cli"},
     "numba": {"kernels"},
+    "llvmlite": {"kernels"},
 }
 
 # Folders that hold one file for each of something, however many there are.
