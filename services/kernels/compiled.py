@@ -10,9 +10,9 @@
 Numba compiles it, and keeps the result on disk for the next process. Neither is touched before a kernel is called, or
 `prepare` is: a process that runs none pays nothing for numba, which takes 65 MB and 0.3 s.
 
-A kernel knows arrays, codes and numbers, and nothing else. It calls primitives (services.kernels.primitives), and what
-is put into it where it is called (`inlined`): a call of another kernel takes 20 ns, most of it for handing on arrays.
-Numba sees the change of a kernel's own file only: what it has compiled is to be deleted where another one changes.
+A kernel knows arrays, codes and numbers, and nothing else. It calls other kernels and primitives
+(services.kernels.primitives); to hand on an array takes a few ns, so that small kernels take addresses. Numba sees the
+change of a kernel's own file only: what it has compiled is to be deleted where one is changed that others call.
 """
 
 from __future__ import annotations
@@ -75,18 +75,6 @@ def compiled(*signatures: str) -> Callable[[Callable[P, R]], Compiled[P, R]]:
         return kernel
 
     return decorate
-
-
-def inlined(function: Callable[P, R]) -> Callable[P, R]:
-    """Have a small function put into the kernels that call it, for whatever types they call it with."""
-
-    def make() -> Any:
-        import numba
-
-        return numba.njit(inline="always", error_model="numpy")(_knowing(cast(FunctionType, function)))
-
-    primitive: Any = functools.update_wrapper(Primitive(make), function)
-    return cast(Callable[P, R], primitive)
 
 
 def prepare(kernels: Sequence[Compiled[..., Any]] | None = None, compiling: Callable[[], None] = lambda: None) -> None:

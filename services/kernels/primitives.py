@@ -2,11 +2,12 @@
 
     _marks = any_of(b" ,=")
 
-    @compiled("int64(Array(uint8, 1, 'C', True))")
-    def first(data):
-        return trailing_zeros(_marks(data, 0))
+    @compiled("int64(int64)")
+    def first(text):
+        return trailing_zeros(_marks(text, 0))
 
-Made of LLVM's vectors, for whatever processor there is. None looks at bounds: an array must have so many bytes.
+Made of LLVM's vectors, for whatever processor there is. Bytes are told by the address of an array, which costs less to
+hand on than the array: `address_of` gives it. None of these looks at bounds, or keeps the array alive.
 Little-endian machines only, as all are that numba's wheels are made for. Numba does not see a change of this file:
 what it has compiled before is to be deleted then.
 """
@@ -15,6 +16,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 class Primitive:
@@ -34,8 +38,13 @@ class Primitive:
         return self._made
 
 
+def address_of(array: NDArray[np.uint8]) -> int:
+    """Where the bytes of an array lie, for as long as it lives."""
+    return int(array.ctypes.data)
+
+
 def any_of(wanted: bytes) -> Primitive:
-    """f(data, at): uint64 whose bit i tells whether byte `at` + i is one of these. Reads 64 bytes."""
+    """f(text, at): uint64 whose bit i tells whether byte `at` + i is one of these. Reads 64 bytes."""
 
     def make() -> Any:
         from llvmlite import ir
@@ -45,15 +54,15 @@ def any_of(wanted: bytes) -> Primitive:
         many = ir.VectorType(ir.IntType(8), 64)
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            loaded = builder.load(_pointer(context, builder, signature, args, many), align=1)
+            loaded = builder.load(_pointer(builder, args, many), align=1)
             found = None
             for byte in wanted:
                 same = builder.icmp_unsigned("==", loaded, ir.Constant(many, [byte] * 64))
                 found = same if found is None else builder.or_(found, same)
             return builder.bitcast(found, ir.IntType(64))
 
-        def bits(typing_context: Any, data: Any, at: Any) -> Any:
-            return types.uint64(data, types.intp), generate
+        def bits(typing_context: Any, text: Any, at: Any) -> Any:
+            return types.uint64(types.int64, types.int64), generate
 
         return intrinsic(bits)
 
@@ -66,10 +75,10 @@ def _word() -> Any:
     from numba.extending import intrinsic
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.load(_pointer(context, builder, signature, args, ir.IntType(64)), align=1)
+        return builder.load(_pointer(builder, args, ir.IntType(64)), align=1)
 
-    def word(typing_context: Any, data: Any, at: Any) -> Any:
-        return types.uint64(data, types.intp), generate
+    def word(typing_context: Any, text: Any, at: Any) -> Any:
+        return types.uint64(types.int64, types.int64), generate
 
     return intrinsic(word)
 
@@ -133,13 +142,30 @@ def _float_of_bits() -> Any:
     return intrinsic(float_of_bits)
 
 
-def _pointer(context: Any, builder: Any, signature: Any, args: Any, to: Any) -> Any:
-    array = context.make_array(signature.args[0])(context, builder, args[0])
-    return builder.bitcast(builder.gep(array.data, [args[1]]), to.as_pointer())
+def _byte() -> Any:
+    from llvmlite import ir
+    from numba import types
+    from numba.extending import intrinsic
 
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        loaded = builder.load(_pointer(builder, args, ir.IntType(8)), align=1)
+        return builder.zext(loaded, ir.IntType(64))
+
+    def byte(typing_context: Any, text: Any, at: Any) -> Any:
+        return types.int64(types.int64, types.int64), generate
+
+    return intrinsic(byte)
+
+
+def _pointer(builder: Any, args: Any, to: Any) -> Any:
+    return builder.inttoptr(builder.add(*args), to.as_pointer())
+
+
+byte = Primitive(_byte)
+"""byte(text, at): one byte, as an int64."""
 
 word = Primitive(_word)
-"""word(data, at): the eight bytes from `at` on as one uint64, the first one lowest."""
+"""word(text, at): the eight bytes from `at` on as one uint64, the first one lowest."""
 
 trailing_zeros = Primitive(_trailing_zeros)
 """trailing_zeros(bits): of a uint64, how many zeros stand below the lowest one; 64 where there is none."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.columns.column import DTYPES, BoolArray, Column, Kind, Rows, Value
+from services.kernels.primitives import address_of
 from services.lineprotocol import reference_parser
 from services.lineprotocol.keytable import packed
 from services.lineprotocol.reading import (
@@ -50,7 +51,7 @@ class Fields:
         odd: by row, what has been read already; there is nothing between begin and end of those."""
         self.unreadable: set[tuple[int, str]] = set()
         self._raw = raw
-        self._data: Bytes = np.frombuffer(raw, dtype=np.uint8)
+        self._address = address_of(np.frombuffer(raw, dtype=np.uint8))
         self._begins, self._ends, self._odd = begins, ends, odd
         self._whole: dict[str, _Decoded | None] = {}
 
@@ -86,9 +87,9 @@ class Fields:
         n = len(self._begins) if rows is None else len(rows)
         if not n:
             return set()
-        texts = np.empty(len(self._data) // 4 + 1, dtype=np.int64)
+        texts = np.empty(len(self._raw) // 4 + 1, dtype=np.int64)
         cache = np.zeros(CACHED, dtype=np.int32)
-        made = name(self._data, self._begins, self._ends, _ALL if rows is None else rows, n, cache, texts)
+        made = name(self._address, self._begins, self._ends, _ALL if rows is None else rows, n, cache, texts)
         return {self._text(span) for span in texts[:made].tolist()}
 
     def _text(self, span: int) -> bytes:
@@ -100,15 +101,15 @@ class Fields:
         heap, wanted, lengths = self._wanted(names, rows)
         codes = np.zeros((len(names), n), dtype=np.uint8)
         ints = np.empty((len(names), n), dtype=np.int64)
-        texts = np.empty(len(self._data) // 4 + 1, dtype=np.int64)
+        texts = np.empty(len(self._raw) // 4 + 1, dtype=np.int64)
         cache = np.zeros((len(names), CACHED), dtype=np.int32)
         counts = np.zeros((len(names) + 1, CODES), dtype=np.int64)
         read(
-            self._data,
+            self._address,
             self._begins,
             self._ends,
             _ALL if rows is None else rows,
-            heap,
+            address_of(heap),
             wanted,
             lengths,
             codes,

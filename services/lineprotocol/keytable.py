@@ -10,10 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.columns.shared import Shared
-from services.lineprotocol.scanning import PAD, Bytes, Ints, Longs, enter, find, lay
+from services.kernels.primitives import address_of
+from services.lineprotocol.scanning import PAD, Ints, Longs, enter, find, lay
 
-_SLOTS: Final = 4  # at least so many for one key
-_HASH, _BEGIN, _LENGTH, _NUMBER, _WIDTH = range(5)
+Bytes = NDArray[np.uint8]
+
+_SLOTS: Final = 2  # for one key
+_WIDTH: Final = 4
 
 
 class KeyTable(Shared):
@@ -24,15 +27,16 @@ class KeyTable(Shared):
         self._used = self._heap_used = 0
         self._entries: Longs = np.empty((16, _WIDTH), dtype=np.int64)
         self._heap: Bytes = np.zeros(1024, dtype=np.uint8)
-        self._slots: Ints = np.zeros(_SLOTS * 16, dtype=np.int32)
+        self._slots: Longs = np.zeros(_SLOTS * 16, dtype=np.int64)
+        self._tell()
+
+    def _tell(self) -> None:
+        slots, entries, heap = (array.ctypes.data for array in (self._slots, self._entries, self._heap))
+        self.told = slots, len(self._slots) - 1, entries, heap, self._seed
+        """What kernels are told of it, as services.lineprotocol.scanning has it; until keys are put in."""
 
     def __len__(self) -> int:
         return self._used
-
-    @property
-    def arrays(self) -> tuple[Ints, Longs, Bytes, Any]:
-        """Slots, entries, heap and seed, as services.lineprotocol.scanning has them; until keys are put in."""
-        return self._slots, self._entries, self._heap, self._seed
 
     def number(self, text: Bytes, begins: Ints, ends: Ints, new: Callable[[bytes], int]) -> Ints:
         """The number of each key between `begins` and `ends` (int32[n], not included): int32[n].
@@ -40,7 +44,7 @@ class KeyTable(Shared):
         `new` numbers a key that comes for the first time. text: uint8[…] with PAD bytes behind the keys.
         """
         numbers: Ints = np.empty(len(begins), dtype=np.int32)
-        if find(text, begins, ends, *self.arrays, numbers):
+        if find(address_of(text), begins, ends, *self.told, numbers):
             rows = np.flatnonzero(numbers < 0)
             raw = text.data
             keys = [bytes(raw[a:b]) for a, b in zip(begins[rows].tolist(), ends[rows].tolist(), strict=True)]
@@ -52,20 +56,20 @@ class KeyTable(Shared):
     def add(self, keys: dict[bytes, int]) -> None:
         """Put keys in that it lacks, with their numbers."""
         text, begins, ends = packed(list(keys))
-        self._make_room(len(keys), int(ends[-1]) if len(ends) else 0)
+        size = len(text) - PAD
+        first, self._used = self._used, self._used + len(keys)
+        if self._heap_used + len(text) > len(self._heap):
+            self._heap = _grown(self._heap, self._heap_used + len(text))
+        if self._used > len(self._entries):
+            self._entries = _grown(self._entries, self._used)
+            self._slots = np.zeros(_SLOTS * len(self._entries), dtype=np.int64)
+            lay(self._slots, self._entries, 0, first)
         numbers = np.fromiter(keys.values(), dtype=np.int64, count=len(keys))
-        enter(text, begins, ends, numbers, *self.arrays, self._used, self._heap_used)
-        self._used += len(keys)
-        self._heap_used += int((ends - begins).sum())
-
-    def _make_room(self, keys: int, size: int) -> None:
-        used, heap_used = self._used + keys, self._heap_used + size
-        if heap_used + PAD > len(self._heap):
-            self._heap = _grown(self._heap, heap_used + PAD)
-        if used > len(self._entries):
-            self._entries = _grown(self._entries, used)
-            self._slots = np.zeros(_SLOTS * len(self._entries), dtype=np.int32)
-            lay(self._slots, self._entries, self._used)
+        enter(address_of(text), begins, ends, numbers, self._seed, self._entries, first, self._heap_used)
+        self._heap[self._heap_used : self._heap_used + size] = text[:size]
+        self._heap_used += size
+        lay(self._slots, self._entries, first, self._used)
+        self._tell()
 
 
 def packed(texts: list[bytes]) -> tuple[Bytes, Ints, Ints]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.columns.column import Column, IntArray, Rows, Value
+from services.kernels.primitives import address_of
 from services.lineprotocol import reference_parser
 from services.lineprotocol.fields import Fields
 from services.lineprotocol.keytable import KeyTable
@@ -142,9 +143,9 @@ def decode(
     skipped = np.empty((3, most if len(wanted.wanted) else 0), dtype=np.int32)
     counts = np.zeros(3, dtype=np.int64)
     scan(
-        np.frombuffer(raw, dtype=np.uint8),
+        address_of(np.frombuffer(raw, dtype=np.uint8)),
         bodies,
-        *wanted.numbers.arrays,
+        *wanted.numbers.told,
         wanted.wanted,
         places,
         time,

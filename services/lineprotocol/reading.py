@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.kernels.byte_strings import hash_of, same_bytes
-from services.kernels.compiled import compiled, inlined
-from services.kernels.primitives import any_of, float_of_bits, high_product, leading_zeros, trailing_zeros, word
+from services.kernels.compiled import compiled
+from services.kernels.primitives import any_of, byte, float_of_bits, high_product, leading_zeros, trailing_zeros, word
 
 Bytes = NDArray[np.uint8]
 Longs = NDArray[np.int64]
@@ -51,20 +51,19 @@ _FIVES = _fives()
 _int64: Any = np.int64
 _marks: Any = any_of(b',= \n"\\')
 
-_TEXT = "Array(uint8, 1, 'C', True)"
-_FIELDS = f"{_TEXT}, int32[::1], int32[::1], int64[::1]"
+_FIELDS = "int64, int32[::1], int32[::1], int64[::1]"
 
 
 @compiled(
-    f"void({_FIELDS}, {_TEXT}, int64[:, ::1], uint64, uint8[:, ::1], int64[:, ::1], float64[:, ::1],"
+    f"void({_FIELDS}, int64, int64[:, ::1], uint64, uint8[:, ::1], int64[:, ::1], float64[:, ::1],"
     " int64[::1], int32[:, ::1], int64[:, ::1])"
 )
 def read(
-    data: Bytes,
+    text: int,
     begins: Ints,
     ends: Ints,
     rows: Longs,
-    heap: Bytes,
+    heap: int,
     names: Longs,
     lengths: Any,
     codes: Bytes,
@@ -81,7 +80,7 @@ def read(
 
     codes: uint8[columns, n], zeros. ints, floats: int64 and float64[columns, n], the same memory: a FLOAT is in floats,
     an INT or BOOL in ints; a STRING is the number of a text; of what is LATER ints has where it begins and ends, as
-    begin << 32 | end. texts: int64[len(data) // 4 + 1], for each text the same of what is between the quotes; equal
+    begin << 32 | end. texts: int64[n // 4 + 1], for each text the same of what is between the quotes; equal
     texts of a column mostly have one number. cache: int32[columns, CACHED], zeros. counts: int64[columns + 1, CODES],
     zeros: how many of each code a column has, and in the last row how many texts there are.
     """
@@ -90,26 +89,26 @@ def read(
         row = rows[i] if len(rows) else i
         begin, end = _int64(begins[row]) + 1, _int64(ends[row])
         block = begin & -64
-        bits = _marks(data, block) & (_ALL << np.uint64(begin - block))
+        bits = _marks(text, block) & (_ALL << np.uint64(begin - block))
         ignored = column = -1
         start = 0
         quoted = False
         while begin < end:
             while bits == _NO:
                 block += 64
-                bits = _marks(data, block)
+                bits = _marks(text, block)
             at = block + trailing_zeros(bits)
             bits &= bits - _ONE
             if at == ignored:
                 continue
-            byte = data[at]
-            if byte == _BACKSLASH:
+            mark = byte(text, at)
+            if mark == _BACKSLASH:
                 ignored = at + 1
             elif quoted:
-                quoted = byte != _QUOTE
-            elif byte == _EQUALS:
+                quoted = mark != _QUOTE
+            elif mark == _EQUALS:
                 start = at + 1
-                if data[start] == _QUOTE:
+                if byte(text, start) == _QUOTE:
                     ignored = start
                     quoted = True
                 column = -1
@@ -117,21 +116,21 @@ def read(
                     for _ in range(len(names)):
                         name = hint
                         hint = hint + 1 if hint + 1 < len(names) else 0
-                        if names[name, 1] == at - begin and same_bytes(data, begin, heap, names[name, 0], at - begin):
+                        if names[name, 1] == at - begin and same_bytes(text, begin, heap, names[name, 0], at - begin):
                             column = names[name, 2]
                             break
-            elif byte != _QUOTE:
+            elif mark != _QUOTE:
                 begin = at + 1
                 if column < 0:
                     continue
                 code, value, number = LATER, start << _SPAN | at, 0.0
-                if data[start] == _QUOTE:
+                if byte(text, start) == _QUOTE:
                     code = STRING
-                    value, made = _seen(data, start + 1, at - 1, texts, cache[column], made)
-                elif data[start] <= _NINE:
-                    code, value, number = _number(data, start, at, value)
+                    value, made = _seen(text, start + 1, at - 1, texts, cache[column], made)
+                elif byte(text, start) <= _NINE:
+                    code, value, number = _number(text, start, at, value)
                 else:
-                    code, value = _bool(data, start, at, value)
+                    code, value = _bool(text, start, at, value)
                 if code == FLOAT:
                     floats[column, i] = number
                 else:
@@ -143,10 +142,10 @@ def read(
 
 
 @compiled(f"int64({_FIELDS}, int64, int32[::1], int64[::1])")
-def name(data: Bytes, begins: Ints, ends: Ints, rows: Longs, n: int, cache: Ints, texts: Longs) -> int:
+def name(text: int, begins: Ints, ends: Ints, rows: Longs, n: int, cache: Ints, texts: Longs) -> int:
     """The names of all fields in some lines, as written: how many.
 
-    rows: int64[n], or empty: all n. cache: int32[CACHED], zeros. texts: int64[len(data) // 4 + 1], for each name where
+    rows: int64[n], or empty: all n. cache: int32[CACHED], zeros. texts: int64[n // 4 + 1], for each name where
     it begins and ends, as begin << 32 | end. Some names may come several times.
     """
     made = 0
@@ -154,72 +153,72 @@ def name(data: Bytes, begins: Ints, ends: Ints, rows: Longs, n: int, cache: Ints
         row = rows[i] if len(rows) else i
         begin, end = _int64(begins[row]) + 1, _int64(ends[row])
         block = begin & -64
-        bits = _marks(data, block) & (_ALL << np.uint64(begin - block))
+        bits = _marks(text, block) & (_ALL << np.uint64(begin - block))
         ignored = -1
         quoted = False
         while begin < end:
             while bits == _NO:
                 block += 64
-                bits = _marks(data, block)
+                bits = _marks(text, block)
             at = block + trailing_zeros(bits)
             bits &= bits - _ONE
             if at == ignored:
                 continue
-            byte = data[at]
-            if byte == _BACKSLASH:
+            mark = byte(text, at)
+            if mark == _BACKSLASH:
                 ignored = at + 1
             elif quoted:
-                quoted = byte != _QUOTE
-            elif byte == _EQUALS:
-                if data[at + 1] == _QUOTE:
+                quoted = mark != _QUOTE
+            elif mark == _EQUALS:
+                if byte(text, at + 1) == _QUOTE:
                     ignored = at + 1
                     quoted = True
-                _, made = _seen(data, begin, at, texts, cache, made)
-            elif byte != _QUOTE:
+                _, made = _seen(text, begin, at, texts, cache, made)
+            elif mark != _QUOTE:
                 begin = at + 1
     return made
 
 
-@inlined
-def _seen(data: Bytes, begin: int, end: int, texts: Longs, cache: Ints, made: int) -> tuple[int, int]:
+@compiled("UniTuple(int64, 2)(int64, int64, int64, int64[::1], int32[::1], int64)")
+def _seen(text: int, begin: int, end: int, texts: Longs, cache: Ints, made: int) -> tuple[int, int]:
     """The number of a text, which becomes the next of `texts` unless the cache knows it; and how many there are."""
     length = end - begin
-    slot = _int64(hash_of(data, begin, length, _NO) >> np.uint64(32)) % CACHED
-    text = _int64(cache[slot]) - 1
-    if text >= 0:
-        have = texts[text] >> _SPAN
-        if (texts[text] & _END) - have == length and same_bytes(data, begin, data, have, length):
-            return text, made
+    slot = _int64(hash_of(text, begin, length, _NO) >> np.uint64(32)) % CACHED
+    one = _int64(cache[slot]) - 1
+    if one >= 0:
+        have = texts[one] >> _SPAN
+        if (texts[one] & _END) - have == length and same_bytes(text, begin, text, have, length):
+            return one, made
     texts[made] = begin << _SPAN | end
     cache[slot] = made + 1
     return made, made + 1
 
 
-@inlined
-def _bool(data: Bytes, start: int, end: int, otherwise: int) -> tuple[int, int]:
+@compiled("UniTuple(int64, 2)(int64, int64, int64, int64)")
+def _bool(text: int, start: int, end: int, otherwise: int) -> tuple[int, int]:
     """The code and the value of t, true, True, f and the like; LATER and `otherwise` for others."""
     if end - start > _LONGEST_BOOL:
         return LATER, otherwise
-    letters = word(data, start) & ((_ONE << np.uint64(8 * (end - start))) - _ONE) | np.uint64(_LOWER)
+    letters = word(text, start) & ((_ONE << np.uint64(8 * (end - start))) - _ONE) | np.uint64(_LOWER)
     if letters in (_T, _TRUE):
         return BOOL, 1
     return (BOOL, 0) if letters in (_F, _FALSE) else (LATER, otherwise)
 
 
-@inlined
-def _number(data: Bytes, start: int, end: int, otherwise: int) -> tuple[int, int, float]:
+@compiled("Tuple((int64, int64, float64))(int64, int64, int64, int64)")
+def _number(text: int, start: int, end: int, otherwise: int) -> tuple[int, int, float]:
     """The code of what begins as a number, its value if it is an INT, and that if it is a FLOAT; LATER and `otherwise`
     for what is none, and for the longest."""
-    negative = data[start] == _MINUS
-    digits, power, at, good = _decimal(data, start + negative, end)
+    negative = byte(text, start) == _MINUS
+    digits, power, at, good = _decimal(text, start + negative, end)
     if not good:
         return LATER, otherwise, 0.0
-    if at + 1 == end and data[at] == _SUFFIX:
-        if power != 0 or data[at - 1] == _DOT or digits > _MAX_INT + np.uint64(negative):
+    if at + 1 == end and byte(text, at) == _SUFFIX:
+        if power != 0 or byte(text, at - 1) == _DOT or digits > _MAX_INT + np.uint64(negative):
             return LATER, otherwise, 0.0
         return INT, -_int64(digits) if negative else _int64(digits), 0.0
-    if at < end and data[at] | _LOWER == _EXPONENT:
-        exponent, good = _exponent(data, at + 1, end)
+    if at < end and byte(text, at) | _LOWER == _EXPONENT:
+        exponent, good = _exponent(text, at + 1, end)
         power += exponent
         at = end
     number = _float(digits, power) if good and at == end else -1.0
@@ -228,8 +227,8 @@ def _number(data: Bytes, start: int, end: int, otherwise: int) -> tuple[int, int
     return FLOAT, otherwise, -number if negative else number
 
 
-@inlined
-def _decimal(data: Bytes, at: int, end: int) -> tuple[Any, int, int, bool]:
+@compiled("Tuple((uint64, int64, int64, boolean))(int64, int64, int64)")
+def _decimal(text: int, at: int, end: int) -> tuple[Any, int, int, bool]:
     """The digits at `at`, with a point or without: as a uint64, and the power of ten to multiply it with; where they
     end, and whether they are some, and no more than fit."""
     digits = _NO
@@ -237,7 +236,7 @@ def _decimal(data: Bytes, at: int, end: int) -> tuple[Any, int, int, bool]:
     point = -1
     start = at
     while at < end:
-        digit = _int64(data[at]) - _ZERO
+        digit = _int64(byte(text, at)) - _ZERO
         if 0 <= digit <= 9:
             digits = digits * _TEN + np.uint64(digit)
             significant += significant + digit > 0
@@ -250,22 +249,22 @@ def _decimal(data: Bytes, at: int, end: int) -> tuple[Any, int, int, bool]:
     return digits, point + 1 - at if point >= 0 else 0, at, some
 
 
-@inlined
-def _exponent(data: Bytes, at: int, end: int) -> tuple[int, bool]:
+@compiled("Tuple((int64, boolean))(int64, int64, int64)")
+def _exponent(text: int, at: int, end: int) -> tuple[int, bool]:
     """The number of up to three digits, with a sign or without, between two positions; and whether it is one."""
-    falls = data[at] == _MINUS
-    at += int(falls or data[at] == _PLUS)
+    falls = byte(text, at) == _MINUS
+    at += int(falls or byte(text, at) == _PLUS)
     exponent = 0
     good = at < end <= at + 3
     while good and at < end:
-        digit = _int64(data[at]) - _ZERO
+        digit = _int64(byte(text, at)) - _ZERO
         good = bool(0 <= digit <= 9)
         exponent = 10 * exponent + digit
         at += 1
     return -exponent if falls else exponent, good
 
 
-@inlined
+@compiled("float64(uint64, int64)")
 def _float(digits: Any, power: int) -> float:
     """The float64 next to digits * 10^power, or -1 where that is not for this. digits: a uint64.
 
