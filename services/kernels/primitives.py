@@ -38,9 +38,11 @@ class Primitive:
         return self._made
 
 
-def address_of(array: NDArray[np.uint8]) -> int:
-    """Where the bytes of an array lie, for as long as it lives."""
-    return int(array.ctypes.data)
+def address_of(text: bytes) -> int:
+    """Where bytes lie, for as long as they live."""
+    array: NDArray[np.uint8] = np.frombuffer(text, dtype=np.uint8)
+    address: int = array.__array_interface__["data"][0]
+    return address
 
 
 def any_of(wanted: bytes) -> Primitive:

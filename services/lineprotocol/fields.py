@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -15,7 +16,6 @@ from services.lineprotocol import reference_parser
 from services.lineprotocol.keytable import packed
 from services.lineprotocol.reading import (
     BOOL,
-    CACHED,
     CODES,
     FLOAT,
     INT,
@@ -35,6 +35,7 @@ _KINDS = {FLOAT: Kind.FLOAT, INT: Kind.INT, STRING: Kind.STRING, BOOL: Kind.BOOL
 _CODES = {float: FLOAT, int: INT, str: STRING, bool: BOOL}
 _SPECIAL = re.compile(r'[," =]')
 _ALL: Rows = np.empty(0, dtype=np.intp)
+_MOST_CACHED = 4096
 _LONGEST = 63  # lengths of names from here on are one to kernels
 # Columns asked for this part of the rows, or more, are read for all of them.
 _MOST = 0.5
@@ -46,12 +47,15 @@ class Fields:
     unreadable: row and name of each value found not to be readable.
     """
 
-    def __init__(self, raw: bytes, begins: Ints, ends: Ints, odd: Mapping[int, Mapping[str, Value]]) -> None:
-        """raw: the text, with PAD bytes behind it. begins, ends: int32[n], as services.lineprotocol.reading has them.
-        odd: by row, what has been read already; there is nothing between begin and end of those."""
+    def __init__(
+        self, raw: bytes, address: int, begins: Ints, ends: Ints, odd: Mapping[int, Mapping[str, Value]]
+    ) -> None:
+        """raw: the text, with PAD bytes behind it; address: of its first byte. begins, ends: int32[n], as
+        services.lineprotocol.reading has them. odd: by row, what has been read already; there is nothing between begin
+        and end of those."""
         self.unreadable: set[tuple[int, str]] = set()
         self._raw = raw
-        self._address = address_of(np.frombuffer(raw, dtype=np.uint8))
+        self._address = address
         self._begins, self._ends, self._odd = begins, ends, odd
         self._whole: dict[str, _Decoded | None] = {}
 
@@ -81,14 +85,15 @@ class Fields:
         texts = [self._raw[begin : end + 1] for begin, end in spans]
         ends = np.cumsum([len(text) for text in texts], dtype=np.int32)
         begins = ends - np.array([len(text) for text in texts], dtype=np.int32)
-        return Fields(b"".join([*texts, bytes(PAD)]), begins, ends - np.int32(1), odd)
+        raw = b"".join([*texts, bytes(PAD)])
+        return Fields(raw, address_of(raw), begins, ends - np.int32(1), odd)
 
     def _raw_names(self, rows: Rows | None) -> set[bytes]:
         n = len(self._begins) if rows is None else len(rows)
         if not n:
             return set()
         texts = np.empty(len(self._raw) // 4 + 1, dtype=np.int64)
-        cache = np.zeros(CACHED, dtype=np.int32)
+        cache = np.zeros(_cached(n), dtype=np.int32)
         made = name(self._address, self._begins, self._ends, _ALL if rows is None else rows, n, cache, texts)
         return {self._text(span) for span in texts[:made].tolist()}
 
@@ -102,7 +107,7 @@ class Fields:
         codes = np.zeros((len(names), n), dtype=np.uint8)
         ints = np.empty((len(names), n), dtype=np.int64)
         texts = np.empty(len(self._raw) // 4 + 1, dtype=np.int64)
-        cache = np.zeros((len(names), CACHED), dtype=np.int32)
+        cache = np.zeros((len(names), _cached(n)), dtype=np.int32)
         counts = np.zeros((len(names) + 1, CODES), dtype=np.int64)
         read(
             self._address,
@@ -131,23 +136,17 @@ class Fields:
             found.append(some if some.present else None)
         return found
 
-    def _wanted(self, names: Sequence[str], rows: Rows | None) -> tuple[Bytes, Longs, np.uint64]:
-        """What kernels are told of names: each in the one way in which it stands in a regular line. One with U+FFFD may
-        stand for any of several."""
+    def _wanted(self, names: Sequence[str], rows: Rows | None) -> tuple[bytes, Longs, np.uint64]:
+        """What kernels are told of names. One with U+FFFD may stand for any of several."""
+        if not any(REPLACED in name for name in names):
+            return _plain(tuple(names))
         raw = {escaped(name): column for column, name in enumerate(names) if REPLACED not in name}
-        if len(raw) < len(names):
-            columns = {name: column for column, name in enumerate(names)}
-            for written in self._raw_names(rows):
-                column = columns.get(reference_parser.unescape_name(written))
-                if column is not None:
-                    raw[written] = column
-        heap, begins, ends = packed(list(raw))
-        wanted = np.empty((len(raw), 3), dtype=np.int64)
-        wanted[:, 0], wanted[:, 1], wanted[:, 2] = begins, ends - begins, list(raw.values())
-        lengths = 0
-        for written in raw:
-            lengths |= 1 << min(len(written), _LONGEST)
-        return heap, wanted, np.uint64(lengths)
+        columns = {name: column for column, name in enumerate(names)}
+        for written in self._raw_names(rows):
+            column = columns.get(reference_parser.unescape_name(written))
+            if column is not None:
+                raw[written] = column
+        return _told(raw)
 
     def _odd_among(self, rows: Rows | None) -> Sequence[tuple[int, Mapping[str, Value]]]:
         if not self._odd:
@@ -248,6 +247,27 @@ class _Decoded:
         rows = np.flatnonzero(self._codes == STRING)
         strings[rows] = self._strings[self._ints[rows]]
         return strings
+
+
+def _cached(n: int) -> int:
+    """How many texts are remembered while so many rows are read: a power of two."""
+    return min(_MOST_CACHED, 1 << (2 * n).bit_length())
+
+
+@functools.lru_cache(maxsize=256)
+def _plain(names: tuple[str, ...]) -> tuple[bytes, Longs, np.uint64]:
+    return _told({escaped(name): column for column, name in enumerate(names)})
+
+
+def _told(raw: Mapping[bytes, int]) -> tuple[bytes, Longs, np.uint64]:
+    """Names as written, and to which column each belongs, as services.lineprotocol.reading has them."""
+    heap, begins, ends = packed(list(raw))
+    wanted = np.empty((len(raw), 3), dtype=np.int64)
+    wanted[:, 0], wanted[:, 1], wanted[:, 2] = begins, ends - begins, list(raw.values())
+    lengths = 0
+    for written in raw:
+        lengths |= 1 << min(len(written), _LONGEST)
+    return heap, wanted, np.uint64(lengths)
 
 
 def escaped(name: str) -> bytes:

@@ -38,16 +38,16 @@ class KeyTable(Shared):
     def __len__(self) -> int:
         return self._used
 
-    def number(self, text: Bytes, begins: Ints, ends: Ints, new: Callable[[bytes], int]) -> Ints:
+    def number(self, raw: bytes, address: int, begins: Ints, ends: Ints, new: Callable[[bytes], int]) -> Ints:
         """The number of each key between `begins` and `ends` (int32[n], not included): int32[n].
 
-        `new` numbers a key that comes for the first time. text: uint8[…] with PAD bytes behind the keys.
+        `new` numbers a key that comes for the first time. raw: the text, with PAD bytes behind the keys; address: of
+        its first byte.
         """
         numbers: Ints = np.empty(len(begins), dtype=np.int32)
-        if find(address_of(text), begins, ends, *self.told, numbers):
+        if find(address, begins, ends, *self.told, numbers):
             rows = np.flatnonzero(numbers < 0)
-            raw = text.data
-            keys = [bytes(raw[a:b]) for a, b in zip(begins[rows].tolist(), ends[rows].tolist(), strict=True)]
+            keys = [raw[a:b] for a, b in zip(begins[rows].tolist(), ends[rows].tolist(), strict=True)]
             fresh = {key: new(key) for key in dict.fromkeys(keys)}
             numbers[rows] = [fresh[key] for key in keys]
             self.add(fresh)
@@ -66,18 +66,17 @@ class KeyTable(Shared):
             lay(self._slots, self._entries, 0, first)
         numbers = np.fromiter(keys.values(), dtype=np.int64, count=len(keys))
         enter(address_of(text), begins, ends, numbers, self._seed, self._entries, first, self._heap_used)
-        self._heap[self._heap_used : self._heap_used + size] = text[:size]
+        self._heap[self._heap_used : self._heap_used + size] = np.frombuffer(text, dtype=np.uint8, count=size)
         self._heap_used += size
         lay(self._slots, self._entries, first, self._used)
         self._tell()
 
 
-def packed(texts: list[bytes]) -> tuple[Bytes, Ints, Ints]:
-    """Texts end to end, uint8[…] with PAD bytes behind them, and where each begins and ends: int32[n] both."""
+def packed(texts: list[bytes]) -> tuple[bytes, Ints, Ints]:
+    """Texts end to end with PAD bytes behind them, and where each begins and ends: int32[n] both."""
     lengths = np.fromiter(map(len, texts), dtype=np.int32, count=len(texts))
     ends = np.cumsum(lengths, dtype=np.int32)
-    data: NDArray[np.uint8] = np.frombuffer(b"".join([*texts, bytes(PAD)]), dtype=np.uint8)
-    return data, ends - lengths, ends
+    return b"".join([*texts, bytes(PAD)]), ends - lengths, ends
 
 
 def _grown(array: NDArray[Any], size: int) -> Any:

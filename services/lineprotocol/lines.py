@@ -73,6 +73,7 @@ class Lines:
     def __init__(
         self,
         raw: bytes,
+        address: int,
         time: IntArray,
         places: Ints,
         skipped: Int32Array,
@@ -85,8 +86,8 @@ class Lines:
         self.payload: Int32Array = places[PAYLOAD]
         self.row: Int32Array = places[ROW]
         self.skipped = skipped
-        self._raw, self._key, self._key_end = raw, places[KEY], places[KEY_END]
-        self._fields = Fields(raw, places[KEY_END], places[FIELDS_END], odd)
+        self._raw, self._address, self._key, self._key_end = raw, address, places[KEY], places[KEY_END]
+        self._fields = Fields(raw, address, self._key_end, places[FIELDS_END], odd)
         self._malformed = malformed
 
     def __len__(self) -> int:
@@ -103,7 +104,7 @@ class Lines:
 
     def number_keys(self, table: KeyTable, new: Callable[[bytes], int]) -> Int32Array:
         """Each line's series number: int32[n]. `new` numbers a key that `table` lacks; the number is put there."""
-        return table.number(np.frombuffer(self._raw, dtype=np.uint8), self._key, self._key_end, new)
+        return table.number(self._raw, self._address, self._key, self._key_end, new)
 
     def columns(self, names: Sequence[str], rows: Rows | None) -> list[Column | None]:
         """Some fields, each told once, over `rows` (all if None) in that order; None for one that none of them has.
@@ -136,6 +137,7 @@ def decode(
     reference parser; a value that turns out not to be readable later is missing, and counted in `Lines.malformed`.
     """
     raw, bodies = _text(payloads)
+    address = address_of(raw)
     most = raw.count(b"\n") + 1
     places: Ints = np.empty((PLACES, most), dtype=np.int32)
     time = np.empty(most, dtype=np.int64)
@@ -143,7 +145,7 @@ def decode(
     skipped = np.empty((3, most if len(wanted.wanted) else 0), dtype=np.int32)
     counts = np.zeros(3, dtype=np.int64)
     scan(
-        address_of(np.frombuffer(raw, dtype=np.uint8)),
+        address,
         bodies,
         *wanted.numbers.told,
         wanted.wanted,
@@ -158,7 +160,7 @@ def decode(
     n, odds, skips = counts.tolist()
     places, time, skipped = places[:, :n], time[:n], skipped[:, :skips]
     if not odds:
-        return Lines(raw, time, places, skipped, {}, 0), []
+        return Lines(raw, address, time, places, skipped, {}, 0), []
     return _with_odd(payloads, raw, time, places, skipped, odd_lines[:odds])
 
 
@@ -215,5 +217,5 @@ def _with_odd(
         malformed = {line: count for line, count in malformed.items() if line in at}
         places, time = np.ascontiguousarray(places[:, kept]), time[kept]
         skipped = skipped[:, ~np.isin(skipped[0], list(rejected))]
-    lines = Lines(raw, time, places, skipped, odd, sum(malformed.values()))
+    lines = Lines(raw, address_of(raw), time, places, skipped, odd, sum(malformed.values()))
     return lines, [RejectedPayload(index, rejected[index]) for index in sorted(rejected)]

@@ -22,7 +22,6 @@ Ints = NDArray[np.int32]
 CODES: Final = 6
 NONE, FLOAT, INT, STRING, BOOL, LATER = range(CODES)
 """What a row has of a field: nothing, a value of a type, or one that is to be read otherwise."""
-CACHED: Final = 256
 
 _EQUALS, _QUOTE, _BACKSLASH, _MINUS, _PLUS, _DOT, _ZERO, _NINE = (ord(c) for c in '="\\-+.09')
 _POINT, _SUFFIX, _EXPONENT, _LOWER = _DOT - _ZERO, ord("i"), ord("e"), 0x20
@@ -81,7 +80,7 @@ def read(
     codes: uint8[columns, n], zeros. ints, floats: int64 and float64[columns, n], the same memory: a FLOAT is in floats,
     an INT or BOOL in ints; a STRING is the number of a text; of what is LATER ints has where it begins and ends, as
     begin << 32 | end. texts: int64[n // 4 + 1], for each text the same of what is between the quotes; equal
-    texts of a column mostly have one number. cache: int32[columns, CACHED], zeros. counts: int64[columns + 1, CODES],
+    texts of a column mostly have one number. cache: int32[columns, 2^k], zeros. counts: int64[columns + 1, CODES],
     zeros: how many of each code a column has, and in the last row how many texts there are.
     """
     hint = made = 0  # mostly names follow each other as in the line before
@@ -145,7 +144,7 @@ def read(
 def name(text: int, begins: Ints, ends: Ints, rows: Longs, n: int, cache: Ints, texts: Longs) -> int:
     """The names of all fields in some lines, as written: how many.
 
-    rows: int64[n], or empty: all n. cache: int32[CACHED], zeros. texts: int64[n // 4 + 1], for each name where
+    rows: int64[n], or empty: all n. cache: int32[2^k], zeros. texts: int64[n // 4 + 1], for each name where
     it begins and ends, as begin << 32 | end. Some names may come several times.
     """
     made = 0
@@ -183,7 +182,7 @@ def name(text: int, begins: Ints, ends: Ints, rows: Longs, n: int, cache: Ints, 
 def _seen(text: int, begin: int, end: int, texts: Longs, cache: Ints, made: int) -> tuple[int, int]:
     """The number of a text, which becomes the next of `texts` unless the cache knows it; and how many there are."""
     length = end - begin
-    slot = _int64(hash_of(text, begin, length, _NO) >> np.uint64(32)) % CACHED
+    slot = _int64(hash_of(text, begin, length, _NO) >> np.uint64(32)) & (len(cache) - 1)
     one = _int64(cache[slot]) - 1
     if one >= 0:
         have = texts[one] >> _SPAN
