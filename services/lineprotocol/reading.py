@@ -79,9 +79,9 @@ def read(
 
     codes: uint8[columns, n], zeros. ints, floats: int64 and float64[columns, n], the same memory: a FLOAT is in floats,
     an INT or BOOL in ints; a STRING is the number of a text; of what is LATER ints has where it begins and ends, as
-    begin << 32 | end. texts: int64[n // 4 + 1], for each text the same of what is between the quotes; equal
-    texts of a column mostly have one number. cache: int32[columns, 2^k], zeros. counts: int64[columns + 1, CODES],
-    zeros: how many of each code a column has, and in the last row how many texts there are.
+    begin << 32 | end. texts: int64[…], for each text the same of what is between the quotes; equal texts of a column
+    mostly have one number; there is room for one in four bytes. cache: int32[columns, 2^k], zeros. counts:
+    int64[columns + 1, CODES], zeros: how many of each code a column has, and in the last row how many texts there are.
     """
     hint = made = 0  # mostly names follow each other as in the line before
     for i in range(codes.shape[1]):
@@ -144,8 +144,8 @@ def read(
 def name(text: int, begins: Ints, ends: Ints, rows: Longs, n: int, cache: Ints, texts: Longs) -> int:
     """The names of all fields in some lines, as written: how many.
 
-    rows: int64[n], or empty: all n. cache: int32[2^k], zeros. texts: int64[n // 4 + 1], for each name where
-    it begins and ends, as begin << 32 | end. Some names may come several times.
+    rows: int64[n], or empty: all n. cache: int32[2^k], zeros. texts: int64[…], for each name where it begins and ends,
+    as begin << 32 | end; there is room for one in four bytes. Some names may come several times.
     """
     made = 0
     for i in range(n):
