@@ -17,12 +17,12 @@ from typing import Any
 from services.alerting.delivery.dispatch import Dispatcher
 from services.alerting.delivery.queue import Cursor, QueueEntry
 from services.alerting.delivery.shared_progress import NOTHING
-from services.alerting.topics.deduplicator import Deduplicator
 from services.alerting.topics.inhibitors import Inhibitors, Owner
 from services.alerting.topics.records import Key, Source, records
 from services.alerting.topics.topics import Topic, Topics
 from services.alerting.transitions import transition_log
 from services.alerting.transitions.transition_log import Kept, TransitionLog
+from services.alertlog.deduplicator import Deduplicator
 from services.process import log as logs
 from services.process.pools import Pool
 from services.store import codec

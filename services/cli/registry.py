@@ -31,6 +31,7 @@ SECTIONS = MappingProxyType(
         "Rules": {
             "test": Entry("rules.test", "run tests of scripts, without a server"),
             "lint": Entry("rules.lint", "look for mistakes in scripts, without a server, and format them"),
+            "lsp": Entry("rules.lsp", "answer an editor that scripts are written in (LSP)"),
         },
         "Alerts": {
             "define-topic-handler": Entry("alerts.define_topic_handler", "create or update a handler of a topic"),
@@ -56,10 +57,8 @@ SECTIONS = MappingProxyType(
             ),
         },
         "Everything that is kept": {
-            "list": Entry(
-                "operations.list_", "list tasks, templates, recordings, replays, topics, handlers or services"
-            ),
-            "delete": Entry("operations.delete", "delete tasks, templates, recordings, replays, topics or handlers"),
+            "list": Entry("operations.list_", "list tasks, recordings, traces, topics, handlers and the like"),
+            "delete": Entry("operations.delete", "delete tasks, recordings, traces, topics, handlers and the like"),
         },
         "Services": {
             "serve": Entry("services.serve", "start NATS and every service on this machine"),

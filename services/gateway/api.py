@@ -167,11 +167,11 @@ class Api:
                 InspectionQueries(models.recordings, recorder, "trace", trace_requests.SHOWN),
             ),
             backtests.resource(
-                backtest_requests.BacktestRequests(models.tasks, task_commands, backtest_commands),
+                backtest_requests.BacktestRequests(bus, models.tasks, task_commands, backtest_commands),
                 backtest_commands,
                 InspectionQueries(models.recordings, recorder, "backtest", backtest_requests.SHOWN),
             ),
-            tap.resource(TapClient(bus), engine, models.tasks, stop),
+            tap.resource(TapClient(bus, models.tasks.why_over), engine, models.tasks, stop),
             why.resource(recorder),
             history.resource(recorder),
             users.resource(user_commands, UserQueries(models.users)),

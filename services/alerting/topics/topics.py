@@ -1,10 +1,10 @@
 """Topics: the last event of each id, folded from ALERTS.
 
 The fold of a topic depends on the messages of its subject alone, and on which runs and deletions of its task lie
-between them (see Runs): it reads no clock. What it leaves out are repeats (see deduplicator.py), and alerts that are
-inhibited (see inhibitors.py). What a handler of another topic puts here is ordered by the place in ALERTS of the event
-that it is made of, or of the last where it is made of several: one of which an earlier one was made already makes it a
-repeat.
+between them (see Runs): it reads no clock. What it leaves out are repeats (see services.alertlog.deduplicator), and
+alerts that are inhibited (see inhibitors.py). What a handler of another topic puts here is ordered by the place in
+ALERTS of the event that it is made of, or of the last where it is made of several: one of which an earlier one was made
+already makes it a repeat.
 
 Where several nodes send events of one id, a group whose first point is not OK takes up the alert that the topic has, as
 in Kapacitor 1.5.7: its duration counts from the topic's last event.
@@ -20,12 +20,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from services.alerting.topics.deduplicator import Deduplicator
 from services.alerting.topics.message import ReceivedMessage
 from services.alerting.topics.records import NO_TEXTS, Key, Last, Source, last, only_texts, records, texts
 from services.alertlog.acknowledgement import Acknowledgement
 from services.alertlog.bringing_in import BroughtIn
 from services.alertlog.codec import AlertStatus
+from services.alertlog.deduplicator import Deduplicator
 from services.alertlog.taking_up import TakenUp
 from services.columns.column import IntArray
 
