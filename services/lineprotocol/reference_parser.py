@@ -64,6 +64,31 @@ def lines(body: bytes) -> Iterator[bytes]:
             yield stripped[:-1] if stripped.endswith(b"\n") else stripped
 
 
+def line_end(body: bytes, start: int) -> int:
+    """Where the line that begins at `start` ends: at its line break, or at the end of the body."""
+    end = body.find(b"\n", start)
+    if end < 0:
+        end = len(body)
+    if body.find(b'"', start, end) < 0 and body.find(b"\\", start, end) < 0:
+        return end
+    fields = quoted = False
+    depth = 0  # `=` less `,` outside quotes, since the line's first space
+    for token in _LINE_TOKEN.finditer(body, start):
+        text = token.group()
+        if text == b"\n":
+            if not quoted:
+                return token.start()
+        elif text == b" ":
+            fields = True
+        elif fields:
+            if text == b'"':
+                if depth > 0:
+                    quoted = not quoted
+            elif not quoted:
+                depth += (text == b"=") - (text == b",")
+    return len(body)
+
+
 def parse(line: bytes, unit: int) -> tuple[bytes, bytes, int | None]:
     """Series key as written, text of the fields, and time in ns or None where the line has none.
 
@@ -131,27 +156,10 @@ def string(inner: bytes) -> str:
 
 
 def _split(body: bytes) -> Iterator[bytes]:
-    if b'"' not in body and b"\\" not in body:
-        yield from body.split(b"\n")
-        return
     start = 0
-    fields = quoted = False
-    depth = 0  # `=` less `,` outside quotes, since the line's first space
-    for token in _LINE_TOKEN.finditer(body):
-        text = token.group()
-        if text == b"\n":
-            if not quoted:
-                yield body[start : token.start()]
-                start = token.end()
-                fields, depth = False, 0
-        elif text == b" ":
-            fields = True
-        elif fields:
-            if text == b'"':
-                if depth > 0:
-                    quoted = not quoted
-            elif not quoted:
-                depth += (text == b"=") - (text == b",")
+    while (end := line_end(body, start)) < len(body):
+        yield body[start:end]
+        start = end + 1
     rest = body[start:]
     # A last backslash takes the byte after it along, and past the end the reference sees a NUL.
     yield rest + b"\0" if _odd_backslashes(rest) else rest
