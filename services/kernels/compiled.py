@@ -11,20 +11,21 @@ Numba compiles it, and keeps the result on disk for the next process. Neither is
 `prepare` is: a process that runs none pays nothing for numba, which takes 65 MB and 0.3 s.
 
 A kernel knows arrays, codes and numbers, and nothing else. It calls other kernels and primitives
-(services.kernels.primitives); to hand on an array takes a few ns, so that small kernels take addresses. Numba sees the
-change of a kernel's own file only: what it has compiled is to be deleted where one is changed that others call.
+(services.kernels.primitives); to hand on an array takes a few ns, so that small kernels take addresses.
 """
 
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FunctionType
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
+from services.kernels import primitives
 from services.kernels.primitives import Primitive
 
 P = ParamSpec("P")
@@ -111,11 +112,34 @@ def _compile(function: FunctionType, signatures: Sequence[str]) -> Any:
 
 def _knowing(function: FunctionType) -> FunctionType:
     """A function that finds what numba makes of the kernels and primitives that it calls under their names."""
-    names = dict(function.__globals__)
-    for name in function.__code__.co_names:
-        found = names.get(name)
-        if isinstance(found, Compiled | Primitive):
-            names[name] = found.prepare()
-    own = FunctionType(function.__code__, names, function.__name__, function.__defaults__)
-    own.__module__, own.__qualname__ = function.__module__, function.__qualname__
+    known = {name: found.prepare() for name, found in _called(function)}
+    own = FunctionType(function.__code__, {**function.__globals__, **known}, function.__name__, function.__defaults__)
+    own.__module__ = function.__module__
+    # numba keeps what it compiles by this name, and sees itself whether the function's own file has changed
+    own.__qualname__ = f"{function.__qualname__}_{_version(function)}"
     return own
+
+
+def _called(function: FunctionType) -> Iterator[tuple[str, Compiled[..., Any] | Primitive]]:
+    for name in function.__code__.co_names:
+        found = function.__globals__.get(name)
+        if isinstance(found, Compiled | Primitive):
+            yield name, found
+
+
+def _version(function: FunctionType) -> str:
+    """Another one where a file has changed that holds something that the function calls, or what that calls."""
+    files, left, seen = set[str](), [function], {function}
+    while left:
+        for _, called in _called(left.pop()):
+            inner = None if isinstance(called, Primitive) else cast(FunctionType, called.function)
+            files.add(primitives.__file__ if inner is None else inner.__code__.co_filename)
+            if inner is not None and inner not in seen:
+                seen.add(inner)
+                left.append(inner)
+    return hashlib.sha256(b"".join(map(_digest, sorted(files)))).hexdigest()[:8]
+
+
+@functools.cache
+def _digest(file: str) -> bytes:
+    return hashlib.sha256(Path(file).read_bytes()).digest()

@@ -8,8 +8,7 @@
 
 Made of LLVM's vectors, for whatever processor there is. Bytes are told by the address of an array, which costs less to
 hand on than the array: `address_of` gives it. None of these looks at bounds, or keeps the array alive.
-Little-endian machines only, as all are that numba's wheels are made for. Numba does not see a change of this file:
-what it has compiled before is to be deleted then.
+Little-endian machines only, as all are that numba's wheels are made for.
 """
 
 from __future__ import annotations

@@ -91,3 +91,31 @@ def test_where_it_is_kept(writable: bool, kept: str | None, monkeypatch: pytest.
     monkeypatch.setattr(room.os, "access", lambda path, mode: writable)
     keep_compiled_in(Path("/data/kernels"))
     assert os.environ.get("NUMBA_CACHE_DIR") == kept
+
+
+_CALLED = """
+from services.kernels.compiled import compiled
+
+@compiled("int64(int64)")
+def after(value):
+    return value + STEP
+"""
+_CALLING = """
+from called import after
+from services.kernels.compiled import compiled
+
+@compiled("int64(int64)")
+def twice(value):
+    return after(after(value))
+
+print(twice(1))
+"""
+
+
+def test_a_change_of_what_a_kernel_calls_is_seen(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(_CALLING, "utf-8")
+    said = []
+    for step in ("1", "5"):
+        (tmp_path / "called.py").write_text(_CALLED.replace("STEP", step), "utf-8")
+        said.append(_run(tmp_path))
+    assert said == ["3", "11"]
