@@ -245,7 +245,9 @@ class Worker:
                             return
                     if not self.lag:
                         self.saving.caught_up()
-                    if sum(len(m.data) for m in messages) < _SMALL_BYTES:
+                    few = sum(len(m.data) for m in messages) < _SMALL_BYTES
+                    del messages, go  # megabytes, which would stay for as long as nothing more comes
+                    if few:
                         await asyncio.sleep(_GATHER)
                 behind = waiting is not None and waiting.done()
                 self._stepper.tick(None if behind else await self._up_to(follower), set_back)
