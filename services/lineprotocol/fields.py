@@ -30,6 +30,7 @@ class Fields:
     """The fields of some lines: row i is line `lines[i]` of `parsed`, or in `odd` as the reference parser read it."""
 
     def __init__(self, parsed: ParsedBodies, lines: IntArray, odd: dict[int, dict[str, Value]]) -> None:
+        self._text = _Texts(parsed, lines)
         self._few = RowFields(len(lines), self._text, odd)
         self.unreadable = self._few.unreadable
         self._parsed = parsed
@@ -65,10 +66,6 @@ class Fields:
         chosen = rows.tolist()
         odd = {i: self._odd[row] for i, row in enumerate(chosen) if row in self._odd} if self._odd else {}
         return RowFields(len(chosen), [self._text(row) for row in chosen].__getitem__, odd)
-
-    def _text(self, row: int) -> bytes:
-        line = self._lines[row]
-        return self._parsed.text.raw[self._parsed.key_end[line] + 1 : self._parsed.fields_end[line]]
 
     def _names_in(self, spans: _Spans, rows: list[int]) -> list[str]:
         found = {name for row in rows for name in self._odd.get(row, ())}
@@ -109,6 +106,18 @@ class Fields:
     def _spans_of(self, rows: Rows) -> _Spans:
         lacks = np.flatnonzero(np.isin(rows, self._lacks)) if self._odd else self._lacks
         return _Spans(self._parsed, self._lines[rows], lacks)
+
+
+class _Texts:
+    """The fields of a row as written. Not a method of Fields: in a circle with their rows, the text would stay."""
+
+    def __init__(self, parsed: ParsedBodies, lines: IntArray) -> None:
+        self._parsed = parsed
+        self._lines = lines
+
+    def __call__(self, row: int) -> bytes:
+        line = self._lines[row]
+        return self._parsed.text.raw[self._parsed.key_end[line] + 1 : self._parsed.fields_end[line]]
 
 
 class _Spans:
