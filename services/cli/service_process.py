@@ -16,10 +16,10 @@ from services.bus.errors import ApiError, BusError, BusUnavailable, Unusable
 from services.cli import composition
 from services.cli.diagnostics.post_mortem import Before, begin
 from services.cli.errors import MistakenCall
+from services.cli.freed_memory import give_back_in_pauses, keep_freed_memory
 from services.launcher.parent_watch import PARENT_PIPE, end_with_parent
 from services.process import log
 from services.process.child_environment import keep_open_files
-from services.process.memory import give_back_in_pauses, keep_freed_memory
 from services.process.vitals import Vitals
 from services.store.errors import StoreError
 

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it is about gli
 
 _HELD = """
 import asyncio, contextlib, psutil
-from services.process.memory import give_back, give_back_in_pauses, keep_freed_memory
+from services.cli.freed_memory import give_back, give_back_in_pauses, keep_freed_memory
 
 def resident():
     return psutil.Process().memory_info().rss >> 20
