@@ -20,9 +20,10 @@ BELOW: dict[str, set[str]] = {
     "store": {"process", "schemas", "bus"},
     "tickbus": {"bus"},
     "pipeline": {"grammar", "process"},
-    "columns": {"grammar", "bus", "store", "pipeline"},
-    "lineprotocol": {"grammar", "columns"},
-    "expressions": {"grammar", "columns"},
+    "kernels": set(),
+    "columns": {"grammar", "bus", "store", "pipeline", "kernels"},
+    "lineprotocol": {"grammar", "kernels", "columns"},
+    "expressions": {"grammar", "kernels", "columns"},
     "connectors": {"grammar", "schemas", "process", "store", "columns", "expressions"},
     "runtime": {
         "grammar",
@@ -31,6 +32,7 @@ BELOW: dict[str, set[str]] = {
         "bus",
         "store",
         "pipeline",
+        "kernels",
         "columns",
         "lineprotocol",
         "expressions",
@@ -43,6 +45,7 @@ BELOW: dict[str, set[str]] = {
         "process",
         "bus",
         "pipeline",
+        "kernels",
         "columns",
         "lineprotocol",
         "expressions",
@@ -71,6 +74,7 @@ BELOW: dict[str, set[str]] = {
         "bus",
         "store",
         "pipeline",
+        "kernels",
         "columns",
         "connectors",
         "runtime",
@@ -84,6 +88,7 @@ BELOW: dict[str, set[str]] = {
         "bus",
         "store",
         "pipeline",
+        "kernels",
         "columns",
         "lineprotocol",
         "expressions",
@@ -114,6 +119,7 @@ BELOW: dict[str, set[str]] = {
         "bus",
         "store",
         "pipeline",
+        "kernels",
         "columns",
         "lineprotocol",
         "connectors",
@@ -131,6 +137,7 @@ BELOW: dict[str, set[str]] = {
         "bus",
         "store",
         "pipeline",
+        "kernels",
         "columns",
         "lineprotocol",
         "connectors",
@@ -152,6 +159,7 @@ BELOW: dict[str, set[str]] = {
         "runtime",
         "nodes",
     },
+    "language_server": {"grammar", "pipeline", "expressions", "linting"},
     "launcher": {"grammar", "schemas", "process", "bus", "store", "gateway"},
     "moving": {"grammar", "schemas", "pipeline", "tickbus"},
     "cli": {
@@ -170,6 +178,7 @@ BELOW: dict[str, set[str]] = {
         "recorder",
         "testing",
         "linting",
+        "language_server",
         "launcher",
         "moving",
         "tickbus",
@@ -222,10 +231,13 @@ HOMES = {
     "psutil": {"alerting", "launcher", "cli"},
     "click": {"cli"},
     "rich": {"cli"},
+    "pygls": {"language_server"},
+    "lsprotocol": {"language_server"},
+    "numba": {"kernels"},
 }
 
 # Folders that hold one file for each of something, however many there are.
-REGISTRIES = {"services/nodes", "services/alerting/handlers", "services/gateway/resources"}
+REGISTRIES = {"services/nodes", "services/alerting/handlers", "services/gateway/resources", "services/linting/rules"}
 MOST_FILES = 15
 
 TOP_LEVEL = {"pyproject.toml", "README.md", "LICENSE", "compose", "tests", "grammar", "schemas", "services"}
