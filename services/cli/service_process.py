@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import signal
 import sys
@@ -17,6 +16,7 @@ from services.bus.errors import ApiError, BusError, BusUnavailable, Unusable
 from services.cli import composition
 from services.cli.diagnostics.post_mortem import Before, begin
 from services.cli.errors import MistakenCall
+from services.cli.freed_memory import give_back_in_pauses, keep_freed_memory
 from services.launcher.parent_watch import PARENT_PIPE, end_with_parent
 from services.process import log
 from services.process.child_environment import keep_open_files
@@ -48,7 +48,7 @@ def run_service(name: str, config: Config, main: Main | None = None, warnings: S
     """
     end_with_parent(_kill_commands)
     keep_open_files()
-    _keep_freed_memory()
+    keep_freed_memory()
     try:
         log.setup(config.logging.file, config.logging.level, config.logging.audit_file, config.logging.format)
     except OSError as error:
@@ -160,15 +160,6 @@ async def _begin(name: str, main: Main, config: Config, ready: Callable[[], None
                 await stop.wait()
 
 
-def _keep_freed_memory() -> None:
-    """Let glibc keep what is freed for the next frame: given back after each, page faults double the cost of numpy."""
-    trim_threshold, mmap_threshold = -1, -3
-    with contextlib.suppress(OSError, AttributeError):
-        libc = ctypes.CDLL(None)
-        libc.mallopt(trim_threshold, 128 << 20)
-        libc.mallopt(mmap_threshold, 32 << 20)
-
-
 async def _run(name: str, config: Config, main: Main, vitals: Vitals) -> int:
     logger = log.get(name)
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
@@ -195,7 +186,11 @@ async def _run(name: str, config: Config, main: Main, vitals: Vitals) -> int:
         loop.add_signal_handler(number, asked_to_stop)
     loop.add_signal_handler(signal.SIGHUP, log.reopen)
     loop.set_exception_handler(unhandled)
-    await main(config, ready, stop)
+    giving_back = loop.create_task(give_back_in_pauses())
+    try:
+        await main(config, ready, stop)
+    finally:
+        giving_back.cancel()
     if not stop.is_set():
         logger.error("service ended by itself")
         return 1

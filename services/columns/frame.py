@@ -163,7 +163,10 @@ class Points:
         return other
 
     def memo(self, key: Hashable, make: Callable[[], T]) -> T:
-        """A value computed from these points once, whoever asks: what lets many tasks share one frame's work."""
+        """A value computed from these points once, whoever asks: what lets many tasks share one frame's work.
+
+        It must not hold these points: they, and the text that they lie in, would stay until Python looks for circles.
+        """
         if self._memo is None:
             self._memo = {}
         if key not in self._memo:
@@ -211,14 +214,22 @@ class Frame:
     origin: int64[n], for each row the row of the step's input (see Step) that it comes of; never falls from row to row.
     """
 
-    __slots__ = ("_order", "dimensions", "group", "origin", "points")
+    __slots__ = ("_sorting", "dimensions", "group", "origin", "points")
 
-    def __init__(self, points: Points, group: GroupArray, dimensions: Dimensions, origin: OriginArray) -> None:
+    def __init__(
+        self,
+        points: Points,
+        group: GroupArray,
+        dimensions: Dimensions,
+        origin: OriginArray,
+        sorting: GroupSorting | None = None,
+    ) -> None:
+        """sorting: of `group`, where others share it."""
         self.points = points
         self.group = group
         self.dimensions = dimensions
         self.origin = origin
-        self._order: GroupOrder | None = None
+        self._sorting = sorting or GroupSorting(group)
 
     def __len__(self) -> int:
         return len(self.points)
@@ -229,12 +240,24 @@ class Frame:
 
     def with_points(self, points: Points) -> Frame:
         """The same groups and origins with other fields, times or tags; as many rows."""
-        frame = Frame(points, self.group, self.dimensions, self.origin)
-        frame._order = self._order
-        return frame
+        return Frame(points, self.group, self.dimensions, self.origin, self._sorting)
 
     def by_group(self) -> GroupOrder:
         """Rows put together by group; sorted once, kept."""
+        return self._sorting.order()
+
+
+class GroupSorting:
+    """Rows put together by group when that is first asked for, once for all who share it. group: int[n]."""
+
+    __slots__ = ("_order", "group")
+
+    def __init__(self, group: NDArray[Any]) -> None:
+        self.group = group
+        self._order: GroupOrder | None = None
+
+    def order(self) -> GroupOrder:
+        """The stable sort."""
         if self._order is None:
             self._order = group_order(self.group)
         return self._order

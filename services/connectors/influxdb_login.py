@@ -7,8 +7,6 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import jwt
-
 from schemas.config import InfluxDB
 
 if TYPE_CHECKING:
@@ -16,9 +14,6 @@ if TYPE_CHECKING:
 
 _LIFETIME = 600.0  # seconds that a JSON Web Token counts; another one is made after half of it
 _ALGORITHM = "HS512"
-
-# How long the secret is, is for those to say who share it.
-warnings.filterwarnings("ignore", category=jwt.InsecureKeyLengthWarning)
 
 
 def login_of(
@@ -42,6 +37,10 @@ def _header(value: Callable[[], str]) -> Callable[[httpx.Request], httpx.Request
 
 def _signed(username: str, secret: str) -> Callable[[], str]:
     """Gives a token that names the user and still counts for a while."""
+    import jwt  # brings cryptography along, 9 MB
+
+    # how long the secret is, is for those to say who share it
+    warnings.filterwarnings("ignore", category=jwt.InsecureKeyLengthWarning)
     made, token = 0.0, ""
 
     def bearer() -> str:

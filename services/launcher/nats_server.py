@@ -26,6 +26,11 @@ _PORTS = range(15_000, 32_000)
 # The configuration file is ours, readable by its owner only, and its password is made anew at each start.
 _PASSWORD_WARNING = "Plaintext passwords detected, use nkeys or bcrypt"
 
+# NATS keeps blocks of a stream in its heap for ten seconds after the last follower has read of them, whatever it is
+# told of memory: a GOMEMLIMIT below that has it do little but collect. What can be less is the garbage beside it, which
+# Go by itself lets grow as large as what is in use. Who starts us may want it otherwise.
+_GOGC, _GARBAGE_PERCENT = "GOGC", "40"
+
 _LOG_LINE = re.compile(r"^\[\d+\] (?:\S+ \S+ )?\[(\w{3})\] (.*)$")
 
 # What NATS says when a stream could not be written. It then takes nothing more into it, and tells nobody, until NATS
@@ -61,6 +66,7 @@ def nats_program(config: Config, stuck: Callable[[], None] = lambda: None) -> tu
     program = ProcessSpec(
         name="nats",
         command=[str(nats_binary()), "-c", str(file)],
+        environment={_GOGC: os.environ.get(_GOGC, _GARBAGE_PERCENT)},
         ready=re.compile(r"Server is ready"),
         ours=False,
         on_line=on_line,

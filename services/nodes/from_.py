@@ -88,9 +88,11 @@ class FromNode(GroupingNode):
 
     def frame(self, frame: Frame) -> Sequence[Message]:
         p = self.properties
-        chosen = frame.points.memo(
-            ("chosen", p.database, p.retention_policy, p.measurement), lambda: self._chosen(frame)
-        )
+        chosen = frame
+        if p.database or p.retention_policy or p.measurement:
+            wanted = ("chosen", p.database, p.retention_policy, p.measurement)
+            some = frame.points.memo(wanted, lambda: self._some(frame))
+            chosen = frame if some is None else some
         if self._where is not None and len(chosen):
             truth = self._where.truth(chosen.points, now=self.context.step.now)
             if truth.failed is not None:
@@ -141,17 +143,12 @@ class FromNode(GroupingNode):
             raise NotByGroup("what the condition of from() remembers is of all points")
         return {**joined, "where": {}} if "where" in states[0] else joined
 
-    def _chosen(self, frame: Frame) -> Frame:
-        """The rows of the right database, policy and measurement: the frame itself where that is all of them."""
-        p = self.properties
-        if not (p.database or p.retention_policy or p.measurement):
-            return frame
+    def _some(self, frame: Frame) -> Frame | None:
+        """The rows of the right database, policy and measurement; None where that is all of them."""
         numbers, which = _distinct(frame.points)
         table = self.context.table
         fits = np.array([self._fits(table.series(n)) for n in numbers.tolist()], dtype=np.bool_)
-        if fits.all():
-            return frame
-        return frame.take(np.flatnonzero(fits[which]))
+        return None if fits.all() else frame.take(np.flatnonzero(fits[which]))
 
     def _fits(self, series: Series) -> bool:
         p = self.properties

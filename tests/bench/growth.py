@@ -1,6 +1,7 @@
-"""What EVENTS grows by: starts of a task that remembers many alerts, and tasks that come and go.
+"""What EVENTS grows by: starts of a task that remembers many alerts, and tasks that come and go. What memory grows by:
+series in a window.
 
-python -m tests.bench.growth [--ids 20000] [--starts 3] [--cycles 1000] [--compact-every 3s]
+python -m tests.bench.growth [--ids 20000] [--starts 3] [--cycles 1000] [--compact-every 3s] [--series 40000,200000]
 
 It starts a `tickbus serve` of its own.
 """
@@ -15,6 +16,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from services.bus.connection import Bus
 from tests.crash.processes import Api, Serve
 
@@ -24,7 +27,10 @@ _ALERT = """stream|from().measurement('m').groupBy('host')
 _PLAIN = (
     "stream|from().measurement('other')|window().period(10s).every(10s)|mean('v')|alert().crit(lambda: \"mean\" > 1)"
 )
+_WINDOW = "stream|from().measurement('s').groupBy('host')|window().period(10s).every(10s)|mean('v')|httpOut('o')"
 _BODY = 5000
+_BEGIN_MS = 1_700_000_000_000
+_SETTLED = 12.0  # seconds until what is needed for moments only is given back, by NATS too
 
 
 async def _starts(api: Api, bus: Bus, ids: int, starts: int) -> dict[str, Any]:
@@ -66,12 +72,38 @@ async def _cycles(api: Api, bus: Bus, cycles: int, compacted: bool) -> dict[str,
     }
 
 
+async def _series(api: Api, serve: Serve, counts: list[int]) -> None:
+    """So many series, four a group, come to a task with a window, each with one point; what each process then holds
+    more than before the first of them, for each."""
+    assert (await api.define("series", _WINDOW)).status_code == 200
+    before = _resident(serve)
+    written = 0
+    for count in counts:
+        while written < count:
+            to = min(written + _BODY, count)
+            lines = "\n".join(
+                f"s,cpu=cpu{i % 4},dc=eu-west-{i % 3},host=server{i // 4:06d} v=1 {_BEGIN_MS + i}"
+                for i in range(written, to)
+            )
+            assert (await api.write(lines)).status_code == 204
+            written = to
+        await api.until_stats("series", "window2", 240, collected=count)
+        await asyncio.sleep(_SETTLED)
+        grown = {name: round((rss - before[name]) / count) for name, rss in _resident(serve).items()}
+        print(json.dumps({"series": count, "bytes_a_series": grown}), flush=True)
+
+
+def _resident(serve: Serve) -> dict[str, int]:
+    return {name: psutil.Process(service["pid"]).memory_info().rss for name, service in serve.services().items()}
+
+
 async def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--ids", type=int, default=20_000)
     p.add_argument("--starts", type=int, default=3)
     p.add_argument("--cycles", type=int, default=1000)
     p.add_argument("--compact-every", default="0s")
+    p.add_argument("--series", default="", help="numbers of them, ascending")
     a = p.parse_args()
     environment = {"KAPACITOR_NATS_COMPACT_EVERY": a.compact_every}
     with tempfile.TemporaryDirectory() as directory:
@@ -80,6 +112,8 @@ async def main() -> None:
             Api(serve) as api,
             await Bus.connect(serve.state()["nats"], "bench") as bus,
         ):
+            if a.series:
+                await _series(api, serve, [int(count) for count in a.series.split(",")])
             if a.starts:
                 print(json.dumps(await _starts(api, bus, a.ids, a.starts)), flush=True)
             if a.cycles:

@@ -52,17 +52,16 @@ def play(url: str, workload: str, points: int, per_body: int, conns: int, hosts:
     tasks = [f"bench_{workload}_{i}" for i in range(len(WORKLOADS[workload]))]
     for task, script in zip(tasks, WORKLOADS[workload], strict=True):
         define(url, task, script)
-    data = bodies(points, per_body, hosts, mem=workload == "join")
-    total = sum(body.count(b"\n") + 1 for body in data)
+    data = bodies(workload, points, per_body, hosts)
     begun = time.perf_counter()
     try:
         _write(url, data, conns)
         watched = [] if not tasks else [tasks[0]] if workload == "tasks1000idle" else [tasks[0], tasks[-1]]
-        while not all(_through(url, task, total) for task in watched):
+        while not all(_through(url, task, points) for task in watched):
             if time.perf_counter() - begun > _LIMIT:
                 raise SystemExit(f"{workload}: timed out")
             time.sleep(0.05)
-        return total / (time.perf_counter() - begun)
+        return points / (time.perf_counter() - begun)
     finally:
         for task in tasks:
             request(url, "DELETE", f"/kapacitor/v1/tasks/{task}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import random
+from collections.abc import Callable, Iterator
 
 _FROM_CPU = "stream|from().measurement('cpu')"
 _BY_HOST = _FROM_CPU + ".groupBy('host')"
@@ -11,6 +13,8 @@ _ALERT = (
     "|httpOut('o')"
 )
 _OTHER = "stream|from().measurement('other%d')|alert().crit(lambda: \"value\" > 1.0)"
+
+_MEASUREMENTS = tuple(f"m{number:02d}" for number in range(20))
 
 WORKLOADS: dict[str, list[str]] = {
     "none": [],
@@ -37,37 +41,91 @@ WORKLOADS: dict[str, list[str]] = {
     "flatten": [_BY_HOST + "|flatten().on('cpu')|httpOut('o')"],
     "tasks100": [_ALERT] * 100,
     "tasks1000idle": [_ALERT] + [_OTHER % i for i in range(999)],
+    "texts": [
+        "stream|from().measurement('requests').groupBy('host')"
+        '|where(lambda: isPresent("user") AND "ok" == FALSE AND "status" >= 500)'
+        "|eval(lambda: \"bytes\" / 2, lambda: \"user\" + '@' + \"agent\").as('half', 'who').keep()|httpOut('o')"
+    ],
+    "mixed": [
+        "\n".join(
+            f"stream|from().measurement('{name}').groupBy('host')|window().period(10s).every(10s)|mean('a')"
+            f"|httpOut('{name}')"
+            for name in _MEASUREMENTS
+        )
+    ],
     "tiny": [_ALERT],
 }
+"""texts: strings, ints and booleans, with escapes and missing fields. mixed: 20 measurements in a body."""
 
 _FIELDS = ("user", "system", "nice", "iowait", "irq", "softirq", "steal", "guest", "guest_nice")
 _CPUS = 4
+_USERS = ('"ann"', '"O\\"Brien"', '"back\\\\slash, comma=equals"', '"Zoë Åberg"')
+_BEGIN = 1_700_000_000
 
 
-def bodies(points: int, per_body: int, hosts: int, mem: bool = False) -> list[bytes]:
-    """Telegraf-like bodies: cpu with three tags and ten float fields (246 bytes a line), four cpus a host and second.
-
-    `mem` adds one mem line a host and second.
-    """
-    rnd = random.Random(7)
+def bodies(workload: str, points: int, per_body: int, hosts: int) -> list[bytes]:
+    """What a workload writes: Telegraf-like cpu lines with three tags and ten float fields (246 bytes), four cpus a
+    host and second, unless the workload is about other lines."""
+    made = _LINES.get(workload, _cpu_lines)(random.Random(7), hosts)
     out: list[bytes] = []
-    lines: list[str] = []
-    second, made = 1_700_000_000, 0
-    while made < points:
-        for host in range(hosts):
-            for cpu in range(_CPUS):
-                lines.append(_cpu(rnd, host, cpu, second))
-                made += 1
-                if mem and cpu == 0:
-                    lines.append(_mem(rnd, host, second))
-                    made += 1
-                if len(lines) >= per_body:
-                    out.append("\n".join(lines).encode())
-                    lines = []
-        second += 1
-    if lines:
+    for begin in range(0, points, per_body):
+        lines = [next(made) for _ in range(min(per_body, points - begin))]
         out.append("\n".join(lines).encode())
     return out
+
+
+def _cpu_lines(rnd: random.Random, hosts: int) -> Iterator[str]:
+    for second in itertools.count(_BEGIN):
+        for host in range(hosts):
+            for cpu in range(_CPUS):
+                yield _cpu(rnd, host, cpu, second)
+
+
+def _cpu_and_mem_lines(rnd: random.Random, hosts: int) -> Iterator[str]:
+    """One mem line a host and second besides."""
+    for second in itertools.count(_BEGIN):
+        for host in range(hosts):
+            for cpu in range(_CPUS):
+                yield _cpu(rnd, host, cpu, second)
+                if cpu == 0:
+                    yield _mem(rnd, host, second)
+
+
+def _request_lines(rnd: random.Random, hosts: int) -> Iterator[str]:
+    """Requests of a web server, each field but one missing now and then."""
+    for second in itertools.count(_BEGIN):
+        for number in range(hosts * _CPUS):
+            fields = [
+                f"status={rnd.choice((200, 200, 200, 404, 503))}i",
+                f"bytes={rnd.randrange(1 << 20)}i",
+                f"ok={rnd.choice(('true', 'false', 't', 'F'))}",
+                f"user={rnd.choice(_USERS)}",
+                f'agent="Mozilla/5.0 (X11; Linux), like {number % 7}"',
+                f"cached={rnd.choice(('T', 'FALSE'))}",
+                f"attempt={number % 3}i",
+            ]
+            there = [field for field in fields if rnd.random() < 0.8]
+            path = f"/shop\\ items/{number % _CPUS}\\,new"
+            yield (
+                f"requests,host=server{number // _CPUS:03d},path={path} "
+                f"{','.join([*there, f'took={rnd.random():.4f}'])} {second}000000000"
+            )
+
+
+def _mixed_lines(rnd: random.Random, hosts: int) -> Iterator[str]:
+    """Twenty measurements one after another, as an agent sends what it has gathered."""
+    for second in itertools.count(_BEGIN):
+        for host in range(hosts):
+            for name in _MEASUREMENTS:
+                values = ",".join(f"{field}={rnd.random() * 100:.3f}" for field in "abcde")
+                yield f"{name},dc=eu-west-{host % 3},host=server{host:03d} {values} {second}000000000"
+
+
+_LINES: dict[str, Callable[[random.Random, int], Iterator[str]]] = {
+    "join": _cpu_and_mem_lines,
+    "texts": _request_lines,
+    "mixed": _mixed_lines,
+}
 
 
 def _cpu(rnd: random.Random, host: int, cpu: int, second: int) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from services.columns.frame import Frame
+from services.columns.frame import Frame, GroupSorting
 from services.columns.groups.series import NO_DIMENSIONS, Dimensions, Group, GroupArray, SeriesArray, SeriesTable
 from services.pipeline.spec import STAR
 
@@ -21,15 +21,12 @@ def dimensions_of(tags: Iterable[str], by_name: bool, exclude: Iterable[str]) ->
 
 
 def regroup(frame: Frame, dimensions: Dimensions, table: SeriesTable) -> Frame:
-    """The frame under other dimensions. Frames that share their points share the result."""
-
-    def make() -> Frame:
-        group = table.groups_of(dimensions)[frame.points.series]
-        return Frame(frame.points, group, dimensions, frame.origin)
-
+    """The frame under other dimensions. Frames that share their points share the work."""
     if dimensions == frame.dimensions == NO_DIMENSIONS:
         return frame
-    return frame.points.memo(("grouped", dimensions), make)
+    points = frame.points
+    sorting = points.memo(("grouped", dimensions), lambda: GroupSorting(table.groups_of(dimensions)[points.series]))
+    return Frame(points, sorting.group, dimensions, frame.origin, sorting)
 
 
 def regrouped(frame: Frame, table: SeriesTable) -> Frame:

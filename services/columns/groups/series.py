@@ -7,6 +7,7 @@ Both tables are shared by all tasks of a worker, which is what lets a hundred ta
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,6 +87,7 @@ class SeriesTable(Shared):
         of a few points; the groups that series fall into do not count, since they are no more than there are series."""
         self._series: list[Series] = []
         self._number: dict[Series, int] = {}
+        self._tags: dict[tuple[str, str], tuple[str, str]] = {}
         self._groups: list[Group] = []
         self._group_number: dict[Group, int] = {}
         self._of: dict[Dimensions, GroupArray] = {}
@@ -101,8 +103,10 @@ class SeriesTable(Shared):
         n = self._number.get(series)
         if n is None:
             self._take_room()
-            n = self._number[series] = len(self._series)
-            self._series.append(series)
+            n = len(self._series)
+            kept = self._sharing(series)
+            self._number[kept] = n
+            self._series.append(kept)
         return n
 
     def series(self, number: int) -> Series:
@@ -141,6 +145,18 @@ class SeriesTable(Shared):
             self._of[dimensions] = known
         return known
 
+    def _sharing(self, series: Series) -> Series:
+        """The same, made of texts and tags that other series have too: most of them repeat, and are half of it all."""
+        tags = []
+        for tag in series.tags:
+            known = self._tags.get(tag)
+            if known is None:
+                known = (sys.intern(tag[0]), tag[1])
+                self._tags[known] = known
+            tags.append(known)
+        intern = sys.intern
+        return Series(intern(series.database), intern(series.retention_policy), intern(series.name), tuple(tags))
+
     def _take_room(self) -> None:
         if self.room <= 0:
             raise TooManySeries
@@ -155,10 +171,10 @@ class SeriesTable(Shared):
 def group_of(series: Series, dimensions: Dimensions) -> Group:
     """The group that a point of `series` falls into under `dimensions`."""
     if dimensions.star:
-        tags = tuple((k, v) for k, v in series.tags if k not in dimensions.exclude)
+        tags = tuple(tag for tag in series.tags if tag[0] not in dimensions.exclude)
     elif dimensions.tags:
-        have = dict(series.tags)
-        tags = tuple((k, have.get(k, "")) for k in dimensions.tags)
+        have = {tag[0]: tag for tag in series.tags}
+        tags = tuple(have.get(k) or (k, "") for k in dimensions.tags)
     else:
         tags = ()
     return Group(tags, series.name if dimensions.by_name else "", dimensions.by_name)

@@ -36,7 +36,8 @@ _STREAM = "WRITES"
 _WAITING_BYTES = 8 << 20  # what may wait here to be taken
 _MAX_WAIT = 1.0  # seconds; how long the loop sleeps at most, so that changes of its surroundings are noticed
 _UNCERTAIN_PAUSE = 0.05
-_COUNT_AGAIN = 1.0  # seconds after which the groups of all tasks are counted anew
+_COUNT_AGAIN = 1.0  # seconds after which the groups of all tasks are counted anew …
+_COUNT_SELDOM = 30.0  # … where nothing was read since: thousands of tasks that have nothing to do are to cost nothing
 _LOOK_PAUSE = 0.1  # seconds before the log is asked what it holds, where it seems to have gone back
 _LOOK_AGAIN = 1.0  # seconds after which a drain asks once more what is left of the log
 _ANSWER_PAUSE = 0.02  # seconds between two looks whether a task that is drained still waits for an answer
@@ -100,7 +101,7 @@ class Worker:
         self._left = False  # tasks have come that were begun before, and that may have some of the log to read
         self._stopping = False
         self._loop: asyncio.Task[object] | None = None
-        self._counted = 0.0  # when the groups of all tasks were
+        self._counted, self._counted_at = 0.0, WritesSeq(0)  # when the groups of all tasks were, and at what sequence
 
     @property
     def refused(self) -> int:
@@ -245,7 +246,9 @@ class Worker:
                             return
                     if not self.lag:
                         self.saving.caught_up()
-                    if sum(len(m.data) for m in messages) < _SMALL_BYTES:
+                    few = sum(len(m.data) for m in messages) < _SMALL_BYTES
+                    del messages, go  # megabytes, which would stay for as long as nothing more comes
+                    if few:
                         await asyncio.sleep(_GATHER)
                 behind = waiting is not None and waiting.done()
                 self._stepper.tick(None if behind else await self._up_to(follower), set_back)
@@ -320,8 +323,9 @@ class Worker:
                 self._awaited.discard(running)
 
     def _hold_to_limits(self) -> None:
-        if time.monotonic() - self._counted >= _COUNT_AGAIN:
-            self._counted = time.monotonic()
+        at = self._stepper.cursor.at
+        if time.monotonic() - self._counted >= (_COUNT_SELDOM if at == self._counted_at else _COUNT_AGAIN):
+            self._counted, self._counted_at = time.monotonic(), at
             found = self._limits.largest(r.run for r in self.tasks.values())
             if found is not None:
                 run, reason = found

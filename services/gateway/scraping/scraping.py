@@ -18,7 +18,6 @@ from services.gateway.http.writing.line_store import LineStore
 from services.gateway.listeners.input import Statistic
 from services.gateway.listeners.outlet import Batching, Outlet
 from services.gateway.scraping.discovery import Discover, discoverer
-from services.gateway.scraping.scraper import TargetScraper
 from services.gateway.scraping.targets import Target, targets_of
 from services.process import log as logs
 from services.process.pools import Pool
@@ -102,6 +101,8 @@ class Job:
         self.name = settings.name
         self.key = escape(settings.name)
         self._settings, self._discover, self._refresh = settings, discover, refresh
+        from services.gateway.scraping.scraper import TargetScraper  # brings httpx along, 7 MB
+
         self._scraper = TargetScraper(settings, bodies)
         batching = Batching(_WAITING_SCRAPES, 0.0, _WAITING_SCRAPES)
         self._outlet = Outlet(f"scraper {settings.name}", store, store.subject(settings.db, settings.rp), batching)
