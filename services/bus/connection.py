@@ -249,6 +249,10 @@ class Bus:
         """One message by its sequence, None where the stream has it not (any more)."""
         return await streams.get_message(self._link, stream, seq)
 
+    async def first_message(self, stream: str, seq: int) -> StoredMessage | None:
+        """The first message with this sequence or a later one, None where the stream has none."""
+        return await streams.first_message(self._link, stream, seq)
+
     def set_aside(self, stream: str, message: StoredMessage, why: str) -> None:
         """Count a message that cannot be used, and keep it among the dead letters; without waiting for that."""
         self.dead_letters.keep(stream, message.seq, message.subject, message.data, message.headers, why)

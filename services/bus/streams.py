@@ -122,6 +122,11 @@ async def get_message(link: Link, stream: str, seq: int) -> StoredMessage | None
     return await _direct(link, stream, orjson.dumps({"seq": seq}))
 
 
+async def first_message(link: Link, stream: str, seq: int) -> StoredMessage | None:
+    """The first message with this sequence number or a later one, None where the stream has none."""
+    return await _direct(link, stream, orjson.dumps({"seq": seq, "next_by_subj": ">"}))
+
+
 async def purge(link: Link, stream: str, subject: str, through: int) -> int:
     """Delete what a stream holds of a subject (wildcards allowed) up to a sequence; how many messages that were."""
     answer = await link.api(f"STREAM.PURGE.{stream}", {"filter": subject, "seq": through + 1})

@@ -31,11 +31,14 @@ SECTIONS = MappingProxyType(
         "Rules": {
             "test": Entry("rules.test", "run tests of scripts, without a server"),
             "lint": Entry("rules.lint", "look for mistakes in scripts, without a server, and format them"),
+            "lsp": Entry("rules.lsp", "answer an editor that scripts are written in (LSP)"),
         },
         "Alerts": {
             "define-topic-handler": Entry("alerts.define_topic_handler", "create or update a handler of a topic"),
             "show-topic": Entry("alerts.show_topic", "show a topic with its events"),
             "show-topic-handler": Entry("alerts.show_topic_handler", "show a handler of a topic"),
+            "alerts": Entry("alerts.alerts", "show what has become of alerts: changes of their levels"),
+            "silence": Entry("alerts.silence", "keep alerts from handlers for a while, list and end that"),
             "service-tests": Entry("alerts.service_tests", "try out services that alerts are sent to"),
         },
         "The past": {
@@ -54,10 +57,8 @@ SECTIONS = MappingProxyType(
             ),
         },
         "Everything that is kept": {
-            "list": Entry(
-                "operations.list_", "list tasks, templates, recordings, replays, topics, handlers or services"
-            ),
-            "delete": Entry("operations.delete", "delete tasks, templates, recordings, replays, topics or handlers"),
+            "list": Entry("operations.list_", "list tasks, recordings, traces, topics, handlers and the like"),
+            "delete": Entry("operations.delete", "delete tasks, recordings, traces, topics, handlers and the like"),
         },
         "Services": {
             "serve": Entry("services.serve", "start NATS and every service on this machine"),

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 
 from services.bus.connection import Bus
 from services.bus.follow import StoredMessage
 from services.bus.positions import WritesSeq
+from services.bus.reading.stretches import read_subjects
 from services.bus.streams import WRITES
 from services.bus.subjects import write_subject
-
-_MOST_BYTES = 16 << 20  # of the log that wait here
 
 
 async def read(
@@ -25,23 +24,4 @@ async def read(
     subjects = sorted({write_subject(*dbrp) for dbrp in dbrps})
     async with aclosing(read_subjects(bus, WRITES, subjects, after, until, created)) as reading:
         async for messages in reading:
-            yield messages
-
-
-async def read_subjects(
-    bus: Bus, stream: str, subjects: Sequence[str], after: int, until: int, created: str = ""
-) -> AsyncGenerator[list[StoredMessage]]:
-    """As `read`, of any stream: the messages of these subjects. Raises BusError."""
-    if not subjects or after >= until:
-        return
-    async with bus.follow(stream, subjects, after, max_bytes=_MOST_BYTES, created=created) as follower:
-        left = await follower.lag()
-        while left:
-            messages = await follower.batch()
-            left = follower.pending
-            if messages[-1].seq >= until:
-                wanted = [m for m in messages if m.seq <= until]
-                if wanted:
-                    yield wanted
-                return
             yield messages

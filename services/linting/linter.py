@@ -10,6 +10,7 @@ from dataclasses import replace
 from grammar.tickscript.ast import Identifier, Link, Position, Script, TickscriptError, TypeDeclaration, walk
 from grammar.tickscript.limits import MAX_WORDS
 from grammar.tickscript.parser import parse
+from grammar.tickscript.recovery import errors_behind
 from grammar.tickscript.scanner import scan
 from services.linting.finding import Finding, Found
 from services.linting.flow import flow
@@ -57,7 +58,7 @@ def _subject(text: str, registry: Registry, sample: Sample | None, interval: int
     try:
         script = parse(text)
     except TickscriptError as error:
-        return Subject(broken=_placed(error, None))
+        return Subject(broken=tuple(_placed(one, None) for one in (error, *errors_behind(text, error))))
     given = {one.name.name: one.type_name.name for one in script.statements if isinstance(one, TypeDeclaration)}
     subject = Subject(script=script, sample=sample, template=bool(given))
     try:

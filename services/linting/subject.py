@@ -14,13 +14,14 @@ from services.pipeline.graph import Graph
 class Subject:
     """A script, as far as it could be read.
 
-    script: None where `broken` says why there is none. graph, flow: None where there is no script or `refused` says why
-    it has none. lacking: where that is a function (`@name`) that cannot be used here, why it cannot; else empty.
+    script: None where `broken` says why there is none, mistake by mistake. graph, flow: None where there is no script
+    or `refused` says why it has none. lacking: where that is a function (`@name`) that cannot be used here, why it
+    cannot; else empty.
     template: it has vars without values, so that much of what nodes are given is made up.
     """
 
     script: Script | None = None
-    broken: TickscriptError | None = None
+    broken: tuple[TickscriptError, ...] = ()
     graph: Graph | None = None
     flow: Flow | None = None
     refused: TickscriptError | None = None

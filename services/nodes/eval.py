@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.columns.column import BoolArray, Column, Kind, column_of
+from services.columns.column import BoolArray, Column, Kind, Value, column_of
 from services.columns.frame import Batches, Frame, Message, Points
 from services.columns.groups import grouped_view
 from services.columns.groups.grouped_view import GroupedView
@@ -16,6 +16,7 @@ from services.columns.groups.keyed_state import KeyedState, keyed_part
 from services.columns.groups.retag import with_tags
 from services.expressions import Evaluator
 from services.expressions.explained import Explained, explained
+from services.expressions.tags import tags_of
 from services.pipeline.column_pruning import references_of
 from services.pipeline.spec import (
     Edge,
@@ -66,7 +67,9 @@ class EvalNode(GroupingNode, KeyedNode):
 
     A field of the point hides an earlier result of its name, unless it is null. A point for which an expression fails
     is dropped and counted as an error. Without `keep` only the results remain; results that become tags are no fields
-    any more unless `keep` names them. The groups of points are told anew where a tag has changed.
+    any more unless `keep` names them. What `keep` names and an expression refers to is kept as the expression sees it:
+    a tag becomes a field as well, and what the point lacks a null. The groups of points are told anew where a tag has
+    changed.
     """
 
     spec = NodeSpec(
@@ -88,6 +91,7 @@ class EvalNode(GroupingNode, KeyedNode):
             checked_evaluator(e, context.table, f"Failed to compile {i} expression: ")
             for i, e in enumerate(properties.expressions)
         ]
+        self._references = frozenset(name for e in self._expressions for name in e.references) - {"time"}
         self.keyed = Memories(context.table, expressions=self._expressions)
 
     def makes_groups(self) -> bool:
@@ -170,12 +174,31 @@ class EvalNode(GroupingNode, KeyedNode):
         missing = np.zeros(len(points), dtype=np.bool_)
         chosen: dict[str, Column | None] = {}
         for name in keep:
+            if name not in results and name in self._references:
+                chosen[name] = self._referred(points, name)
+                continue
             column = chosen[name] = results[name] if name in results else points.column(name)
             if column is None:
                 missing[:] = True
             elif column.valid is not None:
                 missing |= ~column.valid
         return Points(points.time, points.series, chosen), missing
+
+    def _referred(self, points: Points, name: str) -> Column:
+        """What the expressions know by this name: a field, else the tag, else a null."""
+        own = points.column(name)
+        if own is not None and own.valid is None:
+            return own
+        tag = tags_of(self.context.table).column(name, self.context.table)
+        texts: list[Value | None] = [None] * len(points)
+        if len(tag.texts):
+            codes = tag.over(points.series).tolist()
+            texts = [tag.texts[code] if code >= 0 else None for code in codes]
+        fields = [None] * len(points) if own is None else own.tolist()
+        values = [text if field is None else field for field, text in zip(fields, texts, strict=True)]
+        if None not in values:
+            return column_of(values)
+        return Column(Kind.MIXED, np.fromiter(values, dtype=np.object_, count=len(values)))
 
     def _tagged(
         self, points: Points, results: dict[str, Column | None], alive: BoolArray | None

@@ -20,11 +20,7 @@ from services.runtime.keyed.keyed_node import KeyedNode
 
 @dataclass
 class SampleProperties(Properties):
-    rate: int = argument(Type.ANY, doc="An int: every how manieth point; a duration: what times must be multiples of.")
-
-    def check(self) -> None:
-        if type(self.rate) not in (int, Duration):
-            raise ValueError("must pass int64 or duration to new sample node")
+    rate: int = argument(Type.RATE, doc="An int: every how manieth point; a duration: what times must be multiples of.")
 
     def reads(self) -> frozenset[str]:
         return frozenset()

@@ -18,25 +18,60 @@ def node_docs(spec: NodeSpec, handlers: Iterable[HandlerSpec] = ()) -> str:
 
     `handlers`: the alert handlers there are, which nodes that take them name as well.
     """
-    head = spec.name if spec.head else f"|{spec.name}({_arguments(spec.properties)})"
-    ends = f"{_takes(spec)} {_gives(spec)}"
+    head, ends = node_head(spec), node_ends(spec)
     if spec.name == UDF.name:
         head, ends = "@NAME()", "Takes a stream or batches and gives a stream or batches, as the function says."
     parts = [head, ends, *_prose(spec.doc), *_late(spec), *_lists(spec.properties, "")]
     if spec.takes_handlers and handlers:
-        entries = [_entry(f".{h.name}({_arguments(h.properties)})", h.doc, "") for h in handlers]
+        entries = [_entry(handler_head(h), h.doc, "") for h in handlers]
         parts.append("\n".join(["Handlers", *entries]))
     return "\n\n".join(parts) + "\n"
 
 
 def handler_docs(spec: HandlerSpec, options: Mapping[str, str] = MappingProxyType({})) -> str:
     """The same for an alert handler. options: what topics are given it with, by name, and what that is."""
-    parts = [f"|alert().{spec.name}({_arguments(spec.properties)})"] if spec.in_scripts else [f'"kind": "{spec.kind}"']
+    parts = [f"|alert(){handler_head(spec)}"] if spec.in_scripts else [f'"kind": "{spec.kind}"']
     parts += [*_prose(spec.doc), *_lists(spec.properties, "")]
     if options:
         entries = [_entry(name, doc, "") for name, doc in options.items()]
         parts.append("\n".join([f"Options of a topic's handler of the kind {spec.kind}", *entries]))
     return "\n\n".join(parts) + "\n"
+
+
+def node_head(spec: NodeSpec) -> str:
+    """How scripts write a node: `|derivative(field string)`."""
+    return spec.name if spec.head else f"|{spec.name}({_arguments(spec.properties)})"
+
+
+def node_ends(spec: NodeSpec) -> str:
+    """What a node takes and gives, in two sentences."""
+    return f"{_takes(spec)} {_gives(spec)}"
+
+
+def handler_head(spec: HandlerSpec) -> str:
+    """How scripts write a handler behind an alert: `.post([url string])`."""
+    return f".{spec.name}({_arguments(spec.properties)})"
+
+
+def argument_head(spec: PropertySpec) -> str:
+    """An argument of a node, a handler or a part with its type: `[url string]`."""
+    name = f"{spec.attribute.rstrip('_')} {spec.types[-1].value}"
+    if spec.variadic:
+        name += " …"
+    return f"[{name}]" if spec.optional else name
+
+
+def property_head(spec: PropertySpec) -> str:
+    """How scripts write a property: `.period(duration)`."""
+    if spec.part is not None:
+        return f".{spec.name}({_arguments(spec.part)})"
+    types = [t.value for t in spec.types]
+    if spec.variadic:
+        types[-1] += " …"
+    if spec.mode is Mode.PUT:
+        types[0] = f"name {types[0]}"
+    inside = ", ".join(types)
+    return f".{spec.name}({f'[{inside}]' if spec.optional else inside})"
 
 
 def _late(spec: NodeSpec) -> Iterator[str]:
@@ -59,40 +94,21 @@ def _gives(spec: NodeSpec) -> str:
 
 
 def _arguments(properties: type[Properties]) -> str:
-    return ", ".join(_argument(s) for s in properties.arguments())
-
-
-def _argument(spec: PropertySpec) -> str:
-    name = f"{spec.attribute.rstrip('_')} {spec.types[-1].value}"
-    if spec.variadic:
-        name += " …"
-    return f"[{name}]" if spec.optional else name
+    return ", ".join(argument_head(s) for s in properties.arguments())
 
 
 def _lists(properties: type[Properties], indent: str) -> Iterator[str]:
     if properties.arguments():
-        entries = [_entry(_argument(s), s.doc, indent) for s in properties.arguments()]
+        entries = [_entry(argument_head(s), s.doc, indent) for s in properties.arguments()]
         yield "\n".join([f"{indent}Arguments", *entries])
     if properties.by_name():
-        entries = [_entry(_property(s), s.doc, indent) for s in properties.by_name().values()]
+        entries = [_entry(property_head(s), s.doc, indent) for s in properties.by_name().values()]
         yield "\n".join([f"{indent}Properties", *entries])
     for spec in properties.by_name().values():
         if spec.part is not None:
             inner = list(_lists(spec.part, indent + "  "))
             if inner:
                 yield "\n".join([f"{indent}After .{spec.name}(…)", *inner])
-
-
-def _property(spec: PropertySpec) -> str:
-    if spec.part is not None:
-        return f".{spec.name}({_arguments(spec.part)})"
-    types = [t.value for t in spec.types]
-    if spec.variadic:
-        types[-1] += " …"
-    if spec.mode is Mode.PUT:
-        types[0] = f"name {types[0]}"
-    inside = ", ".join(types)
-    return f".{spec.name}({f'[{inside}]' if spec.optional else inside})"
 
 
 def _entry(head: str, doc: str, indent: str) -> str:

@@ -43,6 +43,7 @@ class Type(enum.Enum):
     NODE = "node"  # filled in as GraphNode: another node of the graph, as in join
     ANY = "any"  # a literal of any plain type, as `default`'s second argument; durations are filled in as Duration
     NUMBER = "int or float"
+    RATE = "int or duration"  # filled in as int, or Duration
 
 
 class Duration(int):

@@ -1,6 +1,6 @@
 """How long `why` takes for random alerts, wherever they lie in the log: writes one, and asks.
 
-python -m tests.bench.why http://127.0.0.1:9092 [--points 2000000] [--rate 100000] [--asked 20]
+python -m tests.bench.why http://127.0.0.1:9092 [--points 2000000] [--rate 100000] [--fields 1] [--asked 20]
 """
 
 from __future__ import annotations
@@ -33,10 +33,11 @@ def main() -> None:
     p.add_argument("--points", type=int, default=2_000_000)
     p.add_argument("--asked", type=int, default=20)
     p.add_argument("--rate", type=int, default=100_000, help="points a second")
+    p.add_argument("--fields", type=int, default=1, help="of a point; the task reads one")
     a = p.parse_args()
     define(a.url, _TASK, _SCRIPT)
     begun = time.time_ns() // _SECOND * _SECOND - a.points // _HOSTS * _SECOND
-    bytes_ = _write(a.url, a.points, begun, a.rate)
+    bytes_ = _write(a.url, a.points, begun, a.rate, a.fields)
     _settled(a.url, a.points)
     took, first = [], []
     for _ in range(a.asked):
@@ -63,16 +64,17 @@ def main() -> None:
     )
 
 
-def _write(url: str, points: int, begun: int, rate: int) -> int:
+def _write(url: str, points: int, begun: int, rate: int, fields: int) -> int:
     """Write so many points, one a second and host; each host is bad for a while now and then."""
     writer, bytes_ = connect(url), 0
+    others = "".join(f",usage_number_{i}={i * 7.123:.3f}" for i in range(fields - 1))
     now = time.perf_counter()
     for block in range(points // (_HOSTS * _ROUNDS)):
         lines = []
         for i in range(block * _ROUNDS, (block + 1) * _ROUNDS):
             for host in range(_HOSTS):
                 x = 90 if (i + 7 * host) % 700 < 100 else (i * 31 + host) % 40
-                lines.append(f"m,host=h{host},unit=ms x={x} {begun + i * _SECOND}")
+                lines.append(f"m,host=h{host},unit=ms x={x}{others} {begun + i * _SECOND}")
         body = "\n".join(lines).encode()
         bytes_ += len(body)
         writer.request("POST", "/kapacitor/v1/write?db=telegraf&rp=autogen", body)

@@ -35,7 +35,7 @@ async def test_made_anew(tmp_path: Path, alive: bool) -> None:
     async with Services(tmp_path) as services, Sink() as sink, Api(services) as api:
         await _begin(services, api, sink, 5)
         if not alive:
-            await _saved(services)
+            await saved(services)
             await services["one"].kill()
         await made_anew(services)
         # of the same sequences, and beyond those that were read
@@ -45,7 +45,7 @@ async def test_made_anew(tmp_path: Path, alive: bool) -> None:
         await _goes_on(api, sink, [*range(5), *range(10, 18)], count=8)
         await _told_once(services, "made anew")
         # the state that is saved from now on is of the new log
-        await _saved(services)
+        await saved(services)
         await services["one"].kill()
         await _write(api, range(20, 22))
         await services["one"].start()
@@ -63,7 +63,7 @@ async def test_cut_off_and_grown_again(tmp_path: Path, alive: bool) -> None:
         await asyncio.to_thread(services.nats.start)
         await _write(api, range(3, 8))
         await _goes_on(api, sink, list(range(8)), count=8)
-        await _saved(services)
+        await saved(services)
         if not alive:
             await services["one"].kill()
         await asyncio.to_thread(services.nats.stop)
@@ -82,15 +82,15 @@ async def test_an_older_backup_was_restored(tmp_path: Path) -> None:
     """The worker has kept what it knew; what was on the bus then fits."""
     async with Services(tmp_path) as services, Sink() as sink, Api(services) as api:
         await _begin(services, api, sink, 3)
-        await _delivered(services)
+        await delivered(services)
         backup = (await api.call("GET", "/kapacitor/v1/storage/backup")).content
         await _write(api, range(3, 8))
         await _goes_on(api, sink, list(range(8)), count=8)
-        await _saved(services)
+        await saved(services)
         names = ("gateway", "alerting", "one")
         for name in names:
             await services[name].kill()
-        await _emptied(services)
+        await emptied(services)
         async with await Bus.connect(services.nats.url, "test") as bus:
             await bus.restore(io.BytesIO(backup))
         await services.start(*names)
@@ -139,14 +139,14 @@ async def _goes_on(api: Api, sink: Sink, told: list[int], count: int) -> None:
     assert series["values"][-1][series["columns"].index("count")] == count
 
 
-async def _saved(services: Services) -> None:
+async def saved(services: Services) -> None:
     """Have the worker save its states."""
     async with await Bus.connect(services.nats.url, "test") as bus:
         answer = orjson.loads(await bus.request(request_subject("engine", "share"), b"", 60.0))
         assert not answer["error"], answer
 
 
-async def _delivered(services: Services) -> None:
+async def delivered(services: Services) -> None:
     """Wait until the bus knows that all of ALERTS was delivered, which is told a few times a second."""
     async with await Bus.connect(services.nats.url, "test") as bus, asyncio.timeout(60):
         bucket, last = await bus.bucket("tickbus-alerting"), await bus.last_sequence(ALERTS)
@@ -168,7 +168,7 @@ async def made_anew(services: Services) -> None:
         await link.close()
 
 
-async def _emptied(services: Services) -> None:
+async def emptied(services: Services) -> None:
     link = Link("test")
     await link.open(services.nats.url, Credentials(None, None), 10.0)
     try:

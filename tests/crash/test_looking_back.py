@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-import time
 from pathlib import Path
-from typing import Any
 
 import httpx
 
@@ -15,11 +13,11 @@ from services.bus.connection import Bus
 from services.bus.streams import WRITES
 from services.bus.subjects import parse_write_subject
 from services.recorder.results import BUCKET
+from tests.crash.looks import V1, finished, lines_of
 from tests.crash.processes import Api, Services
 from tests.crash.test_log_went_back import made_anew
 from tests.support.alerts import Sink, sink
 
-V1 = "/kapacitor/v1"
 BEGAN = "2023-01-01T00:00:00Z"
 T0_MS = 1_700_000_000_000
 POINTS, A_BODY = 8_000, 200
@@ -60,7 +58,7 @@ async def test_killed_in_the_middle_they_end_once_and_nothing_leaves(tmp_path: P
             assert (
                 await api.write(f"m,host=a n={POINTS - 1}i {T0_MS + 86_400_000}")
             ).status_code == 204  # ends the recording
-            await _over(api, "recordings/r")
+            await finished(api, "recordings/r")
             connections = web.connections
 
             jobs = ("traces/j", "backtests/j", "replays/j")
@@ -77,21 +75,21 @@ async def test_killed_in_the_middle_they_end_once_and_nothing_leaves(tmp_path: P
             await services.start("recorder")
             with contextlib.suppress(httpx.HTTPError):
                 assert (await asking).status_code in (200, 503)
-            trace, backtest, _ = [await _over(api, job) for job in jobs]
+            trace, backtest, _ = [await finished(api, job) for job in jobs]
             why = (await api.call("GET", f"{V1}/alerts/topics/live/events/x/why", timeout=60)).json()
             assert why["agrees"] and why["cause"]["line"] == f"live,host=x v=2 {T0_MS}"
 
             assert trace["summary"]["nodes"]["from1"]["out"] == POINTS + 1 and not trace["summary"]["left-out"]
-            lines = await _all(api, "traces/j/results", "results")
+            lines = await lines_of(api, "traces/j")
             assert len(lines) == trace["summary"]["found"] == trace["summary"]["results"]
             assert [line["fields"]["n"] for line in lines if (line["node"], line["kind"]) == ("from1", "out")] == [
                 *range(POINTS),
                 POINTS - 1,
             ]
             levels = [*range(EVERY, POINTS, EVERY)]
-            alerts = [line for line in await _all(api, "backtests/j/results", "results") if line["kind"] == "alert"]
+            alerts = [line for line in await lines_of(api, "backtests/j") if line["kind"] == "alert"]
             assert len(alerts) == len(levels) == len({line["time"] for line in alerts}), backtest["summary"]
-            effects = await _all(api, "replays/j/effects", "effects")
+            effects = await lines_of(api, "replays/j", "effects")
             of_kind = {kind: sum(one["kind"] == kind for one in effects) for kind in ("alert", "post", "log")}
             assert of_kind == {"alert": len(levels), "post": POINTS, "log": POINTS}
             assert sum(len(one["lines"]) for one in effects if one["kind"] == "loopback") == POINTS
@@ -128,7 +126,7 @@ async def test_the_log_was_made_anew(tmp_path: Path) -> None:
             assert why["agrees"] and why["cause"]["line"] == f"live,host=y v=2 {T0_MS}", why
             body = {"id": "j", "task": "live", "start": BEGAN}
             assert (await api.call("POST", f"{V1}/traces", json=body)).status_code == 201
-            trace = await _over(api, "traces/j")
+            trace = await finished(api, "traces/j")
             assert (
                 trace["summary"]["nodes"]["from1"]["out"] == 1
                 and "is not in here" in trace["summary"]["log"]["trimmed"]
@@ -142,25 +140,6 @@ async def _under_way(api: Api, jobs: tuple[str, ...]) -> None:
             key = "effects" if job.startswith("replays") else "results"
             while not (await api.call("GET", f"{V1}/{job}/{key}?limit=1")).json()["count"]:
                 await asyncio.sleep(0.01)
-
-
-async def _over(api: Api, path: str) -> dict[str, Any]:
-    """Wait until a job has finished."""
-    deadline = time.monotonic() + 120
-    while (answer := await api.call("GET", f"{V1}/{path}")).status_code == 202:
-        assert time.monotonic() < deadline, answer.text
-        await asyncio.sleep(0.05)
-    body: dict[str, Any] = answer.json()
-    assert body["status"] == "finished", body
-    return body
-
-
-async def _all(api: Api, path: str, key: str) -> list[dict[str, Any]]:
-    """All lines of a job."""
-    lines: list[dict[str, Any]] = []
-    while page := (await api.call("GET", f"{V1}/{path}?offset={len(lines)}&limit=10000")).json()[key]:
-        lines += page
-    return lines
 
 
 async def _nothing_left(services: Services, web: Sink, outside: Path, connections: int) -> None:

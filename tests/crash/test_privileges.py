@@ -183,3 +183,54 @@ async def test_what_was_defined_before_is_done_no_more_once_it_is_not_listed(tmp
         await eventually(lambda: serve.logged(refused), "the handler says that it may not")
         assert "commands of [security]" in serve.logged(refused)[0]
     assert ran.read_text() == before
+
+
+async def test_who_may_look_at_the_past(tmp_path: Path) -> None:
+    """As who may define tasks: what was written is seen by it, and scripts of any kind are run."""
+    settings = {"KAPACITOR_HTTP_AUTH_ENABLED": "true", "KAPACITOR_AUTH_BCRYPT_COST": "4"}
+    async with Serve(tmp_path, environment=settings) as serve:
+        nats = json.loads((serve.data / "state.json").read_text())["nats"]
+        users = {"eve": "api", "carl": "config_api", "wendy": "write_points"}
+        for name, permission in users.items():
+            await make_user(nats, name, permission)
+        base = f"{serve.url}/kapacitor/v1"
+        async with httpx.AsyncClient(base_url=base, timeout=30) as client:
+            assert (await define(client, ALERT))[0] == 401
+            client.auth = httpx.BasicAuth("eve", "eve")
+            assert (await define(client, f"{ALERT}.topic('x')"))[0] == 200
+            begin = "2023-01-01T00:00:00Z"
+            script = "stream|from()|sideload().source('file:///etc').order('x.json').field('v', 0)"
+            dbrps = [{"db": "d", "rp": "r"}]
+            backtests = (
+                ({"task": "t"}, 201),
+                ({"script": script, "dbrps": dbrps}, 403),
+                ({"task": "t", "script": f"{ALERT}.exec('/bin/sh', '-c', 'id')"}, 403),
+                ({"task": "t", "against-script": script}, 403),
+            )
+            for asked, status in backtests:
+                answer = await client.post("/backtests", json={"start": begin, **asked})
+                assert answer.status_code == status, answer.text
+            assert (await client.post("/traces", json={"id": "i", "task": "t", "start": begin})).status_code == 201
+            looks = (
+                ("POST", "/traces", {"task": "t", "start": begin}),
+                ("POST", "/backtests", {"task": "t", "start": begin}),
+                ("GET", "/traces", None),
+                ("GET", "/traces/i", None),
+                ("GET", "/traces/i/results", None),
+                ("DELETE", "/traces/i", None),
+                ("GET", "/backtests", None),
+                ("GET", "/alerts/topics/x/events/m:nil/why", None),
+                ("GET", f"/tasks/t/why-not?at={begin}", None),
+                ("GET", "/tasks/t/tap?for=1s", None),
+                ("GET", "/history", None),
+            )
+            for name in ("carl", "wendy"):
+                client.auth = httpx.BasicAuth(name, name)
+                for method, path, body in looks:
+                    answer = await client.request(method, path, json=body)
+                    assert answer.status_code == 403 and "privilege" in answer.json()["error"], (name, path)
+            client.auth = httpx.BasicAuth("eve", "eve")
+            for method, path, body in looks:
+                answer = await client.request(method, path, json=body)
+                expected = 404 if path.endswith("/why") else {"POST": 201, "GET": 200, "DELETE": 204}[method]
+                assert answer.status_code in (expected, 202), (path, answer.text)

@@ -21,7 +21,7 @@ async def test_a_worker_dies_and_another_joins(tmp_path: Path) -> None:
         await services.start("gateway", "alerting", "one", "two")
         async with Api(services) as api:
             await _define_many(api, sink)
-            await _held_by(services, {"one", "two"})
+            await held_by(services, {"one", "two"})
             load = Load(api)
             async with load.running():
                 # what the dead worker had saved must be on the bus, not in its own files
@@ -32,7 +32,7 @@ async def test_a_worker_dies_and_another_joins(tmp_path: Path) -> None:
                 await _answering(api, within=30.0)
                 await load.more(50)
                 await services.start("three")
-                await _held_by(services, {"two", "three"})
+                await held_by(services, {"two", "three"})
                 await load.more(80)
             await _check_many(load, sink)
             assert await services["two"].stop() == 0
@@ -47,18 +47,18 @@ async def test_a_worker_that_stood_still_emits_nothing_more(tmp_path: Path) -> N
         await services.start("gateway", "alerting", "one", "two")
         async with Api(services) as api:
             await _define_many(api, sink)
-            await _held_by(services, {"one", "two"})
+            await held_by(services, {"one", "two"})
             load = Load(api)
             async with load.running():
                 await load.more(80)
                 services["one"].send(signal.SIGSTOP)
                 try:
                     # another has all of them now
-                    await _held_by(services, {"two"})
+                    await held_by(services, {"two"})
                     await load.more(50)
                 finally:
                     services["one"].send(signal.SIGCONT)
-                await _held_by(services, {"one", "two"})
+                await held_by(services, {"one", "two"})
                 await load.more(80)
             await _check_many(load, sink)
         assert services["one"].logged("lost leases to another worker")
@@ -105,7 +105,7 @@ async def _holders(services: Services) -> dict[int, str]:
         return {int(entry.key.removeprefix("shard.")): orjson.loads(entry.value)["worker"] for entry in entries}
 
 
-async def _held_by(services: Services, by: set[str], timeout: float = 60.0) -> None:
+async def held_by(services: Services, by: set[str], timeout: float = 60.0) -> None:
     """Wait until these workers, each of them, and no others hold all shards."""
     deadline = time.monotonic() + timeout
     while set((held := await _holders(services)).values()) != by or len(held) != 64:

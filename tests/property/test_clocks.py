@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.alerting.topics.deduplicator import Deduplicator
+from services.alertlog.deduplicator import Deduplicator
 from services.runtime.effects import Alerts
 from services.runtime.environment import TaskEnvironment
 from tests.property.test_nodes import Result

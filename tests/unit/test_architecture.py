@@ -159,6 +159,7 @@ BELOW: dict[str, set[str]] = {
         "runtime",
         "nodes",
     },
+    "language_server": {"grammar", "pipeline", "expressions", "linting"},
     "launcher": {"grammar", "schemas", "process", "bus", "store", "gateway"},
     "moving": {"grammar", "schemas", "pipeline", "tickbus"},
     "cli": {
@@ -177,6 +178,7 @@ BELOW: dict[str, set[str]] = {
         "recorder",
         "testing",
         "linting",
+        "language_server",
         "launcher",
         "moving",
         "tickbus",
@@ -229,11 +231,13 @@ HOMES = {
     "psutil": {"alerting", "launcher", "cli"},
     "click": {"cli"},
     "rich": {"cli"},
+    "pygls": {"language_server"},
+    "lsprotocol": {"language_server"},
     "numba": {"kernels"},
 }
 
 # Folders that hold one file for each of something, however many there are.
-REGISTRIES = {"services/nodes", "services/alerting/handlers", "services/gateway/resources"}
+REGISTRIES = {"services/nodes", "services/alerting/handlers", "services/gateway/resources", "services/linting/rules"}
 MOST_FILES = 15
 
 TOP_LEVEL = {"pyproject.toml", "README.md", "LICENSE", "compose", "tests", "grammar", "schemas", "services"}

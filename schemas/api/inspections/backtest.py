@@ -39,7 +39,7 @@ class CreateBacktestSchema(InspectionRequestSchema):
     type = fields.String(
         load_default="",
         validate=validate.OneOf(TYPES),
-        metadata={"doc": "Must be a known word if given; what counts is the script."},
+        metadata={"doc": "That of the script, which tells it as well; another is an error."},
     )
     dbrps = fields.List(fields.Nested(DbrpSchema), load_default=list, metadata={"doc": "What is read, as of a task."})
     script = fields.String(load_default="", metadata={"doc": "TICKscript."})

@@ -8,6 +8,7 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 
 from schemas.api.inspections.inspection import InspectionRequestSchema, InspectionSchema
+from schemas.api.inspections.tags import parse_tags
 
 
 class TagsField(fields.Dict):
@@ -15,10 +16,10 @@ class TagsField(fields.Dict):
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
         if isinstance(value, str):
-            pairs = [part.partition("=") for part in value.split(",")] if value else []
-            if not all(name and equals for name, equals, _ in pairs):
-                raise self.make_error("invalid")
-            value = {name: text for name, _, text in pairs}
+            try:
+                value = parse_tags(value)
+            except ValueError as error:
+                raise self.make_error("invalid") from error
         tags: dict[str, str] = super()._deserialize(value, attr, data, **kwargs)  # type: ignore[no-untyped-call]
         return tags
 
@@ -33,7 +34,7 @@ class CreateTraceSchema(InspectionRequestSchema):
         values=fields.String(),
         load_default=dict,
         error_messages={"invalid": "must be tags, as an object or as host=a,cpu=0"},
-        metadata={"doc": "Tags that what is shown has, as an object or as `host=a,cpu=0`."},
+        metadata={"doc": "Tags that what is shown has, as an object or as `host=a,cpu=0`, escaped as in lines."},
     )
     where = fields.String(
         load_default="",

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from services.cli.output.printing import on_terminal, safe, styled
+from services.cli.output.printing import fitting, safe, styled
 
 _ENDS = 3  # points of a longer list that are printed of its beginning and of its end
 _STYLES: Mapping[str, Mapping[str, Any]] = {
@@ -187,10 +185,5 @@ def _heading(text: str) -> None:
 
 def _say(text: str, depth: int, **style: Any) -> None:
     """Print a line; on a terminal one that fits, what is longer goes on below it."""
-    indent = "   " * depth
-    if not on_terminal():
-        print(indent + text)
-        return
-    width = max(shutil.get_terminal_size().columns - 1, 20)
-    lines = textwrap.wrap(safe(text), width, initial_indent=indent, subsequent_indent=indent + "  ") or [indent]
+    lines = fitting(text, "   " * depth)
     print("\n".join(styled(line, **style) if style else line for line in lines))

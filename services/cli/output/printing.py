@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -12,6 +14,7 @@ import click
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
+_NARROWEST = 20  # columns of a terminal
 _CONTROL = dict.fromkeys((*range(9), *range(11, 32), *range(127, 160)), "\N{REPLACEMENT CHARACTER}")
 
 
@@ -56,8 +59,24 @@ def without_control(text: str) -> str:
 
 
 def print_field(name: str, text: str) -> None:
-    """Print a line of what is told of one thing."""
-    print(f"{styled(f'{name}:', bold=True)} {safe(text)}")
+    """Print a line of what is told of one thing; on a terminal what is longer goes on below it."""
+    head = f"{name}:"
+    lines = fitting(f"{head} {text}")
+    print("\n".join([styled(head, bold=True) + lines[0].removeprefix(head), *lines[1:]]))
+
+
+def fitting(text: str, indent: str = "") -> list[str]:
+    """A text as lines that fit, of which all but the first are indented a little more; a program gets one, as it is."""
+    if not on_terminal():
+        return [indent + text]
+    width = max(shutil.get_terminal_size().columns - 1, _NARROWEST)
+    found: list[str] = []
+    for line in safe(text).split("\n"):
+        first = indent + "  " if found else indent
+        found += textwrap.wrap(
+            line, width, initial_indent=first, subsequent_indent=indent + "  ", break_on_hyphens=False
+        ) or [first]
+    return found
 
 
 def print_heading(name: str) -> None:

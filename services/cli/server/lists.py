@@ -12,7 +12,7 @@ from tickbus.errors import Refused
 
 View = dict[str, Any]
 
-PAGED = ("tasks", "templates", "recordings", "replays")
+PAGED = ("tasks", "templates", "recordings", "replays", "traces", "backtests")
 _TOPICS = "/alerts/topics"
 
 
@@ -28,10 +28,10 @@ def find(client: Client, path: str, parameters: Parameters | None = None) -> Vie
 
 
 def matching(client: Client, kind: str, patterns: Sequence[str], fields: Sequence[str] = ()) -> Iterator[View]:
-    """The tasks, templates, recordings, replays, topics or service-tests whose ids fit one of the patterns.
+    """Those of a kind, one of PAGED, `topics` or `service-tests`, whose ids fit one of the patterns.
 
-    patterns: as of Go's path.Match; an id is one that fits itself, "" is one that everything fits. fields: which of
-    tasks, templates, recordings and replays are asked for; all without.
+    patterns: as of Go's path.Match; an id is one that fits itself, "" is one that everything fits. fields: which are
+    asked for of those of PAGED; all without.
     """
     for pattern in patterns:
         if kind in PAGED:

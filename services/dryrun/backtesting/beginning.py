@@ -7,8 +7,9 @@ from typing import Any
 
 from grammar.golang.times import format_rfc3339
 from services.bus.connection import Bus
-from services.bus.places_by_time import position_at, whole_since
 from services.bus.positions import WritesSeq
+from services.bus.reading.places_by_time import position_at, whole_since
+from services.bus.streams import WRITES
 from services.dryrun.backtesting.log_backtest import Stretch
 from services.dryrun.backtesting.warm_up import looks_back
 from services.dryrun.kept_state import KeptStates
@@ -61,6 +62,9 @@ async def beginning(bus: Bus, tasks: DryTasks, kept: KeptStates, asked: Asked) -
     found = await _from_kept(tasks, kept, asked, counted, notes) if asked.own else None
     if found is not None:
         run, time = found
+        if run.position < (await bus.stream_state(WRITES)).first_seq - 1:
+            kept_at, since = format_rfc3339(time), format_rfc3339(first)
+            notes.append(f"what was written between the state, of {kept_at}, and {since} is no longer in the log")
         stretch = Stretch(asked.begin, asked.end, run.position, counted, until)
         return Beginning(run, stretch, {"began": "state", "began-at": format_rfc3339(time), "notes": notes})
     warm_up = asked.warm_up

@@ -13,12 +13,12 @@ import orjson
 from services.alertlog.codec import AlertMessage, decode
 from services.bus.connection import Bus
 from services.bus.epochs import Epochs
-from services.bus.places_by_time import place_at
 from services.bus.positions import WritesSeq
+from services.bus.reading.places_by_time import place_at
+from services.bus.reading.stretches import read_subjects
 from services.bus.streams import ALERTS
 from services.bus.subjects import parse_alert_subject
 from services.dryrun.backtesting.raised import RaisedEvent, raised
-from services.dryrun.log_reader import read_subjects
 
 _SUBJECTS = "tickbus.alert.*"  # of topics; what inhibits is below them
 _EARLY = 60 * 10**9  # ns by which the clocks of those that stamp messages may differ

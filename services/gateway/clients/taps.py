@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 
 import orjson
 
@@ -30,15 +30,17 @@ _TAKING_UP_SECONDS, _PAUSE = 2.0, 0.05
 class TapClient:
     """The taps of one gateway."""
 
-    def __init__(self, bus: Bus) -> None:
-        self._bus = bus
+    def __init__(self, bus: Bus, over: Callable[[str], str]) -> None:
+        """over(task): why a task is not to run any more, "" where it is."""
+        self._bus, self._over = bus, over
         self._open = 0
 
     async def lines(self, task: str, node: str, tags: Mapping[str, str], rate: int) -> AsyncIterator[bytes]:
         """Lines of JSON as they come, whole ones; the first item is empty, and says that the tap has begun.
 
-        It goes on while the task moves to another worker. Raises OperationError: 404 where there is no such node, 503
-        where no worker answers for the task or there are too many taps.
+        It goes on while the task moves to another worker; where it is not to run any more, the last line says so.
+        Raises OperationError: 404 where there is no such node, 503 where no worker answers for the task or there are
+        too many taps.
         """
         if self._open >= MOST_TAPS:
             raise OperationError(503, f"{MOST_TAPS} taps are being read: no more at once")
@@ -80,6 +82,9 @@ class TapClient:
             with contextlib.suppress(BusError, MalformedMessage):
                 refused = await self._ask(task, wanted)
             while refused is None:
+                if why := self._over(task):
+                    refused = 409, why
+                    break
                 await asyncio.sleep(LEASE_SECONDS / 12)
                 with contextlib.suppress(BusError, MalformedMessage):
                     refused = await self._ask(task, wanted)

@@ -17,7 +17,7 @@ from schemas.api.task import TYPES
 from services.bus.buckets.objects import Objects
 from services.bus.connection import Bus
 from services.bus.errors import BusError
-from services.bus.places_by_time import position_at, whole_since
+from services.bus.reading.places_by_time import position_at, whole_since
 from services.gateway.clients.nats_disk import NatsDisk
 from services.gateway.commands.decisions import Decisions
 from services.gateway.commands.recording_upload import type_of

@@ -71,7 +71,7 @@ def operations(
             about=of.about,
             body=of.body,
             answers={201: of.one},
-            errors=(400, 404, 409),
+            errors=(400, 404, 409, 410),
             run=new,
         ),
         Operation(

@@ -15,6 +15,7 @@ from services.expressions.program import program_of
 from services.expressions.syntax import check
 from services.gateway.inspections.commands import InspectionCommands, read_span, read_strictly
 from services.gateway.inspections.queries import Shown
+from services.gateway.inspections.reach import check_reach
 from services.gateway.operations.operation_error import OperationError
 from services.gateway.readmodels.scripts.scripts import Scripts
 from services.gateway.readmodels.tasks import TaskReadModel
@@ -45,6 +46,7 @@ class TraceRequests:
         record = await self._task(given["task"])
         if record is not None:
             await self._check(record, given["node"], start)
+        await check_reach(self._bus, stop)
         data = {
             "task": given["task"],
             "definition": None if record is None else record.definition.to_plain(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from grammar.regex import Regex
+from schemas.api.inspections.tags import parse_tags
 from services.gateway.operations.operation import OperationRequest
 from services.gateway.operations.operation_error import OperationError
 from services.gateway.queries.glob import compile_glob
@@ -31,10 +32,7 @@ def text(request: OperationRequest, name: str) -> str:
 
 def tags_of(group: str) -> dict[str, str]:
     """The parameter `group`, as host=a,cpu=0: values by tags. Raises OperationError for what is none."""
-    tags: dict[str, str] = {}
-    for part in filter(None, group.split(",")):
-        name, equals, value = part.partition("=")
-        if not name or not equals:
-            raise OperationError(400, f"group: {part!r} is no tag with its value as host=a")
-        tags[name] = value
-    return tags
+    try:
+        return parse_tags(group)
+    except ValueError as error:
+        raise OperationError(400, f"group: {str(error)!r} is no tag with its value as host=a") from error

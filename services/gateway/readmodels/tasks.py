@@ -30,6 +30,16 @@ class TaskReadModel(ReadModel):
         """A task's record (see services.store.folds.tasks), None where there is no such task."""
         return tasks.task_of(self._state, id)
 
+    def why_over(self, id: str) -> str:
+        """Why a task is not to run (any more), "" where it is, though perhaps no worker does so yet."""
+        record = self.get(id)
+        if record is None:
+            return f"there is no task {id} any more"
+        if record.status != "enabled":
+            return f"task {id} is disabled"
+        failed = record.run is not None and record.run.state == "failed"
+        return f"task {id} has failed: {record.error}" if failed else ""
+
     def run(self, id: str) -> RunRecord | None:
         """The run of a task that is meant to be, None where there is none."""
         record = self.get(id)

@@ -10,9 +10,13 @@ from services.linting.subject import Subject
 
 
 def check(subject: Subject) -> Iterator[Found]:
-    """The text is no TICKscript: where reading ends, and what was expected there."""
-    if subject.broken is not None:
-        yield Found(subject.broken.position, str(subject.broken))
+    """The text is no TICKscript: where reading ends, and what was expected there.
+
+    It goes on with the next statement that begins a line with `var`, `dbrp`, or a name and a chain behind it, and tells
+    what is wrong there, too: twenty mistakes at most.
+    """
+    for error in subject.broken:
+        yield Found(error.position, str(error))
 
 
 RULE = Rule("syntax", Severity.ERROR, check)

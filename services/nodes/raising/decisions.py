@@ -82,11 +82,11 @@ class LevelDecisions(KeyedColumns):
         before = int(self.level[group])
         changed = before != level
         self.level[group] = level
-        if before == OK and level != OK:
-            # also where nobody is told because the group flaps: what is told later has lasted since then
-            self.first[group] = time
         if self.flapping is not None:
             self.flapping.add(group, level)
+        if before == OK and level != OK and not (self._flaps(group) and self.last[group]):
+            # what begins while the group flaps belongs to the alert that was told of before, if there was one
+            self.first[group] = time
         expired = not changed and p.pause != 0 and elapsed(time, int(self.last[group])) >= p.pause
         if self._flaps(group) or (p.changes_only and not changed and not expired):
             return None

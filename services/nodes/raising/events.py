@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from grammar.gotemplate import Duration, Time, parse, parse_html
 from services.alertlog.info import LEVELS, DetailsInfo, IDInfo, MessageInfo, ServerInfo, group_name, nil_as_none
-from services.columns.column import Column, IntArray
+from services.columns import column as field
+from services.columns.column import Column, IntArray, Kind
 from services.columns.frame import Batches, Frame
 from services.columns.output_sequence import OutputSequence
 from services.columns.result_json import batch_row
@@ -23,6 +24,8 @@ from services.runtime.effects import Alerts
 
 DEFAULT_DETAILS = "{{ json . }}"
 _PER_POINT = frozenset({"Fields", "Time", "Duration"})
+_TIMED = (Kind.DURATION, Kind.TIME, Kind.MIXED)
+_GO: dict[type, Callable[[Any], Any]] = {field.Duration: Duration, field.Time: Time}
 _LEVEL_NAMES = np.array(LEVELS, dtype=np.object_)
 
 
@@ -262,11 +265,19 @@ class _Texts:
     def info(self, i: int) -> MessageInfo:
         if not self._lists:
             self._lists = [a.tolist() for a in self._arrays]
-            self._values = {name: column.tolist() for name, column in self._columns.items()}
+            self._values = {name: _seen(column) for name, column in self._columns.items()}
             self._there = {name: column.mask().tolist() for name, column in self._columns.items()}
         source, level, time, duration = (values[i] for values in self._lists)
         fields = {name: values[i] for name, values in self._values.items() if self._there[name][i]}
         return self._writer.info(source, level, time, duration, fields)
+
+
+def _seen(column: Column) -> list[Any]:
+    """A field's values as templates see them: durations and times with their methods, as in Go."""
+    values = column.tolist()
+    if column.kind not in _TIMED:
+        return values
+    return [_GO[type(value)](value) if type(value) in _GO else value for value in values]
 
 
 def details_info(info: MessageInfo, message: str) -> DetailsInfo:

@@ -126,6 +126,8 @@ def _convert(wanted: Type, value: Value) -> Any:
         raise DoubleQuotes(
             "cannot assign *ast.ReferenceNode to type string, did you use double quotes instead of single quotes?"
         )
+    if wanted is Type.RATE:
+        raise ArgumentError("must pass int64 or duration to new sample node")
     name = type_of(value)
     raise ArgumentError(f"expected {wanted.value}, got {go_type(value) if name == 'invalid type' else name}")
 
@@ -149,6 +151,7 @@ _ACCEPTED: dict[Type, tuple[type, ...]] = {
     Type.NODE: (GraphNode, PartOf),
     Type.ANY: _PLAIN,
     Type.NUMBER: (int, float),
+    Type.RATE: (int, Duration),
 }
 _CONVERT: dict[Type, Callable[[Value], Any]] = {
     Type.DURATION: int,

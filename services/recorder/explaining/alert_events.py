@@ -15,14 +15,16 @@ from grammar.golang.times import format_rfc3339
 from grammar.gotemplate import Time
 from services.alertlog import codec
 from services.alertlog.codec import AlertMessage
+from services.alertlog.deduplicator import Deduplicator
 from services.alertlog.fields import at as fields_at
 from services.alertlog.info import LEVELS
+from services.alertlog.inhibition import owner_of
 from services.bus.connection import Bus
 from services.bus.follow import StoredMessage
+from services.bus.reading.stretches import read_subjects
 from services.bus.streams import ALERTS
 from services.bus.subjects import alert_subject, parse_alert_subject
 from services.columns.groups.shown import plain_fields
-from services.dryrun.log_reader import read_subjects
 from services.recorder.explaining.unexplained import Unexplained
 
 _FIRST_PART, _GROWS = 20_000, 8  # sequences that are looked through at first, from the end of the log, and how it grows
@@ -90,15 +92,16 @@ async def find_event(bus: Bus, topic: str, id: str, until: int | None) -> FoundE
     except ValueError as error:
         raise Unexplained(404, str(error)) from error
     state = await bus.stream_state(ALERTS)
+    first = max(state.first_seq - 1, 0)  # nothing was ever stored: both are 0
     end, size = state.last_seq, _FIRST_PART
     earliest: FoundEvent | None = None
     while True:
-        begin = max(end - size, state.first_seq - 1, 0)
+        begin = max(end - size, first)
         found = await _changes(bus, subject, id, begin, state.last_seq, until)
         if found.last is not None and (found.count > 1 or found.last.previous):
             return found.last
         earliest = found.last or earliest
-        if begin <= state.first_seq - 1:
+        if begin <= first:
             break
         size *= _GROWS
     if earliest is None:
@@ -132,7 +135,7 @@ async def source_of(bus: Bus, event: FoundEvent) -> FoundEvent:
 
 
 class _Changes:
-    """The changes of one alert's level, of whose events it is told in order.
+    """The changes of one alert's level, of whose events it is told in order; what was sent again counts once.
 
     count: how many, with its first event. last: the last of them, with the level before.
     """
@@ -141,13 +144,17 @@ class _Changes:
         """until: at or before this time (ns); None: all."""
         self._id, self._until = id, until
         self._level = ""
+        self._seen: dict[tuple[str, str], Deduplicator] = {}
         self.count = 0
         self.last: FoundEvent | None = None
 
     def take(self, message: AlertMessage, stored: StoredMessage) -> None:
         """The events of a message, which may be of other alerts as well."""
         mine = message.ids.index(self._id) if self._id in message.ids else -1
+        new = self._first_new(message)
         for i in np.flatnonzero(message.id == mine).tolist():
+            if i < new:
+                continue
             if self._until is not None and int(message.time[i]) > self._until:
                 continue
             one = FoundEvent(message, i, stored.seq, stored.time_ns, "")
@@ -156,6 +163,15 @@ class _Changes:
                 self.last = replace(one, previous=previous)
                 self.count += 1
             self._level = one.level
+
+    def _first_new(self, message: AlertMessage) -> int:
+        """The first event that was not sent before, as services.alerting.topics has it; all after it are new."""
+        if message.ends is not None:
+            return 0
+        seen = self._seen.setdefault((owner_of(message.task, message.replay), message.node), Deduplicator())
+        if message.via is not None and (*message.via.first, 0) <= seen.point:
+            return len(message)
+        return seen.first_new(message.started, message.seq, message.row, message.ordinal)
 
 
 def _level_before(message: AlertMessage, number: int) -> str:

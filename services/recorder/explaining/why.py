@@ -9,8 +9,8 @@ from typing import Any
 
 from grammar.golang.times import format_rfc3339
 from services.alertlog.info import LEVELS
-from services.bus.places_by_time import position_at
 from services.bus.positions import WritesSeq
+from services.bus.reading.places_by_time import position_at
 from services.bus.streams import WRITES
 from services.dryrun.explaining.explanation import Cause, Explanation, explain
 from services.dryrun.explaining.lines import Places, written
@@ -78,9 +78,7 @@ async def _told(
 ) -> dict[str, Any]:
     state = await past.bus.stream_state(WRITES)
     if not cause.tick and cause.seq < state.first_seq:
-        raise Unexplained(
-            410, f"the write that caused it is not in the log any more, which begins {await _begins(past)}"
-        )
+        raise Unexplained(410, f"the write that caused it is not in the log any more, which {await _begins(past)}")
     if cause.tick:
         before = until = await position_at(past.bus, cause.tick - 1)
     else:
@@ -146,5 +144,5 @@ async def _others(past: Past, path: list[dict[str, Any]], cause: Cause) -> list[
 async def _begins(past: Past) -> str:
     """When the first message of the log was stored, for a sentence."""
     state = await past.bus.stream_state(WRITES)
-    message = await past.bus.get_message(WRITES, state.first_seq)
-    return "later" if message is None else f"at {format_rfc3339(message.time_ns)}"
+    message = await past.bus.first_message(WRITES, state.first_seq)
+    return "holds nothing" if message is None else f"begins at {format_rfc3339(message.time_ns)}"

@@ -9,8 +9,8 @@ from typing import Any
 
 from grammar.golang.times import format_rfc3339
 from services.bus.follow import StoredMessage
-from services.bus.places_by_time import position_at
 from services.bus.positions import WritesSeq
+from services.bus.reading.places_by_time import position_at
 from services.bus.streams import WRITES
 from services.bus.subjects import WRITES as EVERY_WRITE
 from services.bus.subjects import parse_write_subject

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from typing import Any
 
 from grammar.golang.times import format_rfc3339
-from services.bus.places_by_time import position_at, whole_since
+from services.bus.reading.places_by_time import position_at, whole_since
 from services.bus.streams import ALERTS, WRITES
 from services.dryrun.backtesting.beginning import Asked, Beginning, NotInLog, beginning
 from services.dryrun.backtesting.comparison import Comparison, TooManyEvents

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time as clock
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from grammar.golang.times import format_rfc3339
-from services.bus.places_by_time import position_at
 from services.bus.positions import WritesSeq
+from services.bus.reading.places_by_time import position_at
 from services.bus.streams import WRITES
 from services.dryrun.kept_state import KeptState
 from services.dryrun.log_run import LogRun
@@ -44,7 +45,10 @@ class Beginning:
 
 @dataclass(frozen=True, slots=True)
 class _Log:
-    """What the log holds: its first sequence, when that was stored (ns; 0: it holds nothing), whether it held more."""
+    """What the log holds: its first sequence, when that was stored (ns), whether it held more.
+
+    time: now where it holds nothing any more, 0 where it never held anything.
+    """
 
     first: int
     time: int
@@ -150,9 +154,11 @@ def _of_state(kept: KeptState, log: _Log) -> dict[str, Any]:
 
 async def _log(past: Past) -> _Log:
     state = await past.bus.stream_state(WRITES)
-    message = await past.bus.get_message(WRITES, state.first_seq) if state.messages else None
+    message = await past.bus.first_message(WRITES, state.first_seq) if state.messages else None
     anew = any(not after for after, _ in past.writes.epochs.starts[1:])
-    return _Log(state.first_seq, message.time_ns if message is not None else 0, state.first_seq > 1 or anew)
+    trimmed = state.first_seq > 1 or anew
+    time = message.time_ns if message is not None else clock.time_ns() if trimmed else 0
+    return _Log(state.first_seq, time, trimmed)
 
 
 def _check(definition: TaskDefinition) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 from grammar.golang.times import format_rfc3339
 from grammar.tickscript.parser import parse_lambda
 from services.bus.follow import StoredMessage
-from services.bus.places_by_time import position_at
 from services.bus.positions import WritesSeq
+from services.bus.reading.places_by_time import position_at
 from services.bus.streams import WRITES
 from services.dryrun import log_reader
 from services.dryrun.log_run import LogRun

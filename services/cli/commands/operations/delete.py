@@ -16,7 +16,7 @@ from tickbus.client import Client
 @click.argument("patterns", nargs=-1, required=True, shell_complete=ids("any"))
 @asks_server
 def command(client: Client, kind: str, patterns: tuple[str, ...]) -> None:
-    """Delete tasks, templates, recordings, replays, topics or topic-handlers.
+    """Delete tasks, templates, recordings, replays, traces, backtests, topics or topic-handlers.
 
     PATTERNS are ids or patterns of those that have to go. Before those of handlers stands their topic:
 

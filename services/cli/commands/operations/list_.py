@@ -29,6 +29,23 @@ class Listing:
 
 
 _ID = Column("ID", 2, fits=True)
+_LOOKS = Listing(
+    (
+        _ID,
+        Column("Task", 4, fits=True),
+        Column("Status", 9, marked=True),
+        Column("From", 23),
+        Column("To", 23),
+        Column("Date", 23),
+    ),
+    lambda one: (
+        one["id"],
+        one["task"],
+        one["status"],
+        *(moment(one[when], local=True) for when in ("start", "stop", "date")),
+    ),
+    ("task", "status", "start", "stop", "date"),
+)
 
 LISTINGS = MappingProxyType(
     {
@@ -74,6 +91,8 @@ LISTINGS = MappingProxyType(
             ),
             ("task", "recording", "status", "clock", "date"),
         ),
+        "traces": _LOOKS,
+        "backtests": _LOOKS,
         "topics": Listing(
             (_ID, Column("Level", 8, fits=True, marked=True), Column("Collected", 10, right=True)),
             lambda one: (one["id"], one["level"], str(one["collected"])),
@@ -93,7 +112,7 @@ LISTINGS = MappingProxyType(
 @as_json
 @asks_server
 def command(client: Client, kind: str, patterns: tuple[str, ...], json: bool) -> None:
-    """List tasks, templates, recordings, replays, topics, topic-handlers or service-tests.
+    """List tasks, templates, recordings, replays, traces, backtests, topics, topic-handlers or service-tests.
 
     PATTERNS are ids or patterns of those that are wanted; all without. Before those of handlers stands one of topics:
 

@@ -4,34 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import click
 
-from grammar.golang.durations import parse_go_duration
-from services.alerting.handlers import specs
 from services.cli.errors import MistakenCall
 from services.cli.go_flags import Command
 from services.cli.options import Settings, takes_settings
 from services.cli.output.printing import as_json, note, print_json, safe, styled
+from services.cli.scripts import takes_sample, usable
 from services.linting.documents import plain, sarif
 from services.linting.finding import Finding, Severity
 from services.linting.fixing import fixed
 from services.linting.linter import lint
 from services.linting.rules import RULES
-from services.linting.sample import BadSample, Sample, read_sample
-from services.nodes import ConfiguredNodes
-from services.nodes.udf_host.functions import UdfFunctions
+from services.linting.sample import Sample
 from services.process import log
 from services.process.files import replace_text, text_of
 
 _PATH = click.Path(path_type=Path)
 _MISTAKEN = 2
-_PRECISIONS = ("n", "u", "ms", "s", "m", "h")
-_LARGEST_SAMPLE = 1 << 26  # bytes
 _STYLES: dict[Severity, dict[str, Any]] = {
     Severity.ERROR: {"fg": "red", "bold": True},
     Severity.WARNING: {"fg": "yellow"},
@@ -51,9 +46,7 @@ class _Outcome:
 @click.argument("files", nargs=-1, type=_PATH)
 @click.option("--fix", is_flag=True, help="Format the scripts: write them as TICKscript is laid out.")
 @click.option("--sarif", "as_sarif", is_flag=True, help="Print SARIF 2.1.0, for CI systems.")
-@click.option("--sample", type=_PATH, metavar="FILE", help="Line protocol as it is written: types, tags, intervals.")
-@click.option("--precision", type=click.Choice(_PRECISIONS), default="n", help="Of the sample's times.")
-@click.option("--interval", metavar="DURATION", help="How often points of a series are written, such as 10s.")
+@takes_sample
 @click.option("--strict", is_flag=True, help="Let the exit code be 1 for warnings, too.")
 @click.option("--rules", is_flag=True, help="List the rules.")
 @as_json
@@ -63,9 +56,8 @@ def command(
     files: tuple[Path, ...],
     fix: bool,
     as_sarif: bool,
-    sample: Path | None,
-    precision: str,
-    interval: str | None,
+    sample: Sample | None,
+    interval: int | None,
     strict: bool,
     rules: bool,
     json: bool,
@@ -88,8 +80,7 @@ def command(
     if json and as_sarif:
         raise click.UsageError("--json and --sarif do not go together.")
     log.setup(level=settings.quiet.logging.level)
-    points, every = _sample(sample, precision), _interval(interval)
-    outcome = asyncio.run(_lint(settings, _files_there(files), points, every, fix))
+    outcome = asyncio.run(_lint(settings, _files_there(files), sample, interval, fix))
     _tell(outcome, json, as_sarif)
     if outcome.unread:
         return _MISTAKEN
@@ -100,17 +91,15 @@ async def _lint(
     settings: Settings, files: Iterable[Path], sample: Sample | None, interval: int | None, fix: bool
 ) -> _Outcome:
     outcome = _Outcome()
-    async with UdfFunctions(settings.config.udf.functions) as functions:
-        # what watches every task is not the script's
-        registry = replace(ConfiguredNodes(settings.config.deadman)(specs(), functions), everywhere=None)
-        for path in files:
-            try:
-                text = _text(path, fix, outcome)
-            except (OSError, ValueError) as error:
-                reason = error.strerror if isinstance(error, OSError) else None
-                outcome.unread.append(f"{path}: {reason or error}")
-                continue
-            outcome.findings += lint(text, str(path), registry, sample, interval)
+    registry = await usable(settings.config)
+    for path in files:
+        try:
+            text = _text(path, fix, outcome)
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else None
+            outcome.unread.append(f"{path}: {reason or error}")
+            continue
+        outcome.findings += lint(text, str(path), registry, sample, interval)
     return outcome
 
 
@@ -122,30 +111,6 @@ def _text(path: Path, fix: bool, outcome: _Outcome) -> str:
         outcome.written.append(path)
         return better
     return text
-
-
-def _sample(path: Path | None, precision: str) -> Sample | None:
-    if path is None:
-        return None
-    try:
-        return read_sample(text_of(str(path), _LARGEST_SAMPLE).encode(), precision)
-    except BadSample as error:
-        raise MistakenCall(f"{path} is no line protocol: {error}") from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else None
-        raise MistakenCall(f"the sample {path} cannot be read: {reason or error}") from None
-
-
-def _interval(text: str | None) -> int | None:
-    if text is None:
-        return None
-    try:
-        interval = parse_go_duration(text)
-    except ValueError:
-        interval = 0
-    if interval <= 0:
-        raise click.UsageError(f"--interval is a duration such as 10s, not {text!r}.")
-    return interval
 
 
 def _files_there(given: Iterable[Path]) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
@@ -17,6 +18,8 @@ from tests.support.nats import NatsServer, nats_server
 __all__ = ["nats_server"]
 
 MINE, OTHER = ("db", "rp"), ("other", "rp")
+MUCH = 16 << 20  # bytes: more is not sent before some of it was read
+PADDED = b'm x="' + b"x" * 500_000 + b'" '
 
 
 @pytest.fixture
@@ -47,3 +50,17 @@ async def test_a_part_of_the_log_is_read_from_its_beginning_to_its_end(bus: Bus)
     assert await numbers(28, 1000) == [29]
     assert await numbers(29, 30) == []
     assert await numbers(10, 10) == []
+
+
+async def test_what_is_let_go_while_it_is_read_is_not_waited_for(bus: Bus) -> None:
+    """Nothing else is ever written: what JetStream has counted and dropped again never comes."""
+    behind = await bus.last_sequence(WRITES)
+    for n in range(4 * MUCH // len(PADDED)):
+        await bus.publish(write_subject(*MINE), PADDED + str(n).encode(), {})
+    last = await bus.last_sequence(WRITES)
+    async with asyncio.timeout(60), aclosing(read(bus, [MINE], WritesSeq(behind), WritesSeq(last))) as reading:
+        seen = []
+        async for messages in reading:
+            seen += [message.seq for message in messages]
+            await bus.purge(WRITES, "tickbus.write.>", last)  # once the first of it has come
+    assert seen == [*range(behind + 1, seen[-1] + 1)] and behind < seen[-1] < last

@@ -22,6 +22,7 @@ WARNED = {
     "alert-id",
     "alert-level",
     "join-groupings",
+    "never-true",
     "stateful-in-alert",
     "stateful-in-batch",
     "unreachable",
@@ -71,6 +72,14 @@ def test_a_comment_on_the_line_before_says_that_it_is_meant(comment: str, left: 
 def test_no_comment_makes_a_mistake_good() -> None:
     assert told("// tickbus:ignore\nstream|frm()") == [("compile", 2, 8)]
     assert told("// tickbus:ignore\nstream|from(") == [("syntax", 2, 13)]
+
+
+def test_all_statements_that_cannot_be_read_are_told() -> None:
+    assert told("var é = = 1 var spare = 5\nvar y = \nvar z = 1\nstream|from(,)\n") == [
+        ("syntax", 1, 9),
+        ("syntax", 3, 1),
+        ("syntax", 4, 13),
+    ]
 
 
 def test_what_tasks_give_a_template_is_not_judged() -> None:

@@ -135,3 +135,13 @@ def test_what_was_told_before_a_template_fails_is_told(window: str, cuts: int) -
 
 def texts_of(alerts: Alerts) -> list[str]:
     return [alerts.messages[i] for i in alerts.message_of.tolist()]
+
+
+def test_templates_see_durations_as_durations() -> None:
+    """Scenario alert_template_duration_field."""
+    script = (
+        'stream|from()|eval(lambda: if("v" > 2.0, duration("v", 1s), 1h)).as(\'d\')'
+        "|alert().message('{{ .Fields.d }} {{ .Fields.d.Seconds }}').info(lambda: TRUE).topic('t')"
+    )
+    (alerts,) = [e for e in ScriptRun(script).write("m v=2.5 1\nm v=1 2").effects if isinstance(e, Alerts)]
+    assert alerts.messages == ["2.5s 2.5", "1h0m0s 3600"]

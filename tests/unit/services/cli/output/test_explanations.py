@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.cli.output import explanations, printing
+from services.cli.output import printing
 from services.cli.output.explanations import print_why, print_why_not
 
 POINTS = [
@@ -71,7 +71,6 @@ def test_pages_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_terminal_of_forty_columns(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(explanations, "on_terminal", lambda: True)
     monkeypatch.setattr(printing, "on_terminal", lambda: True)
     monkeypatch.setattr(shutil, "get_terminal_size", lambda: os.terminal_size((40, 24)))
     monkeypatch.setenv("NO_COLOR", "1")

@@ -71,12 +71,12 @@ async def test_lines_come_from_whichever_worker_has_the_task(
 ) -> None:
     monkeypatch.setattr(taps, "LEASE_SECONDS", 0.6)
     first = Worker(bus)
-    url = f"{TASKS}/t/tap?node=from1&group=host%3Da,cpu%3D0&rate=7"
+    url = f"{TASKS}/t/tap?node=from1&group=host%3Da%5C,b,cpu%3D0&rate=7"
     async with asyncio.timeout(60), tapped.stream("GET", url) as stream:
         assert (stream.status_code, stream.headers["content-type"]) == (200, "application/x-ndjson")
         asked = await first.asked.get()
         tap = asked.pop("tap")
-        assert asked == {"node": "from1", "tags": {"host": "a", "cpu": "0"}, "rate": 7, "seconds": 0.6}
+        assert asked == {"node": "from1", "tags": {"host": "a,b", "cpu": "0"}, "rate": 7, "seconds": 0.6}
         assert (await first.asked.get())["tap"] == tap
         first.stop()
         second = Worker(bus)
@@ -105,6 +105,26 @@ async def test_it_ends_when_its_time_is_over_or_the_node_is_gone(
         other = Worker(bus, 404, "task t has no node x")
         assert [json.loads(line) async for line in stream.aiter_lines()] == [{"error": "task t has no node x"}]
     other.stop()
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [({"status": "disabled"}, "task t is disabled"), (None, "there is no task t any more")],
+    ids=["disabled", "deleted"],
+)
+async def test_it_ends_with_a_task_that_is_not_to_run_any_more(
+    tapped: httpx.AsyncClient,
+    bus: Bus,
+    monkeypatch: pytest.MonkeyPatch,
+    body: dict[str, str] | None,
+    error: str,
+) -> None:
+    monkeypatch.setattr(taps, "LEASE_SECONDS", 0.6)
+    worker = Worker(bus)
+    async with asyncio.timeout(60), tapped.stream("GET", f"{TASKS}/t/tap?node=from1") as stream:
+        worker.stop()
+        await tapped.request("DELETE" if body is None else "PATCH", f"{TASKS}/t", json=body)
+        assert [json.loads(line) async for line in stream.aiter_lines()] == [{"error": error}]
 
 
 async def test_so_many_and_no_more(tapped: httpx.AsyncClient, bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:

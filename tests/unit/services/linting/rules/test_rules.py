@@ -36,7 +36,20 @@ WRONG: dict[str, list[tuple[str, str, tuple[int, int]]]] = {
     ],
     "unreachable": [
         (FROM + "|mean('idle')", "", (2, 2)),
+        (FROM + "|window().period(5m).every(1m)", "", (2, 2)),
         ("var a = stream|from()\na|log()\nvar b = a|mean('idle')", "", (3, 11)),
+    ],
+    "never-true": [
+        (FROM + "|where(lambda: FALSE)|log()", "", (2, 16)),
+        (FROM + "|where(lambda: TRUE AND 1 > 2)|log()", "", (2, 21)),
+        (FROM + '.where(lambda: "x" > 10 AND "y" > 1 AND "x" < 5)|log()', "", (2, 45)),
+        (FROM + '|where(lambda: ("x" >= 5.5) AND (5 >= "x"))|log()', "", (2, 36)),
+        (FROM + '|where(lambda: "x" > 5 AND "x" < 5)|log()', "", (2, 32)),
+        (FROM + '|where(lambda: "x" == -1 AND "x" >= 0)|log()', "", (2, 34)),
+        (FROM + "|where(lambda: \"x\" == 'a' AND \"x\" == 'b')|log()", "", (2, 35)),
+        (FROM + "|where(lambda: \"x\" == 'a' AND 'a' != \"x\")|log()", "", (2, 35)),
+        (FROM + '|where(lambda: FALSE OR ("x" > 2 AND "x" < 1))|log()', "", (2, 16)),
+        (FROM + f"|alert().crit(lambda: \"x\" > 2).info(lambda: !TRUE).topic('t'){ID}", "", (2, 45)),
     ],
     "alert-level": [
         (FROM + f"|alert().topic('t'){ID}", "", (2, 2)),
@@ -92,6 +105,21 @@ CLEAN: dict[str, list[tuple[str, str]]] = {
         (FROM + f"|deadman(0.0, 1m){ID}.topic('t')", ""),
         ("var a = stream|from()|mean('idle')\na|stats(1m)|log()", ""),
         (FROM + "|httpOut('x')\nstream|from()|influxDBOut().database('d')", ""),
+    ],
+    "never-true": [
+        (FROM + '|where(lambda: "x" > 5 AND "x" < 10)|where(lambda: "x" >= 5 AND "x" <= 5)|log()', ""),
+        (FROM + '|where(lambda: "x" > 10 OR "x" < 5)|where(lambda: FALSE OR "x" > 5)|log()', ""),
+        (FROM + '|where(lambda: "x" > 10 AND "y" < 5)|where(lambda: "x" > 10 AND !("x" < 5))|log()', ""),
+        (FROM + '|where(lambda: "x" > 10 AND "x" + 10 < 5)|where(lambda: "x" > 10 AND "x" < "y")|log()', ""),
+        (FROM + "|where(lambda: \"x\" == 'a' AND \"x\" != 'b' AND \"x\" > 'A')|where(lambda: TRUE)|log()", ""),
+        (FROM + '|where(lambda: "x" > 10 AND isPresent("y") AND rand(2) == 5)|log()', ""),
+        (
+            "var off = FALSE\nvar never = lambda: FALSE\nvar n = 1\n"
+            + FROM
+            + '|where(lambda: off)|where(never)|where(lambda: "x" > 5 AND "x" < n)|log()',
+            "",
+        ),
+        (FROM + "|eval(lambda: FALSE, lambda: \"x\" > 2 AND \"x\" < 1).as('a', 'b')|log()", ""),
     ],
     "alert-level": [(FROM + f"|alert().info(lambda: TRUE).infoReset(lambda: TRUE).topic('t'){ID}", "")],
     "alert-handler": [

@@ -75,6 +75,15 @@ async def test_a_change_of_level_is_told_from_its_cause_on(apis: httpx.AsyncClie
     assert found["path"][-1]["lambdas"][0]["text"] == '"x" 6.0 > 5.0 is true'
 
 
+async def test_what_a_worker_sends_again_has_changed_no_level(apis: httpx.AsyncClient, bus: Bus) -> None:
+    to = topic()
+    world = await begun(apis, bus, to)
+    before = [await world.why(to, "a/cpu", at=time_of(world, number)) for number in (3, 5)]
+    world.messages = world.messages[:4]
+    await world.run()
+    assert [await world.why(to, "a/cpu", at=time_of(world, 3)), await world.why(to, "a/cpu")] == before
+
+
 async def test_what_was_asked_for_wrongly(apis: httpx.AsyncClient, bus: Bus) -> None:
     to = topic()
     world = await begun(apis, bus, to)
@@ -179,6 +188,7 @@ async def test_a_run_that_nothing_tells_of(apis: httpx.AsyncClient, bus: Bus) ->
     to = topic()
     world = await begun(apis, bus, to)
     world.started = 1
+    await world.write(f"m,host=a x=30 {time.time_ns() + 10**10}")
     await world.run()
     assert "cannot be run as it was" in (await world.why(to, "a/cpu", 410))["error"]
 

@@ -118,6 +118,24 @@ async def test_what_a_live_task_did_is_what_it_would_have_done(
     assert [line["kind"] for line in lines] == ["alert"] * alerts + ["id"] * summary["ids"]
 
 
+async def test_a_deleted_task_is_run_and_compared_as_it_was_last(api: httpx.AsyncClient, began: int) -> None:
+    script = "stream|from().measurement('later')|alert().id('x').crit(lambda: \"v\" > %s).topic('gone')"
+    task = {"id": "gone", "script": script % "1", "dbrps": DBRPS, "status": "enabled"}
+    assert (await api.post("/tasks", json=task)).status_code == 200
+    start = time.time_ns()
+    assert (await api.patch("/tasks/gone", json={"script": script % "2"})).status_code == 200
+    for change in ({"status": "disabled"}, {"status": "enabled"}):  # so that it runs
+        assert (await api.patch("/tasks/gone", json=change)).status_code == 200
+    lines = f"later v=2 {T0}\nlater v=3 {T0 + 1}"
+    answer = await api.post("/write", params={"db": "db", "rp": "rp", "precision": "s"}, content=lines)
+    assert answer.status_code == 204
+    assert (await api.delete("/tasks/gone")).status_code == 204
+    summary, _ = await backtested(api, task="gone", start=start, against="gone")
+    assert summary["levels"]["CRITICAL"] == 1 and summary["difference"]["same"] == 1
+    summary, _ = await backtested(api, task="gone", script=script % "1", start=start, against="gone")
+    assert (summary["difference"]["same"], summary["difference"]["new"]) == (1, 1)
+
+
 async def test_another_threshold_makes_the_difference_that_it_should(api: httpx.AsyncClient, began: int) -> None:
     summary, lines = await backtested(api, task="cpu", script=LEVELS % "95.0", start=began, against="cpu")
     assert summary["levels"] == {"OK": 7, "INFO": 0, "WARNING": 9, "CRITICAL": 0}
@@ -229,6 +247,11 @@ async def test_a_batch_task_asks_influxdb_for_that_time(api: httpx.AsyncClient, 
         ({"task": "nobody", "dbrps": []}, 404, "task: no task exists"),
         ({"script": "stream|from()|log()", "warm-up": "-1s"}, 400, "warm-up: must be a duration"),
         ({"script": "stream|from()|log()", "against-script": "batch|query('')"}, 400, "against-script: "),
+        (
+            {"script": "stream|from()|log()", "type": "batch"},
+            400,
+            "script: it is of type stream, and what is to be run is",
+        ),
         ({"script": "stream|from()|log()", "sript": ""}, 400, "sript: unknown field"),
         ({}, 400, "must provide TICKscript"),
     ],

@@ -109,8 +109,18 @@ async def test_what_the_log_holds_no_more_is_said(api: httpx.AsyncClient, bus: B
     body, lines = await traced(api, task="trimmed", start=before)
     assert [line["fields"]["v"] for line in lines if line["node"] == "stream0"] == [2]
     assert body["summary"]["log"]["trimmed"].startswith("it begins at ")
-    body, _ = await traced(api, task="trimmed", start=before - 2, stop=before - 1)
-    assert body["status"] == "failed" and body["error"].startswith("the log holds nothing from before ")
+    asked = {"task": "trimmed", "start": before - 2, "stop": before - 1}
+    answer = await api.post("/traces", json=asked)
+    assert answer.status_code == 410 and answer.json()["error"].startswith("stop: the log holds only what was written")
+
+
+async def test_a_group_whose_value_has_a_comma(api: httpx.AsyncClient, recorder: None) -> None:
+    await define(api, "commas", "stream|from().measurement('z').groupBy('host')|httpOut('z')")
+    start = time.time_ns()
+    await write(api, f"z,host=a\\,b v=1 {T0}\nz,host=a v=2 {T0}")
+    for group in ("host=a\\,b", {"host": "a,b"}):
+        _, lines = await traced(api, task="commas", start=start, group=group, node="from1")
+        assert [line["fields"]["v"] for line in lines if line["kind"] == "out"] == [1]
 
 
 async def test_a_task_that_was_deleted(api: httpx.AsyncClient, recorder: None) -> None:

@@ -65,7 +65,21 @@ def test_as_json_and_kept(asked: Asked, url: str) -> None:
     assert [line["node"] for line in lines] == ["where2"] * 3
     assert (summary["kind"], summary["found"], summary["results"]) == ("summary", 16, 3)
     (kept,) = httpx.get(f"{url}/kapacitor/v1/traces").json()["traces"]
-    assert httpx.delete(f"{url}{kept['link']['href']}").status_code == 204
+    code, out, _ = asked("list", "traces")
+    heads, row = (line.split() for line in out.splitlines())
+    assert code == 0 and heads == ["ID", "Task", "Status", "From", "To", "Date"]
+    assert row[:3] == [kept["id"], "cpu", "finished"]
+    assert json.loads(asked("list", "traces", kept["id"], "--json")[1])[0]["summary"]["found"] == 16
+    assert asked("delete", "traces", kept["id"][:8] + "*")[0] == 0
+    assert httpx.get(f"{url}/kapacitor/v1/traces").json() == {"traces": []}
+
+
+def test_backtests_are_listed_and_deleted_too(asked: Asked, url: str) -> None:
+    assert asked("backtest", "cpu", "-from", "-1h", "-keep")[0] == 0
+    (kept,) = httpx.get(f"{url}/kapacitor/v1/backtests").json()["backtests"]
+    assert asked("list", "backtests")[1].splitlines()[1].split()[:3] == [kept["id"], "cpu", "finished"]
+    assert asked("delete", "backtests", "*")[0] == 0
+    assert asked("delete", "backtests", "*") == (0, "", "no backtests match *\n")
 
 
 def test_mistakes(asked: Asked) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from services.bus.connection import Bus
-from services.bus.places_by_time import position_at, whole_since
+from services.bus.reading.places_by_time import position_at, whole_since
 from services.bus.streams import WRITES
 from services.bus.subjects import write_subject
 
@@ -63,3 +63,14 @@ async def test_since_when_the_log_is_whole(bus: Bus) -> None:
     before = time.time_ns()
     await bus._link.api("STREAM.PURGE.WRITES", {})
     assert before <= await whole_since(bus) <= time.time_ns()
+
+
+async def test_a_long_part_of_it_that_is_missing_is_no_hindrance(bus: Bus) -> None:
+    first = await bus.last_sequence(WRITES) + 1
+    for subject in (*(write_subject(*MINE) for _ in range(3)), *(write_subject(*OTHER) for _ in range(200))):
+        last = (await bus.publish(subject, b"m x=1", {})).seq
+    third = await time_of(bus, first + 2)
+    mine = (await bus.publish(write_subject(*MINE), b"m x=1", {})).seq
+    await bus.purge(WRITES, write_subject(*OTHER), last)
+    assert await position_at(bus, third) == first + 2
+    assert await position_at(bus, await time_of(bus, mine)) == mine

@@ -1,0 +1,1 @@
+"""Parts of streams, found by time and read from one place to another."""

@@ -1,0 +1,1 @@
+"""What editors ask about scripts: diagnostics, completion, hover, symbols, formatting."""
