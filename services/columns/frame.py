@@ -23,7 +23,9 @@ OriginArray = NDArray[np.int64]
 class FieldSource(Protocol):
     """Where columns that are not decoded yet come from; rows are the source's own, None is all of them."""
 
-    def column(self, name: str, rows: Rows | None) -> Column | None: ...
+    def columns(self, names: Sequence[str], rows: Rows | None) -> list[Column | None]:
+        """Some fields, each told once, over `rows`; None for one that none of them has."""
+        ...
 
     def names(self, rows: Rows | None) -> list[str]: ...
 
@@ -34,8 +36,8 @@ class FieldSource(Protocol):
 class NoFields:
     """A source without fields."""
 
-    def column(self, name: str, rows: Rows | None) -> Column | None:
-        return None
+    def columns(self, names: Sequence[str], rows: Rows | None) -> list[Column | None]:
+        return [None] * len(names)
 
     def names(self, rows: Rows | None) -> list[str]:
         return []
@@ -53,7 +55,7 @@ class Points:
     time: int64[n], ns since 1970. series: int32[n], numbers of the worker's SeriesTable.
     """
 
-    __slots__ = ("_all", "_columns", "_memo", "_rows", "_source", "series", "time")
+    __slots__ = ("_all", "_columns", "_expected", "_memo", "_rows", "_source", "series", "time")
 
     def __init__(
         self,
@@ -69,6 +71,7 @@ class Points:
         self._columns: dict[str, Column | None] = dict(columns or {})
         self._source = source
         self._rows = rows
+        self._expected: frozenset[str] = frozenset()
         self._all: list[str] | None = None
         self._memo: dict[Hashable, Any] | None = None
 
@@ -77,13 +80,18 @@ class Points:
 
     def column(self, name: str) -> Column | None:
         """One field over all points; None where no point has it. Kept once decoded."""
-        if name in self._columns:
-            return self._columns[name]
-        column = self._source.column(name, self._rows)
-        if column is not None and column.valid is not None and not column.valid.any():
-            column = None
-        self._columns[name] = column
-        return column
+        if name not in self._columns:
+            self._decode([name, *(other for other in self._expected if other != name and other not in self._columns)])
+        return self._columns[name]
+
+    def expect(self, names: Iterable[str]) -> None:
+        """Fields that will be asked for: they are decoded with the first of them, which costs less than one by one."""
+        self._expected |= frozenset(names)
+
+    def _decode(self, names: Sequence[str]) -> None:
+        for name, column in zip(names, self._source.columns(names, self._rows), strict=True):
+            there = column is not None and (column.valid is None or column.valid.any())
+            self._columns[name] = column if there else None
 
     def names(self) -> list[str]:
         """The names of all fields that at least one point has, sorted."""
@@ -99,6 +107,7 @@ class Points:
 
     def columns(self) -> dict[str, Column]:
         """All fields, by sorted name."""
+        self.expect(self.names())
         return {name: column for name in self.names() if (column := self.column(name)) is not None}
 
     def fields(self, row: int) -> dict[str, Value | None]:
@@ -119,23 +128,25 @@ class Points:
         """The points at `rows` (indexes, in the order given). Columns not decoded yet stay so."""
         columns = {name: None if c is None else c.take(rows) for name, c in self._columns.items()}
         source_rows = rows if self._rows is None else self._rows[rows]
-        return Points(self.time[rows], self.series[rows], columns, self._source, source_rows)
+        return self._like(Points(self.time[rows], self.series[rows], columns, self._source, source_rows))
 
     def with_columns(self, columns: Mapping[str, Column | None]) -> Points:
         """The same points with fields set (or, where None, removed)."""
-        return Points(self.time, self.series, {**self._columns, **columns}, self._source, self._rows)
+        return self._like(Points(self.time, self.series, {**self._columns, **columns}, self._source, self._rows))
 
     def only(self, names: Iterable[str]) -> Points:
         """The same points with no other fields than these."""
+        names = list(names)
+        self.expect(names)
         return Points(self.time, self.series, {name: self.column(name) for name in names})
 
     def with_time(self, time: IntArray) -> Points:
         """The same points at other times."""
-        return Points(time, self.series, self._columns, self._source, self._rows)
+        return self._like(Points(time, self.series, self._columns, self._source, self._rows))
 
     def with_series(self, series: SeriesArray) -> Points:
         """The same points in other series (other tags, another name)."""
-        return Points(self.time, series, self._columns, self._source, self._rows)
+        return self._like(Points(self.time, series, self._columns, self._source, self._rows))
 
     def detached(self, names: Iterable[str] | None = None) -> Points:
         """The points with their columns (all, or those in `names`) decoded and no hold on their source: to be kept."""
@@ -146,6 +157,10 @@ class Points:
         columns = {name: None if c is None else c.take(rows) for name, c in self._columns.items()}
         source = self._source.pick(rows if self._rows is None else self._rows[rows])
         return Points(self.time[rows], self.series[rows], columns, source)
+
+    def _like(self, other: Points) -> Points:
+        other._expected = self._expected
+        return other
 
     def memo(self, key: Hashable, make: Callable[[], T]) -> T:
         """A value computed from these points once, whoever asks: what lets many tasks share one frame's work."""

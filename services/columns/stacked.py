@@ -21,7 +21,10 @@ class _Stacked:
         self._order = order
         self._columns: dict[str, Column | None] = {}
 
-    def column(self, name: str, rows: Rows | None) -> Column | None:
+    def columns(self, names: Sequence[str], rows: Rows | None) -> list[Column | None]:
+        return [self._column(name, rows) for name in names]
+
+    def _column(self, name: str, rows: Rows | None) -> Column | None:
         if name not in self._columns:
             columns = [p.column(name) for p in self._parts]
             column = concat(columns, self._lengths) if any(c is not None for c in columns) else None

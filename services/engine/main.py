@@ -7,7 +7,7 @@ import functools
 import gc
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,6 +24,7 @@ from services.columns.groups.series import SeriesTable
 from services.connectors.http_sender import PostEndpoint
 from services.connectors.sideload import SOURCES
 from services.engine.environment import task_environment
+from services.engine.kernels import prepare_kernels
 from services.engine.states.checkpoints import Checkpoints
 from services.engine.states.history.keeper import HistorySettings, StateKeeper
 from services.engine.worker.requests import WorkerResponders
@@ -113,7 +114,7 @@ async def _serve(process: _Process, ready: Callable[[], None], stop: asyncio.Eve
         process.store, with_overrides(tasks.fold), EVENTS, forget=tasks.forget, records=tasks.RECORDS
     )
     stopping = asyncio.create_task(stop.wait())
-    coming = asyncio.create_task(_come(members, projection, bus))
+    coming = asyncio.create_task(_come(members, projection, bus, prepare_kernels(config.data_dir / "kernels")))
     # what lives once all tasks do lives as long as the process: the collector need not go through it again and again
     gc.disable()
     try:
@@ -129,10 +130,17 @@ async def _serve(process: _Process, ready: Callable[[], None], stop: asyncio.Eve
     await projection.stop()
 
 
-async def _come(members: Membership, projection: Projection[Event], bus: Bus) -> None:
+async def _come(
+    members: Membership, projection: Projection[Event], bus: Bus, preparing: Coroutine[Any, Any, None]
+) -> None:
     """Others hear of this worker before it reads the log, which takes long where there are many tasks."""
-    await members.join()
-    await projection.start(bus, [*tasks.SUBJECTS, *overrides.SUBJECTS], decode)
+    kernels = asyncio.create_task(preparing)
+    try:
+        await members.join()
+        await projection.start(bus, [*tasks.SUBJECTS, *overrides.SUBJECTS], decode)
+        await kernels
+    finally:
+        kernels.cancel()
 
 
 async def _take_part(

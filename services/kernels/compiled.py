@@ -10,8 +10,9 @@
 Numba compiles it, and keeps the result on disk for the next process. Neither is touched before a kernel is called, or
 `prepare` is: a process that runs none pays nothing for numba, which takes 65 MB and 0.3 s.
 
-A kernel knows arrays, codes and numbers, and nothing else. Numba sees the change of a kernel's own file only, so a
-kernel calls no other kernel but those of its file.
+A kernel knows arrays, codes and numbers, and nothing else. It calls other kernels and primitives
+(services.kernels.primitives); to hand on an array takes a few ns, so that small kernels take addresses. Numba sees the
+change of a kernel's own file only: what it has compiled is to be deleted where one is changed that others call.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from __future__ import annotations
 import functools
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FunctionType
 from typing import Any, Generic, ParamSpec, TypeVar, cast
+
+from services.kernels.primitives import Primitive
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -43,6 +46,8 @@ class Compiled(Generic[P, R]):
         self.signatures = signatures
         functools.update_wrapper(self, function)
         self._call: Callable[P, R] = self._first
+        self.kept = True
+        """Whether it was found compiled, once it is loaded."""
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         return self._call(*args, **kwargs)
@@ -51,7 +56,8 @@ class Compiled(Generic[P, R]):
         """Load or compile it; numba's dispatcher."""
         with _lock:
             if self._call == self._first:
-                self._call = _compile(cast(FunctionType, self.function), self.signatures)
+                self._call = dispatcher = _compile(cast(FunctionType, self.function), self.signatures)
+                self.kept = not sum(dispatcher.stats.cache_misses.values())
         return self._call
 
     def _first(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -71,10 +77,15 @@ def compiled(*signatures: str) -> Callable[[Callable[P, R]], Compiled[P, R]]:
     return decorate
 
 
-def prepare(kernels: Sequence[Compiled[..., Any]] | None = None) -> None:
-    """Load or compile these kernels, or all of the modules imported so far. Where nothing is kept it takes seconds."""
-    for kernel in _all if kernels is None else kernels:
+def prepare(kernels: Sequence[Compiled[..., Any]] | None = None, compiling: Callable[[], None] = lambda: None) -> None:
+    """Load or compile these kernels, or all of the modules imported so far. Where nothing is kept it takes seconds:
+    `compiling` is called once when the first was not found compiled."""
+    told = False
+    for kernel in list(_all) if kernels is None else kernels:
         kernel.prepare()
+        if not told and not kernel.kept:
+            told = True
+            compiling()
 
 
 def keep_compiled_in(folder: Path) -> None:
@@ -86,12 +97,7 @@ def keep_compiled_in(folder: Path) -> None:
 def _compile(function: FunctionType, signatures: Sequence[str]) -> Any:
     import numba
 
-    inner = dict(_called(function))
-    if inner:
-        names = {**function.__globals__, **inner}
-        own = FunctionType(function.__code__, names, function.__name__, function.__defaults__)
-        own.__module__, own.__qualname__ = function.__module__, function.__qualname__
-        function = own
+    function = _knowing(function)
     dispatcher: Any
     try:
         dispatcher = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
@@ -103,9 +109,13 @@ def _compile(function: FunctionType, signatures: Sequence[str]) -> Any:
     return dispatcher
 
 
-def _called(function: FunctionType) -> Iterator[tuple[str, Any]]:
-    """The kernels of its file that a function calls, by name."""
+def _knowing(function: FunctionType) -> FunctionType:
+    """A function that finds what numba makes of the kernels and primitives that it calls under their names."""
+    names = dict(function.__globals__)
     for name in function.__code__.co_names:
-        found = function.__globals__.get(name)
-        if isinstance(found, Compiled):
-            yield name, found.prepare()
+        found = names.get(name)
+        if isinstance(found, Compiled | Primitive):
+            names[name] = found.prepare()
+    own = FunctionType(function.__code__, names, function.__name__, function.__defaults__)
+    own.__module__, own.__qualname__ = function.__module__, function.__qualname__
+    return own

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,13 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.columns.column import Column, IntArray, Rows, Value
+from services.kernels.primitives import address_of
 from services.lineprotocol import reference_parser
-from services.lineprotocol.fast_path import SMALL, fits_fast_path, split_line
-from services.lineprotocol.fields import FEW, Fields
-from services.lineprotocol.keytable import number, number_one
-from services.lineprotocol.rows import RowFields
+from services.lineprotocol.fields import Fields
+from services.lineprotocol.keytable import KeyTable
+from services.lineprotocol.scanning import (
+    FIELDS_END,
+    KEY,
+    KEY_END,
+    MOST_TAGS,
+    PAD,
+    PAYLOAD,
+    PLACES,
+    ROW,
+    Ints,
+    scan,
+)
 from services.lineprotocol.validate import check_each_line
-from services.lineprotocol.vectorised_parser import ParsedBodies
 
 Int32Array = NDArray[np.int32]
 
@@ -38,29 +48,46 @@ class RejectedPayload:
     error: str
 
 
+@dataclass(frozen=True, slots=True)
+class WantedMeasurements:
+    """Which lines are wanted of those whose measurement is known.
+
+    numbers: of measurements by their names as written without any escape. wanted: bool[m], by number.
+    """
+
+    numbers: KeyTable
+    wanted: NDArray[np.bool_]
+
+
+_EVERYTHING = WantedMeasurements(KeyTable(), np.empty(0, dtype=np.bool_))
+
+
 class Lines:
     """n points in the order of payloads and lines; the fields are decoded on demand.
 
     time: int64[n], ns since 1970. payload: int32[n], index among the payloads given. row: int32[n], the point's
-    ordinal in its payload (comments and blank lines do not count).
+    ordinal in its payload (comments and blank lines do not count). skipped: int32[3, k]: payload, number of a
+    measurement that is not wanted, and how many lines of it the payload has, which are none of the points.
     """
 
     def __init__(
         self,
+        raw: bytes,
+        address: int,
         time: IntArray,
-        payload: Int32Array,
-        row: Int32Array,
-        keys: _Keys | _KeyList,
-        fields: Fields | RowFields,
+        places: Ints,
+        skipped: Int32Array,
+        odd: Mapping[int, Mapping[str, Value]],
         malformed: int,
     ) -> None:
         """Made by `decode`."""
         self.n: Final = len(time)
         self.time = time
-        self.payload = payload
-        self.row = row
-        self._keys = keys
-        self._fields = fields
+        self.payload: Int32Array = places[PAYLOAD]
+        self.row: Int32Array = places[ROW]
+        self.skipped = skipped
+        self._raw, self._address, self._key, self._key_end = raw, address, places[KEY], places[KEY_END]
+        self._fields = Fields(raw, address, self._key_end, places[FIELDS_END], odd)
         self._malformed = malformed
 
     def __len__(self) -> int:
@@ -73,193 +100,122 @@ class Lines:
 
     def keys(self) -> list[bytes]:
         """The series key (measurement and tags as written) of each line."""
-        return self._keys.all()
+        return [self._raw[a:b] for a, b in zip(self._key.tolist(), self._key_end.tolist(), strict=True)]
 
-    def number_keys(self, table: dict[bytes, int], new: Callable[[bytes], int]) -> IntArray:
-        """Each line's series number: int64[n]. `new` numbers a key that `table` lacks; the number is put there.
+    def number_keys(self, table: KeyTable, new: Callable[[bytes], int]) -> Int32Array:
+        """Each line's series number: int32[n]. `new` numbers a key that `table` lacks; the number is put there."""
+        return table.number(self._raw, self._address, self._key, self._key_end, new)
 
-        Fastest with a KeyTable; keys may be put into it elsewhere too, but not taken out or renumbered.
+    def columns(self, names: Sequence[str], rows: Rows | None) -> list[Column | None]:
+        """Some fields, each told once, over `rows` (all if None) in that order; None for one that none of them has.
+
+        Kinds are FLOAT, INT, STRING and BOOL, or MIXED where those rows differ. Fields asked for together cost little
+        more than one. Kept for all rows once they were asked for most of them; for a few rows only those are read.
         """
-        return self._keys.number(table, new)
+        return self._fields.columns(names, rows)
 
     def column(self, name: str, rows: Rows | None) -> Column | None:
-        """One field over `rows` (all if None) in that order; None if none of them has it.
-
-        Kinds are FLOAT, INT, STRING and BOOL, or MIXED where those rows differ. Kept for all rows once it was asked
-        for most of them; for a few rows only those are read.
-        """
-        return self._fields.column(name, rows)
+        """One field, as `columns` gives it."""
+        return self._fields.columns([name], rows)[0]
 
     def names(self, rows: Rows | None) -> list[str]:
         """The names of all fields that occur in `rows` (all if None), sorted."""
         return self._fields.names(rows)
 
-    def pick(self, rows: Rows) -> RowFields:
+    def pick(self, rows: Rows) -> Fields:
         """The fields of a few rows by themselves, without a hold on the text of all the others."""
         return self._fields.pick(rows)
 
 
-class _Keys:
-    """Series keys: spans of the parsed text, but those of odd lines."""
-
-    def __init__(self, parsed: ParsedBodies, starts: IntArray, ends: IntArray, odd: dict[int, bytes]) -> None:
-        self._parsed = parsed
-        self._starts = starts
-        self._ends = ends
-        self._odd = odd
-
-    def all(self) -> list[bytes]:
-        raw = self._parsed.text.raw
-        keys = [raw[a:b] for a, b in zip(self._starts.tolist(), self._ends.tolist(), strict=True)]
-        for row, key in self._odd.items():
-            keys[row] = key
-        return keys
-
-    def number(self, table: dict[bytes, int], new: Callable[[bytes], int]) -> IntArray:
-        if not self._odd:
-            return number(self._parsed.text, self._starts, self._ends, table, new)
-        return np.array([number_one(key, table, new) for key in self.all()], dtype=np.int64)
-
-
-class _KeyList:
-    """Series keys of a few lines."""
-
-    def __init__(self, keys: list[bytes]) -> None:
-        self._keys = keys
-
-    def all(self) -> list[bytes]:
-        return self._keys
-
-    def number(self, table: dict[bytes, int], new: Callable[[bytes], int]) -> IntArray:
-        return np.array([number_one(key, table, new) for key in self._keys], dtype=np.int64)
-
-
-def decode(payloads: Sequence[Payload]) -> tuple[Lines, list[RejectedPayload]]:
-    """All points of all payloads that parse; one that does not is left out whole.
+def decode(
+    payloads: Sequence[Payload], wanted: WantedMeasurements = _EVERYTHING
+) -> tuple[Lines, list[RejectedPayload]]:
+    """All points of all payloads that parse, but of measurements that are not wanted; a payload that does not parse is
+    left out whole.
 
     Whether a payload parses is judged by its structure and times, and by its values only in lines that are left to the
     reference parser; a value that turns out not to be readable later is missing, and counted in `Lines.malformed`.
     """
-    few = _few(payloads)
-    if few is not None:
-        return few, []
-    units = np.array([reference_parser.multiplier(p.precision) for p in payloads] or [1], dtype=np.int64)
-    received = np.array([p.received_ns for p in payloads] or [0], dtype=np.int64) // units * units
-    parsed = ParsedBodies([p.body for p in payloads] or [b""], units)
-    rejected: dict[int, str] = {}
-    odd: dict[int, _Odd] = {}
-    for line in np.flatnonzero(~(parsed.regular | parsed.skip)).tolist():
-        owner = int(parsed.payload[line])
-        if owner in rejected or owner in parsed.broken:
-            continue
-        text = next(reference_parser.lines(parsed.line(line)), None)
-        if text is None:
-            parsed.skip[line] = True
-            continue
-        try:
-            odd[line] = _odd(text, int(units[owner]))
-        except reference_parser.LineError:
-            rejected[owner] = check_each_line(payloads[owner].body, int(units[owner])) or ""
-    kept = ~parsed.skip
-    alone: dict[int, list[_Odd]] = {}
-    for owner in sorted(parsed.broken):
-        error = check_each_line(payloads[owner].body, int(units[owner]))
-        if error is None:
-            lines = reference_parser.lines(payloads[owner].body)
-            alone[owner] = [_odd(line, int(units[owner])) for line in lines]
-        else:
-            rejected[owner] = error
-    if rejected or parsed.broken:
-        kept &= ~np.isin(parsed.payload, [*rejected, *parsed.broken])
-    made = _assemble(parsed, received, kept, odd, alone)
-    return made, [RejectedPayload(i, rejected[i]) for i in sorted(rejected)]
+    raw, bodies = _text(payloads)
+    address = address_of(raw)
+    most = raw.count(b"\n") + 1
+    places: Ints = np.empty((PLACES, most), dtype=np.int32)
+    time = np.empty(most, dtype=np.int64)
+    odd_lines = np.empty(most, dtype=np.int32)
+    skipped = np.empty((3, most if len(wanted.wanted) else 0), dtype=np.int32)
+    counts = np.zeros(3, dtype=np.int64)
+    scan(
+        address,
+        bodies,
+        *wanted.numbers.told,
+        wanted.wanted,
+        places,
+        time,
+        odd_lines,
+        skipped,
+        np.full(len(wanted.wanted), -1, dtype=np.int32),
+        np.empty((MOST_TAGS, 2), dtype=np.int64),
+        counts,
+    )
+    n, odds, skips = counts.tolist()
+    places, time, skipped = places[:, :n], time[:n], skipped[:, :skips]
+    if not odds:
+        return Lines(raw, address, time, places, skipped, {}, 0), []
+    return _with_odd(payloads, raw, time, places, skipped, odd_lines[:odds])
 
 
-def _few(payloads: Sequence[Payload]) -> Lines | None:
-    """Lines of a few small payloads, if all of them take the fast path."""
-    if sum(len(p.body) for p in payloads) > SMALL:
-        return None
-    keys: list[bytes] = []
-    fields: list[bytes] = []
-    time: list[int] = []
-    owner: list[int] = []
-    row: list[int] = []
+def _text(payloads: Sequence[Payload]) -> tuple[bytes, IntArray]:
+    """The bodies end to end with a line break behind each, and what `scan` is told of them."""
+    raw = b"\n".join([*(p.body for p in payloads), bytes(PAD)])
+    bodies = np.empty((len(payloads), 5), dtype=np.int64)
+    begin = 0
     for index, payload in enumerate(payloads):
+        end = begin + len(payload.body)
         unit = reference_parser.multiplier(payload.precision)
-        if not fits_fast_path(payload.body, unit):
-            return None
-        lines = [line for line in payload.body.split(b"\n") if line]
-        if len(keys) + len(lines) > FEW:
-            return None
-        for line in lines:
-            end, last, stamp = split_line(line)
-            keys.append(line[:end])
-            fields.append(line[end + 1 : last])
-            time.append((payload.received_ns // unit if stamp is None else stamp) * unit)
-        owner += [index] * len(lines)
-        row += range(len(lines))
-    return Lines(
-        np.array(time, dtype=np.int64),
-        np.array(owner, dtype=np.int32),
-        np.array(row, dtype=np.int32),
-        _KeyList(keys),
-        RowFields(len(keys), fields.__getitem__, {}),
-        0,
-    )
+        received = payload.received_ns // unit * unit
+        bodies[index] = (begin, end, unit, reference_parser.MAX_TIME // unit, received)
+        begin = end + 1
+    return raw, bodies
 
 
-@dataclass(frozen=True, slots=True)
-class _Odd:
-    """A line read by the reference parser."""
-
-    key: bytes
-    fields: dict[str, Value]
-    malformed: int
-    time: int | None
-
-
-def _odd(line: bytes, unit: int) -> _Odd:
-    """One of `reference_parser.lines`. Raises reference_parser.LineError."""
-    key, fields, time = reference_parser.parse(line, unit)
-    found = reference_parser.field_values(fields)
-    kept = {k: v for k, v in found.items() if isinstance(v, float | int | str)}
-    return _Odd(key, kept, len(found) - len(kept), time)
-
-
-def _assemble(
-    parsed: ParsedBodies,
-    received: IntArray,
-    kept: NDArray[np.bool_],
-    odd: dict[int, _Odd],
-    alone: dict[int, list[_Odd]],
-) -> Lines:
-    """Lines from the kept lines of some bodies, the odd ones among them, and payloads that were read alone."""
-    lines = np.flatnonzero(kept)
-    payload = parsed.payload[lines]
-    extra = np.repeat(
-        np.array(list(alone), dtype=np.int64), np.array([len(points) for points in alone.values()], dtype=np.int64)
-    )
-    points = [point for some in alone.values() for point in some]
-    if len(extra):
-        owners = np.concatenate([payload, extra])
-        order = np.argsort(owners, kind="stable")
-        payload = owners[order]
-        # Lines of bodies that were read alone are -1 and more below.
-        lines = np.concatenate([lines, -1 - np.arange(len(extra))])[order]
-    inside = lines >= 0
-    whole = bool(inside.all())
-    at = lines if whole else np.where(inside, lines, 0)
-    time = np.where(parsed.timed[at], parsed.time[at], received[payload])
-    strange: dict[int, _Odd] = {}
-    if odd or points:
-        for row in np.flatnonzero(~(inside & parsed.regular[at])).tolist():
-            line = int(lines[row])
-            point = odd[line] if line >= 0 else points[-1 - line]
-            strange[row] = point
-            time[row] = received[payload[row]] if point.time is None else point.time
-    first = np.searchsorted(payload, payload)
-    keys = _Keys(parsed, parsed.start[at], parsed.key_end[at], {row: p.key for row, p in strange.items()})
-    fields = Fields(parsed, at, {row: p.fields for row, p in strange.items()})
-    malformed = sum(p.malformed for p in strange.values())
-    ordinal = (np.arange(len(at)) - first).astype(np.int32)
-    return Lines(time, payload.astype(np.int32), ordinal, keys, fields, malformed)
+def _with_odd(
+    payloads: Sequence[Payload],
+    raw: bytes,
+    time: IntArray,
+    places: Ints,
+    skipped: Int32Array,
+    odd_lines: Int32Array,
+) -> tuple[Lines, list[RejectedPayload]]:
+    """The same with what the reference parser says of those lines that are not regular."""
+    rejected: dict[int, str] = {}
+    odd: dict[int, dict[str, Value]] = {}
+    malformed: dict[int, int] = {}
+    for line in odd_lines.tolist():
+        owner = int(places[PAYLOAD, line])
+        if owner in rejected:
+            continue
+        unit = reference_parser.multiplier(payloads[owner].precision)
+        begin = int(places[KEY, line])
+        text = raw[begin : places[FIELDS_END, line]]
+        stripped = next(reference_parser.lines(text))
+        try:
+            key, fields, stamp = reference_parser.parse(stripped, unit)
+        except reference_parser.LineError:
+            rejected[owner] = check_each_line(payloads[owner].body, unit) or ""
+            continue
+        places[KEY, line] = begin = begin + text.index(stripped[:1])
+        places[KEY_END, line] = places[FIELDS_END, line] = begin + len(key)
+        if stamp is not None:
+            time[line] = stamp
+        found = reference_parser.field_values(fields)
+        odd[line] = {name: value for name, value in found.items() if isinstance(value, float | int | str)}
+        malformed[line] = len(found) - len(odd[line])
+    if rejected:
+        kept = np.flatnonzero(~np.isin(places[PAYLOAD], list(rejected)))
+        at = {line: row for row, line in enumerate(kept.tolist()) if line in odd}
+        odd = {at[line]: fields for line, fields in odd.items() if line in at}
+        malformed = {line: count for line, count in malformed.items() if line in at}
+        places, time = np.ascontiguousarray(places[:, kept]), time[kept]
+        skipped = skipped[:, ~np.isin(skipped[0], list(rejected))]
+    lines = Lines(raw, address_of(raw), time, places, skipped, odd, sum(malformed.values()))
+    return lines, [RejectedPayload(index, rejected[index]) for index in sorted(rejected)]

@@ -23,6 +23,7 @@ from services.connectors.http_sender import PostEndpoint
 from services.dryrun.starting import DryTasks
 from services.dryrun.state_history import StateHistory
 from services.engine.environment import task_environment
+from services.kernels.compiled import keep_compiled_in
 from services.nodes import ConfiguredNodes, classes
 from services.nodes.udf_host.functions import UdfFunctions
 from services.pipeline.functions import FunctionSpec
@@ -110,6 +111,7 @@ async def _compiling(
     config: Config, handlers: Handlers, functions: Mapping[str, FunctionSpec]
 ) -> AsyncIterator[tuple[Store, Compiling]]:
     """The store, and the compiler that keeps what it has parsed in it."""
+    keep_compiled_in(config.data_dir / "kernels")
     path = config.data_dir / "recorder" / "recorder.lmdb"
     with Store.open(path, _SCHEMA, _VERSION, durable=False) as store:
         async with Compiling(ParsedScripts(store), ConfiguredNodes(config.deadman), handlers, functions) as compiling:

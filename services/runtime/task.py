@@ -163,6 +163,7 @@ class TaskRun:
             frame = frame.take(np.flatnonzero((mine > after) & (mine <= (seq[-1] if until is None else until))))
             if not len(frame):
                 return []
+        frame.points.expect(self._contexts[0].needed_fields or ())
         if self._ticked_nodes.clocked:
             return self._by_clock(batch.step, frame)
         return self._go(batch.step, {0: [frame]})

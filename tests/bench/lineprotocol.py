@@ -10,6 +10,8 @@ import random
 import time
 from collections.abc import Callable
 
+import numpy as np
+
 from services.lineprotocol.keytable import KeyTable
 from services.lineprotocol.lines import Lines, Payload, decode
 from services.lineprotocol.validate import check
@@ -37,6 +39,28 @@ def bodies(count: int, lines: int, digits: int) -> list[bytes]:
     return made
 
 
+def strings(lines: int) -> bytes:
+    """Lines of strings with escapes, ints and booleans, of which some are missing; escapes in names and tags."""
+    made = []
+    for i in range(lines):
+        extra = f",extra={i}i" if i % 3 else ""
+        ok = "true" if i % 2 else "f"
+        made.append(
+            f'log\\ line,host=server{i // 4 % 100:03d},path=/a\\ b msg="user \\"{i % 50}\\" said, hello = {i % 7}",'
+            f'level="warn",code={i % 9}i,ok={ok}{extra} {1_700_000_000 + i // 400}000000000'
+        )
+    return "\n".join(made).encode()
+
+
+def mixed(lines: int) -> bytes:
+    """Lines of twenty measurements in turn."""
+    made = []
+    for i in range(lines):
+        fields = f"a={i % 1000 / 1000:.3f},b={i}i,c={i % 777 / 7:.2f}"
+        made.append(f"m{i % 20},host=server{i // 20 % 50:03d} {fields} {1_700_000_000 + i // 400}000000000")
+    return "\n".join(made).encode()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lines", type=int, default=5000, help="lines a body")
@@ -45,6 +69,7 @@ def main() -> None:
     options = parser.parse_args()
     made = bodies(2, options.lines, options.digits)
     table = KeyTable()
+    known: dict[bytes, int] = {}
 
     def best(what: str, lines: int, work: Callable[[int], object]) -> None:
         least = float("inf")
@@ -59,13 +84,11 @@ def main() -> None:
 
     def numbered(i: int) -> Lines:
         lines = read(i)
-        lines.number_keys(table, lambda key: len(table))
+        lines.number_keys(table, lambda key: known.setdefault(key, len(known)))
         return lines
 
     def columns(i: int, names: list[str]) -> None:
-        lines = numbered(i)
-        for name in names:
-            assert lines.column(name, None) is not None
+        assert None not in numbered(i).columns(names, None)
 
     every = ["usage_idle", *(f"usage_{name}" for name in _NAMES)]
     line = made[0].split(b"\n", 1)[0]
@@ -79,6 +102,17 @@ def main() -> None:
     best("decode, number series, one column", n, lambda i: columns(i, every[:1]))
     best("decode, number series, all columns", n, lambda i: columns(i, every))
     best("decode, number series, names", n, lambda i: numbered(i).names(None))
+    texts, many = Payload(strings(n), "n", 0), Payload(mixed(n), "n", 0)
+    of_texts = ["msg", "level", "code", "ok", "extra"]
+    best("decode strings, five columns", n, lambda i: decode([texts])[0].columns(of_texts, None))
+    of_each = [np.arange(first, n, 20) for first in range(20)]
+
+    def by_measurement(i: int) -> None:
+        lines = decode([many])[0]
+        for rows in of_each:
+            lines.columns(["a", "b"], rows)
+
+    best("decode 20 measurements, two columns of each", n, by_measurement)
     best("decode, a payload a line", n, lambda i: decode(small))
     best("decode, one payload of one line", 1, lambda i: decode(small[:1]))
     fields = {name: column for name in every if (column := kept.column(name, None)) is not None}

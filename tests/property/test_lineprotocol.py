@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from services.columns.column import Value
 from services.lineprotocol import reference_parser
 from services.lineprotocol.keytable import KeyTable
-from services.lineprotocol.lines import Lines, Payload, decode
+from services.lineprotocol.lines import Lines, Payload, WantedMeasurements, decode
 from services.lineprotocol.series_key import parse_key
 from services.lineprotocol.validate import check, check_each_line
 from services.lineprotocol.write import encode
@@ -154,6 +155,71 @@ def test_payloads_are_read_the_same_alone_and_together_and_by_rows(
                 values = [None] * len(rows) if column is None else column.tolist()
                 assert repr(values) == repr([together[row][4].get(name) for row in rows.tolist()])
         table = KeyTable()
+        known: dict[bytes, int] = {}
         keys = lines.keys()
-        numbers = [lines.number_keys(table, lambda key: len(table)).tolist() for _ in range(3)]
-        assert numbers == [[table[key] for key in keys]] * 3
+        for _ in range(3):
+            numbers = lines.number_keys(table, lambda key: known.setdefault(key, len(known)))
+            assert numbers.tolist() == [known[key] for key in keys]
+
+
+_NUMBERS = st.one_of(
+    st.from_regex(r"-?[0-9]{0,22}\.?[0-9]{0,22}([eE][+-]?[0-9]{1,3})?", fullmatch=True),
+    st.from_regex(r"-?[0-9]{1,21}i", fullmatch=True),
+    st.floats(allow_nan=False, allow_infinity=False).map(repr),
+    st.integers(-(2**64), 2**64).map(lambda n: f"{n}i"),
+    st.tuples(st.integers(0, 2**64), st.integers(-40, 70)).map(lambda parts: f"{parts[0]}e{parts[1]}"),
+)
+_WORDS = st.sampled_from(
+    ["t", "T", "true", "True", "TRUE", "tRUE", "f", "F", "false", "False", "FALSE", "nan", "i", "+1"]
+)
+_STRINGS = st.text(st.sampled_from('ab\\" ,=\n\u00e9'), max_size=8).map(
+    lambda text: '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+)
+
+
+@examples(300)
+@given(st.lists(st.one_of(_NUMBERS, _WORDS, _STRINGS), min_size=1, max_size=6))
+def test_values_are_what_the_careful_reader_makes_of_them(texts: list[str]) -> None:
+    texts = [text for text in texts if text]
+    body = "".join(f"m v={text},w={text} 1\n" for text in texts).encode()
+    lines, rejected = decode([Payload(body, "n", 5)])
+    expected = [reference_parser.value(text.encode()) for text in texts]
+    if rejected:
+        assert rejected[0].error == check_each_line(body, 1)
+        return
+    known = [None if value is reference_parser.MALFORMED else value for value in expected]
+    for name, column in zip(("v", "w"), lines.columns(["v", "w"], None), strict=True):
+        values = [None] * lines.n if column is None else column.tolist()
+        assert repr(values) == repr(known), name
+
+
+@examples(150)
+@given(
+    st.lists(st.tuples(GARBAGE, PRECISIONS), max_size=4),
+    st.lists(st.sampled_from([b"cpu", b"m", b"mem", b"c\\ d", b"\xff"]), max_size=12),
+    st.sets(st.integers(0, 3)),
+)
+def test_of_what_is_not_wanted_only_the_number_is_told(
+    bodies: list[tuple[bytes, str]], names: list[bytes], wanted: set[int]
+) -> None:
+    payloads = [Payload(body, precision, 5) for body, precision in bodies]
+    payloads += [Payload(b"".join(name + b",t=%d v=%d 7\n" % (i, i) for i, name in enumerate(names)), "n", 5)]
+    numbers = {b"cpu": 0, b"m": 1, b"c d": 2, b"mem": 3}
+    table = KeyTable()
+    table.add(numbers)
+    flags = np.array([number in wanted for number in range(4)], dtype=np.bool_)
+
+    some, rejected = decode(payloads, WantedMeasurements(table, flags))
+    every, rejected_too = decode(payloads)
+
+    assert rejected == rejected_too
+    left = Counter({(int(p), int(m)): int(n) for p, m, n in some.skipped.T.tolist()})
+    assert left.total() == every.n - some.n and not wanted & {number for _, number in left}
+    kept = {entry[:2]: entry for entry in contents(some)}
+    for entry in contents(every):
+        key = entry[:2]
+        if key in kept:
+            assert repr(kept.pop(key)) == repr(entry)
+        else:
+            left[(entry[0], numbers[entry[2][0].encode()])] -= 1
+    assert not kept and not left.total()

@@ -234,6 +234,7 @@ HOMES = {
     "pygls": {"language_server"},
     "lsprotocol": {"language_server"},
     "numba": {"kernels"},
+    "llvmlite": {"kernels"},
 }
 
 # Folders that hold one file for each of something, however many there are.

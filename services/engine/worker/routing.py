@@ -20,15 +20,24 @@ class Routing:
         """tasks: by id, at any time."""
         self._tasks = tasks
         self._routes: dict[DBRP, dict[int, list[TaskUnderWay]]] | None = None
+        self._measurements: dict[DBRP, frozenset[int] | None] = {}
         self._several = False  # some task reads several databases or retention policies
 
     def changed(self) -> None:
         """Tasks have come or gone."""
         self._routes = None
+        self._measurements.clear()
 
     def reads(self, dbrp: DBRP) -> bool:
         """Whether any task reads this database and retention policy."""
         return dbrp in self._route()
+
+    def measurements(self, dbrp: DBRP) -> frozenset[int] | None:
+        """The measurements that some task reads of it; None: all. The same object until tasks change."""
+        if dbrp not in self._measurements:
+            found = frozenset(self._route().get(dbrp, ()))
+            self._measurements[dbrp] = None if _ANY in found else found
+        return self._measurements[dbrp]
 
     def wanted(self, dbrp: DBRP, present: frozenset[int]) -> list[TaskUnderWay]:
         """The tasks that read some of these measurements."""

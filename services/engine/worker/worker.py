@@ -305,9 +305,10 @@ class Worker:
             if not self._routing.reads(dbrp):
                 self._restart = True  # nobody reads this any more
                 continue
-            for batch in self._decoding.decode(dbrp, part):
+            for batch in self._decoding.decode(dbrp, part, self._routing.measurements(dbrp)):
                 self.ingress.count(batch)
-                self._stepper.step(self._routing.wanted(dbrp, batch.present()), batch)
+                if len(batch.points):
+                    self._stepper.step(self._routing.wanted(dbrp, batch.present()), batch)
         self._stepper.cursor.at = WritesSeq(messages[-1].seq)
         stamp, before = messages[-1].time_ns, self._stepper.stamp
         self._mark = Mark(messages[-1].seq, stamp, self._writes.epochs.of(messages[-1].seq))

@@ -49,7 +49,10 @@ class Joined:
         self._rows = rows
         self._model = model
 
-    def column(self, name: str, rows: Rows | None) -> Column | None:
+    def columns(self, names: Sequence[str], rows: Rows | None) -> list[Column | None]:
+        return [self._column(name, rows) for name in names]
+
+    def _column(self, name: str, rows: Rows | None) -> Column | None:
         chosen = self._rows if rows is None else self._rows[rows]
         model = self._model if rows is None else self._model[rows]
         out: Column | None = None

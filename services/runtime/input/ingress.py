@@ -28,7 +28,7 @@ class Ingress:
             if more is not None:
                 have[: len(more)] = more
         have[: len(fresh)] += fresh
-        self._counted[dbrp] = max(self._counted.get(dbrp, WritesSeq(0)), WritesSeq(int(batch.step.seq[-1])))
+        self._counted[dbrp] = max(self._counted.get(dbrp, WritesSeq(0)), batch.last)
 
     def went_back(self, to: WritesSeq) -> None:
         """The log has other messages behind this sequence than what was counted."""

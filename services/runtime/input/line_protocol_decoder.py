@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.bus.positions import WritesSeq
-from services.columns.column import IntArray, Rows
+from services.columns.column import IntArray
 from services.columns.frame import Frame, Points, Step
 from services.columns.groups.series import NO_DIMENSIONS, Series, SeriesTable
 from services.lineprotocol.keytable import KeyTable
-from services.lineprotocol.lines import Payload, decode
+from services.lineprotocol.lines import Payload, WantedMeasurements, decode
 from services.lineprotocol.series_key import parse_key
 
 LOOPBACKS = "loopbacks"
@@ -37,20 +37,33 @@ class LogMessage(Protocol):
 class LogBatch:
     """The points of some messages of one database and retention policy, with an index of their measurements."""
 
-    def __init__(self, database: str, retention_policy: str, points: Points, names: NDArray[np.int32], step: Step):
-        """`names`: for each point the number of its measurement (see LineProtocolDecoder.measurement)."""
+    def __init__(
+        self,
+        database: str,
+        retention_policy: str,
+        points: Points,
+        names: NDArray[np.int32],
+        step: Step,
+        left_out: IntArray | None = None,
+    ):
+        """`names`: for each point the number of its measurement (see LineProtocolDecoder.measurement).
+
+        left_out: int64[3, k]: sequence, number of a measurement, and how many points of it are in the message and not
+        among these, since nobody wants them.
+        """
         self.database = database
         self.retention_policy = retention_policy
         self.points = points
         self.step = step
         self._names = names
+        self._left_out = left_out
         self._present: frozenset[int] | None = None
         self._frames: dict[frozenset[int] | None, Frame] = {}
 
     def present(self) -> frozenset[int]:
         """The numbers of the measurements that occur."""
         if self._present is None:
-            self._present = frozenset(np.unique(self._names).tolist())
+            self._present = frozenset(np.flatnonzero(np.bincount(self._names)).tolist())
         return self._present
 
     def select(self, measurements: frozenset[int] | None) -> Frame | None:
@@ -72,7 +85,19 @@ class LogBatch:
     def counts(self, after: WritesSeq) -> IntArray:
         """How many points of each measurement are of messages behind a sequence: int64[k], by number."""
         begin = int(np.searchsorted(self.step.seq, after, side="right"))
-        return np.bincount(self._names[begin:]).astype(np.int64)
+        counts = np.bincount(self._names[begin:]).astype(np.int64)
+        if self._left_out is not None:
+            _, names, points = self._left_out[:, self._left_out[0] > after]
+            more = np.bincount(names, points, len(counts)).astype(np.int64)
+            more[: len(counts)] += counts
+            return more
+        return counts
+
+    @property
+    def last(self) -> WritesSeq:
+        """The sequence of the last message that it has points of, whether wanted or not."""
+        seqs = [self.step.seq[-1:], () if self._left_out is None else self._left_out[0, -1:]]
+        return WritesSeq(int(max(map(max, filter(len, seqs)))))
 
     def part(self, begin: int, end: int, time: IntArray, processing_time: IntArray) -> LogBatch:
         """The points begin:end, at other times and processing times (int64[end-begin] both): for replays."""
@@ -110,9 +135,14 @@ class UnreadableMessage:
 
 @dataclass(slots=True)
 class _Source:
-    """What is known of one database and retention policy: its series by their raw keys."""
+    """What is known of one database and retention policy: its series by their raw keys.
+
+    asked: the numbers of the measurements that were wanted of it last; wanted: bool[m], the same by number.
+    """
 
     keys: KeyTable = field(default_factory=KeyTable)
+    asked: frozenset[int] | None = None
+    wanted: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
 
 
 class LineProtocolDecoder:
@@ -122,45 +152,66 @@ class LineProtocolDecoder:
         self.table = table
         self._sources: dict[tuple[str, str], _Source] = {}
         self._measurements: dict[str, int] = {}
+        self._written = KeyTable()  # the same as written, where that needs no escape
         self._name_of_series: NDArray[np.int32] = np.empty(0, dtype=np.int32)
 
     def measurement(self, name: str) -> int:
         """The number of a measurement, a new one at first sight."""
-        return self._measurements.setdefault(name, len(self._measurements))
+        number = self._measurements.get(name)
+        if number is None:
+            number = self._measurements[name] = len(self._measurements)
+            self._written.add({name.encode(errors="surrogatepass"): number})
+        return number
 
     def measurements(self) -> list[str]:
         """The names of all measurements, by number."""
         return list(self._measurements)
 
     def decode(
-        self, database: str, retention_policy: str, messages: Sequence[LogMessage]
+        self,
+        database: str,
+        retention_policy: str,
+        messages: Sequence[LogMessage],
+        measurements: frozenset[int] | None = None,
     ) -> tuple[LogBatch | None, list[UnreadableMessage]]:
         """The points of some messages, in their order, and the messages that could not be read.
+
+        measurements: the numbers of those that are wanted; points of others may be left out, but for their number.
 
         Headers: `precision` (n u ms s m h; ns where missing), `received` (ns; else the time JetStream stored it) and
         `loopbacks` (how many loopbacks its points have come through; none where missing).
         """
         payloads = [_payload(m) for m in messages]
-        lines, rejected = decode(payloads)
-        refused = [UnreadableMessage(messages[r.index].seq, r.error) for r in rejected]
-        if lines.n == 0:
-            return None, refused
         source = self._sources.setdefault((database, retention_policy), _Source())
+        lines, rejected = decode(payloads, self._wanted(source, measurements))
+        refused = [UnreadableMessage(messages[r.index].seq, r.error) for r in rejected]
+        seqs = np.array([m.seq for m in messages], dtype=np.int64)
+        left_out = None
+        if lines.skipped.shape[1]:
+            left_out = np.concatenate([seqs[lines.skipped[:1]], lines.skipped[1:]])
+        elif lines.n == 0:
+            return None, refused
 
         def new(raw: bytes) -> int:
             name, tags = parse_key(raw)
             return self.table.number(Series(database, retention_policy, name, tags))
 
-        series = lines.number_keys(source.keys, new).astype(np.int32)
-        seqs = np.array([m.seq for m in messages], dtype=np.int64)[lines.payload]
+        series = lines.number_keys(source.keys, new)
         loopbacks = np.array([_number(m, LOOPBACKS) for m in messages], dtype=np.int64)
         rounds = loopbacks[lines.payload] if loopbacks.any() else None
         processing_times = np.array([m.time_ns for m in messages], dtype=np.int64)[lines.payload]
-        step = Step(seqs, lines.row, processing_times, messages[-1].time_ns, loopbacks=rounds)
+        step = Step(seqs[lines.payload], lines.row, processing_times, messages[-1].time_ns, loopbacks=rounds)
         points = Points(lines.time, series, source=lines)
-        return LogBatch(database, retention_policy, points, self._names(series), step), refused
+        return LogBatch(database, retention_policy, points, self._names(series), step, left_out), refused
 
-    def _names(self, series: Rows | NDArray[np.int32]) -> NDArray[np.int32]:
+    def _wanted(self, source: _Source, measurements: frozenset[int] | None) -> WantedMeasurements:
+        known = 0 if measurements is None else len(self._measurements)
+        if measurements is not source.asked or len(source.wanted) != known:
+            source.asked, source.wanted = measurements, np.zeros(known, dtype=np.bool_)
+            source.wanted[list(measurements or ())] = True
+        return WantedMeasurements(self._written, source.wanted)
+
+    def _names(self, series: NDArray[np.int32]) -> NDArray[np.int32]:
         have = len(self._name_of_series)
         if have < len(self.table):
             more = [self.measurement(self.table.series(i).name) for i in range(have, len(self.table))]

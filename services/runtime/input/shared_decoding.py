@@ -24,24 +24,30 @@ class SharedDecoding:
         self._bus, self._decoder = bus, decoder
         self.refused = 0
 
-    def decode(self, dbrp: tuple[str, str], part: Sequence[StoredMessage]) -> list[LogBatch]:
-        """The points of some messages of a database and retention policy.
+    def decode(
+        self, dbrp: tuple[str, str], part: Sequence[StoredMessage], measurements: frozenset[int] | None = None
+    ) -> list[LogBatch]:
+        """The points of some messages of a database and retention policy; but for their number only those of some
+        measurements, where these are given.
 
         What is no line protocol is counted, logged, kept among the dead letters and skipped; so is a message that
         workers died of.
         """
         if not FLIGHT_RECORDER.aside.get(WRITES) and WRITES not in FLIGHT_RECORDER.suspected:
-            return self._together(dbrp, part)
-        return [batch for some in self._carefully(dbrp, part) for batch in self._together(dbrp, some)]
+            return self._together(dbrp, part, measurements)
+        parts = self._carefully(dbrp, part)
+        return [batch for some in parts for batch in self._together(dbrp, some, measurements)]
 
-    def _together(self, dbrp: tuple[str, str], part: Sequence[StoredMessage]) -> list[LogBatch]:
+    def _together(
+        self, dbrp: tuple[str, str], part: Sequence[StoredMessage], measurements: frozenset[int] | None
+    ) -> list[LogBatch]:
         try:
             with FLIGHT_RECORDER.at(_WHAT, part[0].seq, part[-1].seq):
-                batch, refused = self._decoder.decode(*dbrp, part)
+                batch, refused = self._decoder.decode(*dbrp, part, measurements)
         except Exception as e:
             log.exception("messages cannot be decoded", e, first=part[0].seq, last=part[-1].seq)
             if len(part) > 1:
-                return [batch for message in part for batch in self._together(dbrp, [message])]
+                return [batch for message in part for batch in self._together(dbrp, [message], measurements)]
             batch, refused = None, [UnreadableMessage(part[0].seq, f"internal error: {e!r}")]
         if refused:
             messages = {m.seq: m for m in part}

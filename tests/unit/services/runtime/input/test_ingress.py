@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from services.bus.positions import WritesSeq
 from services.columns.groups.series import SeriesTable
 from services.runtime.input.ingress import Ingress
 from services.runtime.input.line_protocol_decoder import LineProtocolDecoder
@@ -49,3 +50,21 @@ def test_what_a_log_has_that_was_made_anew_counts() -> None:
     ingress.went_back(0)
     count(ingress, decoder, "rp", (1, "cpu v=5"))
     assert ingress.rows() == [("db", "rp", "cpu", 5)]
+
+
+def test_points_that_nobody_wants_count_and_are_not_kept() -> None:
+    decoder = LineProtocolDecoder(SeriesTable())
+    ingress = Ingress(decoder)
+    wanted, other = frozenset({decoder.measurement("cpu")}), decoder.measurement("mem")
+    messages = [Message(1, b"cpu v=1\nmem v=1\ncpu v=2"), Message(2, b"mem,host=a v=1"), Message(3, b"new v=1\nmem v=")]
+    batch, refused = decoder.decode("db", "rp", messages, wanted)
+    assert batch is not None and [bad.seq for bad in refused] == [3]
+    assert batch.step.seq.tolist() == [1, 1] and batch.step.row.tolist() == [0, 2] and batch.last == 2
+    assert batch.present() == wanted and len(decoder.table) == 1
+
+    ingress.count(batch)
+    batch, _ = decoder.decode("db", "rp", [messages[1]], wanted)
+    assert batch is not None and not len(batch.points) and batch.last == 2
+    ingress.count(batch)
+    assert sorted(ingress.rows()) == [("db", "rp", "cpu", 2), ("db", "rp", "mem", 2)]
+    assert batch.counts(WritesSeq(1))[other] == 1 and not batch.counts(WritesSeq(2)).any()

@@ -43,12 +43,18 @@ class Observed(LineProtocolDecoder):
         self.given: list[list[int]] = []
         self.noted: list[tuple[int, int]] = []
 
-    def decode(self, database: str, retention_policy: str, messages: Sequence[Any]) -> Any:
+    def decode(
+        self,
+        database: str,
+        retention_policy: str,
+        messages: Sequence[Any],
+        measurements: frozenset[int] | None = None,
+    ) -> Any:
         self.given.append([m.seq for m in messages])
         work = FLIGHT_RECORDER.current()
         assert work is not None and work.what == {"kind": "message", "id": WRITES}
         self.noted.append((work.first, work.last))
-        return super().decode(database, retention_policy, messages)
+        return super().decode(database, retention_policy, messages, measurements)
 
 
 def _messages(count: int, bad: Sequence[int] = ()) -> list[StoredMessage]:

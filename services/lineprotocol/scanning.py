@@ -1,0 +1,309 @@
+"""Where the lines of bodies, their keys and fields stand, and the numbers of keys: one pass each over the text.
+
+Lines that are written in a plain way are *regular*: what ends their parts is found by these kernels, as the reference
+parser would find it. Of every other line they find the end only, and it is left to the reference parser. What a field's
+value looks like does not matter here, unless it begins with a quote.
+
+A text is the address of bytes with PAD others behind what is of interest. A table of keys (see
+services.lineprotocol.keytable) is the addresses of slots: int64[2^k], by a key's hash the number of an entry and one,
+or 0; and, behind the last slot's number, of entries: int64[m, 4], the key's hash, where it begins in the heap, its
+length, and its number; and of the heap: the keys, with PAD bytes behind them; and a seed.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.kernels.byte_strings import hash_of, same_bytes
+from services.kernels.compiled import compiled
+from services.kernels.primitives import any_of, byte, trailing_zeros, word
+from services.lineprotocol.reference_parser import MAX_KEY_LENGTH
+
+Longs = NDArray[np.int64]
+Ints = NDArray[np.int32]
+
+PAD: Final = 64
+PLACES: Final = 5
+PAYLOAD, ROW, KEY, KEY_END, FIELDS_END = range(PLACES)
+
+_NEWLINE, _SPACE, _COMMA, _EQUALS, _QUOTE, _BACKSLASH, _HASH, _TAB, _MINUS, _ZERO = (ord(c) for c in '\n ,="\\#\t-0')
+_NAME, _TAG, _TAG_VALUE, _FIELD, _VALUE, _STRING = range(6)
+MOST_TAGS: Final = 64
+_DIGITS = 19
+_ENTRY_BYTES = 32
+_ONE, _ALL, _TEN = np.uint64(1), np.uint64(2**64 - 1), np.uint64(10)
+
+_int64: Any = np.int64
+_marks: Any = any_of(b',= \n"\\')
+
+_TABLE = "int64, int64, int64, int64, uint64"
+
+
+@compiled("int64(int64, int64, int64)")
+def _line_end(text: int, at: int, end: int) -> int:
+    """Where a line that begins at `at` ends: at the line break that is neither escaped nor quoted, or at `end`."""
+    fields = quoted = False
+    depth = 0  # `=` less `,` outside quotes, since the line's first space
+    while at < end:
+        mark = byte(text, at)
+        if mark == _BACKSLASH:
+            at += 2
+            continue
+        if mark == _NEWLINE:
+            if not quoted:
+                return at
+        elif mark == _SPACE:
+            fields = True
+        elif fields:
+            if mark == _QUOTE:
+                quoted = quoted != (depth > 0)
+            elif not quoted:
+                depth += (mark == _EQUALS) - (mark == _COMMA)
+        at += 1
+    return end
+
+
+@compiled(f"int64(int64, int64, int64, {_TABLE})")
+def _number(text: int, begin: int, length: int, slots: int, last: int, entries: int, heap: int, seed: Any) -> int:
+    """The number of a key; -1 where the table lacks it."""
+    found = hash_of(text, begin, length, seed)
+    slot = _int64(found) & last
+    while True:
+        entry = _int64(word(slots, slot * 8)) - 1
+        if entry < 0:
+            return -1
+        at = entry * _ENTRY_BYTES
+        if (
+            word(entries, at) == found
+            and word(entries, at + 16) == np.uint64(length)
+            and same_bytes(text, begin, heap, _int64(word(entries, at + 8)), length)
+        ):
+            number: int = _int64(word(entries, at + 24))
+            return number
+        slot = (slot + 1) & last
+
+
+@compiled(f"int64(int64, int32[::1], int32[::1], {_TABLE}, int32[::1])")
+def find(
+    text: int,
+    begins: Ints,
+    ends: Ints,
+    slots: int,
+    last: int,
+    entries: int,
+    heap: int,
+    seed: Any,
+    numbers: Ints,
+) -> int:
+    """The number of each key, -1 for one that the table lacks, to `numbers`; gives how many it lacks."""
+    lacks = 0
+    for row in range(len(begins)):
+        number = _number(text, begins[row], ends[row] - begins[row], slots, last, entries, heap, seed)
+        numbers[row] = number
+        lacks += number < 0
+    return lacks
+
+
+@compiled("void(int64, int32[::1], int32[::1], int64[::1], uint64, int64[:, ::1], int64, int64)")
+def enter(
+    text: int, begins: Ints, ends: Ints, numbers: Longs, seed: Any, entries: Longs, used: int, heap_used: int
+) -> None:
+    """Entries for keys that are put into the heap as they stand in the text, behind `used` others and `heap_used`
+    bytes."""
+    for row in range(len(begins)):
+        begin, length = begins[row], ends[row] - begins[row]
+        entries[used, 0] = _int64(hash_of(text, begin, length, seed))
+        entries[used, 1], entries[used, 2], entries[used, 3] = heap_used + begin, length, numbers[row]
+        used += 1
+
+
+@compiled("void(int64[::1], int64[:, ::1], int64, int64)")
+def lay(slots: Longs, entries: Longs, first: int, used: int) -> None:
+    """Put entries into slots, from the first to the last that is used."""
+    last = len(slots) - 1
+    for entry in range(first, used):
+        slot = entries[entry, 0] & last
+        while slots[slot]:
+            slot = (slot + 1) & last
+        slots[slot] = entry + 1
+
+
+@compiled("boolean(int64, int64[:, ::1], int64)")
+def _twice(text: int, tags: Longs, count: int) -> bool:
+    """Whether two of the first tags, each told by where its name begins and how long it is, have one name."""
+    for i in range(1, count):
+        for j in range(i):
+            if (
+                tags[i, 1] == tags[j, 1]
+                and byte(text, tags[i, 0]) == byte(text, tags[j, 0])
+                and same_bytes(text, tags[i, 0], text, tags[j, 0], tags[i, 1])
+            ):
+                return True
+    return False
+
+
+@compiled(
+    f"void(int64, int64[:, ::1], {_TABLE}, boolean[::1], int32[:, ::1], int64[::1], int32[::1],"
+    " int32[:, ::1], int32[::1], int64[:, ::1], int64[::1])"
+)
+def scan(
+    text: int,
+    bodies: Longs,
+    slots: int,
+    last: int,
+    entries: int,
+    heap: int,
+    seed: Any,
+    wanted: NDArray[np.bool_],
+    places: Ints,
+    time: Longs,
+    odd: Ints,
+    skipped: Ints,
+    group: Ints,
+    tags: Longs,
+    counts: Longs,
+) -> None:
+    """The lines of bodies, without comments and blank lines.
+
+    bodies: int64[b, 5], for each where it begins and ends, ns of one unit of its times, the largest time that there can
+    be in that unit, and what time (ns) lines without one get. There is a line break behind each.
+    A table of measurements' names and wanted: bool[m]: lines of those that it has, and that are not wanted, are only
+    counted. Nothing is where m is 0.
+
+    places: int32[PLACES, lines], for each the index of its body, its ordinal in it, and positions. time: int64[lines].
+    odd: int32[lines], the indexes of the lines that are not regular: of those KEY and FIELDS_END are the whole line's,
+    and the time is received.
+    skipped: int32[3, …], body, number of a measurement, how many of its lines were only counted.
+    counts: int64[3], how many there are of lines, odd and skipped.
+    """
+    n = odds = skips = 0
+    name, name_length, number = 0, -1, -1  # of the last line whose measurement was looked for
+    for body in range(len(bodies)):
+        at, end = bodies[body, 0], bodies[body, 1]
+        ordinal = 0
+        while at < end:
+            start = at
+            while at < end and (byte(text, at) == _SPACE or byte(text, at) == _TAB or byte(text, at) == 0):
+                at += 1
+            if at >= end or byte(text, at) == _NEWLINE:
+                at += 1
+                continue
+            if byte(text, at) == _HASH:
+                at = _line_end(text, start, end) + 1
+                continue
+            regular = at == start and byte(text, at) != _COMMA
+            skip = escaped = False
+            state = _NAME
+            tag_count = 0
+            stop = begin = key_end = fields_end = start
+            stamp = bodies[body, 4]
+            block = start & -64
+            bits = _marks(text, block) & (_ALL << np.uint64(start - block))
+            ignored = -1  # a mark that is escaped, or stands for something else
+            while regular:
+                while bits == 0:
+                    block += 64
+                    bits = _marks(text, block)
+                at = block + trailing_zeros(bits)
+                bits &= bits - _ONE
+                if at == ignored:
+                    continue
+                mark = byte(text, at)
+                if mark == _BACKSLASH:
+                    ignored = at + 1
+                    follows = byte(text, ignored)
+                    escaped = True
+                    regular = ignored < end and (state == _STRING or (follows != _BACKSLASH and follows != _NEWLINE))
+                    regular = regular and state != _VALUE
+                elif state == _VALUE:
+                    regular = at > begin
+                    if mark == _COMMA:
+                        begin = at + 1
+                        state = _FIELD
+                    elif mark == _NEWLINE:
+                        stop = fields_end = at
+                        break
+                    elif mark == _SPACE:
+                        fields_end = at
+                        at += 1
+                        negative = byte(text, at) == _MINUS
+                        at += negative
+                        first = at
+                        stamp = 0
+                        digits = np.uint64(0)
+                        while at - first < _DIGITS and byte(text, at) - _ZERO <= 9 and byte(text, at) >= _ZERO:
+                            digits = digits * _TEN + np.uint64(byte(text, at) - _ZERO)
+                            at += 1
+                        regular = regular and at > first and byte(text, at) == _NEWLINE
+                        regular = regular and digits <= np.uint64(bodies[body, 3])
+                        stamp = _int64(digits) * bodies[body, 2]
+                        if negative:
+                            stamp = -stamp
+                        stop = at
+                        break
+                    else:
+                        regular = False
+                elif state == _FIELD:
+                    regular = mark == _EQUALS and at > begin
+                    begin = at + 1
+                    state = _VALUE
+                    if byte(text, begin) == _QUOTE:
+                        ignored = begin
+                        state = _STRING
+                elif state == _STRING:
+                    if mark == _QUOTE:
+                        follows = byte(text, at + 1)
+                        regular = follows in (_COMMA, _SPACE, _NEWLINE)
+                        state = _VALUE
+                    else:
+                        regular = at < end
+                elif mark == _QUOTE:
+                    continue
+                elif state == _TAG:
+                    regular = mark == _EQUALS and at > begin and tag_count < MOST_TAGS
+                    if regular:
+                        tags[tag_count, 0], tags[tag_count, 1] = begin, at - begin
+                        tag_count += 1
+                    begin = at + 1
+                    state = _TAG_VALUE
+                elif state == _NAME and mark == _EQUALS:
+                    continue
+                else:
+                    regular = at > begin and mark in (_COMMA, _SPACE)
+                    if state == _NAME and len(wanted) and not escaped:
+                        length = at - start
+                        if length != name_length or not same_bytes(text, start, text, name, length):
+                            number = _number(text, start, length, slots, last, entries, heap, seed)
+                        name, name_length = start, length
+                        skip = number >= 0 and not wanted[number]
+                    begin = at + 1
+                    state = _TAG
+                    if mark == _SPACE:
+                        key_end = at
+                        state = _FIELD
+                        follows = byte(text, begin)
+                        regular = regular and at - start <= MAX_KEY_LENGTH and follows != _TAB and follows != 0
+                        regular = regular and not (tag_count > 1 and _twice(text, tags, tag_count))
+            if regular and skip:
+                one = group[number]
+                if one < 0 or skipped[0, one] != body:
+                    one = group[number] = skips
+                    skipped[0, one], skipped[1, one], skipped[2, one] = body, number, 0
+                    skips += 1
+                skipped[2, one] += 1
+            else:
+                if not regular:
+                    stop = fields_end = key_end = _line_end(text, start, end)
+                    stamp = bodies[body, 4]
+                    odd[odds] = n
+                    odds += 1
+                places[PAYLOAD, n], places[ROW, n] = body, ordinal
+                places[KEY, n], places[KEY_END, n], places[FIELDS_END, n] = start, key_end, fields_end
+                time[n] = stamp
+                n += 1
+            ordinal += 1
+            at = stop + 1
+    counts[0], counts[1], counts[2] = n, odds, skips
