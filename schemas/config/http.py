@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from marshmallow import ValidationError
-from marshmallow.validate import OneOf
+from marshmallow.validate import OneOf, Range
 
-from schemas.config.checks import POSITIVE
+from schemas.config.checks import NOT_NEGATIVE, POSITIVE
 from schemas.config.fields import Address, Duration, Flag, Size, Text, TextMap, Texts, TlsVersion, Whole
 from schemas.config.section import setting
 
@@ -28,6 +28,18 @@ class Http:
 
     bind_address: str = setting(
         "127.0.0.1:9092", Address, 'Where the HTTP API listens, "HOST:PORT"; ":9092" is every interface.'
+    )
+    processes: int = setting(
+        1,
+        Whole,
+        "How many gateways serve starts, which share the address: each connection goes to one of them.",
+        check=Range(min=1, max=64, error="must be 1 to 64"),
+    )
+    process: int = setting(
+        0,
+        Whole,
+        "Which of them this one is; serve tells it. Only the first, 0, has the inputs beside HTTP.",
+        check=NOT_NEGATIVE,
     )
     log_enabled: bool = setting(True, Flag, "Whether each HTTP request is logged, at level INFO.")
     write_tracing: bool = setting(False, Flag, "Whether the body of each write is logged, at level DEBUG.")

@@ -81,7 +81,7 @@ async def main(
     vitals = vitals or Vitals("gateway")
     effective = effective or LiveConfig(config)
     certificate = Certificate(http, config.tls) if http.https_enabled else None
-    listener = listen(http.bind_address)
+    listener = listen(http.bind_address, shared=http.processes > 1)
     limit = ConnectionLimit(most_connections())
     async with await Bus.for_service(nats, "gateway") as bus:
         await _tell_differences(bus, wishes_of(nats))

@@ -5,7 +5,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -199,18 +199,33 @@ def service_programs(config_file: Path | None) -> Programs:
         count = worker_count(config)
         engine_environment = {**environment, "KAPACITOR_ENGINE_WORKERS": str(count)}
         engines = [f"engine-{number}" for number in range(count)]
+        gateways = [
+            _service(name, {**environment, **own}, config_file, config.http.shutdown_timeout + 1.0)
+            for name, own in _gateways(config)
+        ]
         specs = [
-            _service("gateway", environment, config_file, config.http.shutdown_timeout + 1.0),
+            gateways[0],
             _service("alerting", environment, config_file, 2.0),
             _service("recorder", environment, config_file, 2.0),
             *(
                 _service(name, {**engine_environment, "KAPACITOR_ENGINE_ID": name}, config_file, _ENGINE_STOP)
                 for name in engines
             ),
+            *gateways[1:],
         ]
         return [_on_own_port(spec, config.service.health_address, number) for number, spec in enumerate(specs)]
 
     return programs
+
+
+def _gateways(config: Config) -> Iterator[tuple[str, dict[str, str]]]:
+    """Their names, and what each is told beside what all are: those that the first one lets share its address have
+    data directories of their own in the one of all."""
+    yield "gateway", {}
+    for number in range(1, config.http.processes):
+        name = f"gateway-{number}"
+        directory = str(config.data_dir / name)
+        yield name, {"KAPACITOR_HTTP_PROCESS": str(number), "KAPACITOR_DATA_DIR": directory}
 
 
 def worker_count(config: Config) -> int:

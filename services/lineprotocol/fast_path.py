@@ -24,11 +24,10 @@ from services.lineprotocol.series_key import tag_names
 
 MOST: Final = MAX_KEY_LENGTH
 """The bytes that may be looked at at once: no key in them can be too long."""
-SMALL: Final = 12_000
-"""Up to so many bytes a body may be taken apart by `split_line`."""
 
 _LETTERS = sorted((string.ascii_letters + "_").encode())
 _NUMBER = rb"-?(?:[0-9]{1,18}(?:i|(?:\.[0-9]{0,99})?(?:[eE][+-]?[0-9]{1,2})?)|\.[0-9]{1,99})"
+_STRING = rb'"(?:[^"\\]|\\.)*"'
 _BOOL = rb"(?:TRUE|True|true|[Tt]|FALSE|False|false|[Ff])"
 
 _KEY_END = re.compile(rb"(?<!\\) ")
@@ -54,27 +53,6 @@ def plain_until(body: bytes, start: int, most: int, unit: int) -> int:
     if stop - start > MOST and _KEY_END.search(body, start, start + MAX_KEY_LENGTH + 1) is None:
         return start
     return stop
-
-
-def fits_fast_path(body: bytes, unit: int) -> bool:
-    """Whether all of a small body is valid and can be split: no escapes in names, single spaces, no comments.
-
-    `unit`: ns of one unit of the timestamps. False says nothing of whether it is valid.
-    """
-    size = len(body)
-    if size > SMALL or _simple(unit)(_AT_START, body, 0, size)[0][1] < size:
-        return False
-    return not _repeats_a_tag(body)
-
-
-def split_line(line: bytes) -> tuple[int, int, int | None]:
-    """Of a line of a body that fits: where its key ends, where its fields end, and its timestamp as written, if any."""
-    end = line.find(b" ")
-    last = line.rfind(b" ")
-    # A string may hold spaces, but then no digits end the line.
-    if last > end and line[last + 1 :].lstrip(b"-").isdigit():
-        return end, last, int(line[last + 1 :])
-    return end, len(line), None
 
 
 def _line_break(body: bytes, start: int, most: int) -> int:
@@ -105,35 +83,31 @@ def _repeats_a_tag(lines: bytes) -> bool:
 
 @functools.cache
 def _with_ordered_tags(unit: int) -> _Match:
-    return _lines(_any_line(b"".join(rb"(?:,%cNAME*=NAME+)?" % letter for letter in _LETTERS), unit))
+    return _lines(b"".join(rb"(?:,%cNAME*=NAME+)?" % letter for letter in _LETTERS), unit)
 
 
 @functools.cache
 def _with_any_tags(unit: int) -> _Match:
-    return _lines(_any_line(rb"(?:,NAME+=NAME+)*", unit))
+    return _lines(rb"(?:,NAME+=NAME+)*", unit)
 
 
-@functools.cache
-def _simple(unit: int) -> _Match:
-    point = rb"(?:[^, =\n\\\t\0#])NAME*(?:,NAME+=NAME+)* FIELD(?:,FIELD)*(?: -?TIME)?"
-    return _lines(_filled(point, b"", rb'"(?:[^"\\\n]|\\[^\n])*"', unit))
-
-
-def _any_line(tags: bytes, unit: int) -> bytes:
-    point = rb"(?:[^, =\n\\\t\0#]ESCAPED)NAME*TAGS +FIELD(?:,FIELD)*(?: +-?TIME)? *".replace(b"TAGS", tags)
-    return _filled(point, rb"|\\[^\n\\]", rb'"(?:[^"\\]|\\.)*"', unit) + rb'|#[^\n"\\]*'
-
-
-def _filled(point: bytes, escaped: bytes, text: bytes, unit: int) -> bytes:
-    """The pattern with what its words stand for; escaped: what may stand in names beside plain bytes."""
+def _lines(tags: bytes, unit: int) -> _Match:
+    """What looks from a place on for lines with such tags and blank ones; the last may end where the body does."""
+    line = rb'(?:[^, =\n\\\t\0#]ESCAPED)NAME*TAGS +FIELD(?:,FIELD)*(?: +-?TIME)? *|#[^\n"\\]*'
     for word, stands_for in (
-        (b"FIELD", rb'(?:[^, =\n\\\t\0"]ESCAPED)(?:[^, =\n\\"]ESCAPED)*=(?:%b|%b|%b)' % (_NUMBER, text, _BOOL)),
+        (b"TAGS", tags),
+        (b"FIELD", rb'(?:[^, =\n\\\t\0"]ESCAPED)(?:[^, =\n\\"]ESCAPED)*=(?:%b|%b|%b)' % (_NUMBER, _STRING, _BOOL)),
         (b"NAME", rb"(?:[^, =\n\\]ESCAPED)"),
-        (b"ESCAPED", escaped),
+        (b"ESCAPED", rb"|\\[^\n\\]"),
         (b"TIME", _time(unit)),
     ):
-        point = point.replace(word, stands_for)
-    return point
+        line = line.replace(word, stands_for)
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1
+    options.dot_nl = options.never_capture = True
+    # re2's own methods take longer than the match of a line.
+    found: _Match = re2.compile(rb"(?:(?:%b)?\n)*(?:(?:%b)?\z)?" % (line, line), options)._regexp.Match
+    return found
 
 
 def _time(unit: int) -> bytes:
@@ -143,13 +117,3 @@ def _time(unit: int) -> bytes:
     if most[0] == "1":
         return fewer
     return rb"(?:[1-%d][0-9]{%d}|%b)" % (int(most[0]) - 1, len(most) - 1, fewer)
-
-
-def _lines(line: bytes) -> _Match:
-    """What looks from a place on for such lines and blank ones; the last of them may end where the body does."""
-    options = re2.Options()
-    options.encoding = re2.Options.Encoding.LATIN1
-    options.dot_nl = options.never_capture = True
-    # re2's own methods take longer than the match of a line.
-    found: _Match = re2.compile(rb"(?:(?:%b)?\n)*(?:(?:%b)?\z)?" % (line, line), options)._regexp.Match
-    return found

@@ -141,15 +141,6 @@ def value(text: bytes) -> Value | object:
     return MALFORMED
 
 
-def is_number(text: bytes) -> bool:
-    """Whether the reference takes it as a field's number."""
-    try:
-        _check_number(text)
-    except LineError:
-        return False
-    return True
-
-
 def string(inner: bytes) -> str:
     """What stands between the quotes to text."""
     return decode(_STRING_ESCAPE.sub(rb"\1", inner) if b"\\" in inner else inner)

@@ -39,6 +39,7 @@ SLOW = (
     "services/gateway/http/test_crowded.py",
     "services/launcher",
     "services/process/test_child_environment.py",
+    "services/process/test_listening.py",
     "services/runtime/building/test_compiling.py",
     "services/gateway/readmodels/scripts/test_scripts.py",
 )

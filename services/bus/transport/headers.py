@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 
 _VERSION = b"NATS/1.0"
@@ -12,15 +13,20 @@ def encode(headers: Mapping[str, str] | None) -> bytes:
     """Headers as bytes, empty for none. ValueError for a line break in a value or a bad key."""
     if not headers:
         return b""
-    lines = ["NATS/1.0"]
+    text = "NATS/1.0\r\n"
     for key, value in headers.items():
-        if not key or not key.isascii() or not _FORBIDDEN_IN_KEY.isdisjoint(key):
-            raise ValueError(f"not a header name: {key!r}")
         if "\r" in value or "\n" in value:
             raise ValueError(f"line break in the header {key}")
-        lines.append(f"{key}: {value}")
-    lines.append("\r\n")
-    return "\r\n".join(lines).encode()
+        text += f"{_checked(key)}: {value}\r\n"
+    return f"{text}\r\n".encode()
+
+
+@functools.lru_cache(maxsize=256)
+def _checked(key: str) -> str:
+    """The name of a header. Raises ValueError where it is none."""
+    if not key or not key.isascii() or not _FORBIDDEN_IN_KEY.isdisjoint(key):
+        raise ValueError(f"not a header name: {key!r}")
+    return key
 
 
 def decode(raw: bytes | None) -> dict[str, str] | None:

@@ -30,12 +30,13 @@ class Inputs:
     """All of them, from the beginning of a `with` to its end."""
 
     def __init__(self, config: Config, store: LineStore, bodies: Bodies) -> None:
-        """bodies: the account of those of requests.
+        """bodies: the account of those of requests. Of gateways that share an address only the first has any.
 
         Raises ValueError or OSError where one cannot be.
         """
         self._timeout = config.http.shutdown_timeout
-        self._inputs = [(section, one) for section, made in INPUTS.items() for one in made(config, store, bodies)]
+        sections = {} if config.http.process else INPUTS
+        self._inputs = [(section, one) for section, made in sections.items() for one in made(config, store, bodies)]
 
     async def __aenter__(self) -> Self:
         """Raises OSError where an address or a file cannot be had, naming the section."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
+from typing import Self
 
 from services.gateway.http.rejection import RequestRejected
 
@@ -44,14 +45,9 @@ class Bodies:
         self._most = most
         self.held = 0
 
-    @contextlib.contextmanager
-    def hold(self) -> Iterator[Held]:
-        """For as long as a body is in memory."""
-        held = Held(self)
-        try:
-            yield held
-        finally:
-            self.held -= held.size
+    def hold(self) -> Held:
+        """Use as a context manager, for as long as a body is in memory."""
+        return Held(self)
 
     def take(self, size: int) -> None:
         """Raises RequestRejected, 503, where there is no room now."""
@@ -63,9 +59,17 @@ class Bodies:
 class Held:
     """One body's part."""
 
+    __slots__ = ("_bodies", "size")
+
     def __init__(self, bodies: Bodies) -> None:
         self._bodies = bodies
         self.size = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bodies.held -= self.size
 
     def grow(self, size: int) -> None:
         """The body has, or is going to have, so many bytes in all.

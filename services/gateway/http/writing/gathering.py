@@ -1,4 +1,6 @@
-"""Small writes that come while others are being stored are stored together: one message, one acknowledgement."""
+"""Small writes that come in one turn of the event loop, or while others are being stored, are stored together: one
+message, one acknowledgement.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +29,7 @@ class _Kind:
     """The writes to one subject in one precision."""
 
     under_way: int = 0
+    leaving: bool = False  # a message goes out at the end of this turn
     waiting: list[bytes] = field(default_factory=list)
     size: int = 0
     stored: asyncio.Future[None] | None = None  # what those that wait wait for
@@ -50,18 +53,34 @@ class Gathering:
         """Returns once it is stored. Raises what `store` raised for the message that it went with."""
         key = subject, precision
         kind = self._kinds.setdefault(key, _Kind())
-        if kind.under_way < (2 if self._gathered < _FEW and not kind.waiting else 1):
-            await self._send(key, kind, [body])
-            return
+        leads = not kind.leaving and kind.under_way < (2 if self._gathered < _FEW and not kind.waiting else 1)
+        if leads:
+            await self._turn(key, kind)
+            if not kind.waiting:
+                await self._send(key, kind, [body])
+                return
         if kind.stored is None:
             kind.stored = asyncio.get_running_loop().create_future()
-        kind.waiting.append(body.rstrip(b"\n"))
+        kind.waiting.insert(0 if leads else len(kind.waiting), body.rstrip(b"\n"))
         kind.size += len(body)
         stored = kind.stored
-        if kind.size > _MOST_BYTES:
+        if leads or kind.size > _MOST_BYTES:
             self._next(key, kind)
         # The message is stored for all: one client that hangs up does not stop it.
         await asyncio.shield(stored)
+
+    async def _turn(self, key: tuple[str, str], kind: _Kind) -> None:
+        """Wait for the end of this turn: what comes until then waits for the message of whoever waits here."""
+        kind.leaving = True
+        kind.under_way += 1
+        try:
+            await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            self._ended(key, kind)
+            raise
+        finally:
+            kind.leaving = False
+        kind.under_way -= 1
 
     async def _send(self, key: tuple[str, str], kind: _Kind, bodies: list[bytes]) -> None:
         subject, precision = key
@@ -70,11 +89,14 @@ class Gathering:
         try:
             await self._store(subject, bodies[0] if len(bodies) == 1 else b"\n".join(bodies), precision)
         finally:
-            kind.under_way -= 1
-            if kind.waiting:
-                self._next(key, kind)
-            elif not kind.under_way:
-                self._kinds.pop(key, None)
+            self._ended(key, kind)
+
+    def _ended(self, key: tuple[str, str], kind: _Kind) -> None:
+        kind.under_way -= 1
+        if kind.waiting:
+            self._next(key, kind)
+        elif not kind.under_way:
+            self._kinds.pop(key, None)
 
     def _next(self, key: tuple[str, str], kind: _Kind) -> None:
         """Send those that have gathered."""

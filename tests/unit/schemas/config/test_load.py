@@ -209,6 +209,7 @@ def test_a_list_section_may_stand_once_and_may_be_left_out(tmp_path: Path) -> No
         ("[engine]\nheartbeat = '1 s'", "config: [engine] heartbeat: invalid duration '1 s'"),
         ("[engine]\nstep-limit = 3", 'config: [engine] step-limit: needs a unit, as in "3s" or "3ms"'),
         ("[engine]\nshards = 0", "config: [engine] shards: must be 1 to 4096"),
+        ("[http]\nprocesses = 0", "config: [http] processes: must be 1 to 64"),
         ("[nats]\nmax-payload = 'big'", "config: [nats] max-payload: must be a number of bytes"),
         ("[logging]\nlevel = 'LOUD'", "config: [logging] level: must be one of DEBUG, INFO, WARN, ERROR"),
         ("[load]\nenabled = true\ndir = './load'", "config: [load] dir: must be an absolute path"),

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from schemas.config import Config, Engine, Service
+from schemas.config import Config, Engine, Http, Service
 from services.launcher.launcher import service_programs
 from tests.support.certificates import in_one, make_pair
 
@@ -292,3 +292,19 @@ def test_each_service_tells_of_its_health_on_a_port_of_its_own(address: str, exp
     assert [spec.name for spec in specs] == ["gateway", "alerting", "recorder", "engine-0", "engine-1"]
     assert [spec.environment.get("KAPACITOR_SERVICE_HEALTH_ADDRESS") for spec in specs] == expected
     assert all(spec.environment["KAPACITOR_NATS_URL"] == "nats://h" for spec in specs)
+
+
+def test_gateways_that_share_an_address_have_directories_of_their_own(tmp_path: Path) -> None:
+    config = Config(data_dir=tmp_path, http=Http(processes=3), engine=Engine(workers=1))
+    specs = service_programs(None)(config, {"KAPACITOR_DATA_DIR": str(tmp_path)})
+    assert [spec.name for spec in specs] == ["gateway", "alerting", "recorder", "engine-0", "gateway-1", "gateway-2"]
+    told = {
+        spec.name: (spec.environment.get("KAPACITOR_HTTP_PROCESS"), spec.environment["KAPACITOR_DATA_DIR"])
+        for spec in specs
+        if spec.command[4] == "gateway"
+    }
+    assert told == {
+        "gateway": (None, str(tmp_path)),
+        "gateway-1": ("1", str(tmp_path / "gateway-1")),
+        "gateway-2": ("2", str(tmp_path / "gateway-2")),
+    }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.config import Config
+from schemas.config import Config, Http
 from schemas.config.inputs import Collectd, Graphite, Udp
 from services.gateway.http.connections.bodies import Bodies
 from services.gateway.http.writing.line_store import LineStore
@@ -48,3 +48,8 @@ async def test_where_one_cannot_listen_none_does_and_its_section_is_named(store:
 def test_a_name_that_is_too_long_is_refused(store: LineStore) -> None:
     with pytest.raises(ValueError, match="name too long"):
         inputs(store, udp=(Udp(enabled=True, bind_address=":0", database="x" * 5000),))
+
+
+async def test_of_gateways_that_share_an_address_only_the_first_has_inputs(store: LineStore) -> None:
+    async with inputs(store, udp=(udp(free_port()),), http=Http(processes=2, process=1)) as running:
+        assert running.statistics() == []

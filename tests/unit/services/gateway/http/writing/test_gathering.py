@@ -33,9 +33,37 @@ class Stored:
 
 
 async def started(gathering: Gathering, *bodies: bytes, subject: str = "s") -> list[asyncio.Task[None]]:
+    """Writes that come in one turn of the loop, which is over when this returns."""
     tasks = [asyncio.create_task(gathering.write(subject, "s", body)) for body in bodies]
-    await asyncio.sleep(0)
+    for _ in range(4):  # they begin, the turn ends, their message's task begins, and whoever was in its way is past it
+        await asyncio.sleep(0)
     return tasks
+
+
+async def test_what_comes_in_one_turn_is_stored_together() -> None:
+    store = Stored()
+    gathering = Gathering(store)
+    together = await started(gathering, b"m v=1 1\n", b"m v=2 2", b"m v=3 3")
+    alone = await started(gathering, b"m v=4 4\n", subject="t")
+    assert store.got == [("s", "s", b"m v=1 1\nm v=2 2\nm v=3 3"), ("t", "s", b"m v=4 4\n")]
+    assert not any(task.done() for task in together)
+    store.let()
+    store.let()
+    await asyncio.gather(*together, *alone)
+
+
+async def test_who_hangs_up_within_the_turn_does_not_take_the_others_along() -> None:
+    store = Stored()
+    gathering = Gathering(store)
+    writes = [asyncio.create_task(gathering.write("s", "s", b"m v=%d %d" % (i, i))) for i in range(3)]
+    await asyncio.sleep(0)
+    writes[0].cancel()
+    store.let()
+    await asyncio.wait_for(asyncio.gather(*writes[1:]), 5)
+    assert [body for _, _, body in store.got] == [b"m v=1 1\nm v=2 2"]
+    assert writes[0].cancelled()
+    store.let()
+    await asyncio.wait_for(gathering.write("s", "s", b"m v=3 3"), 5)
 
 
 async def test_what_comes_while_one_is_stored_is_stored_together() -> None:
@@ -60,7 +88,7 @@ async def test_two_clients_have_a_message_each_on_its_way() -> None:
     for number in range(20):
         store.let()
         await gathering.write("s", "s", b"m v=1 %d" % number)
-    two = await started(gathering, b"m v=2 2", b"m v=3 3")
+    two = [*await started(gathering, b"m v=2 2"), *await started(gathering, b"m v=3 3")]
     more = await started(gathering, b"m v=4 4", b"m v=5 5")
     assert len(store.got) == 22
     for _ in range(3):
@@ -73,7 +101,8 @@ async def test_what_is_not_stored_is_told_to_all_that_went_with_it_and_to_no_oth
     store = Stored()
     store.failing = {1}
     gathering = Gathering(store)
-    writes = await started(gathering, b"m v=1 1", b"m v=2 2", b"m v=3 3")
+    writes = await started(gathering, b"m v=1 1")
+    writes += await started(gathering, b"m v=2 2", b"m v=3 3")
     store.let()
     await writes[0]
     last = await started(gathering, b"m v=4 4")
@@ -88,7 +117,8 @@ async def test_what_is_not_stored_is_told_to_all_that_went_with_it_and_to_no_oth
 async def test_who_hangs_up_does_not_take_the_others_along() -> None:
     store = Stored()
     gathering = Gathering(store)
-    writes = await started(gathering, b"m v=1 1", b"m v=2 2", b"m v=3 3")
+    writes = await started(gathering, b"m v=1 1")
+    writes += await started(gathering, b"m v=2 2", b"m v=3 3")
     writes[0].cancel()
     writes[1].cancel()
     with contextlib.suppress(asyncio.CancelledError):
