@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.columns.column import BoolArray, Column, IntArray, Rows, Value, column_of, concat
+from services.columns.groups.ordering import ordered
 from services.columns.groups.series import NO_DIMENSIONS, Dimensions, GroupArray, SeriesArray
 
 T = TypeVar("T")
@@ -226,13 +227,8 @@ class Frame:
 
 
 def group_order(group: NDArray[Any]) -> GroupOrder:
-    """A stable sort of rows by group number; int[n] in."""
-    n = len(group)
-    order = np.argsort(group, kind="stable")
-    ordered = group[order]
-    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]])) if n else np.empty(0, dtype=np.intp)
-    ends = np.concatenate([starts[1:], [n]]) if n else np.empty(0, dtype=np.intp)
-    return GroupOrder(order, starts, ends.astype(np.intp), ordered[starts].astype(np.int32))
+    """A stable sort of rows by group number; int32[n] or int64[n] in."""
+    return GroupOrder(*ordered(group))
 
 
 class Batches:

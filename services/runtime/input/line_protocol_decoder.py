@@ -50,7 +50,7 @@ class LogBatch:
     def present(self) -> frozenset[int]:
         """The numbers of the measurements that occur."""
         if self._present is None:
-            self._present = frozenset(np.unique(self._names).tolist())
+            self._present = frozenset(np.flatnonzero(np.bincount(self._names)).tolist())
         return self._present
 
     def select(self, measurements: frozenset[int] | None) -> Frame | None:
