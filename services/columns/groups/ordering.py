@@ -37,9 +37,9 @@ def counted(
     none, no_group = np.empty(0, np.int64), np.empty(0, np.int32)
     if n == 0:
         return none, none, none, no_group
-    low = high = np.int64(group[0])
+    low, high = group[0], group[0]
     for number in group:
-        low, high = min(low, np.int64(number)), max(high, np.int64(number))
+        low, high = min(low, number), max(high, number)
     if high - low > 4 * n + _WIDE:
         return none, none, none, no_group
     place = np.zeros(high - low + 1, np.int64)

@@ -14,7 +14,6 @@ from services.columns.column import BoolArray, Column, IntArray, Kind, Rows, con
 from services.columns.frame import Batches, Frame, Message, Points, ranges
 from services.columns.groups.keyed_state import KeyedPart, KeyedState, column, keyed_part
 from services.columns.groups.measurements import FirstNames
-from services.columns.groups.retag import grouped_series
 from services.columns.groups.series import Series, SeriesArray, SeriesTable
 from services.columns.snapshot import State
 from services.nodes.aggregates.function import AggregateOptions, report
@@ -160,9 +159,9 @@ class TransformNode(KeyedNode):
         row, column, time = self._with_repeated(points.time, local, parts, *_in_order(rows, columns), self._results)
         if not len(row):
             return []
-        series = grouped_series(self._names.series(local[row]), frame.group[row], self.context.table)
-        out = Points(time, series, {p.as_: column})
-        return [Frame(out, frame.group[row], frame.dimensions, frame.origin[row])]
+        group = frame.group[row]
+        out = Points(time, self._names.grouped(local[row], group), {p.as_: column})
+        return [Frame(out, group, frame.dimensions, frame.origin[row])]
 
     def batches(self, batches: Batches) -> Sequence[Message]:
         points, p = batches.points, self.properties
