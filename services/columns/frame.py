@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from services.columns.column import BoolArray, Column, IntArray, Rows, Value, column_of, concat
 from services.columns.groups.ordering import ordered
 from services.columns.groups.series import NO_DIMENSIONS, Dimensions, GroupArray, SeriesArray
+from services.kernels.compiled import compiled
 
 T = TypeVar("T")
 OriginArray = NDArray[np.int64]
@@ -297,13 +298,18 @@ class Batches:
         )
 
 
+@compiled("int64[::1](Array(int64, 1, 'A', True), Array(int64, 1, 'A', True))")
 def ranges(starts: Rows, lengths: Rows) -> Rows:
     """starts[0], …, starts[0]+lengths[0]-1, starts[1], …: row numbers of segments, end to end."""
-    total = int(lengths.sum())
-    if total == 0:
-        return np.empty(0, dtype=np.intp)
-    shift = np.repeat(starts - np.concatenate([[0], np.cumsum(lengths)[:-1]]), lengths)
-    rows: Rows = np.arange(total, dtype=np.intp) + shift
+    total = 0
+    for length in lengths:
+        total += length
+    rows = np.empty(total, np.int64)
+    at = 0
+    for k in range(len(starts)):
+        for i in range(lengths[k]):
+            rows[at] = starts[k] + i
+            at += 1
     return rows
 
 
