@@ -440,7 +440,9 @@ class JoinNode(KeyedNode):
                 some = self._batches[i].select(wanted)
                 needed = self.context.needed_fields
                 self._batches[i] = some.with_points(some.points.detached(None if needed is None else sorted(needed)))
-            held.row[mine] = np.searchsorted(wanted, rows)
+            place = np.empty(int(wanted.max(initial=-1)) + 1, dtype=np.int64)
+            place[wanted] = np.arange(len(wanted))
+            held.row[mine] = place[rows]
             moved.append(dict(zip(wanted.tolist(), range(len(wanted)), strict=True)) if waiting else {})
         if self._matching is not None:
             self._matching.moved(moved)

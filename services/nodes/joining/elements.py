@@ -40,6 +40,8 @@ class Elements:
 
     def take(self, rows: Rows | BoolArray) -> Elements:
         """Some of them."""
+        if rows.dtype == np.bool_:
+            rows = np.flatnonzero(rows)  # once, and not for each array
         return Elements(*(getattr(self, name)[rows] for name in _NAMES))
 
 
