@@ -19,7 +19,7 @@ def ordered(group: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[An
     Gives the rows in order (intp[n]), where each group begins among these and ends (intp[g]), and the groups' numbers,
     ascending (int32[g]).
     """
-    found = counted(group)
+    found = counted(group.astype(np.int64, copy=False))
     if len(found[0]) == len(group):
         return found
     order = np.argsort(group, kind="stable")
@@ -28,7 +28,7 @@ def ordered(group: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[An
     return order, starts, np.append(starts[1:], len(by)), by[starts].astype(np.int32)
 
 
-@compiled(f"{_ORDER}(Array(int32, 1, 'A', True))", f"{_ORDER}(Array(int64, 1, 'A', True))")
+@compiled(f"{_ORDER}(Array(int64, 1, 'A', True))")
 def counted(
     group: NDArray[Any],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]]:

@@ -11,17 +11,37 @@ from services.columns.column import IntArray, Rows
 from services.kernels.compiled import compiled
 
 _INTS = "Array(int64, 1, 'A', True)"
-_SORT = "void(Array({0}, 1, 'A', True), {1}, bool_, bool_, int64[::1], int64[::1], int64, int64)"
-_BEST = "Tuple((int64[::1], int64[::1]))(Array({0}, 1, 'A', True), {1}, {1}, {1}, int64, int64, bool_)"
+_LAST = 2**63 - 1
 
 
-@compiled(*(_SORT.format(kind, _INTS) for kind in ("float64", "int64")))
-def sort_part(
-    values: NDArray[Any], time: IntArray, largest: bool, by_value: bool, order: Rows, room: Rows, lo: int, hi: int
-) -> None:
-    """Sort order[lo:hi], positions of values: by value, the best first and NaNs last, then by time; or by time alone.
+def best_of(
+    values: NDArray[Any], time: IntArray, starts: Rows, keys: IntArray, key_count: int, n: int, largest: bool
+) -> tuple[Rows, Rows]:
+    """The positions of each segment's n largest (or smallest) values, in order of time, and how many each has.
 
-    Equal ones keep their order. room: as long as `order`, for the sort to work in.
+    values: float64 or int64; NaNs come last. Of equal values the earlier one is better, of those the first to come.
+    keys: int64[len(values)], 0 … key_count-1, of the values with one key in a segment only the best takes part; of no
+    length where all of them do.
+    """
+    return first_of(_rank(values, largest), time, starts, keys, key_count, n)
+
+
+def _rank(values: NDArray[Any], largest: bool) -> IntArray:
+    """Ints that rise as values get worse, and are equal where these are."""
+    if values.dtype.kind != "f":
+        return np.invert(values) if largest else values
+    worse = (-values if largest else values) + 0.0  # no -0.0
+    bits = worse.view(np.int64)
+    rank = np.where(bits < 0, bits ^ _LAST, bits)  # as floats are made up, these are in their order
+    rank[np.isnan(worse)] = _LAST
+    return rank
+
+
+@compiled(f"void({_INTS}, {_INTS}, int64[::1], int64[::1], int64, int64)")
+def sort_part(first: IntArray, second: IntArray, order: Rows, room: Rows, lo: int, hi: int) -> None:
+    """Sort order[lo:hi], positions in `first` and `second`, by these two; equal ones keep their order.
+
+    room: as long as `order`, for the sort to work in.
     """
     width = 1
     while width < hi - lo:
@@ -31,41 +51,30 @@ def sort_part(
             for at in range(begin, end):
                 takes = a >= middle
                 if a < middle and b < end:
-                    first, second = order[a], order[b]
-                    one, other = values[first], values[second]
-                    if by_value and one == one and other == other and one != other:
-                        takes = other > one if largest else other < one
-                    elif by_value and (one == one) != (other == other):
-                        takes = other == other
-                    else:
-                        takes = time[second] < time[first]
+                    one, other = order[a], order[b]
+                    takes = first[other] < first[one] or (first[other] == first[one] and second[other] < second[one])
                 if takes:
                     room[at] = order[b]
                     b += 1
                 else:
                     room[at] = order[a]
                     a += 1
-        order[lo:hi] = room[lo:hi]
+        for at in range(lo, hi):
+            order[at] = room[at]
         width *= 2
 
 
-@compiled(*(_BEST.format(kind, _INTS) for kind in ("float64", "int64")))
-def best_of(
-    values: NDArray[Any], time: IntArray, starts: Rows, keys: IntArray, key_count: int, n: int, largest: bool
-) -> tuple[Rows, Rows]:
-    """The positions of each segment's n largest (or smallest) values, in order of time, and how many each has.
-
-    Of equal values the earlier one is better, of those the first to come. keys: int64[len(values)], 0 … key_count-1,
-    of the values with one key in a segment only the best takes part; of no length where all of them do.
-    """
-    count, segments = len(values), len(starts)
+@compiled(f"Tuple((int64[::1], int64[::1]))({_INTS}, {_INTS}, {_INTS}, {_INTS}, int64, int64)")
+def first_of(rank: IntArray, time: IntArray, starts: Rows, keys: IntArray, key_count: int, n: int) -> tuple[Rows, Rows]:
+    """As `best_of`, by rank: the lowest is the best."""
+    count, segments = len(rank), len(starts)
     order, room = np.arange(count), np.empty(count, np.int64)
     taken = np.full(key_count, -1)  # the last segment that has had a value of each key
     counts = np.zeros(segments, np.int64)
     total = 0
     for k in range(segments):
         lo, hi = starts[k], starts[k + 1] if k + 1 < segments else count
-        sort_part(values, time, largest, True, order, room, lo, hi)
+        sort_part(rank, time, order, room, lo, hi)
         begin = total
         for at in range(lo, hi):
             if total - begin >= n:
@@ -78,5 +87,5 @@ def best_of(
             order[total] = position
             total += 1
         counts[k] = total - begin
-        sort_part(values, time, largest, False, order, room, begin, total)
+        sort_part(time, time, order, room, begin, total)
     return order[:total].copy(), counts
