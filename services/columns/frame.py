@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.columns.column import BoolArray, Column, IntArray, Rows, Value, column_of, concat
+from services.columns.groups.ordering import ordered
 from services.columns.groups.series import NO_DIMENSIONS, Dimensions, GroupArray, SeriesArray
+from services.kernels.compiled import compiled
 
 T = TypeVar("T")
 OriginArray = NDArray[np.int64]
@@ -264,13 +266,8 @@ class GroupSorting:
 
 
 def group_order(group: NDArray[Any]) -> GroupOrder:
-    """A stable sort of rows by group number; int[n] in."""
-    n = len(group)
-    order = np.argsort(group, kind="stable")
-    ordered = group[order]
-    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]])) if n else np.empty(0, dtype=np.intp)
-    ends = np.concatenate([starts[1:], [n]]) if n else np.empty(0, dtype=np.intp)
-    return GroupOrder(order, starts, ends.astype(np.intp), ordered[starts].astype(np.int32))
+    """A stable sort of rows by group number; int32[n] or int64[n] in."""
+    return GroupOrder(*ordered(group))
 
 
 class Batches:
@@ -339,13 +336,18 @@ class Batches:
         )
 
 
+@compiled("int64[::1](Array(int64, 1, 'A', True), Array(int64, 1, 'A', True))")
 def ranges(starts: Rows, lengths: Rows) -> Rows:
     """starts[0], …, starts[0]+lengths[0]-1, starts[1], …: row numbers of segments, end to end."""
-    total = int(lengths.sum())
-    if total == 0:
-        return np.empty(0, dtype=np.intp)
-    shift = np.repeat(starts - np.concatenate([[0], np.cumsum(lengths)[:-1]]), lengths)
-    rows: Rows = np.arange(total, dtype=np.intp) + shift
+    total = 0
+    for length in lengths:
+        total += length
+    rows = np.empty(total, np.int64)
+    at = 0
+    for k in range(len(starts)):
+        for i in range(lengths[k]):
+            rows[at] = starts[k] + i
+            at += 1
     return rows
 
 

@@ -19,7 +19,12 @@ def truncate(time: IntArray | int, step: int) -> IntArray | int:
     """The last multiple of `step` ns that is not after `time`. A step of 0 or less changes nothing."""
     if step <= 0:
         return time
-    return time - (time % step + _YEAR_1 % step) % step
+    return time - (time % step + year_1_past(step)) % step
+
+
+def year_1_past(step: int) -> int:
+    """By how many ns 1970 is past a multiple of `step` ns, counted from the year 1."""
+    return _YEAR_1 % step
 
 
 @overload

@@ -29,7 +29,7 @@ class DifferenceNode(TransformNode):
 
     def resumed(self, now: int) -> None:
         """What comes next has none before it."""
-        self._carried.by_kind.clear()
+        self._carried.clear()
 
     def transform(self, segments: Segments) -> Transformed:
         counts = is_first(segments.time)

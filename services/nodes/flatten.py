@@ -6,20 +6,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from services.columns.column import BoolArray, Column, IntArray, Rows, concat
+from services.columns.column import BoolArray, Column, IntArray, Rows
 from services.columns.frame import Barriers, Batches, Frame, Message, Points, group_order
 from services.columns.groups.keyed_state import KeyedState, keyed_part
 from services.columns.groups.measurements import FirstNames
+from services.columns.groups.ordering import ordered
 from services.columns.groups.retag import grouped_series, named
-from services.columns.groups.series import GroupArray
+from services.columns.groups.series import GroupArray, SeriesArray
 from services.columns.held_points import HeldStack
 from services.columns.released import ended
-from services.columns.segments import is_first
+from services.columns.segments import grown, is_first
 from services.columns.times import round_half_up
+from services.nodes.flattening.spreading import spread
 from services.pipeline.spec import Edge, NodeSpec, Properties, Type, maybe_several, prop, several
 from services.runtime.context import Context
 from services.runtime.keyed.keyed_node import KeyedNode
+
+_LACKING, _UNKNOWN = -1, -2  # in place of the number of a prefix
 
 
 @dataclass
@@ -81,6 +86,10 @@ class FlattenNode(KeyedNode):
         self._names, self._held = FirstNames(context.table), HeldStack(context.table)
         self.keyed = Flattening(context.table, names=self._names, held=self._held)
         self._groups = self.keyed.groups
+        # what names of fields begin with, by number, and the number of each series
+        self._prefixes: list[str] = []
+        self._number: dict[str, int] = {}
+        self._of_series: NDArray[np.int32] = np.empty(0, dtype=np.int32)
 
     def frame(self, frame: Frame) -> Sequence[Message]:
         held = len(self._held.stack)
@@ -101,10 +110,12 @@ class FlattenNode(KeyedNode):
         left = np.sort(order[~done])
         closing = following[over[:-1]] - held
         arrival = np.argsort(closing, kind="stable")
-        columns, full = self._flatten(points.take(rows), runs, len(closing))
-        chosen = arrival[full[arrival]]
+        place = np.empty_like(arrival)
+        place[arrival] = np.arange(len(arrival))
+        columns, full = self._flatten(points.take(rows), place[runs], len(closing))
+        chosen = arrival[full]
         row = order[first[over]][chosen]
-        flattened, number = self._flattened(columns, chosen, time[row], local[row])
+        flattened, number = self._flattened(columns, full, time[row], local[row])
         self._held.stack.keep(left, self.context.needed_fields)
         self._held.local = local[left]
         return [Frame(flattened, number, frame.dimensions, frame.origin[closing[chosen]])]
@@ -134,10 +145,9 @@ class FlattenNode(KeyedNode):
             time = round_half_up(points.time, self.properties.tolerance)
             over = ended(barriers, self._groups, self._held.local, time, self.properties.tolerance)
             columns, full = self._flatten(points.take(over.rows), over.run, len(over.first))
-            chosen = np.flatnonzero(full)
-            row = over.first[chosen]
-            flattened, number = self._flattened(columns, chosen, time[row], self._held.local[row])
-            out.append(Frame(flattened, number, barriers.dimensions, barriers.origin[over.barrier[chosen]]))
+            row = over.first[full]
+            flattened, number = self._flattened(columns, full, time[row], self._held.local[row])
+            out.append(Frame(flattened, number, barriers.dimensions, barriers.origin[over.barrier[full]]))
             self._held.stack.keep(over.left, self.context.needed_fields)
             self._held.local = self._held.local[over.left]
         if left is not None:
@@ -148,61 +158,66 @@ class FlattenNode(KeyedNode):
         return self.barriers(barriers)
 
     def _flattened(
-        self, columns: dict[str, Column], chosen: Rows, time: IntArray, local: IntArray
+        self, columns: dict[str, Column], full: BoolArray, time: IntArray, local: IntArray
     ) -> tuple[Points, GroupArray]:
-        """The chosen of the runs that `columns` are of, as points, and their groups. time, local: of the chosen."""
+        """Those of the runs that `columns` are of that have any, as points, and their groups.
+
+        full: bool, by run. time, local: of these alone.
+        """
         number = self._groups.global_numbers(local)
-        series = grouped_series(self._names.series(local), number, self.context.table)
-        return Points(time, series, {n: c.take(chosen) for n, c in columns.items()}), number
+        if not full.all():
+            columns = {n: c.take(full) for n, c in columns.items()}
+        return Points(time, self._names.grouped(local, number), columns), number
 
     def _flatten(self, points: Points, run: IntArray, runs: int) -> tuple[dict[str, Column], BoolArray]:
-        """Rows into runs (run: int64[n], never falling): the fields of each, and which have any (bool[runs]).
+        """Rows into runs (run: int64[n]; a run's rows are in order): its fields, and which runs have any (bool[runs]).
 
         Where not all fields are there, since nobody wants them, a point with its tags is taken to have some.
         """
         p, needed = self.properties, self.context.needed_fields
         by_name: dict[str, list[tuple[Rows, Column]]] = {}
-        numbers, which = np.unique(points.series, return_inverse=True)
-        prefixes = [self._prefix(n) for n in numbers.tolist()]
-        missing = np.array([prefix is None for prefix in prefixes], dtype=np.bool_)
-        if missing.any():
-            lacking = int(missing[which].sum())
-            self.context.error("point missing tag for flatten operation", lacking)
-        for prefix in sorted({prefix for prefix in prefixes if prefix is not None}):
-            of = np.array([other == prefix for other in prefixes], dtype=np.bool_)
-            rows = np.flatnonzero(of[which])
-            some = points.take(rows)
-            for name in some.names():
-                column = some.column(name) if needed is None or name in needed else None
-                if column is None:
+        prefix = self._prefix_of(points.series)
+        order, starts, ends, numbers = ordered(prefix)
+        some = [(n, order[lo:hi]) for n, lo, hi in zip(numbers.tolist(), starts.tolist(), ends.tolist(), strict=True)]
+        if some and some[0][0] == _LACKING:
+            self.context.error("point missing tag for flatten operation", len(some[0][1]))
+            some = some[1:]
+        fields = [(name, points.column(name)) for name in points.names() if needed is None or name in needed]
+        for number, rows in some:
+            begin = self._prefixes[number]
+            for name, column in fields:
+                if column is None or not (column.valid is None or column.valid[rows].any()):
                     continue
-                as_ = prefix if p.tags_alone else prefix + p.delimiter + name if prefix else name
-                there = np.flatnonzero(column.mask())
-                by_name.setdefault(as_, []).append((rows[there], column.take(there)))
+                as_ = begin if p.tags_alone else begin + p.delimiter + name if begin else name
+                by_name.setdefault(as_, []).append((rows, column))
         full = np.zeros(runs, dtype=np.bool_)
         if needed is not None:
-            full[run[~missing[which]]] = True
+            full[run[prefix != _LACKING]] = True
         columns = {}
         for name, parts in sorted(by_name.items()):
-            column = columns[name] = _spread(parts, run, runs)
-            full |= column.mask()
+            column = columns[name] = spread(parts, run, runs)
+            if column.valid is None:
+                full[:] = True
+            else:
+                full |= column.valid
         return columns, full
 
-    def _prefix(self, series: int) -> str | None:
-        """What the names of a series' fields begin with; None where it lacks one of the tags."""
+    def _prefix_of(self, series: SeriesArray) -> NDArray[np.int32]:
+        """What the names of points' fields begin with, by its number; _LACKING where one lacks one of the tags."""
+        self._of_series = grown(self._of_series, int(series.max(initial=-1)) + 1, _UNKNOWN)
+        found = self._of_series[series]
+        for number in set(series[found == _UNKNOWN].tolist()):
+            self._of_series[number] = self._number_of(number)
+        return self._of_series[series] if (found == _UNKNOWN).any() else found
+
+    def _number_of(self, series: int) -> int:
         tags = dict(self.context.table.series(series).tags)
         values = [tags.get(tag) for tag in self.properties.on]
         found = [v for v in values if v is not None]
-        return self.properties.delimiter.join(found) if len(found) == len(values) else None
-
-
-def _spread(parts: Sequence[tuple[Rows, Column]], run: IntArray, runs: int) -> Column:
-    """One field over the runs, out of its values at some rows; the last row of a run counts."""
-    rows = np.concatenate([rows for rows, _ in parts])
-    whole = concat([column for _, column in parts], [len(rows) for rows, _ in parts])
-    order = np.argsort(rows, kind="stable")
-    valid = np.zeros(runs, dtype=np.bool_)
-    valid[run[rows]] = True
-    values = np.zeros(runs, dtype=whole.values.dtype)
-    values[run[rows[order]]] = whole.values[order]
-    return Column(whole.kind, values, None if valid.all() else valid)
+        if len(found) < len(values):
+            return _LACKING
+        prefix = self.properties.delimiter.join(found)
+        number = self._number.setdefault(prefix, len(self._prefixes))
+        if number == len(self._prefixes):
+            self._prefixes.append(prefix)
+        return number

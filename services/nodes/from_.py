@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.columns.column import Rows
 from services.columns.frame import Frame, Message, Points
 from services.columns.groups.grouping import dimensions_of, regroup
 from services.columns.groups.keyed_state import NotByGroup, Partitioning
-from services.columns.groups.series import Series, SeriesArray, SeriesTable
+from services.columns.groups.series import SeriesTable
 from services.columns.snapshot import State
 from services.columns.times import round_half_up, truncate
 from services.expressions.explained import Explained, explained
@@ -145,19 +144,18 @@ class FromNode(GroupingNode):
 
     def _some(self, frame: Frame) -> Frame | None:
         """The rows of the right database, policy and measurement; None where that is all of them."""
-        numbers, which = _distinct(frame.points)
         table = self.context.table
-        fits = np.array([self._fits(table.series(n)) for n in numbers.tolist()], dtype=np.bool_)
-        return None if fits.all() else frame.take(np.flatnonzero(fits[which]))
+        source = table.sources(frame.points.series)
+        if (source == source[0]).all():
+            return None if self._fits(*table.source(int(source[0]))) else frame.take(np.empty(0, dtype=np.intp))
+        occurs = np.bincount(source) > 0
+        fits = np.array([there and self._fits(*table.source(n)) for n, there in enumerate(occurs.tolist())])
+        return frame.take(np.flatnonzero(fits[source]))
 
-    def _fits(self, series: Series) -> bool:
+    def _fits(self, database: str, retention_policy: str, name: str) -> bool:
         p = self.properties
         return (
-            (not p.database or series.database == p.database)
-            and (not p.retention_policy or series.retention_policy == p.retention_policy)
-            and (not p.measurement or series.name == p.measurement)
+            (not p.database or database == p.database)
+            and (not p.retention_policy or retention_policy == p.retention_policy)
+            and (not p.measurement or name == p.measurement)
         )
-
-
-def _distinct(points: Points) -> tuple[SeriesArray, Rows]:
-    return points.memo("distinct series", lambda: np.unique(points.series, return_inverse=True))

@@ -23,6 +23,7 @@ from services.runtime.context import Context
 from services.runtime.keyed.keyed_node import KeyedNode
 
 _PARTS = 64  # how many frames' last points may lie unmerged
+_BATCHES = 16  # of how many messages batches may not be made rows yet
 
 
 @dataclass
@@ -38,8 +39,11 @@ class LastOfGroups(KeyedPart):
         self._parts: dict[int, tuple[Points, IntArray]] = {}  # last points of frames, with their local groups
         self._newest: IntArray = np.empty(0, dtype=np.int64)  # by local group: the part that has its last point
         self._number = 0
-        self.batches: dict[int, Row] = {}
-        """Of batches, by local group."""
+        self._rows: dict[int, Row] = {}  # of batches, by local group
+        # messages with batches that came later and are not made rows yet; by local group which has the last, and where
+        self._waiting: dict[int, Batches] = {}
+        self._last_in: IntArray = self._newest
+        self._last_at: IntArray = self._newest
 
     def observe(self, points: Points, local: IntArray) -> None:
         """The last points of a frame, each of another group."""
@@ -47,9 +51,19 @@ class LastOfGroups(KeyedPart):
         if len(self._parts) > _PARTS:
             self._forget_old()
 
+    def observe_batches(self, batches: Batches, local: IntArray) -> None:
+        """Batches of these groups; rows are made only of those that are still the last when they are asked for."""
+        self._number += 1
+        self._waiting[self._number] = batches
+        self._last_in[local], self._last_at[local] = self._number, np.arange(len(batches))
+        if len(self._waiting) > _BATCHES:
+            self._waiting = {n: self._waiting[n] for n in np.unique(self._last_in).tolist() if n in self._waiting}
+            if len(self._waiting) > _BATCHES // 2:
+                self._settled()
+
     def rows(self) -> dict[int, Row]:
         """By local group."""
-        rows = dict(self.batches)
+        rows = dict(self._settled())
         for number, (points, local) in self._parts.items():
             for i in np.flatnonzero(self._newest[local] == number).tolist():
                 rows[int(local[i])] = point_row(points, i, self._table)
@@ -57,19 +71,22 @@ class LastOfGroups(KeyedPart):
 
     def reach(self, groups: int) -> None:
         self._newest = grown(self._newest, groups, -1)
+        self._last_in, self._last_at = grown(self._last_in, groups, -1), grown(self._last_at, groups)
 
     def keep(self, left: Rows) -> None:
         self._merge()
-        self.batches = _rows_of(self.batches, left)
-        self._newest = self._newest[left]
+        self._rows = _rows_of(self._settled(), left)
+        self._newest, self._last_in, self._last_at = (
+            array[left] for array in (self._newest, self._last_in, self._last_at)
+        )
         self._parts = {number: _points_of(*part, left) for number, part in self._parts.items()}
 
     def state(self) -> State:
         self._merge()
-        return {"rows": self.batches, "parts": [_part_state(*part, self._table) for part in self._parts.values()]}
+        return {"rows": self._settled(), "parts": [_part_state(*part, self._table) for part in self._parts.values()]}
 
     def restore(self, state: State) -> None:
-        self.batches = dict(state["rows"])
+        self._rows, self._waiting = dict(state["rows"]), {}
         for points, local in state["parts"]:
             self.reach(int(np.max(local, initial=-1)) + 1)
             self._add(points_from_state(points, self._table), np.asarray(local))
@@ -92,6 +109,14 @@ class LastOfGroups(KeyedPart):
             rows |= {base + local: row for local, row in state["rows"].items()}
             parts += [[points, base + np.asarray(local)] for points, local in state["parts"]]
         return {"rows": rows, "parts": parts}
+
+    def _settled(self) -> dict[int, Row]:
+        """Rows of all batches."""
+        for number, batches in self._waiting.items():
+            for group in np.flatnonzero(self._last_in == number).tolist():
+                self._rows[group] = batch_row(batches, int(self._last_at[group]), self._table)
+        self._waiting = {}
+        return self._rows
 
     def _add(self, points: Points, local: IntArray) -> None:
         self._number += 1
@@ -154,10 +179,7 @@ class HTTPOutNode(KeyedNode):
         return [frame]
 
     def batches(self, batches: Batches) -> Sequence[Message]:
-        local = self.keyed.groups.local(batches.group)
-        newest = dict(zip(local.tolist(), range(len(batches)), strict=True))
-        for group, i in newest.items():
-            self.keyed.last.batches[group] = batch_row(batches, i, self.context.table)
+        self.keyed.last.observe_batches(batches, self.keyed.groups.local(batches.group))
         return [batches]
 
     def result(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from services.columns.frame import NO_TIME, Barriers, Batches, Message, Points
 from services.columns.groups.dimensions import DimensionsTable
 from services.columns.groups.keyed_state import Partitioning, keyed_part
 from services.columns.groups.local_groups import LocalGroups
-from services.columns.groups.retag import grouped_series, named, renamed_groups
+from services.columns.groups.retag import GroupedSeries, grouped_series, named, renamed_groups
 from services.columns.groups.series import GroupArray, SeriesArray, SeriesTable
 from services.columns.groups.shown import shown_batches, shown_points
 from services.columns.keyed_buffer import points_from_state, points_state
@@ -158,6 +158,7 @@ class JoinNode(KeyedNode):
         self._pairing = Pairing(count, fill is not None)
         self.keyed = Joining(context.table, count, pairing=self._pairing)
         self._groups = self.keyed.groups
+        self._series = GroupedSeries(context.table, p.stream_name)
 
     def run(self, inputs: Sequence[Sequence[Message]]) -> list[Message]:
         arrived = arrivals(inputs, self._dimensions)
@@ -295,7 +296,7 @@ class JoinNode(KeyedNode):
             mine = first == i
             series[mine] = points.series[lowest[mine]]
         series = self._as_called(series, sets, first, group)
-        series = grouped_series(series, group, self.context.table, self.properties.stream_name)
+        series = self._series.of(series, group, sets.elements.group[chosen])
         fields = Joined(self._naming, parents, rows, np.stack([first, lowest], axis=1))
         points = Points(sets.time, series, None, fields)
         return list(merged(points, self._renamed(group), dimensions, origin[sets.event], self._dimensions))
@@ -402,6 +403,7 @@ class JoinNode(KeyedNode):
         if over:
             left = np.setdiff1d(np.arange(len(self._groups)), over)
             self.keyed.keep(left)
+            self._series.forget()
         return out
 
     def _end_of_waiting(self, group: int, local: int, by: int, origin: IntArray) -> list[Message]:
@@ -429,14 +431,18 @@ class JoinNode(KeyedNode):
         for i in range(self._parents):
             mine = held.parent == i
             rows = held.row[mine]
-            wanted = np.unique(np.concatenate([rows, np.array([g.row for g in waiting if g.parent == i], np.int64)]))
+            wanted = np.sort(rows)
+            if self._matching is not None:  # one point may be held for several groups
+                wanted = np.union1d(wanted, np.array([g.row for g in waiting if g.parent == i], dtype=np.int64))
             if len(self._points[i]):
                 self._points[i].keep(wanted, self.context.needed_fields)
             if len(self._batches[i]):
                 some = self._batches[i].select(wanted)
                 needed = self.context.needed_fields
                 self._batches[i] = some.with_points(some.points.detached(None if needed is None else sorted(needed)))
-            held.row[mine] = np.searchsorted(wanted, rows)
+            place = np.empty(int(wanted.max(initial=-1)) + 1, dtype=np.int64)
+            place[wanted] = np.arange(len(wanted))
+            held.row[mine] = place[rows]
             moved.append(dict(zip(wanted.tolist(), range(len(wanted)), strict=True)) if waiting else {})
         if self._matching is not None:
             self._matching.moved(moved)

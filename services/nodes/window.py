@@ -17,8 +17,9 @@ from services.columns.groups.retag import named
 from services.columns.groups.series import Dimensions, GroupArray, SeriesArray
 from services.columns.groups.shown import shown_points
 from services.columns.keyed_buffer import KeyedWindowBuffer
-from services.columns.segments import first_at_least, rank_in_segment, running_max
-from services.columns.times import truncate
+from services.columns.segments import rank_in_segment, running_max
+from services.columns.times import truncate, year_1_past
+from services.nodes.windowing.edges import NOT_ALIGNED, due_by_time
 from services.pipeline.spec import Edge, NodeSpec, Properties, Type, flag, prop
 from services.runtime.context import Context
 from services.runtime.errors import TaskFailed
@@ -204,26 +205,11 @@ class WindowNode(KeyedNode):
         return np.where(aligned > edge, aligned, aligned + p.every)
 
     def _due_by_time(self, segments: GroupOrder, members: IntArray, time: IntArray) -> _Due:
-        """Window by window, all groups at once: as many rounds as the busiest group has edges in this frame."""
         p = self.properties
-        top = running_max(time, segments.starts)
-        at, live = segments.starts.copy(), np.arange(len(members), dtype=np.intp)
-        rounds: list[_Due] = []
-        while len(live):
-            edge = self.keyed.next[members[live]]
-            row = first_at_least(top, at[live], segments.ends[live], edge)
-            hit = row < segments.ends[live]
-            live, row, edge = live[hit], row[hit], edge[hit]
-            rounds.append(_Due(live, row, edge, edge - p.period))
-            after = time[row] + p.every
-            self.keyed.next[members[live]] = truncate(after, p.every) if p.align else after
-            at[live] = row + 1
-        return _Due(
-            *(
-                np.concatenate(part)
-                for part in zip(*((d.segment, d.row, d.edge, d.oldest) for d in rounds), strict=True)
-            )
-        )
+        by = segments.starts, segments.ends, members
+        aligned = year_1_past(p.every) if p.align else NOT_ALIGNED
+        segment, row, edge = due_by_time(time, *by, self.keyed.next, p.every, aligned)
+        return _Due(segment, row, edge, edge - p.period)
 
     def _due_always(self, segments: GroupOrder, members: IntArray, time: IntArray) -> _Due:
         """every(0s): each point that is not older than the window last emitted."""

@@ -10,8 +10,8 @@ import numpy as np
 from services.columns.column import Rows
 from services.columns.groups.keyed_state import KeyedPart
 from services.columns.groups.portable_names import Numbers, distinct
-from services.columns.groups.retag import named
-from services.columns.groups.series import SeriesArray, SeriesTable
+from services.columns.groups.retag import grouped_series, named
+from services.columns.groups.series import GroupArray, SeriesArray, SeriesTable
 from services.columns.segments import grown
 
 
@@ -21,11 +21,13 @@ class FirstNames(KeyedPart):
     def __init__(self, table: SeriesTable) -> None:
         self._table = table
         self._series: SeriesArray = np.empty(0, dtype=np.int32)  # of the measurement, -1: none yet
+        self._made: SeriesArray = self._series  # with the group's tags, -1: not asked for yet
         self._groups = 0
         self._named = 0  # how many groups have one
 
     def reach(self, groups: int) -> None:
-        self._series, self._groups = grown(self._series, groups, -1), groups
+        self._series, self._made = grown(self._series, groups, -1), grown(self._made, groups, -1)
+        self._groups = groups
 
     def observe(self, local: Rows, series: SeriesArray) -> None:
         """Points have come: their local groups and their series."""
@@ -42,6 +44,18 @@ class FirstNames(KeyedPart):
         """A series of the measurement of each of these groups, all of which have one: int32[n]."""
         return self._series[local]
 
+    def grouped(self, local: Rows, group: GroupArray) -> SeriesArray:
+        """The series of points that are made for these groups, all of which have a measurement: int32[n].
+
+        group: the same groups by their numbers in the table.
+        """
+        made: SeriesArray = self._made[local]
+        fresh = np.flatnonzero(made < 0)
+        if len(fresh):
+            made[fresh] = grouped_series(self._series[local[fresh]], group[fresh], self._table)
+            self._made[local[fresh]] = made[fresh]
+        return made
+
     def names(self, local: Rows) -> list[str]:
         """The measurements of these groups, all of which have one."""
         numbers, which = np.unique(self._series[local], return_inverse=True)
@@ -49,7 +63,9 @@ class FirstNames(KeyedPart):
         return [names[i] for i in which.tolist()]
 
     def keep(self, left: Rows) -> None:
+        made = self._made[left]
         self._set(self._series[left])
+        self._made = made
 
     def state(self) -> list[Any]:
         """The measurements, and which of them each group has."""
@@ -67,7 +83,7 @@ class FirstNames(KeyedPart):
         return _plain(np.concatenate([_series(state, table) for state in states]), table)
 
     def _set(self, series: SeriesArray) -> None:
-        self._series, self._groups = series, len(series)
+        self._series, self._made, self._groups = series, np.full_like(series, -1), len(series)
         self._named = int(np.count_nonzero(series >= 0))
 
 

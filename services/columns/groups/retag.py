@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from services.columns.column import BoolArray, Column
+from services.columns.column import BoolArray, Column, IntArray
 from services.columns.groups.series import Group, GroupArray, Series, SeriesArray, SeriesTable
+from services.columns.segments import grown
 
 
 def with_tags(
@@ -70,6 +71,31 @@ def grouped_series(series: SeriesArray, group: GroupArray, table: SeriesTable, n
         measurement = name or table.series(key >> 32).name
         numbers.append(table.number(Series("", "", measurement, table.group(key & 0xFFFFFFFF).tags)))
     return np.array(numbers, dtype=np.int32)[where] if numbers else series
+
+
+class GroupedSeries:
+    """As `grouped_series`, for the groups of one node, by local number: what was found for each last is kept."""
+
+    def __init__(self, table: SeriesTable, name: str = "") -> None:
+        self._table, self._name = table, name
+        self._source: NDArray[np.int32] = np.empty(0, dtype=np.int32)  # what the measurement was taken from
+        self._made: SeriesArray = np.empty(0, dtype=np.int32)
+
+    def of(self, series: SeriesArray, group: GroupArray, local: IntArray) -> SeriesArray:
+        """The series of points made for these groups (by number in the table, and local): int32[n]."""
+        source = self._table.sources(series)
+        self._source = grown(self._source, int(local.max(initial=-1)) + 1, -1)
+        self._made = grown(self._made, len(self._source))
+        made: SeriesArray = self._made[local]
+        others = np.flatnonzero(self._source[local] != source)
+        if len(others):
+            made[others] = grouped_series(series[others], group[others], self._table, self._name)
+            self._source[local[others]], self._made[local[others]] = source[others], made[others]
+        return made
+
+    def forget(self) -> None:
+        """Local numbers mean other groups from here on."""
+        self._source.fill(-1)
 
 
 def named(name: str, table: SeriesTable) -> int:

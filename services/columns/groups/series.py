@@ -91,6 +91,10 @@ class SeriesTable(Shared):
         self._groups: list[Group] = []
         self._group_number: dict[Group, int] = {}
         self._of: dict[Dimensions, GroupArray] = {}
+        self._sources: NDArray[np.int32] = np.empty(0, dtype=np.int32)  # by series; some rows may not be filled yet
+        self._with_source = 0  # how many of them are
+        self._source_number: dict[tuple[str, str, str], int] = {}
+        self._source_list: list[tuple[str, str, str]] = []
         self.written: dict[tuple[int, bytes], StateChunk] = {}
         """What has been made of names to be kept (see services.columns.groups.portable_names)."""
         self.group_number(NIL)
@@ -156,6 +160,28 @@ class SeriesTable(Shared):
             tags.append(known)
         intern = sys.intern
         return Series(intern(series.database), intern(series.retention_policy), intern(series.name), tuple(tags))
+
+    def sources(self, series: SeriesArray) -> NDArray[np.int32]:
+        """For points of these series the number of database, retention policy and measurement: int32[n]."""
+        have, n = self._with_source, len(self._series)
+        if have < n:
+            if n > len(self._sources):
+                self._sources = np.concatenate([self._sources, np.empty(max(n, 64), dtype=np.int32)])
+            for i in range(have, n):
+                self._sources[i] = self._source(self._series[i])
+            self._with_source = n
+        return self._sources[series]
+
+    def source(self, number: int) -> tuple[str, str, str]:
+        """Database, retention policy and measurement of a number that `sources` gives."""
+        return self._source_list[number]
+
+    def _source(self, series: Series) -> int:
+        key = series.database, series.retention_policy, series.name
+        number = self._source_number.setdefault(key, len(self._source_list))
+        if number == len(self._source_list):
+            self._source_list.append(key)
+        return number
 
     def _take_room(self) -> None:
         if self.room <= 0:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from services.columns.column import Rows
+from services.columns.column import IntArray, Rows
 from services.columns.frame import Points
+from services.expressions.tags import tags_of
 from services.nodes.aggregates import kernels
 from services.nodes.aggregates.function import TIMES_DOC, ChoiceNode
 from services.nodes.aggregates.usable_values import Segments
@@ -49,18 +49,25 @@ class BestNode(ChoiceNode):
     def choose(self, segments: Segments, points: Points) -> tuple[Rows, Rows]:
         return kernels.best(segments, self.properties.num, self._keys(segments, points), largest=self.largest)
 
-    def _keys(self, segments: Segments, points: Points) -> NDArray[Any] | None:
+    def _keys(self, segments: Segments, points: Points) -> IntArray | None:
         """A number for each usable point's combination of tags and fields; None where none are asked for."""
-        names = self.properties.fields_and_tags
-        if not names:
-            return None
+        keys: IntArray | None = None
+        for name in self.properties.fields_and_tags:
+            codes = self._codes(name, points)[segments.rows]
+            keys = codes if keys is None else np.unique(keys * (int(codes.max(initial=0)) + 1) + codes, False, True)[1]
+        return keys
+
+    def _codes(self, name: str, points: Points) -> IntArray:
+        """A number for each point's value: that of its field, else that of its tag, a missing one being empty."""
         table = self.context.table
-        every = points.only(names).rows()
-        known: dict[tuple[Any, ...], int] = {}
-        keys = []
-        for row in segments.rows.tolist():
-            tags, fields = dict(table.series(int(points.series[row])).tags), every[row]
+        tag = tags_of(table).column(name, table)
+        known: dict[Any, int] = {text: i for i, text in enumerate(tag.texts.tolist())}
+        empty = known.setdefault("", len(known))
+        codes = tag.over(points.series).astype(np.int64)
+        codes[codes < 0] = empty
+        column = points.column(name)
+        if column is not None:
             # a null is there: it is not the empty value that a missing tag has
-            key = tuple(fields[name] if name in fields else tags.get(name, "") for name in names)
-            keys.append(known.setdefault(key, len(known)))
-        return np.array(keys, dtype=np.int64)
+            rows = np.flatnonzero(column.mask())
+            codes[rows] = [known.setdefault(value, len(known)) for value in column.take(rows).tolist()]
+        return codes

@@ -13,6 +13,7 @@ from services.columns.column import Column, IntArray, Kind, Rows, concat
 from services.columns.frame import Barriers, Batches, Frame, Message, Points
 from services.columns.groups.keyed_state import KeyedState, keyed_part
 from services.columns.groups.series import Series, SeriesArray, Tags
+from services.columns.segments import grown
 from services.columns.snapshot import State
 from services.nodes.aggregates.kernels import Reduced
 from services.nodes.aggregates.runs import HeldRuns
@@ -255,6 +256,10 @@ class ChoiceNode(FunctionNode):
     def __init__(self, properties: AggregateOptions, context: Context) -> None:
         super().__init__(properties, context)
         self._merged: dict[tuple[int, int, str], int] = {}
+        # of each series what it was last merged with, a group and the number of a name, and what came of it
+        self._with: IntArray = np.empty(0, dtype=np.int64)
+        self._made: SeriesArray = np.empty(0, dtype=np.int32)
+        self._called: dict[str, int] = {}
 
     def choose(self, segments: Segments, points: Points) -> tuple[Rows, Rows]:
         """Positions of the chosen values, segment after segment, and how many each has."""
@@ -286,9 +291,20 @@ class ChoiceNode(FunctionNode):
     def _tagged(self, batches: Batches, owner: Rows, row: Rows) -> SeriesArray:
         if not self.keeps_tags:
             return self.of_group(batches, owner)
-        names = (batches.names[i] for i in owner.tolist())
-        every = zip(batches.points.series[row].tolist(), batches.group[owner].tolist(), names, strict=True)
-        return np.array([self._with_own(*one) for one in every], np.int32)
+        called, series = self._called, batches.points.series[row]
+        names = np.array([called.setdefault(name, len(called)) for name in batches.names], dtype=np.int64)
+        key = (batches.group.astype(np.int64) << 32 | names)[owner]
+        self._with = grown(self._with, int(series.max(initial=-1)) + 1, -1)
+        self._made = grown(self._made, len(self._with), -1)
+        for i in np.flatnonzero(self._with[series] != key).tolist():
+            batch, number = int(owner[i]), int(series[i])
+            self._made[number] = self._with_own(number, int(batches.group[batch]), batches.names[batch])
+            self._with[number] = key[i]
+        made: SeriesArray = self._made[series]
+        for i in np.flatnonzero(self._with[series] != key).tolist():  # a series in several batches at once
+            batch = int(owner[i])
+            made[i] = self._with_own(int(series[i]), int(batches.group[batch]), batches.names[batch])
+        return made
 
     def _with_own(self, series: int, group: int, name: str) -> int:
         number = self._merged.get((series, group, name))

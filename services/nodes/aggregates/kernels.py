@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.columns.column import BoolArray, IntArray, Kind, Rows
-from services.columns.frame import ranges
 from services.columns.segments import is_first, running_means
+from services.nodes.aggregates.ranking import best_of
 from services.nodes.aggregates.usable_values import Segments
 
 
@@ -145,27 +145,13 @@ def distinct(s: Segments) -> tuple[Rows, Rows]:
     return chosen, np.bincount(run[chosen], minlength=len(s.starts))
 
 
-def best(s: Segments, n: int, keys: NDArray[Any] | None, *, largest: bool) -> tuple[Rows, Rows]:
+def best(s: Segments, n: int, keys: IntArray | None, *, largest: bool) -> tuple[Rows, Rows]:
     """The n largest (or smallest) values, the earlier of equal ones, in order of time.
 
-    keys: int64[len(values)] or None: of the values with one key only the best takes part.
+    keys: int64[len(values)] from 0 on, or None: of the values with one key only the best takes part.
     """
-    run = s.run_of_value()
-    rank = -s.values.astype(np.float64) if largest and s.kind is Kind.FLOAT else s.values
-    if largest and s.kind is not Kind.FLOAT:
-        rank = np.invert(s.values)  # -v without overflow: orders ints the other way round
-    order = np.lexsort((s.time, rank, run))
-    if keys is not None:
-        by_key = order[np.argsort(keys[order], kind="stable")]
-        by_key = by_key[np.argsort(run[by_key], kind="stable")]
-        taken = np.zeros(len(run), dtype=np.bool_)
-        taken[by_key[is_first(run[by_key]) | is_first(keys[by_key])]] = True
-        order = order[taken[order]]
-    counts = np.minimum(np.bincount(run[order], minlength=len(s.starts)), max(n, 0))
-    starts = np.searchsorted(run[order], np.arange(len(s.starts)))
-    chosen = order[ranges(starts, counts)]
-    position = np.arange(len(chosen))
-    return chosen[np.lexsort((position, s.time[chosen], run[chosen]))], counts
+    by = np.empty(0, dtype=np.int64) if keys is None else keys
+    return best_of(s.values, s.time, s.starts, by, int(by.max(initial=-1)) + 1, n, largest)
 
 
 def _total(s: Segments) -> NDArray[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -12,15 +11,14 @@ from numpy.typing import NDArray
 
 from services.columns.column import BoolArray, Column, IntArray, Kind, Rows, concat
 from services.columns.frame import Batches, Frame, Message, Points, ranges
-from services.columns.groups.keyed_state import KeyedPart, KeyedState, column, keyed_part
+from services.columns.groups.keyed_state import KeyedState, column, keyed_part
 from services.columns.groups.measurements import FirstNames
-from services.columns.groups.retag import grouped_series
-from services.columns.groups.series import Series, SeriesArray, SeriesTable
-from services.columns.snapshot import State
+from services.columns.groups.ordering import ordered
+from services.columns.groups.series import Series, SeriesArray
+from services.nodes.aggregates.carried_values import CarriedValues
 from services.nodes.aggregates.function import AggregateOptions, report
 from services.nodes.aggregates.last_results import LastResults
 from services.nodes.aggregates.usable_values import (
-    DTYPES,
     NUMBERS,
     UNKNOWN,
     Segments,
@@ -45,58 +43,6 @@ class Transformed:
     present: BoolArray
     memory: NDArray[Any]
     counts: BoolArray | None = None
-
-
-@dataclass(slots=True)
-class _Carried:
-    """The last values of each group, of one type, ordered by group: what was carried over from earlier frames."""
-
-    local: IntArray
-    values: NDArray[Any]
-    time: IntArray
-
-    @classmethod
-    def of(cls, state: Sequence[Any]) -> _Carried:
-        local, values, time = state
-        return cls(np.array(local, dtype=np.int64), np.asarray(values), np.array(time, dtype=np.int64))
-
-    def only(self, left: Rows) -> _Carried:
-        """What is of these groups (ascending), which are renumbered 0… in that order."""
-        stays = np.isin(self.local, left)
-        return _Carried(np.searchsorted(left, self.local[stays]), self.values[stays], self.time[stays])
-
-
-class CarriedValues(KeyedPart):
-    """The values that are carried over, apart by type."""
-
-    def __init__(self) -> None:
-        self.by_kind: dict[Kind, _Carried] = {}
-
-    def keep(self, left: Rows) -> None:
-        self.by_kind = {kind: c.only(left) for kind, c in self.by_kind.items()}
-
-    def state(self) -> State:
-        return {kind.value: [c.local, c.values, c.time] for kind, c in self.by_kind.items()}
-
-    def restore(self, state: State) -> None:
-        self.by_kind = {Kind(kind): _Carried.of(saved) for kind, saved in state.items()}
-
-    @classmethod
-    def take(cls, state: State, left: Rows, table: SeriesTable) -> State:
-        part = cls()
-        part.restore(state)
-        part.keep(left)
-        return part.state()
-
-    @classmethod
-    def join(cls, states: Sequence[State], sizes: Sequence[int], table: SeriesTable) -> State:
-        bases = [0, *itertools.accumulate(sizes)]
-        found = {}
-        for kind in sorted({kind for state in states for kind in state}):
-            having = [(_Carried.of(s[kind]), base) for s, base in zip(states, bases, strict=False) if kind in s]
-            local = np.concatenate([c.local + base for c, base in having])
-            found[kind] = [local, *(np.concatenate([getattr(c, n) for c, _ in having]) for n in ("values", "time"))]
-        return found
 
 
 class Transforming(KeyedState):
@@ -140,7 +86,7 @@ class TransformNode(KeyedNode):
         points, p = frame.points, self.properties
         local = self._groups.local(frame.group)
         self._names.observe(local, points.series)
-        order = np.argsort(local, kind="stable")
+        order = ordered(local)[0]
         parts, refused = usable_values(
             points.column(p.field),
             points.time,
@@ -160,9 +106,9 @@ class TransformNode(KeyedNode):
         row, column, time = self._with_repeated(points.time, local, parts, *_in_order(rows, columns), self._results)
         if not len(row):
             return []
-        series = grouped_series(self._names.series(local[row]), frame.group[row], self.context.table)
-        out = Points(time, series, {p.as_: column})
-        return [Frame(out, frame.group[row], frame.dimensions, frame.origin[row])]
+        group = frame.group[row]
+        out = Points(time, self._names.grouped(local[row], group), {p.as_: column})
+        return [Frame(out, group, frame.dimensions, frame.origin[row])]
 
     def batches(self, batches: Batches) -> Sequence[Message]:
         points, p = batches.points, self.properties
@@ -200,46 +146,25 @@ class TransformNode(KeyedNode):
 
     def _continued(self, part: Segments) -> tuple[Rows, Column]:
         """Rows with a result, and the results, of values that go on where earlier frames ended."""
-        local = np.repeat(part.number, part.lengths)
-        carried = self._carried.by_kind.get(part.kind)
-        rows, values, time = part.rows, part.values, part.time
-        starts = part.starts
-        mine = np.empty(0, dtype=np.intp)
-        if carried is not None and len(carried.local):
-            begin = np.searchsorted(carried.local, part.number)
-            known = np.searchsorted(carried.local, part.number, side="right") - begin
-            mine = ranges(begin, known)
-            order = np.argsort(np.concatenate([carried.local[mine], local]), kind="stable")
-            rows = np.concatenate([np.full(len(mine), -1, dtype=np.intp), rows])[order]
-            values = np.concatenate([carried.values[mine], values])[order]
-            time = np.concatenate([carried.time[mine], time])[order]
-            local = np.concatenate([carried.local[mine], local])[order]
-            starts = part.starts + np.concatenate([[0], np.cumsum(known)[:-1]]).astype(np.intp)
-        joined = Segments(part.kind, values, time, rows, starts, part.number)
+        joined = self._carried.with_carried(part)
         with np.errstate(all="ignore"):
             result = self.transform(joined)
-        self._carry(joined, local, result, mine)
-        emitted = result.present & (rows >= 0)
-        return rows[emitted], Column(result.kind, result.values[emitted])
+        self._carry(joined, result)
+        emitted = result.present & (joined.rows >= 0)
+        return joined.rows[emitted], Column(result.kind, result.values[emitted])
 
-    def _carry(self, joined: Segments, local: IntArray, result: Transformed, replaced: Rows) -> None:
-        """Keep the last values of the groups that came, and those of the others as they are."""
-        chosen = np.arange(len(local)) if result.counts is None else np.flatnonzero(result.counts)
-        lengths = np.bincount(local[chosen], minlength=len(self._groups))[joined.number]
-        ends = np.cumsum(lengths)
+    def _carry(self, joined: Segments, result: Transformed) -> None:
+        """Keep the last values of the groups that came."""
+        if result.counts is None:
+            lengths, chosen = joined.lengths, None
+        else:
+            lengths, chosen = (
+                np.add.reduceat(result.counts, joined.starts, dtype=np.intp),
+                np.flatnonzero(result.counts),
+            )
         kept = np.minimum(lengths, self.remembers())
-        last = chosen[ranges(ends - kept, kept)]
-        old = self._carried.by_kind.get(joined.kind)
-        if old is None:
-            empty = np.empty(0, dtype=np.int64)
-            old = _Carried(empty, np.empty(0, dtype=DTYPES[joined.kind]), empty)
-        stays = np.ones(len(old.local), dtype=np.bool_)
-        stays[replaced] = False
-        groups = np.concatenate([old.local[stays], local[last]])
-        order = np.argsort(groups, kind="stable")
-        values = np.concatenate([old.values[stays], result.memory[last]])[order]
-        time = np.concatenate([old.time[stays], joined.time[last]])[order]
-        self._carried.by_kind[joined.kind] = _Carried(groups[order], values, time)
+        last = ranges(np.cumsum(lengths) - kept, kept)
+        self._carried.carry(joined, result.memory, last if chosen is None else chosen[last], kept)
 
     def _of_groups(self, named: list[tuple[int, str]]) -> SeriesArray:
         table = self.context.table
@@ -262,5 +187,5 @@ def _in_order(rows: list[Rows], columns: list[Column]) -> tuple[Rows, Column]:
         return np.empty(0, dtype=np.intp), Column(Kind.FLOAT, np.empty(0))
     row = np.concatenate(rows)
     column = concat(columns, [len(c) for c in columns])
-    order = np.argsort(row, kind="stable")
+    order = ordered(row)[0]
     return row[order], column.take(order)

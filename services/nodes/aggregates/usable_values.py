@@ -93,20 +93,21 @@ def usable_values(
             missing = len(rows) - int(np.count_nonzero(there))
             refused.append(UnusableRows(missing, f'field "{field}" missing from point'))
             rows, segment = rows[there], segment[there]
-    if column.kind is Kind.MIXED:
+    if column.kind is not Kind.MIXED:
+        kind = KINDS.index(column.kind)
+        if column.kind not in accepted or not len(rows):
+            return [], refused + _not_accepted(np.full(len(rows), kind, dtype=np.int64), method, field)
+        if begun is None or _all_of(kind, segment, begun):
+            return [_segments(column, column.kind, time, rows, segment)], refused
+        kinds = np.full(len(rows), kind, dtype=np.int64)
+    else:
         known = column.known()[rows]
         if not known.all():
             refused.append(UnusableRows(len(rows) - int(np.count_nonzero(known)), f'field "{field}" is null'))
             rows, segment = rows[known], segment[known]
         kinds = np.fromiter((KINDS.index(kind_of(column.values[r])) for r in rows.tolist()), np.int64, len(rows))
-    else:
-        kinds = np.full(len(rows), KINDS.index(column.kind), dtype=np.int64)
     chosen = np.isin(kinds, [KINDS.index(k) for k in accepted])
     refused += _not_accepted(kinds[~chosen], method, field)
-    if column.kind is not Kind.MIXED and begun is None:
-        if not chosen.all() or not len(rows):
-            return [], refused
-        return [_segments(column, column.kind, time, rows, segment)], refused
     rows, segment, kinds = rows[chosen], segment[chosen], kinds[chosen]
     if not len(rows):
         return [], refused
@@ -146,6 +147,15 @@ def kinds_from_state(state: Sequence[Any]) -> IntArray:
     now = np.array([*(KINDS.index(Kind(name)) for name in names), UNKNOWN], dtype=np.int64)
     found: IntArray = now[kinds]
     return found
+
+
+def _all_of(kind: int, segment: Rows, begun: IntArray) -> bool:
+    """Whether all of these segments are of this type or of none yet; if so, it is theirs from here on."""
+    fixed = begun[segment]
+    if not ((fixed == kind) | (fixed == UNKNOWN)).all():
+        return False
+    begun[segment] = kind
+    return True
 
 
 def _fixed(kinds: IntArray, segment: Rows, begun: IntArray | None) -> IntArray:

@@ -40,6 +40,8 @@ class Elements:
 
     def take(self, rows: Rows | BoolArray) -> Elements:
         """Some of them."""
+        if rows.dtype == np.bool_:
+            rows = np.flatnonzero(rows)  # once, and not for each array
         return Elements(*(getattr(self, name)[rows] for name in _NAMES))
 
 
@@ -76,7 +78,9 @@ class Sets:
 
     def first(self) -> IntArray:
         """The lowest parent that each set has: int64[m]."""
-        lowest: IntArray = np.argmax(self.members >= 0, axis=1)
+        lowest: IntArray = np.zeros(len(self), dtype=np.int64)
+        for parent in reversed(range(self.members.shape[1])):
+            lowest[self.members[:, parent] >= 0] = parent
         return lowest
 
     def rows(self) -> IntArray:

@@ -13,8 +13,8 @@ from services.alertlog.info import LEVELS
 from services.columns.column import BoolArray, IntArray
 from services.columns.frame import GroupOrder
 from services.columns.groups.keyed_state import KeyedColumns, column, keyed_part
-from services.columns.segments import is_first
 from services.columns.times import elapsed
+from services.nodes.raising.deciding import decided
 from services.nodes.raising.flapping import Flapping
 from services.nodes.raising.levels import OK, LevelArray
 
@@ -54,23 +54,12 @@ class LevelDecisions(KeyedColumns):
 
         `order` by local group. Brings the groups' state forward. Not all that triggers is told of: see `tells`.
         """
-        if self._policy.flapping is not None or (self._policy.changes_only and self._policy.pause):
+        p = self._policy
+        if self.flapping is not None:
             return self._one_by_one(level, time, order)
-        rows = order.order
-        group = np.repeat(order.groups, order.ends - order.starts).astype(np.int64)
-        now = level[rows]
-        before = np.empty_like(now)
-        before[1:] = now[:-1]
-        before[order.starts] = self.level[order.groups]
-        changed = now != before
-        sent = changed if self._policy.changes_only else changed | (now != OK)
-        self.level[order.groups] = now[order.ends - 1]
-        at = np.flatnonzero(sent)
-        duration = self._durations(group[at], time[rows[at]], before[at] == OK)
-        triggered, lasted = np.zeros(len(level), dtype=np.bool_), np.zeros(len(level), dtype=np.int64)
-        lasted[rows[at]] = duration
-        triggered[rows[at]] = True
-        return triggered, lasted
+        groups = order.groups.astype(np.int64)
+        by = order.order, order.starts, order.ends, groups
+        return decided(level, time, *by, self.level, self.first, self.last, p.changes_only, p.pause)
 
     def tells(self, level: LevelArray) -> BoolArray:
         """Whether an event is raised by what triggers, by the levels it has then: bool[n]."""
@@ -129,22 +118,6 @@ class LevelDecisions(KeyedColumns):
 
     def _flaps(self, group: int) -> bool:
         return self.flapping is not None and group in self.flapping
-
-    def _durations(self, group: IntArray, time: IntArray, begins: BoolArray) -> IntArray:
-        """For what is triggered, in group order: time since the alert began. Brings first and last forward."""
-        m = len(group)
-        if not m:
-            return np.empty(0, dtype=np.int64)
-        head = is_first(group)
-        # the newest beginning up to each row; one before these rows is what the group brought along
-        start = np.where(begins, np.arange(m), -1)
-        start = np.maximum.accumulate(start)
-        opening = np.maximum.accumulate(np.where(head, np.arange(m), 0))
-        first = np.where(start >= opening, time[start], self.first[group])
-        last = np.append(np.flatnonzero(head)[1:], m) - 1
-        self.first[group[last]] = first[last]
-        self.last[group[last]] = time[last]
-        return elapsed(time, first)
 
     def _one_by_one(self, level: LevelArray, time: IntArray, order: GroupOrder) -> tuple[BoolArray, IntArray]:
         triggered, lasted = np.zeros(len(level), dtype=np.bool_), np.zeros(len(level), dtype=np.int64)

@@ -12,6 +12,7 @@ from services.columns.frame import GroupOrder, Points
 from services.columns.snapshot import State
 from services.expressions import Evaluator
 from services.expressions.explained import Explained, explained
+from services.nodes.raising.resetting import ABSENT, FAILED, FALSE, TRUE, determined
 
 LevelArray = NDArray[np.int8]
 OK, CRITICAL = 0, 3
@@ -48,21 +49,26 @@ class LevelConditions:
         n = len(points)
         if not self._remembers and not self._resets:
             return self._highest(points, lambda levels: _before(levels, order, current))
-        out = np.zeros(n, dtype=np.int8)
         stands = current.copy()
+        if not self._remembers:
+            return self._with_resets(points, order, stands, True)
+        out = np.zeros(n, dtype=np.int8)
         group = np.empty(n, dtype=np.int64)
         group[order.order] = np.repeat(order.groups, order.ends - order.starts)
-        check = self._checks(points)
         for row, g in enumerate(group.tolist()):
-            stands[g] = out[row] = self._determine(int(stands[g]), check(row))
+            stands[g] = out[row] = self._determine(int(stands[g]), self._asking(points, row))
         return out
 
     def of_batch(self, points: Points, current: int) -> LevelArray:
         """The levels of one batch's points, all of them seen from the level at which the group stands."""
         if not self._remembers and not self._resets:
             return self._highest(points, lambda levels: np.full(len(points), current, dtype=np.int8))
-        check = self._checks(points)
-        return np.array([self._determine(current, check(row)) for row in range(len(points))], dtype=np.int8)
+        if not self._remembers:
+            n = len(points)
+            order = GroupOrder(np.arange(n), np.zeros(1, np.intp), np.full(1, n), np.zeros(1, np.int32))
+            return self._with_resets(points, order, np.full(1, current, dtype=np.int8), False)
+        asking = (self._asking(points, row) for row in range(len(points)))
+        return np.array([self._determine(current, check) for check in asking], dtype=np.int8)
 
     def explain(self, point: Points, now: int) -> dict[str, Explained]:
         """All conditions and resets over one point, by the names of their properties, the highest level first."""
@@ -108,28 +114,22 @@ class LevelConditions:
                 self._failed(level, False, reason, int(rows.sum() + (rows & (found == level)).sum()))
         return out
 
-    def _checks(self, points: Points) -> Callable[[int], Check]:
-        """For a row, how its conditions are looked up: from whole columns, or by asking one after another."""
-        if self._remembers:
-            return lambda row: self._asking(points, row)
-        known = {}
-        for reset, evaluators in ((False, self._conditions), (True, self._resets)):
+    def _with_resets(self, points: Points, order: GroupOrder, stands: LevelArray, follows: bool) -> LevelArray:
+        """Without memories: all conditions as whole columns, then point by point (see `determined`)."""
+        known = np.full((2, CRITICAL + 1, len(points)), ABSENT, dtype=np.int8)
+        reasons: dict[tuple[int, int], str] = {}
+        for reset, evaluators in enumerate((self._conditions, self._resets)):
             for level, evaluator in evaluators.items():
                 truth = evaluator.truth(points)
-                failed = None if truth.failed is None else truth.failed.tolist()
-                known[level, reset] = (truth.true.tolist(), failed, truth.reasons)
-
-        def looking(row: int) -> Check:
-            def check(level: int, reset: bool) -> bool | None:
-                true, failed, reasons = known[level, reset]
-                if failed is not None and failed[row]:
-                    self._failed(level, reset, reasons[0], 1)
-                    return None
-                return bool(true[row])
-
-            return check
-
-        return looking
+                known[reset, level] = np.where(truth.true, TRUE, FALSE)
+                if truth.failed is not None:
+                    known[reset, level][truth.failed] = FAILED
+                    reasons[reset, level] = truth.reasons[0]
+        by = order.order, order.starts, order.ends, order.groups.astype(np.int64)
+        levels, failed = determined(known, *by, stands, follows)
+        for (reset, level), reason in reasons.items():
+            self._failed(level, bool(reset), reason, int(failed[reset, level]))
+        return levels
 
     def _asking(self, points: Points, row: int) -> Check:
         one = points.take(np.array([row]))
