@@ -16,6 +16,7 @@ from services.columns.keyed_buffer import points_from_state, points_state
 from services.columns.snapshot import State
 from services.pipeline.dimensions import check_dimensions
 from services.pipeline.spec import STAR, Edge, NodeSpec, Properties, Type, appending, argument, flag
+from services.pipeline.tag_set import TagSet
 from services.runtime.context import Context
 from services.runtime.grouping_node import GroupingNode
 
@@ -37,6 +38,16 @@ class GroupByProperties(Properties):
 
     def tags_behind(self, before: Sequence[frozenset[str] | None]) -> frozenset[str] | None:
         return None if STAR in self.tags else frozenset(self.tags).difference(self.excluded())
+
+    def groups_by(self) -> TagSet:
+        excluded = self.excluded()
+        return TagSet.all_but(excluded) if STAR in self.tags else TagSet.of(self.tags).without(excluded)
+
+    def keeps_groups(self) -> bool:
+        return False
+
+    def needs_all_groups(self, wants: Edge) -> str:
+        return "a batch of any group lets those go that it holds" if wants is Edge.BATCH else ""
 
     def reads(self) -> frozenset[str]:
         return frozenset()

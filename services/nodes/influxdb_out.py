@@ -70,6 +70,9 @@ class InfluxDBOutProperties(Properties):
         if self.precision not in _PRECISIONS:
             raise ValueError(f"invalid precision {self.precision!r}, must be one of ns, us, ms, s, m and h")
 
+    def keeps_groups(self) -> bool:
+        return False
+
 
 class InfluxDBOutNode(Node):
     """Writes each point, of a batch each of its points, to InfluxDB: 1.x, and 2.x by the databases that its buckets are
