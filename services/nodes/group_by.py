@@ -133,15 +133,14 @@ class GroupByNode(GroupingNode):
 
     @classmethod
     def split_state(cls, state: State, sharing: Partitioning) -> list[State]:
-        if state["held"] or state["time"] is not None:
+        if _holds(state):
             raise NotByGroup("a batch of any group lets those go that groupBy holds")
-        # on a stream it holds nothing
         nothing: State = {name: state[name] for name in ("time", "held", "sources") if name in state}
         return [{**one, **nothing} for one in super().split_state(state, sharing)]
 
     @classmethod
     def join_states(cls, states: Sequence[State], table: SeriesTable) -> State:
-        if any(state["held"] or state["time"] is not None for state in states):
+        if any(map(_holds, states)):
             raise NotByGroup("a batch of any group lets those go that groupBy holds")
         nothing: State = {name: states[0][name] for name in ("time", "held", "sources") if name in states[0]}
         return {**super().join_states(states, table), **nothing}
@@ -189,3 +188,8 @@ class GroupByNode(GroupingNode):
             tags = table.series(number).tags
             out.append(table.group_number(group_of(Series("", "", name, tags), dimensions)))
         return out
+
+
+def _holds(state: State) -> bool:
+    """Whether batches have come: on a stream there are none, and the time of a barrier does not matter."""
+    return bool(state["held"]) or ("sources" in state and len(state["sources"][1]) > 0)

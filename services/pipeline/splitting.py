@@ -43,6 +43,8 @@ def splitting(graph: Graph) -> Splitting:
         own = properties.groups_by()
         grouped[node.number] = incoming if own is None else own
         altered[node.number] = changed | properties.alters()
+        # a group that is in one share ends once; elsewhere it ends in each share, which does no harm
+        common = (common & grouped[node.number].without(altered[node.number])) or common
     return Splitting(common)
 
 

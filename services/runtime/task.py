@@ -27,6 +27,7 @@ from services.runtime.errors import no_name_too_long
 from services.runtime.flow.flow import Flow
 from services.runtime.flow.ticked_nodes import TickedNodes
 from services.runtime.input.line_protocol_decoder import LogBatch
+from services.runtime.input.share import SeriesOfShare, Share
 from services.runtime.node import Node
 from services.runtime.node_context import NodeContext
 from services.runtime.observer import Observer
@@ -52,8 +53,10 @@ class TaskRun:
         log: Log,
         environment: TaskEnvironment | None = None,
         began: int | None = None,
+        share: Share | None = None,
     ) -> None:
-        """began: when it was enabled, ns, however often it has been taken up since; None: only now.
+        """began: when it was enabled, ns, however often it has been taken up since; None: only now. share: of the
+        points that come in, where others have the rest; None: all of them.
 
         Raises TaskFailed where a node cannot start.
         """
@@ -67,6 +70,7 @@ class TaskRun:
         self.log = log
         self.environment = environment or TaskEnvironment()
         self.began = began
+        self._share = None if share is None else SeriesOfShare(share, table)
         self.effects: list[Effect] = []
         self.failure: str | None = None
         self.current = _NO_STEP
@@ -157,6 +161,11 @@ class TaskRun:
         frame = batch.select(measurements)
         if frame is None:
             return []
+        if self._share is not None:
+            rows = self._share.rows(frame.points.series)
+            if not len(rows):
+                return []
+            frame = frame if len(rows) == len(frame) else frame.take(rows)
         seq = batch.step.seq
         if seq[0] <= after or (until is not None and seq[-1] > until):
             mine = seq[frame.origin]

@@ -37,7 +37,7 @@ def found(script: str) -> Splitting:
         (f"stream|from().groupBy('host', 'cpu')|{ALERT}.id('{{{{ index .Tags \"host\" }}}} is busy')", "'host'"),
         (f"stream|from().groupBy('host')|{ALERT}.id('{{{{ .Tags.host }}}}')", "'host'"),
         ("stream|from().groupBy('host')|barrier().idle(10s).delete(TRUE)|httpOut('x')", "'host'"),
-        ("stream|from().groupBy('host')|influxDBOut().database('d')", "*"),
+        ("stream|from().groupBy('host')|influxDBOut().database('d')", "'host'"),
     ],
 )
 def test_a_task_can_be_split_by_the_tags_that_all_its_nodes_group_by(script: str, by: str) -> None:
