@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from services.bus.leases.status import LeaseStatus
-from services.bus.positions import EventsSeq, WritesSeq
+from services.bus.positions import EventsSeq, PartOf, WritesSeq
 from services.columns.snapshot import State
 from services.process import log as logs
 from services.process.flight_recorder import packed
 from services.runtime.task import TaskRun
+from services.store.folds.layouts import Unit
 
 log = logs.get("engine")
 
@@ -30,8 +31,9 @@ class Cursor:
 
 @dataclass(slots=True, eq=False)
 class TaskUnderWay:
-    """A task under way on this worker."""
+    """A task, or a part of one, under way on this worker."""
 
+    unit: Unit
     run: TaskRun
     shard: int
     enabled: EventsSeq  # the event that enabled it: which run of the task this is
@@ -52,8 +54,18 @@ class TaskUnderWay:
 
     @property
     def id(self) -> str:
+        """By which the worker knows it: the task's id, or that of a part of it."""
+        return self.unit.id
+
+    @property
+    def task(self) -> str:
         """The task's id."""
         return self.run.id
+
+    @property
+    def part(self) -> PartOf | None:
+        """Which part of the task it is, None where that runs whole."""
+        return self.unit.part
 
     @property
     def began(self) -> int | None:

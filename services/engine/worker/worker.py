@@ -145,6 +145,11 @@ class Worker:
         self._routing.changed()
         return True
 
+    def pause(self, running: TaskUnderWay) -> None:
+        """Let a task see nothing more of the log, and its clock stand, until it is drained to a later position."""
+        running.until = running.position
+        self._stepper.timed.pop(running, None)
+
     def finish(self, running: TaskUnderWay) -> None:
         """Take a task out at its end: what its nodes hold back flows out."""
         if self.remove(running):
@@ -324,7 +329,7 @@ class Worker:
             found = self._limits.largest(r.run for r in self.tasks.values())
             if found is not None:
                 run, reason = found
-                self.fail(self.tasks[run.id], reason)
+                self.fail(next(r for r in self.tasks.values() if r.run is run), reason)
 
     def fail(self, running: TaskUnderWay, error: str) -> None:
         """End a task that cannot go on."""

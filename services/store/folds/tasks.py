@@ -22,7 +22,7 @@ from schemas.events import run, task, template
 from services.bus.events import Event
 from services.bus.positions import WritesSeq
 from services.store.compaction import Gone
-from services.store.folds import templates
+from services.store.folds import run_parts, templates
 from services.store.folds.definition import TaskDefinition
 from services.store.folds.event_data import Plain, data_of, schemas_of
 from services.store.folds.state import State, Stored
@@ -228,4 +228,9 @@ _FOLDS: Mapping[tuple[str, str], Callable[[State, Event, Plain], bool]] = {
     ("run", "started"): _started,
     ("run", "failed"): _failed,
     ("run", "stopped"): _stopped,
+    ("run", "split"): run_parts.split,
+    ("run", "paused"): run_parts.paused,
+    ("run", "handed"): run_parts.handed,
+    ("run", "part-started"): run_parts.part_started,
+    ("run", "part-stopped"): run_parts.part_stopped,
 }
