@@ -1,4 +1,4 @@
-"""Which tasks, and parts of tasks, run on this worker: those that are enabled and in its shards. Starts and stops them."""
+"""Which tasks, and parts of tasks, run on this worker: those enabled in its shards. Starts and stops them, says so."""
 
 from __future__ import annotations
 
