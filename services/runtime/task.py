@@ -331,9 +331,17 @@ class TaskRun:
 
     def endpoint(self, name: str) -> Any:
         """What the httpOut node of this endpoint shows: a result as plain data. KeyError where there is none."""
+        return self._shown_by(name).result()
+
+    def endpoint_rows(self, name: str) -> list[tuple[Any, int, int]]:
+        """Its rows, with what puts them in order with those of other parts of the task. KeyError as in `endpoint`."""
+        rows: list[tuple[Any, int, int]] = self._shown_by(name).rows()
+        return rows
+
+    def _shown_by(self, name: str) -> Any:
         for node in self._nodes:
             if getattr(node, "endpoint", None) == name:
-                return node.result()  # type: ignore[attr-defined]
+                return node
         raise KeyError(name)
 
     def endpoints(self) -> list[str]:
