@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from marshmallow import EXCLUDE, Schema, fields, validate
 
+from schemas.api.oncall.acknowledgement import AcknowledgedSchema
 from schemas.api.task import LinkSchema
 from schemas.requests.alerting import LEVELS, EventStateSchema
 
@@ -53,6 +54,10 @@ class EventSchema(Schema):
     link = fields.Nested(LinkSchema)
     id = fields.String()
     state = fields.Nested(EventStateSchema)
+    acknowledged = fields.Nested(AcknowledgedSchema, metadata={"doc": "Where somebody sees to it."})
+    silenced_by = fields.List(
+        fields.String(), data_key="silenced-by", metadata={"doc": "Silences that it is under, where there are any."}
+    )
 
 
 class EventListSchema(Schema):

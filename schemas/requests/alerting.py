@@ -15,6 +15,9 @@ from schemas.requests.request import Message, NothingSchema, Request
 
 DONE = "tickbus.alerting.done"
 
+MOST_TRANSITIONS = 1000
+"""In one answer."""
+
 LEVELS = ("OK", "INFO", "WARNING", "CRITICAL")
 
 
@@ -152,6 +155,8 @@ class EventSchema(Message):
 
     id = fields.String(required=True)
     state = fields.Nested(EventStateSchema, required=True)
+    acknowledged = fields.Dict(fields.String(), fields.String())
+    silenced_by = fields.List(fields.String(), data_key="silenced-by")
 
 
 class EventsAnswerSchema(Message):
@@ -164,6 +169,54 @@ class EventAnswerSchema(Message):
     """null where it is not there."""
 
     event = fields.Nested(EventSchema, required=True, allow_none=True)
+
+
+class MatcherSchema(Message):
+    """As of a silence (schemas.api.oncall.silence)."""
+
+    name = fields.String(required=True)
+    value = fields.String(required=True)
+    is_regex = fields.Boolean(required=True)
+    is_equal = fields.Boolean(required=True)
+
+
+class TransitionsRequestSchema(AlertingRequestSchema):
+    """Which changes of levels: those that fit all matchers, by when they were stored, behind those of another page."""
+
+    matchers = fields.List(fields.Nested(MatcherSchema), required=True)
+    first = fields.Integer(required=True, metadata={"doc": "ns: stored then or later."})
+    last = fields.Integer(required=True, metadata={"doc": "ns: stored then or before."})
+    behind = fields.List(
+        fields.Integer(),
+        required=True,
+        validate=validate.Length(max=3),
+        metadata={"doc": "What `after` of the page before says; [] for the first page."},
+    )
+    limit = fields.Integer(required=True, validate=validate.Range(min=1, max=MOST_TRANSITIONS))
+
+
+class TransitionSchema(Message):
+    """A change of an alert's level."""
+
+    topic = fields.String(required=True)
+    id = fields.String(required=True)
+    task = fields.String(required=True)
+    name = fields.String(required=True)
+    tags = fields.Dict(fields.String(), fields.String(), required=True)
+    level = fields.Integer(required=True)
+    previous = fields.Integer(required=True)
+    time = fields.Integer(required=True)
+    duration = fields.Integer(required=True)
+    message = fields.String(required=True)
+    silenced = fields.Boolean(required=True)
+    stored = fields.Integer(required=True)
+
+
+class TransitionsAnswerSchema(Message):
+    """The latest first."""
+
+    transitions = fields.List(fields.Nested(TransitionSchema), required=True)
+    after = fields.List(fields.Integer(), required=True, metadata={"doc": "[]: there are no more."})
 
 
 class ActiveSchema(Message):
@@ -192,6 +245,7 @@ class AlertingStatsSchema(Message):
     alerting = fields.String(required=True, metadata={"doc": "Its name."})
     shards = fields.Integer(metadata={"doc": "How many of the 16 shards of topics have their handlers run by it."})
     events = fields.Integer(metadata={"doc": "Events folded."})
+    silenced = fields.Integer(metadata={"doc": "Of these, kept from handlers by silences."})
     repeats = fields.Integer(metadata={"doc": "Events dropped because they had come before."})
     refused = fields.Integer(metadata={"doc": "Messages that were no alerts."})
     handled = fields.Integer(metadata={"doc": "Events that a handler's sink has taken."})
@@ -249,3 +303,5 @@ ALERTING_TEST = Request("alerting.test", TestRequestSchema, TestedSchema)
 """Run a test. One alerting answers."""
 ALERTING_STATS = Request("alerting.stats", AlertingRequestSchema, AlertingStatsSchema)
 """Counts since an alerting began; each answers with its own."""
+ALERTING_TRANSITIONS = Request("alerting.transitions", TransitionsRequestSchema, TransitionsAnswerSchema)
+"""Changes of levels that are kept, page by page."""

@@ -11,12 +11,17 @@ from services.alerting.delivery.notices import changes, notice_handler
 from services.alerting.delivery.queue import QueueEntry
 from services.alerting.folded_log import FoldedLog
 from services.alerting.projection import AlertingProjection
+from services.alerting.silencing.applying import told_again, with_silenced
+from services.alerting.silencing.silences import Silences
 from services.alerting.state_store import AlertStateStore
 from services.alerting.topics.inhibitors import Inhibitors
 from services.alerting.topics.message import ReceivedMessage
 from services.alerting.topics.runs import BoundHandler
 from services.alerting.topics.topics import Folded, Topics
-from services.alertlog import bringing_in, deletion, inhibition, mark, taking_up
+from services.alerting.transitions.transition import changes_in
+from services.alerting.transitions.transition_log import TransitionLog
+from services.alertlog import acknowledgement, bringing_in, deletion, inhibition, mark, taking_up
+from services.alertlog.acknowledgement import Acknowledgement
 from services.alertlog.bringing_in import BroughtIn
 from services.alertlog.inhibition import Released
 from services.alertlog.taking_up import TakenUp
@@ -35,9 +40,14 @@ _WHAT = packed(kind="message", id=ALERTS)
 _STEP_SECONDS = 0.005  # how long the fold goes on before others have their turn
 _BUS_PAUSE = 0.2
 
+GROUP, ESCALATE = WITHOUT_QUEUE = "group", "escalate"
+"""The kinds of handlers that have no queue, but look at how alerts stand (grouping/groups.py and
+escalation/escalations.py)."""
+
 
 class AlertFold:
-    """Counts since the start: events, and repeats of such that were dropped; refused: messages that are no alerts.
+    """Counts since the start: events, and repeats of such that were dropped; silenced: of the events, those that no
+    handler gets because of a silence; refused: messages that are no alerts.
 
     lag: messages of ALERTS that are not folded yet. notices_since: where nothing is known of how far the notices of a
     topic are, those of messages that are older than this (ns) are not told: all of the log would be, which an earlier
@@ -54,7 +64,10 @@ class AlertFold:
         state_store: AlertStateStore,
         dispatcher: Dispatcher,
         told: Callable[[str], None],
-        publish: bool = False,
+        publish: bool,
+        silences: Silences,
+        transitions: TransitionLog,
+        standing_changed: Callable[[], None],
     ) -> None:
         """told(owner): after the first end of the log, a message of a run of a task that is over has told what alerts
         inhibit, or has some that are inhibited.
@@ -66,7 +79,8 @@ class AlertFold:
         self._bus, self._log, self._projection = bus, log, projection
         self._topics, self._inhibitors = topics, inhibitors
         self._state_store, self._dispatcher, self._told = state_store, dispatcher, told
-        self.events = self.repeats = self.refused = self.lag = 0
+        self._silences, self._transitions, self._standing_changed = silences, transitions, standing_changed
+        self.events = self.repeats = self.refused = self.silenced = self.lag = 0
 
     async def run(self, created: str) -> None:
         """Follow ALERTS for ever. created: of the stream that what is kept belongs to.
@@ -130,6 +144,8 @@ class AlertFold:
         elif (taken := taking_up.decode(stored.data)) is not None:
             await self._wait_for(taken.started)
             self._take_up(topic, taken)
+        elif (said := acknowledgement.decode(stored.data)) is not None:
+            self._acknowledge(topic, said, stored.time_ns)
         elif (brought := bringing_in.decode(stored.data)) is not None:
             await self._wait_for(brought.after)
             self._bring_in(topic, brought)
@@ -181,7 +197,15 @@ class AlertFold:
         if topic is not None:
             handlers += self._projection.handlers.at(name, topic.applied)
         life = runs.life(task, started)
-        folded = self._topics.fold(message, life, self._publish or bool(handlers), self._inhibitors.inhibited(message))
+        if message.reminds is not None:
+            folded = told_again(topic, message)
+        else:
+            before = self._topics.fold(message, life, self._inhibitors.inhibited(message))
+            topic = self._topics.by_name[name]
+            folded, silenced = with_silenced(self._silences, topic, message, before, stored.time_ns)
+            self.silenced += silenced
+            for number, transition in changes_in(message, before, folded):
+                self._transitions.add((stored.time_ns, stored.seq, number), transition)
         if folded.inhibited is not None:
             self._inhibitors.count(message, folded.inhibited, life)
             self._tell(task, started)  # of a task that is no more nothing is to be kept
@@ -191,7 +215,10 @@ class AlertFold:
             return
         self._state_store.touched(self._topics.by_name[name])
         for handler in handlers:
-            self._queue(handler, stored, message, folded)
+            if handler.kind in WITHOUT_QUEUE:
+                self._standing_changed()
+            else:
+                self._queue(handler, stored, message, folded)
         if self._publish and changes(message, folded):
             notices = notice_handler(name)
             if stored.time_ns >= self.notices_since or self._state_store.knows(notices.key):
@@ -217,9 +244,17 @@ class AlertFold:
         if topic is not None:
             self._state_store.touched(topic)
 
+    def _acknowledge(self, name: str, said: Acknowledgement, time_ns: int) -> None:
+        topic = self._topics.get(name)
+        if topic is not None:
+            topic.acknowledge(said, time_ns)
+            self._state_store.touched(topic)
+            self._standing_changed()
+
     def _apply(self, name: str, seq: int) -> None:
         """From here on a topic has the handlers that it had at this event."""
         self._state_store.touched(self._topics.apply(name, seq, self._projection.handlers.begun(name, seq)))
+        self._standing_changed()
 
     def _delete(self, name: str, after: int) -> None:
         topic = self._topics.delete(name, after, self._projection.runs.owns(name))

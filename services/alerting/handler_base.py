@@ -29,6 +29,7 @@ from services.alerting.declarations.options import given_by_default
 from services.alerting.declarations.script import options_from, properties_of
 from services.alerting.declarations.sections import Section, Sections
 from services.alerting.declarations.templates import check_templates
+from services.alerting.grouping.group import Times
 from services.alerting.topics.alert_event import AlertEvent
 from services.alerting.transports.http import Http, HttpResponse
 from services.alerting.transports.tls import Tls
@@ -187,3 +188,19 @@ class Aggregator(Declaration[O]):
     @abstractmethod
     def combine(self, events: Sequence[AlertEvent], options: O) -> AlertEvent:
         """One event of at least one."""
+
+
+class Grouper(Declaration[O]):
+    """One that tells of groups of alerts."""
+
+    @abstractmethod
+    def times(self, options: O) -> Times:
+        """When they are told."""
+
+
+class Escalator(Declaration[O]):
+    """One that has alerts in another topic that nobody sees to."""
+
+    @abstractmethod
+    def after(self, options: O) -> int:
+        """For how long nobody has, ns."""

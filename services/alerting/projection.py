@@ -1,12 +1,12 @@
 """What alerting knows besides the alerts: one fold over all of EVENTS, so that any event of it can be waited for.
 
-It is made of runs.py and of handlers.py and overrides.py in services/store/folds, whose buckets stand beside each
-other; what is of no other kind is passed over.
+It is made of runs.py and of handlers.py, overrides.py and silences.py in services/store/folds, whose buckets stand
+beside each other; what is of no other kind is passed over.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from services.alerting.delivery.notices import notice_handler, topic_of
 from services.alerting.delivery.shards import TOPIC_HANDLER
@@ -16,11 +16,14 @@ from services.bus.connection import Bus
 from services.bus.events import Event, decode
 from services.bus.streams import EVENTS
 from services.bus.subjects import EVENTS as SUBJECTS
-from services.store.folds import handlers, overrides
+from services.store.folds import handlers, overrides, silences
+from services.store.folds.silences import SilenceRecord
 from services.store.folds.state import Change, State
 from services.store.live_config import LiveConfig
 from services.store.projection import Projection
 from services.store.store import Store
+
+_RECORDS = {**handlers.RECORDS, **silences.RECORDS}
 
 
 class AlertingProjection:
@@ -29,7 +32,7 @@ class AlertingProjection:
     def __init__(self, store: Store, publish: bool = False) -> None:
         """publish: whether topics tell on the bus of each change of a level, without a handler."""
         self._publish = publish
-        self._projection: Projection[Event] = Projection(store, _fold, EVENTS, forget=forget, records=handlers.RECORDS)
+        self._projection: Projection[Event] = Projection(store, _fold, EVENTS, forget=forget, records=_RECORDS)
         self.runs = Runs(lambda: self._projection.state)
         self.handlers = TopicHandlers(lambda: self._projection.state)
 
@@ -63,6 +66,19 @@ class AlertingProjection:
             for change in changes:
                 if change.bucket in listeners:
                     listeners[change.bucket](change.key)
+
+        self._projection.on_change(changed)
+
+    def silences(self) -> Iterator[SilenceRecord]:
+        """All silences that are known, in no particular order."""
+        yield from silences.silences(self._projection.state)
+
+    def on_silence(self, listener: Callable[[], None]) -> None:
+        """Call whenever a silence has changed."""
+
+        def changed(changes: list[Change]) -> None:
+            if any(change.bucket == silences.SILENCES for change in changes):
+                listener()
 
         self._projection.on_change(changed)
 
@@ -118,6 +134,8 @@ class TopicHandlers:
 def _fold(state: State, event: Event) -> None:
     if event.kind == "handler":
         handlers.fold(state, event)
+    elif event.kind == "silence":
+        silences.fold(state, event)
     elif event.kind == overrides.KIND:
         overrides.fold(state, event)
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import Any
 
 from grammar.golang.durations import format_go_duration
@@ -12,8 +13,9 @@ from grammar.golang.times import format_rfc3339
 from schemas.requests import alerting as shapes
 from schemas.requests.request import Request
 from services.alerting.service import Alerting
-from services.alerting.topics.topics import EventState, TopicLevels
+from services.alerting.topics.topics import EventState, Topic, TopicLevels
 from services.alertlog.info import LEVELS
+from services.alertlog.matchers import matcher
 from services.bus.connection import Bus
 from services.bus.requests import Responder
 from services.bus.subjects import request_subject
@@ -45,6 +47,7 @@ class AlertingResponders:
                 (shapes.ALERTING_FOLDED, self._folded),
                 (shapes.ALERTING_UNHANDLED, self._unhandled),
                 (shapes.ALERTING_INHIBITED, self._inhibited),
+                (shapes.ALERTING_TRANSITIONS, self._transitions),
                 (shapes.ALERTING_TESTS, self._tests),
                 (shapes.ALERTING_STATS, self._stats),
             )
@@ -103,13 +106,13 @@ class AlertingResponders:
             return {"events": None}
         topic = self._alerting.view.alive(name)
         states = topic.states(LEVELS.index(question["min_level"])) if topic is not None else []
-        return {"events": [_event(state) for state in states]}
+        return {"events": [self._event_view(topic, state) for state in states] if topic is not None else []}
 
     async def _event(self, question: Question) -> dict[str, Any]:
         name = question["topic"]
         topic = self._alerting.view.alive(name) if self._alerting.view.visible(name) else None
         state = topic.state(question["event"]) if topic is not None else None
-        return {"event": None if state is None else _event(state)}
+        return {"event": None if state is None or topic is None else self._event_view(topic, state)}
 
     async def _delete(self, question: Question) -> dict[str, Any]:
         return {"alert": await self._alerting.delete(question["topic"], question["id"])}
@@ -124,6 +127,14 @@ class AlertingResponders:
     async def _inhibited(self, question: Question) -> dict[str, Any]:
         return {task: self._alerting.inhibited(task) for task in question["tasks"]}
 
+    async def _transitions(self, question: Question) -> dict[str, Any]:
+        matchers = [matcher(**one) for one in question["matchers"]]
+        times = question["first"], question["last"]
+        behind = tuple(question["behind"]) or None
+        page = await _threads.run(self._alerting.transitions.page, matchers, *times, behind, question["limit"])
+        found = [{**asdict(one), "stored": place[0]} for place, one in page.found]
+        return {"transitions": found, "after": list(page.after or ())}
+
     async def _tests(self, question: Question) -> dict[str, Any]:
         return self._alerting.tests()
 
@@ -132,6 +143,14 @@ class AlertingResponders:
 
     async def _stats(self, question: Question) -> dict[str, Any]:
         return self._alerting.stats()
+
+    def _event_view(self, topic: Topic, state: EventState) -> dict[str, Any]:
+        found = _event(state)
+        if state.id in topic.acknowledged:
+            by, comment, at = topic.acknowledged[state.id]
+            found["acknowledged"] = {"by": by, "comment": comment, "time": format_rfc3339(at)}
+        silences = self._alerting.silenced_by(topic, state.id)
+        return found | ({"silenced-by": silences} if silences else {})
 
     def _topic_view(self, name: str) -> dict[str, Any]:
         topic = self._alerting.view.alive(name)

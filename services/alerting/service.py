@@ -7,13 +7,13 @@ import contextlib
 import functools
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from schemas.config import Config
-from services.alerting.alert_fold import AlertFold
+from services.alerting.alert_fold import ESCALATE, GROUP, AlertFold
 from services.alerting.delivery import notices
 from services.alerting.delivery.dispatch import Dispatcher
 from services.alerting.delivery.forward import Forwarder
@@ -21,28 +21,38 @@ from services.alerting.delivery.protocols import DeliveryLimits
 from services.alerting.delivery.queue import DeliveryQueue, QueueEntry
 from services.alerting.delivery.shared_progress import SharedProgress
 from services.alerting.delivery.sharing import Participation, Sharing, own_name
+from services.alerting.escalation.escalations import Escalations
 from services.alerting.folded_log import FoldedLog
+from services.alerting.grouping.groups import Groups
 from services.alerting.handler_base import HandlerContext
 from services.alerting.projection import AlertingProjection
 from services.alerting.service_tests.registry import run_service_test, service_tests
+from services.alerting.silencing.ends import SilenceEnds
+from services.alerting.silencing.silences import Silences, labels_in
 from services.alerting.state_store import AlertStateStore
 from services.alerting.topics.inhibitors import Inhibitors
-from services.alerting.topics.topics import Topics
+from services.alerting.topics.runs import BoundHandler
+from services.alerting.topics.topics import Topic, Topics
 from services.alerting.topics.view import View
+from services.alerting.transitions.transition_log import TransitionLog
 from services.alerting.transports.http import Http
 from services.alerting.upkeep.upkeep import Upkeep
 from services.alertlog import deletion
 from services.bus.connection import Bus
+from services.bus.errors import BusError
 from services.bus.positions import EventsSeq
+from services.bus.streams import ALERTS
 from services.bus.subjects import alert_subject
 from services.process import log as logs
+from services.process.pools import Pool
 from services.store.errors import StoreError
 from services.store.live_config import LiveConfig
 from services.store.store import Store
 
 _log = logs.get("alerting")
+_threads = Pool("transitions", 1)
 
-_SCHEMA, _VERSION = "alerting", 5
+_SCHEMA, _VERSION = "alerting", 6
 _STOP_SECONDS = 0.6  # for what is being sent when the service stops; commands have a little more to end
 _BEGIN_SECONDS = 1.0  # how long the beginning waits for the topics that are to be handled here
 _WATCH_SECONDS = 60.0
@@ -134,6 +144,11 @@ class Alerting:
         """How many alerts of each node of a task were inhibited, by level, since the task was enabled."""
         return self.inhibitors.counts(task, self.projection.runs.began(task))
 
+    def silenced_by(self, topic: Topic, id: str) -> list[str]:
+        """The ids of the silences that an alert is under at this moment, as its last event is."""
+        now = time.time_ns()
+        return self._silences.of(labels_in(topic, id), now) if self._silences.any_at(now) else []
+
     def tests(self) -> dict[str, dict[str, Any]]:
         """The services that can be tested, each with the options of its test as it is configured now."""
         return {name: test.options(self._context.sections) for name, test in service_tests().items()}
@@ -189,11 +204,17 @@ class Alerting:
         self.topics, self.inhibitors = Topics(), Inhibitors()
         self.projection = AlertingProjection(self._store, self._publish)
         self.view = View(self.topics, self.projection.runs)
+        self._silences = Silences(self.projection.silences)
+        self.projection.on_silence(self._silences.changed)
         await self.projection.start(self._bus, self._effective)
         self.name = self._membership.name or own_name(self._store)
+        self.transitions = TransitionLog(self._store)
+        self._first_seq = 1
         progress, state = await SharedProgress.open(self._bus, self.name, self._replicas)
         self._created = state.created
-        self._state_store = state_store = AlertStateStore(self._store, self.topics, self.inhibitors, progress.cursor)
+        self._state_store = state_store = AlertStateStore(
+            self._store, self.topics, self.inhibitors, progress.cursor, self.transitions
+        )
         self.log = FoldedLog(self._bus, lambda: state_store.position)
         self.sharing = Sharing(self._bus, self.name, self._membership, self._replicas, progress, self.log)
         forwarder = functools.partial(Forwarder, self._bus)
@@ -201,14 +222,43 @@ class Alerting:
         folded = self.topics, self.inhibitors
         self.upkeep = Upkeep(self._bus, self.log, self.projection, *folded, self.dispatcher, state_store)
         told = self.upkeep.releases.begin
+        looks = self._silences, self.sharing.has
+        self.groups = Groups(self._bus, self.log, self.topics, lambda: self._bound(GROUP), *looks)
+        self.escalations = Escalations(self._bus, self.log, self.topics, lambda: self._bound(ESCALATE), *looks)
+        self.projection.on_silence(self._standing_changed)
         self.fold = AlertFold(
-            self._bus, self.log, self.projection, *folded, state_store, self.dispatcher, told, self._publish
+            self._bus,
+            self.log,
+            self.projection,
+            *folded,
+            state_store,
+            self.dispatcher,
+            told,
+            self._publish,
+            self._silences,
+            self.transitions,
+            self._standing_changed,
         )
+        self._silence_ends = SilenceEnds(self._bus, self.log, self.topics, self._silences, self.sharing.has)
+        self.projection.on_silence(self._silence_ends.changed)
         for key, entry in state_store.load(state.created, state.last_seq):
             self._put_again(key, entry)
         if state_store.starts_empty:
             self.fold.apply_forgotten(state.first_seq)
             self.fold.notices_since = time.time_ns() - round(self._limits.retry_for * 1e9)
+
+    def _standing_changed(self) -> None:
+        """Alerts, or what is done about them, are others than they were."""
+        self.groups.changed()
+        self.escalations.changed()
+
+    def _bound(self, kind: str) -> Iterator[BoundHandler]:
+        """The handlers of a kind that topics have."""
+        for name in self.projection.handlers.topics():
+            topic = self.topics.get(name)
+            if topic is not None:
+                bound = self.projection.handlers.at(name, topic.applied)
+                yield from (one for one in bound if one.kind == kind)
 
     def _put_again(self, key: str, entry: QueueEntry) -> None:
         """Have a handler go on with what it had not done when the service stopped."""
@@ -226,7 +276,14 @@ class Alerting:
         await self._catch_up()
         self.upkeep.begin()
         self._tasks += [
-            asyncio.create_task(work) for work in (self._state_store.keep_saving(self.dispatcher), self._watch())
+            asyncio.create_task(work)
+            for work in (
+                self._state_store.keep_saving(self.dispatcher),
+                self._watch(),
+                self._silence_ends.run(),
+                self.groups.run(),
+                self.escalations.run(),
+            )
         ]
         # where others have to be waited for it answers meanwhile
         with contextlib.suppress(TimeoutError):
@@ -258,15 +315,28 @@ class Alerting:
         before = self._figures()
         while True:
             await asyncio.sleep(_WATCH_SECONDS)
+            await self._forget_transitions()
             now = self._figures()
             if now != before:
                 _log.info("alerts handled", **now)
                 before = now
 
+    async def _forget_transitions(self) -> None:
+        """Drop those of messages that ALERTS has no more."""
+        try:
+            state = await self._bus.stream_state(ALERTS)
+            first = await self._bus.get_message(ALERTS, state.first_seq) if state.first_seq > self._first_seq else None
+            while first is not None and await _threads.run(self.transitions.forget, first.time_ns):
+                pass
+            self._first_seq = state.first_seq
+        except (BusError, StoreError) as error:
+            _log.warn("old changes of alerts cannot be dropped yet", err=error)
+
     def _figures(self) -> dict[str, int]:
         counts = self.dispatcher.counts
         return {
             "events": self.fold.events,
+            "silenced": self.fold.silenced,
             "repeats": self.fold.repeats,
             "refused": self.fold.refused,
             "handled": sum(counts.handled.values()),

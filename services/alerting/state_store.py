@@ -21,6 +21,8 @@ from services.alerting.topics.deduplicator import Deduplicator
 from services.alerting.topics.inhibitors import Inhibitors, Owner
 from services.alerting.topics.records import Key, Source, records
 from services.alerting.topics.topics import Topic, Topics
+from services.alerting.transitions import transition_log
+from services.alerting.transitions.transition_log import Kept, TransitionLog
 from services.process import log as logs
 from services.process.pools import Pool
 from services.store import codec
@@ -51,17 +53,23 @@ class _Changes:
     gone: list[tuple[str, int]] = field(default_factory=list)
     caught_up: list[str] = field(default_factory=list)
     inhibitors: list[tuple[Owner, bytes | None]] = field(default_factory=list)
+    transitions: list[Kept] = field(default_factory=list)
 
 
 class AlertStateStore:
     """Loads and saves. It is the `DeliveryProgress` of the dispatcher."""
 
     def __init__(
-        self, store: Store, topics: Topics, inhibitors: Inhibitors, announced: Callable[[str], Cursor]
+        self,
+        store: Store,
+        topics: Topics,
+        inhibitors: Inhibitors,
+        announced: Callable[[str], Cursor],
+        transitions: TransitionLog,
     ) -> None:
         """announced(key): up to where a queue is done as the bus knows."""
         self._store, self._topics, self._inhibitors = store, topics, inhibitors
-        self._announced = announced
+        self._announced, self._transitions = announced, transitions
         self.position = 0
         self.starts_empty = True  # the fold begins with nothing
         self._log_id = ""
@@ -87,14 +95,14 @@ class AlertStateStore:
         if of != log_id or max(position, done) > last_seq:
             if position or done:
                 _log.warn("saved topics belong to another log, they are rebuilt", file=self._store.path)
-            self._forget(_TOPICS, _STATES, _WAITING, _DONE, _INHIBITORS)
+            self._forget(_TOPICS, _STATES, _WAITING, _DONE, _INHIBITORS, *transition_log.BUCKETS)
         try:
             return self._load()
         except (ValueError, TypeError, KeyError) as error:
             _log.warn("saved topics are not whole, they are rebuilt from the log", file=self._store.path, err=error)
             self._topics.by_name.clear()
             self._inhibitors.load(())
-            self._forget(_TOPICS, _STATES, _WAITING, _INHIBITORS)
+            self._forget(_TOPICS, _STATES, _WAITING, _INHIBITORS, *transition_log.BUCKETS)
             self.position = self._saved_position = 0
             return iter(())
 
@@ -248,6 +256,7 @@ class AlertStateStore:
         self._touched.clear()
         changes.inhibitors = [(owner, self._inhibitors.pack(owner)) for owner in self._inhibitors.changed]
         self._inhibitors.changed.clear()
+        changes.transitions = self._transitions.fresh()
         for key, entry in self._fresh:
             if entry.next < entry.end:
                 entry.saved = True
@@ -285,6 +294,7 @@ class AlertStateStore:
             for queue, entry in changes.waiting:
                 packed = [entry.first, entry.end, entry.previous, entry.time_ns, dict(entry.durations), entry.replay]
                 tx.put(_WAITING, _queue_key(queue) + _seq_key(entry.seq), codec.pack([queue, *packed]))
+            self._transitions.write(tx, changes.transitions)
             for owner, record in changes.inhibitors:
                 if record is None:
                     tx.delete(_INHIBITORS, _owner_key(owner))
@@ -298,6 +308,7 @@ class AlertStateStore:
     def _saved(self, changes: _Changes, texts: list[bytes]) -> None:
         """Let go of the messages whose texts are in records now."""
         self._saved_position = changes.position
+        self._transitions.written(len(changes.transitions))
         self._under_way = []
         for (topic, slot, _, source), text in zip(changes.states, texts, strict=True):
             if slot < len(topic.sources) and topic.sources[slot] is source:
@@ -339,12 +350,13 @@ def _cursors(items: Iterable[tuple[bytes, bytes]]) -> dict[str, Cursor]:
 def _meta(topic: Topic) -> list[Any]:
     """What is kept of a topic besides its states."""
     flags = [topic.task, topic.node, topic.started, topic.collected, topic.deleted, topic.deleted_after, topic.applied]
-    return [*flags, _packed(topic.deduplicators), dict(topic.carried), _packed(topic.taken_up)]
+    seen, taken_up = _packed(topic.deduplicators), _packed(topic.taken_up)
+    return [*flags, seen, dict(topic.carried), taken_up, dict(topic.silenced), dict(topic.acknowledged)]
 
 
 def _topic(name: str, meta: list[Any]) -> Topic:
     topic = Topic(name)
-    *flags, seen, topic.carried, taken_up = meta
+    *flags, seen, topic.carried, taken_up, topic.silenced, topic.acknowledged = meta
     topic.task, topic.node, topic.started, topic.collected = flags[:4]
     topic.deleted, topic.deleted_after, topic.applied = flags[4:]
     topic.deduplicators = {of: Deduplicator.of_plain(values) for of, values in seen.items()}

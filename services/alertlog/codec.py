@@ -11,7 +11,7 @@ Its keys, in this order:
     recoverable, series + of
     columns                         see services.alertlog.fields
     data, server
-    via, ends                       of one event that alerting itself has put there, see Via and AlertStatus
+    via, ends, reminds              of one event that alerting itself has put there, see Via and AlertStatus
     replay                          of a replay's task; with `via`, where all that it was made of is of one replay,
                                     `<replay id>:<task id>`
     fresh                           the numbers of events that the first point of their group has raised
@@ -43,7 +43,8 @@ Ints = NDArray[Any]
 
 AlertStatus = tuple[int, int, int]
 """How an alert stands: level, time (ns) of its last event, duration (ns). `ends`: as the alert stands that the event
-ends, whose task was deleted; it counts only where the alert still stands so."""
+ends, whose task was deleted; it counts only where the alert still stands so. `reminds`: as the alert stands that a
+silence has held back, and that is told now; it counts only where that is still so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,7 @@ class AlertMessage:
     server: tuple[str, str, str]
     via: Via | None = None
     ends: AlertStatus | None = None
+    reminds: AlertStatus | None = None
     replay: str = ""
     fresh: Ints | None = None
     category: str = ""
@@ -171,6 +173,8 @@ def encode(message: AlertMessage) -> bytes:
         }
     if message.ends is not None:
         body["ends"] = message.ends
+    if message.reminds is not None:
+        body["reminds"] = message.reminds
     if message.replay:
         body["replay"] = message.replay
     if message.fresh is not None and len(message.fresh):
@@ -219,7 +223,8 @@ def _read(body: dict[str, Any]) -> AlertMessage:
         data=body["data"],
         server=tuple(body["server"]),
         via=_via(body.get("via")),
-        ends=_ends(body.get("ends")),
+        ends=_stands(body.get("ends")),
+        reminds=_stands(body.get("reminds")),
         replay=body.get("replay", ""),
         fresh=_ints(fresh, len(fresh), n),
         category=body.get("category", ""),
@@ -250,12 +255,12 @@ def _via(body: Any) -> Via | None:
     return Via(handler, (first, number), previous, path, collected)
 
 
-def _ends(body: Any) -> AlertStatus | None:
+def _stands(body: Any) -> AlertStatus | None:
     if body is None:
         return None
     level, time, duration = body
     if {type(level), type(time), type(duration)} != {int}:
-        raise TypeError("no alert that it ends")
+        raise TypeError("no alert that stands so")
     return level, time, duration
 
 
@@ -278,7 +283,7 @@ def _check(message: AlertMessage, topic: str) -> None:
         raise TypeError("texts expected")
     if not {type(one["tags"]) for one in series} <= {dict, type(None)}:
         raise TypeError("tags expected")
-    if n != 1 and not (message.via is None and message.ends is None):
+    if n != 1 and not (message.via is None and message.ends is None and message.reminds is None):
         raise ValueError("not an alert message: one event expected")
     if message.topic != topic:
         raise ValueError(f"not an alert message: it is for the topic {message.topic!r} and came to {topic!r}")

@@ -33,7 +33,7 @@ _CLAIM = "compaction/events"
 _ENDINGS = (
     "task.*.deleted",
     "run.*.stopped",
-    *(f"{kind}.*.deleted" for kind in (*recordings.BUCKETS, "user")),
+    *(f"{kind}.*.deleted" for kind in (*recordings.BUCKETS, "user", "silence")),
     "load.>",
 )
 _AT_ONCE = 200  # events that are folded before others have their turn

@@ -19,6 +19,8 @@ from services.gateway.clients.taps import TapClient
 from services.gateway.commands.alert_states import AlertStateCommands
 from services.gateway.commands.config import ConfigCommands
 from services.gateway.commands.handlers import Check, HandlerCommands
+from services.gateway.commands.oncall.acknowledgements import AcknowledgementCommands
+from services.gateway.commands.oncall.silences import SilenceCommands
 from services.gateway.commands.recordings import RecordingCommands
 from services.gateway.commands.replays import ReplayCommands
 from services.gateway.commands.server import ServerCommands
@@ -47,6 +49,8 @@ from services.gateway.readmodels.bundle import ReadModels
 from services.gateway.readmodels.looking_again import looking_again
 from services.gateway.readmodels.scripts.scripts import Scripts
 from services.gateway.resources import (
+    acknowledgements,
+    alert_history,
     alert_states,
     backtests,
     handlers,
@@ -65,6 +69,7 @@ from services.gateway.resources import (
     routes,
     service_tests,
     sideload,
+    silences,
     storage,
     subscriptions,
     tap,
@@ -110,7 +115,8 @@ class Api:
         task_commands = TaskCommands(bus, models.tasks, scripts, disk, config.alert.deleted_tasks)
         template_commands = TemplateCommands(bus, models.tasks, scripts, disk)
         alerting = AlertingClient(
-            bus, lambda: max(model.position for model in (models.tasks, models.handlers, models.config))
+            bus,
+            lambda: max(model.position for model in (models.tasks, models.handlers, models.silences, models.config)),
         )
         handler_commands = HandlerCommands(bus, models.handlers, alerting, check_handler, disk)
         declared: Mapping[str, Commands] = {
@@ -148,8 +154,11 @@ class Api:
             tasks.resource(task_commands, task_queries),
             templates.resource(template_commands, TemplateQueries(models.tasks, scripts)),
             topics.resource(alerting),
+            acknowledgements.resource(AcknowledgementCommands(bus, alerting, disk)),
+            alert_history.resource(alerting),
             alert_states.resource(AlertStateCommands(bus, alerting, disk)),
             handlers.resource(handler_commands, models.handlers),
+            silences.resource(SilenceCommands(bus, models.silences, alerting, disk), models.silences),
             recordings.resource(recording_commands, recording_queries, RecordingExport(models.recordings, recorder)),
             replays.resource(replay_commands, recording_queries),
             traces.resource(

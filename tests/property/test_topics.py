@@ -47,9 +47,9 @@ def test_repeats_do_not_show(writes: list[list[tuple[str, int]]], data: st.DataO
     told = []
     for seq, events in enumerate(writes, 1):
         for again in sorted(data.draw(st.sets(st.integers(1, seq - 1), max_size=2))) if seq > 1 else []:
-            assert not topic.fold(message(writes[again - 1], again, 0), TaskHistory(), True).events
+            assert not topic.fold(message(writes[again - 1], again, 0), TaskHistory()).events
         part = message(events, seq, 0)
-        folded = topic.fold(part, TaskHistory(), True)
+        folded = topic.fold(part, TaskHistory())
         told += [
             (part.ids[part.id[i]], int(part.level[i]), before)
             for i, before in zip(folded.events, folded.previous, strict=True)
@@ -64,8 +64,8 @@ def test_a_part_that_came_before_is_dropped(events: list[tuple[str, int]], cut: 
     first = message(events, 1, 0)
     for name in ("id", "level", "time", "duration", "seq", "row", "ordinal"):
         setattr(first, name, getattr(first, name)[:cut])
-    seen = len(topic.fold(first, TaskHistory(), True).events)
-    rest = topic.fold(message(events, 1, 0), TaskHistory(), True)
+    seen = len(topic.fold(first, TaskHistory()).events)
+    rest = topic.fold(message(events, 1, 0), TaskHistory())
     assert list(rest.events) == list(range(min(cut, len(events)), len(events))) and seen == min(cut, len(events))
     assert shown(topic) == one_by_one([events])[0]
 
@@ -75,7 +75,7 @@ def test_a_record_says_what_its_message_said(events: list[tuple[str, int]]) -> N
     topic = Topic(own_topic())
     whole = alerts(events, 1, details=None, values=[i / 3 for i in range(len(events))])
     raw = codec.encode(codec.of_step(whole, own_topic(), EventsSeq(1)))
-    topic.fold(ReceivedMessage(raw, own_topic()), TaskHistory(), False)
+    topic.fold(ReceivedMessage(raw, own_topic()), TaskHistory())
     before = topic.states(0)
     topic.sources = list(records((topic.key(slot), source) for slot, source in enumerate(topic.sources)))
     assert topic.states(0) == before and all("Fields" in state.details for state in before)

@@ -71,7 +71,12 @@ class TooLarge(Rejected):
 
 
 def message_of(
-    event: AlertEvent, topic: str, via: Via | None = None, ends: AlertStatus | None = None, started: EventsSeq = _NO_RUN
+    event: AlertEvent,
+    topic: str,
+    via: Via | None = None,
+    ends: AlertStatus | None = None,
+    started: EventsSeq = _NO_RUN,
+    reminds: AlertStatus | None = None,
 ) -> AlertMessage:
     """The message for one event, whose `place` is its identity."""
 
@@ -102,5 +107,6 @@ def message_of(
         server=event.server,
         via=via,
         ends=ends,
+        reminds=reminds,
         replay=event.replay,
     )

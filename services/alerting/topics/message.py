@@ -39,6 +39,7 @@ class ReceivedMessage:
         "part",
         "processing_time",
         "raw",
+        "reminds",
         "replay",
         "row",
         "seq",
@@ -54,7 +55,7 @@ class ReceivedMessage:
         read = self._read = codec.decode(raw, topic)
         self.raw = raw
         self.task, self.node, self.topic, self.started = read.task, read.node, read.topic, read.started
-        self.via, self.ends, self.part = read.via, read.ends, read.part
+        self.via, self.ends, self.part, self.reminds = read.via, read.ends, read.part, read.reminds
         self.replay = read.replay if read.via or not read.replay else owner_of(read.task, read.replay)
         self.owner = read.via.handler if read.via else self.replay or read.task
         self.ids, self.id = read.ids, read.id

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from services.alerting.topics.deduplicator import Deduplicator
 from services.alerting.topics.message import ReceivedMessage
 from services.alerting.topics.records import NO_TEXTS, Key, Last, Source, last, only_texts, records, texts
+from services.alertlog.acknowledgement import Acknowledgement
 from services.alertlog.bringing_in import BroughtIn
 from services.alertlog.codec import AlertStatus
 from services.alertlog.taking_up import TakenUp
@@ -34,8 +35,8 @@ _FIRST_SIZE = 8
 Inhibited = NDArray[np.bool_] | None
 """For each event of a message whether it is inhibited; None: none is."""
 
-INHIBITED = 255
-"""What stands among the levels that ids had before for an event that is inhibited."""
+INHIBITED, SILENCED = 255, 254
+"""What stands among the levels that ids had before for an event that is inhibited, or silenced: no handler gets it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,8 @@ class TopicLevels:
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """What was new in a message: the numbers of its events, and for each the level its id had before, or INHIBITED.
+    """What was new in a message: the numbers of its events, and for each the level its id had before, INHIBITED or
+    SILENCED.
 
     durations: ns, by the number of the event, of those that last longer than the message says. inhibited: which were
     held back.
@@ -120,6 +122,9 @@ class Topic:
         self.taken_up: dict[tuple[str, str], Deduplicator] = {}  # what owner and node had it take up
         # by owner, node and id, of alerts that go on where another's stood: when they began, and ns to add
         self.carried: dict[tuple[str, str, str], tuple[int, int]] = {}
+        self.silenced: dict[str, int] = {}  # ids that are silenced, each with the level that handlers were told last
+        # ids that somebody sees to: who, why, and since when (ns)
+        self.acknowledged: dict[str, tuple[str, str, int]] = {}
         self.changed: set[int] = set()  # slots whose states are not saved
         self.deleted = False  # and neither an event nor a handler came since
         self.deleted_after = 0  # the last event of EVENTS known when it was deleted
@@ -155,8 +160,8 @@ class Topic:
         slot = self._slots.get(id)
         return None if slot is None else self._state(slot)
 
-    def fold(self, message: ReceivedMessage, life: TaskHistory, previous: bool, inhibited: Inhibited = None) -> Folded:
-        """Take a message in; `previous`: whether the levels from before are wanted.
+    def fold(self, message: ReceivedMessage, life: TaskHistory, inhibited: Inhibited = None) -> Folded:
+        """Take a message in.
 
         inhibited: which are only seen, but for the recoveries among them from what the topic knows of: an alert that
         was told is not left standing because another one came up.
@@ -179,7 +184,7 @@ class Topic:
         had = len(self.ids)
         ids = message.ids if inhibited is None else [message.ids[i] for i in named.tolist()]
         slots = self._slots_of(ids)[named if inhibited is None else slice(None)]
-        before = self._before(message, first, named, slots, had, inhibited) if previous else b""
+        before = self._before(message, first, named, slots, had, inhibited)
         durations = self._carry(message, first, inhibited) if message.fresh or self.carried else {}
         self.level[slots] = message.level[last]
         self.time[slots] = message.time[last]
@@ -191,7 +196,18 @@ class Topic:
             if i in durations:
                 self.duration[slot] = durations[i]
         self.changed.update(numbers)
+        if self.acknowledged:
+            for id in [id for id in self.acknowledged if not self._stands(id)[0]]:
+                del self.acknowledged[id]
         return Folded(range(first, n), before, durations, inhibited)
+
+    def acknowledge(self, said: Acknowledgement, time_ns: int) -> None:
+        """Note that somebody sees to an alert, until it is OK, or that nobody does any more. time_ns: when it was
+        stored."""
+        if not said.on:
+            self.acknowledged.pop(said.id, None)
+        elif self._stands(said.id)[0]:
+            self.acknowledged[said.id] = said.by, said.comment, time_ns
 
     def take_up(self, taken: TakenUp, life: TaskHistory, source: Topic | None) -> bool:
         """Take alerts up that another topic has, told to nobody; whether any is new. source: the other topic."""
@@ -241,6 +257,15 @@ class Topic:
         slot = self._slots.get(id)
         return None if slot is None else self.key(slot)[2:]
 
+    def last(self, id: str) -> Last | None:
+        """The last event of an id, None where there is none, or nothing is known of it but how the alert stands."""
+        slot = self._slots.get(id)
+        return None if slot is None else last(self.key(slot), self.sources[slot])
+
+    def standing(self) -> list[tuple[str, AlertStatus]]:
+        """The alerts that are not OK, in no particular order: how they stand."""
+        return [(self.ids[slot], self.key(slot)[2:]) for slot in np.flatnonzero(self.level[: len(self.ids)]).tolist()]
+
     def not_ok(self) -> list[tuple[str, AlertStatus, Last | None]]:
         """The alerts that are not OK, by id: how they stand, and their last events."""
         slots = np.flatnonzero(self.level[: len(self.ids)]).tolist()
@@ -252,6 +277,8 @@ class Topic:
         self.cleared = True
         self.changed.clear()
         self.carried.clear()
+        self.silenced.clear()
+        self.acknowledged.clear()
         self.collected = 0
         self._begin()
 
@@ -394,12 +421,12 @@ class Topics:
         """A topic, None where it never had an event."""
         return self.by_name.get(name)
 
-    def fold(self, message: ReceivedMessage, life: TaskHistory, previous: bool, inhibited: Inhibited = None) -> Folded:
+    def fold(self, message: ReceivedMessage, life: TaskHistory, inhibited: Inhibited = None) -> Folded:
         """Take a message in. See Topic.fold."""
         topic = self.by_name.get(message.topic)
         if topic is None:
             topic = self.by_name[message.topic] = Topic(message.topic)
-        return topic.fold(message, life, previous, inhibited)
+        return topic.fold(message, life, inhibited)
 
     def take_up(self, name: str, taken: TakenUp, life: TaskHistory) -> Topic | None:
         """Have a topic take up alerts that another has; gives it, None where nothing of that is new."""

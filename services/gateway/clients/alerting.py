@@ -85,6 +85,11 @@ class AlertingClient:
         answer = await self._ask(shapes.ALERTING_DELETE, topic=topic, id=uuid.uuid4().hex)
         self._alert = max(self._alert, answer["alert"])
 
+    async def transitions(self, **question: Any) -> dict[str, Any]:
+        """A page of changes of levels; see schemas.requests.alerting.TransitionsRequestSchema."""
+        found: dict[str, Any] = await self._ask(shapes.ALERTING_TRANSITIONS, **question)
+        return found
+
     async def tests(self) -> dict[str, dict[str, Any]]:
         """The services that can be tested, by name, each with the options of its test."""
         found: dict[str, dict[str, Any]] = await self._ask(shapes.ALERTING_TESTS)

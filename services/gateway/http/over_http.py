@@ -16,6 +16,8 @@ from services.gateway.operations.operation_error import OperationError
 
 View = Callable[..., Awaitable[Response]]
 
+_REPEATED = ("fields", "match")
+
 DESCRIBED = "description"
 """The attribute of a view that holds its Description."""
 
@@ -60,9 +62,9 @@ def rule(operation: Operation) -> str:
 
 
 def parameters() -> dict[str, Any]:
-    """The query's parameters; `fields` may be repeated, of the others the first counts."""
+    """The query's parameters; `fields` and `match` may be repeated, of the others the first counts."""
     given = read_query(request.query_string)
-    return {name: values if name == "fields" else values[0] for name, values in given.items()}
+    return {name: values if name in _REPEATED else values[0] for name, values in given.items()}
 
 
 def _view(operation: Operation) -> View:

@@ -12,6 +12,7 @@ from services.gateway.readmodels.config import ConfigReadModel
 from services.gateway.readmodels.handlers import HandlerReadModel
 from services.gateway.readmodels.read_model import ReadModel
 from services.gateway.readmodels.recordings import RecordingReadModel
+from services.gateway.readmodels.silences import SilenceReadModel
 from services.gateway.readmodels.tasks import TaskReadModel
 from services.gateway.readmodels.users import UserReadModel
 from services.store.live_config import LiveConfig
@@ -30,6 +31,7 @@ class ReadModels:
         self.recordings = RecordingReadModel(bus, store)
         self.users = UserReadModel(bus, store)
         self.handlers = HandlerReadModel(bus, store)
+        self.silences = SilenceReadModel(bus, store)
         self.config = ConfigReadModel(bus, store, effective)
         self._by_kind: Mapping[str, Sequence[ReadModel]] = {
             "task": [self.tasks],
@@ -39,9 +41,17 @@ class ReadModels:
             "trace": [self.recordings, self.tasks],
             "backtest": [self.recordings, self.tasks],
             "handler": [self.handlers],
+            "silence": [self.silences],
             "user": [self.users],
         }
-        self._all: tuple[ReadModel, ...] = (self.tasks, self.recordings, self.users, self.handlers, self.config)
+        self._all: tuple[ReadModel, ...] = (
+            self.tasks,
+            self.recordings,
+            self.users,
+            self.handlers,
+            self.silences,
+            self.config,
+        )
         self._open = AsyncExitStack()
 
     def of(self, kind: str) -> Sequence[ReadModel]:

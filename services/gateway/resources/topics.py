@@ -135,7 +135,8 @@ def _topic(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _event(topic: str, found: dict[str, Any]) -> dict[str, Any]:
-    return {"link": _link(_path(topic, "events", found["id"])), "id": found["id"], "state": found["state"]}
+    more: dict[str, Any] = {key: found[key] for key in ("acknowledged", "silenced-by") if key in found}
+    return {"link": _link(_path(topic, "events", found["id"])), "id": found["id"], "state": found["state"], **more}
 
 
 def _link(href: str, rel: str = "self") -> dict[str, str]:

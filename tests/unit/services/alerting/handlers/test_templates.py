@@ -83,10 +83,13 @@ async def send(http: Http, kind: str, options: Mapping[str, Any], id: str, **sec
 def test_there_are_some_and_each_is_declared_as_one_or_rendered_by_its_handler() -> None:
     assert {"alerta", "kafka", "mqtt", "pagerduty2", "post", "smtp", "snmptrap"} <= {one.values[0] for one in EVERY}
     undeclared = {(kind, of.attribute) for kind, of, _ in templates() if not of.template}
-    assert undeclared == {("aggregate", "message"), ("kafka", "template"), ("post", "url")}
+    digests = {("group", "details"), ("group", "message")}
+    assert undeclared == {("aggregate", "message"), ("kafka", "template"), ("post", "url"), *digests}
 
 
-@pytest.mark.parametrize(("kind", "option", "record"), [one for one in EVERY if one.values[0] != "aggregate"])
+@pytest.mark.parametrize(
+    ("kind", "option", "record"), [one for one in EVERY if one.values[0] not in ("aggregate", "group")]
+)
 async def test_it_depends_on_the_event_whether_it_can_be_rendered(
     kind: str, option: Option, record: Option | None
 ) -> None:

@@ -1,0 +1,1 @@
+"""Escalation: alerts that nobody sees to for long are put into another topic."""

@@ -1,0 +1,1 @@
+"""Silences: which alerts are not sent, and what is told at their end."""

@@ -1,0 +1,1 @@
+"""Changes of alerts' levels, kept by time, for those who ask what has been."""

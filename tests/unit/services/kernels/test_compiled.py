@@ -1,0 +1,93 @@
+"""A kernel gives what its function gives, is compiled where it is first needed, and kept for the next process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from services.kernels import compiled as room
+from services.kernels.compiled import Compiled, compiled, keep_compiled_in, prepare
+
+
+@compiled("int64(int64[::1], int64)")
+def below(values: NDArray[np.int64], bound: int) -> int:
+    """How many are below a bound."""
+    found = 0
+    for value in values:
+        found += value < bound
+    return found
+
+
+@compiled("int64(Array(uint8, 1, 'C', True))", "int64(uint8[::1])")
+def low(raw: NDArray[np.uint8]) -> int:
+    return below(raw.astype(np.int64), 128)
+
+
+def test_it_gives_what_its_function_gives() -> None:
+    values = np.array([3, -1, 7, 7, 2])
+    assert below(values, 7) == below.function(values, 7) == 3
+
+
+def test_a_kernel_calls_another_of_its_file() -> None:
+    assert low(np.frombuffer(b"ab\xff", dtype=np.uint8)) == 2
+    assert low(np.frombuffer(b"ab\xff", dtype=np.uint8).copy()) == 2
+
+
+def test_what_fits_no_signature_is_refused() -> None:
+    with pytest.raises(TypeError, match="No matching definition"):
+        below(np.array([0.5]), 7)  # type: ignore[arg-type]
+
+
+def test_it_keeps_its_name_and_words() -> None:
+    assert (below.__name__, below.__doc__) == ("below", "How many are below a bound.")
+
+
+def test_numba_is_not_imported_before_it_is_needed() -> None:
+    script = "import sys, services.nodes, services.lineprotocol.lines; assert 'numba' not in sys.modules"
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
+
+
+def test_prepared_it_is_compiled() -> None:
+    kernel: Compiled[[int], int] = compiled("int64(int64)")(lambda value: value + 1)
+    prepare([kernel])
+    assert "numba" in sys.modules
+    assert kernel(1) == 2
+
+
+_PROGRAM = """
+from services.kernels.compiled import compiled, keep_compiled_in
+
+@compiled("int64(int64)")
+def after(value):
+    return value + 1
+
+assert after(1) == 2
+dispatcher = after.prepare()
+print(sum(dispatcher.stats.cache_hits.values()), sum(dispatcher.stats.cache_misses.values()))
+"""
+
+
+def test_the_next_process_finds_it_compiled(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(_PROGRAM, "utf-8")
+    assert [_run(tmp_path) for _ in range(2)] == ["0 1", "1 0"]
+
+
+def _run(folder: Path) -> str:
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(folder / "kept"), "PYTHONPATH": str(Path.cwd())}
+    command = [sys.executable, str(folder / "program.py")]
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=True)
+    return ran.stdout.strip()
+
+
+@pytest.mark.parametrize(("writable", "kept"), [(True, None), (False, "/data/kernels")])
+def test_where_it_is_kept(writable: bool, kept: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setattr(room.os, "access", lambda path, mode: writable)
+    keep_compiled_in(Path("/data/kernels"))
+    assert os.environ.get("NUMBA_CACHE_DIR") == kept
