@@ -209,6 +209,14 @@ class Engine:
         "fits counts. Each part has a share of a task's groups and may run on a worker of its own. A task that needs "
         "all its groups in one place stays whole: `tickbus explain TASK` tells why. The same on every worker.",
     )
+    split_share: float = setting(
+        0.0,
+        Number,
+        "A task that `split` does not name and whose nodes take more than this share of a worker's time, 0.5 say, is "
+        "split into as many parts as there are workers, if there are several and it can be. It stays so until it is "
+        "enabled anew. 0: no task is.",
+        check=Range(min=0, max=1, error="must be 0 to 1"),
+    )
     max_groups_in_all: int = setting(
         4_000_000,
         Whole,

@@ -227,7 +227,14 @@ async def _take_part(
     )
     supervisor.attach(leases)
     splitter = Splitter(
-        projection, factory, events, handovers, leases, engine.shards, SplitSettings(engine.split, engine.lease_ttl)
+        projection,
+        factory,
+        events,
+        handovers,
+        leases,
+        engine.shards,
+        SplitSettings(engine.split, engine.split_share, engine.lease_ttl),
+        lambda id: worker.tasks[id].run.busy_ns if id in worker.tasks else None,
     )
     responders = WorkerResponders(bus, name, worker, keeper)
     following = asyncio.create_task(worker.run())

@@ -127,6 +127,11 @@ class TaskRun:
         return max(node.groups_alive() for node in self._nodes)
 
     @property
+    def busy_ns(self) -> int:
+        """For how long its nodes have worked since it was taken up here."""
+        return sum(context.statistics.busy_ns for context in self._contexts)
+
+    @property
     def has_pending(self) -> bool:
         """Whether something is held back until an answer comes from outside."""
         return self._pending.waiting or any(node.has_pending() for node in self._nodes)

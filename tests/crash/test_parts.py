@@ -74,6 +74,19 @@ async def test_a_task_goes_back_to_one_place_where_the_setting_is_gone(tmp_path:
             assert "split" not in await api.task("sums")
 
 
+async def test_a_task_that_takes_much_of_a_worker_is_split_by_itself(tmp_path: Path) -> None:
+    async with Services(tmp_path, {"KAPACITOR_ENGINE_SPLIT_SHARE": "0.0001"}) as services, Sink() as sink:
+        await services.start("gateway", "alerting", "one", "two")
+        async with Api(services) as api:
+            await define_both(api, sink)
+            load = Load(api)
+            async with load.running():
+                layout = await settled(services, "sums")
+                assert set(layout.workers.values()) == {"one", "two"}
+                await load.more(50)
+            await check_both(load, sink)
+
+
 async def _is_shown_as_one(services: Services, api: Api, load: Load) -> None:
     """Statistics are sums, the rows that httpOut shows are together, and what is split over whom is told."""
     await api.until_stats("sums", "http_out4", working_cardinality=len(HOSTS))
