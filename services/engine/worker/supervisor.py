@@ -89,7 +89,8 @@ class Supervisor:
         self._mine: set[int] = set()  # the shards whose tasks may be run here
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._work: set[asyncio.Task[None]] = set()
-        self._failed: dict[str, EventsSeq] = {}  # by task, the run that has failed here
+        self._failed: dict[str, EventsSeq] = {}  # by unit, the run that has failed here
+        self._parts: dict[str, set[Unit]] = {}  # by task those that were taken up here and not forgotten
         self._responders = TaskResponders(bus)
 
     def attach(self, leases: Leases) -> None:
@@ -263,10 +264,7 @@ class Supervisor:
         if (meant := self._meant(id_)) is not None:
             runs.append(meant)
         found = dict.fromkeys(unit for run in runs for unit in units_of(id_, run.layout))
-        return list(found | dict.fromkeys([Unit(id_), *self._running(id_)]))
-
-    def _running(self, id_: str) -> list[Unit]:
-        return [running.unit for running in self._worker.tasks.values() if running.task == id_ and running.part]
+        return list(found | dict.fromkeys([Unit(id_), *self._parts.get(id_, ())]))
 
     def _shard(self, unit: Unit) -> int:
         return shard_of(unit.id, self._shards)
@@ -314,17 +312,25 @@ class Supervisor:
             return
         layout = run.layout
         if layout is not None and unit.layout != layout.sequence:
-            await self._hand_over(unit, run, layout)
+            try:
+                await self._hand_over(unit, run, layout)
+            except (TaskFailed, TickscriptError) as e:
+                await self._cannot_start(unit, run, api_error(e) if isinstance(e, TickscriptError) else str(e))
         elif unit.id not in self._worker.tasks and (layout is None or layout.handed_over):
             await self._start(unit, run)
 
     async def _hand_over(self, unit: Unit, run: RunRecord, layout: Layout) -> None:
-        """Have a unit come to where all of its layout stop, and leave its state to the parts of the next."""
+        """Have a unit come to where all of its layout stop, and leave its state to the parts of the next.
+
+        Raises TaskFailed or TickscriptError where it cannot go on.
+        """
         if unit.number in layout.handed:
             await self._forget(unit)
             return
         running = self._worker.tasks.get(unit.id)
         if running is None:
+            if condemned := self._suspicion.verdict(unit.id, run.enabled):
+                raise TaskFailed(condemned)
             until = layout.position or layout.paused.get(unit.number)
             running = await self._take_up(unit, run, announce=False, until=until)
         if await self._handing.hand_over(running, run, layout, lambda: self._goes_on(unit, run)):
@@ -342,13 +348,10 @@ class Supervisor:
         run, layout = ended.run, ended.run.layout
         running = self._worker.tasks.get(unit.id)
         if layout is not None and unit.layout != layout.sequence:
-            if not ended.deleted:
-                await self._hand_over(unit, run, layout)
-            elif running is not None and running.enabled == run.enabled:
-                self._let_go(running)
-                await self._forget(unit)
+            await self._end_before(unit, ended, layout, running)
             return
-        if layout is not None and (unit.number in ended.stopped or not (layout.handed_over or ended.deleted)):
+        begins = layout is None or layout.handed_over or ended.deleted or run.state == "failed"
+        if unit.number in ended.stopped or not begins:
             if ended.all_stopped:
                 await self._events.publish(unit.task, "stopped", {"disabled": ended.sequence})
             return
@@ -375,6 +378,18 @@ class Supervisor:
         await self._suspicion.forget(unit.id, run.enabled)
         await self._remembering.forget(run.remembered)
 
+    async def _end_before(self, unit: Unit, ended: EndedRun, layout: Layout, running: TaskUnderWay | None) -> None:
+        """A run was ended while a unit had to hand over: it does so, unless nobody needs it."""
+        if not ended.deleted and ended.run.state != "failed":
+            try:
+                await self._hand_over(unit, ended.run, layout)
+            except (TaskFailed, TickscriptError) as e:
+                log.error("a task that was ended is not brought to its end", task=unit.id, err=e)
+                await self._events.publish(unit.task, "stopped", {"disabled": ended.sequence})
+        elif running is not None and running.enabled == ended.run.enabled:
+            self._let_go(running)
+            await self._forget(unit)
+
     async def _say_stopped(self, unit: Unit, ended: EndedRun) -> None:
         """Say that a run has stopped, or a part of it, and who is the last of them says so of the run."""
         if ended.run.layout is not None:
@@ -388,6 +403,7 @@ class Supervisor:
 
     async def _forget(self, unit: Unit) -> None:
         """A unit runs no more."""
+        self._parts.get(unit.task, set()).discard(unit)
         await self._checkpoints.drop(unit.id)
         self._deliveries.drop(unit.id)
 
@@ -441,6 +457,8 @@ class Supervisor:
             self._responders.end(unit.id)
             task.close()
             raise
+        if unit.part:
+            self._parts.setdefault(unit.task, set()).add(unit)
         self._worker.add(task)
         self._keeper.taken_up(task, run, started.restored)
         note = log.debug if started.restored else log.info
