@@ -74,6 +74,25 @@ async def test_a_task_goes_back_to_one_place_where_the_setting_is_gone(tmp_path:
             assert "split" not in await api.task("sums")
 
 
+async def test_workers_are_killed_while_parts_take_over_from_others(tmp_path: Path) -> None:
+    async with Services(tmp_path, SPLIT) as services, Sink() as sink:
+        await services.start("gateway", "alerting", "one", "two")
+        async with Api(services) as api:
+            await define_both(api, sink)
+            load = Load(api)
+            async with load.running():
+                await unsettled(services, "sums")
+                for victim in ("one", "two"):
+                    await services[victim].kill()
+                    await load.more(50)
+                    await services.start(victim)
+                await settled(services, "sums")
+                await load.more(50)
+            await check_both(load, sink)
+            for id in ("sums", "levels"):
+                await api.until_stats(id, "from1", collected=load.written * len(HOSTS))
+
+
 async def test_a_task_that_takes_much_of_a_worker_is_split_by_itself(tmp_path: Path) -> None:
     async with Services(tmp_path, {"KAPACITOR_ENGINE_SPLIT_SHARE": "0.0001"}) as services, Sink() as sink:
         await services.start("gateway", "alerting", "one", "two")
@@ -123,6 +142,15 @@ async def settled(services: Services, task: str, by: set[str] | None = None, aft
             return layout
         assert time.monotonic() < deadline, f"{task} does not run in parts: {layout}"
         await asyncio.sleep(0.2)
+
+
+async def unsettled(services: Services, task: str) -> Layout:
+    """Wait until a task is about to run in other parts; gives the layout that is to come."""
+    deadline = time.monotonic() + 60.0
+    while (layout := await layout_of(services, task)) is None or layout.settled:
+        assert time.monotonic() < deadline, f"{task} does not come to run in other parts"
+        await asyncio.sleep(0.02)
+    return layout
 
 
 async def layout_of(services: Services, task: str) -> Layout | None:
