@@ -1,4 +1,4 @@
-"""Runs in parts: which layouts count, and when the parts of one have taken over from those of another."""
+"""The fold of runs in parts: which layouts count, and when the parts of one have taken over from those of another."""
 
 from __future__ import annotations
 
