@@ -11,7 +11,6 @@ from services.engine.worker.run_events import RunEvents
 from services.engine.worker.task_under_way import TaskUnderWay
 from services.engine.worker.worker import Worker
 from services.process import log as logs
-from services.runtime.progress.deliveries import Deliveries
 from services.store.folds.layouts import Layout
 from services.store.folds.task_records import RunRecord
 from services.store.projection import Projection
@@ -29,13 +28,12 @@ class HandingOver:
         worker: Worker,
         events: RunEvents,
         handovers: Handovers,
-        deliveries: Deliveries,
         projection: Projection[Event],
         hold: Callable[[Sequence[TaskUnderWay]], Awaitable[None]],
     ) -> None:
         """hold(tasks): have what they send come to a stop."""
         self._worker, self._events, self._handovers = worker, events, handovers
-        self._deliveries, self._projection, self._hold = deliveries, projection, hold
+        self._projection, self._hold = projection, hold
 
     async def hand_over(
         self, running: TaskUnderWay, run: RunRecord, layout: Layout, wanted: Callable[[], bool]

@@ -84,7 +84,7 @@ class Supervisor:
         self._compiling, self._starter, self._events = compiling, starter, events
         self._shards, self._writes, self._deliveries = shards, writes, deliveries
         self._suspicion, self._drain_limit, self._keeper = suspicion, drain_limit, keeper
-        self._handing = HandingOver(worker, events, handovers, deliveries, projection, self._hold)
+        self._handing = HandingOver(worker, events, handovers, projection, self._hold)
         self._leases: Leases
         self._mine: set[int] = set()  # the shards whose tasks may be run here
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
