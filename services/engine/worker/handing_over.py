@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from services.bus.events import Event
+from services.bus.positions import WritesSeq
 from services.engine.states.handovers import Handovers
 from services.engine.worker.run_events import RunEvents
 from services.engine.worker.task_under_way import TaskUnderWay
@@ -43,17 +44,19 @@ class HandingOver:
         wanted(): whether it is still to be done here.
         """
         unit, said = running.unit, {"enabled": run.enabled, "layout": layout.sequence, "part": running.unit.number}
-        if running.until is None:
+        paused_at = layout.paused.get(unit.number)
+        if not running.paused:
+            if paused_at is not None and not await self._drained(running, paused_at, wanted):
+                return False
             self._worker.pause(running)
-        if unit.number not in layout.paused:
-            data = {**said, "position": running.until}
+        if paused_at is None:
+            data = {**said, "position": running.reached}
             await self._projection.reached(await self._events.publish(unit.task, "paused", data))
             return False
         if layout.position is None:
             return False
-        while not await self._worker.drain(running, layout.position, wanted, _DRAIN_SECONDS):
-            await asyncio.sleep(0)
-        if not wanted() or not self._worker.remove(running):
+        self._worker.resume(running, layout.position)
+        if not await self._drained(running, layout.position, wanted) or not self._worker.remove(running):
             return False
         try:
             await self._hold([running])
@@ -68,6 +71,12 @@ class HandingOver:
             running.close()
         log.info("a task goes on in other parts", task=unit.id, position=layout.position, parts=len(layout.shards))
         return True
+
+    async def _drained(self, running: TaskUnderWay, position: WritesSeq, wanted: Callable[[], bool]) -> bool:
+        """Wait until a unit has come to a position; whether it is still wanted."""
+        while not await self._worker.drain(running, position, wanted, _DRAIN_SECONDS):
+            await asyncio.sleep(0)
+        return wanted()
 
     async def sweep(self, is_over: Callable[[str, int], bool]) -> None:
         """Delete what was left over. is_over(task, enabled): whether a run is, of a task that is ours. BusError."""

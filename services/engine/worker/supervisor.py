@@ -331,7 +331,7 @@ class Supervisor:
         if running is None:
             if condemned := self._suspicion.verdict(unit.id, run.enabled):
                 raise TaskFailed(condemned)
-            until = layout.position or layout.paused.get(unit.number)
+            until = layout.paused.get(unit.number)
             running = await self._take_up(unit, run, announce=False, until=until)
         if await self._handing.hand_over(running, run, layout, lambda: self._goes_on(unit, run)):
             self._responders.end(unit.id)

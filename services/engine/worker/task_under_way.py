@@ -44,6 +44,7 @@ class TaskUnderWay:
     dirty: bool = True  # something has changed since its state was last saved
     until: WritesSeq | None = None  # it sees nothing of the log behind this
     awaited: WritesSeq | None = None  # somebody waits until it has come this far
+    paused: bool = False  # it goes by no cursor and no clock until it is resumed
     moved: asyncio.Event = field(default_factory=asyncio.Event)  # set when it has come there, or is gone
     cursor: Cursor | None = None
     lost: bool = False  # another worker may run it
@@ -74,8 +75,11 @@ class TaskUnderWay:
 
     @property
     def position(self) -> WritesSeq:
-        """Everything up to here has gone through it."""
-        return self.reached if self.cursor is None else max(self.reached, self.cursor.at)
+        """Everything up to here has gone through it; nothing behind `until` does."""
+        if self.cursor is None:
+            return self.reached
+        at = self.cursor.at if self.until is None else min(self.cursor.at, self.until)
+        return max(self.reached, at)
 
     def note(self, at: str) -> bytes:
         """What to note while it is at a step of this kind."""
