@@ -67,6 +67,18 @@ class TextMap(fields.Field[dict[str, str]]):
         return dict(value)
 
 
+class CountMap(fields.Field[dict[str, int]]):
+    """A table of whole numbers from 1 on."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, int]:
+        if not isinstance(value, dict) or not all(type(one) is int and one > 0 for one in value.values()):
+            raise ValidationError("must be a table of whole numbers from 1 on")
+        return dict(value)
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> dict[str, int]:
+        return dict(value)
+
+
 class TextsMap(fields.Field[dict[str, tuple[str, ...]]]):
     """A table of lists of strings."""
 

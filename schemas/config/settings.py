@@ -18,6 +18,7 @@ from schemas.config.checks import AT_LEAST_1, NOT_NEGATIVE, POSITIVE
 from schemas.config.clusters import Ec2, Kubernetes, Swarm
 from schemas.config.fields import (
     AddressOrNone,
+    CountMap,
     Directory,
     Duration,
     Flag,
@@ -200,6 +201,21 @@ class Engine:
         "How many groups a node of one task may keep, else the task fails; a fourth of it, how many series and groups "
         "it may make out of what comes to it at once. A group takes about 1 KB. 0: no limit.",
         check=NOT_NEGATIVE,
+    )
+    split: Mapping[str, int] = setting(
+        MappingProxyType({}),
+        CountMap,
+        "Which tasks run in parts, and in how many each: by id, or by a pattern such as cpu_*, of which the first that "
+        "fits counts. Each part has a share of a task's groups and may run on a worker of its own. A task that needs "
+        "all its groups in one place stays whole: `tickbus explain TASK` tells why. The same on every worker.",
+    )
+    split_share: float = setting(
+        0.0,
+        Number,
+        "A task that `split` does not name and whose nodes take more than this share of a worker's time, 0.5 say, is "
+        "split into as many parts as there are workers, if there are several and it can be. It stays so until it is "
+        "enabled anew. 0: no task is.",
+        check=Range(min=0, max=1, error="must be 0 to 1"),
     )
     max_groups_in_all: int = setting(
         4_000_000,

@@ -51,5 +51,58 @@ class StoppedSchema(_Run):
     disabled = sequence(required=True)
 
 
-SCHEMAS: dict[str, type[Schema]] = {"started": StartedSchema, "failed": FailedSchema, "stopped": StoppedSchema}
+class SplitSchema(_Run):
+    """`split`: the run is to go on in these parts. The event's sequence is that of the layout."""
+
+    enabled = sequence(required=True)
+    shards = fields.List(fields.Integer(), required=True, metadata={"doc": "The shard of each part."})
+    tags = fields.List(fields.String(), required=True, metadata={"doc": "By whose values points belong to parts."})
+    star = fields.Boolean(load_default=False, metadata={"doc": "All tags but these decide."})
+
+
+class PausedSchema(_Run):
+    """`paused`: what ran before a layout, or one part of it, has come to a write and waits there for the others. The
+    latest of these writes is the last that what ran before sees."""
+
+    enabled = sequence(required=True)
+    layout = sequence(required=True)
+    part = fields.Integer(required=True, metadata={"doc": "Of the layout before; 0 for the whole task."})
+    position = sequence(required=True)
+
+
+class HandedSchema(_Run):
+    """`handed`: it has come to the last of these writes and stopped; its state lies in the object store `handovers`."""
+
+    enabled = sequence(required=True)
+    layout = sequence(required=True)
+    part = fields.Integer(required=True, metadata={"doc": "As of `paused`."})
+
+
+class PartStartedSchema(_Run):
+    """`part-started`: a worker runs a part; again whenever another worker takes it over."""
+
+    enabled = sequence(required=True)
+    layout = sequence(required=True)
+    part = fields.Integer(required=True)
+    worker = fields.String(required=True)
+
+
+class PartStoppedSchema(_Run):
+    """`part-stopped`: a part has seen the log up to the position of its run's end and is gone."""
+
+    enabled = sequence(required=True)
+    disabled = sequence(required=True)
+    part = fields.Integer(required=True)
+
+
+SCHEMAS: dict[str, type[Schema]] = {
+    "started": StartedSchema,
+    "failed": FailedSchema,
+    "stopped": StoppedSchema,
+    "split": SplitSchema,
+    "paused": PausedSchema,
+    "handed": HandedSchema,
+    "part-started": PartStartedSchema,
+    "part-stopped": PartStoppedSchema,
+}
 """By the event's `what`."""

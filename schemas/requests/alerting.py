@@ -38,11 +38,13 @@ class LevelsRequestSchema(AlertingRequestSchema):
 
 
 class TickedRequestSchema(AlertingRequestSchema):
-    """Of which run, and which of its topics. started: sequence of the first run.started of the run."""
+    """Of which run, and which of its topics. started: sequence of the first run.started of the run. part: see
+    services.alertlog.codec; null where the task runs whole."""
 
     task = fields.String(required=True)
     started = fields.Integer(required=True)
     topics = fields.List(fields.String(), required=True)
+    part = fields.List(fields.Integer(), load_default=None, allow_none=True)
 
 
 class TickSchema(Message):

@@ -79,6 +79,13 @@ class EndpointSchema(Message):
 
     status = fields.Integer(required=True)
     body = fields.Raw(required=True)
+    rows = fields.List(
+        fields.Tuple((fields.String(), fields.Integer(), fields.Integer())),
+        metadata={
+            "doc": "Of a part of a task, and instead of the body: each row of the result as JSON, when (ns) its group "
+            "first came, and in which row of its message."
+        },
+    )
 
 
 class TapRequestSchema(Message):
@@ -101,7 +108,8 @@ class TapSchema(Message):
 
 
 TASK_STATS = Request("task.{id}.stats", NothingSchema, TaskStatsSchema)
-"""Answered by the worker that runs the task."""
+"""Answered by the worker that runs the task. Where that runs in parts, id is `TASK/LAYOUT.PART.SHARD` here and below,
+and each part is asked (services.store.folds.layouts)."""
 TASK_ENDPOINT = Request("task.{id}.endpoint", EndpointRequestSchema, EndpointSchema)
 """What a task's httpOut shows."""
 TASK_TAP = Request("task.{id}.tap", TapRequestSchema, TapSchema)

@@ -89,7 +89,9 @@ class AlertingResponders:
 
     async def _ticked(self, question: Question) -> dict[str, Any]:
         await self._alerting.log.caught_up()
-        return {"tick": self._alerting.topics.ticked(question["task"], question["started"], question["topics"])}
+        part = tuple(question["part"]) if question["part"] else None
+        topics = self._alerting.topics
+        return {"tick": topics.ticked(question["task"], question["started"], question["topics"], part)}
 
     async def _topics(self, question: Question) -> dict[str, Any]:
         return {"topics": [self._topic_view(name) for name in self._alerting.view.names()]}

@@ -359,13 +359,13 @@ def _topic(name: str, meta: list[Any]) -> Topic:
     *flags, seen, topic.carried, taken_up, topic.silenced, topic.acknowledged = meta
     topic.task, topic.node, topic.started, topic.collected = flags[:4]
     topic.deleted, topic.deleted_after, topic.applied = flags[4:]
-    topic.deduplicators = {of: Deduplicator(*values) for of, values in seen.items()}
-    topic.taken_up = {of: Deduplicator(*values) for of, values in taken_up.items()}
+    topic.deduplicators = {of: Deduplicator.of_plain(values) for of, values in seen.items()}
+    topic.taken_up = {of: Deduplicator.of_plain(values) for of, values in taken_up.items()}
     return topic
 
 
 def _packed(seen: dict[tuple[str, str], Deduplicator]) -> dict[tuple[str, str], list[Any]]:
-    return {of: [s.point, s.started, s.tick] for of, s in seen.items()}
+    return {of: one.to_plain() for of, one in seen.items()}
 
 
 def _prefix(topic: str) -> bytes:

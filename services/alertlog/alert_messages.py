@@ -9,7 +9,7 @@ from services.alertlog import inhibition, taking_up
 from services.alertlog.inhibition import owner_of
 from services.alertlog.split import messages_of
 from services.bus.epochs import Epochs
-from services.bus.positions import EventsSeq
+from services.bus.positions import EventsSeq, PartOf
 from services.bus.subjects import alert_subject, inhibition_subject
 from services.runtime.effects import Alerts, ForAlerting, Inhibition, TakeUp
 
@@ -18,9 +18,14 @@ Addressed = tuple[str, str, bytes]
 
 
 def alert_messages(
-    effect: ForAlerting, started: EventsSeq, replay: str, limit: int, epochs: Epochs | None = None
+    effect: ForAlerting,
+    started: EventsSeq,
+    replay: str,
+    limit: int,
+    epochs: Epochs | None = None,
+    part: PartOf | None = None,
 ) -> Iterator[Addressed]:
-    """The messages of an effect, of at most `limit` bytes. started, replay: of the run that it is of.
+    """The messages of an effect, of at most `limit` bytes. started, replay, part: of the run that it is of.
 
     epochs: of the log that caused it; what is on the bus is numbered over all of them.
 
@@ -30,17 +35,23 @@ def alert_messages(
     owner = owner_of(effect.task, replay)
     if epochs is not None:
         effect = _numbered(effect, epochs)
+    if part is not None and not isinstance(effect, Inhibition):
+        effect = replace(effect, part=part)
     if isinstance(effect, Inhibition):
         for data in inhibition.encode(effect, started, replay, limit):
             yield f"{owner}/inhibits", inhibition_subject(owner), data
         return
     if isinstance(effect, TakeUp):
         for data in taking_up.encode(effect, started, limit):
-            yield _ordering_key(owner, effect.node, effect.topic, effect.category), alert_subject(effect.topic), data
+            yield (
+                _ordering_key(owner, effect.node, effect.topic, effect.category, part),
+                alert_subject(effect.topic),
+                data,
+            )
         return
     mine = replace(effect, replay=replay) if replay else effect
     for topic in effect.topics:
-        ordering_key = _ordering_key(owner, effect.node, topic, effect.category)
+        ordering_key = _ordering_key(owner, effect.node, topic, effect.category, part)
         for data in messages_of(mine, topic, started, limit):
             yield ordering_key, alert_subject(topic), data
 
@@ -51,5 +62,6 @@ def _numbered(effect: ForAlerting, epochs: Epochs) -> ForAlerting:
     return replace(effect, event_ids=replace(effect.event_ids, seq=epochs.numbered(effect.event_ids.seq)))
 
 
-def _ordering_key(owner: str, node: str, topic: str, category: str) -> str:
-    return f"{owner}/inhibits" if category else f"{owner}/{node}/{topic}"
+def _ordering_key(owner: str, node: str, topic: str, category: str, part: PartOf | None) -> str:
+    mine = "" if part is None else f"/{part[1]}"
+    return f"{owner}/inhibits" if category else f"{owner}/{node}/{topic}{mine}"

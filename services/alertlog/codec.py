@@ -16,6 +16,7 @@ Its keys, in this order:
                                     `<replay id>:<task id>`
     fresh                           the numbers of events that the first point of their group has raised
     category, moment                of alerts in a category
+    part                            layout and number of the part of a task that has raised them, where that has parts
 Those from `via` on may be missing. Words as in services.runtime.effects.
 """
 
@@ -32,7 +33,7 @@ from numpy.typing import NDArray
 from services.alertlog import fields
 from services.alertlog.fields import Fields
 from services.alertlog.info import LEVELS
-from services.bus.positions import EventsSeq
+from services.bus.positions import EventsSeq, PartOf
 from services.runtime.effects import Alerts
 
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS
@@ -99,6 +100,7 @@ class AlertMessage:
     fresh: Ints | None = None
     category: str = ""
     processing_time: Ints | None = None
+    part: PartOf | None = None
 
     def __len__(self) -> int:
         return len(self.id)
@@ -132,6 +134,7 @@ def of_step(alerts: Alerts, topic: str, started: EventsSeq) -> AlertMessage:
         fresh=None if alerts.fresh is None else np.flatnonzero(alerts.fresh),
         category=alerts.category,
         processing_time=alerts.processing_time,
+        part=alerts.part,
     )
 
 
@@ -178,6 +181,8 @@ def encode(message: AlertMessage) -> bytes:
         body["fresh"] = message.fresh
     if message.category:
         body |= {"category": message.category, "moment": message.processing_time}
+    if message.part is not None:
+        body["part"] = message.part
     return orjson.dumps(body, default=_plain, option=_OPTIONS)
 
 
@@ -224,7 +229,18 @@ def _read(body: dict[str, Any]) -> AlertMessage:
         fresh=_ints(fresh, len(fresh), n),
         category=body.get("category", ""),
         processing_time=_ints(body["moment"], n) if "moment" in body else None,
+        part=part_of(body.get("part")),
     )
+
+
+def part_of(plain: Any) -> PartOf | None:
+    """What is said of the part that has sent a message. TypeError or ValueError where that is not a part."""
+    if plain is None:
+        return None
+    layout, number = plain
+    if type(layout) is not int or type(number) is not int:
+        raise TypeError("part")
+    return layout, number
 
 
 def _via(body: Any) -> Via | None:

@@ -9,7 +9,7 @@ from services.alertlog.alert_messages import alert_messages
 from services.alertlog.outbox import OutboundMessage, Outbox
 from services.bus.epochs import Epochs
 from services.bus.leases.status import LeaseStatus
-from services.bus.positions import EventsSeq
+from services.bus.positions import EventsSeq, PartOf
 from services.bus.subjects import write_subject
 from services.runtime.effects import Effect, Failure, ForAlerting, Output, Write
 from services.runtime.errors import TaskFailed
@@ -27,6 +27,10 @@ class Emitter(Protocol):
     @property
     def started(self) -> EventsSeq:
         """Of the event that first said that it runs."""
+
+    @property
+    def part(self) -> PartOf | None:
+        """Which part of the task it is, None where that runs whole."""
 
     @property
     def lease_status(self) -> Callable[[], LeaseStatus]:
@@ -60,7 +64,9 @@ class EffectExecutor:
 
     def _alert(self, emitter: Emitter, effect: ForAlerting) -> None:
         limit = self._outbox.max_data
-        for key, subject, data in alert_messages(effect, emitter.started, self._replay, limit, self._epochs):
+        for key, subject, data in alert_messages(
+            effect, emitter.started, self._replay, limit, self._epochs, emitter.part
+        ):
             self._outbox.send(key, OutboundMessage(subject, data, None, emitter.lease_status))
 
     def _write(self, emitter: Emitter, effect: Write) -> None:

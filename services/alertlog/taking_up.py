@@ -1,7 +1,8 @@
 """On the bus: alerts that a topic takes up from another one (see services.nodes.raising), on its own subject.
 
-{"takes-up": the other topic, task, node, started, and alerts: [id, level, time, duration, seq, row, ordinal] each}. The
-words are those of services.alertlog.codec. The identities rise on their own, beside those of the node's events.
+{"takes-up": the other topic, task, node, started, of a task in parts part, and alerts: [id, level, time, duration, seq,
+row, ordinal] each}. The words are those of services.alertlog.codec. The identities rise on their own, beside those of
+the node's events.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from services.alertlog.codec import part_of
 from services.alertlog.info import LEVELS
 from services.alertlog.split import cut
-from services.bus.positions import EventsSeq
+from services.bus.positions import EventsSeq, PartOf
 from services.runtime.effects import TakeUp
 
 _BEGINS = b'{"takes-up":'
@@ -38,6 +40,7 @@ class TakenUp:
     seq: Ints
     row: Ints
     ordinal: Ints
+    part: PartOf | None = None
 
 
 def encode(effect: TakeUp, started: EventsSeq, limit: int) -> Iterator[bytes]:
@@ -46,6 +49,7 @@ def encode(effect: TakeUp, started: EventsSeq, limit: int) -> Iterator[bytes]:
     event_ids = zip(of.seq.tolist(), of.row.tolist(), of.ordinal.tolist(), strict=True)
     alerts = [[id, *stood, *mine] for id, stood, mine in zip(effect.ids, effect.stood, event_ids, strict=True)]
     head = {"takes-up": effect.source, "task": effect.task, "node": effect.node, "started": started}
+    head |= {} if effect.part is None else {"part": effect.part}
     yield from cut(head, "alerts", alerts, limit)
 
 
@@ -63,6 +67,9 @@ def decode(data: bytes) -> TakenUp | None:
         if numbers[0].min() < 0 or numbers[0].max() >= len(LEVELS):
             raise TypeError("no level")
         started = EventsSeq(body["started"])
-        return TakenUp(body["takes-up"], body["task"], body["node"], started, columns[0], *numbers)
+        part = part_of(body.get("part"))
+        level, at, duration, seq, row, ordinal = numbers
+        source, task, node = body["takes-up"], body["task"], body["node"]
+        return TakenUp(source, task, node, started, columns[0], level, at, duration, seq, row, ordinal, part)
     except (KeyError, TypeError, IndexError, ValueError, OverflowError) as error:
         raise ValueError(f"takes up nothing: {error!r}") from error

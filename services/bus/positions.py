@@ -14,3 +14,6 @@ WritesSeq = NewType("WritesSeq", int)
 """A sequence in WRITES: of the data."""
 AlertsSeq = NewType("AlertsSeq", int)
 """A sequence in ALERTS: of what alert nodes have said."""
+
+PartOf = tuple[int, int]
+"""A part of a task that several workers run: the layout (sequence of the event that made it so), and which part."""

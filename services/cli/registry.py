@@ -22,6 +22,7 @@ SECTIONS = MappingProxyType(
             "enable": Entry("tasks.enable", "have tasks run"),
             "disable": Entry("tasks.disable", "have tasks not run"),
             "reload": Entry("tasks.reload", "disable and enable tasks"),
+            "explain": Entry("tasks.explain", "show by what a task is split over workers, or what is in the way"),
             "show": Entry("tasks.show", "show all about a task"),
             "show-template": Entry("tasks.show_template", "show all about a template"),
             "push": Entry("tasks.push", "define tasks of this server on another one"),

@@ -116,5 +116,11 @@ def latest(states: Iterable[Sequence[Sequence[int]]]) -> list[Any]:
     return reached.state()
 
 
+def rising(place: Sequence[int] | None) -> tuple[bool, int, int, int]:
+    """Orders places of several nodes, or of none: points among themselves, then ticks."""
+    number, row, ordinal = place or _FIRST
+    return (number < 0, abs(number), row, ordinal)
+
+
 def _rising(place: Place) -> Place:
     return (abs(place[0]), place[1], place[2])

@@ -57,7 +57,8 @@ class Lives:
         name = (event.kind, event.id)
         if event.seq < self._until:
             life = self._lives.setdefault(name, Life())
-            run = event.data.get("disabled" if event.what == "stopped" else "enabled") if event.kind == "run" else 0
+            begins = "disabled" if event.what in ("stopped", "part-stopped") else "enabled"
+            run = event.data.get(begins) if event.kind == "run" else 0
             life.events.append(EventRecord(event.seq, event.what, run if isinstance(run, int) else 0))
             if event.what == "deleted":
                 life.ends_alerts = event.time_ns if event.data.get("alerts") == "end" else 0

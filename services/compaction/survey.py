@@ -46,6 +46,7 @@ _KNOWN = {
 }
 _ENDED_BY = {"user": "deleted", "silence": "deleted", "load": "withdrawn"}
 """Kinds of which each id is for itself, and what ends one."""
+_OF_PARTS = frozenset(("split", "paused", "handed", "part-started"))
 _MOST_BYTES = 300 << 10
 _SKEW_NS = 3600 * 10**9  # by which the clocks of who deletes and of who stores alerts may differ
 
@@ -214,6 +215,9 @@ def _over(own: Life, runs: Life, deleted: int, run: tasks.RunRecord | None) -> I
         yield from started[1:-1]
     stopped = [one for one in recent if one.what == "stopped"]
     yield from (one.seq for one in stopped[:-1] if one.run <= stopped[-1].run)
+    yield from (one.seq for one in recent if one.what in _OF_PARTS and one.run < latest)
+    stopped_parts = [one for one in recent if one.what == "part-stopped"]
+    yield from (one.seq for one in stopped_parts if stopped and one.run < stopped[-1].run)
     switched = [one for one in own.events if one.seq > deleted]
     last_stopped = stopped[-1].run if stopped else 0
     for on, off, then in zip(switched, switched[1:], switched[2:], strict=False):

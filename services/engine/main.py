@@ -26,9 +26,11 @@ from services.connectors.sideload import SOURCES
 from services.engine.environment import task_environment
 from services.engine.kernels import prepare_kernels
 from services.engine.states.checkpoints import Checkpoints
+from services.engine.states.handovers import Handovers
 from services.engine.states.history.keeper import HistorySettings, StateKeeper
 from services.engine.worker.requests import WorkerResponders
 from services.engine.worker.run_events import RunEvents
+from services.engine.worker.splitter import SplitSettings, Splitter
 from services.engine.worker.starting import TaskStarter
 from services.engine.worker.supervisor import Supervisor
 from services.engine.worker.suspicion import Suspicion
@@ -195,18 +197,21 @@ async def _take_part(
     suspicion = Suspicion(bus, config.nats.replicas)
     remembering = Remembering(bus, config.nats.replicas)
     events = RunEvents(bus, name)
+    handovers = Handovers(bus, classes(), config.nats.replicas)
+    factory = TaskFactory(process.compiling, classes(), TASK_LOG)
     starter = TaskStarter(
         bus,
         projection,
         checkpoints,
         remembering,
-        TaskFactory(process.compiling, classes(), TASK_LOG),
+        factory,
         table,
         environment,
         process.describe_handlers,
         writes,
         deliveries,
         events,
+        handovers,
     )
     supervisor = Supervisor(
         bus,
@@ -223,17 +228,29 @@ async def _take_part(
         suspicion,
         engine.drain_limit,
         keeper,
+        handovers,
     )
     leases = Leases(
         bus, members, engine.shards, supervisor.gain, supervisor.release, supervisor.lost, config.nats.replicas
     )
     supervisor.attach(leases)
+    splitter = Splitter(
+        projection,
+        factory,
+        events,
+        handovers,
+        leases,
+        engine.shards,
+        SplitSettings(engine.split, engine.split_share, engine.lease_ttl),
+        lambda id: worker.tasks[id].run.busy_ns if id in worker.tasks else None,
+    )
     responders = WorkerResponders(bus, name, worker, keeper)
     following = asyncio.create_task(worker.run())
     watching = asyncio.create_task(suspicion.watch(worker.tasks))
     starting = asyncio.create_task(leases.start(engine.workers))
     publishing = asyncio.create_task(deliveries.keep_publishing())
     keeping = asyncio.create_task(keeper.run())
+    splitting = asyncio.create_task(splitter.run())
     if await _before(stopping, following, starting):
         gc.freeze()
         gc.enable()
@@ -244,6 +261,7 @@ async def _take_part(
         await _before(stopping, following, asyncio.create_task(leases.failed()))
     starting.cancel()
     watching.cancel()
+    splitting.cancel()
     keeping.cancel()
     responders.stop()
     await supervisor.finish(_FINISH)

@@ -24,6 +24,7 @@ from services.expressions import Evaluator
 from services.expressions.explained import Explained
 from services.nodes.raising.decisions import LevelDecisions, Policy
 from services.nodes.raising.events import EventWriter, Raised
+from services.nodes.raising.id_tags import tags_in_id
 from services.nodes.raising.inhibiting import Inhibiting
 from services.nodes.raising.levels import CRITICAL, OK, LevelArray, LevelConditions
 from services.nodes.raising.remembered import Remembered
@@ -38,10 +39,11 @@ from services.pipeline.spec import (
     flag,
     prop,
 )
+from services.pipeline.tag_set import TagSet
 from services.runtime.context import Context
 from services.runtime.errors import TaskFailed, no_name_too_long
 from services.runtime.keyed.keyed_node import KeyedNode
-from services.runtime.lambdas import checked_evaluator
+from services.runtime.lambdas import checked_evaluator, remembers
 from services.runtime.task_log import TASK_LOG
 
 
@@ -88,6 +90,20 @@ class AlertProperties(Properties):
 
     def passes(self) -> bool:
         return True
+
+    def alters(self) -> frozenset[str]:
+        return frozenset((self.level_tag, self.id_tag)) - {""}
+
+    def parts_by(self, grouped: TagSet) -> TagSet:
+        """Alerts of one id have to come in the order of their points: as far as the id tells groups apart."""
+        named = tags_in_id(self.id)
+        return grouped if named is None else grouped & TagSet.of(named)
+
+    def needs_all_groups(self, wants: Edge) -> str:
+        if self.category or self.inhibitors:
+            return "what inhibits an alert has to be known before it"
+        conditions = (self.info, self.warn, self.crit, self.info_reset, self.warn_reset, self.crit_reset)
+        return "what its conditions remember is of all groups" if remembers(*conditions) else ""
 
 
 class _New(NamedTuple):

@@ -25,6 +25,7 @@ from services.expressions.explained import Explained, explained
 from services.nodes.joining.fields import Joined, Naming
 from services.pipeline.column_pruning import references_of
 from services.pipeline.spec import Edge, LambdaValue, NodeSpec, Properties, Type, argument, prop, several
+from services.pipeline.tag_set import NO_TAGS, TagSet
 from services.runtime.context import Context
 from services.runtime.keyed.keyed_node import KeyedNode
 from services.runtime.lambdas import checked_evaluator
@@ -59,6 +60,10 @@ class CombineProperties(Properties):
 
     def reads(self) -> frozenset[str]:
         return references_of(*self.expressions)
+
+    def parts_by(self, grouped: TagSet) -> TagSet:
+        """It makes tags of names that only the data tells: where all tags count, they do too."""
+        return NO_TAGS if grouped.star else grouped
 
     def sources_of(self, wanted: frozenset[str]) -> frozenset[str]:
         begins = [prefix + self.delimiter for prefix in self.as_]

@@ -35,6 +35,12 @@ class DefaultProperties(Properties):
     def reads(self) -> frozenset[str]:
         return frozenset(self.fields)
 
+    def alters(self) -> frozenset[str]:
+        return frozenset(self.tags)
+
+    def keeps_groups(self) -> bool:
+        return False
+
 
 class DefaultNode(GroupingNode):
     """Fills in missing fields and missing or empty tags. Points change their group with the tags they are grouped by.

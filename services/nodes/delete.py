@@ -20,6 +20,12 @@ class DeleteProperties(Properties):
     fields: list[str] = appending(Type.STRING, name="field", doc="A field to remove.")
     tags: list[str] = appending(Type.STRING, name="tag", doc="A tag to remove.")
 
+    def alters(self) -> frozenset[str]:
+        return frozenset(self.tags)
+
+    def keeps_groups(self) -> bool:
+        return False
+
     def reads(self) -> frozenset[str]:
         return frozenset(self.fields)
 

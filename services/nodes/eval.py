@@ -57,6 +57,9 @@ class EvalProperties(Properties):
     def passes(self) -> bool:
         return self.keep is not None and not self.keep
 
+    def alters(self) -> frozenset[str]:
+        return frozenset(self.tags)
+
 
 class Memories(KeyedState):
     expressions: list[Evaluator] = keyed_part(Evaluator, many=True)

@@ -28,9 +28,10 @@ from services.pipeline.spec import (
     prop,
     several,
 )
+from services.pipeline.tag_set import ALL_TAGS, TagSet
 from services.runtime.context import Context
 from services.runtime.grouping_node import GroupingNode
-from services.runtime.lambdas import checked_evaluator
+from services.runtime.lambdas import checked_evaluator, remembers
 
 
 @dataclass
@@ -57,6 +58,15 @@ class FromProperties(Properties):
 
     def name_behind(self, before: Sequence[str | None]) -> str | None:
         return self.measurement or None
+
+    def groups_by(self) -> TagSet:
+        return ALL_TAGS if STAR in self.group_by else TagSet.of(self.group_by)
+
+    def keeps_groups(self) -> bool:
+        return False
+
+    def needs_all_groups(self, wants: Edge) -> str:
+        return "what its condition remembers is of all points" if remembers(self.where) else ""
 
 
 class FromNode(GroupingNode):

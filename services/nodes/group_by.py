@@ -16,6 +16,7 @@ from services.columns.keyed_buffer import points_from_state, points_state
 from services.columns.snapshot import State
 from services.pipeline.dimensions import check_dimensions
 from services.pipeline.spec import STAR, Edge, NodeSpec, Properties, Type, appending, argument, flag
+from services.pipeline.tag_set import TagSet
 from services.runtime.context import Context
 from services.runtime.grouping_node import GroupingNode
 
@@ -37,6 +38,16 @@ class GroupByProperties(Properties):
 
     def tags_behind(self, before: Sequence[frozenset[str] | None]) -> frozenset[str] | None:
         return None if STAR in self.tags else frozenset(self.tags).difference(self.excluded())
+
+    def groups_by(self) -> TagSet:
+        excluded = self.excluded()
+        return TagSet.all_but(excluded) if STAR in self.tags else TagSet.of(self.tags).without(excluded)
+
+    def keeps_groups(self) -> bool:
+        return False
+
+    def needs_all_groups(self, wants: Edge) -> str:
+        return "a batch of any group lets those go that it holds" if wants is Edge.BATCH else ""
 
     def reads(self) -> frozenset[str]:
         return frozenset()
@@ -122,15 +133,14 @@ class GroupByNode(GroupingNode):
 
     @classmethod
     def split_state(cls, state: State, sharing: Partitioning) -> list[State]:
-        if state["held"] or state["time"] is not None:
+        if _holds(state):
             raise NotByGroup("a batch of any group lets those go that groupBy holds")
-        # on a stream it holds nothing
         nothing: State = {name: state[name] for name in ("time", "held", "sources") if name in state}
         return [{**one, **nothing} for one in super().split_state(state, sharing)]
 
     @classmethod
     def join_states(cls, states: Sequence[State], table: SeriesTable) -> State:
-        if any(state["held"] or state["time"] is not None for state in states):
+        if any(map(_holds, states)):
             raise NotByGroup("a batch of any group lets those go that groupBy holds")
         nothing: State = {name: states[0][name] for name in ("time", "held", "sources") if name in states[0]}
         return {**super().join_states(states, table), **nothing}
@@ -178,3 +188,8 @@ class GroupByNode(GroupingNode):
             tags = table.series(number).tags
             out.append(table.group_number(group_of(Series("", "", name, tags), dimensions)))
         return out
+
+
+def _holds(state: State) -> bool:
+    """Whether batches have come: on a stream there are none, and the time of a barrier does not matter."""
+    return bool(state["held"]) or ("sources" in state and len(state["sources"][1]) > 0)

@@ -12,7 +12,7 @@ import numpy as np
 
 from services.columns.column import IntArray, Rows
 from services.columns.frame import Batches, Frame, Message, Points, concat_points
-from services.columns.groups.keyed_state import KeyedPart, KeyedState, keyed_part
+from services.columns.groups.keyed_state import KeyedPart, KeyedState, column, keyed_part
 from services.columns.groups.series import SeriesTable
 from services.columns.keyed_buffer import points_from_state, points_state
 from services.columns.result_json import Row, batch_row, point_row
@@ -144,6 +144,8 @@ class LastOfGroups(KeyedPart):
 
 class Shown(KeyedState):
     last: LastOfGroups = keyed_part(LastOfGroups, flat=True)
+    came: IntArray = column(np.int64)  # when (ns) what brought the group came
+    came_row: IntArray = column(np.int64)  # where in its message it stood
 
 
 class HTTPOutNode(KeyedNode):
@@ -173,19 +175,39 @@ class HTTPOutNode(KeyedNode):
         self.keyed = Shown(context.table, last=LastOfGroups(context.table))
 
     def frame(self, frame: Frame) -> Sequence[Message]:
-        order = frame.by_group()
+        order, known = frame.by_group(), len(self.keyed)
         members = self.keyed.groups.members(frame)
+        if len(self.keyed) > known:
+            new = members >= known
+            self._came(members[new], frame.origin[order.order[order.starts[new]]])
         self.keyed.last.observe(frame.points.picked(order.order[order.ends - 1]), members)
         return [frame]
 
     def batches(self, batches: Batches) -> Sequence[Message]:
-        self.keyed.last.observe_batches(batches, self.keyed.groups.local(batches.group))
+        known = len(self.keyed)
+        local = self.keyed.groups.local(batches.group)
+        if len(self.keyed) > known:
+            groups, first = np.unique(local, return_index=True)
+            new = groups >= known
+            self._came(groups[new], batches.origin[first[new]])
+        self.keyed.last.observe_batches(batches, local)
         return [batches]
 
     def result(self) -> dict[str, Any]:
         """What the endpoint shows."""
-        rows = self.keyed.last.rows()
-        return {"series": [rows[g] for g in range(len(self.keyed)) if g in rows] or None}
+        return {"series": [row for row, _, _ in self.rows()] or None}
+
+    def rows(self) -> list[tuple[Row, int, int]]:
+        """The row of each group, in the order in which they first came; when that was (ns), and where in its message:
+        rows of several parts of a task are put in order by these two."""
+        rows, keyed = self.keyed.last.rows(), self.keyed
+        return [(rows[g], int(keyed.came[g]), int(keyed.came_row[g])) for g in range(len(keyed)) if g in rows]
+
+    def _came(self, local: Rows, origin: IntArray) -> None:
+        """New groups have come, each by a row of the step's input."""
+        step = self.context.step
+        self.keyed.came[local] = step.times_of(origin)
+        self.keyed.came_row[local] = 0 if step.tick else step.row[origin]
 
 
 def _rows_of(rows: Mapping[int, Row], left: Rows) -> dict[int, Row]:

@@ -29,7 +29,7 @@ from services.columns.frame import Barriers, Batches, Frame, Message
 from services.columns.groups.keyed_state import KeyedState, NotByGroup, Partitioning
 from services.columns.groups.series import SeriesTable
 from services.columns.message_snapshot import message_from_state, message_state
-from services.columns.places import Place, PlaceSequence, latest
+from services.columns.places import Place, PlaceSequence, latest, rising
 from services.columns.result_json import Row, batch_row, row_of_point
 from services.columns.snapshot import State
 from services.connectors.http_sender import Post, PostEndpoint, PostResult, Sender
@@ -63,6 +63,9 @@ class HTTPPostProperties(Properties):
     code_field: str = prop(Type.STRING, default="", doc="A field that gets the answer's status; 0 if there was none.")
     capture_response: bool = flag(doc="Have the answer's body in the log where it refuses the post.")
     timeout: int = prop(Type.DURATION, default=0, doc="How long to wait for an answer; 30s unless set.")
+
+    def needs_all_groups(self, wants: Edge) -> str:
+        return "with .codeField() points of all groups wait for the answers to their posts" if self.code_field else ""
 
     def check(self) -> None:
         if len(self.urls) > 1:
@@ -217,7 +220,9 @@ class HTTPPostNode(KeyedNode):
     def join_states(cls, states: Sequence[State], table: SeriesTable) -> State:
         if any(state["held"] for state in states):
             raise NotByGroup("points of all groups wait for the answers to their posts")
+        # whoever has all of it sends it in one order
         waiting = [post for state in states for post in state["waiting"]]
+        waiting.sort(key=lambda post: rising(post[3] if len(post) > 3 else None))
         places = {"places": latest(s["places"] for s in states)} if all("places" in s for s in states) else {}
         return {**super().join_states(states, table), "held": [], "waiting": waiting, **places}
 

@@ -21,9 +21,9 @@ import numpy as np
 
 from grammar.influxql.query import quote_name
 from services.columns.frame import Batches, Frame, Message
-from services.columns.groups.keyed_state import NotByGroup, Partitioning
+from services.columns.groups.keyed_state import Partitioning
 from services.columns.groups.series import SeriesTable
-from services.columns.places import Place, Placed, PlaceSequence, latest
+from services.columns.places import Place, Placed, PlaceSequence, latest, rising
 from services.columns.snapshot import State
 from services.connectors.influxdb import Body, InfluxDBWriter, Target
 from services.lineprotocol.messages import lines_of
@@ -69,6 +69,9 @@ class InfluxDBOutProperties(Properties):
     def check(self) -> None:
         if self.precision not in _PRECISIONS:
             raise ValueError(f"invalid precision {self.precision!r}, must be one of ns, us, ms, s, m and h")
+
+    def keeps_groups(self) -> bool:
+        return False
 
 
 class InfluxDBOutNode(Node):
@@ -202,11 +205,14 @@ class InfluxDBOutNode(Node):
 
     @classmethod
     def join_states(cls, states: Sequence[State], table: SeriesTable) -> State:
-        # what one has gathered for a target cannot be gathered on with what another has
+        sealed = [body for state in states for body in state["waiting"]["sealed"]]
         opened = [target for state in states for target in state["waiting"]["open"]]
         if len({(database, policy) for database, policy, *_ in opened}) < len(opened):
-            raise NotByGroup("several of the states have points that are gathered to be written together")
-        waiting = {name: [one for state in states for one in state["waiting"][name]] for name in ("sealed", "open")}
+            # what one has gathered for a target cannot be gathered on with what another has
+            sealed += [[db, rp, b"\n".join([*rows, b""]), len(rows), *last] for db, rp, rows, *last in opened]
+            opened = []
+        sealed.sort(key=lambda body: max(map(rising, body[4] if len(body) > 4 else ()), default=rising(None)))
+        waiting = {"sealed": sealed, "open": opened}
         places = {"places": latest(s["places"] for s in states)} if all("places" in s for s in states) else {}
         return {**super().join_states(states, table), "waiting": waiting, **places}
 

@@ -82,6 +82,9 @@ class JoinProperties(Properties):
         first = before[0] if inner or self.name_from_first else super().name_behind(before)
         return self.stream_name or first
 
+    def needs_all_groups(self, wants: Edge) -> str:
+        return "with .on() it waits until all parents have given something, of whatever group" if self.on else ""
+
     def sources_of(self, wanted: frozenset[str]) -> frozenset[str]:
         begins = [prefix + self.delimiter for prefix in self.as_]
         return frozenset(name[len(b) :] for name in wanted for b in begins if name.startswith(b))

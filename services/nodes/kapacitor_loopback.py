@@ -35,6 +35,9 @@ class KapacitorLoopbackProperties(Properties):
         if not self.retention_policy:
             raise ValueError("must specify a retention policy")
 
+    def needs_all_groups(self, wants: Edge) -> str:
+        return "what it writes back is numbered over all groups"
+
 
 class KapacitorLoopbackNode(WritesBack):
     """Writes each point, of a batch each of its points, to a database and retention policy for other tasks to read.

@@ -32,6 +32,9 @@ class LogProperties(Properties):
     level: str = prop(Type.STRING, default="INFO", doc="DEBUG, INFO, WARN or ERROR; INFO for any other word.")
     prefix: str = prop(Type.STRING, default="", doc="Put before every message.")
 
+    def keeps_groups(self) -> bool:
+        return False
+
 
 class LogNode(Node):
     """Logs what comes in and hands it on unchanged. Nothing is done where that level is not written.

@@ -17,6 +17,9 @@ class NoOpProperties(Properties):
     def reads(self) -> frozenset[str]:
         return frozenset()
 
+    def keeps_groups(self) -> bool:
+        return False
+
 
 class NoOpNode(Node):
     """Hands everything on unchanged."""

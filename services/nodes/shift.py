@@ -19,6 +19,9 @@ class ShiftProperties(Properties):
     def reads(self) -> frozenset[str]:
         return frozenset()
 
+    def keeps_groups(self) -> bool:
+        return False
+
 
 class ShiftNode(Node):
     """Adds a duration to the time of every point, and to that of batches. Barriers stay where they are."""

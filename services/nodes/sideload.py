@@ -38,6 +38,12 @@ class SideloadProperties(Properties):
     def reads(self) -> frozenset[str]:
         return frozenset()
 
+    def alters(self) -> frozenset[str]:
+        return frozenset(self.tags)
+
+    def keeps_groups(self) -> bool:
+        return False
+
 
 class SideloadNode(GroupingNode):
     """Sets fields and tags to what files say of a point's tags: thresholds by host, owners by service.

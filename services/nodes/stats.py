@@ -45,6 +45,9 @@ class StatsProperties(Properties):
     def reads(self) -> frozenset[str]:
         return frozenset()
 
+    def needs_all_groups(self, wants: Edge) -> str:
+        return "whether there is any group at all shows in what it gives"
+
 
 def build(builder: Builder, parent: GraphNode, properties: StatsProperties) -> GraphNode:
     """A source of its own. A node that has no children yet gets one, to emit to."""

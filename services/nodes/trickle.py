@@ -20,6 +20,9 @@ class TrickleProperties(Properties):
     def reads(self) -> frozenset[str]:
         return frozenset()
 
+    def keeps_groups(self) -> bool:
+        return False
+
 
 class TrickleNode(Node):
     """Gives the points of each batch one by one: their own tags and times, the group and the name of the batch."""

@@ -38,6 +38,9 @@ class UnionProperties(Properties):
     def reads(self) -> frozenset[str]:
         return frozenset()
 
+    def needs_all_groups(self, wants: Edge) -> str:
+        return "its points wait for those of all groups"
+
     def name_behind(self, before: Sequence[str | None]) -> str | None:
         return self.rename or super().name_behind(before)
 

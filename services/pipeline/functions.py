@@ -48,6 +48,9 @@ class UdfProperties(Properties):
     def name_behind(self, before: Sequence[str | None]) -> None:
         return None
 
+    def needs_all_groups(self, wants: Edge) -> str:
+        return "the function's snapshot is of all groups"
+
     def set(self, name: str, arguments: Sequence[Value]) -> None:
         """Set an option. ValueError, in the reference's words, where it does not take these arguments."""
         types = self.function.options[name]

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from grammar.tickscript.ast import Expression, Lambda
+from services.pipeline.tag_set import TagSet
 from services.process.permissions import Guard
 
 T = TypeVar("T")
@@ -135,6 +136,26 @@ class Properties:
     def name_behind(self, before: Sequence[str | None]) -> str | None:
         """The measurement of all points behind the node, `before` it for each parent; None: not known."""
         return _common(before)
+
+    def groups_by(self) -> TagSet | None:
+        """The tags that the node groups points by; None: they stay in the groups that they came in."""
+        return None
+
+    def alters(self) -> frozenset[str]:
+        """The tags whose values points may have changed by the node."""
+        return frozenset()
+
+    def keeps_groups(self) -> bool:
+        """Whether what the node does with a point can depend on others of its group."""
+        return True
+
+    def parts_by(self, grouped: TagSet) -> TagSet:
+        """Of the tags that its points are grouped by those by which the node's work falls apart."""
+        return grouped
+
+    def needs_all_groups(self, wants: Edge) -> str:
+        """Why the node needs the points of all groups in one place, "" where it does not. wants: what comes in."""
+        return ""
 
     @classmethod
     def specs(cls) -> tuple[PropertySpec, ...]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from services.bus.positions import PartOf
 from services.columns.column import Column, IntArray
 from services.columns.output_sequence import EventIds
 
@@ -50,6 +51,7 @@ class Alerts:
     replay: str = ""  # the id of the replay that the task runs in
     category: str = ""  # which other alerts may inhibit
     processing_time: IntArray | None = None  # of alerts in a category: int64[n] ns, when what caused them came
+    part: PartOf | None = None  # of the task, which has raised them; None: it runs whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ class TakeUp:
     stood: list[tuple[int, int, int]]
     event_ids: EventIds
     category: str = ""
+    part: PartOf | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from services.runtime.errors import no_name_too_long
 from services.runtime.flow.flow import Flow
 from services.runtime.flow.ticked_nodes import TickedNodes
 from services.runtime.input.line_protocol_decoder import LogBatch
+from services.runtime.input.share import SeriesOfShare, Share
 from services.runtime.node import Node
 from services.runtime.node_context import NodeContext
 from services.runtime.observer import Observer
@@ -52,8 +53,10 @@ class TaskRun:
         log: Log,
         environment: TaskEnvironment | None = None,
         began: int | None = None,
+        share: Share | None = None,
     ) -> None:
-        """began: when it was enabled, ns, however often it has been taken up since; None: only now.
+        """began: when it was enabled, ns, however often it has been taken up since; None: only now. share: of the
+        points that come in, where others have the rest; None: all of them.
 
         Raises TaskFailed where a node cannot start.
         """
@@ -67,6 +70,7 @@ class TaskRun:
         self.log = log
         self.environment = environment or TaskEnvironment()
         self.began = began
+        self._share = None if share is None else SeriesOfShare(share, table)
         self.effects: list[Effect] = []
         self.failure: str | None = None
         self.current = _NO_STEP
@@ -123,6 +127,11 @@ class TaskRun:
         return max(node.groups_alive() for node in self._nodes)
 
     @property
+    def busy_ns(self) -> int:
+        """For how long its nodes have worked since it was taken up here."""
+        return sum(context.statistics.busy_ns for context in self._contexts)
+
+    @property
     def has_pending(self) -> bool:
         """Whether something is held back until an answer comes from outside."""
         return self._pending.waiting or any(node.has_pending() for node in self._nodes)
@@ -157,6 +166,11 @@ class TaskRun:
         frame = batch.select(measurements)
         if frame is None:
             return []
+        if self._share is not None:
+            rows = self._share.rows(frame.points.series)
+            if not len(rows):
+                return []
+            frame = frame if len(rows) == len(frame) else frame.take(rows)
         seq = batch.step.seq
         if seq[0] <= after or (until is not None and seq[-1] > until):
             mine = seq[frame.origin]
@@ -323,9 +337,17 @@ class TaskRun:
 
     def endpoint(self, name: str) -> Any:
         """What the httpOut node of this endpoint shows: a result as plain data. KeyError where there is none."""
+        return self._shown_by(name).result()
+
+    def endpoint_rows(self, name: str) -> list[tuple[Any, int, int]]:
+        """Its rows, with what puts them in order with those of other parts of the task. KeyError as in `endpoint`."""
+        rows: list[tuple[Any, int, int]] = self._shown_by(name).rows()
+        return rows
+
+    def _shown_by(self, name: str) -> Any:
         for node in self._nodes:
             if getattr(node, "endpoint", None) == name:
-                return node.result()  # type: ignore[attr-defined]
+                return node
         raise KeyError(name)
 
     def endpoints(self) -> list[str]:

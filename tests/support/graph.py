@@ -28,6 +28,7 @@ from services.runtime.effects import Alerts, Effect, Inhibition, TakeUp, Withhel
 from services.runtime.environment import TaskEnvironment
 from services.runtime.errors import TaskFailed
 from services.runtime.input.line_protocol_decoder import LOOPBACKS, LineProtocolDecoder, LogBatch
+from services.runtime.input.share import Share
 from services.runtime.node import Node
 from services.runtime.task import TaskRun
 from services.store.state_chunks import StateChunk, digest_of
@@ -129,9 +130,11 @@ class ScriptRun:
         environment: TaskEnvironment | None = None,
         functions: Iterable[FunctionSpec] = (),
         began: int | None = None,
+        share: Share | None = None,
     ) -> None:
         self._script, self._dbrps, self._handlers = script, tuple(dbrps), dict(handlers or {})
         self._precision, self._environment, self._began = precision, environment, began
+        self._share = share
         self._functions = {function.name: function for function in functions}
         self._woken = threading.Event()
         self._seq = 0
@@ -151,7 +154,7 @@ class ScriptRun:
         self.decoder = LineProtocolDecoder(self.table)
         graph = compile_script(_parsed(self._script), registry(self._handlers, self._functions)).graph
         log, environment = _Kept(self.reasons), self._environment
-        self.run = TaskRun("t", graph, self._dbrps, classes(), self.table, log, environment, self._began)
+        self.run = TaskRun("t", graph, self._dbrps, classes(), self.table, log, environment, self._began, self._share)
         self.nodes: dict[str, Node] = {}
         for place, node in self.run.nodes():
             self.nodes[place.name] = node

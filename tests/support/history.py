@@ -31,6 +31,7 @@ from services.runtime.effects import Effect
 from services.runtime.environment import TaskEnvironment
 from services.runtime.task import TaskRun
 from services.store.folds.definition import TaskDefinition
+from services.store.folds.layouts import Unit
 from services.store.folds.task_records import RunRecord
 from services.store.store import Store
 
@@ -75,7 +76,7 @@ class KeptTasks:
         definition = TaskDefinition("stream", script, (DBRP,), {})
         run = RunRecord(EventsSeq(enabled), time.time_ns(), position, definition)
         live = new_run(id, definition, run.began)
-        task = TaskUnderWay(live, 0, run.enabled, position, EventsSeq(0), lambda: LeaseStatus.HELD)
+        task = TaskUnderWay(Unit(id), live, 0, run.enabled, position, EventsSeq(0), lambda: LeaseStatus.HELD)
         self._runs[id], self._stepping[id] = run, LogRun(live, position)
         self._stepping[id].__enter__()
         self.tasks[id] = task

@@ -22,7 +22,7 @@ from marshmallow import Schema, fields
 
 from grammar.golang.numbers import parse_bool
 from schemas.config.errors import ConfigError
-from schemas.config.fields import Duration, Nanoseconds, Text, TextMap, Texts, TextsMap
+from schemas.config.fields import CountMap, Duration, Nanoseconds, Text, TextMap, Texts, TextsMap
 from schemas.config.reading.spelling import unitless
 from schemas.config.section import Table, keys_of
 
@@ -158,6 +158,10 @@ def _set_inside(table: Raw, key: str, declared: fields.Field[Any], name: str, va
         return _set_in_section(table, key, keys_of(declared.schema), name, variable, text)
     if isinstance(declared, TextsMap):
         return _set_list(table, key, declared, name, text)
+    if isinstance(declared, CountMap):
+        counts = _own_table(table, key)
+        counts[_spelled(name, counts)] = int(text) if text.isdecimal() else text
+        return _keep(table, key, counts)
     if isinstance(declared, fields.Dict | TextMap):
         entries = _own_table(table, key)
         entries[_spelled(name, entries)] = text

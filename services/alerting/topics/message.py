@@ -19,6 +19,7 @@ class ReceivedMessage:
 
     owner: whose it is: the task's id, or `<replay id>:<task id>` of one that runs in a replay, or a handler's key.
     replay: `<replay id>:<task id>` where it comes from a replay, be it by handlers, else "".
+    part: which part of the task it is of, None where that runs whole.
     ids: distinct ids; id: int64[n] into them. level, time, duration, seq, row, ordinal: int64[n], as in Alerts, and so
     are category and, in one, processing_time. fresh: the numbers of events that the first point of its group raised.
     """
@@ -35,6 +36,7 @@ class ReceivedMessage:
         "node",
         "ordinal",
         "owner",
+        "part",
         "processing_time",
         "raw",
         "reminds",
@@ -53,7 +55,7 @@ class ReceivedMessage:
         read = self._read = codec.decode(raw, topic)
         self.raw = raw
         self.task, self.node, self.topic, self.started = read.task, read.node, read.topic, read.started
-        self.via, self.ends, self.reminds = read.via, read.ends, read.reminds
+        self.via, self.ends, self.part, self.reminds = read.via, read.ends, read.part, read.reminds
         self.replay = read.replay if read.via or not read.replay else owner_of(read.task, read.replay)
         self.owner = read.via.handler if read.via else self.replay or read.task
         self.ids, self.id = read.ids, read.id

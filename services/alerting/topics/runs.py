@@ -32,7 +32,7 @@ TASKS = "tasks"
 _FOLDED = {
     ("task", "deleted"),
     *(("replay", what) for what in ("started", "finished", "failed", "deleted")),
-    *(("run", what) for what in run_events.SCHEMAS),
+    *(("run", what) for what in ("started", "failed", "stopped")),
 }
 
 _ENDED = "ended"

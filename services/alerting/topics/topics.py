@@ -27,6 +27,7 @@ from services.alertlog.bringing_in import BroughtIn
 from services.alertlog.codec import AlertStatus
 from services.alertlog.deduplicator import Deduplicator
 from services.alertlog.taking_up import TakenUp
+from services.bus.positions import PartOf
 from services.columns.column import IntArray
 
 _FIRST_SIZE = 8
@@ -211,7 +212,7 @@ class Topic:
     def take_up(self, taken: TakenUp, life: TaskHistory, source: Topic | None) -> bool:
         """Take alerts up that another topic has, told to nobody; whether any is new. source: the other topic."""
         taken_before = self.taken_up.setdefault((taken.task, taken.node), Deduplicator())
-        first = taken_before.first_new(taken.started, taken.seq, taken.row, taken.ordinal)
+        first = taken_before.first_new(taken.started, taken.seq, taken.row, taken.ordinal, taken.part)
         if first >= len(taken.ids):
             return False
         self._live(taken.started, life)
@@ -397,7 +398,7 @@ class Topic:
             deduplicator = self.deduplicators[message.owner, message.node] = Deduplicator()
         if message.via is not None and (*message.via.first, 0) <= deduplicator.point:
             return n
-        return deduplicator.first_new(message.started, message.seq, message.row, message.ordinal)
+        return deduplicator.first_new(message.started, message.seq, message.row, message.ordinal, message.part)
 
     def key(self, slot: int) -> Key:
         """Topic, id, level, time and duration of a slot."""
@@ -456,11 +457,11 @@ class Topics:
         topic.deleted = topic.deleted and not begun
         return topic
 
-    def ticked(self, owner: str, started: int, names: Sequence[str]) -> int:
-        """The last tick of which a run's alerts were seen in some topics, 0 for none. started: the run's."""
+    def ticked(self, owner: str, started: int, names: Sequence[str], part: PartOf | None = None) -> int:
+        """The last tick of which a run's alerts were seen in some topics, 0 for none. started, part: the run's."""
         topics = [topic for name in names if (topic := self.by_name.get(name)) is not None]
         known = [one for topic in topics for (whose, _), one in topic.deduplicators.items() if whose == owner]
-        return max((one.tick[0] for one in known if one.started == started), default=0)
+        return max((one.last_tick(started, part) for one in known), default=0)
 
     def delete(self, name: str, after: int, own: bool) -> Topic | None:
         """Take in that somebody has deleted a topic; gives it, None where there is none. Its handlers stay.

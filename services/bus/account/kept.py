@@ -34,7 +34,7 @@ _BUCKETS = {
     "tickbus-scrapes": CLAIM_SECONDS,
     "workers": 0.0,
 }
-_OBJECT_STORES = ("history", "levels", "states", "tickbus-recordings", "tickbus-results")
+_OBJECT_STORES = ("handovers", "history", "levels", "states", "tickbus-recordings", "tickbus-results")
 
 
 @dataclass(frozen=True, slots=True)

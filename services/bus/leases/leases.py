@@ -133,6 +133,10 @@ class Leases:
         """Whether other workers live, which could take over what runs here."""
         return len(self._members.alive()) > 1
 
+    def alive(self) -> list[str]:
+        """The workers that live and take shards, this one included."""
+        return self._members.alive()
+
     def elsewhere(self, shard: int) -> bool:
         """Whether another worker that lives holds a shard, as far as is known."""
         lease = self._held.get(shard)

@@ -39,7 +39,9 @@ async def learn_announced(bus: Bus, running: TaskUnderWay, topics: Sequence[str]
 
 async def _last_alert(bus: Bus, running: TaskUnderWay, topics: Sequence[str]) -> int:
     """The last tick (ns) of which alerts were told in this run, 0 for none."""
-    question = ALERTING_TICKED.encode_request(task=running.id, started=running.started, topics=list(topics))
+    question = ALERTING_TICKED.encode_request(
+        task=running.task, started=running.started, topics=list(topics), part=running.part
+    )
     until = time.monotonic() + _SECONDS
     while topics and await bus.last_sequence(ALERTS):
         try:

@@ -37,7 +37,7 @@ class TaskResponders:
         async def endpoint(data: bytes, headers: Mapping[str, str]) -> bytes | None:
             if task.lease_status() is not LeaseStatus.HELD:
                 return None
-            return endpoint_answer(task.run, TASK_ENDPOINT.decode_request(data)["endpoint"])
+            return endpoint_answer(task.run, TASK_ENDPOINT.decode_request(data)["endpoint"], task.part is not None)
 
         taps = self._taps[task.id] = TaskTaps(self._bus, task.run)
 
@@ -61,12 +61,16 @@ class TaskResponders:
             taps.close()
 
 
-def endpoint_answer(run: TaskRun, endpoint: str) -> bytes:
+def endpoint_answer(run: TaskRun, endpoint: str, of_part: bool = False) -> bytes:
     """What a task's httpOut endpoint answers, as {"status", "body"}: 404 where there is none, 500 for NaN.
 
-    With 200 the body is JSON in a string, which is to be given as it is: numbers keep their form.
+    With 200 the body is JSON in a string, which is to be given as it is: numbers keep their form. Of a part of a task
+    there are `rows` instead, each as such a string with what puts it in order with those of other parts.
     """
     try:
+        if of_part:
+            rows = [(encode(row).decode(), *place) for row, *place in run.endpoint_rows(endpoint)]
+            return TASK_ENDPOINT.encode_response({"status": 200, "body": "", "rows": rows})
         return TASK_ENDPOINT.encode_response({"status": 200, "body": encode(run.endpoint(endpoint)).decode()})
     except KeyError:
         return TASK_ENDPOINT.encode_response({"status": 404, "body": {"error": "Not Found"}})

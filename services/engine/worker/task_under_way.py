@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from services.bus.leases.status import LeaseStatus
-from services.bus.positions import EventsSeq, WritesSeq
+from services.bus.positions import EventsSeq, PartOf, WritesSeq
 from services.columns.snapshot import State
 from services.process import log as logs
 from services.process.flight_recorder import packed
 from services.runtime.task import TaskRun
+from services.store.folds.layouts import Unit
 
 log = logs.get("engine")
 
@@ -30,8 +31,9 @@ class Cursor:
 
 @dataclass(slots=True, eq=False)
 class TaskUnderWay:
-    """A task under way on this worker."""
+    """A task, or a part of one, under way on this worker."""
 
+    unit: Unit
     run: TaskRun
     shard: int
     enabled: EventsSeq  # the event that enabled it: which run of the task this is
@@ -42,6 +44,7 @@ class TaskUnderWay:
     dirty: bool = True  # something has changed since its state was last saved
     until: WritesSeq | None = None  # it sees nothing of the log behind this
     awaited: WritesSeq | None = None  # somebody waits until it has come this far
+    paused: bool = False  # it goes by no cursor and no clock until it is resumed
     moved: asyncio.Event = field(default_factory=asyncio.Event)  # set when it has come there, or is gone
     cursor: Cursor | None = None
     lost: bool = False  # another worker may run it
@@ -52,8 +55,18 @@ class TaskUnderWay:
 
     @property
     def id(self) -> str:
+        """By which the worker knows it: the task's id, or that of a part of it."""
+        return self.unit.id
+
+    @property
+    def task(self) -> str:
         """The task's id."""
         return self.run.id
+
+    @property
+    def part(self) -> PartOf | None:
+        """Which part of the task it is, None where that runs whole."""
+        return self.unit.part
 
     @property
     def began(self) -> int | None:
@@ -62,8 +75,11 @@ class TaskUnderWay:
 
     @property
     def position(self) -> WritesSeq:
-        """Everything up to here has gone through it."""
-        return self.reached if self.cursor is None else max(self.reached, self.cursor.at)
+        """Everything up to here has gone through it; nothing behind `until` does."""
+        if self.cursor is None:
+            return self.reached
+        at = self.cursor.at if self.until is None else min(self.cursor.at, self.until)
+        return max(self.reached, at)
 
     def note(self, at: str) -> bytes:
         """What to note while it is at a step of this kind."""

@@ -146,6 +146,21 @@ class Worker:
         self._routing.changed()
         return True
 
+    def pause(self, running: TaskUnderWay) -> None:
+        """Let a task see nothing more of the log, and its clock stand."""
+        running.leave()
+        running.until, running.paused = running.reached, True
+        self._stepper.timed.pop(running, None)
+
+    def resume(self, running: TaskUnderWay, until: WritesSeq) -> None:
+        """Let a task that was paused see the log up to a position, its clock going by what it sees alone."""
+        running.until, running.paused = until, False
+        if running.reached >= self._stepper.cursor.at:
+            running.cursor = self._stepper.cursor
+        elif running.reached < until:
+            self._restart = True
+            self._wake.set()
+
     def finish(self, running: TaskUnderWay) -> None:
         """Take a task out at its end: what its nodes hold back flows out."""
         if self.remove(running):
@@ -185,11 +200,12 @@ class Worker:
             self._restart = False
             running = list(self.tasks.values())
             # a batch task needs nothing of the log, wherever it says it has come to
-            after = min((r.position for r in running if r.run.streams), default=WritesSeq(0))
+            reading = [r for r in running if r.run.streams and not r.paused]
+            after = min((r.position for r in reading), default=WritesSeq(0))
             self._followed = frozenset(dbrp for r in running for dbrp in r.run.streams)
             self._stepper.cursor = Cursor(after)
             for one in running:
-                one.leave(self._stepper.cursor)
+                one.leave(None if one.paused else self._stepper.cursor)
             subjects = sorted({write_subject(*dbrp) for dbrp in self._followed})
             self._clock.begin(subjects)
             self._stepper.stamp = 0
@@ -329,7 +345,7 @@ class Worker:
             found = self._limits.largest(r.run for r in self.tasks.values())
             if found is not None:
                 run, reason = found
-                self.fail(self.tasks[run.id], reason)
+                self.fail(next(r for r in self.tasks.values() if r.run is run), reason)
 
     def fail(self, running: TaskUnderWay, error: str) -> None:
         """End a task that cannot go on."""

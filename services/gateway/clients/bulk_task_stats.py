@@ -11,6 +11,7 @@ from services.bus.connection import Bus
 from services.bus.errors import BusError, NobodyThere
 from services.bus.subjects import request_subject
 from services.gateway.clients.node_stats import Stats, public_stats
+from services.gateway.clients.parts import merged_stats, running_units
 from services.process import log as logs
 from services.store.folds.tasks import TaskRecord
 
@@ -33,7 +34,8 @@ class BulkTaskStats:
 
         A worker that has just taken a task up says so a moment before it answers for it.
         """
-        left = {r.id: r.run.worker for r in records if r.run is not None and r.executing}
+        running = {r.id: running_units(r.id, r.run) for r in records if r.run is not None and r.executing}
+        left = {unit.id: worker for units in running.values() for unit, worker in units.items()}
         found: dict[str, Stats] = {}
         while left:
             by_worker: dict[str, list[str]] = {}
@@ -46,7 +48,8 @@ class BulkTaskStats:
             if not left or time.monotonic() >= self._end:
                 break
             await asyncio.sleep(_PAUSE)
-        return found
+        whole = {id: [found[unit.id] for unit in units if unit.id in found] for id, units in running.items()}
+        return {id: merged_stats(stats) for id, stats in whole.items() if len(stats) == len(running[id])}
 
     async def _ask(self, worker: str, ids: Sequence[str]) -> dict[str, Stats]:
         try:

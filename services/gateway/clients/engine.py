@@ -17,8 +17,10 @@ from services.bus.subjects import request_subject
 from services.gateway.clients.answers import asking, readable
 from services.gateway.clients.bulk_task_stats import BulkTaskStats
 from services.gateway.clients.node_stats import Stats, public_stats
+from services.gateway.clients.parts import merged_endpoint, merged_stats, running_units
 from services.gateway.operations.operation_error import OperationError
 from services.process import log as logs
+from services.store.folds.tasks import RunRecord
 
 _SECONDS = 2.0
 _RELOAD_SECONDS = 25.0
@@ -34,17 +36,16 @@ class EngineClient:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
 
-    async def stats(self, id: str) -> Stats | None:
-        """A running task's statistics as the API shows them; None where no worker runs it."""
+    async def stats(self, id: str, run: RunRecord) -> Stats | None:
+        """A running task's statistics as the API shows them, over all its parts; None where no worker runs it."""
         try:
-            answer = TASK_STATS.decode_response(await self._ask(id, TASK_STATS, TASK_STATS.encode_request()))
+            answers = [TASK_STATS.decode_response(one) for one in await self._ask_units(id, run, TASK_STATS)]
         except NobodyThere:
             return None
         except (BusError, ValueError) as error:
             _log.warn("no statistics of a task", task=id, err=error)
             return None
-        stats: Stats | None = answer["stats"] if answer["executing"] else None
-        return None if stats is None else public_stats(stats)
+        return public_stats(merged_stats([one["stats"] for one in answers])) if answers[0]["executing"] else None
 
     def bulk_task_stats(self) -> BulkTaskStats:
         """For the statistics of many tasks in one answer."""
@@ -91,15 +92,15 @@ class EngineClient:
                 "the states of some tasks are not on the bus", workers=expected, failed=failed, answered=len(done)
             )
 
-    async def endpoint(self, id: str, endpoint: str) -> tuple[int, Any] | None:
+    async def endpoint(self, id: str, run: RunRecord, endpoint: str) -> tuple[int, Any] | None:
         """Status and body of what a task's httpOut shows; None where no worker runs the task.
 
         A result (200) is JSON already, so that its numbers keep their form. Raises OperationError (503).
         """
-        question = TASK_ENDPOINT.encode_request(endpoint=endpoint)
         with asking("the engine"):
             try:
-                answer = TASK_ENDPOINT.decode_response(await self._ask(id, TASK_ENDPOINT, question))
+                found = await self._ask_units(id, run, TASK_ENDPOINT, endpoint=endpoint)
+                answer = merged_endpoint([TASK_ENDPOINT.decode_response(one) for one in found])
             except NobodyThere:
                 return None
             status, body = answer["status"], answer["body"]
@@ -108,6 +109,11 @@ class EngineClient:
             if not isinstance(body, str):
                 raise MalformedMessage(f"{TASK_ENDPOINT.subject}: a result has to be JSON in a string")
             return status, orjson.Fragment(body)
+
+    async def _ask_units(self, id: str, run: RunRecord, request: Request, **keys: Any) -> list[bytes]:
+        """Ask the worker of a task, or those of its parts. Raises NobodyThere where one does not answer."""
+        question = request.encode_request(**keys)
+        return await asyncio.gather(*(self._ask(unit.id, request, question) for unit in running_units(id, run)))
 
     async def _ask(self, id: str, request: Request, question: bytes) -> bytes:
         """Ask the worker of a task. One that has just taken it up says so a moment before it answers."""

@@ -8,8 +8,10 @@ from typing import Any
 
 from grammar.golang.times import ZERO_TIME, format_rfc3339
 from services.gateway.clients.node_stats import Stats
+from services.gateway.clients.parts import running_units
 from services.gateway.operations.paths import BASE
 from services.gateway.readmodels.scripts.scripts import Scripts
+from services.pipeline.tag_set import TagSet
 from services.store.folds.definition import plain_dbrps
 from services.store.folds.tasks import TaskRecord
 
@@ -48,13 +50,14 @@ LIST_FIELDS = (
 )
 """What a list may show; a single task has its template-id, too."""
 
-ASKED_FIELDS = (*LIST_FIELDS, "worker")
-"""What a list shows where it is asked for by name; `worker`: who runs the task, "" where nobody does."""
+ASKED_FIELDS = (*LIST_FIELDS, "worker", "split")
+"""What a list shows where it is asked for by name; `worker`: who runs the task, of one in parts all of them, "" where
+nobody does; `split`: in which parts it runs, and by what it could be split."""
 
 NEED_STATS = frozenset({"dot", "stats"})
 """The fields for which the workers must be asked."""
 
-NEED_SCRIPTS = frozenset({"script", "dot", "error"})
+NEED_SCRIPTS = frozenset({"script", "dot", "error", "split"})
 """The fields for which scripts must be ready."""
 
 
@@ -95,6 +98,32 @@ def _dot(source: _Source) -> str:
     return source.scripts.dot(record.id, record.definition)
 
 
+def workers_of(record: TaskRecord) -> str:
+    """Who runs a task, by name; "" where nobody does."""
+    if record.run is None or not record.executing:
+        return ""
+    return ", ".join(sorted({worker for worker in running_units(record.id, record.run).values() if worker}))
+
+
+def split_view(record: TaskRecord) -> dict[str, Any] | None:
+    """By what a task is split and over whom; None where it runs whole, or not at all."""
+    layout = record.run.layout if record.run is not None and record.executing else None
+    if layout is None or len(layout.shards) < 2:
+        return None
+    workers = [layout.workers.get(number, "") for number in range(len(layout.shards))]
+    return {"by": str(TagSet(frozenset(layout.tags), layout.star)), "workers": workers, "settled": layout.settled}
+
+
+def _split(source: _Source) -> dict[str, Any]:
+    could = source.scripts.splitting(source.record.definition)
+    return {
+        "now": split_view(source.record),
+        "could": str(could.by) if could.by else "",
+        "node": could.node,
+        "reason": could.reason,
+    }
+
+
 _FIELDS: Mapping[str, Callable[[_Source], Any]] = {
     "link": lambda s: link(s.record.id),
     "id": lambda s: s.record.id,
@@ -108,7 +137,8 @@ _FIELDS: Mapping[str, Callable[[_Source], Any]] = {
     "executing": lambda s: s.record.executing,
     "error": lambda s: s.record.error or (s.stats or {}).get("error", "") or s.scripts.problem(s.record.definition),
     "stats": lambda s: s.stats,
-    "worker": lambda s: s.record.run.worker if s.record.run is not None and s.record.executing else "",
+    "worker": lambda s: workers_of(s.record),
+    "split": _split,
     "created": lambda s: rfc3339(s.record.created),
     "modified": lambda s: rfc3339(s.record.modified),
     "last-enabled": lambda s: rfc3339(s.record.last_enabled),

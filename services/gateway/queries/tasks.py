@@ -17,7 +17,15 @@ from services.gateway.operations.streamed_list import Slices, StreamedList, slic
 from services.gateway.queries.inhibited import Inhibited
 from services.gateway.queries.listing import Page, check_fields, load, raw_script
 from services.gateway.queries.recordings import RecordingQueries
-from services.gateway.queries.task_view import ASKED_FIELDS, LIST_FIELDS, NEED_SCRIPTS, NEED_STATS, Layout, show
+from services.gateway.queries.task_view import (
+    ASKED_FIELDS,
+    LIST_FIELDS,
+    NEED_SCRIPTS,
+    NEED_STATS,
+    Layout,
+    show,
+    split_view,
+)
 from services.gateway.readmodels.scripts.scripts import Scripts
 from services.gateway.readmodels.tasks import TaskReadModel
 from services.store.folds.definition import TaskDefinition
@@ -47,13 +55,15 @@ class TaskQueries:
 
     async def show(self, record: TaskRecord, layout: Layout | None = None) -> dict[str, Any]:
         """A task whole, with the statistics of its worker if it runs."""
-        stats = await self._engine.stats(record.id) if record.executing else None
+        run = record.run if record.executing else None
+        stats = None if run is None else await self._engine.stats(record.id, run)
         if stats is not None:
             await self._inhibited.put_right({record.id: stats})
         await self._ready(record, stats)
         view = show(record, stats, self._scripts, layout or Layout())
         view["stats"] = stats or {}
-        return view
+        split = split_view(record)
+        return view if split is None else view | {"split": split}
 
     async def get(self, id: str, parameters: Any) -> dict[str, Any]:
         """GET /tasks/ID. Raises OperationError: the id is looked up first, then script-format, dot-view, replay-id."""
@@ -137,9 +147,9 @@ class TaskQueries:
     async def endpoint(self, id: str, endpoint: str) -> tuple[int, Any]:
         """GET /tasks/ID/ENDPOINT: status and body of what the task's httpOut shows. Raises OperationError."""
         record = self._state.get(id)
-        if record is None or not record.executing:
+        if record is None or record.run is None or not record.executing:
             raise OperationError(404, "no task exists")
-        answer = await self._engine.endpoint(id, endpoint)
+        answer = await self._engine.endpoint(id, record.run, endpoint)
         if answer is None:
             raise OperationError(503, "no engine worker answers for this task at present")
         if answer[0] == 404:

@@ -26,7 +26,7 @@ from services.connectors.clusters.scaler import Guarded, ScaledResource, ScaleEr
 from services.expressions import Evaluator
 from services.expressions.typed.types import ValueType, unexpected
 from services.pipeline.column_pruning import references_of
-from services.pipeline.spec import LambdaValue, Properties, Type, prop
+from services.pipeline.spec import Edge, LambdaValue, Properties, Type, prop
 from services.process import log as logs
 from services.runtime.async_node import AsyncNode
 from services.runtime.context import Context
@@ -75,6 +75,9 @@ class AutoscaleProperties(Properties):
 
     def name_behind(self, before: Sequence[str | None]) -> None:
         return None
+
+    def needs_all_groups(self, wants: Edge) -> str:
+        return "points of several groups may scale one resource"
 
     def exactly_one(self, name: str, tag: str, words: str) -> None:
         """What names the resource must be given one way. ValueError where it is not."""

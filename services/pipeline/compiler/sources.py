@@ -14,6 +14,9 @@ class SourceProperties(Properties):
     def reads(self) -> frozenset[str]:
         return frozenset()
 
+    def keeps_groups(self) -> bool:
+        return False
+
 
 STREAM = NodeSpec(
     name="stream",

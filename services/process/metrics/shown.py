@@ -52,15 +52,17 @@ def add_history(metrics: Metrics, labels: Mapping[str, str], history: Answer) ->
 def add_whole_worker(metrics: Metrics, worker: Answer) -> None:
     """Those of a worker and its nodes."""
     add_worker(metrics, worker)
-    for task, node, stats in nodes_of(worker):
-        add_node(metrics, {"task": task, "node": node}, stats)
+    for of, stats in nodes_of(worker):
+        add_node(metrics, of, stats)
 
 
-def nodes_of(worker: Answer) -> Iterator[tuple[str, str, Answer]]:
-    """Task, node and figures of each node that a worker runs."""
-    for task, answer in worker["tasks"].items():
+def nodes_of(worker: Answer) -> Iterator[tuple[dict[str, str], Answer]]:
+    """Labels and figures of each node that a worker runs; those of a part of a task say which part it is."""
+    for unit, answer in worker["tasks"].items():
+        task, _, part = unit.partition("/")  # of a part it is TASK/LAYOUT.PART.SHARD
+        of = {"task": task} | ({"part": part.split(".")[1]} if part else {})
         for node, stats in answer["stats"]["node-stats"].items():
-            yield task, node, stats
+            yield {**of, "node": node}, stats
 
 
 def add_node(metrics: Metrics, of: Mapping[str, str], stats: Answer) -> None:

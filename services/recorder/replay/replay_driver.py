@@ -49,7 +49,7 @@ class ReplayDriver:
         """started: the event that first said that the replay has started. patience: seconds, see settling.py."""
         self.run = run
         self.now = EARLIEST
-        self.started, self.lease_status = started, lease_status
+        self.started, self.lease_status, self.part = started, lease_status, None
         self._replay, self._patience, self._performer = replay, patience, performer
         self._what = packed(kind=REPLAY, id=replay, run=started)
         self._wake = asyncio.Event()

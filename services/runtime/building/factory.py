@@ -13,6 +13,7 @@ from services.runtime.building.compiling import Compiling
 from services.runtime.building.sideloading import sideloaded
 from services.runtime.environment import TaskEnvironment
 from services.runtime.errors import TaskFailed
+from services.runtime.input.share import Share
 from services.runtime.node import Node
 from services.runtime.task import TaskRun
 from services.store.folds.definition import TaskDefinition
@@ -46,11 +47,12 @@ class TaskFactory:
         environment: TaskEnvironment,
         began: int | None = None,
         note: bytes | None = None,
+        share: Share | None = None,
     ) -> TaskRun:
         """A task under way, from its beginning on. Raises TaskFailed where it cannot start.
 
-        began: as of TaskRun. note: what the process is at meanwhile (services.process.flight_recorder).
+        began, share: as of TaskRun. note: what the process is at meanwhile (services.process.flight_recorder).
         """
         async with sideloaded(graph, environment), self._compiling.loop_lock.turn():
             with contextlib.nullcontext() if note is None else FLIGHT_RECORDER.at(note, *EVERYWHERE):
-                return TaskRun(id, graph, definition.dbrps, self._classes, table, self._log, environment, began)
+                return TaskRun(id, graph, definition.dbrps, self._classes, table, self._log, environment, began, share)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from services.columns.arrivals import runs
@@ -9,6 +11,8 @@ from services.columns.column import IntArray
 from services.columns.frame import Barriers, Batches, Frame
 from services.columns.groups.dimensions import DimensionsTable
 from services.columns.groups.keyed_state import KeyedState, column, numbering
+from services.columns.groups.portable_names import GroupNames
+from services.columns.groups.series import SeriesTable
 from services.columns.snapshot import State
 from services.runtime.context import Context
 
@@ -72,6 +76,23 @@ class IdleGroups(KeyedState):
     def restore(self, state: State) -> None:
         super().restore(state)
         self._look()
+
+    @classmethod
+    def joined(cls, states: Sequence[State], table: SeriesTable) -> State:
+        """A group that several shares have (of points that are not grouped by what tells shares apart) was seen last
+        where it is due last."""
+        numbers = [state["groups"].numbers(table) for state in states]
+        of, every = np.repeat(np.arange(len(states)), [len(n) for n in numbers]), np.concatenate(numbers)
+        due = np.concatenate([np.asarray(state["due"])[: len(n)] for state, n in zip(states, numbers, strict=True)])
+        order = np.lexsort((due, every))
+        last = np.append(every[order][1:] != every[order][:-1], True) if len(order) else np.empty(0, dtype=np.bool_)
+        kept = np.zeros(len(every), dtype=np.bool_)
+        kept[order[last]] = True
+        parts = []
+        for number, (state, names) in enumerate(zip(states, numbers, strict=True)):
+            left = np.flatnonzero(kept[of == number])
+            parts.append({"groups": GroupNames(table, names[left]), **cls.take(state, left, table)})
+        return super().joined(parts, table)
 
     def _deadline(self, seen: IntArray) -> IntArray:
         return -(-(seen + self.age) // self._grain) * self._grain

@@ -1,7 +1,8 @@
 """A task's snapshot apart by group, for several runs of the task that each get the points of some groups, and joined.
 
 What is of no group goes with the first share: counts, and what waits to be sent. All shares go on at the same time of
-the run's clock. The groups of all nodes must agree on the share: points that meet anywhere in the graph are of one.
+the run's clock; joined, they go on where the last of them was. The groups of all nodes must agree on the share: points
+that meet anywhere in the graph are of one.
 """
 
 from __future__ import annotations
@@ -56,8 +57,10 @@ def join_snapshots(snapshots: Sequence[State], graph: Graph, classes: Classes) -
         raise NotByGroup("steps wait for what is done outside")
     table = SeriesTable()
     joined: State = {"version": STATE_VERSION, "late": [], "nodes": {}, "counts": {}, "newest": {}}
-    for name in _CLOCK:
-        joined[name] = max((s[name] for s in states if s.get(name) is not None), default=None)
+    # what is due for one is done at its time, however far the clocks of the others have come
+    joined["clock"] = min((s["clock"] for s in states if s.get("clock") is not None), default=None)
+    for name in ("ticked", "set_back"):
+        joined[name] = max(s.get(name, 0) for s in states)
     for node in graph.topological():
         name, kind = node.name, classes[node.spec.name]
         if kind.not_by_group:

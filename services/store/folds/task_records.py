@@ -9,6 +9,7 @@ from typing import Any
 from services.bus.positions import EventsSeq, WritesSeq
 from services.store.folds.definition import TaskDefinition
 from services.store.folds.event_data import Plain
+from services.store.folds.layouts import Layout
 from services.store.folds.state import State
 
 _NOT_YET = EventsSeq(0)
@@ -40,16 +41,21 @@ class RunRecord:
     """Of the first `started`: the object that says how alert topics stood then."""
     levels: Mapping[str, Any] = field(default_factory=dict)
     """The same, where the event itself says so."""
+    layout: Layout | None = None
+    """In which parts it runs, or is about to; None: it never was in any."""
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> RunRecord:
         """Of what a store holds."""
-        definition = TaskDefinition.from_plain(plain["definition"])
-        return cls(**{"remembered": "", **plain, "definition": definition})
+        definition, layout = TaskDefinition.from_plain(plain["definition"]), plain.get("layout")
+        layout = None if layout is None else Layout.from_plain(layout)
+        return cls(**{"remembered": "", **plain, "definition": definition, "layout": layout})
 
     def to_plain(self) -> Plain:
         """For a store to hold."""
+        layout = {} if self.layout is None else {"layout": self.layout.to_plain()}
         return {
+            **layout,
             "enabled": self.enabled,
             "began": self.began,
             "position": self.position,
@@ -134,16 +140,25 @@ class EndedRun:
     run: RunRecord
     deleted: bool = False
     """Whether the task was deleted with it: nobody waits for what it would still give."""
+    stopped: frozenset[int] = frozenset()
+    """The parts of it that have."""
+
+    @property
+    def all_stopped(self) -> bool:
+        """Whether all of its parts have."""
+        return self.run.layout is not None and len(self.stopped) >= len(self.run.layout.shards)
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> EndedRun:
         """Of what a store holds."""
-        return cls(**{"time": None, **plain, "run": RunRecord.from_plain(plain["run"])})
+        stopped = frozenset(plain.get("stopped", ()))
+        return cls(**{"time": None, **plain, "run": RunRecord.from_plain(plain["run"]), "stopped": stopped})
 
     def to_plain(self) -> Plain:
         """For a store to hold."""
         time = {} if self.time is None else {"time": self.time}
         plain = {"sequence": self.sequence, **time, "position": self.position, "run": self.run.to_plain()}
+        plain |= {"stopped": sorted(self.stopped)} if self.stopped else {}
         return plain | {"deleted": True} if self.deleted else plain
 
 

@@ -163,7 +163,8 @@ class StateKeeper:
             self._retention_due += (time.monotonic() - began) * _RETENTION_REST
 
     def _keeps(self, task: TaskUnderWay) -> bool:
-        return self._settings.every > 0 and bool(task.run.streams)
+        # who looks back runs the task whole
+        return self._settings.every > 0 and bool(task.run.streams) and task.part is None
 
     def _take(self, task: TaskUnderWay, run: RunRecord, why: str) -> None:
         """Take a state as it is now, to be written as soon as may be."""

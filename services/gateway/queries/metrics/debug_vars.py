@@ -11,6 +11,7 @@ from typing import Any
 from grammar.golang.durations import format_go_duration
 from services.bus.identity import gateway_id
 from services.gateway.clients.answers import ServiceAnswer
+from services.gateway.clients.parts import merged_stats
 from services.gateway.operations.operation_error import OperationError
 from services.gateway.operations.paths import VERSION
 from services.gateway.operations.time_slice import TimeSlice
@@ -19,6 +20,7 @@ from services.gateway.readmodels.scripts.scripts import Scripts
 from services.gateway.readmodels.tasks import TaskReadModel
 from services.pipeline.outline import Outline
 from services.pipeline.spec import Edge
+from services.store.folds.layouts import Unit
 
 _PAUSES = 256
 
@@ -75,12 +77,15 @@ class DebugVars:
 
     async def _statistics(self, snapshot: MetricsSnapshot) -> AsyncIterator[Statistic]:
         """Name, tags and values of each statistic, in Kapacitor's words."""
+        by_task: dict[str, list[Any]] = {}
         for worker in snapshot.workers:
-            for task, answer in worker["tasks"].items():
-                nodes = answer["stats"]["node-stats"]
-                graph = await self._graph(task)
-                for statistic in _of_task(task, graph, nodes) if graph is not None else ():
-                    yield statistic
+            for unit, answer in worker["tasks"].items():
+                by_task.setdefault(Unit.of_id(unit).task, []).append(answer["stats"])
+        for task, stats in by_task.items():
+            nodes = merged_stats(stats)["node-stats"]
+            graph = await self._graph(task)
+            for statistic in _of_task(task, graph, nodes) if graph is not None else ():
+                yield statistic
         for statistic in _of_writes(snapshot.workers):
             yield statistic
         for topic in snapshot.topics:

@@ -69,9 +69,9 @@ async def _add_workers(metrics: Metrics, snapshot: MetricsSnapshot) -> None:
         age = snapshot.ages[worker["worker"]]
         metrics.gauge("tickbus_worker_age_seconds", "How old a worker's figures are.", labels, age)
         add_worker(metrics, worker)
-        for task, node, stats in nodes_of(worker):
+        for of, stats in nodes_of(worker):
             await time_slice.yield_if_over()
-            add_node(metrics, {"task": task, "node": node}, stats)
+            add_node(metrics, of, stats)
 
 
 def _add_tasks(metrics: Metrics, records: Sequence[TaskRecord]) -> None:
@@ -79,6 +79,12 @@ def _add_tasks(metrics: Metrics, records: Sequence[TaskRecord]) -> None:
         count = sum(record.status == status for record in records)
         metrics.gauge("tickbus_tasks", "Tasks by status.", {"status": status}, count)
     failed = sum(bool(record.error) for record in records)
+    for record in records:
+        layout = record.run.layout if record.run is not None and record.executing else None
+        for number in range(len(layout.shards) if layout is not None and len(layout.shards) > 1 else 0):
+            worker = "" if layout is None else layout.workers.get(number, "")
+            of = {"task": record.id, "part": str(number), "worker": worker}
+            metrics.gauge("tickbus_task_parts", "Parts of tasks that are split, and who runs each.", of, 1)
     metrics.gauge("tickbus_tasks_failed", "Tasks that could not start or have ended by an error.", {}, failed)
 
 

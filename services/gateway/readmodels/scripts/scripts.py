@@ -15,6 +15,7 @@ from services.pipeline.compiler.compile import Compiled
 from services.pipeline.dot import to_dot
 from services.pipeline.graph import Graph
 from services.pipeline.outline import Outline, outline
+from services.pipeline.splitting import Splitting, splitting
 from services.process.helper import HelperFailed
 from services.process.permissions import NotPermitted
 from services.runtime.building.compiling import CompilationResult, Compiling, takes_long
@@ -29,10 +30,14 @@ _Key = tuple[str, bytes, bool]
 
 
 class Sketch(NamedTuple):
-    """What lists show of a definition: why it cannot run as it stands, or else its graph."""
+    """What lists show of a definition: why it cannot run as it stands, or else its graph and by what that falls apart.
+
+    splitting: see services.pipeline.splitting.
+    """
 
     problem: str
     outline: Outline | None
+    splitting: Splitting
 
 
 class Scripts:
@@ -100,15 +105,20 @@ class Scripts:
         """Why a task's definition cannot run as it stands; empty where nothing is wrong with it."""
         return self.sketch(definition).problem
 
+    def splitting(self, definition: TaskDefinition) -> Splitting:
+        """By what a task can be split, or what is in the way."""
+        return self.sketch(definition).splitting
+
     def sketch(self, definition: TaskDefinition) -> Sketch:
         """What is shown of a task's definition beside its script."""
         key = _key(definition.script, definition.vars, False)
 
         def make() -> Sketch:
             try:
-                return Sketch("", outline(self._outcome(key).result().graph))
+                graph = self._outcome(key).result().graph
+                return Sketch("", outline(graph), splitting(graph))
             except TickscriptError as error:
-                return Sketch(str(error), None)
+                return Sketch(str(error), None, Splitting(reason=str(error)))
 
         return self._sketches.get(key, make, lambda made: _A_SKETCH + _characters(key) + len(made.problem))
 

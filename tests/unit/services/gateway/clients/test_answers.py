@@ -10,11 +10,14 @@ from schemas.requests.alerting import ALERTING_TOPICS
 from schemas.requests.engine import TASK_ENDPOINT
 from schemas.requests.recorder import RECORDER_LIST
 from services.bus.connection import Bus
+from services.bus.positions import EventsSeq, WritesSeq
 from services.bus.subjects import request_subject
 from services.gateway.clients.alerting import AlertingClient
 from services.gateway.clients.engine import EngineClient
 from services.gateway.clients.recorder import RecorderClient
 from services.gateway.operations.operation_error import OperationError
+from services.store.folds.definition import TaskDefinition
+from services.store.folds.tasks import RunRecord
 from tests.support.nats import NatsServer
 
 
@@ -24,10 +27,12 @@ async def bus(nats_server: NatsServer) -> AsyncIterator[Bus]:
         yield connection
 
 
+RUN = RunRecord(EventsSeq(1), 0, WritesSeq(0), TaskDefinition("stream", "", (), {}), state="started")
+
 Ask = Callable[[Bus], Awaitable[object]]
 ENDPOINT: tuple[str, Ask] = (
     request_subject(*TASK_ENDPOINT.tokens("t")),
-    lambda bus: EngineClient(bus).endpoint("t", "shown"),
+    lambda bus: EngineClient(bus).endpoint("t", RUN, "shown"),
 )
 CHUNKS: tuple[str, Ask] = (request_subject(*RECORDER_LIST.tokens()), lambda bus: RecorderClient(bus).chunks(1))
 TOPICS: tuple[str, Ask] = (
@@ -71,7 +76,7 @@ async def test_what_the_service_fails_with_is_said(bus: Bus) -> None:
 
 
 async def test_nobody_answers(bus: Bus) -> None:
-    assert await EngineClient(bus).endpoint("t", "shown") is None
+    assert await EngineClient(bus).endpoint("t", RUN, "shown") is None
     with pytest.raises(OperationError, match="the recorder does not answer") as refused:
         await RecorderClient(bus).exported(1, 0)
     assert refused.value.status == 503

@@ -1,0 +1,52 @@
+"""The share of its points that a part of a task has: by the values of some tags, the same in every process."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.columns.column import BoolArray, Rows
+from services.columns.groups.series import Group, SeriesArray, SeriesTable, Tags
+from services.pipeline.tag_set import TagSet
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The number-th of so many shares, by the values of these tags: a missing tag is as an empty one."""
+
+    by: TagSet
+    number: int
+    of: int
+
+    def of_tags(self, tags: Tags) -> int:
+        """Which share points with these tags belong to, 0 … of-1. Fixed for ever: states are kept by it."""
+        names = self.by.names
+        if self.by.star:
+            values = [pair for pair in tags if pair[0] not in names and pair[1]]
+        else:
+            values = [pair for pair in tags if pair[0] in names and pair[1]]
+        text = "".join(f"{len(name)}:{name}{len(value)}:{value}" for name, value in sorted(values))
+        digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        return int.from_bytes(digest, "big") % self.of
+
+    def of_group(self, group: Group) -> int:
+        """Which share a group belongs to that is grouped by these tags, among others or not."""
+        return self.of_tags(group.tags)
+
+
+class SeriesOfShare:
+    """Which series of a table are of a share, worked out once for each."""
+
+    def __init__(self, share: Share, table: SeriesTable) -> None:
+        self.share, self._table = share, table
+        self._mine: BoolArray = np.empty(0, dtype=np.bool_)
+
+    def rows(self, series: SeriesArray) -> Rows:
+        """The rows of these series (int32[n], by number) that are of the share, ascending."""
+        if len(self._mine) < len(self._table):
+            more = range(len(self._mine), len(self._table))
+            found = [self.share.of_tags(self._table.series(n).tags) == self.share.number for n in more]
+            self._mine = np.concatenate([self._mine, np.array(found, dtype=np.bool_)])
+        return np.flatnonzero(self._mine[series])
