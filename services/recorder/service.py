@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -60,6 +60,7 @@ CLAIMS = "tickbus-recorder"
 """The bucket for claims."""
 _LOOK_SECONDS = 1.0
 _RETRY_SECONDS = 1.0
+_LAST_ANSWERS_SECONDS = 0.5  # for what is asked of a job just before its end
 _TIDY_SECONDS = 60.0
 _FILE_NS = 3600 * 10**9  # after which a file that no recording is made of is dropped
 
@@ -241,7 +242,7 @@ class Recorder:
             RECORDING_PROGRESS.decode_request(data)
             return RECORDING_PROGRESS.encode_response({"progress": job.progress, "size": job.size})
 
-        with self._answer(RECORDING_PROGRESS, id, progress):
+        async with self._answer(RECORDING_PROGRESS, id, progress):
             what, data = "finished", dict[str, Any]()
             try:
                 await job.run()
@@ -276,7 +277,7 @@ class Recorder:
             return REPLAY_PROGRESS.encode_response({"progress": job.progress, "stats": job.statistics()})
 
         try:
-            with self._answer(REPLAY_PROGRESS, id, progress):
+            async with self._answer(REPLAY_PROGRESS, id, progress):
                 data: dict[str, Any]
                 try:
                     what, data = "finished", {"stats": await job.run()}
@@ -301,18 +302,19 @@ class Recorder:
             request.decode_request(data)
             return request.encode_response({"progress": job.progress})
 
-        async with tries.counted(self._suspects, record, 0, self._name):
-            with self._answer(request, record.id, progress):
-                what, data = await carried_out(job, record, self._kept_results)
+        counted = tries.counted(self._suspects, record, 0, self._name)
+        async with counted, self._answer(request, record.id, progress):
+            what, data = await carried_out(job, record, self._kept_results)
         await self._announce(record.kind, record.id, what, data)
 
-    @contextlib.contextmanager
-    def _answer(self, request: Request, id: str, handler: Any) -> Any:
+    @contextlib.asynccontextmanager
+    async def _answer(self, request: Request, id: str, handler: Any) -> AsyncIterator[None]:
         answering = self._bus.answer(request_subject(*request.tokens(id)), handler)
         try:
             yield
         finally:
-            answering.stop()
+            # what was asked just before its end is answered, too: who asks would wait for seconds
+            await answering.drain(_LAST_ANSWERS_SECONDS)
 
     async def _announce(self, kind: str, id: str, what: str, data: Mapping[str, Any]) -> int:
         last = self._projection.state.get(recordings.LAST, f"{kind}/{id}") or 0
