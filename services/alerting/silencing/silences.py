@@ -106,8 +106,10 @@ class Silences:
 
 def labels_of(event: AlertEvent) -> Labels:
     """What matchers may ask of an event."""
+    # anybody may publish to ALERTS: a name may be anything
     tags = {name: value for name, value in event.tags.items() if isinstance(value, str)}
-    return Labels(event.topic, event.id, event.task, LEVELS[event.level], event.name, tags)
+    name = event.name if isinstance(event.name, str) else ""
+    return Labels(event.topic, event.id, event.task, LEVELS[event.level], name, tags)
 
 
 def labels_in(topic: Topic, id: str) -> Labels:
