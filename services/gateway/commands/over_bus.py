@@ -69,7 +69,8 @@ def _question(operation: Operation, asked: Any) -> OperationRequest:
     elif not isinstance(asked, dict) or (operation.body and "body" not in asked and not operation.bare):
         raise invalid_json()
     else:
-        body, parameters = (asked.get("body"), {}) if operation.body else (None, asked)
+        body = asked.get("body") if operation.body else None
+        parameters = {} if operation.body else asked
     return OperationRequest(names, parameters, body, _link(operation, names, parameters))
 
 
