@@ -19,6 +19,7 @@ import orjson
 
 from services.alerting import handlers
 from services.alerting.delivery.forward import message_of
+from services.alerting.delivery.looks import Pacing
 from services.alerting.delivery.match import NoMatch, match_of
 from services.alerting.delivery.shards import shard_of_topic
 from services.alerting.folded_log import FoldedLog
@@ -35,7 +36,6 @@ from services.process import log as logs
 
 _log = logs.get("alerting")
 
-_SOONEST = 0.05  # seconds between two looks, while alerts keep changing
 _LONGEST = 5.0  # seconds until it is looked again: topics may have come to this alerting meanwhile
 _PAUSE = 0.2
 _SLICE = 500  # alerts that are looked at before others have their turn
@@ -69,6 +69,7 @@ class Escalations:
         """Look for ever."""
         while True:
             self._changed.clear()
+            pacing = Pacing()
             pause = _LONGEST
             try:
                 due = await self._look()
@@ -76,7 +77,7 @@ class Escalations:
             except BusError as error:
                 _log.limited("escalations").warn("alerts cannot be escalated yet", err=error)
                 pause = _PAUSE
-            await asyncio.sleep(_SOONEST)
+            await pacing.rest()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._changed.wait()

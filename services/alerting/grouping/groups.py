@@ -16,6 +16,7 @@ from typing import Any
 
 from services.alerting import handlers
 from services.alerting.delivery.forward import message_of
+from services.alerting.delivery.looks import Pacing
 from services.alerting.delivery.match import NoMatch, match_of
 from services.alerting.delivery.shards import shard_of_topic
 from services.alerting.errors import Rejected
@@ -35,7 +36,6 @@ from services.process import log as logs
 
 _log = logs.get("alerting")
 
-_SOONEST = 0.05  # seconds between two looks, while alerts keep changing
 _LONGEST = 5.0  # seconds until it is looked again: topics may have come to this alerting meanwhile
 _PAUSE = 0.2
 _SLICE = 500  # alerts that are looked at before others have their turn
@@ -80,6 +80,7 @@ class Groups:
         """Look for ever."""
         while True:
             self._changed.clear()
+            pacing = Pacing()
             pause = _LONGEST
             try:
                 due = await self._look()
@@ -87,7 +88,7 @@ class Groups:
             except BusError as error:
                 _log.limited("groups").warn("groups of alerts cannot be told yet", err=error)
                 pause = _PAUSE
-            await asyncio.sleep(_SOONEST)
+            await pacing.rest()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._changed.wait()
@@ -125,7 +126,9 @@ class Groups:
             grouped = self._known[bound.key] = self._begun(bound, options)
         await self._group(bound, options, grouped)
         times, dues = handler.times(options), list[int]()
-        for values, group in list(grouped.groups.items()):
+        for number, (values, group) in enumerate(list(grouped.groups.items())):
+            if number % _SLICE == _SLICE - 1:
+                await asyncio.sleep(0)
             due = group.due(times, self._now())
             if due is not None and due <= self._now():
                 await self._tell(bound, options, group)
@@ -174,8 +177,11 @@ class Groups:
             group.firing[id] = event
         grouped.alerts = alerts
         if topic is not None:
-            for group in grouped.groups.values():
-                await self._hold(topic, group)
+            for number, group in enumerate(list(grouped.groups.values())):
+                if number % _SLICE == _SLICE - 1:
+                    await asyncio.sleep(0)
+                if group.told:
+                    await self._hold(topic, group)
 
     async def _hold(self, topic: Topic, group: Group) -> None:
         """Note which of the alerts that were told are silenced: they are neither firing nor resolved."""

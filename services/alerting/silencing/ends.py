@@ -17,6 +17,7 @@ from dataclasses import replace
 import orjson
 
 from services.alerting.delivery.forward import message_of
+from services.alerting.delivery.looks import Pacing
 from services.alerting.delivery.shards import shard_of_topic
 from services.alerting.folded_log import FoldedLog
 from services.alerting.silencing.silences import Silences, labels_in
@@ -33,7 +34,6 @@ _log = logs.get("alerting")
 
 _LONGEST = 5.0  # seconds until it is looked again: topics may have come to this alerting meanwhile
 _PAUSE = 0.2
-_SOONEST = 0.05  # seconds between two looks, while silences keep changing
 _MOST_TEXT = 10_000  # characters of a message that is too large as it is
 _SLICE = 500  # alerts that are looked at before others have their turn
 
@@ -63,6 +63,7 @@ class SilenceEnds:
         """Look for ever."""
         while True:
             self._changed.clear()
+            pacing = Pacing()
             try:
                 await self._log.caught_up()
                 async for topic, id in self._due():
@@ -70,7 +71,7 @@ class SilenceEnds:
             except BusError as error:
                 _log.limited("silences").warn("what silences have held back cannot be told yet", err=error)
                 await asyncio.sleep(_PAUSE)
-            await asyncio.sleep(_SOONEST)
+            await pacing.rest()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._pause()):
                     await self._changed.wait()

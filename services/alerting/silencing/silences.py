@@ -99,7 +99,7 @@ class Silences:
         self._found, self._by_value, self._names, self._others, self._others_of = {}, {}, set(), {}, {}
         for record in self._records():
             known = before.get(record.id)
-            silence = known if known is not None and known.record == record else _read(record)
+            silence = known if known is not None and known.record is record else _read(record)
             if silence is not None:
                 self._by_id[record.id] = silence
                 self._index(silence)
