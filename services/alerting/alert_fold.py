@@ -11,7 +11,7 @@ from services.alerting.delivery.notices import changes, notice_handler
 from services.alerting.delivery.queue import QueueEntry
 from services.alerting.folded_log import FoldedLog
 from services.alerting.projection import AlertingProjection
-from services.alerting.silencing.applying import told_again, with_silenced
+from services.alerting.silencing.applying import looked_up, told_again, with_silenced
 from services.alerting.silencing.silences import Silences
 from services.alerting.state_store import AlertStateStore
 from services.alerting.topics.inhibitors import Inhibitors
@@ -152,6 +152,7 @@ class AlertFold:
         else:
             message = ReceivedMessage(stored.data, topic)
             await self._wait_for(message.started)
+            await looked_up(self._silences, message, stored.time_ns)
             with FLIGHT_RECORDER.at(_WHAT, stored.seq, stored.seq):
                 self._fold(stored, message)
 

@@ -19,6 +19,7 @@ import orjson
 
 from services.alerting import handlers
 from services.alerting.delivery.forward import message_of
+from services.alerting.delivery.looks import Pacing
 from services.alerting.delivery.match import NoMatch, match_of
 from services.alerting.delivery.shards import shard_of_topic
 from services.alerting.folded_log import FoldedLog
@@ -35,9 +36,9 @@ from services.process import log as logs
 
 _log = logs.get("alerting")
 
-_SOONEST = 0.05  # seconds between two looks, while alerts keep changing
 _LONGEST = 5.0  # seconds until it is looked again: topics may have come to this alerting meanwhile
 _PAUSE = 0.2
+_SLICE = 500  # alerts that are looked at before others have their turn
 _NAME = "escalate"
 
 
@@ -68,53 +69,68 @@ class Escalations:
         """Look for ever."""
         while True:
             self._changed.clear()
+            pacing = Pacing()
+            pause = _LONGEST
             try:
                 due = await self._look()
                 pause = min(_LONGEST, max(0.0, (due - self._now()) / 1e9)) if due is not None else _LONGEST
             except BusError as error:
                 _log.limited("escalations").warn("alerts cannot be escalated yet", err=error)
                 pause = _PAUSE
-            await asyncio.sleep(_SOONEST)
+            await pacing.rest()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._changed.wait()
 
     async def _look(self) -> int | None:
         """Escalate what is due; gives when the next is, None for nothing."""
-        mine = [one for one in self._bound() if self._ours(shard_of_topic(one.topic))]
+        escalating = [(one, read) for one in self._bound() if (read := _read(one)) is not None]
+        mine = [(one, read) for one, read in escalating if self._ours(shard_of_topic(one.topic))]
         if mine:
             await self._log.caught_up()
-        dues = [due for one in mine if (due := await self._look_at(one)) is not None]
-        return min(dues, default=None)
+        sources: dict[str, set[str]] = {}
+        for one, (_, options) in escalating:
+            sources.setdefault(options.topic, set()).add(one.topic)
+        dues = []
+        for one, (handler, options) in mine:
+            try:
+                dues.append(await self._look_at(one, handler, options, sources[options.topic]))
+            except BusError:
+                raise
+            except Exception as error:
+                # anybody may publish to ALERTS: what is wrong with one topic holds up no other
+                _log.limited(one.key).error("alerts cannot be escalated", topic=one.topic, err=repr(error))
+        return min((due for due in dues if due is not None), default=None)
 
-    async def _look_at(self, bound: BoundHandler) -> int | None:
-        try:
-            handler, options = handlers.read_again(bound.kind, bound.options)
-        except ValueError as error:
-            _log.limited(bound.key).error("a handler cannot be used", topic=bound.topic, kind=bound.kind, err=error)
-            return None
-        assert isinstance(handler, Escalator)
+    async def _look_at(
+        self, bound: BoundHandler, handler: Escalator[Any], options: Any, sources: Iterable[str]
+    ) -> int | None:
         topic, next_due = self._topics.get(bound.topic), list[int]()
         if topic is None:
             return None
-        await self._end(bound, options, topic)
-        for id, (_, at, duration) in topic.standing():
-            due = at - duration + handler.after(options)
-            if self._is_told(options.topic, id) or id in topic.acknowledged or not self._fits(bound, topic, id):
+        await self._end(bound, options, topic, sources)
+        for number, (id, (_, at, duration)) in enumerate(topic.standing()):
+            if number % _SLICE == _SLICE - 1:
+                await asyncio.sleep(0)
+            if id in topic.acknowledged or self._is_told(options.topic, id):
                 continue
+            due = at - duration + handler.after(options)
             if due > self._now():
                 next_due.append(due)
-            else:
+            elif self._fits(bound, topic, id):
                 await self._put(bound, options, topic, id)
         return min(next_due, default=None)
 
-    async def _end(self, bound: BoundHandler, options: Any, topic: Topic) -> None:
-        """Put the ends of alerts there that were escalated, and are OK."""
+    async def _end(self, bound: BoundHandler, options: Any, topic: Topic, sources: Iterable[str]) -> None:
+        """Put the ends of alerts there that were escalated, and are OK in all topics that they may come from."""
         into = self._topics.get(options.topic)
-        seen = into is not None and ("", _node(bound)) in into.deduplicators
-        for id, _ in into.standing() if into is not None and seen else ():
-            stood = topic.stood(id)
-            if stood is not None and not stood[0]:
+        if into is None or ("", _node(bound)) not in into.deduplicators:
+            return
+        from_ = [one for name in sources if (one := self._topics.get(name)) is not None]
+        for number, (id, _) in enumerate(into.standing()):
+            if number % _SLICE == _SLICE - 1:
+                await asyncio.sleep(0)
+            if topic.stood(id) is not None and not any((one.stood(id) or (0,))[0] for one in from_):
                 await self._put(bound, options, topic, id)
 
     def _is_told(self, topic: str, id: str) -> bool:
@@ -174,6 +190,17 @@ class Escalations:
         into = self._topics.get(topic)
         seen = into.deduplicators.get(("", node)) if into is not None else None
         return seen.tick[0] if seen is not None else 0
+
+
+def _read(bound: BoundHandler) -> tuple[Escalator[Any], Any] | None:
+    """The handler and its options, None where it cannot be used."""
+    try:
+        handler, options = handlers.read_again(bound.kind, bound.options)
+    except ValueError as error:
+        _log.limited(bound.key).error("a handler cannot be used", topic=bound.topic, kind=bound.kind, err=error)
+        return None
+    assert isinstance(handler, Escalator)
+    return handler, options
 
 
 def _node(bound: BoundHandler) -> str:

@@ -34,7 +34,7 @@ class DigestData(Struct, go="alert.Digest"):
 def digest(group: Group, topic: str, into: str, message: str, details: str, now: int) -> AlertEvent:
     """The event. topic: of the alerts; into: where it goes. now: ns. Rejected where a template fails with it."""
     firing = sorted(group.firing.values(), key=lambda event: (-event.level, event.time, event.id))
-    level = max((event.level for event in firing), default=0)
+    level = max(group.levels().values(), default=0)
     seen = DigestData(
         group.id, topic, LEVELS[level], dict(group.labels), [data_of(event) for event in firing], group.resolved()
     )

@@ -33,30 +33,34 @@ class Group:
     """The alerts of a topic that have these values of some tags.
 
     firing: those that are not OK, by id. told: levels by id, as the last digest told them; at: when that was (ns), 0
-    for never. since: when there was something to tell first (ns), 0 for nothing.
+    for never. held: of these the ones that are silenced, of which nothing new is told. since: when there was something
+    to tell first (ns), 0 for nothing.
     """
 
     id: str
     labels: Mapping[str, str]
     firing: dict[str, AlertEvent] = field(default_factory=dict)
     told: dict[str, int] = field(default_factory=dict)
+    held: dict[str, int] = field(default_factory=dict)
     at: int = 0
     since: int = 0
 
     def levels(self) -> dict[str, int]:
-        """How its alerts stand that are not OK."""
-        return {id: event.level for id, event in self.firing.items()}
+        """How its alerts stand that are not OK; those that are silenced as they were told."""
+        return {**self.held, **{id: event.level for id, event in self.firing.items()}}
 
     def resolved(self) -> list[str]:
         """The ids that were told, and are OK since."""
-        return sorted(self.told.keys() - self.firing.keys())
+        return sorted(self.told.keys() - self.firing.keys() - self.held.keys())
 
     def due(self, times: Times, now: int) -> int | None:
         """When it is to be told next (ns), None where there is nothing to tell."""
+        # a clock that was set back must not keep it waiting for as long
+        self.at, self.since = min(self.at, now), min(self.since, now)
         changed = self.levels() != self.told
         if not changed:
             self.since = 0
-            return self.at + times.repeat if self.told and times.repeat else None
+            return self.at + times.repeat if self.firing and times.repeat else None
         self.since = self.since or now
         if not self.told:
             return self.since + times.wait

@@ -16,6 +16,7 @@ from typing import Any
 
 from services.alerting import handlers
 from services.alerting.delivery.forward import message_of
+from services.alerting.delivery.looks import Pacing
 from services.alerting.delivery.match import NoMatch, match_of
 from services.alerting.delivery.shards import shard_of_topic
 from services.alerting.errors import Rejected
@@ -23,7 +24,7 @@ from services.alerting.folded_log import FoldedLog
 from services.alerting.grouping.digest import digest
 from services.alerting.grouping.group import TOLD, Group, read_told
 from services.alerting.handler_base import Grouper
-from services.alerting.silencing.silences import Silences, labels_of
+from services.alerting.silencing.silences import Silences, labels_in, labels_of
 from services.alerting.topics.alert_event import AlertEvent
 from services.alerting.topics.runs import BoundHandler
 from services.alerting.topics.topics import Topic, Topics
@@ -35,7 +36,6 @@ from services.process import log as logs
 
 _log = logs.get("alerting")
 
-_SOONEST = 0.05  # seconds between two looks, while alerts keep changing
 _LONGEST = 5.0  # seconds until it is looked again: topics may have come to this alerting meanwhile
 _PAUSE = 0.2
 _SLICE = 500  # alerts that are looked at before others have their turn
@@ -80,6 +80,7 @@ class Groups:
         """Look for ever."""
         while True:
             self._changed.clear()
+            pacing = Pacing()
             pause = _LONGEST
             try:
                 due = await self._look()
@@ -87,7 +88,7 @@ class Groups:
             except BusError as error:
                 _log.limited("groups").warn("groups of alerts cannot be told yet", err=error)
                 pause = _PAUSE
-            await asyncio.sleep(_SOONEST)
+            await pacing.rest()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._changed.wait()
@@ -99,8 +100,16 @@ class Groups:
             del self._known[key]
         if mine:
             await self._log.caught_up()
-        dues = [due for one in mine if (due := await self._look_at(one)) is not None]
-        return min(dues, default=None)
+        dues = []
+        for one in mine:
+            try:
+                dues.append(await self._look_at(one))
+            except BusError:
+                raise
+            except Exception as error:
+                # anybody may publish to ALERTS: what is wrong with one topic holds up no other
+                _log.limited(one.key).error("alerts cannot be grouped", topic=one.topic, err=repr(error))
+        return min((due for due in dues if due is not None), default=None)
 
     async def _look_at(self, bound: BoundHandler) -> int | None:
         try:
@@ -109,12 +118,17 @@ class Groups:
             _log.limited(bound.key).error("a handler cannot be used", topic=bound.topic, kind=bound.kind, err=error)
             return None
         assert isinstance(handler, Grouper)
+        if options.topic == bound.topic:
+            _log.limited(bound.key).error("a topic cannot have its own digests", topic=bound.topic)
+            return None
         grouped = self._known.get(bound.key)
         if grouped is None:
             grouped = self._known[bound.key] = self._begun(bound, options)
         await self._group(bound, options, grouped)
         times, dues = handler.times(options), list[int]()
-        for values, group in list(grouped.groups.items()):
+        for number, (values, group) in enumerate(list(grouped.groups.items())):
+            if number % _SLICE == _SLICE - 1:
+                await asyncio.sleep(0)
             due = group.due(times, self._now())
             if due is not None and due <= self._now():
                 await self._tell(bound, options, group)
@@ -151,14 +165,33 @@ class Groups:
             known = grouped.alerts.get(id)
             event = known[1] if known is not None and known[0] == stood else _event(topic, id, bound.match)
             alerts[id] = stood, event
-            if event is None or self._silences.of(labels_of(event), self._now()):
+            if event is None:
                 continue
-            labels = {name: labels_of(event).of(name) for name in options.by}
+            asked = labels_of(event)
+            if self._silences.of(asked, self._now()):
+                continue
+            labels = {name: asked.of(name) for name in options.by}
             values = tuple(labels.values())
             group = grouped.groups.get(values) or Group(_id(bound.topic, labels), labels)
             grouped.groups[values] = group
             group.firing[id] = event
         grouped.alerts = alerts
+        if topic is not None:
+            for number, group in enumerate(list(grouped.groups.values())):
+                if number % _SLICE == _SLICE - 1:
+                    await asyncio.sleep(0)
+                if group.told:
+                    await self._hold(topic, group)
+
+    async def _hold(self, topic: Topic, group: Group) -> None:
+        """Note which of the alerts that were told are silenced: they are neither firing nor resolved."""
+        held = {}
+        for number, id in enumerate(sorted(group.told.keys() - group.firing.keys())):
+            if number % _SLICE == _SLICE - 1:
+                await asyncio.sleep(0)
+            if topic.stood(id) is not None and self._silences.of(labels_in(topic, id), self._now()):
+                held[id] = group.told[id]
+        group.held = held
 
     async def _tell(self, bound: BoundHandler, options: Any, group: Group) -> None:
         now = self._now()

@@ -11,12 +11,13 @@ import asyncio
 import contextlib
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
 import orjson
 
 from services.alerting.delivery.forward import message_of
+from services.alerting.delivery.looks import Pacing
 from services.alerting.delivery.shards import shard_of_topic
 from services.alerting.folded_log import FoldedLog
 from services.alerting.silencing.silences import Silences, labels_in
@@ -33,6 +34,8 @@ _log = logs.get("alerting")
 
 _LONGEST = 5.0  # seconds until it is looked again: topics may have come to this alerting meanwhile
 _PAUSE = 0.2
+_MOST_TEXT = 10_000  # characters of a message that is too large as it is
+_SLICE = 500  # alerts that are looked at before others have their turn
 
 
 class SilenceEnds:
@@ -60,13 +63,15 @@ class SilenceEnds:
         """Look for ever."""
         while True:
             self._changed.clear()
+            pacing = Pacing()
             try:
                 await self._log.caught_up()
-                for topic, id in list(self._due()):
-                    await self._tell(topic, id)
+                async for topic, id in self._due():
+                    await self._try_to_tell(topic, id)
             except BusError as error:
                 _log.limited("silences").warn("what silences have held back cannot be told yet", err=error)
                 await asyncio.sleep(_PAUSE)
+            await pacing.rest()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._pause()):
                     await self._changed.wait()
@@ -76,14 +81,25 @@ class SilenceEnds:
         end = self._silences.next_end(now)
         return _LONGEST if end is None else min(_LONGEST, (end - now) / 1e9)
 
-    def _due(self) -> Iterator[tuple[Topic, str]]:
+    async def _due(self) -> AsyncIterator[tuple[Topic, str]]:
         """What is silenced no more."""
-        now = self._now()
         for topic in list(self._topics.by_name.values()):
             if topic.silenced and self._ours(shard_of_topic(topic.name)):
-                for id in list(topic.silenced):
-                    if not self._silences.of(labels_in(topic, id), now):
+                for number, id in enumerate(list(topic.silenced)):
+                    if number % _SLICE == _SLICE - 1:
+                        await asyncio.sleep(0)
+                    if not self._silences.of(labels_in(topic, id), self._now()):
                         yield topic, id
+
+    async def _try_to_tell(self, topic: Topic, id: str) -> None:
+        try:
+            await self._tell(topic, id)
+        except BusError:
+            raise
+        except Exception as error:
+            # anybody may publish to ALERTS: what is wrong with one alert holds up no other
+            topic.silenced.pop(id, None)
+            _log.limited("silenced").error("an alert cannot be told", topic=topic.name, id=id, err=repr(error))
 
     async def _tell(self, topic: Topic, id: str) -> None:
         stood, state, last = topic.stood(id), topic.state(id), topic.last(id)
@@ -115,10 +131,13 @@ class SilenceEnds:
         # the same from another alerting is not even stored; later it finds nothing noted any more
         noted = [topic.name, id, stood, topic.silenced[id], self._silences.latest_end(self._now())]
         identity = hashlib.sha256(orjson.dumps(noted)).hexdigest()
-        try:
-            data = encode(message_of(event, topic.name, reminds=stood, started=started))
-            ack = await self._bus.publish(alert_subject(topic.name), data, msg_id=identity)
-        except PayloadTooLarge:
-            bare = message_of(replace(event, fields={}, tags={}), topic.name, reminds=stood, started=started)
-            ack = await self._bus.publish(alert_subject(topic.name), encode(bare), msg_id=identity)
-        await self._log.folded(ack.seq)
+        bare = replace(event, fields={}, tags={})
+        for one in (event, bare, replace(bare, given_details="", message=bare.message[:_MOST_TEXT])):
+            data = encode(message_of(one, topic.name, reminds=stood, started=started))
+            try:
+                ack = await self._bus.publish(alert_subject(topic.name), data, msg_id=identity)
+            except PayloadTooLarge:
+                continue
+            await self._log.folded(ack.seq)
+            return
+        raise ValueError("it is too large")

@@ -8,8 +8,9 @@ from typing import Any
 
 from services.alerting.topics.alert_event import AlertEvent
 from services.alertlog import codec, fields
-from services.alertlog.info import none_as_nil
+from services.alertlog.info import LEVELS, none_as_nil
 from services.alertlog.inhibition import owner_of
+from services.alertlog.matchers import Labels
 
 _SIZE, _SIZE_BY_BYTE = 2500, 7  # measured
 
@@ -75,6 +76,18 @@ class ReceivedMessage:
     def tags(self, i: int) -> dict[str, str]:
         """The tags of event number i. Whoever published it may have put values of any kind there."""
         return none_as_nil(self._read.series[int(self._read.of[i])]["tags"])
+
+    def labels(self, i: int) -> Labels:
+        """What matchers may ask of event number i, without the event being made. Raises what `event` may."""
+        read = self._read
+        series = read.series[int(read.of[i])]
+        tags = {name: value for name, value in none_as_nil(series["tags"]).items() if isinstance(value, str)}
+        name = series["name"] if isinstance(series["name"], str) else ""
+        return Labels(read.topic, read.ids[int(read.id[i])], read.task, LEVELS[int(read.level[i])], name, tags)
+
+    def text(self, i: int) -> str:
+        """The message of event number i."""
+        return self._read.messages[int(self._read.message[i])]
 
     def event(self, i: int, previous: int, seq: int = 0, duration: int | None = None) -> AlertEvent:
         """Event number i; `previous` is the level that its id had before, `seq` the message's sequence in ALERTS.

@@ -18,6 +18,8 @@ Key = tuple[str, str, int, int, int]
 Source = tuple[bytes, int]
 """Where the texts of a state are to be found: a message, and the number of the event in it."""
 
+_READ = 4  # messages that are kept as they were read: the ids of a topic come one after another, of few messages
+
 _OWNER = 7  # where owner and started stand in a record
 
 
@@ -50,7 +52,7 @@ class Last:
 
 def last(key: Key, source: Source | bytes) -> Last | None:
     """The last event of a state, None where nothing is known of it but the state. Of a batch its data is left out."""
-    [record] = records([(key, source)])
+    record = _record(_recent.read(source[0], key[0]), source[1]) if isinstance(source, tuple) else source
     message, _, rest = codec.unpack(record)
     return None if rest is None else Last(_event(key, message, rest), *rest[_OWNER:])
 
@@ -68,6 +70,26 @@ def records(entries: Iterable[tuple[Key, Source | bytes]]) -> list[bytes]:
             source = _record(message, i)
         out.append(source)
     return out
+
+
+class _Recent:
+    """The messages read last, so that thousands of states of one message are looked at without reading it as often."""
+
+    def __init__(self) -> None:
+        self._read: dict[int, ReceivedMessage] = {}
+
+    def read(self, raw: bytes, topic: str) -> ReceivedMessage:
+        """A message. ValueError where it is none for the topic."""
+        message = self._read.pop(id(raw), None)
+        if message is None or message.raw is not raw or message.topic != topic:
+            message = ReceivedMessage(raw, topic)
+        self._read[id(raw)] = message
+        while len(self._read) > _READ:
+            del self._read[next(iter(self._read))]
+        return message
+
+
+_recent = _Recent()
 
 
 def _record(message: ReceivedMessage, i: int) -> bytes:

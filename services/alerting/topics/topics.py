@@ -197,8 +197,8 @@ class Topic:
                 self.duration[slot] = durations[i]
         self.changed.update(numbers)
         if self.acknowledged:
-            for id in [id for id in self.acknowledged if not self._stands(id)[0]]:
-                del self.acknowledged[id]
+            for number in np.unique(message.id[counts[message.level[counts] == 0]]).tolist():
+                self.acknowledged.pop(message.ids[number], None)
         return Folded(range(first, n), before, durations, inhibited)
 
     def acknowledge(self, said: Acknowledgement, time_ns: int) -> None:

@@ -71,10 +71,9 @@ def changes_in(message: ReceivedMessage, before: Folded, folded: Folded) -> Iter
         if previous in (level, INHIBITED):
             continue
         try:
-            event = message.event(i, previous, duration=folded.durations.get(i))
-            tags = {name: value for name, value in event.tags.items() if isinstance(value, str)}
-            texts = event.topic, event.id, event.task, event.name
-            numbers = level, previous, event.time, event.duration
-            yield i, Transition(*texts, tags, *numbers, event.message, folded.previous[at] == SILENCED)
+            of = message.labels(i)
+            numbers = level, previous, int(message.time[i]), folded.durations.get(i, int(message.duration[i]))
+            silenced = folded.previous[at] == SILENCED
+            yield i, Transition(of.topic, of.id, of.task, of.name, {**of.tags}, *numbers, message.text(i), silenced)
         except (ValueError, TypeError, LookupError, AttributeError):
             continue  # no event: delivery says so

@@ -66,10 +66,11 @@ def _question(operation: Operation, asked: Any) -> OperationRequest:
     names = {name: _name(operation, asked, name) for name in operation.names}
     if operation.body and not names:
         body, parameters = asked, {}
-    elif not isinstance(asked, dict) or (operation.body and "body" not in asked):
+    elif not isinstance(asked, dict) or (operation.body and "body" not in asked and not operation.bare):
         raise invalid_json()
     else:
-        body, parameters = (asked["body"], {}) if operation.body else (None, asked)
+        body = asked.get("body") if operation.body else None
+        parameters = {} if operation.body else asked
     return OperationRequest(names, parameters, body, _link(operation, names, parameters))
 
 

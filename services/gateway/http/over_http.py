@@ -73,7 +73,7 @@ def _view(operation: Operation) -> View:
     async def view(**names: str) -> Response:
         if operation.noun and not names[last]:
             raise OperationError(400, f"must specify {operation.noun} id on path")
-        body = await read_json() if operation.body else None
+        body = await read_json(operation.bare) if operation.body else None
         return await respond(*await operation.run(OperationRequest(names, parameters(), body, _requested())))
 
     return described(operation)(view)

@@ -9,9 +9,13 @@ from quart import request
 from services.gateway.operations import json_body
 
 
-async def read_json() -> Any:
-    """The body of the request under way. Raises OperationError: 400 where it is no JSON, 413 where it is too large."""
-    return json_body.parse_json(await _read())
+async def read_json(bare: bool = False) -> Any:
+    """The body of the request under way; None where there is none, and it may be bare.
+
+    Raises OperationError: 400 where it is no JSON, 413 where it is too large.
+    """
+    data = await _read()
+    return None if bare and not data else json_body.parse_json(data)
 
 
 async def _read() -> bytes:

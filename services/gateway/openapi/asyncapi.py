@@ -99,7 +99,7 @@ def _asked(shapes: Shapes, operation: Operation) -> Document:
     required = list(operation.names)
     if body:
         properties["body"] = body
-        required.append("body")
+        required += [] if operation.bare else ["body"]
     elif operation.parameters:
         for parameter in shapes.parameters(operation.parameters):
             properties[parameter["name"]] = parameter["schema"]

@@ -58,7 +58,8 @@ def _operation(shapes: Shapes, path: str, method: str, description: Description)
         found["operationId"] = f"{description.kind}.{description.verb}"
         found["tags"] = [description.kind]
     if description.body is not None:
-        found["requestBody"] = {"required": True, "content": _content(shapes, description.body)}
+        bare = isinstance(description, Operation) and description.bare
+        found["requestBody"] = {"required": not bare, "content": _content(shapes, description.body)}
     return found
 
 

@@ -57,7 +57,8 @@ class Operation(Description):
 
     path: names in braces, `/tasks/{id}`; the last one takes all that is left, slashes included, the others one segment.
     run: the deciding; raises OperationError. noun: what an empty last name is told that is missing; "" where
-    it may be empty. slashes: the last name takes slashes though more of the path follows it.
+    it may be empty. slashes: the last name takes slashes though more of the path follows it. bare: it may come without
+    its body, which is then None.
     """
 
     kind: str
@@ -67,6 +68,7 @@ class Operation(Description):
     run: Callable[[OperationRequest], Awaitable[Reply]]
     noun: str = ""
     slashes: bool = False
+    bare: bool = False
 
     @property
     def names(self) -> list[str]:

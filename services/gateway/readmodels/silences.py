@@ -24,6 +24,10 @@ class SilenceReadModel(ReadModel):
         """All of them, the one that ends last first."""
         return sorted(silence_fold.silences(self._state), key=lambda one: (-one.end, one.id.encode()))
 
+    def lasting(self, time_ns: int) -> int:
+        """How many are not over at this time."""
+        return sum(one.end > time_ns for one in silence_fold.silences(self._state))
+
     def last(self, kind: str, id: str) -> int:
         """The last sequence of the events under this id, 0 where there never was one."""
         return self._state.get(silence_fold.LAST, id) or 0

@@ -31,6 +31,7 @@ def _operations(commands: AcknowledgementCommands) -> list[Operation]:
             method="POST",
             path=_PATH,
             slashes=True,
+            bare=True,
             about="Note that somebody sees to an alert; its event shows it until the alert is OK. 400: it is OK.",
             body=AcknowledgeSchema,
             answers={204: None},

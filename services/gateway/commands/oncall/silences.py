@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
+import orjson
 from marshmallow import ValidationError
 
 from grammar.golang.quoting import quote
@@ -27,7 +28,9 @@ from services.store.folds.silences import SilenceRecord
 KEPT_NS = 120 * 3600 * 10**9
 """How long a silence is shown that is over, as in Alertmanager."""
 
-_MOST = 100_000
+_MOST = 100_000  # that are not over
+_MOST_BYTES = 1 << 16  # of one: every gateway and alerting holds all of them
+_FORGET_SECONDS = 60.0
 _REQUEST = SilenceRequestSchema()
 
 _log = logs.get("gateway")
@@ -38,6 +41,7 @@ class SilenceCommands:
 
     def __init__(self, bus: Bus, state: SilenceReadModel, alerting: AlertingClient, disk: NatsDisk) -> None:
         self._state, self._alerting = state, alerting
+        self._forgot: float | None = None  # when it was last looked what is over for long, monotonic
         self._decisions = Decisions(bus, state, "silence", disk)
 
     async def create(self, body: Any) -> SilenceRecord:
@@ -54,12 +58,13 @@ class SilenceCommands:
             "created-by": given.get("created_by") or caller().user,
             "comment": given.get("comment", ""),
         }
+        _check_size(data)
 
         async def define(expected_version: int) -> None:
             there = self._state.get(id)
             if there is not None:
                 raise OperationError(400, f"cannot create silence: there is one with the id {quote(id)}")
-            if len(self._state.all()) >= _MOST:
+            if self._state.lasting(now) >= _MOST:
                 raise OperationError(400, f"cannot create silence: there are {_MOST} already")
             await self._decisions.publish(id, "created", data, expected_version)
 
@@ -87,6 +92,7 @@ class SilenceCommands:
                 "created-by": given.get("created_by", there.created_by),
                 "comment": given.get("comment", there.comment),
             }
+            _check_size(data)
             await self._decisions.publish(id, "changed", data, expected_version)
 
         return await self._decide(id, change)
@@ -119,7 +125,11 @@ class SilenceCommands:
             _log.warn("alerting does not say that it knows of a silence", id=id, err=error)
 
     async def _forget(self) -> None:
-        """Delete what is over for long: nobody else does."""
+        """Delete what is over for long: nobody else does. Once in a while: there may be many to look at."""
+        now = time.monotonic()
+        if self._forgot is not None and now - self._forgot < _FORGET_SECONDS:
+            return
+        self._forgot = now
         before = time.time_ns() - KEPT_NS
         for record in self._state.all():
             if record.end < before:
@@ -162,14 +172,21 @@ def _matchers(given: Sequence[Plain] | None) -> list[Plain]:
     """As events have them. Raises OperationError where there are none, or nobody could tell what they are for."""
     if not given:
         raise OperationError(400, "invalid silence: matchers: at least one is needed")
+    read = []
     for at, one in enumerate(given):
         try:
-            matcher(**one)
+            read.append(matcher(**one))
         except ValueError as error:
             raise OperationError(400, f"invalid silence: matchers.{at}: {error}") from error
-    if all(one["is_equal"] and not one["is_regex"] and not one["value"] for one in given):
-        raise OperationError(400, "invalid silence: matchers: at least one must ask for more than an empty value")
+    if all(one.fits("") for one in read):
+        raise OperationError(400, "invalid silence: matchers: at least one must not fit an empty value")
     return list(map(_stored, given))
+
+
+def _check_size(data: Plain) -> None:
+    size = len(orjson.dumps(data))
+    if size > _MOST_BYTES:
+        raise OperationError(400, f"invalid silence: it is {size} bytes of JSON, more than {_MOST_BYTES}")
 
 
 def _stored(one: Plain) -> Plain:

@@ -94,3 +94,20 @@ async def test_two_alertings_and_a_restart(bus: Bus, tmp_path: Path) -> None:
             await at_once(bus, "b", WARNING, 6)
             await web.came(1)
             assert web.told() == [("b", "WARNING", "OK")]
+
+
+async def test_an_id_of_two_topics_ends_once_it_is_ok_in_both(bus: Bus, tmp_path: Path) -> None:
+    async with escalating(bus, tmp_path) as (service, web):
+        await give(bus, "mem", "up", {"kind": "escalate", "options": {"topic": "boss", "after": "300ms"}})
+        await send(bus, alerts([("m", WARNING)], 4), 0, "mem")
+        await send(bus, alerts([("a", OK)], 5), 0, "mem")
+        await send(bus, alerts([("a", WARNING)], 5), 0, "cpu")
+        await web.came(2)
+        await send(bus, alerts([("m", OK)], 6), 0, "mem")
+        await web.came(3)
+        assert sorted(web.told()[:2]) == [("a", "WARNING", "OK"), ("m", "WARNING", "OK")]
+        assert web.told()[2] == ("m", "OK", "WARNING"), "a is not OK in cpu"
+        await send(bus, alerts([("a", OK)], 7), 0, "cpu")
+        await web.came(4)
+        await service.log.caught_up()
+        assert web.told()[3:] == [("a", "OK", "WARNING")]

@@ -76,3 +76,11 @@ def test_what_templates_see() -> None:
 def test_what_is_no_template(message: str) -> None:
     with pytest.raises(ValueError):
         digest.check(message, "")
+
+
+def test_a_clock_that_is_set_back_keeps_it_waiting_no_longer() -> None:
+    group = Group("g", {}, firing("a"))
+    group.due(TIMES, 10_000)
+    group.tell(10_030)
+    group.firing = firing("a", "b")
+    assert group.due(TIMES, 1_000) == 1_300

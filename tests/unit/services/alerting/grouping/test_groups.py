@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from services.alerting.service import Alerting
 from services.bus.connection import Bus
 from tests.support.alerts import CRITICAL, OK, WARNING, Sink, alerts, give, post, send, sink, take
-from tests.unit.services.alerting.silencing.test_silencing import known, silence
+from tests.unit.services.alerting.silencing.test_silencing import ON_A, known, silence
 from tests.unit.services.alerting.test_service import bus, running
 
 __all__ = ["bus"]
@@ -32,6 +33,12 @@ async def grouped(bus: Bus, path: Path, handler: dict[str, Any]) -> AsyncIterato
         await give(bus, "cpu", "group", handler)
         await service.log.caught_up()
         yield service, web
+
+
+async def eventually(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0.02)
 
 
 def told(web: Sink) -> list[tuple[str, str, str]]:
@@ -84,6 +91,39 @@ async def test_matches_and_silences(bus: Bus, tmp_path: Path) -> None:
         await silence(bus, "s", "expired")
         await web.came(2)
         assert told(web)[1] == ("cpu/", "CRITICAL", "2 firing, 0 resolved")
+
+
+async def test_what_was_told_and_is_silenced_since_is_not_told_as_resolved(bus: Bus, tmp_path: Path) -> None:
+    async with grouped(bus, tmp_path, group(by=[], repeat=300)) as (service, web):
+        await send(bus, alerts([("a", CRITICAL)], 5), 0, "cpu")
+        await web.came(1)
+        await known(service, await silence(bus))
+        await send(bus, alerts([("b", WARNING)], 6, host="b"), 0, "cpu")
+        await send(bus, alerts([("a", OK)], 7), 0, "cpu")
+        await send(bus, alerts([("a", WARNING)], 8), 0, "cpu")
+        await web.came(2)
+        await send(bus, alerts([("b", OK)], 9, host="b"), 0, "cpu")
+        await eventually(lambda: told(web)[-1][2] == "0 firing, 1 resolved")
+        before = len(told(web))
+        assert {one[1:] for one in told(web)[1:-1]} == {("CRITICAL", "1 firing, 0 resolved")}
+        assert told(web)[-1] == ("cpu/", "CRITICAL", "0 firing, 1 resolved"), "a counts as it was told"
+        await asyncio.sleep(0.6)  # nothing comes, not even what is told again
+        assert len(told(web)) == before
+        await silence(bus, "s", "expired")
+        await web.came(before + 1)
+        assert told(web)[before] == ("cpu/", "WARNING", "1 firing, 0 resolved")
+
+
+async def test_a_topic_of_its_own_digests_and_a_broken_message_hold_up_no_other(bus: Bus, tmp_path: Path) -> None:
+    async with grouped(bus, tmp_path, group()) as (service, web):
+        await give(bus, "own", "group", group(topic="own"))
+        await give(bus, "bad", "group", group(by=["name"], message="{{ range .Firing }}{{ .Name }}{{ end }}"))
+        await known(service, await silence(bus, "r", "created", {**ON_A, "name": "name", "is-regex": True}))
+        await send(bus, replace(alerts([("x", WARNING)], 4), series=[{"name": 5, "tags": {}, "group": ""}]), 0, "bad")
+        await send(bus, alerts([("o", WARNING)], 5), 0, "own")
+        await send(bus, alerts([("a", WARNING)], 6), 0, "cpu")
+        await eventually(lambda: ("cpu/host=a", "WARNING", "1 firing, 0 resolved") in told(web))
+        assert len(service.topics.by_name["own"].ids) == 1
 
 
 async def test_a_restart_goes_on_where_it_was(bus: Bus, tmp_path: Path) -> None:

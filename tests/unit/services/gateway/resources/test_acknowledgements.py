@@ -53,8 +53,9 @@ async def test_until_it_is_ok(gateway: httpx.AsyncClient, bus: Bus, alerting: Al
 async def test_taken_back(gateway: httpx.AsyncClient, bus: Bus, alerting: Alerting) -> None:
     await send(bus, alerts([("c", WARNING)], 8), 0, "acks")
     await alerting.log.caught_up()
-    assert (await gateway.post(f"{EVENTS}/c/acknowledge", json={})).status_code == 204
+    assert (await gateway.post(f"{EVENTS}/c/acknowledge")).status_code == 204, "a body may be left out"
     assert (await acknowledged(gateway, "c"))["comment"] == ""
+    assert (await gateway.post(f"{EVENTS}/c/acknowledge", content="{")).status_code == 400
     assert (await gateway.delete(f"{EVENTS}/c/acknowledge")).status_code == 204
     assert await acknowledged(gateway, "c") is None
     assert (await gateway.delete(f"{EVENTS}/c/acknowledge")).status_code == 204
@@ -93,3 +94,15 @@ async def test_silences_show(gateway: httpx.AsyncClient, bus: Bus, alerting: Ale
     assert (await gateway.get(f"{EVENTS}/f")).json()["silenced-by"] == [made.json()["id"]]
     await gateway.delete(f"/kapacitor/v1/silences/{made.json()['id']}")
     assert "silenced-by" not in (await gateway.get(f"{EVENTS}/f")).json()
+
+
+async def test_an_alert_that_was_ok_within_one_message_is_another(
+    gateway: httpx.AsyncClient, bus: Bus, alerting: Alerting
+) -> None:
+    await send(bus, alerts([("f", WARNING), ("g", WARNING)], 11), 0, "acks")
+    await alerting.log.caught_up()
+    for id in ("f", "g"):
+        assert (await gateway.post(f"{EVENTS}/{id}/acknowledge")).status_code == 204
+    await send(bus, alerts([("f", CRITICAL), ("f", OK), ("f", CRITICAL), ("g", CRITICAL)], 12), 0, "acks")
+    await alerting.log.caught_up()
+    assert await acknowledged(gateway, "f") is None and await acknowledged(gateway, "g") is not None

@@ -90,7 +90,11 @@ async def test_its_life(gateway: httpx.AsyncClient, bus: Bus, alerting: Alerting
         ({"matchers": ["=a"]}, "matchers.0: no matcher"),
         ({"matchers": ["host=a", "host=~("]}, "matchers.1: invalid matcher for host: error parsing regexp"),
         ({"matchers": [{"name": "host"}]}, "matchers.0.value: Missing data"),
-        ({"matchers": ["host="]}, "at least one must ask for more"),
+        *(
+            ({"matchers": [one]}, "at least one must not fit an empty value")
+            for one in ("host=", "host=~.*", "host!=a")
+        ),
+        ({"matchers": ["host=a"], "duration": "1h", "comment": "c" * 70_000}, "bytes of JSON, more than 65536"),
         ({"matchers": ["host=a"]}, "end or duration is required"),
         ({"matchers": ["host=a"], "duration": "-1h"}, "duration: must be a duration"),
         ({"matchers": ["host=a"], "duration": "1x"}, "duration: must be a duration"),

@@ -66,13 +66,13 @@ async def test_taken_over_from_alertmanager(tickbus: Tickbus, tmp_path: Path) ->
     known = [
         of_alertmanager("moved"),
         of_alertmanager("over", "2024-02-01T00:00:00Z"),
-        of_alertmanager("not-web", name="host", isRegex=True, isEqual=False),
+        of_alertmanager("not-web", name="host", value="|web", isRegex=True, isEqual=False),
     ]
     Path("silences.json").write_text(json.dumps(known), "utf-8")
     assert await tickbus("silence", "import", "silences.json") == (0, "", "2 silences taken over, 1 passed over\n")
     found = await listed(tickbus)
     assert found["moved"]["matchers"] == [{"name": "id", "value": "web", "is-regex": False, "is-equal": True}]
-    assert found["not-web"]["matchers"] == [{"name": "host", "value": "web", "is-regex": True, "is-equal": False}]
+    assert found["not-web"]["matchers"] == [{"name": "host", "value": "|web", "is-regex": True, "is-equal": False}]
     assert (found["moved"]["end"], found["moved"]["created-by"]) == (AHEAD, "ops")
     assert await tickbus("silence", "import", "silences.json") == (0, "", "0 silences taken over, 3 passed over\n")
 
