@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from services.alerting.topics.deduplicator import Deduplicator
+from services.alertlog.deduplicator import Deduplicator
 
 from services.bus.positions import PartOf
 
