@@ -16,6 +16,7 @@ A kernel knows arrays, codes and numbers, and nothing else. It calls other kerne
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
@@ -96,18 +97,45 @@ def keep_compiled_in(folder: Path) -> None:
 
 
 def _compile(function: FunctionType, signatures: Sequence[str]) -> Any:
-    import numba
+    """What cannot be kept, since there is no folder or no room for it, is compiled all the same; what is kept and
+    cannot be read is written anew."""
+    from numba import njit
+    from numba.core.errors import NumbaError
 
     function = _knowing(function)
-    dispatcher: Any
-    try:
-        dispatcher = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
-    except RuntimeError:  # there is no folder to keep it in
-        dispatcher = numba.njit(nogil=True, error_model="numpy")(function)
-    for signature in signatures:
-        dispatcher.compile(signature)
+    for keep in (True, True, False):
+        try:
+            dispatcher: Any = njit(cache=keep, nogil=True, error_model="numpy")(function)
+        except RuntimeError:  # there is no folder
+            continue
+        try:
+            for signature in signatures:
+                _add(dispatcher, signature)
+        except NumbaError:
+            raise
+        except Exception:  # the files may hold anything
+            if not keep:
+                raise
+            _forget(dispatcher)
+            continue
+        break
     dispatcher.disable_compile()
     return dispatcher
+
+
+def _add(dispatcher: Any, signature: str) -> None:
+    before = len(dispatcher.overloads)
+    try:
+        dispatcher.compile(signature)
+    except OSError:
+        if len(dispatcher.overloads) == before:  # else it is there, and was not kept
+            raise
+
+
+def _forget(dispatcher: Any) -> None:
+    """Have nothing kept of what was compiled of it."""
+    with contextlib.suppress(OSError):
+        dispatcher._cache.flush()
 
 
 def _knowing(function: FunctionType) -> FunctionType:

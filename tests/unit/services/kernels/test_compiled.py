@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,35 @@ print(sum(dispatcher.stats.cache_hits.values()), sum(dispatcher.stats.cache_miss
 def test_the_next_process_finds_it_compiled(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(_PROGRAM, "utf-8")
     assert [_run(tmp_path) for _ in range(2)] == ["0 1", "1 0"]
+
+
+@pytest.mark.parametrize("files", ["*.nbi", "*.nbc"])
+@pytest.mark.parametrize("holds", [b"", b"\x80\x05garbage", b"\x96" + b"\xff" * 2000])
+def test_what_is_kept_and_cannot_be_read_is_compiled_and_kept_anew(files: str, holds: bytes, tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(_PROGRAM, "utf-8")
+    _run(tmp_path)
+    kept = list((tmp_path / "kept").rglob(files))
+    assert kept
+    for file in kept:
+        file.write_bytes(holds)
+    assert [_run(tmp_path) for _ in range(2)] == ["0 1", "1 0"]
+
+
+def test_what_cannot_be_kept_is_compiled_all_the_same(tmp_path: Path) -> None:
+    """As on a full disk: files where none can be written."""
+    (tmp_path / "program.py").write_text(_PROGRAM, "utf-8")
+    _run(tmp_path)
+    for file in list((tmp_path / "kept").rglob("*.nb[ic]")):
+        file.unlink()
+        file.mkdir()
+    assert [_run(tmp_path) for _ in range(2)] == ["0 1", "0 1"]
+
+
+def test_workers_that_start_at_once_disturb_none(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(_PROGRAM, "utf-8")
+    with ThreadPoolExecutor(3) as workers:
+        assert {sum(map(int, said.split())) for said in workers.map(_run, [tmp_path] * 3)} == {1}
+    assert _run(tmp_path) == "1 0"
 
 
 def _run(folder: Path) -> str:
