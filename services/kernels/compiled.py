@@ -20,6 +20,8 @@ import contextlib
 import functools
 import hashlib
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -79,15 +81,34 @@ def compiled(*signatures: str) -> Callable[[Callable[P, R]], Compiled[P, R]]:
     return decorate
 
 
-def prepare(kernels: Sequence[Compiled[..., Any]] | None = None, compiling: Callable[[], None] = lambda: None) -> None:
-    """Load or compile these kernels, or all of the modules imported so far. Where nothing is kept it takes seconds:
-    `compiling` is called once when the first was not found compiled."""
-    told = False
-    for kernel in list(_all) if kernels is None else kernels:
+def prepare(
+    kernels: Sequence[Compiled[..., Any]] | None = None,
+    compiling: Callable[[], None] = lambda: None,
+    beside: str | None = None,
+) -> None:
+    """Load or compile these kernels, or all of the modules imported so far.
+
+    Where nothing is kept it takes seconds: `compiling` is called once when the first was not found compiled. From then
+    on another process compiles those of the module `beside`, which come last: threads would wait for each other.
+    """
+    told, helper = False, None
+    for kernel in sorted(_all if kernels is None else kernels, key=lambda kernel: kernel.function.__module__ == beside):
+        its_turn = kernel.function.__module__ == beside
+        if its_turn and helper is not None:
+            helper.wait()
+            helper = None
         kernel.prepare()
         if not told and not kernel.kept:
             told = True
             compiling()
+            helper = None if beside is None or its_turn else _helper(beside)
+
+
+def _helper(module: str) -> subprocess.Popen[bytes]:
+    """Compiles and keeps the kernels of a module, or fails to: who needs them looks for them, and compiles the rest."""
+    program = f"import {module}; from services.kernels.compiled import prepare; prepare()"
+    silent = subprocess.DEVNULL
+    return subprocess.Popen([sys.executable, "-P", "-c", program], stdin=silent, stdout=silent, stderr=silent)
 
 
 def keep_compiled_in(folder: Path) -> None:
