@@ -121,12 +121,6 @@ def test_rows_may_come_again_and_again_whatever_texts_they_have() -> None:
         assert column.tolist() == [f"{8 * i + c:x}" for i in range(len(wide))] * 6
 
 
-def test_names_of_a_row_that_comes_again_and_again() -> None:
-    names = sorted(f"f{i}" for i in range(400))
-    lines = one(("m " + ",".join(f"{name}=1" for name in names)).encode())
-    assert lines.names(np.zeros(2000, dtype=np.intp)) == names
-
-
 @pytest.mark.parametrize(
     "rows",
     [
