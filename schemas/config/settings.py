@@ -164,7 +164,12 @@ class Engine:
     max_batch_messages: int = setting(
         5000, Whole, "How many messages at most are decoded as one frame.", check=AT_LEAST_1
     )
-    max_batch_bytes: int = setting(2 << 20, Size, "How many bytes at most are decoded as one frame.", check=POSITIVE)
+    max_batch_bytes: int = setting(
+        2 << 20,
+        Size,
+        "How many bytes at most are decoded as one frame.",
+        check=Range(min=1, max=1 << 30, error="must be from 1 to 1g"),
+    )
     step_limit: float = setting(
         10.0,
         Duration,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,8 @@ from services.process import log as logs
 from services.process.pools import Pool
 
 log = logs.get("engine")
+
+_BESIDE = "services.lineprotocol.reading"  # half of what there is to compile
 
 
 async def prepare_kernels(folder: Path, kernels: Sequence[Compiled[..., Any]] | None = None) -> None:
@@ -28,6 +31,6 @@ async def prepare_kernels(folder: Path, kernels: Sequence[Compiled[..., Any]] | 
         compiled = True
         log.info("compiling kernels, this is the first start")
 
-    await Pool("kernels", 1).run(prepare, kernels, compiling)
+    await Pool("kernels", 1).run(prepare, kernels, compiling, _BESIDE if (os.cpu_count() or 1) > 1 else None)
     if compiled:
         log.info("kernels are compiled", seconds=round(time.monotonic() - began, 1))

@@ -1,4 +1,4 @@
-"""Strings of bytes, for kernels. All read up to seven bytes behind the end of one."""
+"""Strings of bytes, for kernels. All read up to eight bytes behind the end of one."""
 
 from __future__ import annotations
 

@@ -16,9 +16,12 @@ A kernel knows arrays, codes and numbers, and nothing else. It calls other kerne
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -78,15 +81,34 @@ def compiled(*signatures: str) -> Callable[[Callable[P, R]], Compiled[P, R]]:
     return decorate
 
 
-def prepare(kernels: Sequence[Compiled[..., Any]] | None = None, compiling: Callable[[], None] = lambda: None) -> None:
-    """Load or compile these kernels, or all of the modules imported so far. Where nothing is kept it takes seconds:
-    `compiling` is called once when the first was not found compiled."""
-    told = False
-    for kernel in list(_all) if kernels is None else kernels:
+def prepare(
+    kernels: Sequence[Compiled[..., Any]] | None = None,
+    compiling: Callable[[], None] = lambda: None,
+    beside: str | None = None,
+) -> None:
+    """Load or compile these kernels, or all of the modules imported so far.
+
+    Where nothing is kept it takes seconds: `compiling` is called once when the first was not found compiled. From then
+    on another process compiles those of the module `beside`, which come last: threads would wait for each other.
+    """
+    told, helper = False, None
+    for kernel in sorted(_all if kernels is None else kernels, key=lambda kernel: kernel.function.__module__ == beside):
+        its_turn = kernel.function.__module__ == beside
+        if its_turn and helper is not None:
+            helper.wait()
+            helper = None
         kernel.prepare()
         if not told and not kernel.kept:
             told = True
             compiling()
+            helper = None if beside is None or its_turn else _helper(beside)
+
+
+def _helper(module: str) -> subprocess.Popen[bytes]:
+    """Compiles and keeps the kernels of a module, or fails to: who needs them looks for them, and compiles the rest."""
+    program = f"import {module}; from services.kernels.compiled import prepare; prepare()"
+    silent = subprocess.DEVNULL
+    return subprocess.Popen([sys.executable, "-P", "-c", program], stdin=silent, stdout=silent, stderr=silent)
 
 
 def keep_compiled_in(folder: Path) -> None:
@@ -96,18 +118,45 @@ def keep_compiled_in(folder: Path) -> None:
 
 
 def _compile(function: FunctionType, signatures: Sequence[str]) -> Any:
-    import numba
+    """What cannot be kept, since there is no folder or no room for it, is compiled all the same; what is kept and
+    cannot be read is written anew."""
+    from numba import njit
+    from numba.core.errors import NumbaError
 
     function = _knowing(function)
-    dispatcher: Any
-    try:
-        dispatcher = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
-    except RuntimeError:  # there is no folder to keep it in
-        dispatcher = numba.njit(nogil=True, error_model="numpy")(function)
-    for signature in signatures:
-        dispatcher.compile(signature)
+    for keep in (True, True, False):
+        try:
+            dispatcher: Any = njit(cache=keep, nogil=True, error_model="numpy")(function)
+        except RuntimeError:  # there is no folder
+            continue
+        try:
+            for signature in signatures:
+                _add(dispatcher, signature)
+        except NumbaError:
+            raise
+        except Exception:  # the files may hold anything
+            if not keep:
+                raise
+            _forget(dispatcher)
+            continue
+        break
     dispatcher.disable_compile()
     return dispatcher
+
+
+def _add(dispatcher: Any, signature: str) -> None:
+    before = len(dispatcher.overloads)
+    try:
+        dispatcher.compile(signature)
+    except OSError:
+        if len(dispatcher.overloads) == before:  # else it is there, and was not kept
+            raise
+
+
+def _forget(dispatcher: Any) -> None:
+    """Have nothing kept of what was compiled of it."""
+    with contextlib.suppress(OSError):
+        dispatcher._cache.flush()
 
 
 def _knowing(function: FunctionType) -> FunctionType:

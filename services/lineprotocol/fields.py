@@ -28,14 +28,13 @@ from services.lineprotocol.reading import (
     name,
     read,
 )
-from services.lineprotocol.scanning import PAD
 from services.lineprotocol.text import REPLACED
 
 _KINDS = {FLOAT: Kind.FLOAT, INT: Kind.INT, STRING: Kind.STRING, BOOL: Kind.BOOL}
 _CODES = {float: FLOAT, int: INT, str: STRING, bool: BOOL}
 _SPECIAL = re.compile(r'[," =]')
-_ALL: Rows = np.empty(0, dtype=np.intp)
 _MOST_CACHED = 4096
+_LEAST_BYTES = 4  # of a field with what stands before it
 _LONGEST = 63  # lengths of names from here on are one to kernels
 # Columns asked for this part of the rows, or more, are read for all of them.
 _MOST = 0.5
@@ -82,38 +81,39 @@ class Fields:
         chosen = rows.tolist()
         odd = {i: self._odd[row] for i, row in enumerate(chosen) if row in self._odd} if self._odd else {}
         spans = zip(self._begins[rows].tolist(), self._ends[rows].tolist(), strict=True)
-        texts = [self._raw[begin : end + 1] for begin, end in spans]
-        ends = np.cumsum([len(text) for text in texts], dtype=np.int32)
-        begins = ends - np.array([len(text) for text in texts], dtype=np.int32)
-        raw = b"".join([*texts, bytes(PAD)])
+        raw, begins, ends = packed([self._raw[begin : end + 1] for begin, end in spans])
         return Fields(raw, address_of(raw), begins, ends - np.int32(1), odd)
 
     def _raw_names(self, rows: Rows | None) -> set[bytes]:
-        n = len(self._begins) if rows is None else len(rows)
-        if not n:
-            return set()
-        texts = np.empty(len(self._raw) // 4 + 1, dtype=np.int64)
-        cache = np.zeros(_cached(n), dtype=np.int32)
-        made = name(self._address, self._begins, self._ends, _ALL if rows is None else rows, n, cache, texts)
+        begins, ends, texts = self._spans(rows)
+        cache = np.zeros(_cached(len(begins)), dtype=np.int32)
+        made = name(self._address, begins, ends, cache, texts)
         return {self._text(span) for span in texts[:made].tolist()}
+
+    def _spans(self, rows: Rows | None) -> tuple[Ints, Ints, Longs]:
+        """Where the fields of some rows, of which some may come several times, or of all begin and end, and room for
+        their texts."""
+        if rows is None:
+            return self._begins, self._ends, np.empty(len(self._raw) // _LEAST_BYTES + 1, dtype=np.int64)
+        begins, ends = self._begins[rows], self._ends[rows]
+        return begins, ends, np.empty(int((ends - begins).sum()) // _LEAST_BYTES + 1, dtype=np.int64)
 
     def _text(self, span: int) -> bytes:
         return self._raw[span >> 32 : span & 0xFFFFFFFF]
 
     def _read(self, names: Sequence[str], rows: Rows | None) -> list[_Decoded | None]:
         """Some fields over all rows, or some."""
-        n = len(self._begins) if rows is None else len(rows)
+        begins, ends, texts = self._spans(rows)
+        n = len(begins)
         heap, wanted, lengths = self._wanted(names, rows)
         codes = np.zeros((len(names), n), dtype=np.uint8)
         ints = np.empty((len(names), n), dtype=np.int64)
-        texts = np.empty(len(self._raw) // 4 + 1, dtype=np.int64)
         cache = np.zeros((len(names), _cached(n)), dtype=np.int32)
         counts = np.zeros((len(names) + 1, CODES), dtype=np.int64)
         read(
             self._address,
-            self._begins,
-            self._ends,
-            _ALL if rows is None else rows,
+            begins,
+            ends,
             address_of(heap),
             wanted,
             lengths,

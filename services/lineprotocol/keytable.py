@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from services.columns.shared import Shared
 from services.kernels.primitives import address_of
-from services.lineprotocol.scanning import PAD, Ints, Longs, enter, find, lay
+from services.lineprotocol.scanning import MOST_BYTES, PAD, Ints, Longs, enter, find, lay
 
 Bytes = NDArray[np.uint8]
 
@@ -73,7 +73,12 @@ class KeyTable(Shared):
 
 
 def packed(texts: list[bytes]) -> tuple[bytes, Ints, Ints]:
-    """Texts end to end with PAD bytes behind them, and where each begins and ends: int32[n] both."""
+    """Texts end to end with PAD bytes behind them, and where each begins and ends: int32[n] both.
+
+    Raises ValueError where they are more than MOST_BYTES.
+    """
+    if (size := sum(map(len, texts))) > MOST_BYTES:
+        raise ValueError(f"{size} bytes of text are too many at once, at most {MOST_BYTES}")
     lengths = np.fromiter(map(len, texts), dtype=np.int32, count=len(texts))
     ends = np.cumsum(lengths, dtype=np.int32)
     return b"".join([*texts, bytes(PAD)]), ends - lengths, ends

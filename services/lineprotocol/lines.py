@@ -18,6 +18,7 @@ from services.lineprotocol.scanning import (
     FIELDS_END,
     KEY,
     KEY_END,
+    MOST_BYTES,
     MOST_TAGS,
     PAD,
     PAYLOAD,
@@ -135,6 +136,8 @@ def decode(
 
     Whether a payload parses is judged by its structure and times, and by its values only in lines that are left to the
     reference parser; a value that turns out not to be readable later is missing, and counted in `Lines.malformed`.
+
+    Raises ValueError where the bodies are 2 GiB or more together.
     """
     raw, bodies = _text(payloads)
     address = address_of(raw)
@@ -166,6 +169,8 @@ def decode(
 
 def _text(payloads: Sequence[Payload]) -> tuple[bytes, IntArray]:
     """The bodies end to end with a line break behind each, and what `scan` is told of them."""
+    if (size := sum(len(p.body) + 1 for p in payloads)) > MOST_BYTES:
+        raise ValueError(f"{size} bytes of line protocol are too many at once, at most {MOST_BYTES}")
     raw = b"\n".join([*(p.body for p in payloads), bytes(PAD)])
     bodies = np.empty((len(payloads), 5), dtype=np.int64)
     begin = 0

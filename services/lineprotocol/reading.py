@@ -50,7 +50,7 @@ _FIVES = _fives()
 _int64: Any = np.int64
 _marks: Any = any_of(b',= \n"\\')
 
-_FIELDS = "int64, int32[::1], int32[::1], int64[::1]"
+_FIELDS = "int64, int32[::1], int32[::1]"
 
 
 @compiled(
@@ -61,7 +61,6 @@ def read(
     text: int,
     begins: Ints,
     ends: Ints,
-    rows: Longs,
     heap: int,
     names: Longs,
     lengths: Any,
@@ -74,19 +73,19 @@ def read(
 ) -> None:
     """The fields of some names in some lines.
 
-    rows: int64[n], or empty: all n. heap, names: int64[k, 3], where each name begins in the heap, its length, and to
-    which column it belongs. lengths: a bit for each length that there is among them, 63 for all beyond.
+    begins, ends: int32[n]. heap, names: int64[k, 3], where each name begins in the heap, its length, and to which
+    column it belongs. lengths: a bit for each length that there is among them, 63 for all beyond.
 
     codes: uint8[columns, n], zeros. ints, floats: int64 and float64[columns, n], the same memory: a FLOAT is in floats,
     an INT or BOOL in ints; a STRING is the number of a text; of what is LATER ints has where it begins and ends, as
     begin << 32 | end. texts: int64[…], for each text the same of what is between the quotes; equal texts of a column
-    mostly have one number; there is room for one in four bytes. cache: int32[columns, 2^k], zeros. counts:
-    int64[columns + 1, CODES], zeros: how many of each code a column has, and in the last row how many texts there are.
+    mostly have one number; there is room for one in four bytes of each line. cache: int32[columns, 2^k], zeros.
+    counts: int64[columns + 1, CODES], zeros: how many of each code a column has, and in the last row how many texts
+    there are.
     """
     hint = made = 0  # mostly names follow each other as in the line before
-    for i in range(codes.shape[1]):
-        row = rows[i] if len(rows) else i
-        begin, end = _int64(begins[row]) + 1, _int64(ends[row])
+    for i in range(len(begins)):
+        begin, end = _int64(begins[i]) + 1, _int64(ends[i])
         block = begin & -64
         bits = _marks(text, block) & (_ALL << np.uint64(begin - block))
         ignored = column = -1
@@ -140,17 +139,16 @@ def read(
     counts[len(codes), 0] = made
 
 
-@compiled(f"int64({_FIELDS}, int64, int32[::1], int64[::1])")
-def name(text: int, begins: Ints, ends: Ints, rows: Longs, n: int, cache: Ints, texts: Longs) -> int:
+@compiled(f"int64({_FIELDS}, int32[::1], int64[::1])")
+def name(text: int, begins: Ints, ends: Ints, cache: Ints, texts: Longs) -> int:
     """The names of all fields in some lines, as written: how many.
 
-    rows: int64[n], or empty: all n. cache: int32[2^k], zeros. texts: int64[…], for each name where it begins and ends,
-    as begin << 32 | end; there is room for one in four bytes. Some names may come several times.
+    begins, ends: int32[n]. cache: int32[2^k], zeros. texts: int64[…], for each name where it begins and ends, as
+    begin << 32 | end; there is room for one in four bytes of each line. Some names may come several times.
     """
     made = 0
-    for i in range(n):
-        row = rows[i] if len(rows) else i
-        begin, end = _int64(begins[row]) + 1, _int64(ends[row])
+    for i in range(len(begins)):
+        begin, end = _int64(begins[i]) + 1, _int64(ends[i])
         block = begin & -64
         bits = _marks(text, block) & (_ALL << np.uint64(begin - block))
         ignored = -1

@@ -26,6 +26,8 @@ Longs = NDArray[np.int64]
 Ints = NDArray[np.int32]
 
 PAD: Final = 64
+MOST_BYTES: Final = 2**31 - 1 - PAD
+"""Of a text without PAD: positions are int32."""
 PLACES: Final = 5
 PAYLOAD, ROW, KEY, KEY_END, FIELDS_END = range(PLACES)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -78,8 +80,67 @@ def test_the_next_process_finds_it_compiled(tmp_path: Path) -> None:
     assert [_run(tmp_path) for _ in range(2)] == ["0 1", "1 0"]
 
 
-def _run(folder: Path) -> str:
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(folder / "kept"), "PYTHONPATH": str(Path.cwd())}
+@pytest.mark.parametrize("files", ["*.nbi", "*.nbc"])
+@pytest.mark.parametrize("holds", [b"", b"\x80\x05garbage", b"\x96" + b"\xff" * 2000])
+def test_what_is_kept_and_cannot_be_read_is_compiled_and_kept_anew(files: str, holds: bytes, tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(_PROGRAM, "utf-8")
+    _run(tmp_path)
+    kept = list((tmp_path / "kept").rglob(files))
+    assert kept
+    for file in kept:
+        file.write_bytes(holds)
+    assert [_run(tmp_path) for _ in range(2)] == ["0 1", "1 0"]
+
+
+def test_what_cannot_be_kept_is_compiled_all_the_same(tmp_path: Path) -> None:
+    """As on a full disk: files where none can be written."""
+    (tmp_path / "program.py").write_text(_PROGRAM, "utf-8")
+    _run(tmp_path)
+    for file in list((tmp_path / "kept").rglob("*.nb[ic]")):
+        file.unlink()
+        file.mkdir()
+    assert [_run(tmp_path) for _ in range(2)] == ["0 1", "0 1"]
+
+
+def test_workers_that_start_at_once_disturb_none(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(_PROGRAM, "utf-8")
+    with ThreadPoolExecutor(3) as workers:
+        assert {sum(map(int, said.split())) for said in workers.map(_run, [tmp_path] * 3)} == {1}
+    assert _run(tmp_path) == "1 0"
+
+
+_SIDE = """
+from services.kernels.compiled import compiled
+
+@compiled("int64(int64)")
+def before(value):
+    return value - 1
+"""
+_WITH_SIDE = """
+import side
+from services.kernels.compiled import compiled, prepare
+
+@compiled("int64(int64)")
+def after(value):
+    return value + 1
+
+said = []
+prepare(None, lambda: said.append(1), "side")
+print(len(said), after.kept, side.before.kept, side.before(after(3)))
+"""
+
+
+@pytest.mark.parametrize(("found", "kept"), [(True, "True"), (False, "False")])
+def test_another_process_compiles_a_module_meanwhile_if_it_can(found: bool, kept: str, tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(_WITH_SIDE, "utf-8")
+    (tmp_path / "side.py").write_text(_SIDE, "utf-8")
+    assert _run(tmp_path, [tmp_path] if found else []) == f"1 False {kept} 3"
+    assert _run(tmp_path) == "0 True True 3"
+
+
+def _run(folder: Path, more: Sequence[Path] = ()) -> str:
+    path = os.pathsep.join(map(str, [Path.cwd(), *more]))
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(folder / "kept"), "PYTHONPATH": path}
     command = [sys.executable, str(folder / "program.py")]
     ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=True)
     return ran.stdout.strip()

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from services.columns.column import Kind, Value
-from services.lineprotocol.keytable import KeyTable
+from services.lineprotocol.keytable import KeyTable, packed
 from services.lineprotocol.lines import Lines, Payload, RejectedPayload, decode
 
 BODY = b"""cpu,host=a idle=1.5,n=3i,ok=t,s="x, y" 1
@@ -107,3 +110,47 @@ def test_nothing_is_nothing() -> None:
         assert (lines.n, rejected, lines.keys(), lines.names(None)) == (0, [], [], [])
         assert lines.number_keys(KeyTable(), len).tolist() == []
         assert lines.column("v", None) is None
+
+
+def test_rows_may_come_again_and_again_whatever_texts_they_have() -> None:
+    wide = [",".join(f'{name}="{8 * i + c:x}"' for c, name in enumerate("abcdefgh")) for i in range(5900)]
+    lines = one("\n".join(f"m {fields}" for fields in wide + ["z=1"] * 70_000).encode())
+    rows = np.tile(np.arange(len(wide), dtype=np.intp), 6)
+    for c, column in enumerate(lines.columns(list("abcdefgh"), rows)):
+        assert column is not None
+        assert column.tolist() == [f"{8 * i + c:x}" for i in range(len(wide))] * 6
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        np.arange(6)[::2],
+        np.arange(3)[::-1],
+        np.arange(3, dtype=np.int32),
+        np.broadcast_to(np.intp(4), 3),
+        np.frombuffer(np.arange(3).tobytes(), dtype=np.intp),
+    ],
+)
+def test_rows_may_lie_in_memory_as_they_like(rows: NDArray[Any]) -> None:
+    lines = one(BODY * 30)
+    for few in (lines, lines.pick(rows)):
+        asked = rows if few is lines else None
+        column = few.columns(["idle"], asked)[0]
+        assert column is not None and column.tolist() == [[1.5, -2.0, 7][row % 3] for row in rows.tolist()]
+        assert set(few.names(asked)) <= {"idle", "n", "ok", "s"}
+
+
+@pytest.mark.parametrize("row", [9, 2**31, 2**40, -10])
+def test_rows_that_there_are_not_are_refused(row: int) -> None:
+    lines, rows = one(BODY * 3), np.array([row])
+    for ask in (lambda: lines.column("idle", rows), lambda: lines.names(rows), lambda: lines.pick(rows)):
+        with pytest.raises(IndexError):
+            ask()
+
+
+def test_what_positions_cannot_count_is_refused() -> None:
+    body = bytes(1 << 26)
+    with pytest.raises(ValueError, match="too many at once"):
+        decode([Payload(body, "n", 0)] * 32)
+    with pytest.raises(ValueError, match="too many at once"):
+        packed([body] * 32)
