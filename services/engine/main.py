@@ -17,7 +17,7 @@ from services.bus.epochs import WritesLog
 from services.bus.events import Event, decode
 from services.bus.leases.leases import Leases
 from services.bus.leases.membership import Membership
-from services.bus.leases.shards import shard_of
+from services.bus.leases.shards import shard_of_unit
 from services.bus.leases.status import LeaseStatus
 from services.bus.streams import EVENTS, WRITES
 from services.columns.groups.series import SeriesTable
@@ -190,7 +190,7 @@ async def _take_part(
         writes.epochs,
         HistorySettings(engine.history_every, engine.history_bytes, config.nats.replicas),
         lambda task, enabled: tasks.run_of(projection.state, task, enabled),
-        lambda task: leases.status(shard_of(task, engine.shards)) is LeaseStatus.HELD,
+        lambda task: leases.status(shard_of_unit(task, engine.shards)) is LeaseStatus.HELD,
         lambda task: tasks.task_of(projection.state, task) is not None,
     )
     worker.saving.after_pause = keeper.after_pause

@@ -7,14 +7,16 @@ import zlib
 from collections.abc import Iterable
 
 
-def shard_of(task: str, shards: int) -> int:
-    """The shard of a task id: 0 … shards-1. Fixed for ever, since leases and checkpoints are kept by shard.
+def shard_of(name: str, shards: int) -> int:
+    """The shard of a task id or another name: 0 … shards-1. Fixed for ever, since leases and checkpoints are kept by
+    shard."""
+    return zlib.crc32(name.encode("utf-8", "surrogatepass")) % shards
 
-    The id of a part of a task (services.store.folds.layouts) says it behind its last dot.
-    """
-    if "/" in task:
-        return int(task.rpartition(".")[2]) % shards
-    return zlib.crc32(task.encode("utf-8", "surrogatepass")) % shards
+
+def shard_of_unit(id: str, shards: int) -> int:
+    """The same of what a worker runs, a task or a part of one: the id of a part says it behind its last dot (see
+    services.store.folds.layouts); no task's id has a slash."""
+    return int(id.rpartition(".")[2]) % shards if "/" in id else shard_of(id, shards)
 
 
 def owner_of(shard: int, workers: Iterable[str]) -> str | None:

@@ -14,7 +14,7 @@ from grammar.tickscript.ast import TickscriptError
 from services.bus.errors import BusError
 from services.bus.events import Event
 from services.bus.leases.leases import Leases
-from services.bus.leases.shards import owner_of, shard_of
+from services.bus.leases.shards import owner_of, shard_of_unit
 from services.bus.leases.status import LeaseStatus
 from services.engine.states.handovers import Handovers
 from services.engine.worker.run_events import RunEvents
@@ -90,7 +90,7 @@ class Splitter:
                     log.limited("split").exception("a task cannot be split", e, task=id)
 
     async def _look(self, id: str, run: RunRecord) -> None:
-        if run.state != "started" or self._leases.status(shard_of(id, self._shards)) is not LeaseStatus.HELD:
+        if run.state != "started" or self._leases.status(shard_of_unit(id, self._shards)) is not LeaseStatus.HELD:
             return
         layout = run.layout
         if layout is not None and not layout.settled:
@@ -143,8 +143,8 @@ class Splitter:
     def _spread(self, id: str, parts: int) -> list[int]:
         """A shard for each part, such that workers have as many parts each as may be."""
         if parts == 1:
-            return [shard_of(id, self._shards)]
-        first = shard_of(id, self._shards)
+            return [shard_of_unit(id, self._shards)]
+        first = shard_of_unit(id, self._shards)
         order = [(first + n) % self._shards for n in range(self._shards)]
         by_owner = {worker: _again(s for s in order if owner_of(s, self._alive) == worker) for worker in self._alive}
         owners = itertools.cycle([worker for worker in self._alive if by_owner[worker] is not None])

@@ -15,7 +15,7 @@ from services.bus.epochs import Epochs, WritesLog
 from services.bus.errors import BusError
 from services.bus.events import Event
 from services.bus.leases.leases import Leases
-from services.bus.leases.shards import shard_of
+from services.bus.leases.shards import shard_of_unit
 from services.bus.positions import EventsSeq, WritesSeq
 from services.engine.states.checkpoints import Checkpoints
 from services.engine.states.handovers import Handovers
@@ -112,7 +112,7 @@ class Supervisor:
         self._mine -= shards
         for running in self._in(shards):
             running.moved.set()
-        for id_ in [id_ for id_ in self._locks if shard_of(id_, self._shards) in shards]:
+        for id_ in [id_ for id_ in self._locks if shard_of_unit(id_, self._shards) in shards]:
             async with self._locks.setdefault(id_, asyncio.Lock()):
                 pass
         leaving = [running for running in self._in(shards) if self._worker.remove(running)]
@@ -239,12 +239,12 @@ class Supervisor:
         runs = [ended.run for ended in task_fold.ended_of(self._projection.state, id_)]
         if (meant := self._meant(id_)) is not None:
             runs.append(meant)
-        ours = shard_of(id_, self._shards) in shards & self._mine
+        ours = shard_of_unit(id_, self._shards) in shards & self._mine
         return ours and not any(not run.started or run.remembered == name for run in runs)
 
     def _is_over(self, id_: str, enabled: int, shards: set[int]) -> bool:
         """Whether a run is over of a task of these shards, which are ours."""
-        ours = shard_of(id_, self._shards) in shards & self._mine
+        ours = shard_of_unit(id_, self._shards) in shards & self._mine
         return ours and task_fold.run_of(self._projection.state, id_, EventsSeq(enabled)) is None
 
     def _meant(self, id_: str) -> RunRecord | None:
@@ -267,7 +267,7 @@ class Supervisor:
         return list(found | dict.fromkeys([Unit(id_), *self._parts.get(id_, ())]))
 
     def _shard(self, unit: Unit) -> int:
-        return shard_of(unit.id, self._shards)
+        return shard_of_unit(unit.id, self._shards)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

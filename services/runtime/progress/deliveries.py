@@ -15,7 +15,7 @@ from typing import Any
 from services.bus.buckets.kv import Bucket
 from services.bus.connection import Bus
 from services.bus.errors import BusError, PayloadTooLarge
-from services.bus.leases.shards import shard_of
+from services.bus.leases.shards import shard_of_unit
 from services.columns.places import LastPlaces, Place
 from services.process import log as logs
 from services.store import codec
@@ -197,7 +197,7 @@ class Deliveries:
             with self._store.write() as tx:
                 tx.delete(_BUCKET, task)
         if known or (book is not None and book.nodes):
-            self._unpublished.add(shard_of(task, self._shards))
+            self._unpublished.add(shard_of_unit(task, self._shards))
 
     def write(self) -> None:
         """Write to LMDB what has changed. What cannot be written is tried again with the next change."""
@@ -244,10 +244,10 @@ class Deliveries:
                     raise
 
     def _is_of(self, task: str, shard: int) -> bool:
-        return shard_of(task, self._shards) == shard
+        return shard_of_unit(task, self._shards) == shard
 
     def _delivered(self, task: str) -> Delivered:
-        shard = shard_of(task, self._shards)
+        shard = shard_of_unit(task, self._shards)
         return Delivered(lambda: self._has_changed(task), lambda: self._held(shard))
 
     def _has_changed(self, task: str) -> None:
@@ -255,7 +255,7 @@ class Deliveries:
             self._writes_soon = True
             asyncio.get_running_loop().call_soon(self.write)
         self._unwritten.add(task)
-        self._unpublished.add(shard_of(task, self._shards))
+        self._unpublished.add(shard_of_unit(task, self._shards))
 
     def _take_in(self, task: str, book: _Book, packed: Any) -> None:
         try:

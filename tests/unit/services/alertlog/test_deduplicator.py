@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from services.alertlog.deduplicator import Deduplicator
 
+from services.alertlog.deduplicator import Deduplicator
 from services.bus.positions import PartOf
 
 STARTED = 5
