@@ -24,7 +24,7 @@ class HandlerRequestSchema(Schema):
         keys=fields.String(),
         load_default=None,
         allow_none=True,
-        metadata={"doc": "Of its kind: `tickbus handlers KIND` tells them. Durations are ns, or texts as `10m`."},
+        metadata={"doc": "Of its kind: `tickbus handlers KIND` tells them. Durations are ints, in ns."},
     )
     match = fields.String(
         load_default="",

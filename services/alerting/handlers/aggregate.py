@@ -14,8 +14,7 @@ from marshmallow import fields
 
 from grammar.gotemplate import Duration, Int, Struct, TemplateError
 from grammar.gotemplate import parse as parse_template
-from schemas.config.fields import Nanoseconds
-from services.alerting.declarations.options import option
+from services.alerting.declarations.options import Integer, option
 from services.alerting.declarations.sections import Sections
 from services.alerting.handler_base import Aggregator
 from services.alerting.topics.alert_event import AlertEvent, rows_of
@@ -36,7 +35,7 @@ class Options:
     """The new event, and where it goes; interval in ns."""
 
     id: str = option("The id of the event that is made", fields.String)
-    interval: int = option("How long events are gathered: ns, or a text as 5m", Nanoseconds, 0)
+    interval: int = option("How long events are gathered, in ns", Integer)
     topic: str = option("The topic that the event is put into", fields.String)
     message: str = option("A template of its message, which sees .Count and .Interval", fields.String, _MESSAGE)
 

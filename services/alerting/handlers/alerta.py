@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from marshmallow import fields
 
 from grammar.golang.durations import parse_go_duration
-from schemas.config.fields import Duration, Nanoseconds, Text, Texts
+from schemas.config.fields import Duration, Text, Texts, Whole
 from schemas.config.section import setting
 from services.alerting.declarations import sections as common
 from services.alerting.declarations.options import (
@@ -62,11 +62,7 @@ class Options:
         "Attributes of the alert by name", fields.Dict, template=True, script=ScriptProperty("attribute")
     )
     timeout: int = option(
-        "After which the alert expires, in ns or as 12h",
-        Nanoseconds,
-        _DAY,
-        unless="24h",
-        script=ScriptProperty(type=Type.DURATION),
+        "After which the alert expires, in ns", Whole, _DAY, unless="24h", script=ScriptProperty(type=Type.DURATION)
     )
 
 

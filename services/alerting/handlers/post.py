@@ -18,9 +18,9 @@ from grammar.golang.errors import CallError
 from grammar.golang.json_writer import to_json
 from grammar.gotemplate import Duration, Level, Template, TemplateError, Time
 from grammar.gotemplate import parse as parse_template
-from schemas.config.fields import Nanoseconds, Text
+from schemas.config.fields import Text
 from schemas.config.section import schema_of, setting
-from services.alerting.declarations.options import Of, ScriptProperty, StringMap, Switch, option
+from services.alerting.declarations.options import Integer, Of, ScriptProperty, StringMap, Switch, option
 from services.alerting.declarations.sections import Section, Sections
 from services.alerting.errors import Rejected
 from services.alerting.handler_base import AlertHandler, HandlerContext
@@ -54,9 +54,8 @@ class Options:
     )
     capture_response: bool = option("Have what the server says to a refused post in the log", Switch)
     timeout: int = option(
-        "How long to wait for an answer, in ns or as 10s; 0: as long as `timeout` in [alert] says",
-        Nanoseconds,
-        0,
+        "How long to wait for an answer, in ns; 0: as long as `timeout` in [alert] says",
+        Integer,
         test=0,
         script=ScriptProperty(type=Type.DURATION),
     )

@@ -218,20 +218,3 @@ def test_a_section_that_makes_no_endpoint(text: str, error: str, tmp_path: Path)
     with pytest.raises(ConfigError) as caught:
         load_config(file, extra=handler_sections())
     assert error in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("kind", "options"),
-    [
-        ("aggregate", {"id": "all", "topic": "out", "interval": "1m30s"}),
-        ("post", {"url": "http://a/", "timeout": "1m30s"}),
-        ("exec", {"prog": "p", "timeout": "1m30s"}),
-        ("alerta", {"token": "a", "resource": "r", "timeout": "1m30s"}),
-    ],
-)
-def test_durations_may_be_texts(kind: str, options: dict[str, Any]) -> None:
-    key = "interval" if "interval" in options else "timeout"
-    _, read = handlers.from_json(kind, options)
-    assert getattr(read, key) == 90 * 10**9
-    with pytest.raises(ValueError, match="soon"):
-        handlers.from_json(kind, {**options, key: "soon"})
