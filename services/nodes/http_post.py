@@ -11,6 +11,7 @@ body: what JSON it holds, else its text. There is no answer to wait for: `codeFi
 from __future__ import annotations
 
 import hashlib
+import heapq
 import uuid
 from collections import deque
 from collections.abc import Sequence
@@ -220,9 +221,9 @@ class HTTPPostNode(KeyedNode):
     def join_states(cls, states: Sequence[State], table: SeriesTable) -> State:
         if any(state["held"] for state in states):
             raise NotByGroup("points of all groups wait for the answers to their posts")
-        # whoever has all of it sends it in one order
-        waiting = [post for state in states for post in state["waiting"]]
-        waiting.sort(key=lambda post: rising(post[3] if len(post) > 3 else None))
+        # whoever has all of it sends it in one order; of each part's own posts none overtakes another
+        waits = (state["waiting"] for state in states)
+        waiting = list(heapq.merge(*waits, key=lambda post: rising(post[3] if len(post) > 3 else None)))
         places = {"places": latest(s["places"] for s in states)} if all("places" in s for s in states) else {}
         return {**super().join_states(states, table), "held": [], "waiting": waiting, **places}
 
