@@ -12,6 +12,7 @@ with an empty precision for ns; and before the first of them, where it is to `cr
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -205,14 +206,16 @@ class InfluxDBOutNode(Node):
 
     @classmethod
     def join_states(cls, states: Sequence[State], table: SeriesTable) -> State:
-        sealed = [body for state in states for body in state["waiting"]["sealed"]]
-        opened = [target for state in states for target in state["waiting"]["open"]]
-        if len({(database, policy) for database, policy, *_ in opened}) < len(opened):
+        sealed = [list(state["waiting"]["sealed"]) for state in states]
+        opened = [list(state["waiting"]["open"]) for state in states]
+        if len({(database, policy) for some in opened for database, policy, *_ in some}) < sum(map(len, opened)):
             # what one has gathered for a target cannot be gathered on with what another has
-            sealed += [[db, rp, b"\n".join([*rows, b""]), len(rows), *last] for db, rp, rows, *last in opened]
+            for mine, some in zip(sealed, opened, strict=True):
+                mine += [[db, rp, b"\n".join([*rows, b""]), len(rows), *last] for db, rp, rows, *last in some]
             opened = []
-        sealed.sort(key=lambda body: max(map(rising, body[4] if len(body) > 4 else ()), default=rising(None)))
-        waiting = {"sealed": sealed, "open": opened}
+        # in one order, in which of each part's own none overtakes another
+        merged = list(heapq.merge(*sealed, key=_latest_place))
+        waiting = {"sealed": merged, "open": [target for some in opened for target in some]}
         places = {"places": latest(s["places"] for s in states)} if all("places" in s for s in states) else {}
         return {**super().join_states(states, table), "waiting": waiting, **places}
 
@@ -284,3 +287,8 @@ class InfluxDBOutNode(Node):
 
 def _ordering_key(target: Target) -> str:
     return "\0".join(target)
+
+
+def _latest_place(body: Sequence[Any]) -> tuple[bool, int, int, int]:
+    """What orders the bodies that wait by the last of what is in them."""
+    return max(map(rising, body[4] if len(body) > 4 else ()), default=rising(None))
