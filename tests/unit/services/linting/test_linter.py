@@ -24,6 +24,7 @@ WARNED = {
     "join-groupings",
     "never-true",
     "stateful-in-alert",
+    "unused-var",
     "stateful-in-batch",
     "unreachable",
 }

@@ -91,6 +91,10 @@ UP = ["..", "%2e%2e", "%2e%2e%2f%2e%2e%2fping", "a/../../ping", "./x", "a//b"]
 PARAMETERS = ["", "%00", LONG, "[", "%5Bz-a%5D", "%FF", "*", "999999999999999999999", "-1", "1e3", "%D9%A3", "true"]
 
 
+# what Kapacitor has not, and whose tests hold it to its own words
+WITH_WORDS_OF_THEIR_OWN = ("/silences", "/acknowledge", "/alerts/history")
+
+
 @dataclass(frozen=True)
 class Route:
     """A route as the OpenAPI document has it.
@@ -131,7 +135,8 @@ async def routes(gateway: httpx.AsyncClient, bus: Bus, tmp_path: Path) -> AsyncI
             created = await gateway.post(f"{BASE}/{path}", json=more)
             assert created.status_code == 200 or "exist" in created.text, (path, created.text)
         responders = AlertingResponders(bus, service)
-        yield list(_routes((await gateway.get(f"{BASE}/openapi.json")).json()))
+        found = _routes((await gateway.get(f"{BASE}/openapi.json")).json())
+        yield [route for route in found if not any(words in route.path for words in WITH_WORDS_OF_THEIR_OWN)]
         responders.stop()
 
 

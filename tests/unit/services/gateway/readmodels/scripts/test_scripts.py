@@ -69,7 +69,7 @@ async def test_what_is_shown_is_kept_for_longer_than_what_is_compiled(
             await scripts.ready_to_show(definition)
         shown = [(*scripts.sketch(one), scripts.formatted(one.script)) for one in definitions]
     assert compiling.done == ["here", "aside", "aside", "here"]
-    assert [outline and outline.inhibitable for _, outline, _ in shown] == [True, False, False, None]
+    assert [outline and outline.inhibitable for _, outline, *_ in shown] == [True, False, False, None]
     assert shown[0][2] == "stream\n    |from()\n        .measurement('m')\n    |alert()\n        .category('c')\n"
     assert shown[1][2].count("\n    |log()") == 220
     assert shown[3][0] and shown[3][2] == BROKEN
