@@ -48,6 +48,9 @@ async def test_a_task_is_split_under_load_and_a_worker_is_killed(tmp_path: Path)
                 answer = await api.call("PATCH", f"/kapacitor/v1/tasks/{id}", json={"status": "disabled"})
                 assert answer.status_code == 200
             assert not (await api.task("sums"))["executing"]
+            async with await Bus.connect(services.nats.url, "test") as bus:
+                objects = await bus.objects("handovers")
+                assert not await objects.list(), "what was handed over is of no use any more"
 
 
 async def test_a_task_goes_back_to_one_place_where_the_setting_is_gone(tmp_path: Path) -> None:

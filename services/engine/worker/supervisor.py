@@ -353,7 +353,7 @@ class Supervisor:
         begins = layout is None or layout.handed_over or ended.deleted or run.state == "failed"
         if unit.number in ended.stopped or not begins:
             if ended.all_stopped:
-                await self._events.publish(unit.task, "stopped", {"disabled": ended.sequence})
+                await self._say_all_stopped(unit.task, ended)
             return
         condemned = self._suspicion.verdict(unit.id, run.enabled)
         left = running is None and run.state == "started" and self._failed.get(unit.id) != run.enabled
@@ -385,7 +385,7 @@ class Supervisor:
                 await self._hand_over(unit, ended.run, layout)
             except (TaskFailed, TickscriptError) as e:
                 log.error("a task that was ended is not brought to its end", task=unit.id, err=e)
-                await self._events.publish(unit.task, "stopped", {"disabled": ended.sequence})
+                await self._say_all_stopped(unit.task, ended)
         elif running is not None and running.enabled == ended.run.enabled:
             self._let_go(running)
             await self._forget(unit)
@@ -398,8 +398,13 @@ class Supervisor:
             all_ended = task_fold.ended_of(self._projection.state, unit.task)
             if not any(one.sequence == ended.sequence and one.all_stopped for one in all_ended):
                 return
-            await self._handing.forget(unit.task, ended.run)
-        await self._events.publish(unit.task, "stopped", {"disabled": ended.sequence})
+        await self._say_all_stopped(unit.task, ended)
+
+    async def _say_all_stopped(self, task: str, ended: EndedRun) -> None:
+        """Say that a run has stopped. Several workers may say so; the first ends what is known of it."""
+        if ended.run.layout is not None:
+            await self._handing.forget(task, ended.run)
+        await self._events.publish(task, "stopped", {"disabled": ended.sequence})
 
     async def _forget(self, unit: Unit) -> None:
         """A unit runs no more."""
