@@ -10,6 +10,8 @@ from services.alerting.delivery.dispatch import Dispatcher
 from services.alerting.delivery.notices import changes, notice_handler
 from services.alerting.delivery.queue import QueueEntry
 from services.alerting.folded_log import FoldedLog
+from services.alerting.handler_base import Observer
+from services.alerting.handlers import kinds
 from services.alerting.projection import AlertingProjection
 from services.alerting.silencing.applying import looked_up, told_again, with_silenced
 from services.alerting.silencing.silences import Silences
@@ -17,7 +19,8 @@ from services.alerting.state_store import AlertStateStore
 from services.alerting.topics.inhibitors import Inhibitors
 from services.alerting.topics.message import ReceivedMessage
 from services.alerting.topics.runs import BoundHandler
-from services.alerting.topics.topics import Folded, Topics
+from services.alerting.topics.topic import Folded
+from services.alerting.topics.topics import Topics
 from services.alerting.transitions.transition import changes_in
 from services.alerting.transitions.transition_log import TransitionLog
 from services.alertlog import acknowledgement, bringing_in, deletion, inhibition, mark, taking_up
@@ -39,10 +42,6 @@ _log = logs.get("alerting")
 _WHAT = packed(kind="message", id=ALERTS)
 _STEP_SECONDS = 0.005  # how long the fold goes on before others have their turn
 _BUS_PAUSE = 0.2
-
-GROUP, ESCALATE = WITHOUT_QUEUE = "group", "escalate"
-"""The kinds of handlers that have no queue, but look at how alerts stand (grouping/groups.py and
-escalation/escalations.py)."""
 
 
 class AlertFold:
@@ -216,7 +215,7 @@ class AlertFold:
             return
         self._state_store.touched(self._topics.by_name[name])
         for handler in handlers:
-            if handler.kind in WITHOUT_QUEUE:
+            if isinstance(kinds().get(handler.kind), Observer):
                 self._standing_changed()
             else:
                 self._queue(handler, stored, message, folded)

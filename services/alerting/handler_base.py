@@ -190,7 +190,16 @@ class Aggregator(Declaration[O]):
         """One event of at least one."""
 
 
-class Grouper(Declaration[O]):
+class Observer(Declaration[O]):
+    """One that is given no events, but looks at how the alerts of its topic stand; what it makes of that goes into
+    another topic."""
+
+    @abstractmethod
+    def topic(self, options: O) -> str:
+        """Where that goes."""
+
+
+class Grouper(Observer[O]):
     """One that tells of groups of alerts."""
 
     @abstractmethod
@@ -198,7 +207,7 @@ class Grouper(Declaration[O]):
         """When they are told."""
 
 
-class Escalator(Declaration[O]):
+class Escalator(Observer[O]):
     """One that has alerts in another topic that nobody sees to."""
 
     @abstractmethod

@@ -13,7 +13,7 @@ from grammar.golang.times import format_rfc3339
 from schemas.requests import alerting as shapes
 from schemas.requests.request import Request
 from services.alerting.service import Alerting
-from services.alerting.topics.topics import EventState, Topic, TopicLevels
+from services.alerting.topics.topic import EventState, Topic, TopicLevels
 from services.alertlog.info import LEVELS
 from services.alertlog.matchers import matcher
 from services.bus.connection import Bus

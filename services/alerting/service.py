@@ -7,16 +7,17 @@ import contextlib
 import functools
 import hashlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from schemas.config import Config
-from services.alerting.alert_fold import ESCALATE, GROUP, AlertFold
+from services.alerting.alert_fold import AlertFold
 from services.alerting.delivery import notices
 from services.alerting.delivery.dispatch import Dispatcher
 from services.alerting.delivery.forward import Forwarder
+from services.alerting.delivery.observers import Observers
 from services.alerting.delivery.protocols import DeliveryLimits
 from services.alerting.delivery.queue import DeliveryQueue, QueueEntry
 from services.alerting.delivery.shared_progress import SharedProgress
@@ -25,14 +26,15 @@ from services.alerting.escalation.escalations import Escalations
 from services.alerting.folded_log import FoldedLog
 from services.alerting.grouping.groups import Groups
 from services.alerting.handler_base import HandlerContext
+from services.alerting.handlers import escalate, group
 from services.alerting.projection import AlertingProjection
 from services.alerting.service_tests.registry import run_service_test, service_tests
 from services.alerting.silencing.ends import SilenceEnds
 from services.alerting.silencing.silences import Silences, labels_in
 from services.alerting.state_store import AlertStateStore
 from services.alerting.topics.inhibitors import Inhibitors
-from services.alerting.topics.runs import BoundHandler
-from services.alerting.topics.topics import Topic, Topics
+from services.alerting.topics.topic import Topic
+from services.alerting.topics.topics import Topics
 from services.alerting.topics.view import View
 from services.alerting.transitions.transition_log import TransitionLog
 from services.alerting.transports.http import Http
@@ -222,9 +224,9 @@ class Alerting:
         folded = self.topics, self.inhibitors
         self.upkeep = Upkeep(self._bus, self.log, self.projection, *folded, self.dispatcher, state_store)
         told = self.upkeep.releases.begin
-        looks = self._silences, self.sharing.has
-        self.groups = Groups(self._bus, self.log, self.topics, lambda: self._bound(GROUP), *looks)
-        self.escalations = Escalations(self._bus, self.log, self.topics, lambda: self._bound(ESCALATE), *looks)
+        of = self._bus, self.log, self.topics, self.projection.handlers, self.sharing.has
+        self.groups = Groups(self.log, self.topics, Observers(group.HANDLER, *of), self._silences)
+        self.escalations = Escalations(self.log, self.topics, Observers(escalate.HANDLER, *of), self._silences)
         self.projection.on_silence(self._standing_changed)
         self.fold = AlertFold(
             self._bus,
@@ -251,14 +253,6 @@ class Alerting:
         """Alerts, or what is done about them, are others than they were."""
         self.groups.changed()
         self.escalations.changed()
-
-    def _bound(self, kind: str) -> Iterator[BoundHandler]:
-        """The handlers of a kind that topics have."""
-        for name in self.projection.handlers.topics():
-            topic = self.topics.get(name)
-            if topic is not None:
-                bound = self.projection.handlers.at(name, topic.applied)
-                yield from (one for one in bound if one.kind == kind)
 
     def _put_again(self, key: str, entry: QueueEntry) -> None:
         """Have a handler go on with what it had not done when the service stopped."""

@@ -19,7 +19,8 @@ from services.alerting.delivery.queue import Cursor, QueueEntry
 from services.alerting.delivery.shared_progress import NOTHING
 from services.alerting.topics.inhibitors import Inhibitors, Owner
 from services.alerting.topics.records import Key, Source, records
-from services.alerting.topics.topics import Topic, Topics
+from services.alerting.topics.topic import Topic
+from services.alerting.topics.topics import Topics
 from services.alerting.transitions import transition_log
 from services.alerting.transitions.transition_log import Kept, TransitionLog
 from services.alertlog.deduplicator import Deduplicator

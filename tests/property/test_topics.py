@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from services.alerting.topics.message import ReceivedMessage
 from services.alerting.topics.records import records
-from services.alerting.topics.topics import TaskHistory, Topic
+from services.alerting.topics.topic import TaskHistory, Topic
 from services.alertlog import codec
 from services.bus.positions import EventsSeq
 from tests.support.alerts import alerts, own_topic

@@ -30,7 +30,7 @@ from services.alerting.topics.ages import Ages
 from services.alerting.topics.alert_event import AlertEvent
 from services.alerting.topics.message import ReceivedMessage
 from services.alerting.topics.runs import BoundHandler
-from services.alerting.topics.topics import SILENCED
+from services.alerting.topics.topic import SILENCED
 from services.bus.errors import BusError
 from services.process import log as logs
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.alerting.errors import Rejected
+from services.alerting.folded_log import FoldedLog
 from services.alerting.topics.alert_event import AlertEvent
 from services.alertlog import codec, fields
 from services.alertlog.codec import AlertMessage, AlertStatus, Via
@@ -68,6 +69,21 @@ def check_path(event: AlertEvent, topic: str) -> None:
 
 class TooLarge(Rejected):
     """The event is over what the bus takes."""
+
+
+async def store_what_fits(
+    bus: Bus, log: FoldedLog, messages: Iterable[AlertMessage], msg_id: str | None = None
+) -> bool:
+    """Store the first of these messages, each shorter than the one before, that the bus takes, and wait until it is
+    folded; whether there was one. All are for one topic. Raises BusError."""
+    for message in messages:
+        try:
+            ack = await bus.publish(alert_subject(message.topic), codec.encode(message), msg_id=msg_id)
+        except PayloadTooLarge:
+            continue
+        await log.folded(ack.seq)
+        return True
+    return False
 
 
 def message_of(

@@ -11,7 +11,7 @@ import numpy as np
 from services.alerting.delivery.shards import TOPIC_HANDLER
 from services.alerting.topics.message import ReceivedMessage
 from services.alerting.topics.runs import BoundHandler
-from services.alerting.topics.topics import SILENCED, Folded
+from services.alerting.topics.topic import SILENCED, Folded
 
 KIND = "nats"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.alerting.topics.topics import own_topic
+from services.alerting.topics.topic import own_topic
 from services.bus.leases.shards import shard_of
 
 SHARDS = 16

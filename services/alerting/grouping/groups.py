@@ -6,19 +6,13 @@ service that starts, or takes a topic over, goes on where another has come to.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import hashlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from services.alerting import handlers
-from services.alerting.delivery.forward import message_of
-from services.alerting.delivery.looks import Pacing
-from services.alerting.delivery.match import NoMatch, match_of
-from services.alerting.delivery.shards import shard_of_topic
+from services.alerting.delivery.looks import Looking, in_turns
+from services.alerting.delivery.observers import Observers, Observing
 from services.alerting.errors import Rejected
 from services.alerting.folded_log import FoldedLog
 from services.alerting.grouping.digest import digest
@@ -26,20 +20,12 @@ from services.alerting.grouping.group import TOLD, Group, read_told
 from services.alerting.handler_base import Grouper
 from services.alerting.silencing.silences import Silences, labels_in, labels_of
 from services.alerting.topics.alert_event import AlertEvent
-from services.alerting.topics.runs import BoundHandler
-from services.alerting.topics.topics import Topic, Topics
-from services.alertlog.codec import AlertStatus, encode
-from services.bus.connection import Bus
-from services.bus.errors import BusError, PayloadTooLarge
-from services.bus.subjects import alert_subject
-from services.process import log as logs
+from services.alerting.topics.topic import Topic
+from services.alerting.topics.topics import Topics
+from services.alertlog.codec import AlertStatus
+from services.bus.errors import BusError
 
-_log = logs.get("alerting")
-
-_LONGEST = 5.0  # seconds until it is looked again: topics may have come to this alerting meanwhile
-_PAUSE = 0.2
-_SLICE = 500  # alerts that are looked at before others have their turn
-_NAME = "group"
+_Grouping = Observing[Grouper[Any]]
 
 
 @dataclass(slots=True)
@@ -51,52 +37,28 @@ class _Grouped:
     groups: dict[tuple[str, ...], Group] = field(default_factory=dict)
 
 
-class Groups:
-    """Runs for as long as the service does."""
+class Groups(Looking):
+    """Looked at when alerts, silences or handlers change, and when a group is due. told: digests since the start."""
+
+    doing = "telling of groups of alerts"
 
     def __init__(
         self,
-        bus: Bus,
         log: FoldedLog,
         topics: Topics,
-        bound: Callable[[], Iterable[BoundHandler]],
+        observers: Observers[Grouper[Any]],
         silences: Silences,
-        ours: Callable[[int], bool],
         now: Callable[[], int] = time.time_ns,
     ) -> None:
-        """bound(): the handlers of this kind that topics have. ours(shard): whether the handlers of a shard's topics
-        are run here. now(): ns since 1970."""
-        self._bus, self._log, self._topics, self._bound = bus, log, topics, bound
-        self._silences, self._ours, self._now = silences, ours, now
+        super().__init__(now)
+        self._log, self._topics, self._observers, self._silences = log, topics, observers, silences
         self._known: dict[str, _Grouped] = {}
-        self._changed = asyncio.Event()
         self.told = 0
 
-    def changed(self) -> None:
-        """Alerts, silences or handlers are others than they were."""
-        self._changed.set()
-
-    async def run(self) -> None:
-        """Look for ever."""
-        while True:
-            self._changed.clear()
-            pacing = Pacing()
-            pause = _LONGEST
-            try:
-                due = await self._look()
-                pause = min(_LONGEST, max(0.0, (due - self._now()) / 1e9)) if due is not None else _LONGEST
-            except BusError as error:
-                _log.limited("groups").warn("groups of alerts cannot be told yet", err=error)
-                pause = _PAUSE
-            await pacing.rest()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await self._changed.wait()
-
     async def _look(self) -> int | None:
-        """Tell what is due; gives when the next is, None for nothing."""
-        mine = [one for one in self._bound() if self._ours(shard_of_topic(one.topic))]
-        for key in self._known.keys() - {one.key for one in mine}:
+        """Tell what is due."""
+        mine = [one for one in self._observers if one.ours]
+        for key in self._known.keys() - {one.bound.key for one in mine}:
             del self._known[key]
         if mine:
             await self._log.caught_up()
@@ -108,30 +70,22 @@ class Groups:
                 raise
             except Exception as error:
                 # anybody may publish to ALERTS: what is wrong with one topic holds up no other
-                _log.limited(one.key).error("alerts cannot be grouped", topic=one.topic, err=repr(error))
+                self._observers.cannot(one.bound, "alerts cannot be grouped", error)
         return min((due for due in dues if due is not None), default=None)
 
-    async def _look_at(self, bound: BoundHandler) -> int | None:
-        try:
-            handler, options = handlers.read_again(bound.kind, bound.options)
-        except ValueError as error:
-            _log.limited(bound.key).error("a handler cannot be used", topic=bound.topic, kind=bound.kind, err=error)
+    async def _look_at(self, one: _Grouping) -> int | None:
+        if one.into == one.bound.topic:
+            self._observers.cannot(one.bound, "a topic cannot have its own digests")
             return None
-        assert isinstance(handler, Grouper)
-        if options.topic == bound.topic:
-            _log.limited(bound.key).error("a topic cannot have its own digests", topic=bound.topic)
-            return None
-        grouped = self._known.get(bound.key)
+        grouped = self._known.get(one.bound.key)
         if grouped is None:
-            grouped = self._known[bound.key] = self._begun(bound, options)
-        await self._group(bound, options, grouped)
-        times, dues = handler.times(options), list[int]()
-        for number, (values, group) in enumerate(list(grouped.groups.items())):
-            if number % _SLICE == _SLICE - 1:
-                await asyncio.sleep(0)
+            grouped = self._known[one.bound.key] = self._begun(one)
+        await self._group(one, grouped)
+        times, dues = one.handler.times(one.options), list[int]()
+        async for values, group in in_turns(list(grouped.groups.items())):
             due = group.due(times, self._now())
             if due is not None and due <= self._now():
-                await self._tell(bound, options, group)
+                await self._tell(one, group)
                 due = group.due(times, self._now())
             if due is not None:
                 dues.append(due)
@@ -139,101 +93,69 @@ class Groups:
                 del grouped.groups[values]
         return min(dues, default=None)
 
-    def _begun(self, bound: BoundHandler, options: Any) -> _Grouped:
+    def _begun(self, one: _Grouping) -> _Grouped:
         """With what was told, as the digests say."""
-        found = _Grouped()
-        into = self._topics.get(options.topic)
+        found, source = _Grouped(), one.bound.topic
+        into = self._topics.get(one.into)
         for id in into.ids if into is not None else ():
             last = into.last(id) if into is not None else None
-            if last is None or last.event.task or f"{bound.topic}/" != id[: len(bound.topic) + 1]:
+            if last is None or last.event.task or f"{source}/" != id[: len(source) + 1]:
                 continue
             told = read_told(last.event.fields.get(TOLD))
-            labels = {name: last.event.tags.get(name, "") for name in options.by}
-            if told and id == _id(bound.topic, labels):
+            labels = {name: last.event.tags.get(name, "") for name in one.options.by}
+            if told and id == _id(source, labels):
                 found.groups[tuple(labels.values())] = Group(id, labels, told=told, at=last.event.time)
         return found
 
-    async def _group(self, bound: BoundHandler, options: Any, grouped: _Grouped) -> None:
+    async def _group(self, one: _Grouping, grouped: _Grouped) -> None:
         """Sort the alerts of a topic into groups, as they stand now."""
-        topic = self._topics.get(bound.topic)
+        topic = self._topics.get(one.bound.topic)
+        if topic is None:
+            return
         alerts: dict[str, tuple[AlertStatus, AlertEvent | None]] = {}
         for group in grouped.groups.values():
             group.firing = {}
-        for number, (id, stood) in enumerate(topic.standing() if topic is not None else ()):
-            if number % _SLICE == _SLICE - 1:
-                await asyncio.sleep(0)
+        async for id, stood in in_turns(topic.standing()):
             known = grouped.alerts.get(id)
-            event = known[1] if known is not None and known[0] == stood else _event(topic, id, bound.match)
+            event = known[1] if known is not None and known[0] == stood else one.wanted(topic, id)
             alerts[id] = stood, event
             if event is None:
                 continue
             asked = labels_of(event)
             if self._silences.of(asked, self._now()):
                 continue
-            labels = {name: asked.of(name) for name in options.by}
+            labels = {name: asked.of(name) for name in one.options.by}
             values = tuple(labels.values())
-            group = grouped.groups.get(values) or Group(_id(bound.topic, labels), labels)
+            group = grouped.groups.get(values) or Group(_id(topic.name, labels), labels)
             grouped.groups[values] = group
             group.firing[id] = event
         grouped.alerts = alerts
-        if topic is not None:
-            for number, group in enumerate(list(grouped.groups.values())):
-                if number % _SLICE == _SLICE - 1:
-                    await asyncio.sleep(0)
-                if group.told:
-                    await self._hold(topic, group)
+        async for group in in_turns(list(grouped.groups.values())):
+            if group.told:
+                await self._hold(topic, group)
 
     async def _hold(self, topic: Topic, group: Group) -> None:
         """Note which of the alerts that were told are silenced: they are neither firing nor resolved."""
         held = {}
-        for number, id in enumerate(sorted(group.told.keys() - group.firing.keys())):
-            if number % _SLICE == _SLICE - 1:
-                await asyncio.sleep(0)
+        async for id in in_turns(sorted(group.told.keys() - group.firing.keys())):
             if topic.stood(id) is not None and self._silences.of(labels_in(topic, id), self._now()):
                 held[id] = group.told[id]
         group.held = held
 
-    async def _tell(self, bound: BoundHandler, options: Any, group: Group) -> None:
-        now = self._now()
-        keys = {"topic": bound.topic, "group": group.id}
+    async def _tell(self, one: _Grouping, group: Group) -> None:
+        now, options = self._now(), one.options
         try:
-            event = digest(group, bound.topic, options.topic, options.message, options.details, now)
+            event = digest(group, one.bound.topic, one.into, options.message, options.details, now)
         except Rejected as error:
-            _log.limited(bound.key).error("a group of alerts cannot be told", **keys, err=error)
+            self._observers.cannot(one.bound, "a group of alerts cannot be told", error, group=group.id)
             group.tell(now)
             return
-        # digests of a handler are in order, whatever becomes of the clock
-        node = f"{_NAME}/{hashlib.sha256(bound.key.encode()).hexdigest()[:16]}"
-        tick = max(now, self._last_tick(options.topic, node) + 1)
-        for one in (event, replace(event, rows=[]), replace(event, rows=[], given_details="")):
-            made = message_of(replace(one, place=(-tick, 0)), options.topic)
-            try:
-                ack = await self._bus.publish(alert_subject(options.topic), encode(replace(made, node=node)))
-            except PayloadTooLarge:
-                continue
-            await self._log.folded(ack.seq)
+        events = event, replace(event, rows=[]), replace(event, rows=[], given_details="")
+        if await self._observers.put(one, events, now):
             self.told += 1
-            break
         else:
-            _log.limited(bound.key).error("a group of alerts is too large to be told", **keys)
+            self._observers.cannot(one.bound, "a group of alerts is too large to be told", group=group.id)
         group.tell(now)
-
-    def _last_tick(self, topic: str, node: str) -> int:
-        into = self._topics.get(topic)
-        seen = into.deduplicators.get(("", node)) if into is not None else None
-        return seen.tick[0] if seen is not None else 0
-
-
-def _event(topic: Topic | None, id: str, match: str) -> AlertEvent | None:
-    """The last event of an alert where the handler is to have it, else None."""
-    last = topic.last(id) if topic is not None else None
-    if last is None:
-        return None
-    fits = match_of(match)
-    try:
-        return last.event if fits is None or fits(last.event, last.event.time) else None
-    except NoMatch:
-        return None
 
 
 def _id(topic: str, labels: dict[str, str]) -> str:

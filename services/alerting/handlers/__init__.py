@@ -15,12 +15,12 @@ import orjson
 from marshmallow import ValidationError
 
 from grammar.golang.quoting import quote
-from services.alerting.handler_base import Aggregator, AlertHandler, Escalator, Grouper
+from services.alerting.handler_base import Aggregator, AlertHandler, Observer
 from services.pipeline.spec import HandlerSpec, HandlerUse
 from services.process.loading import loading
 from services.process.permissions import OPEN, Guard
 
-AnyHandler = AlertHandler[Any] | Aggregator[Any] | Grouper[Any] | Escalator[Any]
+AnyHandler = AlertHandler[Any] | Aggregator[Any] | Observer[Any]
 
 
 @functools.cache

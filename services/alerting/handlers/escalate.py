@@ -42,6 +42,9 @@ class EscalateHandler(Escalator[Options]):
         if options.after <= 0:
             raise ValueError("after must be positive")
 
+    def topic(self, options: Options) -> str:
+        return options.topic
+
     def after(self, options: Options) -> int:
         return options.after
 

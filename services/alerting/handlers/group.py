@@ -58,6 +58,9 @@ class GroupHandler(Grouper[Options]):
             raise ValueError("wait, interval and repeat must not be negative")
         digest.check(options.message, options.details)
 
+    def topic(self, options: Options) -> str:
+        return options.topic
+
     def times(self, options: Options) -> Times:
         return Times(options.wait, options.interval, options.repeat)
 

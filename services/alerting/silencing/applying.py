@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from services.alerting.silencing.silences import Silences
 from services.alerting.topics.message import ReceivedMessage
-from services.alerting.topics.topics import INHIBITED, NOTHING, SILENCED, Folded, Topic
+from services.alerting.topics.topic import INHIBITED, NOTHING, SILENCED, Folded, Topic
 
 _MANY = 50  # alerts in a message
 _STEP_SECONDS = 0.005

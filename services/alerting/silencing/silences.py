@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from services.alerting.topics.alert_event import AlertEvent
-from services.alerting.topics.topics import Topic
+from services.alerting.topics.topic import Topic
 from services.alertlog.info import LEVELS
 from services.alertlog.matchers import Labels, Matcher, all_fit, matcher
 from services.process import log as logs

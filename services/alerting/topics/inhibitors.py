@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.alerting.topics.message import ReceivedMessage
-from services.alerting.topics.topics import TaskHistory
+from services.alerting.topics.topic import TaskHistory
 from services.alertlog.deduplicator import Deduplicator
 from services.alertlog.inhibition import Announced
 from services.store import codec

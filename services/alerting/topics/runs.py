@@ -22,7 +22,7 @@ from typing import Any
 from marshmallow import ValidationError
 
 from schemas.events import run as run_events
-from services.alerting.topics.topics import TaskHistory, own_topic, owner_of
+from services.alerting.topics.topic import TaskHistory, own_topic, owner_of
 from services.bus.events import Event
 from services.store.compaction import Gone
 from services.store.folds.state import State

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from services.alerting.topics.runs import Runs
-from services.alerting.topics.topics import Topic, Topics, owner_of
+from services.alerting.topics.topic import Topic, owner_of
+from services.alerting.topics.topics import Topics
 from services.process.metrics.latencies import OTHERS
 
 _MOST = 1000

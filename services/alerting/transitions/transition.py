@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import astuple, dataclass
 
 from services.alerting.topics.message import ReceivedMessage
-from services.alerting.topics.topics import INHIBITED, SILENCED, Folded
+from services.alerting.topics.topic import INHIBITED, SILENCED, Folded
 from services.alertlog.info import LEVELS
 from services.alertlog.matchers import Labels
 from services.store import codec

@@ -14,19 +14,18 @@ from dataclasses import replace
 
 import orjson
 
-from services.alerting.delivery.forward import message_of
+from services.alerting.delivery.forward import message_of, store_what_fits
 from services.alerting.folded_log import FoldedLog
-from services.alerting.topics.alert_event import AlertEvent
-from services.alerting.topics.records import Last
 from services.alerting.topics.runs import Runs
-from services.alerting.topics.topics import Topic, Topics, own_topic
+from services.alerting.topics.standing import as_it_stands
+from services.alerting.topics.topic import Topic, own_topic
+from services.alerting.topics.topics import Topics
 from services.alerting.upkeep.background import BackgroundTasks
-from services.alertlog.codec import AlertStatus, encode
+from services.alertlog.codec import AlertStatus
 from services.alertlog.info import LEVELS
 from services.bus.connection import Bus
 from services.bus.errors import BusError, PayloadTooLarge
 from services.bus.positions import EventsSeq
-from services.bus.subjects import alert_subject
 from services.process import log as logs
 
 _log = logs.get("alerting")
@@ -79,8 +78,8 @@ class Endings:
                 if not left:
                     self._done[task] = ending[0]
                     break
-                for topic, id, stood, last in left:
-                    await self._publish(task, topic, id, stood, last, ending)
+                for topic, id, stood in left:
+                    await self._publish(task, topic, id, stood, ending)
             except BusError as error:
                 _log.warn("the alerts of a deleted task cannot be ended yet", task=task, err=error)
                 await asyncio.sleep(_PAUSE)
@@ -88,7 +87,7 @@ class Endings:
         self._changed.set()
         self._ended(task)
 
-    def _left(self, task: str, deletion: int) -> Iterator[tuple[Topic, str, AlertStatus, Last | None]]:
+    def _left(self, task: str, deletion: int) -> Iterator[tuple[Topic, str, AlertStatus]]:
         """The alerts that are to be ended. Those of a task that recovers nothing are not, nor those of a later run."""
         for topic in list(self._topics.by_name.values()):
             nodes = [node for owner, node in (*topic.deduplicators, *topic.taken_up) if owner == task]
@@ -98,20 +97,19 @@ class Endings:
                 if last is not None:
                     mine = (mine or (last.owner == task and last.started < deletion)) and last.event.recoverable
                 if mine:
-                    yield topic, id, stood, last
+                    yield topic, id, stood
 
-    async def _publish(
-        self, task: str, topic: Topic, id: str, stood: AlertStatus, last: Last | None, ending: tuple[int, int]
-    ) -> None:
+    async def _publish(self, task: str, topic: Topic, id: str, stood: AlertStatus, ending: tuple[int, int]) -> None:
         deletion, moment = ending
         level, time, duration = stood
         at = max(time, moment)
         message = f"{id} is {LEVELS[0]}: its task was deleted"
-        before = last.event if last is not None else None
-        event = AlertEvent(
-            topic=topic.name,
+        stands = as_it_stands(topic, id)
+        if stands is None:
+            return
+        event = replace(
+            stands,
             task=task,
-            id=id,
             message=message,
             given_details=message,
             level=0,
@@ -119,19 +117,10 @@ class Endings:
             time=at,
             duration=duration + at - time,
             recoverable=True,
-            name=before.name if before else "",
-            group=before.group if before else "",
-            tags=before.tags if before else {},
-            fields=before.fields if before else {},
-            rows=None,
-            server=before.server if before else ("", "", ""),
         )
         # the same from another alerting is not even stored; later it is dropped by the topic's fold
         identity = hashlib.sha256(orjson.dumps([deletion, topic.name, id, stood])).hexdigest()
-        whole = message_of(event, topic.name, ends=stood, started=EventsSeq(deletion))
-        try:
-            ack = await self._bus.publish(alert_subject(topic.name), encode(whole), msg_id=identity)
-        except PayloadTooLarge:
-            bare = message_of(replace(event, fields={}, tags={}), topic.name, ends=stood, started=EventsSeq(deletion))
-            ack = await self._bus.publish(alert_subject(topic.name), encode(bare), msg_id=identity)
-        await self._log.folded(ack.seq)
+        events = event, replace(event, fields={}, tags={})
+        messages = (message_of(one, topic.name, ends=stood, started=EventsSeq(deletion)) for one in events)
+        if not await store_what_fits(self._bus, self._log, messages, identity):
+            raise PayloadTooLarge(f"the end of an alert of {topic.name!r} is more than the bus takes")

@@ -8,7 +8,8 @@ from services.alerting.delivery.dispatch import Dispatcher
 from services.alerting.folded_log import FoldedLog
 from services.alerting.state_store import AlertStateStore
 from services.alerting.topics.runs import Runs
-from services.alerting.topics.topics import Topics, owner_of
+from services.alerting.topics.topic import owner_of
+from services.alerting.topics.topics import Topics
 from services.alerting.topics.view import View
 from services.alerting.upkeep.background import BackgroundTasks
 from services.alerting.upkeep.endings import Endings
