@@ -2,29 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from marshmallow import Schema, fields, validate
 
-from marshmallow import Schema, ValidationError, fields, validate
-
-from grammar.golang.durations import parse_go_duration
-from schemas.api.inspections.inspection import InspectionRequestSchema, InspectionSchema
+from schemas.api.inspections.inspection import InspectionRequestSchema, InspectionSchema, Span
 from schemas.api.task import TYPES, DbrpSchema, VarSchema
-
-_MOST = 2**62
-
-
-class Span(fields.Field[int]):
-    """A duration: ns as a number, or a text as `10m`; none below 0."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> int:
-        try:
-            value = parse_go_duration(value) if isinstance(value, str) else value
-        except ValueError:
-            value = None
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _MOST:
-            raise ValidationError("must be a duration as 10m, or ns, 0 or more")
-        return value
 
 
 class CreateBacktestSchema(InspectionRequestSchema):

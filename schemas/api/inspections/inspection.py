@@ -7,11 +7,13 @@ from typing import Any
 
 from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, pre_load, validate
 
+from grammar.golang.durations import parse_go_duration
 from grammar.golang.times import parse_rfc3339
 from schemas.api.recording import RESULT_STATUSES
 from schemas.api.task import LinkSchema
 
 _MOST = 2**63 - 1
+_LONGEST = 2**62
 
 
 class Moment(fields.Field[int]):
@@ -27,6 +29,19 @@ class Moment(fields.Field[int]):
         except ValueError as error:
             raise ValidationError(_mistaken(value)) from error
         raise ValidationError(_mistaken(value))
+
+
+class Span(fields.Field[int]):
+    """A duration: ns as a number, or a text as `10m`; none below 0."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> int:
+        try:
+            value = parse_go_duration(value) if isinstance(value, str) else value
+        except ValueError:
+            value = None
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _LONGEST:
+            raise ValidationError("must be a duration as 10m, or ns, 0 or more")
+        return value
 
 
 def _mistaken(value: Any) -> str:

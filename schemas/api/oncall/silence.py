@@ -6,36 +6,24 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, pre_load, validate
 
-from grammar.golang.durations import parse_go_duration
-from schemas.api.inspections.inspection import Moment
+from schemas.api.inspections.inspection import Moment, Span
+from schemas.api.recording import ListSchema
 from schemas.api.request import RequestSchema
 from schemas.api.task import LinkSchema
 
 STATES = ("pending", "active", "expired")
 NAMES = "topic, id, task, level, name (the measurement), else a tag; `tag:NAME` is a tag whatever it is called"
 
+_BOTH: dict[str, Any] = {"required": "a matcher has a name and a value"}
 _OPERATORS = {"=": (False, True), "!=": (False, False), "=~": (True, True), "!~": (True, False)}
-
-
-class Duration(fields.Field[int]):
-    """A duration above 0: ns as a number, or a text as `2h30m`."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
-        try:
-            value = parse_go_duration(value) if isinstance(value, str) else value
-        except ValueError:
-            value = None
-        if type(value) is not int or value <= 0:
-            raise ValidationError("must be a duration as 2h30m, or ns, above 0")
-        return value
 
 
 class MatcherSchema(RequestSchema):
     """What must be so of an alert: a text as `host=a`, `host!=a`, `host=~web.*` or `host!~web.*` (whole values), or
     these parts. What an alert lacks counts as empty."""
 
-    name = fields.String(required=True, validate=validate.Length(min=1), metadata={"doc": NAMES})
-    value = fields.String(required=True)
+    name = fields.String(required=True, validate=validate.Length(min=1), error_messages=_BOTH, metadata={"doc": NAMES})
+    value = fields.String(required=True, error_messages=_BOTH)
     is_regex = fields.Boolean(load_default=False, data_key="is-regex", metadata={"doc": "RE2, of the whole value."})
     is_equal = fields.Boolean(load_default=True, data_key="is-equal", metadata={"doc": "false: must not be so."})
 
@@ -52,22 +40,21 @@ class SilenceRequestSchema(RequestSchema):
     matchers = fields.List(fields.Nested(MatcherSchema), metadata={"doc": "An alert must fit all of them."})
     start = Moment(metadata={"doc": "From when on. Left out, or in the past: from when it is made."})
     end = Moment(metadata={"doc": "Until when."})
-    duration = Duration(metadata={"doc": "In place of the end: for how long from the start."})
+    duration = Span(metadata={"doc": "In place of the end: for how long from the start."})
     created_by = fields.String(data_key="created-by", metadata={"doc": "Who; left out, the user that asks."})
     comment = fields.String(metadata={"doc": "Why."})
 
 
-class ListSilencesSchema(Schema):
-    """The parameters of GET /silences."""
+class ListSilencesSchema(ListSchema):
+    """The parameters of GET /silences: pattern, offset and limit are those of GET /tasks."""
 
     class Meta:
         unknown = EXCLUDE
+        exclude = ("fields_",)
 
     status = fields.String(
         load_default="", metadata={"doc": f"Only those that are so: {', '.join(STATES)}; several by commas."}
     )
-    offset = fields.Integer(load_default=0, validate=validate.Range(min=0))
-    limit = fields.Integer(load_default=100, metadata={"doc": "At most so many; -1: all."})
 
 
 class ShownMatcherSchema(Schema):

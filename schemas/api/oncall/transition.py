@@ -23,7 +23,7 @@ class ListTransitionsSchema(Schema):
         data_key="from", load_default="", metadata={"doc": "RFC 3339, or ns since 1970: stored then or later."}
     )
     to = fields.String(load_default="", metadata={"doc": "The same: stored then or before."})
-    limit = fields.Integer(load_default=100, metadata={"doc": f"1 to {MOST_TRANSITIONS}."})
+    limit = fields.String(load_default="", metadata={"doc": f"1 to {MOST_TRANSITIONS}; 100 unless set."})
     after = fields.String(load_default="", metadata={"doc": "What `next` of the page before says."})
 
 

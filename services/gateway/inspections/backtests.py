@@ -10,10 +10,11 @@ from schemas.api.inspections.backtest import CreateBacktestSchema
 from services.bus.connection import Bus
 from services.bus.errors import BusError
 from services.gateway.commands.tasks import TaskCommands
-from services.gateway.inspections.commands import InspectionCommands, read_span, read_strictly
+from services.gateway.inspections.commands import InspectionCommands, read_span
 from services.gateway.inspections.queries import Shown
 from services.gateway.inspections.reach import check_reach
 from services.gateway.operations.operation_error import OperationError
+from services.gateway.operations.reading import read_strictly
 from services.gateway.readmodels.tasks import TaskReadModel
 from services.store.folds.definition import TaskDefinition
 from services.store.folds.inspections import InspectionRecord

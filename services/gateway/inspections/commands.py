@@ -7,13 +7,11 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import Schema, ValidationError
-
 from services.bus.connection import Bus
 from services.gateway.clients.nats_disk import NatsDisk
 from services.gateway.commands.decisions import Decisions
 from services.gateway.commands.recordings import delete
-from services.gateway.operations.operation_error import OperationError, invalid_json
+from services.gateway.operations.operation_error import OperationError
 from services.gateway.readmodels.recordings import RecordingReadModel
 from services.store.folds.inspections import InspectionRecord
 
@@ -50,17 +48,6 @@ class InspectionCommands:
         await delete(self._decisions, id, lambda: None if self._state.inspection(self._kind, id) is None else {})
 
 
-def read_strictly(schema: Schema, body: Any) -> dict[str, Any]:
-    """A request; what is wrong with it is said with the key. Raises OperationError (400)."""
-    if not isinstance(body, dict):
-        raise invalid_json()
-    try:
-        data: dict[str, Any] = schema.load(body)
-    except ValidationError as error:
-        raise OperationError(400, _first(error.messages_dict)) from error
-    return data
-
-
 def read_span(given: Mapping[str, Any]) -> tuple[int, int]:
     """start and stop of a request that was read, ns; what is to come of the log is not waited for.
 
@@ -73,13 +60,3 @@ def read_span(given: Mapping[str, Any]) -> tuple[int, int]:
     if start >= stop:
         raise OperationError(400, "stop: must be later than start")
     return start, min(stop, now)
-
-
-def _first(messages: Mapping[str, Any]) -> str:
-    """The first of what is wrong: `key: why`, with the way to the key where it lies deeper."""
-    key, found = next(iter(messages.items()))
-    if isinstance(found, Mapping):
-        # of a dict's entries marshmallow says whether the key or the value is meant
-        return f"{key}.{_first(found)}".replace(".value: ", ": ")
-    why = str(found[0] if isinstance(found, list) else found)
-    return f"{key}: {why[:1].lower()}{why[1:].rstrip('.')}"

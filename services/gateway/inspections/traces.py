@@ -13,10 +13,11 @@ from services.bus.subjects import events_subject
 from services.expressions import ExpressionError
 from services.expressions.program import program_of
 from services.expressions.syntax import check
-from services.gateway.inspections.commands import InspectionCommands, read_span, read_strictly
+from services.gateway.inspections.commands import InspectionCommands, read_span
 from services.gateway.inspections.queries import Shown
 from services.gateway.inspections.reach import check_reach
 from services.gateway.operations.operation_error import OperationError
+from services.gateway.operations.reading import read_strictly
 from services.gateway.readmodels.scripts.scripts import Scripts
 from services.gateway.readmodels.tasks import TaskReadModel
 from services.store.folds.inspections import InspectionRecord

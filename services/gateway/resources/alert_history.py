@@ -17,10 +17,12 @@ from services.gateway.clients.alerting import AlertingClient
 from services.gateway.http.resource import Resource
 from services.gateway.operations.operation import Operation, OperationRequest, Reply
 from services.gateway.operations.operation_error import OperationError
+from services.gateway.operations.reading import first_problem
 from services.gateway.operations.streamed_list import streamed_list
-from services.gateway.queries.listing import load
+from services.gateway.queries.listing import load, number
 
-_ALWAYS = (-(1 << 63) + 1, (1 << 63) - 1)
+_LAST = (1 << 63) - 1  # ns
+_USUAL = 100
 _MATCHER = MatcherSchema()
 
 
@@ -31,15 +33,16 @@ def resource(alerting: AlertingClient) -> Resource:
 
 def _operations(alerting: AlertingClient) -> list[Operation]:
     async def list_(request: OperationRequest) -> Reply:
-        given = load(ListTransitionsSchema(), _lists(request.parameters))
-        if not 1 <= given["limit"] <= MOST_TRANSITIONS:
+        given = load(ListTransitionsSchema(), _as_texts(request.parameters))
+        limit = number("limit", given["limit"], _USUAL)
+        if not 1 <= limit <= MOST_TRANSITIONS:
             raise OperationError(400, f"invalid limit parameter: must be 1 to {MOST_TRANSITIONS}")
         page = await alerting.transitions(
             matchers=[_matcher(text) for text in given["match"]],
-            first=_time("from", given["from_"], max(0, _ALWAYS[0])),
-            last=_time("to", given["to"], _ALWAYS[1]),
+            first=_time("from", given["from_"], 0),
+            last=_time("to", given["to"], _LAST),
             behind=_place(given["after"]),
-            limit=given["limit"],
+            limit=limit,
         )
         after = "-".join(map(str, page["after"]))
         before = {"link": {"rel": "self", "href": request.link}, "next": after}
@@ -60,11 +63,12 @@ def _operations(alerting: AlertingClient) -> list[Operation]:
     ]
 
 
-def _lists(parameters: Any) -> Any:
-    """The parameters with `match` as a list: over the bus it may be one text."""
-    if isinstance(parameters, dict) and isinstance(parameters.get("match"), str):
-        return {**parameters, "match": [parameters["match"]]}
-    return parameters
+def _as_texts(parameters: Any) -> Any:
+    """The parameters as over HTTP: over the bus `match` may be one text, and `limit` a number."""
+    if not isinstance(parameters, dict):
+        return parameters
+    given = {key: str(value) if isinstance(value, int) else value for key, value in parameters.items()}
+    return {**given, "match": [given["match"]]} if isinstance(given.get("match"), str) else given
 
 
 def _matcher(text: str) -> dict[str, Any]:
@@ -73,15 +77,9 @@ def _matcher(text: str) -> dict[str, Any]:
         matcher(**read)
         return read
     except ValidationError as error:
-        raise OperationError(400, f"invalid match parameter: {_first(error.messages)}") from error
+        raise OperationError(400, f"invalid match parameter: {first_problem(error)}") from error
     except ValueError as error:
         raise OperationError(400, f"invalid match parameter: {error}") from error
-
-
-def _first(problem: Any) -> Any:
-    if isinstance(problem, dict):
-        return _first(next(iter(problem.values())))
-    return problem[0] if isinstance(problem, list) else problem
 
 
 def _time(name: str, text: str, otherwise: int) -> int:

@@ -20,7 +20,7 @@ from services.gateway.operations.operation import Operation, OperationRequest, R
 from services.gateway.operations.operation_error import OperationError
 from services.gateway.operations.paths import BASE
 from services.gateway.operations.streamed_list import streamed_list
-from services.gateway.queries.listing import load
+from services.gateway.queries.listing import Page, load
 from services.gateway.readmodels.silences import SilenceReadModel
 from services.store.folds.silences import SilenceRecord
 
@@ -34,10 +34,10 @@ def _operations(commands: SilenceCommands, state: SilenceReadModel) -> list[Oper
     async def list_(request: OperationRequest) -> Reply:
         given = load(ListSilencesSchema(), request.parameters)
         wanted, now = _states(given["status"]), time.time_ns()
-        found = [one for one in state.all() if one.end + KEPT_NS > now and _status(one, now) in wanted]
-        first, most = given["offset"], given["limit"]
-        chosen = found[first:] if most < 0 else found[first : first + most]
-        return 200, streamed_list("silences", chosen, lambda one: _show(one, now))
+        found = {one.id: one for one in state.all() if one.end + KEPT_NS > now and _status(one, now) in wanted}
+        return 200, streamed_list(
+            "silences", map(found.__getitem__, Page(given).of(found)), lambda one: _show(one, now)
+        )
 
     async def create(request: OperationRequest) -> Reply:
         return 200, _show(await commands.create(request.body), time.time_ns())

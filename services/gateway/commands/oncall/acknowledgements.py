@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import ValidationError
-
 from grammar.golang.quoting import quote
 from schemas.api.oncall.acknowledgement import AcknowledgeSchema
 from schemas.requests.alerting import LEVELS
@@ -17,6 +15,7 @@ from services.gateway.access.audit import caller
 from services.gateway.clients.alerting import AlertingClient
 from services.gateway.clients.nats_disk import NatsDisk
 from services.gateway.operations.operation_error import OperationError
+from services.gateway.operations.reading import read_strictly
 
 _REQUEST = AcknowledgeSchema()
 
@@ -29,10 +28,7 @@ class AcknowledgementCommands:
 
     async def acknowledge(self, topic: str, id: str, body: Any) -> None:
         """Note that somebody sees to an alert. Raises OperationError."""
-        try:
-            given: dict[str, Any] = _REQUEST.load(body or {})
-        except ValidationError as error:
-            raise OperationError(400, f"invalid acknowledgement: {error}") from error
+        given = read_strictly(_REQUEST, {} if body is None else body)
         event = await self._there(topic, id)
         if event["state"]["level"] == LEVELS[0]:
             raise OperationError(400, f"cannot acknowledge {quote(id)}: it is OK")

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from marshmallow import ValidationError
 
 from grammar.golang.quoting import quote
 from grammar.golang.times import format_rfc3339
@@ -19,7 +18,8 @@ from services.gateway.access.audit import caller
 from services.gateway.clients.alerting import AlertingClient
 from services.gateway.clients.nats_disk import NatsDisk
 from services.gateway.commands.decisions import Decisions
-from services.gateway.operations.operation_error import OperationError, invalid_json
+from services.gateway.operations.operation_error import OperationError
+from services.gateway.operations.reading import read_strictly
 from services.gateway.readmodels.silences import SilenceReadModel
 from services.process import log as logs
 from services.store.folds.event_data import Plain
@@ -74,7 +74,7 @@ class SilenceCommands:
         """Change a silence that is not over; gives its record. What is left out stays. Raises OperationError."""
         given = _read(body)
         if given.get("id", id) != id:
-            raise OperationError(400, "cannot change the id of a silence")
+            raise OperationError(400, "id: that of a silence cannot be changed")
 
         async def change(expected_version: int) -> None:
             there, now = self._there(id), time.time_ns()
@@ -83,7 +83,7 @@ class SilenceCommands:
             start = there.start
             if "start" in given and given["start"] != start:
                 if start <= now:
-                    raise OperationError(400, "cannot change the start of a silence that has begun")
+                    raise OperationError(400, "start: that of a silence that has begun cannot be changed")
                 start = max(given["start"], now)
             data = {
                 "matchers": _matchers(given["matchers"]) if "matchers" in given else list(map(_stored, there.matchers)),
@@ -148,45 +148,31 @@ class SilenceCommands:
 
 
 def _read(body: Any) -> dict[str, Any]:
-    if not isinstance(body, dict):
-        raise invalid_json()
-    try:
-        given: dict[str, Any] = _REQUEST.load(body)
-    except ValidationError as error:
-        raise OperationError(400, f"invalid silence: {_text(error.messages)}") from error
+    given = read_strictly(_REQUEST, body)
     if "end" in given and "duration" in given:
-        raise OperationError(400, "invalid silence: end and duration exclude each other")
+        raise OperationError(400, "duration: it and end exclude each other")
     return given
-
-
-def _text(problem: Any, path: str = "") -> str:
-    """The first problem, with the key that is wrong."""
-    if isinstance(problem, dict):
-        key, inner = next(iter(problem.items()))
-        return _text(inner, path if key == "_schema" else f"{path}.{key}" if path else str(key))
-    text = problem[0] if isinstance(problem, list) else problem
-    return f"{path}: {text}" if path else str(text)
 
 
 def _matchers(given: Sequence[Plain] | None) -> list[Plain]:
     """As events have them. Raises OperationError where there are none, or nobody could tell what they are for."""
     if not given:
-        raise OperationError(400, "invalid silence: matchers: at least one is needed")
+        raise OperationError(400, "matchers: at least one is needed")
     read = []
     for at, one in enumerate(given):
         try:
             read.append(matcher(**one))
         except ValueError as error:
-            raise OperationError(400, f"invalid silence: matchers.{at}: {error}") from error
+            raise OperationError(400, f"matchers.{at}: {error}") from error
     if all(one.fits("") for one in read):
-        raise OperationError(400, "invalid silence: matchers: at least one must not fit an empty value")
+        raise OperationError(400, "matchers: at least one must not fit an empty value")
     return list(map(_stored, given))
 
 
 def _check_size(data: Plain) -> None:
     size = len(orjson.dumps(data))
     if size > _MOST_BYTES:
-        raise OperationError(400, f"invalid silence: it is {size} bytes of JSON, more than {_MOST_BYTES}")
+        raise OperationError(400, f"it is {size} bytes of JSON, more than {_MOST_BYTES}")
 
 
 def _stored(one: Plain) -> Plain:
@@ -199,9 +185,9 @@ def _end(given: Plain, start: int, now: int, before: int | None) -> int:
     if "duration" in given:
         end = start + given["duration"]
     if end is None:
-        raise OperationError(400, "invalid silence: end or duration is required")
+        raise OperationError(400, "end: it or duration is required")
     if end >= 1 << 63:
-        raise OperationError(400, "invalid silence: duration: it ends behind the last time there is")
+        raise OperationError(400, "duration: it ends behind the last time there is")
     if end <= max(start, now):
-        raise OperationError(400, f"invalid silence: end: {format_rfc3339(end)} is not after its start and now")
+        raise OperationError(400, f"end: {format_rfc3339(end)} is not after its start and now")
     return end
