@@ -40,8 +40,8 @@ def main() -> None:
 async def _measure(workloads: list[str], points: int, hosts: int) -> None:
     with tempfile.TemporaryDirectory(prefix="tickbus-looking-back-") as directory:
         async with Serve(Path(directory)) as serve, Api(serve) as api:
-            lines = bodies(points, _PER_BODY, hosts)
             for name in workloads:
+                lines = bodies(name, points, _PER_BODY, hosts)
                 for figure in await _workload(serve, api, name, lines, points):
                     print(figure, flush=True)
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 
 import numpy as np
@@ -77,9 +77,9 @@ class _Source:
     def __init__(self, columns: dict[str, Column]) -> None:
         self._columns = columns
 
-    def column(self, name: str, rows: Rows | None) -> Column | None:
-        column = self._columns.get(name)
-        return column if column is None or rows is None else column.take(rows)
+    def columns(self, names: Sequence[str], rows: Rows | None) -> list[Column | None]:
+        found = [self._columns.get(name) for name in names]
+        return [column if column is None or rows is None else column.take(rows) for column in found]
 
     def names(self, rows: Rows | None) -> list[str]:
         return sorted(self._columns)

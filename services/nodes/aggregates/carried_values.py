@@ -92,24 +92,29 @@ class CarriedValues(KeyedPart):
 
 
 class _Carried:
-    """Of one type: the first count[g] of a row of `values` and `time` are what is carried of local group g."""
+    """Of one type: of local group g what is carried stands in `values` and `time` from begin[g] on, count[g] of each.
+
+    Each group has room of its own, a power of two, wherever that lies: a row of equal length for each would be as long
+    as the one group needs that has most.
+    """
 
     def __init__(self, kind: Kind) -> None:
-        self._count: Rows = np.empty(0, dtype=np.int64)
-        self._values: NDArray[Any] = np.empty((0, 1), dtype=DTYPES[kind])
-        self._time: IntArray = np.empty((0, 1), dtype=np.int64)
+        self._count, self._begin, self._room = (np.empty(0, dtype=np.int64) for _ in range(3))
+        self._values: NDArray[Any] = np.empty(0, dtype=DTYPES[kind])
+        self._time: IntArray = np.empty(0, dtype=np.int64)
+        self._used = 0  # behind the room of all groups
 
     def reach(self, groups: int) -> None:
-        self._count, self._values, self._time = (grown(a, groups) for a in (self._count, self._values, self._time))
+        self._count, self._begin, self._room = (grown(a, groups) for a in (self._count, self._begin, self._room))
 
     def keep(self, left: Rows) -> None:
-        self._count, self._values, self._time = (a[left] for a in (self._count, self._values, self._time))
+        self._count, self._begin, self._room = (a[left] for a in (self._count, self._begin, self._room))
+        self._lay_out()
 
     def flat(self) -> tuple[IntArray, NDArray[Any], IntArray]:
         """All that is carried: local groups, ascending, values and times."""
-        every = np.arange(len(self._count))
-        places = self._places(every, self._count)
-        return np.repeat(every, self._count), self._values.reshape(-1)[places], self._time.reshape(-1)[places]
+        places = ranges(self._begin, self._count)
+        return np.repeat(np.arange(len(self._count)), self._count), self._values[places], self._time[places]
 
     def before(self, part: Segments) -> Segments:
         known, lengths = self._count[part.number], part.lengths
@@ -117,30 +122,39 @@ class _Carried:
             return part
         starts = np.cumsum(known + lengths) - known - lengths
         old, own = ranges(starts, known), ranges(starts + known, lengths)
-        places = self._places(part.number, known)
+        places = ranges(self._begin[part.number], known)
         n = len(part.values) + len(old)
         values, time = np.empty(n, dtype=part.values.dtype), np.empty(n, dtype=np.int64)
         rows = np.full(n, -1, dtype=np.intp)
-        values[old], values[own] = self._values.reshape(-1)[places], part.values
-        time[old], time[own] = self._time.reshape(-1)[places], part.time
+        values[old], values[own] = self._values[places], part.values
+        time[old], time[own] = self._time[places], part.time
         rows[own] = part.rows
         return Segments(part.kind, values, time, rows, starts, part.number)
 
     def put(self, local: IntArray, values: NDArray[Any], time: IntArray, counts: Rows) -> None:
         """Carry `counts` values of each of these groups, end to end, in place of what was."""
-        if (most := int(counts.max(initial=0))) > self._values.shape[1]:
-            self._widen(max(most, min(2 * self._values.shape[1], 2 * most)))
-        places = self._places(local, counts)
-        self._values.reshape(-1)[places], self._time.reshape(-1)[places] = values, time
+        lacks = counts > self._room[local]
+        if lacks.any():
+            self._make_room(local[lacks], counts[lacks])
+        places = ranges(self._begin[local], counts)
+        self._values[places], self._time[places] = values, time
         self._count[local] = counts
 
-    def _widen(self, width: int) -> None:
-        for name in ("_values", "_time"):
-            old = getattr(self, name)
-            wider = np.zeros((len(old), width), dtype=old.dtype)
-            wider[:, : old.shape[1]] = old
-            setattr(self, name, wider)
+    def _make_room(self, local: IntArray, counts: Rows) -> None:
+        """Room for so many values of each of these groups; what they carried is let go of."""
+        room = 1 << np.ceil(np.log2(counts)).astype(np.int64)
+        self._room[local], self._count[local] = room, 0
+        ends = self._used + np.cumsum(room)
+        if int(ends[-1]) > len(self._values):
+            self._lay_out()
+        else:
+            self._begin[local], self._used = ends - room, int(ends[-1])
 
-    def _places(self, local: IntArray, counts: Rows) -> Rows:
-        """Where in the flat arrays the first so many of these groups are, end to end."""
-        return ranges(local * self._values.shape[1], counts)
+    def _lay_out(self) -> None:
+        """All groups' room end to end, and as much behind it for what comes next."""
+        ends = np.cumsum(self._room)
+        begin, used = ends - self._room, int(ends[-1]) if len(ends) else 0
+        old, new = ranges(self._begin, self._count), ranges(begin, self._count)
+        values, time = (np.zeros(2 * used, dtype=a.dtype) for a in (self._values, self._time))
+        values[new], time[new] = self._values[old], self._time[old]
+        self._begin, self._used, self._values, self._time = begin, used, values, time
