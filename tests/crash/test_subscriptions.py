@@ -78,7 +78,7 @@ async def test_two_gateways_that_are_killed_in_turn_lose_nothing_that_influxdb_i
             async with bus.follow(WRITES, ["tickbus.write.telegraf.>"]) as follower:
 
                 async def told(numbers: range) -> None:
-                    """One point after the other: of several at once InfluxDB itself drops some while a destination is away.
+                    """One point after the other: of several at once InfluxDB drops some while a destination is away.
 
                     (Its senders share one turn of destinations, so that one of them may try the dead one twice.)
                     """

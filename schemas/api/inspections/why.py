@@ -72,6 +72,7 @@ class PlaceSchema(Schema):
     precision = fields.String()
     stored = fields.String(metadata={"doc": "When the log took it, RFC 3339."})
     received = fields.String(metadata={"doc": "When it came to the gateway, RFC 3339."})
+    user = fields.String(metadata={"doc": "Who has written it, where the gateway asks for users."})
     loopbacks = fields.Integer(metadata={"doc": "Through how many tasks' loopbacks it has come."})
 
 

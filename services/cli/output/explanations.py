@@ -166,7 +166,8 @@ def _written(one: Mapping[str, Any]) -> str:
 def _when(one: Mapping[str, Any]) -> str:
     received = f", received {one['received']}" if "received" in one else ""
     loops = f", by a loopback ({one['loopbacks']})" if "loopbacks" in one else ""
-    return f"stored {one['stored']}{received}{loops}"
+    user = f", by {one['user']}" if "user" in one else ""
+    return f"stored {one['stored']}{received}{user}{loops}"
 
 
 def _notes(notes: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import urllib.parse
 from collections.abc import Iterable
 from typing import Any
 
@@ -21,8 +22,8 @@ _LONGEST = 10_000  # characters of a line that are shown
 def written(message: StoredMessage, row: int) -> dict[str, Any]:
     """A point as it was written: {"seq", "row", "database", "retention-policy", "line", "precision", "stored"}.
 
-    stored: when the log took it, RFC 3339. "received" where the gateway has noted when it came there, "loopbacks" where
-    a task has written it: how many tasks' writes it has come through.
+    stored: when the log took it, RFC 3339. "received" where the gateway has noted when it came there, "user" where it
+    knew whose the write was, "loopbacks" where a task has written it: how many tasks' writes it has come through.
     """
     database, retention_policy = parse_write_subject(message.subject)
     headers = message.headers or {}
@@ -38,6 +39,8 @@ def written(message: StoredMessage, row: int) -> dict[str, Any]:
     received, loopbacks = headers.get("received", ""), headers.get(LOOPBACKS, "")
     if received.isascii() and received.isdigit():
         found["received"] = format_rfc3339(int(received))
+    if "user" in headers:
+        found["user"] = urllib.parse.unquote(headers["user"])
     return found | ({"loopbacks": int(loopbacks)} if loopbacks.isascii() and loopbacks.isdigit() else {})
 
 

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 _FEW = 1.25
 """Writes in a message, on the average, up to which two messages of one kind are on their way at once, so that the disk
@@ -20,13 +21,20 @@ _MOST_BYTES = 256 << 10
 # one series in one message would get the same. What spreads a text over lines looks like that too.
 _TIMED = re.compile(rb"(?:[^\n]* -?[0-9]+[ \r]*(?:\n|\Z))+")
 
-Store = Callable[[str, bytes, str], Awaitable[None]]
-"""Stores lines: subject, body, precision."""
+
+class Store(Protocol):
+    """Stores lines."""
+
+    def __call__(self, subject: str, body: bytes, precision: str, *, user: str) -> Awaitable[None]:
+        """user: who has written them, "" for anybody."""
+
+
+_Key = tuple[str, str, str]  # subject, precision, user
 
 
 @dataclass(slots=True)
 class _Kind:
-    """The writes to one subject in one precision."""
+    """The writes of one user to one subject in one precision."""
 
     under_way: int = 0
     leaving: bool = False  # a message goes out at the end of this turn
@@ -40,7 +48,7 @@ class Gathering:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._kinds: dict[tuple[str, str], _Kind] = {}
+        self._kinds: dict[_Key, _Kind] = {}
         self._sending: set[asyncio.Task[None]] = set()
         self._gathered = 2.0  # writes in a message, on the average of late
 
@@ -49,9 +57,12 @@ class Gathering:
         """Whether a body (valid line protocol) may go with others."""
         return len(body) <= _SMALL_BYTES and _TIMED.fullmatch(body) is not None
 
-    async def write(self, subject: str, precision: str, body: bytes) -> None:
-        """Returns once it is stored. Raises what `store` raised for the message that it went with."""
-        key = subject, precision
+    async def write(self, subject: str, precision: str, body: bytes, user: str = "") -> None:
+        """Returns once it is stored, with others of the same user.
+
+        Raises what `store` raised for the message that it went with.
+        """
+        key = subject, precision, user
         kind = self._kinds.setdefault(key, _Kind())
         leads = not kind.leaving and kind.under_way < (2 if self._gathered < _FEW and not kind.waiting else 1)
         if leads:
@@ -69,7 +80,7 @@ class Gathering:
         # The message is stored for all: one client that hangs up does not stop it.
         await asyncio.shield(stored)
 
-    async def _turn(self, key: tuple[str, str], kind: _Kind) -> None:
+    async def _turn(self, key: _Key, kind: _Kind) -> None:
         """Wait for the end of this turn: what comes until then waits for the message of whoever waits here."""
         kind.leaving = True
         kind.under_way += 1
@@ -82,23 +93,23 @@ class Gathering:
             kind.leaving = False
         kind.under_way -= 1
 
-    async def _send(self, key: tuple[str, str], kind: _Kind, bodies: list[bytes]) -> None:
-        subject, precision = key
+    async def _send(self, key: _Key, kind: _Kind, bodies: list[bytes]) -> None:
+        subject, precision, user = key
         kind.under_way += 1
         self._gathered += _WEIGHT * (len(bodies) - self._gathered)
         try:
-            await self._store(subject, bodies[0] if len(bodies) == 1 else b"\n".join(bodies), precision)
+            await self._store(subject, bodies[0] if len(bodies) == 1 else b"\n".join(bodies), precision, user=user)
         finally:
             self._ended(key, kind)
 
-    def _ended(self, key: tuple[str, str], kind: _Kind) -> None:
+    def _ended(self, key: _Key, kind: _Kind) -> None:
         kind.under_way -= 1
         if kind.waiting:
             self._next(key, kind)
         elif not kind.under_way:
             self._kinds.pop(key, None)
 
-    def _next(self, key: tuple[str, str], kind: _Kind) -> None:
+    def _next(self, key: _Key, kind: _Kind) -> None:
         """Send those that have gathered."""
         bodies, stored = kind.waiting, kind.stored
         assert stored is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+import urllib.parse
 
 from schemas.config import Config
 from services.bus.connection import Bus
@@ -46,10 +47,10 @@ class LineStore:
         return write_subject(db, rp or self._default_rp)
 
     async def store(
-        self, subject: str, body: bytes, precision: str, received: int | None = None, key: bytes = b""
+        self, subject: str, body: bytes, precision: str, received: int | None = None, key: bytes = b"", user: str = ""
     ) -> None:
         """Store the body, in several messages where it is too big for one. received: the time of lines without one, ns,
-        None: the present.
+        None: the present. user: who has written them, "" for anybody: it is kept beside them for those who look back.
 
         With a key each message has an id, so that a repeat of the write fills in what is missing and doubles nothing.
         Raises RequestRejected: 503 where it may be tried again.
@@ -59,6 +60,8 @@ class LineStore:
             self._complain("write refused", full)
             raise RequestRejected(503, f"the write was not stored, try again: {full}")
         headers = {"precision": precision, "received": str(time.time_ns() if received is None else received)}
+        if user:
+            headers["user"] = urllib.parse.quote(user)
         limit = self._bus.max_data
         name = _message_id(subject, key) if key else None
         try:

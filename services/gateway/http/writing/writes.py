@@ -144,10 +144,11 @@ class Writes:
         precision = target.precision
         if precision is AUTO:
             body, precision = await off_loop(in_nanoseconds, body), "n"
+        name = "" if user is None else user.name
         if not request.key and Gathering.takes(body):
-            await self._gathering.write(target.subject, precision, body)
+            await self._gathering.write(target.subject, precision, body, name)
             return
-        await self._store.store(target.subject, body, precision, received, request.key)
+        await self._store.store(target.subject, body, precision, received, request.key, name)
 
     def _target(self, dialect: Dialect, query: bytes) -> _Target:
         """Clients repeat themselves, so what was found out is kept."""

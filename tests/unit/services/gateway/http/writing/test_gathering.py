@@ -18,11 +18,13 @@ class Stored:
 
     def __init__(self) -> None:
         self.got: list[tuple[str, str, bytes]] = []
+        self.users: list[str] = []
         self.failing: set[int] = set()
         self._let: asyncio.Queue[None] = asyncio.Queue()
 
-    async def __call__(self, subject: str, body: bytes, precision: str) -> None:
+    async def __call__(self, subject: str, body: bytes, precision: str, *, user: str) -> None:
         number = len(self.got)
+        self.users.append(user)
         self.got.append((subject, precision, body))
         await self._let.get()
         if number in self.failing:
@@ -50,6 +52,20 @@ async def test_what_comes_in_one_turn_is_stored_together() -> None:
     store.let()
     store.let()
     await asyncio.gather(*together, *alone)
+
+
+async def test_what_several_users_write_is_not_stored_together() -> None:
+    store = Stored()
+    gathering = Gathering(store)
+    users = ("ann", "ben", "ann")
+    writes = [asyncio.create_task(gathering.write("s", "s", b"m v=%d 1" % n, user)) for n, user in enumerate(users)]
+    store.let()
+    store.let()
+    await asyncio.gather(*writes)
+    assert sorted(zip(store.users, [body for _, _, body in store.got], strict=True)) == [
+        ("ann", b"m v=0 1\nm v=2 1"),
+        ("ben", b"m v=1 1"),
+    ]
 
 
 async def test_who_hangs_up_within_the_turn_does_not_take_the_others_along() -> None:

@@ -7,10 +7,13 @@ import gzip
 import time
 
 import httpx
+import orjson
 import pytest
 
 from services.bus.connection import Bus
 from services.bus.follow import StoredMessage
+from services.bus.subjects import command_subject
+from services.dryrun.explaining.lines import written
 from tests.support.nats import NatsServer
 from tests.unit.services.gateway.conftest import StartGateway
 
@@ -34,6 +37,20 @@ async def test_a_write_reaches_the_stream_as_it_came(gateway: httpx.AsyncClient,
     assert message.headers is not None
     assert message.headers["precision"] == "s"
     assert before <= int(message.headers["received"]) <= time.time_ns()
+
+
+async def test_it_is_kept_who_has_written(start_gateway: StartGateway, bus: Bus) -> None:
+    async with start_gateway("closed", auth_enabled=True) as gateway:
+        user = {"name": "jürgen", "password": "pw", "permissions": ["write_points"]}
+        await bus.request(command_subject("user", "create"), orjson.dumps(user))
+        position = await bus.last_sequence("WRITES")
+        for body in (b"m v=1 5", b"m v=1"):
+            answer = await gateway.post(
+                "/write?db=a", content=body, headers={"Authorization": "Token jürgen:pw".encode()}
+            )
+            assert answer.status_code == 204
+    messages = await written_after(bus, position)
+    assert [written(message, 0)["user"] for message in messages] == ["jürgen", "jürgen"]
 
 
 async def test_errors_come_in_kapacitors_order_and_words(gateway: httpx.AsyncClient, bus: Bus) -> None:
