@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import httpx
 import psutil
 
+from tests.support.forking import Forked, fork
 from tests.support.nats import NatsServer
 from tests.support.nats_cluster import NatsCluster
 from tests.support.ports import free_port
@@ -51,14 +52,21 @@ class Program:
     """One `tickbus` process. Its log goes to a file, its standard output is read for the line that says ready."""
 
     def __init__(
-        self, *arguments: str, log: Path, environment: dict[str, str] | None = None, module: str = "services.cli"
+        self,
+        *arguments: str,
+        log: Path,
+        environment: dict[str, str] | None = None,
+        module: str = "services.cli",
+        forked: bool = False,
     ) -> None:
+        """forked: out of one process for all, which has imported everything: that is most of what a start takes."""
         self._arguments, self._module = arguments, module
+        self._forked = forked
         self._environment = FAST | (environment or {})
         self.log = log
         self.url = ""
         """Of the HTTP API, where it has one."""
-        self._process: Process | None = None
+        self._process: Process | Forked | None = None
         self._reading: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
 
@@ -70,11 +78,15 @@ class Program:
     async def start(self, within: float = START_SECONDS) -> None:
         """Start it and wait until it is ready."""
         self._ready.clear()
+        environment = os.environ | self._environment
         with self.log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", self._module, *self._arguments,
-                cwd=ROOT, stdout=PIPE, stderr=log, env=os.environ | self._environment,
-            )  # fmt: skip
+            if self._forked:
+                self._process = await fork(self._arguments, ROOT, log, environment)
+            else:
+                self._process = await asyncio.create_subprocess_exec(
+                    sys.executable, "-m", self._module, *self._arguments,
+                    cwd=ROOT, stdout=PIPE, stderr=log, env=environment,
+                )  # fmt: skip
         self._reading = asyncio.create_task(self._read(self._process))
         ended = asyncio.create_task(self._process.wait())
         ready = asyncio.create_task(self._ready.wait())
@@ -122,7 +134,7 @@ class Program:
             await self._reading
         self._process = self._reading = None
 
-    async def _read(self, process: Process) -> None:
+    async def _read(self, process: Process | Forked) -> None:
         assert process.stdout is not None
         async for line in process.stdout:
             if b" ready" in line:
@@ -240,8 +252,11 @@ class Services:
             else:
                 arguments = ["engine", "--id", name, *common]
             log = self._directory / f"{name}.log"
-            module = "tests.crash.later_version" if name in self.later else "services.cli"
-            self.programs[name] = Program(*arguments, log=log, environment=self._environment, module=module)
+            later = name in self.later
+            module = "tests.crash.later_version" if later else "services.cli"
+            self.programs[name] = Program(
+                *arguments, log=log, environment=self._environment, module=module, forked=not later
+            )
             if address:
                 self.url = self.programs[name].url = f"http://{address}"
         await self.programs[name].start()
