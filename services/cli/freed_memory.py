@@ -15,6 +15,8 @@ import sys
 import time
 from collections.abc import Iterator
 
+from services.process.pools import Pool
+
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of mallopt
 _KEPT_AT_TOP, _LARGEST_ON_HEAP = 128 << 20, 32 << 20  # bytes
 
@@ -39,6 +41,7 @@ async def give_back_in_pauses() -> None:
     """
     if _mallinfo() is None:
         return
+    pool = Pool("memory", 1)
     spent, worked, least, least_of_files = time.process_time(), True, 0, 0
     while True:
         await asyncio.sleep(_LOOK_SECONDS)
@@ -47,7 +50,7 @@ async def give_back_in_pauses() -> None:
         if worked and not works:
             resident, of_files = _resident()
             if of_files - least_of_files >= _WORTH_IT:
-                await asyncio.to_thread(give_back_code)
+                await pool.run(give_back_code)
                 least_of_files = _resident()[1]
             if resident - least >= _WORTH_IT:
                 give_back()

@@ -15,6 +15,7 @@ from services.cli.options import SERVICE_OPTIONS, Settings, takes_settings
 from services.launcher.errors import CannotStart
 from services.launcher.launcher import Launcher, Programs, service_programs, worker_count
 from services.process import log
+from services.process.pools import Pool
 
 Meanwhile = Callable[[Launcher, asyncio.Event], Awaitable[None]]
 
@@ -49,7 +50,7 @@ async def _serve(launcher: Launcher, meanwhile: Meanwhile) -> int:
     loop.add_signal_handler(signal.SIGHUP, launcher.hang_up if meanwhile is _say_ready else stop.set)
     try:
         if await _unless(stop, launcher.start()):
-            await asyncio.to_thread(give_back_code)
+            await Pool("memory", 1).run(give_back_code)
             await meanwhile(launcher, stop)
         return 0
     finally:

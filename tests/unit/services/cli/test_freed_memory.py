@@ -1,4 +1,4 @@
-"""What is freed is kept while a process works, and given back when it pauses, as is code that is not needed any more."""
+"""What is freed is kept while a process works, and given back when it pauses; so is code that is not needed again."""
 
 from __future__ import annotations
 
