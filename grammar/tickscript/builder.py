@@ -1,7 +1,8 @@
 """Makes the syntax tree from what textX has read.
 
-textX gives the structure; the tokens, walked through beside it in the same order, give places and comments. Comments
-stay where Kapacitor keeps them: it drops those before a bracket, a comma or a sign.
+textX gives the structure; the tokens, walked through beside it in the same order, give names, literals, places and
+comments: what textX has read may stand for other scripts of the same structure, with names and literals of their own.
+Comments stay where Kapacitor keeps them: it drops those before a bracket, a comma or a sign.
 """
 
 from __future__ import annotations
@@ -73,8 +74,8 @@ class Builder:
             for i in (database, retention_policy):
                 self._comment(i)
             return Dbrp(
-                parse_reference(model.database),
-                parse_reference(model.retention_policy),
+                parse_reference(self._tokens[database].text),
+                parse_reference(self._tokens[retention_policy].text),
                 position=position,
                 comment=comment,
             )
@@ -111,10 +112,11 @@ class Builder:
             head = self._identifier()
         else:
             self._at += 1
-            comment, position = self._comment(start), self._tokens[start].position
+            _, name, position, _ = self._tokens[start]
+            comment = self._comment(start)
             arguments = self._arguments(model.arguments, self._expression)
             multiline = _spreads(position.line, arguments)
-            head = Call(model.name, arguments, multiline, position=position, comment=comment)
+            head = Call(name, arguments, multiline, position=position, comment=comment)
         if model.operators:
             return self._climb(head, model.operators, model.operands)
         if not model.links:
@@ -126,14 +128,14 @@ class Builder:
         return Chain(head, tuple(links), position=operator.position)
 
     def _link(self, model: Any, operator: str) -> Link:
-        start, name = self._take(), self._take()
-        comment = self._comment(start) + self._comment(name)
+        start, second = self._take(), self._take()
+        comment = self._comment(start) + self._comment(second)
+        _, name, position, _ = self._tokens[second]
         if not model.called:
-            return Link(operator, model.name, (), False, position=self._tokens[start].position, comment=comment)
-        position = self._tokens[name].position
+            return Link(operator, name, (), False, position=self._tokens[start].position, comment=comment)
         arguments = self._arguments(model.arguments, self._expression)
         multiline = _spreads(position.line, arguments)
-        return Link(operator, model.name, arguments, True, multiline, position=position, comment=comment)
+        return Link(operator, name, arguments, True, multiline, position=position, comment=comment)
 
     def _arguments(self, models: list[Any], build: Any) -> tuple[Expression, ...]:
         arguments = []
@@ -209,9 +211,9 @@ class Builder:
         if kind == "Function":
             if not model.called:
                 return self._identifier()
-            position = self._tokens[self._take()].position
+            _, name, position, _ = self._tokens[self._take()]
             arguments = self._arguments(model.arguments, self._operation)
-            return Call(model.name, arguments, _spreads(position.line, arguments), position=position)
+            return Call(name, arguments, _spreads(position.line, arguments), position=position)
         start = self._take()
         if kind == "Parentheses":
             comment = self._comment(start)

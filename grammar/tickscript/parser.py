@@ -6,7 +6,8 @@ The grammar is `tickscript.tx`. Where it does not match, `raise_syntax_error` te
 from __future__ import annotations
 
 import re
-from functools import cache
+from collections.abc import Iterator
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -58,14 +59,41 @@ def _scanned(text: str) -> tuple[str, list[Token]]:
 def _read(scanned: list[Token], tokens: list[Token]) -> Script | None:
     if scanned[-1].kind == ERROR:
         return None
-    words = [token.kind if token.kind in _REWRITTEN else token.text for token in tokens[:-1]]
     try:
-        # textX makes no object of an empty text; and in one without a line break it seeks the first for every node.
-        return Builder(tokens).script(_metamodel().model_from_str(" ".join(words) + "\n").statements if words else [])
+        return Builder(tokens).script([statement for part in _parts(tokens) for statement in _statements_of(part)])
     except RecursionError:
         raise TickscriptError("parser: expressions are nested too deeply") from None
     except (TextXSyntaxError, ValueError):
         return None
+
+
+def _parts(tokens: list[Token]) -> Iterator[str]:
+    """The structure of a script, as text, cut before each `var` and `dbrp`, where one statement ends in any case."""
+    words: list[str] = []
+    for kind, text, _, _ in tokens[:-1]:
+        if kind in _BEGINS_STATEMENT and words:
+            yield " ".join(words)
+            words = []
+        words.append(_STANDS_FOR.get(kind, text))
+    if words:  # textX makes no object of an empty text
+        yield " ".join(words)
+
+
+def _statements_of(part: str) -> list[Any]:
+    """What textX makes of it. It takes ten times as long as all else, and many scripts are made after one pattern."""
+    return _small(part) if len(part) <= _SMALL else _read_part(part)
+
+
+def _read_part(part: str) -> list[Any]:
+    # in a text without a line break textX seeks the first for every node
+    model = _metamodel().model_from_str(part + "\n")
+    model._tx_parser = None  # a hundred times as large as all else, and not needed any more
+    statements: list[Any] = model.statements
+    return statements
+
+
+_SMALL = 1024  # characters: 70 KB as textX has it
+_small = lru_cache(128)(_read_part)
 
 
 @cache
@@ -73,5 +101,16 @@ def _metamodel() -> Any:
     return metamodel_from_file(str(Path(__file__).with_name("tickscript.tx")), autokwd=True)
 
 
-_REWRITTEN = frozenset({MULTIPLY, DIVIDE})
+# Of names and literals, that they are there is all that the grammar asks of them.
+_STANDS_FOR = {
+    "identifier": "n",
+    "string": "''",
+    "reference": '""',
+    "regex": "//",
+    "number": "1",
+    "duration": "1s",
+    MULTIPLY: MULTIPLY,
+    DIVIDE: DIVIDE,
+}
+_BEGINS_STATEMENT = frozenset({"var", "dbrp"})
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")

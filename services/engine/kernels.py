@@ -1,36 +1,82 @@
-"""The kernels of a worker, ready before it takes up tasks: the first of them would wait for them otherwise."""
+"""The kernels of a worker: those that all points go through before it takes up tasks, the others meanwhile."""
 
 from __future__ import annotations
 
+import asyncio
 import os
+import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from subprocess import DEVNULL
 from typing import Any
 
-from services.kernels.compiled import Compiled, keep_compiled_in, prepare
+from services.kernels.compiled import (
+    Compiled,
+    compiling_program,
+    keep_compiled_in,
+    kernels_of,
+    modules_of_kernels,
+    prepare,
+)
 from services.process import log as logs
 from services.process.pools import Pool
 
 log = logs.get("engine")
 
-_BESIDE = "services.lineprotocol.reading"  # half of what there is to compile
+_BESIDE = "services.lineprotocol.reading"  # half of what there is to compile at once
+_EVERY_POINT = (
+    "services.kernels.byte_strings",
+    "services.lineprotocol.scanning",
+    "services.columns.groups.ordering",
+    "services.columns.frame",
+    _BESIDE,
+)
+_LESS_URGENT = 10  # of nice
 
 
-async def prepare_kernels(folder: Path, kernels: Sequence[Compiled[..., Any]] | None = None) -> None:
-    """Load them, or compile them where no process has yet, in a thread.
+class Kernels:
+    """What is compiled of the modules imported, kept in `folder` where it cannot be beside their sources."""
 
-    folder: where they are kept if they cannot be beside their sources. kernels: None for all of the modules imported.
-    """
-    keep_compiled_in(folder)
-    began = time.monotonic()
-    compiled = False
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._pool = Pool("kernels", 1)
+        self._others: asyncio.Task[None] | None = None
 
-    def compiling() -> None:
-        nonlocal compiled
-        compiled = True
-        log.info("compiling kernels, this is the first start")
+    async def prepare(self, first: Sequence[Compiled[..., Any]] | None = None) -> None:
+        """Load all of them, in a thread. Where no process has compiled them yet, `first` are compiled, by default
+        those that all points go through; the others then in a process beside this one. Whoever calls one of them
+        earlier waits until it is compiled, a second at most.
+        """
+        keep_compiled_in(self._folder)
+        began = time.monotonic()
+        compiled = False
 
-    await Pool("kernels", 1).run(prepare, kernels, compiling, _BESIDE if (os.cpu_count() or 1) > 1 else None)
-    if compiled:
-        log.info("kernels are compiled", seconds=round(time.monotonic() - began, 1))
+        def compiling() -> None:
+            nonlocal compiled
+            compiled = True
+            log.info("compiling kernels, this is the first start")
+
+        beside = _BESIDE if (os.cpu_count() or 1) > 1 else None
+        await self._pool.run(prepare, kernels_of(_EVERY_POINT) if first is None else first, compiling, beside)
+        if compiled:
+            log.info("kernels are compiled", seconds=round(time.monotonic() - began, 1))
+            self._others = asyncio.create_task(self._compile_others())
+        else:
+            await self._pool.run(prepare)
+
+    async def close(self) -> None:
+        """Compile no more."""
+        if self._others is not None:
+            self._others.cancel()
+            await asyncio.gather(self._others, return_exceptions=True)
+
+    async def _compile_others(self) -> None:
+        command = compiling_program(modules_of_kernels())
+        process = subprocess.Popen(command, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL)
+        try:
+            os.setpriority(os.PRIO_PROCESS, process.pid, _LESS_URGENT)
+            await self._pool.run(process.wait)
+        finally:
+            process.kill()
+        await self._pool.run(prepare)

@@ -24,7 +24,7 @@ from services.columns.groups.series import SeriesTable
 from services.connectors.http_sender import PostEndpoint
 from services.connectors.sideload import SOURCES
 from services.engine.environment import task_environment
-from services.engine.kernels import prepare_kernels
+from services.engine.kernels import Kernels
 from services.engine.states.checkpoints import Checkpoints
 from services.engine.states.handovers import Handovers
 from services.engine.states.history.keeper import HistorySettings, StateKeeper
@@ -116,7 +116,8 @@ async def _serve(process: _Process, ready: Callable[[], None], stop: asyncio.Eve
         process.store, with_overrides(tasks.fold), EVENTS, forget=tasks.forget, records=tasks.RECORDS
     )
     stopping = asyncio.create_task(stop.wait())
-    coming = asyncio.create_task(_come(members, projection, bus, prepare_kernels(config.data_dir / "kernels")))
+    kernels = Kernels(config.data_dir / "kernels")
+    coming = asyncio.create_task(_come(members, projection, bus, kernels.prepare()))
     # what lives once all tasks do lives as long as the process: the collector need not go through it again and again
     gc.disable()
     try:
@@ -129,6 +130,7 @@ async def _serve(process: _Process, ready: Callable[[], None], stop: asyncio.Eve
         await members.leave()
     finally:
         members.end()
+        await kernels.close()
     await projection.stop()
 
 

@@ -104,11 +104,26 @@ def prepare(
             helper = None if beside is None or its_turn else _helper(beside)
 
 
+def kernels_of(modules: Sequence[str]) -> list[Compiled[..., Any]]:
+    """Those of these modules, in this order, as far as they are imported."""
+    return [kernel for module in modules for kernel in _all if kernel.function.__module__ == module]
+
+
+def modules_of_kernels() -> list[str]:
+    """The modules imported so far that have kernels."""
+    return list(dict.fromkeys(kernel.function.__module__ for kernel in _all))
+
+
+def compiling_program(modules: Sequence[str]) -> list[str]:
+    """The command line of a process that compiles and keeps the kernels of some modules, or fails to: who needs them
+    looks for them, and compiles the rest."""
+    program = f"import {', '.join(modules)}; from services.kernels.compiled import prepare; prepare()"
+    return [sys.executable, "-P", "-c", program]
+
+
 def _helper(module: str) -> subprocess.Popen[bytes]:
-    """Compiles and keeps the kernels of a module, or fails to: who needs them looks for them, and compiles the rest."""
-    program = f"import {module}; from services.kernels.compiled import prepare; prepare()"
     silent = subprocess.DEVNULL
-    return subprocess.Popen([sys.executable, "-P", "-c", program], stdin=silent, stdout=silent, stderr=silent)
+    return subprocess.Popen(compiling_program([module]), stdin=silent, stdout=silent, stderr=silent)
 
 
 def keep_compiled_in(folder: Path) -> None:

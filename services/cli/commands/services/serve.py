@@ -9,11 +9,13 @@ from collections.abc import Awaitable, Callable
 import click
 
 from schemas.config import Config
+from services.cli.freed_memory import give_back_code
 from services.cli.go_flags import Command
 from services.cli.options import SERVICE_OPTIONS, Settings, takes_settings
 from services.launcher.errors import CannotStart
 from services.launcher.launcher import Launcher, Programs, service_programs, worker_count
 from services.process import log
+from services.process.pools import Pool
 
 Meanwhile = Callable[[Launcher, asyncio.Event], Awaitable[None]]
 
@@ -48,6 +50,7 @@ async def _serve(launcher: Launcher, meanwhile: Meanwhile) -> int:
     loop.add_signal_handler(signal.SIGHUP, launcher.hang_up if meanwhile is _say_ready else stop.set)
     try:
         if await _unless(stop, launcher.start()):
+            await Pool("memory", 1).run(give_back_code)
             await meanwhile(launcher, stop)
         return 0
     finally:

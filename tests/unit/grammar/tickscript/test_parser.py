@@ -18,6 +18,7 @@ from grammar.tickscript.ast import (
     TickscriptError,
     Unary,
 )
+from grammar.tickscript.formatter import format_script
 from grammar.tickscript.limits import check_size
 from grammar.tickscript.parser import parse, parse_lambda
 
@@ -328,3 +329,13 @@ def test_what_is_nested_too_deeply_is_told(expression: str) -> None:
     for read in (parse_lambda, lambda text: parse(f"stream|from()|where(lambda: {text})")):
         with pytest.raises(TickscriptError, match="nested too deeply"):
             read(expression)
+
+
+def test_scripts_of_one_structure_keep_their_own_names_literals_and_comments() -> None:
+    scripts = [
+        'var a = stream\n    |from()\n        .where(lambda: "x" =~ /a+/ AND f("y", \'b\') > 1.5)\n',
+        "var bb = batch\n    |query('q')\n        .every(5m)\n",
+        'var c = batch\n    |to(1.50)\n        // why\n        .where(lambda: "z" =~ /[b]/ AND g(\'c\\\'d\') > 3)\n',
+        'dbrp "one"."two"\n\ndbrp "3"."four"\n',
+    ]
+    assert [format_script(parse(script)) for script in scripts] == [script.replace("1.50", "1.5") for script in scripts]

@@ -1,4 +1,4 @@
-"""What is freed is kept while a process works, and given back when it pauses."""
+"""What is freed is kept while a process works, and given back when it pauses; so is code that is not needed again."""
 
 from __future__ import annotations
 
@@ -48,3 +48,24 @@ def test_what_is_freed_stays_until_it_is_given_back(given_back: str) -> None:
     before, freed, after = map(int, told.stdout.split())
     assert freed >= before - 2
     assert after <= before - 90
+
+
+_LIBRARIES = """
+import numpy, psutil
+from services.cli.freed_memory import give_back_code
+
+def of_files():
+    return psutil.Process().memory_info().shared >> 10
+
+before = of_files()
+give_back_code()
+after = of_files()
+assert numpy.linalg.norm(numpy.ones((9, 9)) @ numpy.ones((9, 9))) == 81.0
+print(before, after)
+"""
+
+
+def test_code_that_is_not_needed_is_given_back() -> None:
+    told = subprocess.run([sys.executable, "-c", _LIBRARIES], check=True, capture_output=True, text=True)
+    before, after = map(int, told.stdout.split())
+    assert after < before / 2

@@ -10,13 +10,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from services.engine.kernels import prepare_kernels
+from services.engine.kernels import Kernels
 from services.kernels.compiled import Compiled, compiled
 
 _PROGRAM = """
 import asyncio, sys
 from pathlib import Path
-from services.engine.kernels import prepare_kernels
+from services.engine.kernels import Kernels
 from services.kernels.compiled import compiled
 from services.process import log
 
@@ -25,8 +25,35 @@ def after(value):
     return value + 1
 
 log.setup("STDOUT", "INFO")
-asyncio.run(prepare_kernels(Path(sys.argv[1]), [after]))
+asyncio.run(Kernels(Path(sys.argv[1])).prepare([after]))
 assert after(1) == 2
+"""
+
+_LATER = """
+import asyncio, sys
+from pathlib import Path
+import later
+from services.engine.kernels import Kernels
+from services.kernels.compiled import compiled
+
+@compiled("int64(int64)")
+def after(value):
+    return value + 1
+
+async def main():
+    kernels = Kernels(Path(sys.argv[1]))
+    await kernels.prepare([after])
+    await kernels._others
+    print("found", later.before.kept, later.before(3))
+
+asyncio.run(main())
+"""
+_LATER_MODULE = """
+from services.kernels.compiled import compiled
+
+@compiled("int64(int64)")
+def before(value):
+    return value - 1
 """
 
 _PR_CAPBSET_DROP, _CAP_DAC_OVERRIDE = 24, 1  # of Linux
@@ -38,6 +65,14 @@ def test_a_start_says_that_it_compiles_and_the_next_does_not(tmp_path: Path) -> 
     first, second = (_run(tmp_path, tmp_path / "data", environment) for _ in range(2))
     assert first.count("compiling kernels, this is the first start") == 1 and "kernels are compiled" in first
     assert "kernels are compiled" not in second and "compiling" not in second
+
+
+def test_what_not_all_points_go_through_is_compiled_by_another_process_meanwhile(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(_LATER, "utf-8")
+    (tmp_path / "later.py").write_text(_LATER_MODULE, "utf-8")
+    path = os.pathsep.join([str(Path.cwd()), str(tmp_path)])
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "kept"), "PYTHONPATH": path}
+    assert "found True 2" in _run(tmp_path, tmp_path / "data", environment)
 
 
 def test_what_is_installed_read_only_keeps_them_in_the_data_directory() -> None:
@@ -62,7 +97,9 @@ def test_what_is_installed_read_only_keeps_them_in_the_data_directory() -> None:
 
 async def test_what_is_compiled_can_be_called(tmp_path: Path) -> None:
     kernel: Compiled[[int], int] = compiled("int64(int64)")(lambda value: value + 1)
-    await prepare_kernels(tmp_path, [kernel])
+    kernels = Kernels(tmp_path)
+    await kernels.prepare([kernel])
+    await kernels.close()
     assert kernel(1) == 2
 
 
