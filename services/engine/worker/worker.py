@@ -43,6 +43,7 @@ _LOOK_AGAIN = 1.0  # seconds after which a drain asks once more what is left of 
 _ANSWER_PAUSE = 0.02  # seconds between two looks whether a task that is drained still waits for an answer
 _SMALL_BYTES = 64 << 10
 _GATHER = 0.004  # seconds that more messages may take to come after a few small ones: a step costs as much for one
+_GATHER_MOST = 0.016  # … where they keep coming: that long for each line, up to this
 
 
 class Worker:
@@ -230,6 +231,7 @@ class Worker:
     async def _follow(self, follower: Follower) -> None:
         waiting: asyncio.Task[list[StoredMessage]] | None = None
         woken: asyncio.Task[object] | None = None
+        keep_coming = False
         try:
             while True:
                 waiting = waiting or asyncio.create_task(follower.batch())
@@ -262,10 +264,11 @@ class Worker:
                             return
                     if not self.lag:
                         self.saving.caught_up()
-                    few = sum(len(m.data) for m in messages) < _SMALL_BYTES
+                    gather = _gather(messages, keep_coming)
                     del messages, go  # megabytes, which would stay for as long as nothing more comes
-                    if few:
-                        await asyncio.sleep(_GATHER)
+                    if gather:
+                        await asyncio.sleep(gather)
+                        keep_coming = follower.buffered
                 behind = waiting is not None and waiting.done()
                 self._stepper.tick(None if behind else await self._up_to(follower), set_back)
                 self._hold_to_limits()
@@ -368,6 +371,16 @@ class Worker:
                 return position
             last = max(last, seq)
         return last
+
+
+def _gather(messages: Sequence[StoredMessage], keep_coming: bool) -> float:
+    """How long more may take to come behind these, in seconds. keep_coming: as they did while the last were awaited."""
+    if sum(len(message.data) for message in messages) >= _SMALL_BYTES:
+        return 0.0
+    if not keep_coming:
+        return _GATHER
+    lines = sum(message.data.count(b"\n", 0, -1) + 1 for message in messages)
+    return min(lines * _GATHER, _GATHER_MOST)
 
 
 def _goes(messages: Sequence[StoredMessage], most: int) -> Iterator[Sequence[StoredMessage]]:
