@@ -96,8 +96,8 @@ class LogBatch:
     @property
     def last(self) -> WritesSeq:
         """The sequence of the last message that it has points of, whether wanted or not."""
-        seqs = [self.step.seq[-1:], () if self._left_out is None else self._left_out[0, -1:]]
-        return WritesSeq(int(max(map(max, filter(len, seqs)))))
+        seqs = [self.step.seq] if self._left_out is None else [self.step.seq, self._left_out[0]]
+        return WritesSeq(max(int(some[-1]) for some in seqs if len(some)))
 
     def part(self, begin: int, end: int, time: IntArray, processing_time: IntArray) -> LogBatch:
         """The points begin:end, at other times and processing times (int64[end-begin] both): for replays."""
@@ -182,7 +182,9 @@ class LineProtocolDecoder:
         `loopbacks` (how many loopbacks its points have come through; none where missing).
         """
         payloads = [_payload(m) for m in messages]
-        source = self._sources.setdefault((database, retention_policy), _Source())
+        source = self._sources.get((database, retention_policy))
+        if source is None:
+            source = self._sources[database, retention_policy] = _Source()
         lines, rejected = decode(payloads, self._wanted(source, measurements))
         refused = [UnreadableMessage(messages[r.index].seq, r.error) for r in rejected]
         seqs = np.array([m.seq for m in messages], dtype=np.int64)
@@ -197,8 +199,8 @@ class LineProtocolDecoder:
             return self.table.number(Series(database, retention_policy, name, tags))
 
         series = lines.number_keys(source.keys, new)
-        loopbacks = np.array([_number(m, LOOPBACKS) for m in messages], dtype=np.int64)
-        rounds = loopbacks[lines.payload] if loopbacks.any() else None
+        loopbacks = [_number(m, LOOPBACKS) for m in messages]
+        rounds = np.array(loopbacks, dtype=np.int64)[lines.payload] if any(loopbacks) else None
         processing_times = np.array([m.time_ns for m in messages], dtype=np.int64)[lines.payload]
         step = Step(seqs[lines.payload], lines.row, processing_times, messages[-1].time_ns, loopbacks=rounds)
         points = Points(lines.time, series, source=lines)

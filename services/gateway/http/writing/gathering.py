@@ -13,6 +13,7 @@ from typing import Protocol
 _FEW = 1.25
 """Writes in a message, on the average, up to which two messages of one kind are on their way at once, so that the disk
 need not wait for the next. With more clients that would leave fewer writes to each, and the disk would sync more often.
+With so few, the end of a turn is not waited for either.
 """
 _WEIGHT = 0.1  # of the newest message in that average
 _SMALL_BYTES = 16 << 10
@@ -66,7 +67,8 @@ class Gathering:
         kind = self._kinds.setdefault(key, _Kind())
         leads = not kind.leaving and kind.under_way < (2 if self._gathered < _FEW and not kind.waiting else 1)
         if leads:
-            await self._turn(key, kind)
+            if self._gathered >= _FEW:
+                await self._turn(key, kind)
             if not kind.waiting:
                 await self._send(key, kind, [body])
                 return
