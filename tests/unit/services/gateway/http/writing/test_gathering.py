@@ -113,6 +113,19 @@ async def test_two_clients_have_a_message_each_on_its_way() -> None:
     assert store.got[22:] == [("s", "s", b"m v=4 4\nm v=5 5")]
 
 
+async def test_what_a_single_client_writes_goes_at_once() -> None:
+    store = Stored()
+    gathering = Gathering(store)
+    for number in range(20):
+        store.let()
+        await gathering.write("s", "s", b"m v=1 %d" % number)
+    write = asyncio.create_task(gathering.write("s", "s", b"m v=2 2"))
+    await asyncio.sleep(0)
+    assert store.got[20:] == [("s", "s", b"m v=2 2")]
+    store.let()
+    await write
+
+
 async def test_what_is_not_stored_is_told_to_all_that_went_with_it_and_to_no_other() -> None:
     store = Stored()
     store.failing = {1}
