@@ -200,6 +200,7 @@ BELOW_IN_GATEWAY: dict[str, set[str]] = {
     "listeners": {"http"},
     "scraping": {"http", "listeners"},
     "openapi": {"operations", "http"},
+    "console": set(),
     "resources": {
         "operations",
         "clients",
@@ -211,6 +212,7 @@ BELOW_IN_GATEWAY: dict[str, set[str]] = {
         "load",
         "http",
         "openapi",
+        "console",
     },
 }
 LOOSE_IN_GATEWAY = {"main", "api"}

@@ -28,6 +28,8 @@ from services.process import log as logs
 HEALTHZ, READYZ = "/healthz", "/readyz"
 OPEN = frozenset({f"{BASE}/ping", "/ping", "/health", HEALTHZ, READYZ})
 """Whether the server is there is told to everybody, and asked by HEAD too."""
+CONSOLE = ("/", "/ui")
+"""The console's page and its files, `/ui/` with all below, are for everybody, too: what it shows it has to ask for."""
 PREVIEW_ONLY = frozenset({f"{PREVIEW}/logs"})
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -143,7 +145,7 @@ class RequestDispatcher:
         user = None
         try:
             self._origins.check(method, headers)
-            if self._access is None or method == "OPTIONS" or (path in OPEN and method in ("GET", "HEAD")):
+            if self._access is None or method == "OPTIONS" or _is_open(method, path):
                 return None, None
             user = await self._access.user(query, headers, client)
             check_request(user, method, path)
@@ -197,6 +199,13 @@ class RequestDispatcher:
                 raise
             return await _answer(send, 500, headers, error_body(_INTERNAL))
         return status
+
+
+def _is_open(method: str, path: str) -> bool:
+    """Whether a request is answered whoever sends it."""
+    if method not in ("GET", "HEAD"):
+        return False
+    return path in OPEN or path in CONSOLE or (path.startswith("/ui/") and clean_path(path) == path)
 
 
 def clean_path(path: str) -> str:
