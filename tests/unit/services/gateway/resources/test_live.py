@@ -23,6 +23,7 @@ from services.process import log
 from tests.support.alerts import CRITICAL, WARNING, alerts, send
 from tests.support.worker import StandInWorker
 from tests.unit.services.gateway.conftest import StartGateway
+from tests.unit.services.gateway.resources.test_users import command
 
 V1 = "/kapacitor/v1"
 PATH = f"{V1}/live"
@@ -213,7 +214,7 @@ async def test_users_see_what_they_may_and_no_longer_than_they_may(
     monkeypatch.setattr(live, "_AGAIN_SECONDS", 0.0)
     root = {"name": "root", "password": "secret", "type": "admin", "permissions": []}
     async with start_gateway(name="users", auth_enabled=True, shared_secret="s") as client:
-        await make_user(bus, **root)
+        await command(bus, "create", root)
         admin = httpx.BasicAuth("root", "secret")
         reader = {"name": "reader", "password": "pass", "type": "normal", "permissions": ["api"]}
         writer = {"name": "writer", "password": "pass", "type": "normal", "permissions": ["write_points"]}
@@ -233,13 +234,5 @@ async def test_users_see_what_they_may_and_no_longer_than_they_may(
             await stream.next("overview")
             await client.patch(f"{V1}/users/root", json={"type": "normal", "permissions": ["api"]}, auth=admin)
             assert await stream.ended()
-        await delete_users(bus, "root", "writer")
-
-
-async def make_user(bus: Bus, **user: Any) -> None:
-    await bus.request("tickbus.command.user.create", json.dumps({"body": user}).encode(), 10.0)
-
-
-async def delete_users(bus: Bus, *names: str) -> None:
-    for name in names:
-        await bus.request("tickbus.command.user.delete", json.dumps({"id": name}).encode(), 10.0)
+        for name in ("root", "writer"):
+            await command(bus, "delete", {"id": name})
