@@ -33,7 +33,7 @@ class ChangeFeed(Feed):
     """For viewers of `changes`."""
 
     def __init__(self, bus: Bus, models: ReadModels) -> None:
-        super().__init__("bus")
+        super().__init__()
         self._bus, self._models = bus, models
 
     def joined(self, viewer: Viewer) -> None:
@@ -45,7 +45,6 @@ class ChangeFeed(Feed):
     async def run(self) -> None:
         end = await self._bus.last_sequence(EVENTS)
         async with self._bus.follow(EVENTS, [EVENT_SUBJECTS], end, headers_only=True) as follower:
-            self.works()
             while True:
                 told: dict[tuple[str, str, str], None] = {}
                 for message in await follower.batch():

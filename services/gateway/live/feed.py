@@ -18,8 +18,8 @@ _log = logs.get("gateway")
 class Feed(ABC):
     """Runs while it has viewers. What goes wrong is told to them once, and tried again."""
 
-    def __init__(self, what: str) -> None:
-        """what: viewers are told that this is unavailable, where it is."""
+    def __init__(self, what: str = "") -> None:
+        """what: viewers are told that this is unavailable, where it is; "": another feed tells them."""
         self._what = what
         self.viewers: set[Viewer] = set()
         self._running: asyncio.Task[None] | None = None
@@ -31,7 +31,7 @@ class Feed(ABC):
         if self._running is None:
             self._trouble = ""
             self._running = asyncio.create_task(self._keep())
-        elif self._trouble:
+        elif self._trouble and self._what:
             viewer.tell(self._unavailable())
         self.joined(viewer)
 
@@ -64,13 +64,15 @@ class Feed(ABC):
         """What was in the way is so no more."""
         if self._trouble:
             self._trouble = ""
-            self.tell(frame("available", {"what": self._what}))
+            if self._what:
+                self.tell(frame("available", {"what": self._what}))
 
     def fails(self, why: str) -> None:
         """Something is in the way."""
         if not self._trouble:
             self._trouble = why
-            self.tell(self._unavailable())
+            if self._what:
+                self.tell(self._unavailable())
 
     async def _keep(self) -> None:
         while True:
@@ -79,7 +81,7 @@ class Feed(ABC):
             except (BusError, OperationError) as error:
                 self.fails(str(error))
             except Exception as error:
-                _log.exception("what viewers are shown cannot be had", error, what=self._what)
+                _log.exception("what viewers are shown cannot be had", error, feed=type(self).__name__)
                 self.fails("internal error, see the log")
             await asyncio.sleep(PERIOD_SECONDS)
 

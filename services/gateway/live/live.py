@@ -13,6 +13,7 @@ from services.gateway.clients.heartbeats import LivingWorkers
 from services.gateway.clients.processes import Processes
 from services.gateway.live.alerts import AlertFeed
 from services.gateway.live.changes import ChangeFeed
+from services.gateway.live.connection import ConnectionFeed
 from services.gateway.live.feed import Feed
 from services.gateway.live.figures import Asking
 from services.gateway.live.lines import LineFeed
@@ -61,6 +62,7 @@ class Live:
             "logs": LineFeed(processes),
             "node-stats": NodeFeed(bus, engine, models.tasks, scripts),
         }
+        self._connection = ConnectionFeed(bus)
         self._viewers: set[Viewer] = set()
         models.users.on_change(self._user_changed)
 
@@ -84,7 +86,7 @@ class Live:
     def viewer(self, wanted: Wanted) -> Iterator[Viewer]:
         """Somebody looks on for as long as it is entered. wanted: as `check` gave it."""
         viewer = Viewer(wanted)
-        feeds = {self._feeds[kind] for kind in wanted.kinds}
+        feeds = {self._connection, *(self._feeds[kind] for kind in wanted.kinds)}
         self._viewers.add(viewer)
         for feed in feeds:
             feed.join(viewer)

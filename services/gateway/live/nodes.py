@@ -21,7 +21,7 @@ class NodeFeed(Feed):
     """For viewers of `node-stats`: each task is asked for once, however many look on."""
 
     def __init__(self, bus: Bus, engine: EngineClient, tasks: TaskReadModel, scripts: Scripts) -> None:
-        super().__init__("bus")
+        super().__init__()
         self._bus, self._engine, self._tasks, self._scripts = bus, engine, tasks, scripts
         self._rates = Rates()
         self._shown: dict[str, tuple[Any, bytes]] = {}
@@ -38,9 +38,8 @@ class NodeFeed(Feed):
             self._joined.clear()
             wanted = {viewer.wanted.task for viewer in self.viewers}
             self._shown = {task: shown for task, shown in self._shown.items() if task in wanted}
-            await asyncio.gather(*map(self._look, wanted))
             if self._bus.connected:
-                self.works()
+                await asyncio.gather(*map(self._look, wanted))
             try:
                 async with asyncio.timeout(PERIOD_SECONDS):
                     await self._joined.wait()

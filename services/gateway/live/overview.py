@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -33,7 +34,7 @@ class OverviewFeed(Feed):
     """For viewers of `overview` and of `tasks`."""
 
     def __init__(self, bus: Bus, asking: Asking, tasks: TaskReadModel) -> None:
-        super().__init__("bus")
+        super().__init__()
         self._bus, self._asking, self._tasks = bus, asking, tasks
         self._services = _Services()
         self._known = Figures((), {}, 0.0, None)
@@ -55,18 +56,14 @@ class OverviewFeed(Feed):
         self._overview, self._rows, self._listed = None, {}, None
 
     async def _look(self) -> None:
-        try:
-            self._known = await self._asking.ask()
-            away = "" if self._bus.connected else "not connected to NATS"
-        except (BusError, OperationError) as error:
-            away = str(error) or "not connected to NATS"
-        services = self._services.seen([] if away else self._known.services)
+        there: Sequence[Service] = ()
+        if self._bus.connected:
+            # where nobody can be asked, what is known of tasks is shown all the same
+            with contextlib.suppress(BusError, OperationError):
+                self._known = await self._asking.ask()
+                there = self._known.services
         records = self._tasks.all()
-        overview = overview_of(services, records, self._known)
-        if away:
-            self.fails(away)
-        else:
-            self.works()
+        overview = overview_of(self._services.seen(there), records, self._known)
         first = self._overview is None
         if self._overview is None or self._overview[0] != overview:
             now = format_rfc3339(time.time_ns())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,12 @@ from services.alerting.requests import AlertingResponders
 from services.alerting.service import Alerting
 from services.bus.connection import Bus
 from services.bus.subjects import request_subject
-from services.gateway.live import feed
+from services.gateway.clients import engine
+from services.gateway.live import connection
 from services.gateway.resources import live
 from services.process import log
 from tests.support.alerts import CRITICAL, WARNING, alerts, send
+from tests.support.nats import NatsServer
 from tests.support.worker import StandInWorker
 from tests.unit.services.gateway.conftest import StartGateway
 from tests.unit.services.gateway.resources.test_users import command
@@ -59,7 +62,8 @@ class Stream:
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("overview", "nodes", "feed"):
         monkeypatch.setattr(f"services.gateway.live.{module}.PERIOD_SECONDS", 0.1)
-    assert feed.PERIOD_SECONDS == 0.1
+    monkeypatch.setattr(connection, "_PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr(engine, "_UNKNOWN_SECONDS", 0.05)
 
 
 @pytest.fixture
@@ -165,8 +169,8 @@ async def changing(client: httpx.AsyncClient) -> Callable[[Any], bool]:
     """Have something change until that is told: a viewer sees what comes after the log is followed."""
 
     async def change() -> None:
-        for number in range(100):
-            await client.post(f"{V1}/templates", json={"id": f"seen{number}", "script": "stream|from()"})
+        for _ in range(100):
+            await client.post(f"{V1}/templates", json={"id": secrets.token_hex(8), "script": "stream|from()"})
             await asyncio.sleep(0.1)
 
     making = asyncio.create_task(change())
@@ -206,6 +210,28 @@ async def test_nodes_of_a_task(gateway: httpx.AsyncClient, task: str) -> None:
         await gateway.patch(f"{V1}/tasks/{task}", json={"status": "disabled"})
         found = await stream.next("node-stats", lambda found: not found["executing"])
         assert found["nodes"] == {} and found["edges"] == []
+
+
+async def test_the_bus_away_is_told_and_its_return(gateway: httpx.AsyncClient, nats_server: NatsServer) -> None:
+    async with gateway.stream("GET", f"{PATH}?kinds=overview,changes") as response:
+        stream = Stream(response)
+        await stream.next("overview", nats_up)
+        nats_server.stop()
+        try:
+            assert (await stream.next("unavailable"))["what"] == "bus"
+            async with gateway.stream("GET", f"{PATH}?kinds=tasks") as other:
+                assert (await Stream(other).next("unavailable"))["what"] == "bus"
+            found = await stream.next("overview", lambda found: not nats_up(found))
+            assert not any(one["up"] for one in found["services"])
+        finally:
+            nats_server.start()
+        await stream.next("available")
+        await stream.next("overview", nats_up)
+        await stream.next("change", await changing(gateway))
+
+
+def nats_up(found: Any) -> bool:
+    return any(one["kind"] == "nats" and one["up"] for one in found["services"])
 
 
 async def test_users_see_what_they_may_and_no_longer_than_they_may(
