@@ -3,6 +3,7 @@
 import { clear, h } from "../dom.js";
 import { button } from "../ui.js";
 
+const FRESH_MS = 3000;
 const MAY_NOT = "You are not allowed this here. Somebody who administers users can give you the right.";
 
 /** A section with a heading; actions stand at its right. `flush`: the body goes to the edges, as tables do. */
@@ -43,6 +44,12 @@ export function settled(work, signal, ms = 300) {
     clearTimeout(timer);
     timer = setTimeout(() => signal.aborted || work(), ms);
   };
+}
+
+/** Calls `work`, but not in the first moments: a view has just read what it shows when its stream begins. */
+export function afterwards(work) {
+  const since = performance.now() + FRESH_MS;
+  return () => performance.now() > since && work();
 }
 
 /** Calls `work` every so often while the view is there and looked at; the first time after that while. */

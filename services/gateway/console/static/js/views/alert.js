@@ -9,7 +9,7 @@ import { badge, button, choice, confirmed, empty, heading, table, when } from ".
 import { ofGo } from "../parts/durations.js";
 import { form, formDialog, keyed } from "../parts/forms.js";
 import { figureKey, handlerFigures } from "../parts/handler_figures.js";
-import { fill, panel, repeat, settled } from "../parts/loading.js";
+import { afterwards, fill, panel, repeat, settled } from "../parts/loading.js";
 import { ofAlert, tagChips, textOf } from "../parts/matchers.js";
 import { silenceForm } from "../parts/silence_form.js";
 import { axis, bar, rowsOf } from "../parts/timeline.js";
@@ -51,11 +51,10 @@ export async function render(root, { topic, id }, signal) {
     panel("Who is told", {}, told, problems),
   );
   const later = settled(update, signal, 1000);
-  live.on("alert", (one) => one.id === id && later(), { topic, signal, begin: later });
+  live.on("alert", (one) => one.id === id && later(), { topic, signal, begin: afterwards(later) });
   live.on("log", (line) => trouble(problems, alert, line), { level: "warn", signal });
   repeat(30_000, signal, update);
-  await update();
-  await explain("");
+  await Promise.all([update(), explain("")]);
 }
 
 async function readHead(alert, signal, changed) {
@@ -178,9 +177,9 @@ export function figureCells(figures) {
   if (!figures) return h("span", { class: "muted" }, "nothing yet");
   const { attempts = 0, seconds: took = 0, waiting = 0, oldest = 0 } = figures;
   return [
-    `${number(attempts)} attempts`,
+    `${number(attempts)} ${attempts === 1 ? "attempt" : "attempts"}`,
     attempts > 0 && h("span", { class: "muted" }, ` of ${seconds(took / attempts)}`),
-    waiting > 0 && h("span", { class: "status is-warn" }, `${number(waiting)} wait, for ${seconds(oldest)}`),
+    waiting > 0 && h("span", { class: "status is-warn waiting" }, `${number(waiting)} wait, for ${seconds(oldest)}`),
   ];
 }
 

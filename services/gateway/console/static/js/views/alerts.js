@@ -7,7 +7,7 @@ import { live } from "../live.js";
 import { note, to } from "../router.js";
 import { badge, choice, empty, heading, select, table, when } from "../ui.js";
 import { ofGo } from "../parts/durations.js";
-import { fill, panel, repeat, settled } from "../parts/loading.js";
+import { afterwards, fill, panel, repeat, settled } from "../parts/loading.js";
 import { rowsOf, timeline } from "../parts/timeline.js";
 
 const LEVELS = ["OK", "INFO", "WARNING", "CRITICAL"];
@@ -59,7 +59,7 @@ export async function render(root, params, signal) {
   );
   const all = () => Promise.all([update(), drawTimes()]).catch(() => {});
   const later = settled(all, signal, 1000);
-  live.on("alert", later, { signal, begin: later });
+  live.on("alert", later, { signal, begin: afterwards(later) });
   live.on("change", (one) => ["silence", "topic", "mute"].includes(one.kind) && later(), { signal });
   repeat(30_000, signal, all);
   drawTimes();

@@ -7,7 +7,7 @@ import { note } from "../router.js";
 import { button, empty, heading, table } from "../ui.js";
 import { form, formDialog, keyed, twice } from "../parts/forms.js";
 import { figureKey } from "../parts/handler_figures.js";
-import { panel, repeat, settled } from "../parts/loading.js";
+import { afterwards, panel, repeat, settled } from "../parts/loading.js";
 import { figureCells, knownFigures } from "./alert.js";
 
 const AT_ONCE = 6;
@@ -42,9 +42,9 @@ export async function render(root, params, signal) {
   root.append(
     heading("Handlers", topic, button("New handler", make, { kind: "primary" })),
     panel("By topic", { flush: true }, rows.element, told),
-    panel("Services", {}, h("p", { class: "muted" }, "A test sends with the configuration as it is now."), services),
+    panel("Services", {}, h("p", { class: "about muted" }, "A test sends with the configuration as it is now."), services),
   );
-  live.on("change", (one) => one.kind === "handler" && later(), { signal, begin: later });
+  live.on("change", (one) => one.kind === "handler" && later(), { signal, begin: afterwards(later) });
   repeat(30_000, signal, later);
   const all = await api.get("/service-tests", {}, signal);
   for (const one of all.services ?? []) state.services.set(one.name, one);

@@ -1,14 +1,14 @@
 // What runs over the past: recordings, replays, traces and backtests, with how far they are and what they found.
 
 import { api, path } from "../api.js";
-import { h } from "../dom.js";
+import { clear, h } from "../dom.js";
 import { number } from "../format.js";
 import { live } from "../live.js";
 import { note } from "../router.js";
 import { button, choice, dialog, empty, heading, select, status, table, when } from "../ui.js";
 import { ofGo, ofInput, toInput } from "../parts/durations.js";
 import { form, formDialog, keyed, twice } from "../parts/forms.js";
-import { repeat, settled } from "../parts/loading.js";
+import { afterwards, repeat, settled } from "../parts/loading.js";
 import { findings } from "../parts/findings.js";
 
 const KINDS = [
@@ -46,7 +46,7 @@ export async function render(root, params, signal) {
     kind = chosen;
     note({ kind });
     rows = jobTable(kind, update);
-    place.replaceChildren(h("p", { class: "muted" }, TEXTS[kind]), rows.element);
+    clear(place, h("p", { class: "about muted" }, TEXTS[kind]), rows.element);
     await update();
   };
   root.append(
@@ -59,7 +59,7 @@ export async function render(root, params, signal) {
     ),
     place,
   );
-  live.on("change", (one) => `${one.kind}s` === kind && later(), { signal, begin: later });
+  live.on("change", (one) => `${one.kind}s` === kind && later(), { signal, begin: afterwards(later) });
   repeat(2000, signal, () => jobs.some((one) => one.status === "running") && later());
   await show(kind);
 }
@@ -77,7 +77,7 @@ function jobTable(kind, update) {
     replays: [
       { head: "Task", cell: (one) => one.task },
       { head: "Recording", cell: (one) => one.recording },
-      { head: "Sent", class: "narrow", cell: (one) => (one["side-effects"] === false ? "nothing" : "as ever") },
+      { head: "Sent", class: "narrow named", cell: (one) => (one["side-effects"] === false ? "nothing" : "as ever") },
     ],
     traces: [{ head: "Task", cell: (one) => [one.task, one.node && h("span", { class: "muted" }, ` ${one.node}`)] }, ...range()],
     backtests: [{ head: "Task", cell: (one) => one.task }, { head: "Against", cell: (one) => one.against }, ...range()],
@@ -87,7 +87,7 @@ function jobTable(kind, update) {
       { head: "State", class: "narrow", cell: state },
       { head: "Id", cell: (one) => h("span", { class: "mono" }, one.id) },
       ...columns,
-      { head: "Asked for", class: "narrow", cell: (one) => when(one.date), sort: (one) => one.date },
+      { head: "Asked for", class: "narrow named", cell: (one) => when(one.date), sort: (one) => one.date },
       {
         head: "",
         class: "actions",
@@ -104,8 +104,8 @@ function jobTable(kind, update) {
 
 function range() {
   return [
-    { head: "From", class: "narrow", cell: (one) => when(one.start, { exact: true }) },
-    { head: "To", class: "narrow", cell: (one) => when(one.stop, { exact: true }) },
+    { head: "From", class: "narrow named", cell: (one) => when(one.start, { exact: true }) },
+    { head: "To", class: "narrow named", cell: (one) => when(one.stop, { exact: true }) },
   ];
 }
 

@@ -6,7 +6,7 @@ import { live } from "../live.js";
 import { note } from "../router.js";
 import { button, choice, empty, heading, status, table, when } from "../ui.js";
 import { formDialog, twice } from "../parts/forms.js";
-import { repeat, settled } from "../parts/loading.js";
+import { afterwards, repeat, settled } from "../parts/loading.js";
 import { chips } from "../parts/matchers.js";
 import { silenceForm } from "../parts/silence_form.js";
 
@@ -37,7 +37,7 @@ export async function render(root, params, signal) {
   });
   root.append(heading("Silences", states, button("New silence", make, { kind: "primary" })), rows.element);
   const later = settled(() => update().catch(() => {}), signal, 500);
-  live.on("change", (one) => one.kind === "silence" && later(), { signal, begin: later });
+  live.on("change", (one) => one.kind === "silence" && later(), { signal, begin: afterwards(later) });
   repeat(20_000, signal, later);
   await update();
 }
@@ -52,9 +52,9 @@ function silenceTable(nothing, update) {
       { head: "", class: "narrow", cell: (one) => status(LOOKS[one.status], one.status) },
       { head: "Alerts", class: "wide", cell: (one) => h("span", { class: "chips" }, chips(one.matchers)) },
       { head: "Why", cell: (one) => one.comment || h("span", { class: "muted" }, "–") },
-      { head: "By", class: "narrow", cell: (one) => one["created-by"] || h("span", { class: "muted" }, "–") },
-      { head: "From", class: "narrow", cell: (one) => when(one.start, { exact: true }), sort: (one) => one.start },
-      { head: "Until", class: "narrow", cell: (one) => [when(one.end, { exact: true }), " ", h("span", { class: "muted" }, when(one.end))], sort: (one) => one.end },
+      { head: "By", class: "narrow named", cell: (one) => one["created-by"] || h("span", { class: "muted" }, "–") },
+      { head: "From", class: "narrow named", cell: (one) => when(one.start, { exact: true }), sort: (one) => one.start },
+      { head: "Until", class: "narrow named", cell: (one) => [when(one.end, { exact: true }), " ", h("span", { class: "muted" }, when(one.end))], sort: (one) => one.end },
       { head: "", class: "actions", cell: (one) => one.status !== "expired" && twice("End now", "End it?", () => end(one), "small danger") },
     ],
     { caption: "Silences", key: (one) => one.id, empty: nothing },

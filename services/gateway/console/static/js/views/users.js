@@ -6,7 +6,7 @@ import { live } from "../live.js";
 import { userName } from "../session.js";
 import { button, empty, heading, select, status, table, toast } from "../ui.js";
 import { form, formDialog, keyed, showing, twice } from "../parts/forms.js";
-import { settled } from "../parts/loading.js";
+import { afterwards, settled } from "../parts/loading.js";
 
 const RIGHTS = [
   ["api", "see and define tasks, handlers, silences and so on"],
@@ -26,7 +26,7 @@ export async function render(root, params, signal) {
   const rows = userTable(update);
   root.append(heading("Users", button("New user", () => edit(null, update), { kind: "primary" })), rows.element);
   const later = settled(() => update().catch(() => {}), signal);
-  live.on("change", (one) => one.kind === "user" && later(), { signal, begin: later });
+  live.on("change", (one) => one.kind === "user" && later(), { signal, begin: afterwards(later) });
   await update();
 }
 
