@@ -46,6 +46,14 @@ export function settled(work, signal, ms = 300) {
   };
 }
 
+/** For `catch`: what stands in for the answer where the server no longer knows what was asked about. */
+export function gone(instead) {
+  return (error) => {
+    if (/unknown topic/.test(error.message)) return instead;
+    throw error;
+  };
+}
+
 /** Calls `work`, but not in the first moments: a view has just read what it shows when its stream begins. */
 export function afterwards(work) {
   const since = performance.now() + FRESH_MS;

@@ -7,7 +7,7 @@ import { live } from "../live.js";
 import { note, to } from "../router.js";
 import { badge, choice, empty, heading, select, table, when } from "../ui.js";
 import { ofGo } from "../parts/durations.js";
-import { afterwards, fill, panel, repeat, settled } from "../parts/loading.js";
+import { afterwards, fill, gone, panel, repeat, settled } from "../parts/loading.js";
 import { rowsOf, timeline } from "../parts/timeline.js";
 
 const LEVELS = ["OK", "INFO", "WARNING", "CRITICAL"];
@@ -119,7 +119,7 @@ async function read(state, signal) {
   const next = async () => {
     for (let topic = left.pop(); topic; topic = left.pop()) {
       const least = { "min-level": all ? "OK" : "INFO" };
-      const { events } = await api.get(path("alerts", "topics", topic.id, "events"), least, signal);
+      const { events } = await api.get(path("alerts", "topics", topic.id, "events"), least, signal).catch(gone({ events: [] }));
       found.push(...events.map((event) => ({ topic: topic.id, ...event })));
     }
   };

@@ -66,13 +66,13 @@ function elementOf(section, { link, options, redacted }, named, again) {
     const set = Object.fromEntries(inputs.filter((one) => one.changed()).map((one) => [one.key, one.read()]));
     if (!Object.keys(set).length) throw Object.assign(new Error("Nothing is changed."), { status: 0 });
     await api.post(place, { set }).catch(named);
-    toast("It counts now.", "good");
     await again();
+    toast("It counts now.", "good");
   };
   const reset = async () => {
     await api.post(place, { delete: Object.keys(options) });
-    toast("It is as in the file again.", "good");
     await again();
+    toast("It is as in the file again.", "good");
   };
   const remove = async () => {
     await api.post(path("config", section), { remove: [element] });

@@ -7,7 +7,7 @@ import { note } from "../router.js";
 import { button, empty, heading, table } from "../ui.js";
 import { form, formDialog, keyed, twice } from "../parts/forms.js";
 import { figureKey } from "../parts/handler_figures.js";
-import { afterwards, panel, repeat, settled } from "../parts/loading.js";
+import { afterwards, gone, panel, repeat, settled } from "../parts/loading.js";
 import { figureCells, knownFigures } from "./alert.js";
 
 const AT_ONCE = 6;
@@ -60,7 +60,7 @@ async function read(state, signal) {
   const found = [];
   const next = async () => {
     for (let topic = left.pop(); topic; topic = left.pop()) {
-      const { handlers } = await api.get(path("alerts", "topics", topic.id, "handlers"), {}, signal);
+      const { handlers } = await api.get(path("alerts", "topics", topic.id, "handlers"), {}, signal).catch(gone({ handlers: [] }));
       found.push(...handlers.map((one) => ({ ...one, topic: topic.id })));
     }
   };

@@ -60,7 +60,7 @@ export async function render(root, params, signal) {
     place,
   );
   live.on("change", (one) => `${one.kind}s` === kind && later(), { signal, begin: afterwards(later) });
-  repeat(2000, signal, () => jobs.some((one) => one.status === "running") && later());
+  repeat(1000, signal, () => jobs.some((one) => one.status === "running") && later());
   await show(kind);
 }
 
