@@ -111,6 +111,7 @@ BELOW: dict[str, set[str]] = {
         "runtime",
         "alertlog",
         "nodes",
+        "linting",
     },
     "recorder": {
         "grammar",
