@@ -15,7 +15,7 @@ LINT = "/kapacitor/v1/lint"
         ("stream|from()|nothing()", ["compile"]),
         ("stream|", ["syntax"]),
         ("stream|from()|where(lambda: FALSE)|log()", ["never-true"]),
-        ("var most float\nstream|from()|alert().id('x').crit(lambda: \"v\" > most).log('/tmp/x')", []),
+        ("var most float\nstream|from()|alert().id('x').crit(lambda: \"v\" > most).topic('t')", []),
     ],
 )
 async def test_findings(gateway: httpx.AsyncClient, script: str, rules: list[str]) -> None:
