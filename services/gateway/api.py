@@ -12,6 +12,7 @@ from schemas.config import Config
 from services.bus.connection import Bus
 from services.gateway.clients.alerting import AlertingClient
 from services.gateway.clients.engine import EngineClient
+from services.gateway.clients.heartbeats import LivingWorkers
 from services.gateway.clients.nats_disk import NatsDisk
 from services.gateway.clients.processes import Processes
 from services.gateway.clients.recorder import RecorderClient
@@ -33,6 +34,7 @@ from services.gateway.inspections import backtests as backtest_requests
 from services.gateway.inspections import traces as trace_requests
 from services.gateway.inspections.commands import InspectionCommands
 from services.gateway.inspections.queries import InspectionQueries
+from services.gateway.live.live import Live
 from services.gateway.load.applying import Commands
 from services.gateway.load.handlers import DeclaredHandlers
 from services.gateway.load.loader import Loader
@@ -59,6 +61,7 @@ from services.gateway.resources import (
     health,
     history,
     lint,
+    live,
     load,
     loglevel,
     logs,
@@ -142,6 +145,7 @@ class Api:
         backtest_commands = InspectionCommands(bus, models.recordings, "backtest", disk)
         inhibited = Inhibited(alerting, models.tasks, scripts)
         task_queries = TaskQueries(models.tasks, scripts, engine, recording_queries, inhibited)
+        living = LivingWorkers(bus, config.nats.replicas, config.engine.lease_ttl)
         collector = Collector(
             bus,
             processes,
@@ -150,7 +154,7 @@ class Api:
             inhibited,
             subscriptions_kept.records,
             config.nats.replicas,
-            config.engine.lease_ttl,
+            living,
         )
         debug_vars = DebugVars(collector, models.tasks, scripts, config.hostname, lambda: self.loader.errors, inputs)
         prometheus = PrometheusMetrics(collector, models.tasks, lambda: self.loader.errors, inputs)
@@ -196,6 +200,7 @@ class Api:
             readiness.resource(vitals, processes),
             routes.resource(),
             logs.resource(processes, stop),
+            live.resource(Live(bus, processes, engine, alerting, models, scripts, living), stop),
             pprof.resource(processes),
         ]
         found = [

@@ -5,6 +5,7 @@ Quart.
 from __future__ import annotations
 
 import contextlib
+import functools
 import posixpath
 import time
 from collections.abc import Awaitable, Callable
@@ -12,6 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from services.gateway.access.access import Access
+from services.gateway.access.admission import Admission, admitted
 from services.gateway.access.audit import Caller, calling, changes_over_http
 from services.gateway.access.credentials import without_credentials
 from services.gateway.access.origins import OriginPolicy
@@ -89,7 +91,9 @@ class RequestDispatcher:
         started = time.perf_counter_ns()
         headers = self._common_headers(scope["headers"], name)
         user, refusal = await self._admit(scope["method"], path, query, scope["headers"], client)
-        with calling(Caller(user.name if user else "", "http", client)) as by:
+        again = functools.partial(self._again, scope["method"], path, query, scope["headers"], client)
+        admission = Admission(user, again) if user else None
+        with calling(Caller(user.name if user else "", "http", client)) as by, admitted(admission):
             if refusal is None:
                 status = await self._other(scope, receive, send, headers)
             else:
@@ -155,6 +159,13 @@ class RequestDispatcher:
         except Exception as error:
             _log.exception("nobody can be let in", error)
             return None, Answer(500, error_for(path, 500, _INTERNAL))
+
+    async def _again(self, method: str, path: str, query: bytes, headers: RawHeaders, client: str) -> User:
+        """Who sent a request that is still being answered, as they are now. Raises Denied."""
+        assert self._access is not None
+        user = await self._access.user(query, headers, client)
+        check_request(user, method, path)
+        return user
 
     async def _other(self, scope: Any, receive: Receive, send: Send, headers: RawHeaders) -> int:
         """As Kapacitor 1.5.7: unclean paths are sent on, OPTIONS is always empty, there is no 405."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
+from marshmallow import Schema
 from quart import Quart
 
 from schemas.api.operations import ErrorSchema
@@ -51,7 +52,10 @@ def _operation(shapes: Shapes, path: str, method: str, description: Description)
     found: Document = {
         "summary": description.about,
         "parameters": [*map(_in_path, re.findall(r"{(\w+)}", path)), *_in_query(shapes, description)],
-        "responses": {str(status): _answer(shapes, status, shape) for status, shape in description.answers.items()}
+        "responses": {
+            str(status): _answer(shapes, status, shape, description.events)
+            for status, shape in description.answers.items()
+        }
         | {str(status): _error(shapes, status) for status in (*description.errors, 503)},
     }
     if isinstance(description, Operation):
@@ -71,10 +75,13 @@ def _in_query(shapes: Shapes, description: Description) -> list[Document]:
     return shapes.parameters(description.parameters) if description.parameters else []
 
 
-def _answer(shapes: Shapes, status: int, shape: Shape) -> Document:
+def _answer(shapes: Shapes, status: int, shape: Shape, events: Mapping[str, type[Schema]]) -> Document:
     answer: Document = {"description": HTTPStatus(status).phrase}
     if shape is not None:
         answer["content"] = _content(shapes, shape)
+    if events:
+        # OpenAPI 3.1 has no word for what a stream of events holds
+        answer["x-events"] = {name: shapes.ref(schema) for name, schema in events.items()}
     return answer
 
 

@@ -47,6 +47,8 @@ class Description:
     parameters: type[Schema] | None = None
     body: Shape = None
     answers: Mapping[int, Shape] = field(default_factory=dict)
+    events: Mapping[str, type[Schema]] = field(default_factory=dict)
+    """Of a stream of server-sent events: the shape of each one's data, by its name."""
     errors: tuple[int, ...] = (400,)
     """Statuses that answer a mistake of the caller's, or one of his tasks; 503 and 401 may stand for any."""
 

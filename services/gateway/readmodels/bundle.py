@@ -58,6 +58,11 @@ class ReadModels:
         """Those that operations of a kind find their resources in."""
         return self._by_kind.get(kind, ())
 
+    async def reached(self, kind: str, seq: int) -> None:
+        """Wait until an event about a resource of this kind is known. TimeoutError where it takes far too long."""
+        for model in [self.config] if kind == "config" else self.of(kind)[:1]:
+            await model.reached(seq)
+
     async def caught_up(self) -> str:
         """Wait until all that is in the log now is in all of them; nothing is then to be complained of.
 

@@ -6,12 +6,10 @@ from typing import Any
 
 from marshmallow import ValidationError
 
-from grammar.golang.durations import format_go_duration
-from grammar.golang.times import format_rfc3339
 from schemas.api.inspections.inspection import Moment
 from schemas.api.oncall.silence import MatcherSchema
 from schemas.api.oncall.transition import ListTransitionsSchema, TransitionListSchema
-from schemas.requests.alerting import LEVELS, MOST_TRANSITIONS
+from schemas.requests.alerting import MOST_TRANSITIONS
 from services.alertlog.matchers import matcher
 from services.gateway.clients.alerting import AlertingClient
 from services.gateway.http.resource import Resource
@@ -20,6 +18,7 @@ from services.gateway.operations.operation_error import OperationError
 from services.gateway.operations.reading import first_problem
 from services.gateway.operations.streamed_list import streamed_list
 from services.gateway.queries.listing import load, number
+from services.gateway.queries.transition_view import show_transition
 
 _LAST = (1 << 63) - 1  # ns
 _USUAL = 100
@@ -46,7 +45,7 @@ def _operations(alerting: AlertingClient) -> list[Operation]:
         )
         after = "-".join(map(str, page["after"]))
         before = {"link": {"rel": "self", "href": request.link}, "next": after}
-        return 200, streamed_list("transitions", page["transitions"], _show, before)
+        return 200, streamed_list("transitions", page["transitions"], show_transition, before)
 
     return [
         Operation(
@@ -99,16 +98,3 @@ def _place(text: str) -> list[int]:
     if len(parts) != 3 or not all(part.isascii() and part.isdigit() and len(part) < 20 for part in parts):
         raise OperationError(400, "invalid after parameter: it is not what `next` of a page says")
     return [int(part) for part in parts]
-
-
-def _show(one: dict[str, Any]) -> dict[str, Any]:
-    return {
-        **{key: one[key] for key in ("topic", "id", "task", "name", "tags")},
-        "level": LEVELS[one["level"]],
-        "previousLevel": LEVELS[one["previous"]],
-        "time": format_rfc3339(one["time"]),
-        "stored": format_rfc3339(one["stored"]),
-        "duration": format_go_duration(one["duration"]),
-        "message": one["message"],
-        "silenced": one["silenced"],
-    }
