@@ -19,8 +19,8 @@ from services.gateway.operations.reading import first_problem
 from services.gateway.operations.streamed_list import streamed_list
 from services.gateway.operations.text_body import TextBody
 from services.gateway.queries.listing import load, number
-from services.gateway.queries.transition_csv import CONTENT_TYPE, transitions_csv
-from services.gateway.queries.transition_view import show_transition
+from services.gateway.queries.transitions.as_csv import CONTENT_TYPE, transitions_csv
+from services.gateway.queries.transitions.view import show_transition
 
 _LAST = (1 << 63) - 1  # ns
 _USUAL = 100

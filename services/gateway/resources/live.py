@@ -6,7 +6,7 @@ import asyncio
 
 from quart import Blueprint, Response
 
-from schemas.api.live import EVENTS, LiveParametersSchema
+from schemas.api.watching.live import EVENTS, LiveParametersSchema
 from services.gateway.http.over_http import described, new_blueprint, parameters
 from services.gateway.http.resource import Resource
 from services.gateway.live.live import Live

@@ -13,7 +13,7 @@ from services.cli.output.go_texts import moment
 from services.cli.output.printing import as_json, print_json
 from services.cli.output.tables import Column, print_table
 from services.cli.server.connecting import asks_server
-from services.gateway.queries.transition_csv import transitions_csv
+from services.gateway.queries.transitions.as_csv import transitions_csv
 from tickbus.client import Client
 
 _COLUMNS = (

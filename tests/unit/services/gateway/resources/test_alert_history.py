@@ -16,7 +16,7 @@ from schemas.api.oncall.transition import TransitionListSchema
 from services.alerting.requests import AlertingResponders
 from services.alerting.service import Alerting
 from services.bus.connection import Bus
-from services.gateway.queries.transition_csv import KEYS, transitions_csv
+from services.gateway.queries.transitions.as_csv import KEYS, transitions_csv
 from tests.support.alerts import BASE, CRITICAL, INFO, OK, SECOND, WARNING, alerts, send
 
 PATH = "/kapacitor/v1/alerts/history"

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from schemas.api.live import EVENTS
+from schemas.api.watching.live import EVENTS
 from schemas.requests.engine import ENGINE_FIGURES
 from services.alerting.requests import AlertingResponders
 from services.alerting.service import Alerting
