@@ -44,6 +44,7 @@ from services.gateway.queries.metrics.debug_vars import DebugVars, Statistic
 from services.gateway.queries.metrics.prometheus import PrometheusMetrics
 from services.gateway.queries.recording_export import RecordingExport
 from services.gateway.queries.recordings import RecordingQueries
+from services.gateway.queries.reference import Reference
 from services.gateway.queries.tasks import TaskQueries
 from services.gateway.queries.templates import TemplateQueries
 from services.gateway.queries.users import UserQueries
@@ -59,11 +60,13 @@ from services.gateway.resources import (
     handlers,
     health,
     history,
+    lint,
     live,
     load,
     loglevel,
     logs,
     metrics,
+    nodes,
     openapi,
     ping,
     pprof,
@@ -155,6 +158,7 @@ class Api:
         )
         debug_vars = DebugVars(collector, models.tasks, scripts, config.hostname, lambda: self.loader.errors, inputs)
         prometheus = PrometheusMetrics(collector, models.tasks, lambda: self.loader.errors, inputs)
+        reference = Reference(scripts.compiling)
         found = [
             tasks.resource(task_commands, task_queries),
             templates.resource(template_commands, TemplateQueries(models.tasks, scripts)),
@@ -189,6 +193,8 @@ class Api:
             storage.resource(self.server, bus, config.data_dir, config.storage.keep_free),
             metrics.resource(debug_vars, prometheus),
             console.resource(),
+            nodes.resource(reference),
+            lint.resource(reference),
             ping.resource(),
             health.resource(bus, disk),
             readiness.resource(vitals, processes),

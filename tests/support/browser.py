@@ -66,7 +66,9 @@ def open_page(browser: Any, served: httpx.Client) -> Iterator[Callable[..., Any]
         expected: tuple[str, ...] = ("Failed to load resource",),
         **settings: Any,
     ) -> Any:
-        context = browser.new_context(**{"viewport": WIDE, "color_scheme": theme, "reduced_motion": "reduce"} | settings)
+        context = browser.new_context(
+            **{"viewport": WIDE, "color_scheme": theme, "reduced_motion": "reduce"} | settings
+        )
         context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         page = context.new_page()

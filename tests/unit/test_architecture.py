@@ -111,6 +111,7 @@ BELOW: dict[str, set[str]] = {
         "runtime",
         "alertlog",
         "nodes",
+        "linting",
     },
     "recorder": {
         "grammar",
@@ -196,6 +197,7 @@ BELOW_IN_GATEWAY: dict[str, set[str]] = {
     "commands": {"operations", "access", "clients", "readmodels"},
     "load": {"operations", "access", "clients", "readmodels", "commands"},
     "inspections": {"operations", "clients", "readmodels", "queries", "commands"},
+    "live": {"operations", "access", "clients", "readmodels", "queries"},
     "http": {"operations", "access", "clients"},
     "listeners": {"http"},
     "scraping": {"http", "listeners"},
@@ -210,6 +212,7 @@ BELOW_IN_GATEWAY: dict[str, set[str]] = {
         "inspections",
         "subscriptions",
         "load",
+        "live",
         "http",
         "openapi",
         "console",

@@ -25,6 +25,10 @@ class ListTransitionsSchema(Schema):
     to = fields.String(load_default="", metadata={"doc": "The same: stored then or before."})
     limit = fields.String(load_default="", metadata={"doc": f"1 to {MOST_TRANSITIONS}; 100 unless set."})
     after = fields.String(load_default="", metadata={"doc": "What `next` of the page before says."})
+    format = fields.String(
+        load_default="",
+        metadata={"doc": "json or csv; if left out what `Accept` says. The next page of CSV is in the header `Link`."},
+    )
 
 
 class TransitionSchema(Schema):

@@ -74,7 +74,8 @@ def _view(operation: Operation) -> View:
         if operation.noun and not names[last]:
             raise OperationError(400, f"must specify {operation.noun} id on path")
         body = await read_json(operation.bare) if operation.body else None
-        return await respond(*await operation.run(OperationRequest(names, parameters(), body, _requested())))
+        accept = request.headers.get("Accept", "")
+        return await respond(*await operation.run(OperationRequest(names, parameters(), body, _requested(), accept)))
 
     return described(operation)(view)
 

@@ -17,7 +17,7 @@ from services.gateway.clients.alerting import AlertingClient
 from services.gateway.live.feed import Feed
 from services.gateway.live.viewer import Viewer, frame
 from services.gateway.operations.operation_error import OperationError
-from services.gateway.queries.transition_view import show_transition
+from services.gateway.queries.transitions.view import show_transition
 
 _GATHER_SECONDS = 0.2  # what comes together is asked for together
 _MOST_PAGES = 10  # of changes that come together; of more the latest are told

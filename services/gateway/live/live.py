@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 
-from schemas.api.live import KINDS, USUAL_KINDS
+from schemas.api.watching.live import KINDS, USUAL_KINDS
 from services.bus.connection import Bus
 from services.gateway.clients.alerting import AlertingClient
 from services.gateway.clients.engine import EngineClient

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from schemas.api.live import LOG_LEVELS
+from schemas.api.watching.live import LOG_LEVELS
 
 MOST_BYTES = 256 << 10
 """Of events that wait for one viewer."""

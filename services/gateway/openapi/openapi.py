@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from marshmallow import Schema
 from quart import Quart
 
 from schemas.api.operations import ErrorSchema
@@ -53,8 +52,7 @@ def _operation(shapes: Shapes, path: str, method: str, description: Description)
         "summary": description.about,
         "parameters": [*map(_in_path, re.findall(r"{(\w+)}", path)), *_in_query(shapes, description)],
         "responses": {
-            str(status): _answer(shapes, status, shape, description.events)
-            for status, shape in description.answers.items()
+            str(status): _answer(shapes, status, shape, description) for status, shape in description.answers.items()
         }
         | {str(status): _error(shapes, status) for status in (*description.errors, 503)},
     }
@@ -75,13 +73,15 @@ def _in_query(shapes: Shapes, description: Description) -> list[Document]:
     return shapes.parameters(description.parameters) if description.parameters else []
 
 
-def _answer(shapes: Shapes, status: int, shape: Shape, events: Mapping[str, type[Schema]]) -> Document:
+def _answer(shapes: Shapes, status: int, shape: Shape, description: Description) -> Document:
     answer: Document = {"description": HTTPStatus(status).phrase}
     if shape is not None:
         answer["content"] = _content(shapes, shape)
-    if events:
+    if status == 200 and description.also:
+        answer["content"] |= _content(shapes, description.also)
+    if description.events:
         # OpenAPI 3.1 has no word for what a stream of events holds
-        answer["x-events"] = {name: shapes.ref(schema) for name, schema in events.items()}
+        answer["x-events"] = {name: shapes.ref(schema) for name, schema in description.events.items()}
     return answer
 
 

@@ -14,7 +14,7 @@ from marshmallow import Schema
 
 Reply = tuple[int, Any]
 """Status as over HTTP, and the body: anything that JSON holds, None for an empty one, a StreamedList (see
-streamed_list.py) for a long list."""
+streamed_list.py) for a long list, a TextBody (text_body.py) for what is no JSON."""
 
 Shape = type[Schema] | list[type[Schema]] | tuple[str, ...] | None
 """Of a body: a schema (JSON), a list with one (an array of such), the content types that anything else may have, None
@@ -26,12 +26,14 @@ class OperationRequest:
     """What is asked for. names: what stands in the path, by name. parameters: of the query; repeated ones are lists.
 
     link: the path and query as they were asked for over HTTP; over the bus, as they would have been asked for there.
+    accept: the content types that are wished for, as HTTP's header says it.
     """
 
     names: Mapping[str, str]
     parameters: Mapping[str, Any]
     body: Any
     link: str
+    accept: str = ""
 
     @property
     def id(self) -> str:
@@ -47,6 +49,8 @@ class Description:
     parameters: type[Schema] | None = None
     body: Shape = None
     answers: Mapping[int, Shape] = field(default_factory=dict)
+    also: tuple[str, ...] = ()
+    """Content types that a 200 may have in place of JSON; over the bus it then is a string."""
     events: Mapping[str, type[Schema]] = field(default_factory=dict)
     """Of a stream of server-sent events: the shape of each one's data, by its name."""
     errors: tuple[int, ...] = (400,)

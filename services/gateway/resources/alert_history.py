@@ -17,8 +17,10 @@ from services.gateway.operations.operation import Operation, OperationRequest, R
 from services.gateway.operations.operation_error import OperationError
 from services.gateway.operations.reading import first_problem
 from services.gateway.operations.streamed_list import streamed_list
+from services.gateway.operations.text_body import TextBody
 from services.gateway.queries.listing import load, number
-from services.gateway.queries.transition_view import show_transition
+from services.gateway.queries.transitions.as_csv import CONTENT_TYPE, transitions_csv
+from services.gateway.queries.transitions.view import show_transition
 
 _LAST = (1 << 63) - 1  # ns
 _USUAL = 100
@@ -33,6 +35,7 @@ def resource(alerting: AlertingClient) -> Resource:
 def _operations(alerting: AlertingClient) -> list[Operation]:
     async def list_(request: OperationRequest) -> Reply:
         given = load(ListTransitionsSchema(), _as_texts(request.parameters))
+        as_csv = _as_csv(given["format"], request.accept)
         limit = number("limit", given["limit"], _USUAL)
         if not 1 <= limit <= MOST_TRANSITIONS:
             raise OperationError(400, f"invalid limit parameter: must be 1 to {MOST_TRANSITIONS}")
@@ -44,6 +47,9 @@ def _operations(alerting: AlertingClient) -> list[Operation]:
             limit=limit,
         )
         after = "-".join(map(str, page["after"]))
+        if as_csv:
+            shown = map(show_transition, page["transitions"])
+            return 200, TextBody(CONTENT_TYPE, transitions_csv(shown), _next(request.link, after))
         before = {"link": {"rel": "self", "href": request.link}, "next": after}
         return 200, streamed_list("transitions", page["transitions"], show_transition, before)
 
@@ -57,9 +63,26 @@ def _operations(alerting: AlertingClient) -> list[Operation]:
             "[nats]). A page may hold less than it could, and there is more, where `next` says so.",
             parameters=ListTransitionsSchema,
             answers={200: TransitionListSchema},
+            also=("text/csv",),
             run=list_,
         )
     ]
+
+
+def _as_csv(format: str, accept: str) -> bool:
+    if format not in ("", "json", "csv"):
+        raise OperationError(400, "invalid format parameter: must be json or csv")
+    wished = [one.partition(";")[0].strip() for one in accept.split(",")]
+    return format == "csv" or (not format and "text/csv" in wished and "application/json" not in wished)
+
+
+def _next(link: str, after: str) -> dict[str, str]:
+    """The header that leads to the page behind, where there is one."""
+    if not after:
+        return {}
+    path, _, query = link.partition("?")
+    kept = [pair for pair in query.split("&") if pair and pair.partition("=")[0] not in ("after", "format")]
+    return {"Link": f'<{path}?{"&".join([*kept, "format=csv", f"after={after}"])}>; rel="next"'}
 
 
 def _as_texts(parameters: Any) -> Any:

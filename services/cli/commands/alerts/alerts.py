@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +13,7 @@ from services.cli.output.go_texts import moment
 from services.cli.output.printing import as_json, print_json
 from services.cli.output.tables import Column, print_table
 from services.cli.server.connecting import asks_server
+from services.gateway.queries.transitions.as_csv import transitions_csv
 from tickbus.client import Client
 
 _COLUMNS = (
@@ -24,20 +23,6 @@ _COLUMNS = (
     Column("Level", 9, marked=True),
     Column("From", 9),
     Column("Message", 7, fits=True),
-)
-_KEYS = (
-    "stored",
-    "time",
-    "topic",
-    "id",
-    "task",
-    "name",
-    "tags",
-    "level",
-    "previousLevel",
-    "duration",
-    "silenced",
-    "message",
 )
 _PAGE = 1000
 
@@ -70,7 +55,7 @@ def history(
     if json:
         print_json(found)
     elif as_csv:
-        print(_csv(found), end="")
+        print(transitions_csv(found), end="")
     else:
         print_table(_COLUMNS, [_row(one) for one in found])
 
@@ -90,19 +75,3 @@ def _pages(client: Client, asked: dict[str, Any], limit: int) -> Iterator[dict[s
 def _row(one: dict[str, Any]) -> tuple[str, ...]:
     time = moment(one["stored"], local=True)
     return time, one["topic"], one["id"], one["level"], one["previousLevel"], one["message"]
-
-
-def _csv(found: list[dict[str, Any]]) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(_KEYS)
-    for one in found:
-        tags = ",".join(f"{name}={value}" for name, value in sorted(one["tags"].items()))
-        shown = {**one, "tags": tags, "silenced": str(one["silenced"]).lower()}
-        writer.writerow([_inert(str(shown[key])) for key in _KEYS])
-    return out.getvalue()
-
-
-def _inert(text: str) -> str:
-    """The text as a spreadsheet shows it, and does not reckon it."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

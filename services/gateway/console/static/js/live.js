@@ -31,10 +31,13 @@ export const live = {
     return off;
   },
 
-  /** Calls `callback(connected, error)` as that changes. */
+  /** What the server itself cannot have at present: "bus", "alerting", "logs", each with why. */
+  problems: new Map(),
+
+  /** Calls `callback()` as any of these changes. */
   onState(callback) {
     watchers.add(callback);
-    callback(live.connected, live.error);
+    callback();
     return () => watchers.delete(callback);
   },
 };
@@ -61,9 +64,10 @@ function connect() {
   for (const one of wanted) one.begin?.();
   stream("/live", params, told, running.signal, (connected, error = null) => {
     if (connected && !live.connected) for (const one of wanted) one.begin?.();
+    if (connected) live.problems.clear();
     live.connected = connected;
     live.error = error;
-    for (const callback of watchers) callback(connected, error);
+    for (const callback of watchers) callback();
   });
 }
 
@@ -79,6 +83,11 @@ function parameters() {
 }
 
 function told(kind, data) {
+  if (kind === "unavailable" || kind === "available") {
+    if (kind === "available") live.problems.delete(data.what);
+    else live.problems.set(data.what, data.error);
+    for (const callback of watchers) callback();
+  }
   for (const one of [...wanted]) {
     if (one.kind !== kind || !concerns(one, data)) continue;
     try {

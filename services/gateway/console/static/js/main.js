@@ -35,9 +35,12 @@ addEventListener("keydown", (event) => {
 document.addEventListener("session", showUser);
 showUser();
 
-live.onState((connected) => {
-  state.classList.toggle("is-off", !connected);
-  state.textContent = connected ? "live" : "not connected, trying again";
+live.onState(() => {
+  const away = [...live.problems.keys()];
+  const text = !live.connected ? "not connected, trying again" : away.length ? `${away.join(", ")} away, trying again` : "live";
+  state.classList.toggle("is-off", text !== "live");
+  state.title = live.error?.message ?? [...live.problems.values()].join("; ");
+  if (state.textContent !== text) state.textContent = text;
 });
 live.on("overview", ({ alerts = {} }) => {
   const counts = ["CRITICAL", "WARNING", "INFO"].filter((level) => alerts[level]);

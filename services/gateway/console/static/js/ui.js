@@ -41,8 +41,13 @@ export function when(value, { exact = false } = {}) {
   const whole = time(value);
   if (!whole) return h("span", { class: "muted" }, "–");
   const date = new Date(value).toISOString();
-  return h("time", { datetime: date, title: exact ? ago(value) : whole }, exact ? whole : ago(value));
+  return h("time", { datetime: date, title: exact ? ago(value) : whole, dataset: exact ? {} : { ago: "" } }, exact ? whole : ago(value));
 }
+
+// how long ago something was goes on while nothing else changes
+setInterval(() => {
+  for (const node of document.querySelectorAll("time[data-ago]")) node.textContent = ago(node.dateTime);
+}, 5000);
 
 /**
  * A table. columns: `head`, `cell(row)` (a node or text), `class` ("number", "wide", "narrow", "actions"), `sort(row)`
@@ -109,6 +114,14 @@ export function table(columns, { key, caption, empty: nothing, same, sorted = 0 
       rows = found;
       draw();
     },
+  };
+}
+
+function comparing(keyOf, sign) {
+  return (a, b) => {
+    const [one, other] = [keyOf(a), keyOf(b)];
+    if (typeof one === "string") return sign * one.localeCompare(String(other), "en", { numeric: true });
+    return sign * ((one ?? -Infinity) - (other ?? -Infinity) || 0);
   };
 }
 

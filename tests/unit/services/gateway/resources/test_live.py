@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from schemas.api.live import EVENTS
+from schemas.api.watching.live import EVENTS
 from schemas.requests.engine import ENGINE_FIGURES
 from services.alerting.requests import AlertingResponders
 from services.alerting.service import Alerting
@@ -20,7 +20,7 @@ from services.bus.connection import Bus
 from services.bus.subjects import request_subject
 from services.gateway.clients import engine
 from services.gateway.live import connection
-from services.gateway.resources import live
+from services.gateway.live import stream as streaming
 from services.process import log
 from tests.support.alerts import CRITICAL, WARNING, alerts, send
 from tests.support.nats import NatsServer
@@ -237,7 +237,7 @@ def nats_up(found: Any) -> bool:
 async def test_users_see_what_they_may_and_no_longer_than_they_may(
     start_gateway: StartGateway, bus: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "_AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(streaming, "_AGAIN_SECONDS", 0.0)
     root = {"name": "root", "password": "secret", "type": "admin", "permissions": []}
     async with start_gateway(name="users", auth_enabled=True, shared_secret="s") as client:
         await command(bus, "create", root)
