@@ -251,3 +251,35 @@ def test_the_log_is_live_and_filtered(enter: Open, served: httpx.Client, shoot: 
     line.first.wait_for(state="hidden")
     assert complaints(page) == []
     shoot(page, "log")
+
+
+def test_times_matchers_and_figures_are_read(open_page: Open) -> None:
+    page = open_page()
+    found = page.evaluate(
+        """async () => {
+            const { ofGo, ticks } = await import("/ui/js/parts/durations.js");
+            const { rowsOf } = await import("/ui/js/parts/timeline.js");
+            const { ofAlert, textOf } = await import("/ui/js/parts/matchers.js");
+            const { figureKey, handlerFigures, kindsOf } = await import("/ui/js/parts/handler_figures.js");
+            const change = (at, level, previousLevel) => ({ topic: "t", id: "a", time: new Date(at), level, previousLevel });
+            const rows = rowsOf([change(60, "OK", "CRITICAL"), change(40, "CRITICAL", "INFO")], 0, 100, [{ topic: "t", id: "b", level: "WARNING" }]);
+            const figures = handlerFigures('tickbus_handler_seconds_count{kind="post",topic="a\\\\"b",alerting="x"} 3\\nup 1');
+            return {
+                durations: ["1h2m3.5s", "250ms", "0s", "-2m"].map(ofGo),
+                ticks: ticks(0, 3600_000, 6).length,
+                rows: rows.map((row) => [row.id, row.now, row.segments.map((one) => [one.level, one.from, one.to])]),
+                matchers: ofAlert({ topic: "t", id: "x", tags: { host: 'a"\\\\', level: "1" } }).map(textOf),
+                figures: [figures.get(figureKey('a"b', "post")).attempts, kindsOf(figures, 'a"b')],
+            };
+        }"""
+    )
+    assert found == {
+        "durations": [3_723_500, 250, 0, -120_000],
+        "ticks": 7,
+        "rows": [
+            ["b", 2, [["WARNING", 0, 100]]],
+            ["a", 0, [["INFO", 0, 40], ["CRITICAL", 40, 60], ["OK", 60, 100]]],
+        ],
+        "matchers": ['topic="t"', 'host="a\\"\\\\"', 'tag:level="1"'],
+        "figures": [3, ["post"]],
+    }

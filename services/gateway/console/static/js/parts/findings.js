@@ -12,7 +12,7 @@ const PAGE = 100;
 /** The lines that GET `place` gives under `key`, a page at first, and more of them at a button. */
 export function findings(place, key) {
   const node = h("div", {}, h("p", { class: "muted" }, "Asking …"));
-  const list = h("ol", { class: "findings" });
+  const list = h("ol", { class: "found" });
   const foot = h("div", { class: "actions" });
   let next = 0;
   const { signal } = new AbortController();

@@ -28,6 +28,12 @@ export function handlerFigures(metrics) {
   return found;
 }
 
+/** Kinds of handlers of a topic of which there are figures, by name. */
+export function kindsOf(figures, topic) {
+  const keys = [...figures.keys()].map((key) => JSON.parse(key));
+  return keys.filter(([of]) => of === topic).map(([, kind]) => kind).sort();
+}
+
 export function figureKey(topic, kind) {
   return JSON.stringify([topic, kind]);
 }

@@ -8,11 +8,13 @@ const HEIGHT = 14;
 const LEVELS = ["OK", "INFO", "WARNING", "CRITICAL"];
 
 /**
- * Rows of changes as GET /alerts/history gives them, those with the worst level first:
- * `{topic, id, worst, segments: [{level, from, to}]}`, cut to the time between from and to.
+ * Rows of changes as GET /alerts/history gives them, those that are at the worst level now first:
+ * `{topic, id, worst, now, segments: [{level, from, to}]}`, cut to the time between from and to. standing: alerts,
+ * `{topic, id, level}`, that have a row even where nothing of them changed.
  */
-export function rowsOf(transitions, from, to) {
+export function rowsOf(transitions, from, to, standing = []) {
   const rows = new Map();
+  for (const { topic, id, level } of standing) rows.set(JSON.stringify([topic, id]), { topic, id, level, changes: [] });
   for (const one of [...transitions].sort((a, b) => moment(a.time) - moment(b.time))) {
     const key = JSON.stringify([one.topic, one.id]);
     if (!rows.has(key)) rows.set(key, { topic: one.topic, id: one.id, changes: [] });
@@ -80,9 +82,9 @@ export function axis(from, to) {
   );
 }
 
-function withSegments({ topic, id, changes }, from, to) {
+function withSegments({ topic, id, changes, level: standing }, from, to) {
   const segments = [];
-  let level = changes[0].before;
+  let level = changes[0]?.before ?? standing;
   let begun = from;
   for (const change of changes) {
     const at = Math.min(Math.max(change.at, from), to);

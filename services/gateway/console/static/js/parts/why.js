@@ -91,7 +91,7 @@ function lambda(one) {
   return h(
     "p",
     { class: "lambda" },
-    h("span", { class: `verdict verdict-${["true", "false", "error"].includes(answer) ? answer : "value"}` }, answer.slice(0, 40)),
+    h("span", { class: `truth truth-${["true", "false", "error"].includes(answer) ? answer : "value"}` }, answer.slice(0, 40)),
     h("b", {}, one.lambda),
     h("code", {}, one.error || one.text),
   );
@@ -148,6 +148,6 @@ function others(points) {
     "details",
     {},
     h("summary", {}, `${points.length} other point${points.length === 1 ? "" : "s"} took part`),
-    h("ul", { class: "lines" }, points.slice(0, 200).map((one) => h("li", {}, h("code", {}, one.line ?? one.time ?? "")))),
+    h("ul", { class: "log-lines" }, points.slice(0, 200).map((one) => h("li", {}, h("code", {}, one.line ?? one.time ?? "")))),
   );
 }

@@ -8,7 +8,7 @@ import { to } from "../router.js";
 import { badge, button, choice, confirmed, empty, heading, table, when } from "../ui.js";
 import { ofGo } from "../parts/durations.js";
 import { form, formDialog, keyed } from "../parts/forms.js";
-import { figureKey, handlerFigures } from "../parts/handler_figures.js";
+import { figureKey, handlerFigures, kindsOf } from "../parts/handler_figures.js";
 import { afterwards, fill, panel, repeat, settled } from "../parts/loading.js";
 import { ofAlert, tagChips, textOf } from "../parts/matchers.js";
 import { silenceForm } from "../parts/silence_form.js";
@@ -30,7 +30,7 @@ export const section = "/alerts";
 export async function render(root, { topic, id }, signal) {
   const alert = { topic, id, path: path("alerts", "topics", topic, "events", id), range: "24h", tags: {}, task: "" };
   const head = h("div", { class: "alert-head" });
-  const [past, why, told] = [h("div"), h("div"), h("div")];
+  const [past, why, told, said] = [h("div"), h("div"), h("div"), h("div")];
   const explain = (at) => fill(why, signal, async () => whyPicture(await api.get(`${alert.path}/why`, { at }, signal)));
   const explained = (at) => explain(at).then(() => why.scrollIntoView({ block: "start" }));
   const history = () => fill(past, signal, () => readPast(alert, explained));
@@ -38,8 +38,9 @@ export async function render(root, { topic, id }, signal) {
     await history();
     await fill(head, signal, () => readHead(alert, signal, update));
     await fill(told, signal, () => readHandlers(topic));
+    await fill(said, signal, () => readComments(alert));
   };
-  const problems = h("ul", { class: "lines", "aria-label": "Troubles" });
+  const problems = h("ul", { class: "log-lines", "aria-label": "Troubles" });
   const range = choice("How far back", RANGES, alert.range, (value) => {
     alert.range = value;
     history();
@@ -49,6 +50,7 @@ export async function render(root, { topic, id }, signal) {
     panel("Levels", { actions: range }, past),
     panel("Why", {}, why),
     panel("Who is told", {}, told, problems),
+    panel("Comments", {}, said, commentForm(alert, () => fill(said, signal, () => readComments(alert)))),
   );
   const later = settled(update, signal, 1000);
   live.on("alert", (one) => one.id === id && later(), { topic, signal, begin: afterwards(later) });
@@ -152,15 +154,35 @@ async function readHandlers(topic) {
   const figures = await knownFigures();
   const rows = table(
     [
-      { head: "Handler", cell: (one) => h("a", { href: to("handlers", { topic }) }, one.id) },
+      { head: "Handler", cell: (one) => (one.id ? h("a", { href: to("handlers", { topic }) }, one.id) : h("span", { class: "muted" }, "by itself")) },
       { head: "Kind", cell: (one) => one.kind },
       { head: "When", cell: (one) => (one.match ? h("code", {}, one.match) : h("span", { class: "muted" }, "each event")) },
       { head: "Sent", cell: (one) => figureCells(figures.get(figureKey(topic, one.kind))) },
     ],
-    { caption: "Handlers of the topic", empty: empty("Nobody is told", "The topic has no handler, and what a task sends by itself is not listed here.") },
+    { caption: "Handlers of the topic", empty: empty("Nobody is told", "The topic has no handler.") },
   );
-  rows.update(handlers);
+  // what scripts send by themselves, and notices to programs, is no handler of the API's, but has figures
+  const kinds = kindsOf(figures, topic).filter((kind) => handlers.every((one) => one.kind !== kind));
+  rows.update([...handlers, ...kinds.map((kind) => ({ kind }))]);
   return rows.element;
+}
+
+async function readComments(alert) {
+  const { comments } = await api.get(`${alert.path}/comments`);
+  return h(
+    "ul",
+    { class: "comments" },
+    comments.map((one) => h("li", {}, h("b", {}, one.by || "Somebody"), " ", h("span", { class: "muted" }, when(one.time)), h("p", {}, one.text))),
+  );
+}
+
+function commentForm(alert, changed) {
+  const text = h("textarea", { rows: 2, maxlength: 4000, placeholder: "what was found, what was done" });
+  return form([keyed("text", "Comment", text)], "Comment", async () => {
+    await api.post(`${alert.path}/comments`, { text: text.value });
+    text.value = "";
+    await changed();
+  });
 }
 
 /** What handlers did by topic and kind; nothing for who may not see it. */

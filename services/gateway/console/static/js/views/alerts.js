@@ -57,13 +57,15 @@ export async function render(root, params, signal) {
     panel("Levels over time", { actions: rangeChoice(state, drawTimes) }, times),
     panel("Topics", { flush: true }, topicBody),
   );
-  const all = () => Promise.all([update(), drawTimes()]).catch(() => {});
-  const later = settled(all, signal, 1000);
+  const all = async () => {
+    await update();
+    await drawTimes();
+  };
+  const later = settled(() => all().catch(() => {}), signal, 1000);
   live.on("alert", later, { signal, begin: afterwards(later) });
   live.on("change", (one) => ["silence", "topic", "mute"].includes(one.kind) && later(), { signal });
-  repeat(30_000, signal, all);
-  drawTimes();
-  await update();
+  repeat(30_000, signal, later);
+  await all();
 }
 
 /** What is to be known of an event beside its level: who sees to it, what keeps it quiet. */
@@ -181,7 +183,8 @@ async function levels(state) {
   const until = Date.now();
   const from = until - ofGo(state.range);
   const { transitions, next } = await api.get("/alerts/history", { from: new Date(from).toISOString(), limit: 1000 });
-  const rows = rowsOf(transitions, from, until);
+  const standing = state.events.map((one) => ({ topic: one.topic, id: one.id, level: one.state.level }));
+  const rows = rowsOf(transitions, from, until, standing.filter((one) => one.level !== "OK"));
   if (!rows.length) return empty("No level changed in this time");
   return [
     timeline(rows.slice(0, MOST_DRAWN), { from, to: until, href: (row) => to("alerts", row.topic, row.id) }),

@@ -42,7 +42,7 @@ export async function render(root, params, signal) {
   root.append(
     heading("Handlers", topic, button("New handler", make, { kind: "primary" })),
     panel("By topic", { flush: true }, rows.element, told),
-    panel("Services", {}, h("p", { class: "about muted" }, "A test sends with the configuration as it is now."), services),
+    panel("Services", {}, h("p", { class: "explain muted" }, "A test sends with the configuration as it is now."), services),
   );
   live.on("change", (one) => one.kind === "handler" && later(), { signal, begin: afterwards(later) });
   repeat(30_000, signal, later);

@@ -46,7 +46,7 @@ export async function render(root, params, signal) {
     kind = chosen;
     note({ kind });
     rows = jobTable(kind, update);
-    clear(place, h("p", { class: "about muted" }, TEXTS[kind]), rows.element);
+    clear(place, h("p", { class: "explain muted" }, TEXTS[kind]), rows.element);
     await update();
   };
   root.append(

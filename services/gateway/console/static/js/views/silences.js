@@ -1,4 +1,4 @@
-// Silences: those that count, that will, and that did; made, and ended early.
+// Silences: those that count, that will, and that did; made, and ended early. Below them, mute windows.
 
 import { api, path } from "../api.js";
 import { h } from "../dom.js";
@@ -8,6 +8,7 @@ import { button, choice, empty, heading, status, table, when } from "../ui.js";
 import { formDialog, twice } from "../parts/forms.js";
 import { afterwards, repeat, settled } from "../parts/loading.js";
 import { chips } from "../parts/matchers.js";
+import { mutePanel } from "../parts/mutes.js";
 import { silenceForm } from "../parts/silence_form.js";
 
 const STATES = [
@@ -39,7 +40,7 @@ export async function render(root, params, signal) {
   const later = settled(() => update().catch(() => {}), signal, 500);
   live.on("change", (one) => one.kind === "silence" && later(), { signal, begin: afterwards(later) });
   repeat(20_000, signal, later);
-  await update();
+  await Promise.all([update(), mutePanel(root, signal)]);
 }
 
 function silenceTable(nothing, update) {
