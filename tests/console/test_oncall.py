@@ -261,9 +261,11 @@ def test_times_matchers_and_figures_are_read(open_page: Open) -> None:
             const { rowsOf } = await import("/ui/js/parts/timeline.js");
             const { ofAlert, textOf } = await import("/ui/js/parts/matchers.js");
             const { figureKey, handlerFigures, kindsOf } = await import("/ui/js/parts/handler_figures.js");
-            const change = (at, level, previousLevel) => ({ topic: "t", id: "a", time: new Date(at), level, previousLevel });
-            const rows = rowsOf([change(60, "OK", "CRITICAL"), change(40, "CRITICAL", "INFO")], 0, 100, [{ topic: "t", id: "b", level: "WARNING" }]);
-            const figures = handlerFigures('tickbus_handler_seconds_count{kind="post",topic="a\\\\"b",alerting="x"} 3\\nup 1');
+            const topic = "t";
+            const change = (at, previousLevel, level) => ({ topic, id: "a", time: new Date(at), level, previousLevel });
+            const changes = [change(60, "CRITICAL", "OK"), change(40, "INFO", "CRITICAL")];
+            const rows = rowsOf(changes, 0, 100, [{ topic, id: "b", level: "WARNING" }]);
+            const figures = handlerFigures('tickbus_handler_seconds_count{kind="post",topic="a\\\\"b"} 3\\nup 1');
             return {
                 durations: ["1h2m3.5s", "250ms", "0s", "-2m"].map(ofGo),
                 ticks: ticks(0, 3600_000, 6).length,
