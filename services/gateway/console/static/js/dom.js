@@ -23,6 +23,12 @@ export function clear(node, ...children) {
   return node;
 }
 
+/** Puts children behind those that a node has; gives the node. */
+export function append(node, ...children) {
+  add(node, children);
+  return node;
+}
+
 const AS_PROPERTY = new Set(["value", "checked", "disabled", "selected", "open", "hidden", "indeterminate", "readOnly"]);
 
 function filled(node, props, children) {

@@ -6,12 +6,14 @@ import * as config from "./config.js";
 import * as handlers from "./handlers.js";
 import * as jobs from "./jobs.js";
 import * as log from "./log.js";
+import * as newTask from "./new_task.js";
 import * as overview from "./overview.js";
 import * as silences from "./silences.js";
+import * as task from "./task.js";
 import * as users from "./users.js";
 
 /** Each has `title`, `route` and `render`; `section` is the route of the link that it belongs to, if not its own. */
-export const views = [overview, alerts, alert, silences, handlers, jobs, config, users, log];
+export const views = [overview, newTask, task, alerts, alert, silences, handlers, jobs, config, users, log];
 
 export const navigation = [
   { view: overview, label: "Overview" },

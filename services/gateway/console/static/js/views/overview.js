@@ -117,7 +117,7 @@ function taskList(params) {
       { head: "Task", class: "wide", sort: (one) => one.id, cell: (one) => [h("a", { href: to("tasks", one.id) }, one.id), one.error && h("div", { class: "problem" }, one.error)] },
       { head: "State", class: "narrow", sort: stateOf, cell: (one) => stateBadge(one) },
       { head: "Type", class: "narrow", sort: (one) => one.type, cell: (one) => one.type },
-      { head: "Points", class: "number", sort: (one) => one["points-per-second"], cell: (one) => h("div", { class: "rate" }, sparkline(one.samples, { label: "of the last minute" }), h("span", {}, one.executing ? rate(one["points-per-second"]) : "–")) },
+      { head: "Points", class: "number", sort: (one) => one["points-per-second"], cell: (one) => h("div", { class: "rate-line" }, sparkline(one.samples, { label: "of the last minute" }), h("span", {}, one.executing ? rate(one["points-per-second"]) : "–")) },
       { head: "Errors", class: "number", sort: (one) => one.errors, cell: (one) => errorsOf(one.errors) },
       { head: "Groups", class: "number", sort: (one) => one.groups, cell: (one) => number(one.groups) },
       { head: "Lag", class: "number", sort: (one) => one["lag-seconds"], cell: (one) => (one.executing ? late(one["lag-seconds"]) : "–") },
@@ -151,7 +151,7 @@ function taskList(params) {
     const text = wanted.q.toLowerCase();
     const found = [...known.values()].filter((one) => one.id.toLowerCase().includes(text) && (!wanted.state || isIn(one, wanted.state)));
     grid.update(found.sort((a, b) => (a.id < b.id ? -1 : 1)).slice(0, wanted.most));
-    count.textContent = none ? "" : found.length === known.size ? `${number(found.length)}` : `${number(found.length)} of ${number(known.size)}`;
+    count.textContent = none ? "" : found.length === known.size ? `${number(found.length)} ${found.length === 1 ? "task" : "tasks"}` : `${number(found.length)} of ${number(known.size)}`;
     more.parentElement.hidden = found.length <= wanted.most;
   }
 
