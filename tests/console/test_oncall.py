@@ -224,7 +224,7 @@ def test_who_may_little_is_told_so_and_logs_in_again_once_the_password_is_anothe
     assert complaints(page) == []
 
     viewer = enter("#/config", ("ann", "first"))
-    viewer.get_by_text("You are not allowed this here.").wait_for()
+    viewer.get_by_text("You are not allowed this.").wait_for()
     assert complaints(viewer) == []
     shoot(viewer, "not-allowed")
     viewer.goto(viewer.url.replace("#/config", "#/silences"))
