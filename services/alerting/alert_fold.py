@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from schemas.api.oncall.comment import MOST_TEXT
 from services.alerting.delivery.dispatch import Dispatcher
 from services.alerting.delivery.notices import changes, notice_handler
 from services.alerting.delivery.queue import QueueEntry
@@ -272,7 +273,7 @@ class AlertFold:
 
     def _comment(self, name: str, said: SaidComment, stored: StoredMessage) -> None:
         topic = self._topics.get(name)
-        if topic is not None and topic.stood(said.id) is not None:
+        if topic is not None and topic.stood(said.id) is not None and len(said.text) <= MOST_TEXT:
             self._comments.add(Comment(name, said.id, stored.seq, stored.time_ns, said.by, said.text))
 
     def _apply(self, name: str, seq: int) -> None:

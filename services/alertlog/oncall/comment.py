@@ -9,9 +9,6 @@ from dataclasses import dataclass
 
 import orjson
 
-MOST_TEXT = 4_000
-"""Characters of a comment."""
-
 _BEGINS = b'{"comments":'
 
 
@@ -35,6 +32,6 @@ def decode(data: bytes) -> SaidComment | None:
         return None
     body = orjson.loads(data)
     found = SaidComment(body.get("comments"), body.get("by"), body.get("text"))
-    if {type(found.id), type(found.by), type(found.text)} != {str} or len(found.text) > MOST_TEXT:
+    if {type(found.id), type(found.by), type(found.text)} != {str}:
         raise ValueError(f"no comment: {data[:100]!r}")
     return found

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import ValidationError
-
 from grammar.golang.durations import format_go_duration
 from grammar.golang.times import format_rfc3339
-from schemas.api.inspections.inspection import Moment
-from schemas.api.oncall.silence import MatcherSchema
 from schemas.api.oncall.transition import ListTransitionsSchema, TransitionListSchema
 from schemas.requests.alerting import LEVELS, MOST_TRANSITIONS
-from services.alertlog.matchers import matcher
 from services.gateway.clients.alerting import AlertingClient
 from services.gateway.http.resource import Resource
 from services.gateway.operations.operation import Operation, OperationRequest, Reply
 from services.gateway.operations.operation_error import OperationError
-from services.gateway.operations.reading import first_problem
 from services.gateway.operations.streamed_list import streamed_list
 from services.gateway.queries.listing import load, number
+from services.gateway.queries.transitions import as_texts, matcher_of, time_of
 
 _LAST = (1 << 63) - 1  # ns
 _USUAL = 100
-_MATCHER = MatcherSchema()
 
 
 def resource(alerting: AlertingClient) -> Resource:
@@ -33,14 +27,14 @@ def resource(alerting: AlertingClient) -> Resource:
 
 def _operations(alerting: AlertingClient) -> list[Operation]:
     async def list_(request: OperationRequest) -> Reply:
-        given = load(ListTransitionsSchema(), _as_texts(request.parameters))
+        given = load(ListTransitionsSchema(), as_texts(request.parameters))
         limit = number("limit", given["limit"], _USUAL)
         if not 1 <= limit <= MOST_TRANSITIONS:
             raise OperationError(400, f"invalid limit parameter: must be 1 to {MOST_TRANSITIONS}")
         page = await alerting.transitions(
-            matchers=[_matcher(text) for text in given["match"]],
-            first=_time("from", given["from_"], 0),
-            last=_time("to", given["to"], _LAST),
+            matchers=[matcher_of(text) for text in given["match"]],
+            first=time_of("from", given["from_"], 0),
+            last=time_of("to", given["to"], _LAST),
             behind=_place(given["after"]),
             limit=limit,
         )
@@ -63,35 +57,6 @@ def _operations(alerting: AlertingClient) -> list[Operation]:
     ]
 
 
-def _as_texts(parameters: Any) -> Any:
-    """The parameters as over HTTP: over the bus `match` may be one text, and `limit` a number."""
-    if not isinstance(parameters, dict):
-        return parameters
-    given = {key: str(value) if isinstance(value, int) else value for key, value in parameters.items()}
-    return {**given, "match": [given["match"]]} if isinstance(given.get("match"), str) else given
-
-
-def _matcher(text: str) -> dict[str, Any]:
-    try:
-        read: dict[str, Any] = _MATCHER.load(text)  # type: ignore[arg-type]  # it takes texts as well
-        matcher(**read)
-        return read
-    except ValidationError as error:
-        raise OperationError(400, f"invalid match parameter: {first_problem(error)}") from error
-    except ValueError as error:
-        raise OperationError(400, f"invalid match parameter: {error}") from error
-
-
-def _time(name: str, text: str, otherwise: int) -> int:
-    if not text:
-        return otherwise
-    try:
-        at: int = Moment().deserialize(text)
-    except ValidationError as error:
-        raise OperationError(400, f"invalid {name} parameter: {error.messages[0]}") from error
-    return max(0, at)
-
-
 def _place(text: str) -> list[int]:
     if not text:
         return []
@@ -110,5 +75,5 @@ def _show(one: dict[str, Any]) -> dict[str, Any]:
         "stored": format_rfc3339(one["stored"]),
         "duration": format_go_duration(one["duration"]),
         "message": one["message"],
-        "silenced": one["silenced"],
+        **{why: one[why] for why in ("silenced", "muted", "flapping")},
     }
