@@ -1,8 +1,8 @@
 """Which events can go: a pure function of the log up to some place, tried out on the folds themselves.
 
-What goes, of tasks, templates, recordings, replays, traces, backtests, silences and mutes that were deleted, is all that was
-told of them; of a task whose alerts are still in ALERTS its deletion stays, since alerting must know that they are of a
-task that is no more. Of what is there go the runs that are over, and what other events have made void. What other
+What goes, of tasks, templates, recordings, replays, traces, backtests, silences and mutes that were deleted, is all
+that was told of them; of a task whose alerts are still in ALERTS its deletion stays, since alerting must know that they
+are of a task that is no more. Of what is there go the runs that are over, and what other events have made void. What other
 events rest on stays with them: a renaming binds two ids, and the change of a template all of its tasks.
 
 A resource of which an event is told that is not known here stays whole: to a later version it may be anything.

@@ -174,10 +174,10 @@ def _for_handler(
         labels = _labels(message, i) if any_at else None
         if labels is not None and holding.mutes_of(labels, time_ns, handler):
             if not holding.mutes_of(labels, time_ns):
-                noted = topic.held_of.setdefault(scope, noted)
-                _note(noted, id, level, told[at])
-                if not noted:
-                    del topic.held_of[scope]
+                last = topic.held_of.setdefault(scope, {}).setdefault(id, told[at])
+                if not last and not level and id not in topic.held:
+                    # else the level that others were told last would be taken for what these were
+                    pop_noted(topic, scope, id)
                 if previous[at] < HELD:
                     previous[at] = MUTED
                 marks.setdefault(at, MUTED)

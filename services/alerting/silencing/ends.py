@@ -96,6 +96,9 @@ class HoldingEnds(Looking):
         if stands is None or stood is None or (told is None and (scope or id not in topic.flaps.told)):
             _forget(topic, id, scope)
             return
+        if scope and not told and not stands.level:
+            _forget(topic, id, scope)  # these handlers were told that it is OK, and it is
+            return
         event = replace(self._event(topic, stands, told or 0, scope, flaps), replay=_replay_of(last))
         started = EventsSeq(last.started if last is not None else 0)
         # the same from another alerting is not even stored; later it finds nothing noted any more
