@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from services.alerting.silencing.ends import HoldingEnds
 from services.alerting.silencing.mutes import Mutes
 from services.alerting.topics.runs import BoundHandler
 from services.alertlog.matchers import Labels
@@ -110,6 +113,22 @@ async def test_what_was_stored_before_it_was_made_is_not_muted(bus: Bus, tmp_pat
         await mute(bus)
         async with running(bus, tmp_path) as service:
             assert await told(service, web, 1) == [("a", "CRITICAL", "OK")]
+
+
+async def test_the_end_of_a_window_is_told(bus: Bus, tmp_path: Path) -> None:
+    async with sink() as web, running(bus, tmp_path) as service:
+        await give(bus, "cpu", "night", post(web.url))
+        today = f"{datetime.now(UTC):%A}"
+        await known(service, await mute(bus, intervals=[{"weekdays": [today]}]))
+        await send(bus, alerts([("a", CRITICAL)], 5), 0, "cpu")
+        await service.log.caught_up()
+        assert not web.told()
+        ends = HoldingEnds(
+            bus, service.log, service.topics, service.holding, lambda shard: True, lambda: time.time_ns() + DAY
+        )
+        looking = asyncio.create_task(ends.run())
+        assert await told(service, web, 1) == [("a", "CRITICAL", "OK")]
+        looking.cancel()
 
 
 def test_by_windows_matchers_and_handlers() -> None:
