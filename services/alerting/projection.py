@@ -1,7 +1,7 @@
 """What alerting knows besides the alerts: one fold over all of EVENTS, so that any event of it can be waited for.
 
-It is made of runs.py and of handlers.py, overrides.py, silences.py, mutes.py and flapping.py in services/store/folds,
-whose buckets stand beside each other; what is of no other kind is passed over.
+It is made of runs.py, of handlers.py, overrides.py and silences.py in services/store/folds, and of oncall/ there, whose
+buckets stand beside each other; what is of no other kind is passed over.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from services.bus.connection import Bus
 from services.bus.events import Event, decode
 from services.bus.streams import EVENTS
 from services.bus.subjects import EVENTS as SUBJECTS
-from services.store.folds import flapping, handlers, mutes, overrides, silences
-from services.store.folds.flapping import FlappingRecord
-from services.store.folds.mutes import MuteRecord
+from services.store.folds import handlers, overrides, silences
+from services.store.folds.oncall import flapping, mutes
+from services.store.folds.oncall.flapping import FlappingRecord
+from services.store.folds.oncall.mutes import MuteRecord
 from services.store.folds.silences import SilenceRecord
 from services.store.folds.state import Change, State
 from services.store.live_config import LiveConfig

@@ -2,8 +2,8 @@
 
 What goes, of tasks, templates, recordings, replays, traces, backtests, silences and mutes that were deleted, is all
 that was told of them; of a task whose alerts are still in ALERTS its deletion stays, since alerting must know that they
-are of a task that is no more. Of what is there go the runs that are over, and what other events have made void. What other
-events rest on stays with them: a renaming binds two ids, and the change of a template all of its tasks.
+are of a task that is no more. Of what is there go the runs that are over, and what other events have made void. What
+other events rest on stays with them: a renaming binds two ids, and the change of a template all of its tasks.
 
 A resource of which an event is told that is not known here stays whole: to a later version it may be anything.
 
@@ -16,7 +16,8 @@ import contextlib
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field
 
-from schemas.events import backtest, flapping, load, mute, recording, replay, run, silence, task, template, trace, user
+from schemas.events import backtest, load, recording, replay, run, silence, task, template, trace, user
+from schemas.events.oncall import flapping, mute
 from services.bus.events import Event
 from services.bus.subjects import events_subject
 from services.compaction.lives import Life, Lives, Name

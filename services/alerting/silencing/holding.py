@@ -11,7 +11,7 @@ from services.alerting.silencing.silences import Silences
 from services.alerting.topics.runs import BoundHandler
 from services.alerting.topics.topic import FLAPPING, MUTED, SILENCED, Topic
 from services.alertlog.matchers import Labels
-from services.store.folds.mutes import MuteRecord
+from services.store.folds.oncall.mutes import MuteRecord
 from services.store.folds.silences import SilenceRecord
 
 

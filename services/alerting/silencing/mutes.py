@@ -10,7 +10,7 @@ from services.alerting.topics.runs import BoundHandler
 from services.alertlog.matchers import Labels, Matcher
 from services.alertlog.oncall.time_intervals import ALWAYS, Segment, TimeInterval, common, time_interval
 from services.process import log as logs
-from services.store.folds.mutes import MuteRecord
+from services.store.folds.oncall.mutes import MuteRecord
 
 _log = logs.get("alerting")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from services.bus.connection import Bus
 from services.bus.events import Event
 from services.gateway.readmodels.read_model import ReadModel
-from services.store.folds import flapping, mutes
-from services.store.folds.flapping import FlappingRecord
-from services.store.folds.mutes import MuteRecord
+from services.store.folds.oncall import flapping, mutes
+from services.store.folds.oncall.flapping import FlappingRecord
+from services.store.folds.oncall.mutes import MuteRecord
 from services.store.folds.state import State
 from services.store.store import Store
 
@@ -24,7 +24,7 @@ class OnCallReadModel(ReadModel):
         super().__init__(bus, store, _fold, _SUBJECTS, "oncall", records=_RECORDS)
 
     def mute(self, id: str) -> MuteRecord | None:
-        """A mute's record (see services.store.folds.mutes), None where there is no such mute."""
+        """A mute's record (see services.store.folds.oncall.mutes), None where there is no such mute."""
         return mutes.mute_of(self._state, id)
 
     def mutes(self) -> list[MuteRecord]:

@@ -17,7 +17,7 @@ from services.gateway.operations.paths import BASE
 from services.gateway.operations.streamed_list import streamed_list
 from services.gateway.queries.listing import Page, load
 from services.gateway.readmodels.oncall import OnCallReadModel
-from services.store.folds.mutes import MuteRecord
+from services.store.folds.oncall.mutes import MuteRecord
 
 
 def resource(commands: MuteCommands, state: OnCallReadModel) -> Resource:

@@ -22,7 +22,7 @@ from services.gateway.operations.reading import read_strictly
 from services.gateway.readmodels.oncall import OnCallReadModel
 from services.process import log as logs
 from services.store.folds.event_data import Plain
-from services.store.folds.mutes import MuteRecord
+from services.store.folds.oncall.mutes import MuteRecord
 
 _MOST = 10_000
 _MOST_BYTES = 1 << 16  # of one: every gateway and alerting holds all of them

@@ -1,4 +1,4 @@
-"""Alerts that flap, with the real service: told once that they do, once that they are steady, and of nothing between."""
+"""Alerts that flap, with the real service: told that they do, and that they are steady, and of nothing between."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def test_told_once_that_it_flaps_and_once_that_it_is_steady(bus: Bus, tmp_
         topic = (await ask(bus, "topic", topic="cpu"))["topic"]
         assert topic["flapping"] == {"window": HOUR, "low": 0.25, "high": 0.5}
         # what flaps stands at CRITICAL, as it was told last, though it is OK at this moment
-        said = {text: event for text, event in zip(texts(web)[5:], web.told()[5:], strict=True)}
+        said = dict(zip(texts(web)[5:], web.told()[5:], strict=True))
         assert said["flapping, 8 changes in 1h0m0s: a is OK"] == ("a", "CRITICAL", "CRITICAL")
         assert said["b is CRITICAL"] == ("b", "CRITICAL", "OK")
         assert service.stats()["flapping"] == 3

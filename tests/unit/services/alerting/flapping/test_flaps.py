@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from services.alerting.flapping.flaps import Flaps
 from services.bus.positions import EventsSeq
-from services.store.folds.flapping import FlappingRecord
+from services.store.folds.oncall.flapping import FlappingRecord
 
 SECOND = 10**9
 TEN_MINUTES = FlappingRecord(600 * SECOND, 0.25, 0.5, 0, EventsSeq(1))

@@ -15,7 +15,7 @@ from services.alertlog.matchers import Labels
 from services.bus.connection import Bus
 from services.bus.events import Event, encode
 from services.bus.positions import EventsSeq
-from services.store.folds.mutes import MuteRecord
+from services.store.folds.oncall.mutes import MuteRecord
 from tests.support.alerts import CRITICAL, OK, WARNING, alerts, give, own_topic, post, send, sink, started
 from tests.unit.services.alerting.silencing.test_silences import labels, matching
 from tests.unit.services.alerting.silencing.test_silencing import ON_A, known, silence, told

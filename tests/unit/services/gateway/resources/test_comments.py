@@ -1,29 +1,24 @@
-"""Comments, flapping of topics and reports on a real gateway with a real alerting."""
+"""Comments on alerts, on a real gateway with a real alerting; and where history ends."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
-import orjson
 import pytest
 
 from schemas.api.oncall.comment import CommentListSchema
-from schemas.api.oncall.report import ReportSchema
-from schemas.api.topic import EventSchema, TopicSchema
+from schemas.api.topic import EventSchema
 from services.alerting.requests import AlertingResponders
 from services.alerting.service import Alerting
 from services.bus.connection import Bus
 from services.bus.streams import ALERTS
 from services.bus.subjects import ALERTS as EVERY_ALERT
-from services.bus.subjects import command_subject
 from tests.support.alerts import CRITICAL, OK, WARNING, alerts, send
 
 TOPICS = "/kapacitor/v1/alerts/topics"
-REPORT = "/kapacitor/v1/alerts/report"
 HISTORY = "/kapacitor/v1/alerts/history"
 
 
@@ -66,8 +61,13 @@ async def test_comments(gateway: httpx.AsyncClient, bus: Bus, alerting: Alerting
 
 @pytest.mark.parametrize(
     ("body", "error"),
-    [({}, "text: missing data"), ({"text": ""}, "text: length"), ({"text": "c" * 4001}, "text: length"), ({"text": 3}, "text: not a")],
-)  # fmt: skip
+    [
+        ({}, "text: missing data"),
+        ({"text": ""}, "text: length"),
+        ({"text": "c" * 4001}, "text: length"),
+        ({"text": 3}, "text: not a"),
+    ],
+)
 async def test_what_is_no_comment(
     gateway: httpx.AsyncClient, bus: Bus, alerting: Alerting, body: Any, error: str
 ) -> None:
@@ -91,85 +91,6 @@ async def test_comments_are_bounded_and_kept_over_a_restart(
     path.rename(tmp_path / "gone")
     async with Alerting(bus, path, {}) as service:
         assert len(service.comments.of("many", "a")) == 100
-
-
-async def test_a_topic_says_when_its_alerts_flap(gateway: httpx.AsyncClient, bus: Bus, alerting: Alerting) -> None:
-    said = {"flapping": {"window": "10m", "low": 0.25, "high": 0.5}}
-    answer = await gateway.patch(f"{TOPICS}/wild", json=said)
-    assert answer.status_code == 200 and TopicSchema().validate(answer.json()) == {}
-    shown = {"window": "10m0s", "low": 0.25, "high": 0.5}
-    assert (answer.json()["id"], answer.json()["flapping"], answer.json()["flaps"]) == ("wild", shown, 0)
-    await raised(bus, alerting, "wild", *[("a", WARNING), ("a", OK)] * 5)
-    assert (await gateway.patch(f"{TOPICS}/wild", json=said)).json()["flaps"] == 1, "said again it is the same"
-    assert (await gateway.get(f"{TOPICS}/wild/events/a")).json()["flapping"] is True
-    history = (await gateway.get(HISTORY, params={"match": "topic=wild"})).json()["transitions"]
-    assert [one["flapping"] for one in history] == [True] * 5 + [False] * 5
-    assert (await gateway.patch(f"{TOPICS}/wild", json={})).json()["flapping"] == shown
-    reply = orjson.loads(
-        await bus.request(command_subject("topic", "update"), orjson.dumps({"id": "wild", "body": {"flapping": None}}))
-    )
-    assert reply["status"] == 200 and "flapping" not in reply["body"], reply
-    assert "flapping" not in (await gateway.get(f"{TOPICS}/wild")).json()
-
-
-@pytest.mark.parametrize(
-    ("flapping", "error"),
-    [
-        ({"window": "10m", "low": 0.25}, "flapping.high: missing data"),
-        ({"window": "1x", "low": 0.25, "high": 0.5}, "flapping.window: must be a duration"),
-        ({"window": "1ms", "low": 0.25, "high": 0.5}, "flapping.window: must be from 1s to 168h"),
-        ({"window": "10m", "low": 0.5, "high": 0.25}, "flapping: low must be over 0, high at least low and below 1"),
-        ({"window": "10m", "low": 0, "high": 0.25}, "flapping: low must be over 0"),
-        ({"window": "10m", "low": 0.2, "high": 1}, "flapping: low must be over 0"),
-        (3, "flapping"),
-    ],
-)
-async def test_what_is_no_flapping(gateway: httpx.AsyncClient, flapping: Any, error: str) -> None:
-    answer = await gateway.patch(f"{TOPICS}/none", json={"flapping": flapping})
-    assert answer.status_code == 400 and error in answer.json()["error"], answer.text
-    assert (await gateway.patch(f"{TOPICS}/none/events/a", json={})).status_code in (404, 405)
-
-
-async def test_a_report(gateway: httpx.AsyncClient, bus: Bus, alerting: Alerting) -> None:
-    await raised(bus, alerting, "rep1", ("a", WARNING), ("a", CRITICAL), ("b", WARNING))
-    await raised(bus, alerting, "rep1", ("b", OK), seq=6, host="b")
-    await raised(bus, alerting, "rep2", ("c", CRITICAL), seq=7, host="b")
-    await gateway.post("/kapacitor/v1/silences", json={"matchers": ["topic=rep2"], "duration": "1h"})
-    await raised(bus, alerting, "rep2", ("c", OK), seq=8, host="b")
-
-    async def asked(**parameters: Any) -> Any:
-        answer = await gateway.get(REPORT, params={"match": "topic=~rep.", **parameters})
-        assert answer.status_code == 200, answer.text
-        assert ReportSchema().validate(answer.json()) == {}
-        return answer.json()
-
-    found = await asked()
-    rows = {one["of"]: one for one in found["rows"]}
-    assert found["by"] == "topic" and found["left"] == 0 and list(rows)[0] == "rep1"
-    assert rows["rep1"]["changes"] == {"OK": 1, "INFO": 0, "WARNING": 2, "CRITICAL": 1}
-    assert (rows["rep1"]["alerts"], rows["rep1"]["held"]) == (2, 0)
-    assert rows["rep1"]["time"]["CRITICAL"] != "0s" == rows["rep1"]["time"]["INFO"]
-    assert (rows["rep2"]["changes"]["OK"], rows["rep2"]["held"]) == (1, 1)
-    by_id = await asked(by="id")
-    assert {(one["topic"], one["of"]) for one in by_id["rows"]} == {("rep1", "a"), ("rep1", "b"), ("rep2", "c")}
-    by_host = {one["of"]: one["alerts"] for one in (await asked(by="tag:host"))["rows"]}
-    assert by_host == {"a": 2, "b": 2}
-    first = await asked(by="id", limit=1)
-    assert len(first["rows"]) == 1 and first["left"] == 2
-    assert (await asked(match="id=b"))["rows"][0]["changes"]["OK"] == 1
-    # an alert that stands since before counts for all of the time
-    now = time.time_ns()
-    late = await asked(since=str(now - 1), until=str(now))
-    assert [one["of"] for one in late["rows"]] == ["rep1"]
-    assert late["rows"][0]["time"] == {"INFO": "0s", "WARNING": "0s", "CRITICAL": "1ns"}
-    for parameters in (
-        {"by": "odd"},
-        {"by": "tag:"},
-        {"limit": "0"},
-        {"since": "x"},
-        {"since": str(now), "until": "5"},
-    ):
-        assert (await gateway.get(REPORT, params=parameters)).status_code == 400, parameters
 
 
 async def test_history_ends_where_the_log_does(gateway: httpx.AsyncClient, bus: Bus, tmp_path: Path) -> None:

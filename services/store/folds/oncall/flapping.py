@@ -1,4 +1,4 @@
-"""When topics' alerts flap: a fold over the events of `flapping`, whose shapes are in schemas.events.flapping.
+"""When topics' alerts flap: a fold over the events of `flapping`, whose shapes are in schemas.events.oncall.flapping.
 
 The buckets of the state:
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from schemas.events import flapping
+from schemas.events.oncall import flapping
 from services.bus.events import Event
 from services.bus.positions import EventsSeq
 from services.store.folds.event_data import data_of, schemas_of
@@ -22,7 +22,7 @@ SUBJECTS = ("tickbus.event.flapping.>",)
 
 @dataclass(frozen=True, slots=True)
 class FlappingRecord:
-    """When an alert flaps, see schemas.events.flapping. window: ns. since: ns, when that was said."""
+    """When an alert flaps, see schemas.events.oncall.flapping. window: ns. since: ns, when that was said."""
 
     window: int
     low: float

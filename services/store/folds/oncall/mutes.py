@@ -1,4 +1,4 @@
-"""What mutes there are: a fold over the events of `mute`, whose shapes are in schemas.events.mute.
+"""What mutes there are: a fold over the events of `mute`, whose shapes are in schemas.events.oncall.mute.
 
 The buckets of the state:
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from schemas.events import mute
+from schemas.events.oncall import mute
 from services.bus.events import Event
 from services.bus.positions import EventsSeq
 from services.store.folds.event_data import Plain, data_of, schemas_of
