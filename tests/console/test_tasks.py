@@ -63,7 +63,7 @@ def is_clean(page: Any) -> bool:
 
 def test_a_first_visit_begins_with_an_example(served: httpx.Client, open_page: Open, shoot: Shoot) -> None:
     page = open_page()
-    page.get_by_text("There is no task yet").wait_for()
+    page.get_by_role("button", name="Enable: A host is silent").wait_for()
     assert page.title() == "Overview · tickbus"
     assert page.get_by_role("button", name=re.compile("^Enable: ")).count() == 3
     assert complaints(page) == []
@@ -182,6 +182,10 @@ def test_the_bus_goes_away_and_comes_back(busy: httpx.Client, open_page: Open, s
     page = open_page()
     page.get_by_text("live", exact=True).wait_for()
     state = json.loads((served_folder / "data" / "state.json").read_text("utf-8"))
-    os.kill(state["services"]["nats"]["pid"], signal.SIGKILL)
-    page.get_by_text("trying again").wait_for()
+    os.kill(state["pid"], signal.SIGSTOP)  # so that nobody starts it again before it is missed
+    try:
+        os.kill(state["services"]["nats"]["pid"], signal.SIGKILL)
+        page.get_by_text("bus away, trying again").wait_for()
+    finally:
+        os.kill(state["pid"], signal.SIGCONT)
     page.get_by_text("live", exact=True).wait_for()
