@@ -53,6 +53,8 @@ async def _measure(tasks: int, viewers: int, seconds: float) -> None:
                 for count in (0, 1, viewers):
                     print(json.dumps({"busy": busy, "viewers": count, **await _look(server, count, seconds)}))
                 if writing is not None:
+                    if writing.done():
+                        writing.result()
                     writing.cancel()
 
 
@@ -67,6 +69,8 @@ async def _look(server: Serve, viewers: int, seconds: float) -> dict[str, object
     spent = {name: round((cpu - before[name]) / seconds * 100, 2) for name, cpu in _cpu(server).items()}
     each = {f"{what}_per_s": round(count / max(viewers, 1) / seconds, 1) for what, count in counts.items()}
     for task in watching:
+        if task.done():
+            task.result()
         task.cancel()
     await asyncio.gather(*watching, return_exceptions=True)
     return {"cpu_percent": spent, **each}
@@ -77,6 +81,7 @@ async def _watch(url: str, counts: dict[str, int]) -> None:
         httpx.AsyncClient(timeout=60.0) as client,
         client.stream("GET", f"{url}/kapacitor/v1/live?{_QUERY}") as answer,
     ):
+        answer.raise_for_status()
         async for piece in answer.aiter_raw():
             counts["bytes"] += len(piece)
             counts["events"] += piece.count(b"event: ")

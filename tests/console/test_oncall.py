@@ -19,7 +19,7 @@ Open = Callable[..., Any]
 
 ADMIN = ("root", "all of it")
 HOSTILE = "<img src=x onerror=window.hit=1>"
-TOPIC = "ops <b>cpu"
+TOPIC = "ops/<b>cpu"
 SCRIPT = """
 stream
     |from()
@@ -31,7 +31,7 @@ stream
         .details('<script>window.hit=1</script>')
         .warn(lambda: "idle" < 30.0)
         .crit(lambda: "idle" < 10.0)
-        .topic('ops <b>cpu')
+        .topic('ops/<b>cpu')
 """
 BASE = "/kapacitor/v1"
 WHERE = {"db": "telegraf", "rp": "autogen"}
@@ -62,7 +62,7 @@ def _raise(client: httpx.Client) -> None:
         client.post("/write", params={**WHERE, "precision": "s"}, content=line).raise_for_status()
     end = time.monotonic() + 20
     while time.monotonic() < end:
-        events = client.get(f"{BASE}/alerts/topics/ops%20%3Cb%3Ecpu/events").json().get("events", [])
+        events = client.get(f"{BASE}/alerts/topics/ops%2F%3Cb%3Ecpu/events").json().get("events", [])
         if sorted(one["state"]["level"] for one in events) == ["CRITICAL", "CRITICAL"]:
             return
     pytest.fail("the alerts do not come")
@@ -113,7 +113,7 @@ def test_alerts_with_markup_in_all_their_names(enter: Open, shoot: Shoot) -> Non
 
 
 def test_an_alert_is_seen_to_silenced_and_heard_again(enter: Open, shoot: Shoot) -> None:
-    page = enter("#/alerts/ops%20%3Cb%3Ecpu/db1%2Fcpu", viewport=NARROW, theme="dark")
+    page = enter("#/alerts/ops%2F%3Cb%3Ecpu/db1%2Fcpu", viewport=NARROW, theme="dark")
     page.get_by_role("button", name="Acknowledge").click()
     page.get_by_label("What is done").fill("on it <b>")
     page.get_by_role("button", name="I see to it").click()
@@ -153,7 +153,7 @@ def test_handlers_are_made_tested_and_deleted(enter: Open, served: httpx.Client,
     page = enter("#/handlers")
     page.get_by_role("button", name="New handler").click()
     form = page.get_by_role("dialog")
-    for label, text in (("Topic", "cpu"), ("Id", "hook"), ("Kind", "bogus"), ("Options", "{")):
+    for label, text in (("Topic", "ops/cpu"), ("Id", "hook"), ("Kind", "bogus"), ("Options", "{")):
         form.get_by_label(label, exact=True).fill(text)
     make = form.get_by_role("button", name="Make it")
     make.click()
@@ -224,7 +224,7 @@ def test_who_may_little_is_told_so_and_logs_in_again_once_the_password_is_anothe
     assert complaints(page) == []
 
     viewer = enter("#/config", ("ann", "first"))
-    viewer.get_by_text("You are not allowed this here.").wait_for()
+    viewer.get_by_text("You are not allowed this.").wait_for()
     assert complaints(viewer) == []
     shoot(viewer, "not-allowed")
     viewer.goto(viewer.url.replace("#/config", "#/silences"))
@@ -261,9 +261,11 @@ def test_times_matchers_and_figures_are_read(open_page: Open) -> None:
             const { rowsOf } = await import("/ui/js/parts/timeline.js");
             const { ofAlert, textOf } = await import("/ui/js/parts/matchers.js");
             const { figureKey, handlerFigures, kindsOf } = await import("/ui/js/parts/handler_figures.js");
-            const change = (at, level, previousLevel) => ({ topic: "t", id: "a", time: new Date(at), level, previousLevel });
-            const rows = rowsOf([change(60, "OK", "CRITICAL"), change(40, "CRITICAL", "INFO")], 0, 100, [{ topic: "t", id: "b", level: "WARNING" }]);
-            const figures = handlerFigures('tickbus_handler_seconds_count{kind="post",topic="a\\\\"b",alerting="x"} 3\\nup 1');
+            const topic = "t";
+            const change = (at, previousLevel, level) => ({ topic, id: "a", time: new Date(at), level, previousLevel });
+            const changes = [change(60, "CRITICAL", "OK"), change(40, "INFO", "CRITICAL")];
+            const rows = rowsOf(changes, 0, 100, [{ topic, id: "b", level: "WARNING" }]);
+            const figures = handlerFigures('tickbus_handler_seconds_count{kind="post",topic="a\\\\"b"} 3\\nup 1');
             return {
                 durations: ["1h2m3.5s", "250ms", "0s", "-2m"].map(ofGo),
                 ticks: ticks(0, 3600_000, 6).length,

@@ -10,7 +10,7 @@ import posixpath
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from services.gateway.access.access import Access
 from services.gateway.access.admission import Admission, admitted
@@ -24,7 +24,7 @@ from services.gateway.http.rejection import ClientDisconnected, RequestRejected,
 from services.gateway.http.writing.dialects import error_for
 from services.gateway.http.writing.write_request import WRITE_PATHS, LoggedRequest, WriteRequest
 from services.gateway.http.writing.writes import ReadBody
-from services.gateway.operations.paths import BASE, PREVIEW
+from services.gateway.operations.paths import BASE, PREVIEW, SLASH
 from services.process import log as logs
 
 HEALTHZ, READYZ = "/healthz", "/readyz"
@@ -90,8 +90,10 @@ class RequestDispatcher:
         name = request_id()
         started = time.perf_counter_ns()
         headers = self._common_headers(scope["headers"], name)
-        user, refusal = await self._admit(scope["method"], path, query, scope["headers"], client)
-        again = functools.partial(self._again, scope["method"], path, query, scope["headers"], client)
+        routed = routed_path(path, scope.get("raw_path", b""))
+        scope = scope if routed == path else {**scope, "path": routed}
+        user, refusal = await self._admit(scope["method"], routed, query, scope["headers"], client)
+        again = functools.partial(self._again, scope["method"], routed, query, scope["headers"], client)
         admission = Admission(user, again) if user else None
         with calling(Caller(user.name if user else "", "http", client)) as by, admitted(admission):
             if refusal is None:
@@ -219,6 +221,17 @@ def _is_open(method: str, path: str) -> bool:
     return path in OPEN or path in CONSOLE or (path.startswith("/ui/") and clean_path(path) == path)
 
 
+def routed_path(path: str, raw: bytes) -> str:
+    """The path by which a request is let in and routed: SLASH stands for slashes that were written as %2F.
+
+    path: with nothing escaped. raw: as it came.
+    """
+    if b"%2f" not in raw.lower():
+        return path.replace(SLASH, "\N{REPLACEMENT CHARACTER}") if SLASH in path else path
+    parts = (unquote(part.decode("latin-1")) for part in raw.split(b"/"))
+    return "/".join(part.replace(SLASH, "\N{REPLACEMENT CHARACTER}").replace("/", SLASH) for part in parts)
+
+
 def clean_path(path: str) -> str:
     """The shortest path that means the same: no empty, `.` or `..` segments. A trailing slash stays."""
     if "//" not in path and "/." not in path and path[:1] == "/":
@@ -229,7 +242,7 @@ def clean_path(path: str) -> str:
 
 async def _redirect(send: Send, headers: RawHeaders, method: str, path: str, query: bytes) -> int:
     """Send on to another path; for people there is a link, as Go's net/http makes it."""
-    location = quote(path) + (f"?{query.decode('latin-1')}" if query else "")
+    location = "%2F".join(map(quote, path.split(SLASH))) + (f"?{query.decode('latin-1')}" if query else "")
     body = b""
     headers.append((b"location", location.encode("latin-1")))
     if method in ("GET", "HEAD"):

@@ -69,7 +69,7 @@ class ChangeFeed(Feed):
     def _tell(self, kind: str, id: str, what: str) -> None:
         shown = {"kind": kind, "id": id, "what": what}
         if kind == "handler":
-            topic, _, handler = id.partition("/")
+            topic, _, handler = id.rpartition("/")
             shown |= {"topic": topic, "id": handler}
         event = frame("change", shown)
         path = _PATHS.get(kind, f"{BASE}/{kind}s")

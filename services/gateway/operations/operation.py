@@ -26,7 +26,8 @@ class OperationRequest:
     """What is asked for. names: what stands in the path, by name. parameters: of the query; repeated ones are lists.
 
     link: the path and query as they were asked for over HTTP; over the bus, as they would have been asked for there.
-    accept: the content types that are wished for, as HTTP's header says it.
+    accept: the content types that are wished for, as HTTP's header says it. beyond: what stands in the path behind a
+    last name that is one segment.
     """
 
     names: Mapping[str, str]
@@ -34,6 +35,7 @@ class OperationRequest:
     body: Any
     link: str
     accept: str = ""
+    beyond: str = ""
 
     @property
     def id(self) -> str:
@@ -61,9 +63,11 @@ class Description:
 class Operation(Description):
     """`tickbus.command.<kind>.<verb>`, and METHOD /kapacitor/v1<path>; without a method, over the bus alone.
 
-    path: names in braces, `/tasks/{id}`; the last one takes all that is left, slashes included, the others one segment.
+    path: names in braces, `/tasks/{id}`; the last one takes all that is left, slashes included, the others one segment,
+    in which a slash is written %2F.
     run: the deciding; raises OperationError. noun: what an empty last name is told that is missing; "" where
-    it may be empty. slashes: the last name takes slashes though more of the path follows it. bare: it may come without
+    it may be empty. slashes: the last name takes slashes though more of the path follows it. segment: the
+    last name is one segment, what stands behind it counts for little. bare: it may come without
     its body, which is then None.
     """
 
@@ -74,6 +78,7 @@ class Operation(Description):
     run: Callable[[OperationRequest], Awaitable[Reply]]
     noun: str = ""
     slashes: bool = False
+    segment: bool = False
     bare: bool = False
 
     @property

@@ -19,7 +19,7 @@ from services.gateway.clients.alerting import AlertingClient
 from services.gateway.http.resource import Resource
 from services.gateway.operations.operation import Operation, OperationRequest, Reply
 from services.gateway.operations.operation_error import OperationError
-from services.gateway.operations.paths import BASE
+from services.gateway.operations.paths import BASE, one_segment
 from services.gateway.operations.streamed_list import streamed_list
 from services.gateway.queries.parameters import pattern, text
 
@@ -40,14 +40,14 @@ def _operations(alerting: AlertingClient) -> list[Operation]:
         return 200, streamed_list("topics", chosen, _topic, {"link": _link(request.link)})
 
     async def get(request: OperationRequest) -> Reply:
-        topic = request.id.partition("/")[0]
+        topic = request.id
         found = await alerting.topic(topic)
         if found is None:
             raise OperationError(404, f"unknown topic: {quote(topic)}")
         return 200, _topic(found)
 
     async def delete(request: OperationRequest) -> Reply:
-        if "/" not in request.id:
+        if not request.beyond:
             await alerting.delete(request.id)
         return 204, None
 
@@ -84,6 +84,7 @@ def _operations(alerting: AlertingClient) -> list[Operation]:
             verb="get",
             method="GET",
             path="/alerts/topics/{id}",
+            segment=True,
             about="A topic.",
             answers={200: TopicSchema},
             errors=(404,),
@@ -94,6 +95,7 @@ def _operations(alerting: AlertingClient) -> list[Operation]:
             verb="delete",
             method="DELETE",
             path="/alerts/topics/{id}",
+            segment=True,
             about="Forget a topic's events; no error where there is none.",
             answers={204: None},
             run=delete,
@@ -143,8 +145,8 @@ def _link(href: str, rel: str = "self") -> dict[str, str]:
     return {"rel": rel, "href": href}
 
 
-def _path(*names: str) -> str:
-    return posixpath.normpath("/".join((_TOPICS, *names)))
+def _path(topic: str, *names: str) -> str:
+    return posixpath.normpath("/".join((_TOPICS, one_segment(topic), *names)))
 
 
 def _min_level(request: OperationRequest) -> str:

@@ -138,11 +138,14 @@ export function empty(title, text, ...actions) {
   return h("div", { class: "empty" }, h("p", { class: "empty-title" }, title), text && h("p", { class: "muted" }, text), actions.length > 0 && h("div", { class: "actions" }, actions));
 }
 
-/** An error, as a line. */
+/** An error, as a line; who may not is told what to do about it. */
 export function errorLine(error) {
   const status = error?.status ? ` (${error.status})` : "";
-  return h("p", { class: "error-line", role: "alert" }, `${error?.message ?? error}${status}`);
+  const denied = error?.status === 403 && [h("b", {}, MAY_NOT), h("br")];
+  return h("p", { class: "error-line", role: "alert" }, denied, `${error?.message ?? error}${status}`);
 }
+
+const MAY_NOT = "You are not allowed this. Somebody who administers users can give you the right.";
 
 let fields = 0;
 

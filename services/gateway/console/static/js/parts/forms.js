@@ -1,7 +1,7 @@
 // Forms whose fields show the errors of the API that name them.
 
 import { clear, h } from "../dom.js";
-import { button, dialog, field } from "../ui.js";
+import { button, dialog, errorLine, field } from "../ui.js";
 
 /** A field of `ui.js` that shows the errors whose key it is. */
 export function keyed(key, label, input, options = {}) {
@@ -49,7 +49,7 @@ export function showError(node, error) {
   const [, key, index, why] = /^([\w-]+)(?:\.(\d+))?[\w.-]*: (.*)$/s.exec(error.message) ?? [];
   const named = key && [...node.querySelectorAll("[data-key]")].find((one) => one.dataset.key === key);
   const place = named?.querySelector(".field-error") ?? node.querySelector(".form-error");
-  clear(place, h("p", { class: "error-line", role: "alert" }, named ? why : error.message));
+  clear(place, errorLine(named ? why : error));
   const part = named && index !== undefined ? named.querySelectorAll("[data-part]")[index] : null;
   const inputs = [...(part ?? named ?? place).querySelectorAll("input, select, textarea")];
   const wrong = part ? inputs.at(-1) : inputs[0];

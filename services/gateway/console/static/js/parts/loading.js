@@ -1,10 +1,9 @@
 // Panels whose content is asked for, and asked for again.
 
 import { clear, h } from "../dom.js";
-import { button } from "../ui.js";
+import { button, errorLine } from "../ui.js";
 
 const FRESH_MS = 3000;
-const MAY_NOT = "You are not allowed this here. Somebody who administers users can give you the right.";
 
 /** A section with a heading; actions stand at its right. `flush`: the body goes to the edges, as tables do. */
 export function panel(title, { actions = [], flush = false } = {}, ...body) {
@@ -25,16 +24,10 @@ export async function fill(node, signal, work) {
   } catch (error) {
     if (signal.aborted || error.name === "AbortError") return;
     if (error.status === undefined) console.error(error);
-    clear(node, failure(error), error.status !== 403 && button("Try again", () => fill(node, signal, work), { kind: "small" }));
+    clear(node, errorLine(error), error.status !== 403 && button("Try again", () => fill(node, signal, work), { kind: "small" }));
   } finally {
     node.removeAttribute("aria-busy");
   }
-}
-
-/** An error in words for whom it happens to. */
-export function failure(error, what = "") {
-  const text = error.status === 403 ? [h("b", {}, MAY_NOT), h("br"), error.message] : error.message;
-  return h("p", { class: "error-line", role: "alert" }, what && `${what}: `, text);
 }
 
 /** Calls `work` once it has not been asked for during a pause, and not once the view is left. */

@@ -2,10 +2,10 @@
 
 import { api } from "../api.js";
 import { clear, h } from "../dom.js";
-import { badge, select } from "../ui.js";
+import { badge, errorLine, select } from "../ui.js";
 import { ofInput, toInput } from "./durations.js";
 import { form, keyed, showing } from "./forms.js";
-import { failure, settled } from "./loading.js";
+import { settled } from "./loading.js";
 import { matcherFields, textOf } from "./matchers.js";
 
 const DAY = 24 * 3600 * 1000;
@@ -74,7 +74,7 @@ async function show(node, matchers) {
     return clear(node, told(alerts, more));
   } catch (error) {
     const why = error.message.replace(/^invalid match parameter: (\d+: )?/, "");
-    return clear(node, failure({ ...error, message: why }));
+    return clear(node, errorLine(why));
   }
 }
 

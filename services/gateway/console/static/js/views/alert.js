@@ -161,8 +161,8 @@ async function readHandlers(topic) {
     ],
     { caption: "Handlers of the topic", empty: empty("Nobody is told", "The topic has no handler.") },
   );
-  // what scripts send by themselves, and notices to programs, is no handler of the API's, but has figures
-  const kinds = kindsOf(figures, topic).filter((kind) => handlers.every((one) => one.kind !== kind));
+  // what scripts send by themselves is no handler of the API's, but has figures; so have notices to programs, on NATS
+  const kinds = kindsOf(figures, topic).filter((kind) => kind !== "nats" && handlers.every((one) => one.kind !== kind));
   rows.update([...handlers, ...kinds.map((kind) => ({ kind }))]);
   return rows.element;
 }

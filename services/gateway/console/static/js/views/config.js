@@ -5,7 +5,6 @@ import { clear, h } from "../dom.js";
 import { note } from "../router.js";
 import { button, empty, heading, status, toast } from "../ui.js";
 import { form, formDialog, keyed, twice } from "../parts/forms.js";
-import { failure } from "../parts/loading.js";
 
 const LISTS = new Set(["discord", "ec2", "httppost", "influxdb", "kafka", "kubernetes", "mqtt", "slack", "swarm"]);
 const NAMED_BY = { httppost: "endpoint", kafka: "id", kubernetes: "id", swarm: "id", ec2: "id", slack: "workspace", discord: "workspace" };
@@ -18,13 +17,7 @@ export async function render(root, params, signal) {
   const place = h("div", { class: "section" });
   const search = h("input", { type: "search", placeholder: "Section", "aria-label": "Section" });
   root.append(heading("Configuration", search), h("div", { class: "split" }, list, place));
-  let sections;
-  try {
-    ({ sections } = await api.get("/config", {}, signal));
-  } catch (error) {
-    clear(place, failure(error));
-    return;
-  }
+  const { sections } = await api.get("/config", {}, signal);
   const names = Object.keys(sections).sort();
   const show = (name) => {
     for (const one of list.children) one.setAttribute("aria-current", String(one.dataset.name === name));
