@@ -101,6 +101,7 @@ def shoot(tmp_path_factory: pytest.TempPathFactory) -> Shoot:
 
     def shot(page: Any, name: str) -> Path:
         path = folder / f"{name}.png"
+        page.evaluate("scrollTo(0, 0)")
         page.screenshot(path=path, full_page=True)
         return path
 
