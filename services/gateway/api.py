@@ -21,6 +21,9 @@ from services.gateway.commands.alert_states import AlertStateCommands
 from services.gateway.commands.config import ConfigCommands
 from services.gateway.commands.handlers import Check, HandlerCommands
 from services.gateway.commands.oncall.acknowledgements import AcknowledgementCommands
+from services.gateway.commands.oncall.comments import CommentCommands
+from services.gateway.commands.oncall.flapping import FlappingCommands
+from services.gateway.commands.oncall.mutes import MuteCommands
 from services.gateway.commands.oncall.silences import SilenceCommands
 from services.gateway.commands.recordings import RecordingCommands
 from services.gateway.commands.replays import ReplayCommands
@@ -54,8 +57,10 @@ from services.gateway.readmodels.scripts.scripts import Scripts
 from services.gateway.resources import (
     acknowledgements,
     alert_history,
+    alert_report,
     alert_states,
     backtests,
+    comments,
     console,
     handlers,
     health,
@@ -66,6 +71,7 @@ from services.gateway.resources import (
     loglevel,
     logs,
     metrics,
+    mutes,
     nodes,
     openapi,
     ping,
@@ -123,7 +129,10 @@ class Api:
         template_commands = TemplateCommands(bus, models.tasks, scripts, disk)
         alerting = AlertingClient(
             bus,
-            lambda: max(model.position for model in (models.tasks, models.handlers, models.silences, models.config)),
+            lambda: max(
+                model.position
+                for model in (models.tasks, models.handlers, models.silences, models.oncall, models.config)
+            ),
         )
         handler_commands = HandlerCommands(bus, models.handlers, alerting, check_handler, disk)
         declared: Mapping[str, Commands] = {
@@ -162,12 +171,15 @@ class Api:
         found = [
             tasks.resource(task_commands, task_queries),
             templates.resource(template_commands, TemplateQueries(models.tasks, scripts)),
-            topics.resource(alerting),
+            topics.resource(alerting, FlappingCommands(bus, models.oncall, alerting, disk)),
             acknowledgements.resource(AcknowledgementCommands(bus, alerting, disk)),
+            comments.resource(CommentCommands(bus, alerting, disk), alerting),
             alert_history.resource(alerting),
+            alert_report.resource(alerting),
             alert_states.resource(AlertStateCommands(bus, alerting, disk)),
             handlers.resource(handler_commands, models.handlers),
             silences.resource(SilenceCommands(bus, models.silences, alerting, disk), models.silences),
+            mutes.resource(MuteCommands(bus, models.oncall, alerting, disk), models.oncall),
             recordings.resource(recording_commands, recording_queries, RecordingExport(models.recordings, recorder)),
             replays.resource(replay_commands, recording_queries),
             traces.resource(

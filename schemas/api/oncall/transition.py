@@ -46,6 +46,8 @@ class TransitionSchema(Schema):
     duration = fields.String(metadata={"doc": "How long the alert had lasted: a Go duration."})
     message = fields.String()
     silenced = fields.Boolean(metadata={"doc": "A silence kept it from handlers."})
+    muted = fields.Boolean(metadata={"doc": "A mute did."})
+    flapping = fields.Boolean(metadata={"doc": "That the alert flapped did."})
 
 
 class TransitionListSchema(Schema):

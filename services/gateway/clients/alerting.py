@@ -14,7 +14,7 @@ from services.bus.subjects import request_subject
 from services.gateway.clients.answers import ServiceAnswer, asking, readable
 from services.gateway.operations.operation_error import OperationError
 
-_SECONDS, _TEST_SECONDS = 5.0, 40.0
+_SECONDS, _TEST_SECONDS, _REPORT_SECONDS = 5.0, 40.0, 40.0
 _STATS_SECONDS, _UNKNOWN_SECONDS = 2.0, 0.5
 
 
@@ -92,6 +92,18 @@ class AlertingClient:
         """
         data = {**question, "after": self._position(), "alert": max(self._alert, up_to)}
         found: dict[str, Any] = await self._answer(shapes.ALERTING_TRANSITIONS, _SECONDS, data)
+        return found
+
+    async def comments(self, topic: str, event: str) -> list[ServiceAnswer] | None:
+        """What was said of an alert, oldest first; None where it is not there, and nothing was said of it."""
+        found: list[ServiceAnswer] | None = (await self._ask(shapes.ALERTING_COMMENTS, topic=topic, event=event))[
+            "comments"
+        ]
+        return found
+
+    async def report(self, **question: Any) -> dict[str, Any]:
+        """What a time was like; see schemas.requests.alerting.ReportRequestSchema."""
+        found: dict[str, Any] = await self._ask(shapes.ALERTING_REPORT, _REPORT_SECONDS, **question)
         return found
 
     async def tests(self) -> dict[str, dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from typing import Any
 
+from grammar.golang.durations import format_go_duration
 from grammar.golang.quoting import quote
 from schemas.api.topic import (
     EventListSchema,
@@ -12,10 +13,12 @@ from schemas.api.topic import (
     ListEventsSchema,
     ListTopicsSchema,
     TopicListSchema,
+    TopicRequestSchema,
     TopicSchema,
 )
 from schemas.requests.alerting import LEVELS
 from services.gateway.clients.alerting import AlertingClient
+from services.gateway.commands.oncall.flapping import FlappingCommands
 from services.gateway.http.resource import Resource
 from services.gateway.operations.operation import Operation, OperationRequest, Reply
 from services.gateway.operations.operation_error import OperationError
@@ -24,14 +27,16 @@ from services.gateway.operations.streamed_list import streamed_list
 from services.gateway.queries.parameters import pattern, text
 
 _TOPICS = f"{BASE}/alerts/topics"
+_MORE = ("acknowledged", "silenced-by", "muted-by", "flapping", "comments")
+"""What an event has where there is any of it."""
 
 
-def resource(alerting: AlertingClient) -> Resource:
-    """What can be asked of topics and their events."""
-    return Resource("topics", _operations(alerting))
+def resource(alerting: AlertingClient, flapping: FlappingCommands) -> Resource:
+    """What can be asked of topics and their events, and said of topics."""
+    return Resource("topics", _operations(alerting, flapping))
 
 
-def _operations(alerting: AlertingClient) -> list[Operation]:
+def _operations(alerting: AlertingClient, flapping: FlappingCommands) -> list[Operation]:
     async def list_(request: OperationRequest) -> Reply:
         fits = pattern(request)
         least = LEVELS.index(_min_level(request))
@@ -45,6 +50,11 @@ def _operations(alerting: AlertingClient) -> list[Operation]:
         if found is None:
             raise OperationError(404, f"unknown topic: {quote(topic)}")
         return 200, _topic(found)
+
+    async def update(request: OperationRequest) -> Reply:
+        if "/" in request.id:
+            raise OperationError(404, f"unknown topic: {quote(request.id)}")
+        return 200, _topic(await flapping.update(request.id, request.body))
 
     async def delete(request: OperationRequest) -> Reply:
         if not request.beyond:
@@ -92,6 +102,18 @@ def _operations(alerting: AlertingClient) -> list[Operation]:
         ),
         Operation(
             kind="topic",
+            verb="update",
+            method="PATCH",
+            path="/alerts/topics/{id}",
+            about="Say when alerts of a topic flap: handlers are told that they do, and once that they are steady "
+            "again, and of nothing between. The topic may have no alerts yet.",
+            body=TopicRequestSchema,
+            answers={200: TopicSchema},
+            errors=(400, 404),
+            run=update,
+        ),
+        Operation(
+            kind="topic",
             verb="delete",
             method="DELETE",
             path="/alerts/topics/{id}",
@@ -126,7 +148,7 @@ def _operations(alerting: AlertingClient) -> list[Operation]:
 
 def _topic(found: dict[str, Any]) -> dict[str, Any]:
     id = found["id"]
-    return {
+    shown: dict[str, Any] = {
         "link": _link(_path(id)),
         "id": id,
         "level": found["level"],
@@ -134,10 +156,15 @@ def _topic(found: dict[str, Any]) -> dict[str, Any]:
         "events-link": _link(_path(id, "events"), "events"),
         "handlers-link": _link(_path(id, "handlers"), "handlers"),
     }
+    flapping = found.get("flapping")
+    if flapping is not None:
+        shown["flapping"] = {**flapping, "window": format_go_duration(flapping["window"])}
+        shown["flaps"] = found["flaps"]
+    return shown
 
 
 def _event(topic: str, found: dict[str, Any]) -> dict[str, Any]:
-    more: dict[str, Any] = {key: found[key] for key in ("acknowledged", "silenced-by") if key in found}
+    more: dict[str, Any] = {key: found[key] for key in _MORE if key in found}
     return {"link": _link(_path(topic, "events", found["id"])), "id": found["id"], "state": found["state"], **more}
 
 

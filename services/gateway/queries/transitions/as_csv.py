@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+
+from services.gateway.queries.transitions.csv_text import csv_text
 
 CONTENT_TYPE = "text/csv; charset=utf-8; header=present"
 KEYS = (
@@ -20,6 +20,8 @@ KEYS = (
     "previousLevel",
     "duration",
     "silenced",
+    "muted",
+    "flapping",
     "message",
 )
 
@@ -29,16 +31,10 @@ def transitions_csv(found: Iterable[Mapping[str, Any]]) -> str:
 
     Tags are one value, `cpu=0,host=a`. A value that a spreadsheet would take for a formula has an apostrophe before it.
     """
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(KEYS)
-    for one in found:
-        tags = ",".join(f"{name}={value}" for name, value in sorted(one["tags"].items()))
-        shown = {**one, "tags": tags, "silenced": str(one["silenced"]).lower()}
-        writer.writerow([_inert(str(shown[key])) for key in KEYS])
-    return out.getvalue()
+    return csv_text(KEYS, map(_row, found))
 
 
-def _inert(text: str) -> str:
-    """The text as a spreadsheet shows it, and does not reckon it."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+def _row(one: Mapping[str, Any]) -> Iterator[object]:
+    tags = ",".join(f"{name}={value}" for name, value in sorted(one["tags"].items()))
+    shown = {**one, "tags": tags}
+    return (str(shown[key]).lower() if isinstance(shown[key], bool) else shown[key] for key in KEYS)

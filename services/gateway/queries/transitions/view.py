@@ -19,5 +19,5 @@ def show_transition(one: dict[str, Any]) -> dict[str, Any]:
         "stored": format_rfc3339(one["stored"]),
         "duration": format_go_duration(one["duration"]),
         "message": one["message"],
-        "silenced": one["silenced"],
+        **{why: one[why] for why in ("silenced", "muted", "flapping")},
     }

@@ -78,6 +78,8 @@ async def test_changes_and_nothing_else(gateway: httpx.AsyncClient, topic: str) 
         "duration": "0s",
         "message": "a is WARNING",
         "silenced": False,
+        "muted": False,
+        "flapping": False,
     }
 
 
@@ -119,7 +121,8 @@ async def test_as_comma_separated_values(gateway: httpx.AsyncClient, topic: str)
     assert whole.headers["content-type"] == "text/csv; charset=utf-8; header=present"
     rows = list(csv.DictReader(io.StringIO(whole.text)))
     listed = (await page(gateway, f"topic={topic}"))["transitions"]
-    assert [{**row, "tags": dict([row["tags"].split("=")]), "silenced": False} for row in rows] == listed
+    untold = dict.fromkeys(("silenced", "muted", "flapping"), False)
+    assert [{**row, "tags": dict([row["tags"].split("=")]), **untold} for row in rows] == listed
     parts, link = [], f"{PATH}?match=topic%3D{topic}&limit=2&format=csv"
     while link:
         part = await gateway.get(link)
