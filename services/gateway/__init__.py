@@ -14,6 +14,7 @@ listeners      inputs beside HTTP: UDP, Graphite, OpenTSDB, collectd
 scraping       Prometheus targets
 subscriptions  what InfluxDB is told to send here
 queries        what can be asked: tasks, templates, recordings, users, metrics
+live           what viewers are told as it happens, looked at once for all of them
 openapi        the OpenAPI and AsyncAPI documents, made of the declarations
 resources      one file a resource of the API: its paths, methods, schemas, errors, and which command or query each is
 

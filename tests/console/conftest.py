@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.support.browser import browser, open_page, served, shoot
+from tests.support.browser import browser, open_page, served, served_folder, shoot
 
-__all__ = ["browser", "open_page", "served", "shoot"]
+__all__ = ["browser", "open_page", "served", "served_folder", "shoot"]

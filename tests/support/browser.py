@@ -29,11 +29,17 @@ Shoot = Callable[[Any, str], Path]
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+def served_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where what is served has its data."""
+    return tmp_path_factory.mktemp("served")
+
+
+@pytest.fixture(scope="module")
+def served(served_folder: Path) -> Iterator[httpx.Client]:
     """A client of a `tickbus serve` that lets everybody in, for the tests of one file."""
     if EXECUTABLE is None:
         pytest.skip("no chromium here: apt install chromium")
-    with serve(tmp_path_factory.mktemp("served")) as url, httpx.Client(base_url=url, timeout=20) as client:
+    with serve(served_folder) as url, httpx.Client(base_url=url, timeout=20) as client:
         yield client
 
 
@@ -85,7 +91,7 @@ def open_page(browser: Any, served: httpx.Client) -> Iterator[Callable[..., Any]
     yield start
     for context in contexts:
         context.close()
-    assert not problems
+    assert not problems, problems
 
 
 @pytest.fixture(scope="session")
@@ -95,6 +101,7 @@ def shoot(tmp_path_factory: pytest.TempPathFactory) -> Shoot:
 
     def shot(page: Any, name: str) -> Path:
         path = folder / f"{name}.png"
+        page.evaluate("scrollTo(0, 0)")
         page.screenshot(path=path, full_page=True)
         return path
 

@@ -78,8 +78,7 @@ class AlertFeed(Feed):
         """Asked again for as long as alerting does not answer: no change is left out."""
         while True:
             try:
-                await self._alerting.folded(alert)
-                page = await self._alerting.transitions(**question)
+                page = await self._alerting.transitions(alert, **question)
                 self.works()
                 return page
             except OperationError as error:

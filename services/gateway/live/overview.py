@@ -36,7 +36,7 @@ class OverviewFeed(Feed):
     def __init__(self, bus: Bus, asking: Asking, tasks: TaskReadModel) -> None:
         super().__init__()
         self._bus, self._asking, self._tasks = bus, asking, tasks
-        self._services = _Services()
+        self._services = Services()
         self._known = Figures((), {}, 0.0, None)
         self._overview: tuple[Row, bytes] | None = None
         self._rows: dict[str, Row] = {}
@@ -74,7 +74,7 @@ class OverviewFeed(Feed):
         if first:
             self._show_all(self._overview[1], self._all_rows)
         elif changed or gone:
-            self._show_all(None, b"".join(_task_frames(changed, gone, whole=False)))
+            self._show_all(None, b"".join(task_frames(changed, gone, whole=False)))
 
     async def _differing(self, records: Sequence[TaskRecord]) -> tuple[list[Row], list[str]]:
         """The rows that are otherwise than they were, and the ids that are gone."""
@@ -100,7 +100,7 @@ class OverviewFeed(Feed):
     def _all_rows(self) -> bytes:
         """All tasks, for who knows none."""
         if self._listed is None:
-            self._listed = b"".join(_task_frames(list(self._rows.values()), [], whole=True))
+            self._listed = b"".join(task_frames(list(self._rows.values()), [], whole=True))
         return self._listed
 
     def _show_all(self, overview: bytes | None, tasks: Any) -> None:
@@ -115,7 +115,7 @@ class OverviewFeed(Feed):
             viewer.show("tasks", tasks, self._all_rows)
 
 
-class _Services:
+class Services:
     """Those that were seen of late: one that is gone is shown for a minute as such."""
 
     def __init__(self) -> None:
@@ -172,7 +172,8 @@ def row_of(record: TaskRecord, figures: TaskFigures) -> Row:
     }
 
 
-def _task_frames(rows: Sequence[Row], gone: Sequence[str], whole: bool) -> Iterator[bytes]:
+def task_frames(rows: Sequence[Row], gone: Sequence[str], whole: bool) -> Iterator[bytes]:
+    """The events that tell of these rows. whole: they are all that there are."""
     for at in range(0, max(len(rows), 1), MOST_TASKS):
         told: Mapping[str, Any] = {
             "all": whole and not at,

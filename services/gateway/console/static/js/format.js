@@ -36,11 +36,6 @@ export function seconds(value) {
   return parts.join(" ") || "0s";
 }
 
-/** A duration in ns, which is how the API has those of alerts. */
-export function nanoseconds(value) {
-  return seconds(Number(value) / 1e9);
-}
-
 /** A moment as "2026-11-30 14:03:07" of this browser's zone; "" for none (Go's zero time among them). */
 export function time(value) {
   const date = moment(value);

@@ -81,13 +81,14 @@ IDS = [
     ("a%0D%0Ab", "a\r\nb"),
     ("a/b", "a/b"),
     ("a%2Fb", "a/b"),
+    ("%2e%2e%2f%2e%2e%2fping", "../../ping"),
     ("%25", "%"),
     ("%zz", "%zz"),
     ("%FF", "\N{REPLACEMENT CHARACTER}"),
     ("%E2%80%AE", "\u202e"),
     ("%F0%9F%98%80", "\N{GRINNING FACE}"),
 ]
-UP = ["..", "%2e%2e", "%2e%2e%2f%2e%2e%2fping", "a/../../ping", "./x", "a//b"]
+UP = ["..", "%2e%2e", "a/../../ping", "./x", "a//b"]
 
 PARAMETERS = ["", "%00", LONG, "[", "%5Bz-a%5D", "%FF", "*", "999999999999999999999", "-1", "1e3", "%D9%A3", "true"]
 
@@ -312,6 +313,8 @@ async def test_parameters(routes: list[Route], gateway: httpx.AsyncClient) -> No
             continue
         if route.path == "/readyz" or route.path.endswith(("/why", "/why-not", "/history")):
             continue  # not all services are there, and it says so
+        if route.path.endswith("/live"):
+            continue  # it goes on for ever
         for name in route.parameters:
             for value in PARAMETERS:
                 if route.method == "DELETE" and not value:

@@ -100,6 +100,15 @@ async def test_what_is_refused(gateway: httpx.AsyncClient) -> None:
         assert (answer.status_code, answer.json()) == (status, {"error": error})
 
 
+@pytest.mark.parametrize("name", ["kinds", "task", "topic", "level", "none"])
+async def test_hostile_parameters(gateway: httpx.AsyncClient, name: str) -> None:
+    for value in ("", "%00", "x" * 2000, "%FF", ",", "overview,,tasks", "__class__", "-1", "%0d%0aevent: x"):
+        async with gateway.stream("GET", f"{PATH}?{name}={value}") as response:
+            assert response.status_code in (200, 400)
+            if response.status_code == 400:
+                assert json.loads(await response.aread())["error"].startswith(f"{name}: ")
+
+
 @pytest.mark.usefixtures("agent")
 async def test_overview_and_tasks(gateway: httpx.AsyncClient, task: str, bus: Bus) -> None:
     collected = 0

@@ -168,6 +168,9 @@ function edited(root, task, signal, show) {
     await show(false);
   }
 
+  const unsaved = (event) => script && script.value() !== task.script && event.preventDefault();
+  addEventListener("beforeunload", unsaved, { signal });
+
   const cancel = async () => {
     if (script && script.value() !== task.script && !(await confirmed("Leave it?", "What you have changed is not saved.", "Leave", "danger"))) return;
     await show(false);

@@ -21,7 +21,8 @@ export function scriptEditor(text, { editable = false, oninput = () => {}, signa
   const shown = h("pre", { class: "script", "aria-hidden": editable ? "true" : null });
   const area = editable && h("textarea", { spellcheck: "false", autocapitalize: "off", autocomplete: "off", "aria-label": label, value: text });
   const layers = h("div", { class: "layers" }, shown, area);
-  const about = h("div", { class: "about", "aria-live": "polite" }, h("p", { class: "muted" }, "Point at a word of the script, or put the cursor into it, to see what it means."));
+  const hint = `Point at a word of the script, or put the cursor into it, to see what it means.${editable ? " Tab indents; Escape, then Tab leaves the script." : ""}`;
+  const about = h("div", { class: "about", "aria-live": "polite" }, h("p", { class: "muted" }, hint));
   const findings = h("ul", { class: "findings", "aria-label": "What the linter finds" });
   const frame = h("div", { class: "field-of-text", tabindex: editable ? null : 0, role: "group", "aria-label": label }, layers);
   const element = h(
