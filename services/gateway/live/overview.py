@@ -60,8 +60,9 @@ class OverviewFeed(Feed):
         if self._bus.connected:
             # where nobody can be asked, what is known of tasks is shown all the same
             with contextlib.suppress(BusError, OperationError):
-                self._known = await self._asking.ask()
-                there = self._known.services
+                found = await self._asking.ask()
+                there = found.services
+                self._known = replace(found, alerts=self._known.alerts) if found.alerts is None else found
         records = self._tasks.all()
         overview = overview_of(self._services.seen(there), records, self._known)
         first = self._overview is None
