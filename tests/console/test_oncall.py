@@ -122,6 +122,10 @@ def test_an_alert_is_seen_to_silenced_and_heard_again(enter: Open, shoot: Shoot)
     page.get_by_role("dialog").get_by_role("button", name="Take back").click()
     page.get_by_role("button", name="Acknowledge").wait_for()
 
+    page.get_by_label("Comment").fill("restarted <b>it")
+    page.get_by_role("button", name="Comment").click()
+    page.get_by_role("listitem").filter(has_text="restarted <b>it").get_by_text("root").wait_for()
+
     page.get_by_role("button", name="Silence").click()
     form = page.get_by_role("dialog")
     form.get_by_text("1 of these fires now").wait_for()
@@ -147,6 +151,27 @@ def test_an_alert_is_seen_to_silenced_and_heard_again(enter: Open, shoot: Shoot)
     page.get_by_text("No such silence").wait_for()
     page.get_by_role("button", name="Over").click()
     row(page, "kernel <i>update").get_by_text("expired").wait_for()
+
+
+def test_a_mute_window_is_made_and_deleted(enter: Open, shoot: Shoot) -> None:
+    page = enter("#/silences")
+    page.get_by_role("button", name="New mute window").click()
+    form = page.get_by_role("dialog")
+    for label, text in (("Id", "weekend"), ("Name", "topic"), ("Value", TOPIC), ("Time zone", "Nowhere/At_all")):
+        form.get_by_label(label, exact=True).fill(text)
+    form.get_by_label("saturday").check()
+    make = form.get_by_role("button", name="Make it")
+    make.click()
+    form.locator("[data-key=location]").get_by_text("no time zone that is known here").wait_for()
+    assert complaints(page) == []
+    shoot(page, "mute")
+    form.get_by_label("Time zone").fill("Europe/Berlin")
+    make.click()
+    made = row(page, "weekend")
+    made.get_by_text("22:00-24:00, 00:00-06:00; saturday (Europe/Berlin)").wait_for()
+    made.get_by_role("button", name="Delete").click()
+    made.get_by_role("button", name="Delete it?").click()
+    page.get_by_text("No mute windows").wait_for()
 
 
 def test_handlers_are_made_tested_and_deleted(enter: Open, served: httpx.Client, shoot: Shoot) -> None:

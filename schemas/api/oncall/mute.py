@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, pre_load, validate
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
 from schemas.api.oncall.silence import MatcherSchema, ShownMatcherSchema
 from schemas.api.recording import ListSchema
@@ -65,13 +65,6 @@ class MuteRequestSchema(RequestSchema):
     intervals = fields.List(fields.Nested(MuteIntervalSchema), metadata={"doc": "When: in any of them."})
     created_by = fields.String(data_key="created-by", metadata={"doc": "Who; left out, the user that asks."})
     comment = fields.String(metadata={"doc": "Why."})
-
-    @pre_load
-    def interval_of_one(self, data: Any, **kwargs: Any) -> Any:
-        """One interval counts as a list with it."""
-        if isinstance(data, dict) and isinstance(data.get("intervals"), dict):
-            return {**data, "intervals": [data["intervals"]]}
-        return data
 
 
 class ListMutesSchema(ListSchema):

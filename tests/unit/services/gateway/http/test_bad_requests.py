@@ -25,11 +25,18 @@ from tests.unit.services.gateway.resources.test_tasks import DBRPS, TASKS, body
 
 BASE = "/kapacitor/v1"
 JSON = "application/json"
-OURS = ("/traces", "/backtests", "/silences", "/silences/{id}", "/acknowledge")
+OURS = (
+    *("/traces", "/backtests", "/silences", "/silences/{id}", "/acknowledge"),
+    *("/mutes", "/mutes/{id}", "/comments", "/topics/{id}"),
+)
 """What paths end in of what Kapacitor does not have."""
 _WHOLE = {"task": "there", "start": "2024-01-01T00:00:00Z"}
 _SILENCE = {"matchers": ["host=a"], "end": "2100-01-01T00:00:00Z"}
-WHOLE = {"traces": _WHOLE, "backtests": _WHOLE, "silences": _SILENCE}
+_MUTE = {"matchers": ["host=a"], "intervals": [{"years": ["1999"]}]}
+WHOLE = {
+    **{"traces": _WHOLE, "backtests": _WHOLE, "silences": _SILENCE},
+    **{"mutes": _MUTE, "comments": {"text": "x"}},
+}
 """Of requests that have to say something: what they say besides the key that is wrong."""
 HANDLER = ("invalid handler json: ", "failed to unmarshal JSON: ", "invalid patch json: ", "failed to apply patch: ")
 LONG = "x" * 10_000
@@ -327,7 +334,7 @@ async def test_parameters(routes: list[Route], gateway: httpx.AsyncClient) -> No
                     assert answer.json()["error"]
                 if name in ("limit", "offset"):
                     right = value in ("", "-1")
-                    if route.path.endswith("/history"):
+                    if route.path.endswith(("/history", "/report")):
                         assert answer.status_code == (400 if value else 200), (route, name, value)
                     elif route.path.endswith(("/results", "/effects")):
                         assert answer.status_code in (404, 400), (route, name, value)  # of what is not there

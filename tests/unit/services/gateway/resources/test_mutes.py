@@ -77,7 +77,7 @@ async def test_its_life(gateway: httpx.AsyncClient, bus: Bus, alerting: Alerting
         "comment": "night",
     }
     assert (await gateway.get(f"{PATH}/m")).json() == one
-    changed = (await gateway.patch(f"{PATH}/m", json={"comment": "why", "intervals": ALWAYS})).json()
+    changed = (await gateway.patch(f"{PATH}/m", json={"comment": "why", "intervals": [ALWAYS]})).json()
     assert (changed["status"], changed["comment"], changed["created"]) == ("active", "why", one["created"])
     assert changed["until"].endswith("T00:00:00Z") and changed["matchers"] == one["matchers"]
     assert (await gateway.patch(f"{PATH}/m", json={"matchers": []})).json()["handlers"] == ["slack"]

@@ -1,5 +1,6 @@
 // Forms whose fields show the errors of the API that name them.
 
+import { ApiError } from "../api.js";
 import { clear, h } from "../dom.js";
 import { button, dialog, errorLine, field } from "../ui.js";
 
@@ -40,21 +41,36 @@ export function form(fields, label, send, ...more) {
   return node;
 }
 
+/** What is wrong with what was filled in, `key: why`, before anything is asked: to be thrown by `send`. */
+export function mistake(text) {
+  return new ApiError(0, text);
+}
+
 /** Puts an error, `key: why` as the API words it, at its field; null takes all of them away. */
 export function showError(node, error) {
   for (const one of node.querySelectorAll(".field-error, .form-error")) clear(one);
   for (const one of node.querySelectorAll("[aria-invalid]")) one.removeAttribute("aria-invalid");
   if (!error) return;
   if (error.status === undefined) console.error(error);
-  const [, key, index, why] = /^([\w-]+)(?:\.(\d+))?[\w.-]*: (.*)$/s.exec(error.message) ?? [];
-  const named = key && [...node.querySelectorAll("[data-key]")].find((one) => one.dataset.key === key);
-  const place = named?.querySelector(".field-error") ?? node.querySelector(".form-error");
-  clear(place, errorLine(named ? why : error));
+  const { named, index, why } = place(node, error.message);
+  const told = named?.querySelector(".field-error") ?? node.querySelector(".form-error");
+  clear(told, errorLine(named ? why : error));
   const part = named && index !== undefined ? named.querySelectorAll("[data-part]")[index] : null;
-  const inputs = [...(part ?? named ?? place).querySelectorAll("input, select, textarea")];
+  const inputs = [...(part ?? named ?? told).querySelectorAll("input, select, textarea")];
   const wrong = part ? inputs.at(-1) : inputs[0];
   wrong?.setAttribute("aria-invalid", "true");
   wrong?.focus();
+}
+
+/** The field that an error is about: that of the last name in `intervals.0.times.1: why`; index is what follows it. */
+function place(node, message) {
+  const [, path, why] = /^([\w.-]+): (.*)$/s.exec(message) ?? [];
+  const names = path?.split(".") ?? [];
+  for (let i = names.length - 1; i >= 0; i--) {
+    const named = [...node.querySelectorAll("[data-key]")].find((one) => one.dataset.key === names[i]);
+    if (named) return { named, index: names[i + 1], why };
+  }
+  return {};
 }
 
 /** A dialog with a form in it; `make(close)` gives the form. Resolves to what it was closed with. */

@@ -29,6 +29,11 @@ export function intervalText(interval) {
   return `${told.join("; ") || "always"}${interval.location ? ` (${interval.location})` : ""}`;
 }
 
+// An interval ends on the day on which it begins.
+function timesOf(from, till) {
+  return from < till ? [`${from}-${till}`] : [`${from}-24:00`, `00:00-${till}`];
+}
+
 function muteTable(update) {
   const remove = async (one) => {
     await api.del(path("mutes", one.id));
@@ -50,7 +55,7 @@ function muteTable(update) {
 
 function muteForm(done) {
   const fits = matcherFields([], () => {});
-  const [from, till] = ["22:00", "24:00"].map((value) => h("input", { value, placeholder: "hh:mm", pattern: "[0-9:]+" }));
+  const [from, till] = ["22:00", "06:00"].map((value) => h("input", { value, placeholder: "hh:mm", pattern: "[0-9:]+" }));
   const days = DAYS.map((day) => h("input", { type: "checkbox", value: day }));
   const dates = h("input", { placeholder: "1:7, -1" });
   const zone = h("input", { value: Intl.DateTimeFormat().resolvedOptions().timeZone });
@@ -67,7 +72,7 @@ function muteForm(done) {
         keyed("id", "Id", id, { help: "One is made, where it is left out" }),
         keyed("handlers", "Handlers", handlers, { help: "Ids or kinds; all, where it is left out" }),
         keyed("times", "From", from),
-        keyed("till", "To", till, { help: "24:00 is midnight" }),
+        keyed("till", "To", till, { help: "Of the next day, where it is earlier" }),
         keyed("days_of_month", "Days of the month", dates, { help: "All, where it is left out" }),
         keyed("location", "Time zone", zone),
       ),
@@ -78,7 +83,7 @@ function muteForm(done) {
     async () => {
       const weekdays = days.filter((box) => box.checked).map((box) => box.value);
       const interval = {
-        ...(from.value && { times: [`${from.value}-${till.value}`] }),
+        ...(from.value && { times: timesOf(from.value, till.value) }),
         ...(weekdays.length && { weekdays }),
         ...(dates.value && { days_of_month: list(dates) }),
         ...(zone.value && { location: zone.value }),

@@ -4,7 +4,7 @@ import { api, path } from "../api.js";
 import { clear, h } from "../dom.js";
 import { note } from "../router.js";
 import { button, empty, heading, status, toast } from "../ui.js";
-import { form, formDialog, keyed, twice } from "../parts/forms.js";
+import { form, formDialog, keyed, mistake, twice } from "../parts/forms.js";
 
 const LISTS = new Set(["discord", "ec2", "httppost", "influxdb", "kafka", "kubernetes", "mqtt", "slack", "swarm"]);
 const NAMED_BY = { httppost: "endpoint", kafka: "id", kubernetes: "id", swarm: "id", ec2: "id", slack: "workspace", discord: "workspace" };
@@ -57,7 +57,7 @@ function elementOf(section, { link, options, redacted }, named, again) {
   const place = `${path("config", section)}/${encodeURIComponent(element)}`;
   const save = async () => {
     const set = Object.fromEntries(inputs.filter((one) => one.changed()).map((one) => [one.key, one.read()]));
-    if (!Object.keys(set).length) throw Object.assign(new Error("Nothing is changed."), { status: 0 });
+    if (!Object.keys(set).length) throw mistake("Nothing is changed.");
     await api.post(place, { set }).catch(named);
     await again();
     toast("It counts now.", "good");
@@ -119,7 +119,7 @@ function parsed(key, text) {
   try {
     return JSON.parse(text);
   } catch {
-    throw Object.assign(new Error(`${key}: must be JSON`), { status: 0 });
+    throw mistake(`${key}: must be JSON`);
   }
 }
 

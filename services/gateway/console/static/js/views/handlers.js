@@ -5,7 +5,7 @@ import { clear, h } from "../dom.js";
 import { live } from "../live.js";
 import { note } from "../router.js";
 import { button, empty, heading, table } from "../ui.js";
-import { form, formDialog, keyed, twice } from "../parts/forms.js";
+import { form, formDialog, keyed, mistake, twice } from "../parts/forms.js";
 import { figureKey } from "../parts/handler_figures.js";
 import { afterwards, gone, panel, repeat, settled } from "../parts/loading.js";
 import { figureCells, knownFigures } from "./alert.js";
@@ -134,7 +134,7 @@ function edit(state, before, update) {
   return formDialog(before.id ? "Change a handler" : "New handler", (close) =>
     form([fields], before.id ? "Change" : "Make it", async () => {
       const body = { id: id.value, kind: kind.value, match: match.value, options: object("options", options.value) };
-      if (!topic.value) throw new Error("topic: which one?");
+      if (!topic.value) throw mistake("topic: which one?");
       const place = path("alerts", "topics", topic.value, "handlers");
       await (before.id ? api.put(`${place}/${encodeURIComponent(before.id)}`, body) : api.post(place, body));
       close();
@@ -168,5 +168,5 @@ function object(key, text) {
   } catch {
     // said below
   }
-  throw Object.assign(new Error(`${key}: must be an object in JSON`), { status: 0 });
+  throw mistake(`${key}: must be an object in JSON`);
 }
