@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.browser import NARROW, Shoot, complaints
+from tests.support.browser import NARROW, WIDE, Shoot, complaints
 
 Open = Callable[..., Any]
 
@@ -78,17 +78,15 @@ def test_a_first_visit_begins_with_an_example(served: httpx.Client, open_page: O
 
 
 def test_the_overview(busy: httpx.Client, open_page: Open, shoot: Shoot) -> None:
-    for name, settings in (
-        ("overview", {}),
-        ("overview-dark", {"theme": "dark"}),
-        ("overview-narrow", {"viewport": NARROW}),
-    ):
-        page = open_page(**settings)
-        page.get_by_role("row", name=re.compile("^engine")).wait_for()
-        page.get_by_role("link", name=f"{HOSTILE} is CRITICAL").first.wait_for()
+    page = open_page()
+    page.get_by_role("row", name=re.compile("^engine")).wait_for()
+    page.get_by_role("link", name=f"{HOSTILE} is CRITICAL").first.wait_for()
+    for name, colours, size in (("", "light", WIDE), ("-dark", "dark", WIDE), ("-narrow", "light", NARROW)):
+        page.emulate_media(color_scheme=colours)
+        page.set_viewport_size(size)
         assert complaints(page) == [] and is_clean(page)
-        shoot(page, name)
-    page.set_viewport_size({"width": 1280, "height": 800})
+        shoot(page, f"overview{name}")
+    page.set_viewport_size(WIDE)
     page.keyboard.press("/")
     page.keyboard.type("idl")
     page.get_by_text("1 of 2").wait_for()
@@ -109,6 +107,8 @@ def test_a_task_and_what_goes_through_it(busy: httpx.Client, open_page: Open, sh
     page.get_by_text(f"host={HOSTILE}").first.wait_for()
     rate = page.locator('.edge[data-from="stream0"] .rate')
     rate.filter(has_text=re.compile(r"^[\d.]+/s$")).wait_for()
+    rate.click()
+    page.get_by_role("heading", name="What leaves stream0").wait_for()
     page.locator(".t-node", has_text="alert").focus()
     page.get_by_text("|alert()", exact=True).wait_for()
     page.locator(".t-property", has_text="stateChangesOnly").hover()
@@ -116,6 +116,9 @@ def test_a_task_and_what_goes_through_it(busy: httpx.Client, open_page: Open, sh
     assert complaints(page) == [] and is_clean(page)
     shoot(page, "task")
     page.set_viewport_size(NARROW)
+    assert complaints(page) == []
+    page.goto(f"{busy.base_url}/ui/#/tasks/none")
+    page.get_by_text("no task exists").wait_for()
     assert complaints(page) == []
 
 

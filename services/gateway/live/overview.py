@@ -15,7 +15,7 @@ from services.bus.connection import Bus
 from services.bus.errors import BusError
 from services.gateway.live.feed import PERIOD_SECONDS, Feed
 from services.gateway.live.figures import Asking, Figures, Service, TaskFigures
-from services.gateway.live.viewer import Viewer, frame
+from services.gateway.live.viewer import Frames, Viewer, frame
 from services.gateway.operations.operation_error import OperationError
 from services.gateway.operations.time_slice import TimeSlice
 from services.gateway.readmodels.tasks import TaskReadModel
@@ -60,8 +60,9 @@ class OverviewFeed(Feed):
         if self._bus.connected:
             # where nobody can be asked, what is known of tasks is shown all the same
             with contextlib.suppress(BusError, OperationError):
-                self._known = await self._asking.ask()
-                there = self._known.services
+                found = await self._asking.ask()
+                there = found.services
+                self._known = replace(found, alerts=self._known.alerts) if found.alerts is None else found
         records = self._tasks.all()
         overview = overview_of(self._services.seen(there), records, self._known)
         first = self._overview is None
@@ -103,11 +104,11 @@ class OverviewFeed(Feed):
             self._listed = b"".join(task_frames(list(self._rows.values()), [], whole=True))
         return self._listed
 
-    def _show_all(self, overview: bytes | None, tasks: Any) -> None:
+    def _show_all(self, overview: bytes | None, tasks: Frames | None) -> None:
         for viewer in self.viewers:
             self._show(viewer, overview, tasks)
 
-    def _show(self, viewer: Viewer, overview: bytes | None, tasks: Any) -> None:
+    def _show(self, viewer: Viewer, overview: bytes | None, tasks: Frames | None) -> None:
         kinds = viewer.wanted.kinds
         if overview is not None and "overview" in kinds:
             viewer.show("overview", overview)

@@ -1,7 +1,7 @@
 // Hash routes: `#/tasks/cpu%20alert?tab=script`. Each view is left by aborting its signal.
 
 import { clear, h } from "./dom.js";
-import { errorLine } from "./ui.js";
+import { errorLine, heading } from "./ui.js";
 
 let leave = null;
 
@@ -66,6 +66,7 @@ async function show(root, views, onShown) {
   } catch (error) {
     if (signal.aborted || error.name === "AbortError") return;
     if (!error.status && error.status !== 0) console.error(error);
+    if (!body.querySelector("h1")) body.append(heading(found.view.title));
     body.append(errorLine(error));
   }
   // whoever uses a keyboard or a reader is led to what has changed

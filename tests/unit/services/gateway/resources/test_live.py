@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import socket
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -203,6 +204,32 @@ async def test_lines_of_the_log_by_task_and_level(gateway: httpx.AsyncClient) ->
         log.get("engine").warn("<b>this</b>", task="t1")
         found = await stream.next("log")
         assert (found["lvl"], found["msg"], found["service"]) == ("warn", "<b>this</b>", "engine")
+
+
+@pytest.mark.usefixtures("agent")
+async def test_who_does_not_read_holds_up_nobody(gateway: httpx.AsyncClient, bus: Bus) -> None:
+    idle = socket.socket()
+    idle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    idle.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(idle, (gateway.base_url.host, gateway.base_url.port))
+    reader, writer = await asyncio.open_connection(sock=idle, limit=1024)
+    writer.write(f"GET {PATH}?kinds=logs HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    async with gateway.stream("GET", f"{PATH}?kinds=logs&task=last") as response:
+        stream = Stream(response)
+        async with asyncio.timeout(30):
+            while not log.get("engine").enabled("DEBUG"):
+                await asyncio.sleep(0.01)
+        line = b"ts=2026-01-01T00:00:00Z lvl=info msg=%s service=engine task=" % (b"x" * 60_000)
+        for _ in range(200):
+            bus.broadcast("tickbus.log.engine", line + b"many")
+            await asyncio.sleep(0)
+        bus.broadcast("tickbus.log.engine", line + b"last")
+        assert (await stream.next("log"))["task"] == "last"
+    async with asyncio.timeout(30):
+        found = b""
+        while b"event: lagging" not in found:
+            found = found[-20:] + await reader.read(1 << 20)
+    writer.close()
 
 
 async def test_nodes_of_a_task(gateway: httpx.AsyncClient, task: str) -> None:

@@ -158,11 +158,12 @@ function taskList(params) {
   return {
     element,
     told({ all, tasks, gone }) {
+      const begins = all || gone.length > 0 || tasks.some((one) => stateOf(known.get(one.id) ?? {}) !== stateOf(one));
       heard = true;
       if (all) for (const id of known.keys()) if (!tasks.some((one) => one.id === id)) known.delete(id);
       for (const one of tasks) known.set(one.id, { ...one, samples: known.get(one.id)?.samples ?? [] });
       for (const id of gone) known.delete(id);
-      draw();
+      if (begins) draw(); // figures alone can wait for the next tick
     },
     /** What does not change is not told: the line goes on all the same. */
     tick() {

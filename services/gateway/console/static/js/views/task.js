@@ -20,14 +20,17 @@ export const section = "/";
 export async function render(root, { id, edit }, signal) {
   document.title = `${id} · tickbus`;
   let editing = false;
+  let turn = 0;
   let mode = new AbortController(); // ends what only one of reading and editing needs
   signal.addEventListener("abort", () => mode.abort());
 
   async function show(toEdit) {
+    const mine = ++turn;
+    editing = toEdit;
     const task = await load(id, signal);
+    if (mine !== turn) return; // what was asked for later counts: nobody loses what they have begun to write
     mode.abort();
     mode = new AbortController();
-    editing = toEdit;
     clear(root);
     if (toEdit) edited(root, task, mode.signal, show);
     else shown(root, task, mode.signal, show);

@@ -79,7 +79,11 @@ function prepare(drawn, tap) {
       tap(node.dataset.node);
     });
   }
-  for (const edge of drawn.querySelectorAll(".edge")) edge.addEventListener("click", () => tap(edge.dataset.from));
+  for (const edge of drawn.querySelectorAll(".edge")) {
+    const line = edge.querySelector(".line");
+    if (line) edge.append(svg("path", { class: "hit", d: line.getAttribute("d") })); // wide enough for a finger
+    edge.addEventListener("click", () => tap(edge.dataset.from));
+  }
 }
 
 /** Shows what leaves a node, below the picture, until it is closed or another is tapped. */
