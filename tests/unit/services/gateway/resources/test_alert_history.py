@@ -75,6 +75,8 @@ async def test_changes_and_nothing_else(gateway: httpx.AsyncClient, topic: str) 
         "duration": "0s",
         "message": "a is WARNING",
         "silenced": False,
+        "muted": False,
+        "flapping": False,
     }
 
 
