@@ -95,6 +95,7 @@ def test_alerts_with_markup_in_all_their_names(enter: Open, shoot: Shoot) -> Non
     link = page.get_by_role("cell").get_by_role("link", name=f"{HOSTILE}/cpu", exact=True)
     link.wait_for()
     page.locator(".timeline .bar").first.wait_for()
+    page.get_by_text("How often, and for how long").click()
     page.get_by_role("button", name="by task").click()
     page.get_by_role("region", name="How often").get_by_role("row").filter(has_text="2×").wait_for()
     assert page.get_by_text(f"<i>{HOSTILE}/cpu</i> is CRITICAL").count() == 1

@@ -15,16 +15,21 @@ const BY = [
 const LEVELS = ["INFO", "WARNING", "CRITICAL"];
 const SHOWN = 50;
 
-/** The panel, and `draw()`, which asks anew for the time that `range()` says, as `6h`. */
+/**
+ * A panel that asks once it is opened, since it may cost alerting a second; `draw()` asks anew, where it is open, for
+ * the time that `range()` says, as `6h`.
+ */
 export function reportPanel(signal, range) {
   let by = "topic";
   const node = h("div");
-  const draw = () => fill(node, signal, () => read(by, range()));
+  const draw = () => opened.open && fill(node, signal, () => read(by, range()));
   const chosen = choice("By what", BY, by, (value) => {
     by = value;
     draw();
   });
-  return { element: panel("In this time", { flush: true, actions: chosen }, node), draw };
+  const opened = h("details", {}, h("summary", {}, "How often, and for how long"), h("div", { class: "explain" }, chosen), node);
+  opened.addEventListener("toggle", draw);
+  return { element: panel("In this time", {}, opened), draw };
 }
 
 async function read(by, range) {

@@ -46,7 +46,8 @@ export async function render(root, params, signal) {
     told.textContent = shown.length > MOST_SHOWN ? `and ${shown.length - MOST_SHOWN} more: say in the search which ones` : "";
   };
   const report = reportPanel(signal, () => state.range);
-  const drawPast = () => Promise.all([fill(times, signal, () => levels(state)), report.draw()]);
+  const drawTimes = () => fill(times, signal, () => levels(state));
+  const ranged = () => Promise.all([drawTimes(), report.draw()]);
   const update = async () => {
     await read(state, signal);
     if (signal.aborted) return;
@@ -56,13 +57,13 @@ export async function render(root, params, signal) {
   root.append(
     heading("Alerts", filters(state, draw, update)),
     panel("Now", { flush: true }, nowBody),
-    panel("Levels over time", { actions: rangeChoice(state, drawPast) }, times),
+    panel("Levels over time", { actions: rangeChoice(state, ranged) }, times),
     report.element,
     panel("Topics", { flush: true }, topicBody),
   );
   const all = async () => {
     await update();
-    await drawPast();
+    await drawTimes();
   };
   const later = settled(() => all().catch(() => {}), signal, 1000);
   live.on("alert", later, { signal, begin: afterwards(later) });
