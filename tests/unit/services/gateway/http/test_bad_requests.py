@@ -26,7 +26,7 @@ from tests.unit.services.gateway.resources.test_tasks import DBRPS, TASKS, body
 BASE = "/kapacitor/v1"
 JSON = "application/json"
 OURS = (
-    *("/traces", "/backtests", "/silences", "/silences/{id}", "/acknowledge"),
+    *("/lint", "/traces", "/backtests", "/silences", "/silences/{id}", "/acknowledge"),
     *("/mutes", "/mutes/{id}", "/comments", "/topics/{id}"),
 )
 """What paths end in of what Kapacitor does not have."""
@@ -34,8 +34,11 @@ _WHOLE = {"task": "there", "start": "2024-01-01T00:00:00Z"}
 _SILENCE = {"matchers": ["host=a"], "end": "2100-01-01T00:00:00Z"}
 _MUTE = {"matchers": ["host=a"], "intervals": [{"years": ["1999"]}]}
 WHOLE = {
-    **{"traces": _WHOLE, "backtests": _WHOLE, "silences": _SILENCE},
-    **{"mutes": _MUTE, "comments": {"text": "x"}},
+    "traces": _WHOLE,
+    "backtests": _WHOLE,
+    "silences": _SILENCE,
+    "mutes": _MUTE,
+    "comments": {"text": "x"},
 }
 """Of requests that have to say something: what they say besides the key that is wrong."""
 HANDLER = ("invalid handler json: ", "failed to unmarshal JSON: ", "invalid patch json: ", "failed to apply patch: ")
