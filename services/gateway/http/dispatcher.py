@@ -151,7 +151,7 @@ class RequestDispatcher:
         user = None
         try:
             self._origins.check(method, headers)
-            if self._access is None or method == "OPTIONS" or _is_open(method, path):
+            if self._access is None or method == "OPTIONS" or is_open(method, path):
                 return None, None
             user = await self._access.user(query, headers, client)
             check_request(user, method, path)
@@ -214,7 +214,7 @@ class RequestDispatcher:
         return status
 
 
-def _is_open(method: str, path: str) -> bool:
+def is_open(method: str, path: str) -> bool:
     """Whether a request is answered whoever sends it."""
     if method not in ("GET", "HEAD"):
         return False

@@ -26,7 +26,7 @@ from tests.unit.services.gateway.resources.test_tasks import DBRPS, TASKS, body
 BASE = "/kapacitor/v1"
 JSON = "application/json"
 OURS = (
-    *("/traces", "/backtests", "/silences", "/silences/{id}", "/acknowledge"),
+    *("/lint", "/traces", "/backtests", "/silences", "/silences/{id}", "/acknowledge"),
     *("/mutes", "/mutes/{id}", "/comments", "/topics/{id}"),
 )
 """What paths end in of what Kapacitor does not have."""
