@@ -370,6 +370,14 @@ class TaskRun:
         counts = [(c.node, c.statistics, n.groups_alive()) for c, n in zip(self._contexts, self._nodes, strict=True)]
         return statistics_view(self.graph, counts, time.monotonic() - self.started)
 
+    def figures(self) -> tuple[int, int, int, str]:
+        """What `statistics` comes to: points or batches that came in, errors, groups, the error of one that goes on."""
+        every = [context.statistics for context in self._contexts]
+        batch = self.graph.edge is Edge.BATCH
+        came = [self.context(query).statistics for query in self.queries] if batch else every[:1]
+        trouble = next((one.trouble for one in every if one.trouble), "")
+        return sum(one.collected for one in came), sum(one.errors for one in every), self.groups, trouble
+
     def state(self) -> State:
         """All that later output depends on, as plain data."""
         return {

@@ -108,6 +108,11 @@ class Worker:
         """Messages of the log that were no line protocol."""
         return self._decoding.refused
 
+    @property
+    def lag_ns(self) -> int:
+        """How old the last message of the log is that it has taken, while there are more; 0 while there are none."""
+        return max(0, time.time_ns() - self._stepper.stamp) if self.lag else 0
+
     def add(self, running: TaskUnderWay) -> None:
         """Let a task run from its position on."""
         running.measurements = None
