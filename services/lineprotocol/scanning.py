@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from services.kernels.byte_strings import hash_of, same_bytes
 from services.kernels.compiled import compiled
-from services.kernels.primitives import any_of, byte, trailing_zeros, word
+from services.kernels.primitives import any_of, byte, ones, trailing_zeros, word
 from services.lineprotocol.reference_parser import MAX_KEY_LENGTH
 
 Longs = NDArray[np.int64]
@@ -40,6 +40,8 @@ _ONE, _ALL, _TEN = np.uint64(1), np.uint64(2**64 - 1), np.uint64(10)
 
 _int64: Any = np.int64
 _marks: Any = any_of(b',= \n"\\')
+_ends: Any = any_of(b'\n"\\')
+_breaks: Any = any_of(b"\n")
 
 _TABLE = "int64, int64, int64, int64, uint64"
 
@@ -66,6 +68,27 @@ def _line_end(text: int, at: int, end: int) -> int:
                 depth += (mark == _EQUALS) - (mark == _COMMA)
         at += 1
     return end
+
+
+@compiled("int64(int64, int64)")
+def line_breaks(text: int, size: int) -> int:
+    """How many line breaks there are in so many bytes, or up to 63 further ones."""
+    found = 0
+    for at in range(0, size, 64):
+        found += ones(_breaks(text, at))
+    return found
+
+
+@compiled("int64(int64, int64)")
+def _plain_end(text: int, at: int) -> int:
+    """Where a line ends, from `at` in it on; -1 where a quote or a backslash comes first."""
+    block = at & -64
+    bits = _ends(text, block) & (_ALL << np.uint64(at - block))
+    while bits == 0:
+        block += 64
+        bits = _ends(text, block)
+    at = block + trailing_zeros(bits)
+    return at if byte(text, at) == _NEWLINE else -1
 
 
 @compiled(f"int64(int64, int64, int64, {_TABLE})")
@@ -148,8 +171,8 @@ def _twice(text: int, tags: Longs, count: int) -> bool:
 
 
 @compiled(
-    f"void(int64, int64[:, ::1], {_TABLE}, boolean[::1], int32[:, ::1], int64[::1], int32[::1],"
-    " int32[:, ::1], int32[::1], int64[:, ::1], int64[::1])"
+    f"void(int64, int64[:, ::1], {_TABLE}, boolean[::1], {_TABLE}, int32[::1], int32[:, ::1], int64[::1],"
+    " int32[::1], int32[:, ::1], int32[::1], int64[:, ::1], int64[::1])"
 )
 def scan(
     text: int,
@@ -160,6 +183,12 @@ def scan(
     heap: int,
     seed: Any,
     wanted: NDArray[np.bool_],
+    series_slots: int,
+    series_last: int,
+    series_entries: int,
+    series_heap: int,
+    series_seed: Any,
+    foreign: Ints,
     places: Ints,
     time: Longs,
     odd: Ints,
@@ -170,10 +199,13 @@ def scan(
 ) -> None:
     """The lines of bodies, without comments and blank lines.
 
-    bodies: int64[b, 5], for each where it begins and ends, ns of one unit of its times, the largest time that there can
-    be in that unit, and what time (ns) lines without one get. There is a line break behind each.
+    bodies: int64[b, 6], for each where it begins and ends, ns of one unit of its times, the largest time that there can
+    be in that unit, what time (ns) lines without one get, and whether all its lines are known to be valid: of such
+    lines nothing is looked at that is not needed. There is a line break behind each.
     A table of measurements' names and wanted: bool[m]: lines of those that it has, and that are not wanted, are only
     counted. Nothing is where m is 0.
+    A table of series' keys and foreign: int32[k]: lines of those that it has, whose numbers are below k and for which
+    there is the number of their measurement, not -1, are only counted as well.
 
     places: int32[PLACES, lines], for each the index of its body, its ordinal in it, and positions. time: int64[lines].
     odd: int32[lines], the indexes of the lines that are not regular: of those KEY and FIELDS_END are the whole line's,
@@ -185,6 +217,7 @@ def scan(
     name, name_length, number = 0, -1, -1  # of the last line whose measurement was looked for
     for body in range(len(bodies)):
         at, end = bodies[body, 0], bodies[body, 1]
+        checked = bodies[body, 5] != 0
         ordinal = 0
         while at < end:
             start = at
@@ -197,7 +230,8 @@ def scan(
                 at = _line_end(text, start, end) + 1
                 continue
             regular = at == start and byte(text, at) != _COMMA
-            skip = escaped = False
+            escaped = False
+            skip = -1  # the number of the measurement that the line is only counted of
             state = _NAME
             tag_count = 0
             stop = begin = key_end = fields_end = start
@@ -280,7 +314,12 @@ def scan(
                         if length != name_length or not same_bytes(text, start, text, name, length):
                             number = _number(text, start, length, slots, last, entries, heap, seed)
                         name, name_length = start, length
-                        skip = number >= 0 and not wanted[number]
+                        if number >= 0 and not wanted[number]:
+                            skip = number
+                            if checked:
+                                stop = _plain_end(text, at)
+                                if stop >= 0:
+                                    break
                     begin = at + 1
                     state = _TAG
                     if mark == _SPACE:
@@ -288,12 +327,29 @@ def scan(
                         state = _FIELD
                         follows = byte(text, begin)
                         regular = regular and at - start <= MAX_KEY_LENGTH and follows != _TAB and follows != 0
+                        if len(foreign) and regular and skip < 0:
+                            series = _number(
+                                text,
+                                start,
+                                key_end - start,
+                                series_slots,
+                                series_last,
+                                series_entries,
+                                series_heap,
+                                series_seed,
+                            )
+                            if 0 <= series < len(foreign) and foreign[series] >= 0:
+                                skip = _int64(foreign[series])
+                                if checked:
+                                    stop = _plain_end(text, at)
+                                    if stop >= 0:
+                                        break
                         regular = regular and not (tag_count > 1 and _twice(text, tags, tag_count))
-            if regular and skip:
-                one = group[number]
+            if regular and skip >= 0:
+                one = group[skip]
                 if one < 0 or skipped[0, one] != body:
-                    one = group[number] = skips
-                    skipped[0, one], skipped[1, one], skipped[2, one] = body, number, 0
+                    one = group[skip] = skips
+                    skipped[0, one], skipped[1, one], skipped[2, one] = body, skip, 0
                     skips += 1
                 skipped[2, one] += 1
             else:
