@@ -24,6 +24,7 @@ from services.lineprotocol.scanning import (
     PAYLOAD,
     PLACES,
     ROW,
+    SERIES,
     Ints,
     line_breaks,
     scan,
@@ -97,8 +98,9 @@ class Lines:
         skipped: Int32Array,
         odd: Mapping[int, Mapping[str, Value]],
         malformed: int,
+        series: KeyTable,
     ) -> None:
-        """Made by `decode`."""
+        """Made by `decode`. series: by which lines are numbered already, as far as it has them."""
         self.n: Final = len(time)
         self.time = time
         self.payload: Int32Array = places[PAYLOAD]
@@ -107,6 +109,7 @@ class Lines:
         self._raw, self._address, self._key, self._key_end = raw, address, places[KEY], places[KEY_END]
         self._fields = Fields(raw, address, self._key_end, places[FIELDS_END], odd)
         self._malformed = malformed
+        self._series, self._numbers = series, places[SERIES]
 
     def __len__(self) -> int:
         return self.n
@@ -122,7 +125,10 @@ class Lines:
 
     def number_keys(self, table: KeyTable, new: Callable[[bytes], int]) -> Int32Array:
         """Each line's series number: int32[n]. `new` numbers a key that `table` lacks; the number is put there."""
-        return table.number(self._raw, self._address, self._key, self._key_end, new)
+        if table is not self._series:
+            return table.number(self._raw, self._address, self._key, self._key_end, new)
+        table.number_missing(self._numbers, self._raw, self._address, self._key, self._key_end, new)
+        return self._numbers
 
     def columns(self, names: Sequence[str], rows: Rows | None) -> list[Column | None]:
         """Some fields, each told once, over `rows` (all if None) in that order; None for one that none of them has.
@@ -169,6 +175,7 @@ def decode(payloads: Sequence[Payload], wanted: WantedLines = _EVERYTHING) -> tu
         *wanted.numbers.told,
         wanted.wanted,
         *wanted.series.told,
+        len(wanted.series) > 0,
         wanted.foreign,
         places,
         time,
@@ -181,8 +188,8 @@ def decode(payloads: Sequence[Payload], wanted: WantedLines = _EVERYTHING) -> tu
     n, odds, skips = counts.tolist()
     places, time, skipped = places[:, :n], time[:n], skipped[:, :skips]
     if not odds:
-        return Lines(raw, address, time, places, skipped, {}, 0), []
-    return _with_odd(payloads, raw, time, places, skipped, odd_lines[:odds])
+        return Lines(raw, address, time, places, skipped, {}, 0, wanted.series), []
+    return _with_odd(payloads, raw, time, places, skipped, odd_lines[:odds], wanted.series)
 
 
 def _text(payloads: Sequence[Payload]) -> tuple[bytes, IntArray]:
@@ -208,6 +215,7 @@ def _with_odd(
     places: Ints,
     skipped: Int32Array,
     odd_lines: Int32Array,
+    series: KeyTable,
 ) -> tuple[Lines, list[RejectedPayload]]:
     """The same with what the reference parser says of those lines that are not regular."""
     rejected: dict[int, str] = {}
@@ -240,5 +248,5 @@ def _with_odd(
         malformed = {line: count for line, count in malformed.items() if line in at}
         places, time = np.ascontiguousarray(places[:, kept]), time[kept]
         skipped = skipped[:, ~np.isin(skipped[0], list(rejected))]
-    lines = Lines(raw, address_of(raw), time, places, skipped, odd, sum(malformed.values()))
+    lines = Lines(raw, address_of(raw), time, places, skipped, odd, sum(malformed.values()), series)
     return lines, [RejectedPayload(index, rejected[index]) for index in sorted(rejected)]

@@ -201,7 +201,9 @@ class LineProtocolDecoder:
         through; none where missing).
         """
         payloads = [_payload(m) for m in messages]
-        source = self._sources.setdefault((database, retention_policy), _Source())
+        source = self._sources.get((database, retention_policy))
+        if source is None:
+            source = self._sources[database, retention_policy] = _Source()
         lines, rejected = decode(payloads, self._wanted(source, wanted))
         refused = [UnreadableMessage(messages[r.index].seq, r.error) for r in rejected]
         seqs = np.array([m.seq for m in messages], dtype=np.int64)
