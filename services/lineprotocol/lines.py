@@ -109,7 +109,8 @@ class Lines:
         self._raw, self._address, self._key, self._key_end = raw, address, places[KEY], places[KEY_END]
         self._fields = Fields(raw, address, self._key_end, places[FIELDS_END], odd)
         self._malformed = malformed
-        self._series, self._numbers = series, places[SERIES]
+        self._series = series
+        self._numbers: Int32Array = places[SERIES]
 
     def __len__(self) -> int:
         return self.n
@@ -128,7 +129,7 @@ class Lines:
         if table is not self._series:
             return table.number(self._raw, self._address, self._key, self._key_end, new)
         table.number_missing(self._numbers, self._raw, self._address, self._key, self._key_end, new)
-        return self._numbers
+        return self._numbers.copy()  # who keeps it is not to keep all places
 
     def columns(self, names: Sequence[str], rows: Rows | None) -> list[Column | None]:
         """Some fields, each told once, over `rows` (all if None) in that order; None for one that none of them has.

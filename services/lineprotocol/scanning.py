@@ -225,7 +225,8 @@ def scan(
     whose numbers are below k and for which there is the number of their measurement, not -1, are only counted as well.
 
     places: int32[PLACES, lines], for each the index of its body, its ordinal in it, positions, and the number of its
-    series, -1 where that is not known. time: int64[lines]. odd: int32[lines], the indexes of the lines that are not regular: of those KEY and FIELDS_END are the whole line's,
+    series, -1 where that is not known. time: int64[lines].
+    odd: int32[lines], the indexes of the lines that are not regular: of those KEY and FIELDS_END are the whole line's,
     and the time is received.
     skipped: int32[3, …], body, number of a measurement, how many of its lines were only counted.
     counts: int64[3], how many there are of lines, odd and skipped.
