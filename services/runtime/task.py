@@ -70,7 +70,8 @@ class TaskRun:
         self.log = log
         self.environment = environment or TaskEnvironment()
         self.began = began
-        self._share = None if share is None else SeriesOfShare(share, table)
+        self.share = None if share is None else SeriesOfShare(share, table)
+        """Of the points that come in; None: it has all of them."""
         self.effects: list[Effect] = []
         self.failure: str | None = None
         self.current = _NO_STEP
@@ -166,8 +167,8 @@ class TaskRun:
         frame = batch.select(measurements)
         if frame is None:
             return []
-        if self._share is not None:
-            rows = self._share.rows(frame.points.series)
+        if self.share is not None:
+            rows = self.share.rows(frame.points.series)
             if not len(rows):
                 return []
             frame = frame if len(rows) == len(frame) else frame.take(rows)

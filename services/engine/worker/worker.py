@@ -329,7 +329,7 @@ class Worker:
             if not self._routing.reads(dbrp):
                 self._restart = True  # nobody reads this any more
                 continue
-            for batch in self._decoding.decode(dbrp, part, self._routing.measurements(dbrp)):
+            for batch in self._decoding.decode(dbrp, part, self._routing.wants(dbrp)):
                 self.ingress.count(batch)
                 if len(batch.points):
                     self._stepper.step(self._routing.wanted(dbrp, batch.present()), batch)
