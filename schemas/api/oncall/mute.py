@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
+from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, validate
 
 from schemas.api.oncall.silence import MatcherSchema, ShownMatcherSchema
 from schemas.api.recording import ListSchema
@@ -35,7 +35,11 @@ class TimesText(fields.String):
 
 
 class MuteIntervalSchema(RequestSchema):
-    """A window, as one of Alertmanager's time_intervals: all that is said of it must be so."""
+    """A window, as one of Alertmanager's time_intervals: all that is said of it must be so. A key that is not known is
+    refused, since without it the window would be a longer one."""
+
+    class Meta:
+        unknown = RAISE
 
     times = fields.List(
         TimesText(),

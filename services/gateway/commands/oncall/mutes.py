@@ -69,6 +69,7 @@ class MuteCommands:
         given = read_strictly(_REQUEST, body)
         if given.get("id", id) != id:
             raise OperationError(400, "id: that of a mute cannot be changed")
+        intervals = _intervals(given["intervals"]) if "intervals" in given else None
 
         async def change(expected_version: int) -> None:
             there = self._there(id)
@@ -76,7 +77,7 @@ class MuteCommands:
             data = {
                 "matchers": _matchers(given.get("matchers", there.matchers), handlers),
                 "handlers": handlers,
-                "intervals": _intervals(given.get("intervals", there.intervals)),
+                "intervals": list(there.intervals) if intervals is None else intervals,
                 "created-by": given.get("created_by", there.created_by),
                 "comment": given.get("comment", there.comment),
             }

@@ -106,6 +106,21 @@ async def test_what_is_muted_is_remembered_over_a_restart_and_without_its_store(
             assert not service.topics.by_name["cpu"].held_of
 
 
+async def test_another_alerting_takes_over(bus: Bus, tmp_path: Path) -> None:
+    (tmp_path / "two").mkdir()
+    async with sink() as web, running(bus, tmp_path / "two") as two:
+        async with running(bus, tmp_path) as one:
+            await give(bus, "cpu", "night", post(web.url))
+            seq = await mute(bus, handlers=["night"])
+            await asyncio.gather(known(one, seq), known(two, seq))
+            await send(bus, alerts([("a", CRITICAL)], 5), 0, "cpu")
+            await asyncio.gather(one.log.caught_up(), two.log.caught_up())
+        await mute(bus, "deleted")
+        await send(bus, alerts([("b", CRITICAL)], 6, host="b"), 0, "cpu")
+        await web.came(2)
+        assert sorted(web.told()) == [("a", "CRITICAL", "OK"), ("b", "CRITICAL", "OK")]
+
+
 async def test_what_was_stored_before_it_was_made_is_not_muted(bus: Bus, tmp_path: Path) -> None:
     async with sink() as web:
         await give(bus, "cpu", "night", post(web.url))

@@ -106,6 +106,7 @@ async def test_its_life(gateway: httpx.AsyncClient, bus: Bus, alerting: Alerting
         ({"intervals": [{}]}, "intervals.0: it says nothing of when"),
         ({"intervals": [ALWAYS, {"times": ["22:00-06:00"]}]}, "intervals.1.times.0: 22:00-06:00 does not end after"),
         ({"intervals": [{"times": [{"start_time": "01:00"}]}]}, "intervals.0.times.0: must have a start_time and an"),
+        ({"intervals": [{"weekday": ["monday"], "years": ["2026"]}]}, "intervals.0.weekday: unknown field"),
         ({"intervals": [{"weekdays": "monday"}]}, "intervals.0.weekdays: not a valid list"),
         ({"intervals": [{"weekdays": ["sunday"], "location": "Berlin"}]}, "intervals.0.location: no time zone"),
         ({"intervals": [ALWAYS] * 101}, "intervals: there are 101, more than 100"),

@@ -1,5 +1,8 @@
 // What /metrics tells of handlers, by topic and kind: how many attempts, how long they take, what waits and since when.
 
+import { api } from "../api.js";
+
+const FRESH_MS = 15_000; // of many tasks it is a long text
 const LINE = /^(tickbus_handler_\w+)\{(.*)\} (\S+)$/;
 const LABEL = /(\w+)="((?:[^"\\]|\\.)*)"/g;
 const NAMES = {
@@ -8,6 +11,18 @@ const NAMES = {
   tickbus_handler_waiting_events: "waiting",
   tickbus_handler_oldest_seconds: "oldest",
 };
+
+let last = { at: -FRESH_MS, figures: null };
+
+/** The figures as they were at most some seconds ago; none for who may not see them. */
+export function knownFigures() {
+  const now = performance.now();
+  if (now - last.at >= FRESH_MS) {
+    const figures = api.text("../../metrics").then(handlerFigures, () => new Map());
+    last = { at: now, figures };
+  }
+  return last.figures;
+}
 
 /** Figures by `figureKey(topic, kind)`: `{attempts, seconds, waiting, oldest}`, where they are known. */
 export function handlerFigures(metrics) {

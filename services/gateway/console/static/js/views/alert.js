@@ -8,7 +8,7 @@ import { to } from "../router.js";
 import { badge, button, choice, confirmed, empty, heading, table, when } from "../ui.js";
 import { ofGo } from "../parts/durations.js";
 import { form, formDialog, keyed } from "../parts/forms.js";
-import { figureKey, handlerFigures, kindsOf } from "../parts/handler_figures.js";
+import { figureKey, kindsOf, knownFigures } from "../parts/handler_figures.js";
 import { afterwards, fill, panel, repeat, settled } from "../parts/loading.js";
 import { ofAlert, tagChips, textOf } from "../parts/matchers.js";
 import { silenceForm } from "../parts/silence_form.js";
@@ -183,15 +183,6 @@ function commentForm(alert, changed) {
     text.value = "";
     await changed();
   });
-}
-
-/** What handlers did by topic and kind; nothing for who may not see it. */
-export async function knownFigures() {
-  try {
-    return handlerFigures(await api.text("../../metrics"));
-  } catch {
-    return new Map();
-  }
 }
 
 /** What handlers of a kind in a topic did, and what waits for them. */

@@ -8,6 +8,7 @@ import { note, to } from "../router.js";
 import { badge, choice, empty, heading, select, table, when } from "../ui.js";
 import { ofGo } from "../parts/durations.js";
 import { afterwards, fill, gone, panel, repeat, settled } from "../parts/loading.js";
+import { reportPanel } from "../parts/report.js";
 import { rowsOf, timeline } from "../parts/timeline.js";
 
 const LEVELS = ["OK", "INFO", "WARNING", "CRITICAL"];
@@ -44,7 +45,9 @@ export async function render(root, params, signal) {
     now.update(shown.slice(0, MOST_SHOWN));
     told.textContent = shown.length > MOST_SHOWN ? `and ${shown.length - MOST_SHOWN} more: say in the search which ones` : "";
   };
+  const report = reportPanel(signal, () => state.range);
   const drawTimes = () => fill(times, signal, () => levels(state));
+  const ranged = () => Promise.all([drawTimes(), report.draw()]);
   const update = async () => {
     await read(state, signal);
     if (signal.aborted) return;
@@ -54,7 +57,8 @@ export async function render(root, params, signal) {
   root.append(
     heading("Alerts", filters(state, draw, update)),
     panel("Now", { flush: true }, nowBody),
-    panel("Levels over time", { actions: rangeChoice(state, drawTimes) }, times),
+    panel("Levels over time", { actions: rangeChoice(state, ranged) }, times),
+    report.element,
     panel("Topics", { flush: true }, topicBody),
   );
   const all = async () => {
