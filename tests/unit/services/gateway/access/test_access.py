@@ -100,7 +100,8 @@ async def test_every_route_but_pings_needs_credentials(closed: httpx.AsyncClient
             if path in OPEN and method in ("GET", "HEAD"):
                 assert answer.status_code == (200 if path in ("/health", "/healthz", "/readyz") else 204)
                 continue
-            if is_open(method, path):  # the console's; whoever takes no text/html finds nothing there
+            asked = answer.request.url.path  # //x becomes / here
+            if is_open(method, asked):  # the console's; whoever takes no text/html finds nothing there
                 assert answer.status_code == 404
                 continue
             assert answer.status_code == 401, (method, path)
