@@ -19,7 +19,7 @@ __all__ = ["only_itself", "pytest_ignore_collect", "pytest_runtest_setup"]
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-FOLDERS = ("conformance", "crash", "property", "unit")
+FOLDERS = ("conformance", "crash", "console", "property", "unit")
 """The order in which tests are begun: what stands in one long file and mostly waits first, short files last, so that
 the processors have something to do and all processes end at about the same time."""
 

@@ -88,6 +88,7 @@ class GetTaskSchema(Schema):
     script_format = fields.String(data_key="script-format", load_default="")
     dot_view = fields.String(data_key="dot-view", load_default="")
     replay_id = fields.String(data_key="replay-id", load_default="")
+    view = fields.String(load_default="", metadata={"doc": "`svg`: its graph as a picture, in place of JSON."})
 
 
 class ListTasksSchema(Schema):

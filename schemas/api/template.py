@@ -33,6 +33,7 @@ class GetTemplateSchema(Schema):
         unknown = EXCLUDE
 
     script_format = fields.String(data_key="script-format", load_default="")
+    view = fields.String(load_default="", metadata={"doc": "`svg`: its graph as a picture, in place of JSON."})
 
 
 class ListTemplatesSchema(ListTasksSchema):

@@ -18,6 +18,9 @@ DONE = "tickbus.alerting.done"
 MOST_TRANSITIONS = 1000
 """In one answer."""
 
+MOST_REPORT_ROWS = 10_000
+"""The same."""
+
 LEVELS = ("OK", "INFO", "WARNING", "CRITICAL")
 
 
@@ -118,6 +121,14 @@ class InhibitedRequestSchema(AlertingRequestSchema):
     tasks = fields.List(fields.String(), required=True)
 
 
+class FlappingSchema(Message):
+    """When alerts of a topic flap."""
+
+    window = fields.Integer(required=True, metadata={"doc": "ns."})
+    low = fields.Float(required=True)
+    high = fields.Float(required=True)
+
+
 class TopicSchema(Message):
     """A topic as the answers show it."""
 
@@ -126,6 +137,8 @@ class TopicSchema(Message):
     collected = fields.Integer(
         required=True, metadata={"doc": "Events it had; a node's own topic, since its task was enabled."}
     )
+    flapping = fields.Nested(FlappingSchema, metadata={"doc": "Where it is declared."})
+    flaps = fields.Integer(metadata={"doc": "How many alerts flap now; where that is declared."})
 
 
 class TopicsAnswerSchema(Message):
@@ -157,6 +170,9 @@ class EventSchema(Message):
     state = fields.Nested(EventStateSchema, required=True)
     acknowledged = fields.Dict(fields.String(), fields.String())
     silenced_by = fields.List(fields.String(), data_key="silenced-by")
+    muted_by = fields.List(fields.String(), data_key="muted-by")
+    flapping = fields.Boolean()
+    comments = fields.List(fields.Dict(fields.String(), fields.String()))
 
 
 class EventsAnswerSchema(Message):
@@ -209,6 +225,8 @@ class TransitionSchema(Message):
     duration = fields.Integer(required=True)
     message = fields.String(required=True)
     silenced = fields.Boolean(required=True)
+    muted = fields.Boolean(load_default=False)
+    flapping = fields.Boolean(load_default=False)
     stored = fields.Integer(required=True)
 
 
@@ -217,6 +235,49 @@ class TransitionsAnswerSchema(Message):
 
     transitions = fields.List(fields.Nested(TransitionSchema), required=True)
     after = fields.List(fields.Integer(), required=True, metadata={"doc": "[]: there are no more."})
+
+
+class CommentSchema(Message):
+    """What somebody has said of an alert. time: RFC 3339."""
+
+    by = fields.String(required=True)
+    text = fields.String(required=True)
+    time = fields.String(required=True)
+
+
+class CommentsAnswerSchema(Message):
+    """Oldest first; null where there is no such event, and nothing was said of one."""
+
+    comments = fields.List(fields.Nested(CommentSchema), required=True, allow_none=True)
+
+
+class ReportRequestSchema(AlertingRequestSchema):
+    """Of which changes: those that fit all matchers, by when they were stored; and by what they are added up."""
+
+    matchers = fields.List(fields.Nested(MatcherSchema), required=True)
+    since = fields.Integer(required=True, metadata={"doc": "ns."})
+    until = fields.Integer(required=True, metadata={"doc": "ns."})
+    by = fields.String(required=True, metadata={"doc": "topic, id, task, name or tag:NAME."})
+    limit = fields.Integer(required=True, validate=validate.Range(min=1, max=MOST_REPORT_ROWS))
+
+
+class ReportRowSchema(Message):
+    """What has one value. changes, time: by level, from OK up; time: ns, of OK 0."""
+
+    of = fields.String(required=True)
+    topic = fields.String(required=True, metadata={"doc": 'Of an alert; else "".'})
+    alerts = fields.Integer(required=True)
+    changes = fields.List(fields.Integer(), required=True)
+    time = fields.List(fields.Integer(), required=True)
+    held = fields.Integer(required=True, metadata={"doc": "Changes that were kept from handlers."})
+
+
+class ReportAnswerSchema(Message):
+    """The rows of what was not OK for longest first."""
+
+    rows = fields.List(fields.Nested(ReportRowSchema), required=True)
+    left = fields.Integer(required=True, metadata={"doc": "How many rows there were besides."})
+    too_many = fields.Boolean(required=True, metadata={"doc": "There are too many changes to be looked at."})
 
 
 class ActiveSchema(Message):
@@ -246,6 +307,8 @@ class AlertingStatsSchema(Message):
     shards = fields.Integer(metadata={"doc": "How many of the 16 shards of topics have their handlers run by it."})
     events = fields.Integer(metadata={"doc": "Events folded."})
     silenced = fields.Integer(metadata={"doc": "Of these, kept from handlers by silences."})
+    muted = fields.Integer(metadata={"doc": "Of these, kept from handlers, or some of them, by mutes."})
+    flapping = fields.Integer(metadata={"doc": "Of these, kept from handlers since their alerts flapped."})
     repeats = fields.Integer(metadata={"doc": "Events dropped because they had come before."})
     refused = fields.Integer(metadata={"doc": "Messages that were no alerts."})
     handled = fields.Integer(metadata={"doc": "Events that a handler's sink has taken."})
@@ -305,3 +368,7 @@ ALERTING_STATS = Request("alerting.stats", AlertingRequestSchema, AlertingStatsS
 """Counts since an alerting began; each answers with its own."""
 ALERTING_TRANSITIONS = Request("alerting.transitions", TransitionsRequestSchema, TransitionsAnswerSchema)
 """Changes of levels that are kept, page by page."""
+ALERTING_COMMENTS = Request("alerting.comments", EventRequestSchema, CommentsAnswerSchema)
+"""What was said of an alert."""
+ALERTING_REPORT = Request("alerting.report", ReportRequestSchema, ReportAnswerSchema)
+"""What a time was like. One alerting answers."""

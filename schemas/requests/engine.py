@@ -62,6 +62,25 @@ class EngineStatsSchema(Message):
     tasks = fields.Dict(keys=fields.String(), values=fields.Nested(TaskStatsSchema), required=True)
 
 
+class EngineFiguresSchema(Message):
+    """A worker's answer in short, for who looks on all the time."""
+
+    worker = fields.String(required=True)
+    lag = fields.Integer(required=True, metadata={"doc": "Messages of WRITES that it has not taken yet."})
+    lag_ns = fields.Integer(required=True, metadata={"doc": "How old the last one is that it has taken; 0: no lag."})
+    points = fields.List(
+        fields.Tuple((fields.String(), fields.String(), fields.Integer())),
+        required=True,
+        metadata={"doc": "Those it has read since its start, by database and retention policy."},
+    )
+    tasks = fields.Dict(
+        keys=fields.String(),
+        values=fields.Tuple((fields.Integer(), fields.Integer(), fields.Integer(), fields.String())),
+        required=True,
+        metadata={"doc": "Of each: points or batches taken, errors of its nodes, groups, what it is in trouble with."},
+    )
+
+
 class DoneSchema(Message):
     """A worker's answer once it has done what it was asked."""
 
@@ -116,6 +135,8 @@ TASK_TAP = Request("task.{id}.tap", TapRequestSchema, TapSchema)
 """What leaves a task's nodes is told for a while, on a subject of the asker's, as lines of JSON."""
 ENGINE_STATS = Request("engine.stats", EngineStatsRequestSchema, EngineStatsSchema, long="tasks")
 """Answered by every worker for the tasks it runs; with a worker's name behind it by that one alone."""
+ENGINE_FIGURES = Request("engine.figures", NothingSchema, EngineFiguresSchema, long="tasks")
+"""Answered by every worker for all tasks it runs."""
 ENGINE_RELOAD = Request("engine.reload", NothingSchema, DoneSchema)
 """Every worker reads anew what sideload nodes look up."""
 ENGINE_SHARE = Request("engine.share", NothingSchema, DoneSchema)

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from schemas.api.oncall.comment import MOST_TEXT
 from services.alerting.delivery.dispatch import Dispatcher
 from services.alerting.delivery.notices import changes, notice_handler
 from services.alerting.delivery.queue import QueueEntry
@@ -13,20 +14,23 @@ from services.alerting.folded_log import FoldedLog
 from services.alerting.handler_base import Observer
 from services.alerting.handlers import kinds
 from services.alerting.projection import AlertingProjection
-from services.alerting.silencing.applying import looked_up, told_again, with_silenced
-from services.alerting.silencing.silences import Silences
+from services.alerting.silencing.applying import Held, looked_up, told_again, with_held
+from services.alerting.silencing.holding import Holding
 from services.alerting.state_store import AlertStateStore
 from services.alerting.topics.inhibitors import Inhibitors
 from services.alerting.topics.message import ReceivedMessage
 from services.alerting.topics.runs import BoundHandler
-from services.alerting.topics.topic import Folded
+from services.alerting.topics.topic import FLAPPING, MUTED, SILENCED, Folded
 from services.alerting.topics.topics import Topics
+from services.alerting.transitions.comments import Comment, CommentLog
 from services.alerting.transitions.transition import changes_in
 from services.alerting.transitions.transition_log import TransitionLog
 from services.alertlog import acknowledgement, bringing_in, deletion, inhibition, mark, taking_up
 from services.alertlog.acknowledgement import Acknowledgement
 from services.alertlog.bringing_in import BroughtIn
 from services.alertlog.inhibition import Released
+from services.alertlog.oncall import comment as comment_message
+from services.alertlog.oncall.comment import SaidComment
 from services.alertlog.taking_up import TakenUp
 from services.bus.connection import Bus
 from services.bus.errors import BusError
@@ -45,8 +49,8 @@ _BUS_PAUSE = 0.2
 
 
 class AlertFold:
-    """Counts since the start: events, and repeats of such that were dropped; silenced: of the events, those that no
-    handler gets because of a silence; refused: messages that are no alerts.
+    """Counts since the start: events, and repeats of such that were dropped; held: of the events, those that were kept
+    from handlers, by why (SILENCED, MUTED, FLAPPING); refused: messages that are no alerts.
 
     lag: messages of ALERTS that are not folded yet. notices_since: where nothing is known of how far the notices of a
     topic are, those of messages that are older than this (ns) are not told: all of the log would be, which an earlier
@@ -64,22 +68,27 @@ class AlertFold:
         dispatcher: Dispatcher,
         told: Callable[[str], None],
         publish: bool,
-        silences: Silences,
+        holding: Holding,
         transitions: TransitionLog,
+        comments: CommentLog,
         standing_changed: Callable[[], None],
+        flap_began: Callable[[], None],
     ) -> None:
         """told(owner): after the first end of the log, a message of a run of a task that is over has told what alerts
         inhibit, or has some that are inhibited.
 
-        publish: whether each change of a level is told on the bus, besides what handlers do.
+        publish: whether each change of a level is told on the bus, besides what handlers do. flap_began(): an alert
+        flaps, which nobody was told yet.
         """
         self._publish = publish
         self.notices_since = 0
         self._bus, self._log, self._projection = bus, log, projection
         self._topics, self._inhibitors = topics, inhibitors
         self._state_store, self._dispatcher, self._told = state_store, dispatcher, told
-        self._silences, self._transitions, self._standing_changed = silences, transitions, standing_changed
-        self.events = self.repeats = self.refused = self.silenced = self.lag = 0
+        self._holding, self._transitions, self._standing_changed = holding, transitions, standing_changed
+        self._comments, self._flap_began = comments, flap_began
+        self.events = self.repeats = self.refused = self.lag = 0
+        self.held = {SILENCED: 0, MUTED: 0, FLAPPING: 0}
 
     async def run(self, created: str) -> None:
         """Follow ALERTS for ever. created: of the stream that what is kept belongs to.
@@ -145,13 +154,15 @@ class AlertFold:
             self._take_up(topic, taken)
         elif (said := acknowledgement.decode(stored.data)) is not None:
             self._acknowledge(topic, said, stored.time_ns)
+        elif (comment := comment_message.decode(stored.data)) is not None:
+            self._comment(topic, comment, stored)
         elif (brought := bringing_in.decode(stored.data)) is not None:
             await self._wait_for(brought.after)
             self._bring_in(topic, brought)
         else:
             message = ReceivedMessage(stored.data, topic)
             await self._wait_for(message.started)
-            await looked_up(self._silences, message, stored.time_ns)
+            await looked_up(self._holding, message, stored.time_ns)
             with FLIGHT_RECORDER.at(_WHAT, stored.seq, stored.seq):
                 self._fold(stored, message)
 
@@ -198,35 +209,44 @@ class AlertFold:
             handlers += self._projection.handlers.at(name, topic.applied)
         life = runs.life(task, started)
         if message.reminds is not None:
-            folded = told_again(topic, message)
+            held = told_again(self._holding, topic, message, stored.time_ns, handlers)
         else:
             before = self._topics.fold(message, life, self._inhibitors.inhibited(message))
             topic = self._topics.by_name[name]
-            folded, silenced = with_silenced(self._silences, topic, message, before, stored.time_ns)
-            self.silenced += silenced
-            for number, transition in changes_in(message, before, folded):
+            held = with_held(self._holding, topic, message, before, stored.time_ns, handlers)
+            for number, transition in changes_in(message, before, held.folded):
                 self._transitions.add((stored.time_ns, stored.seq, number), transition)
+        self._note_held(held)
+        folded = held.folded
         if folded.inhibited is not None:
             self._inhibitors.count(message, folded.inhibited, life)
             self._tell(task, started)  # of a task that is no more nothing is to be kept
         self.events += len(folded.events)
         self.repeats += len(message) - len(folded.events)
-        if not folded.events:
+        if not folded.events and not held.by_handler:
             return
         self._state_store.touched(self._topics.by_name[name])
         for handler in handlers:
             if isinstance(kinds().get(handler.kind), Observer):
                 self._standing_changed()
             else:
-                self._queue(handler, stored, message, folded)
-        if self._publish and changes(message, folded):
+                self._queue(handler, stored, message, held.of(handler))
+        if self._publish and folded.events and changes(message, folded):
             notices = notice_handler(name)
             if stored.time_ns >= self.notices_since or self._state_store.knows(notices.key):
                 self._queue(notices, stored, message, folded)
         if message.via is not None and message.via.collected:
             self._dispatcher.covered(message.via.handler, (int(message.seq[0]), int(message.row[0])))
 
+    def _note_held(self, held: Held) -> None:
+        for why, count in held.counts.items():
+            self.held[why] += count
+        if held.counts.get(FLAPPING):
+            self._flap_began()
+
     def _queue(self, handler: BoundHandler, stored: StoredMessage, message: ReceivedMessage, folded: Folded) -> None:
+        if not folded.events:
+            return
         first, end = folded.events[0], folded.events[-1] + 1
         start = self._state_store.rest(handler.key, stored.seq, first, end)
         if start < end:
@@ -250,6 +270,11 @@ class AlertFold:
             topic.acknowledge(said, time_ns)
             self._state_store.touched(topic)
             self._standing_changed()
+
+    def _comment(self, name: str, said: SaidComment, stored: StoredMessage) -> None:
+        topic = self._topics.get(name)
+        if topic is not None and topic.stood(said.id) is not None and len(said.text) <= MOST_TEXT:
+            self._comments.add(Comment(name, said.id, stored.seq, stored.time_ns, said.by, said.text))
 
     def _apply(self, name: str, seq: int) -> None:
         """From here on a topic has the handlers that it had at this event."""

@@ -1,7 +1,7 @@
 """What alerting knows besides the alerts: one fold over all of EVENTS, so that any event of it can be waited for.
 
-It is made of runs.py and of handlers.py, overrides.py and silences.py in services/store/folds, whose buckets stand
-beside each other; what is of no other kind is passed over.
+It is made of runs.py, of handlers.py, overrides.py and silences.py in services/store/folds, and of oncall/ there, whose
+buckets stand beside each other; what is of no other kind is passed over.
 """
 
 from __future__ import annotations
@@ -17,13 +17,17 @@ from services.bus.events import Event, decode
 from services.bus.streams import EVENTS
 from services.bus.subjects import EVENTS as SUBJECTS
 from services.store.folds import handlers, overrides, silences
+from services.store.folds.oncall import flapping, mutes
+from services.store.folds.oncall.flapping import FlappingRecord
+from services.store.folds.oncall.mutes import MuteRecord
 from services.store.folds.silences import SilenceRecord
 from services.store.folds.state import Change, State
 from services.store.live_config import LiveConfig
 from services.store.projection import Projection
 from services.store.store import Store
 
-_RECORDS = {**handlers.RECORDS, **silences.RECORDS}
+_RECORDS = {**handlers.RECORDS, **silences.RECORDS, **mutes.RECORDS, **flapping.RECORDS}
+_HOLDING = frozenset((silences.SILENCES, mutes.MUTES, flapping.FLAPPING))
 
 
 class AlertingProjection:
@@ -73,11 +77,19 @@ class AlertingProjection:
         """All silences that are known, in no particular order."""
         yield from silences.silences(self._projection.state)
 
-    def on_silence(self, listener: Callable[[], None]) -> None:
-        """Call whenever a silence has changed."""
+    def mutes(self) -> Iterator[MuteRecord]:
+        """All mutes that are known, in no particular order."""
+        yield from mutes.mutes(self._projection.state)
+
+    def flapping(self, topic: str) -> FlappingRecord | None:
+        """When a topic's alerts flap, None where nothing is said of it."""
+        return flapping.flapping_of(self._projection.state, topic)
+
+    def on_holding(self, listener: Callable[[], None]) -> None:
+        """Call whenever a silence, a mute, or when a topic's alerts flap has changed."""
 
         def changed(changes: list[Change]) -> None:
-            if any(change.bucket == silences.SILENCES for change in changes):
+            if any(change.bucket in _HOLDING for change in changes):
                 listener()
 
         self._projection.on_change(changed)
@@ -136,6 +148,10 @@ def _fold(state: State, event: Event) -> None:
         handlers.fold(state, event)
     elif event.kind == "silence":
         silences.fold(state, event)
+    elif event.kind == "mute":
+        mutes.fold(state, event)
+    elif event.kind == "flapping":
+        flapping.fold(state, event)
     elif event.kind == overrides.KIND:
         overrides.fold(state, event)
     else:
@@ -144,4 +160,4 @@ def _fold(state: State, event: Event) -> None:
 
 def _handler(topic: str, h: handlers.HandlerRecord) -> BoundHandler:
     key = f"{TOPIC_HANDLER}/{h.sequence}/{topic}"
-    return BoundHandler(key, topic, h.kind, h.options, h.match, h.began)
+    return BoundHandler(key, topic, h.kind, h.options, h.match, h.began, h.id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any
@@ -13,7 +14,10 @@ from grammar.golang.times import format_rfc3339
 from schemas.requests import alerting as shapes
 from schemas.requests.request import Request
 from services.alerting.service import Alerting
+from services.alerting.silencing.labels import labels_in
 from services.alerting.topics.topic import EventState, Topic, TopicLevels
+from services.alerting.transitions.comments import Comment
+from services.alerting.transitions.report import ReportQuestion, TooManyChanges
 from services.alertlog.info import LEVELS
 from services.alertlog.matchers import matcher
 from services.bus.connection import Bus
@@ -22,6 +26,7 @@ from services.bus.subjects import request_subject
 from services.process.pools import Pool
 
 _ENDINGS_SECONDS = 3.0  # for the alerts of a deleted task to end, before a task is told how its topics stand
+_SHOWN_COMMENTS = 10  # with an event
 _EVENTS_SECONDS = 10.0  # longer than anybody waits for the answer: to him it is no failure, but silence
 
 _threads = Pool("levels", 2)
@@ -48,14 +53,15 @@ class AlertingResponders:
                 (shapes.ALERTING_UNHANDLED, self._unhandled),
                 (shapes.ALERTING_INHIBITED, self._inhibited),
                 (shapes.ALERTING_TRANSITIONS, self._transitions),
+                (shapes.ALERTING_COMMENTS, self._comments),
                 (shapes.ALERTING_TESTS, self._tests),
                 (shapes.ALERTING_STATS, self._stats),
             )
         ]
-        # what is done by answering is done once
-        test = self._answer(shapes.ALERTING_TEST, self._test)
-        subject = request_subject(*shapes.ALERTING_TEST.tokens())
-        self._responders.append(bus.answer(subject, test, queue="alerting"))
+        # what is done by answering, or is much work, is done once
+        for request, make in ((shapes.ALERTING_TEST, self._test), (shapes.ALERTING_REPORT, self._report)):
+            subject = request_subject(*request.tokens())
+            self._responders.append(bus.answer(subject, self._answer(request, make), queue="alerting"))
 
     def stop(self) -> None:
         """Answer no more."""
@@ -135,6 +141,26 @@ class AlertingResponders:
         found = [{**asdict(one), "stored": place[0]} for place, one in page.found]
         return {"transitions": found, "after": list(page.after or ())}
 
+    async def _comments(self, question: Question) -> dict[str, Any]:
+        found = self._alerting.comments.of(question["topic"], question["event"])
+        if not found and (await self._event(question))["event"] is None:
+            return {"comments": None}
+        return {"comments": list(map(_comment, found))}
+
+    async def _report(self, question: Question) -> dict[str, Any]:
+        matchers = [matcher(**one) for one in question["matchers"]]
+        asked = ReportQuestion(matchers, question["since"], question["until"], question["by"])
+        try:
+            rows = await self._alerting.report(asked)
+        except TooManyChanges:
+            return {"rows": [], "left": 0, "too_many": True}
+        shown = [
+            {"of": row.of, "topic": row.topic, "alerts": len(row.alerts)}
+            | {"changes": row.changes, "time": row.time, "held": row.held}
+            for row in rows[: question["limit"]]
+        ]
+        return {"rows": shown, "left": len(rows) - len(shown), "too_many": False}
+
     async def _tests(self, question: Question) -> dict[str, Any]:
         return self._alerting.tests()
 
@@ -149,19 +175,42 @@ class AlertingResponders:
         if state.id in topic.acknowledged:
             by, comment, at = topic.acknowledged[state.id]
             found["acknowledged"] = {"by": by, "comment": comment, "time": format_rfc3339(at)}
-        silences = self._alerting.silenced_by(topic, state.id)
-        return found | ({"silenced-by": silences} if silences else {})
+        comments = self._alerting.comments.of(topic.name, state.id)[-_SHOWN_COMMENTS:]
+        if comments:
+            found["comments"] = list(map(_comment, comments))
+        return found | self._held_by(topic, state.id)
+
+    def _held_by(self, topic: Topic, id: str) -> dict[str, Any]:
+        """What keeps an alert from handlers at this moment, as its last event is."""
+        holding, now = self._alerting.holding, time.time_ns()
+        found: dict[str, Any] = {}
+        if holding.any_at(now):
+            labels = labels_in(topic, id)
+            found["silenced-by"] = holding.silences.of(labels, now)
+            found["muted-by"] = sorted(one.record.id for one in holding.mutes.of(labels, now))
+        found["flapping"] = holding.flaps(topic, id, now)
+        return {key: value for key, value in found.items() if value}
 
     def _topic_view(self, name: str) -> dict[str, Any]:
         topic = self._alerting.view.alive(name)
-        if topic is None:
-            return {"id": name, "level": LEVELS[0], "collected": 0}
-        return {"id": name, "level": LEVELS[topic.max_level()], "collected": self._alerting.view.collected(topic)}
+        found: dict[str, Any] = {"id": name, "level": LEVELS[0], "collected": 0}
+        if topic is not None:
+            found |= {"level": LEVELS[topic.max_level()], "collected": self._alerting.view.collected(topic)}
+        now, holding = time.time_ns(), self._alerting.holding
+        settings = holding.settings(name, now)
+        if settings is not None:
+            found["flapping"] = {"window": settings.window, "low": settings.low, "high": settings.high}
+            found["flaps"] = sum(holding.flaps(topic, id, now) for id in topic.flaps.told) if topic is not None else 0
+        return found
 
 
 def _levels(levels: dict[str, TopicLevels], not_ok: bool) -> dict[str, Any]:
     chosen = set().union(*(one.not_ok() for one in levels.values())) if not_ok else None
     return {name: one.of(chosen) for name, one in levels.items()}
+
+
+def _comment(comment: Comment) -> dict[str, str]:
+    return {"by": comment.by, "text": comment.text, "time": format_rfc3339(comment.time)}
 
 
 def _event(state: EventState) -> dict[str, Any]:

@@ -29,13 +29,15 @@ from services.alerting.handler_base import HandlerContext
 from services.alerting.handlers import escalate, group
 from services.alerting.projection import AlertingProjection
 from services.alerting.service_tests.registry import run_service_test, service_tests
-from services.alerting.silencing.ends import SilenceEnds
-from services.alerting.silencing.silences import Silences, labels_in
+from services.alerting.silencing.ends import HoldingEnds
+from services.alerting.silencing.holding import Holding
 from services.alerting.state_store import AlertStateStore
 from services.alerting.topics.inhibitors import Inhibitors
-from services.alerting.topics.topic import Topic
+from services.alerting.topics.topic import FLAPPING, MUTED, SILENCED
 from services.alerting.topics.topics import Topics
 from services.alerting.topics.view import View
+from services.alerting.transitions.comments import CommentLog
+from services.alerting.transitions.report import ReportQuestion, ReportRow, report
 from services.alerting.transitions.transition_log import TransitionLog
 from services.alerting.transports.http import Http
 from services.alerting.upkeep.upkeep import Upkeep
@@ -54,7 +56,7 @@ from services.store.store import Store
 _log = logs.get("alerting")
 _threads = Pool("transitions", 1)
 
-_SCHEMA, _VERSION = "alerting", 6
+_SCHEMA, _VERSION = "alerting", 7
 _STOP_SECONDS = 0.6  # for what is being sent when the service stops; commands have a little more to end
 _BEGIN_SECONDS = 1.0  # how long the beginning waits for the topics that are to be handled here
 _WATCH_SECONDS = 60.0
@@ -63,8 +65,9 @@ _WATCH_SECONDS = 60.0
 class Alerting:
     """Use as an async context manager: it has caught up with the log when it begins, and has saved when it ends.
 
-    Meanwhile there are, for those who ask: topics, inhibitors and view; log, how far ALERTS is folded; projection, what
-    is known of EVENTS; fold, dispatcher, sharing and upkeep, the parts at work; name, as which it shares them.
+    Meanwhile there are, for those who ask: topics, inhibitors and view; transitions and comments, what has been; log,
+    how far ALERTS is folded; projection, what is known of EVENTS; holding, what keeps alerts from handlers; fold,
+    dispatcher, sharing and upkeep, the parts at work; name, as which it shares them.
     """
 
     def __init__(
@@ -100,6 +103,7 @@ class Alerting:
         )
         self._publish = publish and not guard.disables(notices.KIND)
         self._tasks: list[asyncio.Task[None]] = []
+        self._first_seq = 1  # of ALERTS, when it was last looked
 
     async def __aenter__(self) -> Alerting:
         self._store = Store.open(self._path, _SCHEMA, _VERSION, durable=False)
@@ -145,11 +149,6 @@ class Alerting:
     def inhibited(self, task: str) -> dict[str, list[int]]:
         """How many alerts of each node of a task were inhibited, by level, since the task was enabled."""
         return self.inhibitors.counts(task, self.projection.runs.began(task))
-
-    def silenced_by(self, topic: Topic, id: str) -> list[str]:
-        """The ids of the silences that an alert is under at this moment, as its last event is."""
-        now = time.time_ns()
-        return self._silences.of(labels_in(topic, id), now) if self._silences.any_at(now) else []
 
     def tests(self) -> dict[str, dict[str, Any]]:
         """The services that can be tested, each with the options of its test as it is configured now."""
@@ -201,33 +200,63 @@ class Alerting:
             if waiting or self.dispatcher.put_of(replay) == put:
                 return self.dispatcher.waiting_of(replay) if waiting else (0, done)
 
+    async def report(self, asked: ReportQuestion) -> list[ReportRow]:
+        """What a time was like. Raises TooManyChanges, StoreError."""
+        standing = {
+            (name, id): stood[0]
+            for name in self.topics.by_name
+            if (topic := self.view.alive(name)) is not None
+            for id, stood in topic.standing()
+        }
+        return await _threads.run(report, self.transitions, standing, asked, time.time_ns())
+
+    async def forget_past(self) -> None:
+        """Drop changes and comments of messages that ALERTS has no more."""
+        try:
+            state = await self._bus.stream_state(ALERTS)
+            if state.first_seq <= self._first_seq:
+                return
+            self.comments.forget(state.first_seq)
+            if not state.messages:
+                await _threads.run(self.transitions.forget_all, state.first_seq)
+            else:
+                first = await self._bus.get_message(ALERTS, state.first_seq)
+                if first is None:
+                    return  # it went meanwhile
+                while await _threads.run(self.transitions.forget, first.time_ns):
+                    pass
+            self._first_seq = state.first_seq
+        except (BusError, StoreError) as error:
+            _log.warn("old changes of alerts cannot be dropped yet", err=error)
+
     async def _load(self) -> None:
         """Take up what is kept, and make the parts of it."""
         self.topics, self.inhibitors = Topics(), Inhibitors()
         self.projection = AlertingProjection(self._store, self._publish)
         self.view = View(self.topics, self.projection.runs)
-        self._silences = Silences(self.projection.silences)
-        self.projection.on_silence(self._silences.changed)
+        self.holding = Holding(self.projection.silences, self.projection.mutes, self.projection.flapping)
+        self.projection.on_holding(self.holding.changed)
         await self.projection.start(self._bus, self._effective)
         self.name = self._membership.name or own_name(self._store)
-        self.transitions = TransitionLog(self._store)
-        self._first_seq = 1
+        self.transitions, self.comments = TransitionLog(self._store), CommentLog()
         progress, state = await SharedProgress.open(self._bus, self.name, self._replicas)
         self._created = state.created
         self._state_store = state_store = AlertStateStore(
-            self._store, self.topics, self.inhibitors, progress.cursor, self.transitions
+            self._store, self.topics, self.inhibitors, progress.cursor, self.transitions, self.comments
         )
         self.log = FoldedLog(self._bus, lambda: state_store.position)
-        self.sharing = Sharing(self._bus, self.name, self._membership, self._replicas, progress, self.log)
+        self.sharing: Sharing = Sharing(self._bus, self.name, self._membership, self._replicas, progress, self.log)
         forwarder = functools.partial(Forwarder, self._bus)
         self.dispatcher = Dispatcher(self._context, self.log, state_store, self._limits, forwarder, self.sharing)
         folded = self.topics, self.inhibitors
         self.upkeep = Upkeep(self._bus, self.log, self.projection, *folded, self.dispatcher, state_store)
         told = self.upkeep.releases.begin
         of = self._bus, self.log, self.topics, self.projection.handlers, self.sharing.has
-        self.groups = Groups(self.log, self.topics, Observers(group.HANDLER, *of), self._silences)
-        self.escalations = Escalations(self.log, self.topics, Observers(escalate.HANDLER, *of), self._silences)
-        self.projection.on_silence(self._standing_changed)
+        self.groups = Groups(self.log, self.topics, Observers(group.HANDLER, *of), self.holding)
+        self.escalations = Escalations(self.log, self.topics, Observers(escalate.HANDLER, *of), self.holding)
+        self.projection.on_holding(self._standing_changed)
+        self._holding_ends = HoldingEnds(self._bus, self.log, self.topics, self.holding, self.sharing.has)
+        self.projection.on_holding(self._holding_ends.changed)
         self.fold = AlertFold(
             self._bus,
             self.log,
@@ -237,12 +266,12 @@ class Alerting:
             self.dispatcher,
             told,
             self._publish,
-            self._silences,
+            self.holding,
             self.transitions,
+            self.comments,
             self._standing_changed,
+            self._holding_ends.changed,
         )
-        self._silence_ends = SilenceEnds(self._bus, self.log, self.topics, self._silences, self.sharing.has)
-        self.projection.on_silence(self._silence_ends.changed)
         for key, entry in state_store.load(state.created, state.last_seq):
             self._put_again(key, entry)
         if state_store.starts_empty:
@@ -274,7 +303,7 @@ class Alerting:
             for work in (
                 self._state_store.keep_saving(self.dispatcher),
                 self._watch(),
-                self._silence_ends.run(),
+                self._holding_ends.run(),
                 self.groups.run(),
                 self.escalations.run(),
             )
@@ -309,28 +338,19 @@ class Alerting:
         before = self._figures()
         while True:
             await asyncio.sleep(_WATCH_SECONDS)
-            await self._forget_transitions()
+            await self.forget_past()
             now = self._figures()
             if now != before:
                 _log.info("alerts handled", **now)
                 before = now
 
-    async def _forget_transitions(self) -> None:
-        """Drop those of messages that ALERTS has no more."""
-        try:
-            state = await self._bus.stream_state(ALERTS)
-            first = await self._bus.get_message(ALERTS, state.first_seq) if state.first_seq > self._first_seq else None
-            while first is not None and await _threads.run(self.transitions.forget, first.time_ns):
-                pass
-            self._first_seq = state.first_seq
-        except (BusError, StoreError) as error:
-            _log.warn("old changes of alerts cannot be dropped yet", err=error)
-
     def _figures(self) -> dict[str, int]:
         counts = self.dispatcher.counts
         return {
             "events": self.fold.events,
-            "silenced": self.fold.silenced,
+            "silenced": self.fold.held[SILENCED],
+            "muted": self.fold.held[MUTED],
+            "flapping": self.fold.held[FLAPPING],
             "repeats": self.fold.repeats,
             "refused": self.fold.refused,
             "handled": sum(counts.handled.values()),

@@ -17,11 +17,13 @@ from typing import Any
 from services.alerting.delivery.dispatch import Dispatcher
 from services.alerting.delivery.queue import Cursor, QueueEntry
 from services.alerting.delivery.shared_progress import NOTHING
+from services.alerting.flapping.flaps import Flaps
 from services.alerting.topics.inhibitors import Inhibitors, Owner
 from services.alerting.topics.records import Key, Source, records
 from services.alerting.topics.topic import Topic
 from services.alerting.topics.topics import Topics
-from services.alerting.transitions import transition_log
+from services.alerting.transitions import comments, transition_log
+from services.alerting.transitions.comments import Comment, CommentLog
 from services.alerting.transitions.transition_log import Kept, TransitionLog
 from services.alertlog.deduplicator import Deduplicator
 from services.process import log as logs
@@ -35,6 +37,7 @@ _threads = Pool("topics", 1)
 
 _LOG = "ALERTS"
 _TOPICS, _STATES, _WAITING, _DONE, _INHIBITORS = "topics", "states", "queues", "done", "inhibitors"
+_HISTORY = (*transition_log.BUCKETS, comments.BUCKET)
 
 _SAVE_SECONDS = 0.5
 _SAVE_SHARE = 10  # saving may take this part of the time at most
@@ -55,6 +58,7 @@ class _Changes:
     caught_up: list[str] = field(default_factory=list)
     inhibitors: list[tuple[Owner, bytes | None]] = field(default_factory=list)
     transitions: list[Kept] = field(default_factory=list)
+    comments: tuple[list[Comment], list[int]] = field(default_factory=lambda: ([], []))
 
 
 class AlertStateStore:
@@ -67,10 +71,11 @@ class AlertStateStore:
         inhibitors: Inhibitors,
         announced: Callable[[str], Cursor],
         transitions: TransitionLog,
+        comment_log: CommentLog,
     ) -> None:
         """announced(key): up to where a queue is done as the bus knows."""
         self._store, self._topics, self._inhibitors = store, topics, inhibitors
-        self._announced, self._transitions = announced, transitions
+        self._announced, self._transitions, self._comments = announced, transitions, comment_log
         self.position = 0
         self.starts_empty = True  # the fold begins with nothing
         self._log_id = ""
@@ -96,14 +101,15 @@ class AlertStateStore:
         if of != log_id or max(position, done) > last_seq:
             if position or done:
                 _log.warn("saved topics belong to another log, they are rebuilt", file=self._store.path)
-            self._forget(_TOPICS, _STATES, _WAITING, _DONE, _INHIBITORS, *transition_log.BUCKETS)
+            self._forget(_TOPICS, _STATES, _WAITING, _DONE, _INHIBITORS, *_HISTORY)
         try:
             return self._load()
         except (ValueError, TypeError, KeyError) as error:
             _log.warn("saved topics are not whole, they are rebuilt from the log", file=self._store.path, err=error)
             self._topics.by_name.clear()
             self._inhibitors.load(())
-            self._forget(_TOPICS, _STATES, _WAITING, _INHIBITORS, *transition_log.BUCKETS)
+            self._comments.clear()
+            self._forget(_TOPICS, _STATES, _WAITING, _INHIBITORS, *_HISTORY)
             self.position = self._saved_position = 0
             return iter(())
 
@@ -170,6 +176,7 @@ class AlertStateStore:
             position, _ = tx.position_of(_LOG)
             topics, states = tx.items(_TOPICS), tx.items(_STATES)
             done, inhibitors = tx.items(_DONE), tx.items(_INHIBITORS)
+            self._comments.load(tx)
         self._inhibitors.load((_owner(raw), packed) for raw, packed in inhibitors)
         self._done = _cursors(done)
         for raw, meta in topics:
@@ -257,7 +264,7 @@ class AlertStateStore:
         self._touched.clear()
         changes.inhibitors = [(owner, self._inhibitors.pack(owner)) for owner in self._inhibitors.changed]
         self._inhibitors.changed.clear()
-        changes.transitions = self._transitions.fresh()
+        changes.transitions, changes.comments = self._transitions.fresh(), self._comments.changes()
         for key, entry in self._fresh:
             if entry.next < entry.end:
                 entry.saved = True
@@ -296,6 +303,7 @@ class AlertStateStore:
                 packed = [entry.first, entry.end, entry.previous, entry.time_ns, dict(entry.durations), entry.replay]
                 tx.put(_WAITING, _queue_key(queue) + _seq_key(entry.seq), codec.pack([queue, *packed]))
             self._transitions.write(tx, changes.transitions)
+            self._comments.write(tx, changes.comments)
             for owner, record in changes.inhibitors:
                 if record is None:
                     tx.delete(_INHIBITORS, _owner_key(owner))
@@ -310,6 +318,7 @@ class AlertStateStore:
         """Let go of the messages whose texts are in records now."""
         self._saved_position = changes.position
         self._transitions.written(len(changes.transitions))
+        self._comments.written(changes.comments)
         self._under_way = []
         for (topic, slot, _, source), text in zip(changes.states, texts, strict=True):
             if slot < len(topic.sources) and topic.sources[slot] is source:
@@ -352,12 +361,14 @@ def _meta(topic: Topic) -> list[Any]:
     """What is kept of a topic besides its states."""
     flags = [topic.task, topic.node, topic.started, topic.collected, topic.deleted, topic.deleted_after, topic.applied]
     seen, taken_up = _packed(topic.deduplicators), _packed(topic.taken_up)
-    return [*flags, seen, dict(topic.carried), taken_up, dict(topic.silenced), dict(topic.acknowledged)]
+    held = [dict(topic.held), {scope: dict(of) for scope, of in topic.held_of.items()}, topic.flaps.to_plain()]
+    return [*flags, seen, dict(topic.carried), taken_up, held, dict(topic.acknowledged)]
 
 
 def _topic(name: str, meta: list[Any]) -> Topic:
     topic = Topic(name)
-    *flags, seen, topic.carried, taken_up, topic.silenced, topic.acknowledged = meta
+    *flags, seen, topic.carried, taken_up, held, topic.acknowledged = meta
+    topic.held, topic.held_of, topic.flaps = held[0], held[1], Flaps.of_plain(held[2])
     topic.task, topic.node, topic.started, topic.collected = flags[:4]
     topic.deleted, topic.deleted_after, topic.applied = flags[4:]
     topic.deduplicators = {of: Deduplicator.of_plain(values) for of, values in seen.items()}

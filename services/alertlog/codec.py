@@ -12,6 +12,7 @@ Its keys, in this order:
     columns                         see services.alertlog.fields
     data, server
     via, ends, reminds              of one event that alerting itself has put there, see Via and AlertStatus
+    scope, flaps                    with `reminds`: see AlertMessage
     replay                          of a replay's task; with `via`, where all that it was made of is of one replay,
                                     `<replay id>:<task id>`
     fresh                           the numbers of events that the first point of their group has raised
@@ -43,8 +44,8 @@ Ints = NDArray[Any]
 
 AlertStatus = tuple[int, int, int]
 """How an alert stands: level, time (ns) of its last event, duration (ns). `ends`: as the alert stands that the event
-ends, whose task was deleted; it counts only where the alert still stands so. `reminds`: as the alert stands that a
-silence has held back, and that is told now; it counts only where that is still so."""
+ends, whose task was deleted; it counts only where the alert still stands so. `reminds`: as the alert stands that was
+held back, and that is told now; it counts only where that is still so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,8 @@ class AlertMessage:
     """n events for one topic. id, message, of: int[n] into ids, messages, series; level … ordinal: int[n].
 
     details: a text for each, or None where it is the default. data: a batch's result series for each, None for points.
-    fresh: numbers of events. processing_time: int64[n] ns, where there is a category.
+    fresh: numbers of events. processing_time: int64[n] ns, where there is a category. scope: of the handlers that are
+    told, see services.alerting.silencing; "" for all. flaps: it is told that the alert flaps.
     """
 
     task: str
@@ -96,6 +98,8 @@ class AlertMessage:
     via: Via | None = None
     ends: AlertStatus | None = None
     reminds: AlertStatus | None = None
+    scope: str = ""
+    flaps: bool = False
     replay: str = ""
     fresh: Ints | None = None
     category: str = ""
@@ -175,6 +179,7 @@ def encode(message: AlertMessage) -> bytes:
         body["ends"] = message.ends
     if message.reminds is not None:
         body["reminds"] = message.reminds
+        body |= ({"scope": message.scope} if message.scope else {}) | ({"flaps": True} if message.flaps else {})
     if message.replay:
         body["replay"] = message.replay
     if message.fresh is not None and len(message.fresh):
@@ -225,6 +230,8 @@ def _read(body: dict[str, Any]) -> AlertMessage:
         via=_via(body.get("via")),
         ends=_stands(body.get("ends")),
         reminds=_stands(body.get("reminds")),
+        scope=body.get("scope", ""),
+        flaps=body.get("flaps", False),
         replay=body.get("replay", ""),
         fresh=_ints(fresh, len(fresh), n),
         category=body.get("category", ""),
@@ -276,7 +283,7 @@ def _ints(values: Any, n: int, below: int | None = None) -> NDArray[np.int64]:
 def _check(message: AlertMessage, topic: str) -> None:
     """What is not read at once must fit, too: nothing may go wrong later."""
     n, series = len(message), message.series
-    texts = [message.task, message.replay, message.category, message.node, message.topic]
+    texts = [message.task, message.replay, message.category, message.node, message.topic, message.scope]
     texts += [*message.ids, *message.messages, *message.server]
     texts += [one["name"] for one in series] + [one["group"] for one in series]
     if not _are_texts(texts) or len(message.server) != 3:
@@ -287,8 +294,8 @@ def _check(message: AlertMessage, topic: str) -> None:
         raise ValueError("not an alert message: one event expected")
     if message.topic != topic:
         raise ValueError(f"not an alert message: it is for the topic {message.topic!r} and came to {topic!r}")
-    if type(message.started) is not int or type(message.recoverable) is not bool:
-        raise TypeError("started or recoverable")
+    if type(message.started) is not int or {type(message.recoverable), type(message.flaps)} != {bool}:
+        raise TypeError("started, recoverable or flaps")
     if not {column["kind"] for column in message.columns.values()} <= fields.KINDS:
         raise ValueError("not an alert message: a field of an unknown kind")
     columns = [c[k] for c in message.columns.values() for k in ("values", "valid") if c.get(k) is not None]

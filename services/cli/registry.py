@@ -38,8 +38,9 @@ SECTIONS = MappingProxyType(
             "define-topic-handler": Entry("alerts.define_topic_handler", "create or update a handler of a topic"),
             "show-topic": Entry("alerts.show_topic", "show a topic with its events"),
             "show-topic-handler": Entry("alerts.show_topic_handler", "show a handler of a topic"),
-            "alerts": Entry("alerts.alerts", "show what has become of alerts: changes of their levels"),
+            "alerts": Entry("alerts.alerts", "show what has become of alerts, in reports too; comment on them"),
             "silence": Entry("alerts.silence", "keep alerts from handlers for a while, list and end that"),
+            "mute": Entry("alerts.mute", "keep alerts from handlers in windows that come again"),
             "service-tests": Entry("alerts.service_tests", "try out services that alerts are sent to"),
         },
         "The past": {

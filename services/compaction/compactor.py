@@ -33,7 +33,8 @@ _CLAIM = "compaction/events"
 _ENDINGS = (
     "task.*.deleted",
     "run.*.stopped",
-    *(f"{kind}.*.deleted" for kind in (*recordings.BUCKETS, "user", "silence")),
+    *(f"{kind}.*.deleted" for kind in (*recordings.BUCKETS, "user", "silence", "mute")),
+    "flapping.*.withdrawn",
     "load.>",
 )
 _AT_ONCE = 200  # events that are folded before others have their turn

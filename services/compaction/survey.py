@@ -1,9 +1,9 @@
 """Which events can go: a pure function of the log up to some place, tried out on the folds themselves.
 
-What goes, of tasks, templates, recordings, replays, traces, backtests and silences that were deleted, is all that was
-told of them; of a task whose alerts are still in ALERTS its deletion stays, since alerting must know that they are of a
-task that is no more. Of what is there go the runs that are over, and what other events have made void. What other
-events rest on stays with them: a renaming binds two ids, and the change of a template all of its tasks.
+What goes, of tasks, templates, recordings, replays, traces, backtests, silences and mutes that were deleted, is all
+that was told of them; of a task whose alerts are still in ALERTS its deletion stays, since alerting must know that they
+are of a task that is no more. Of what is there go the runs that are over, and what other events have made void. What
+other events rest on stays with them: a renaming binds two ids, and the change of a template all of its tasks.
 
 A resource of which an event is told that is not known here stays whole: to a later version it may be anything.
 
@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field
 
 from schemas.events import backtest, load, recording, replay, run, silence, task, template, trace, user
+from schemas.events.oncall import flapping, mute
 from services.bus.events import Event
 from services.bus.subjects import events_subject
 from services.compaction.lives import Life, Lives, Name
@@ -29,6 +30,8 @@ SUBJECTS = (
     *recordings.SUBJECTS,
     "tickbus.event.user.>",
     "tickbus.event.silence.>",
+    "tickbus.event.mute.>",
+    "tickbus.event.flapping.>",
     "tickbus.event.load.>",
 )
 
@@ -42,9 +45,14 @@ _KNOWN = {
     "backtest": backtest.SCHEMAS,
     "user": user.SCHEMAS,
     "silence": silence.SCHEMAS,
+    "mute": mute.SCHEMAS,
+    "flapping": flapping.SCHEMAS,
     "load": load.SCHEMAS,
 }
-_ENDED_BY = {"user": "deleted", "silence": "deleted", "load": "withdrawn"}
+_ENDED_BY = {
+    **dict.fromkeys(("user", "silence", "mute"), "deleted"),
+    **dict.fromkeys(("load", "flapping"), "withdrawn"),
+}
 """Kinds of which each id is for itself, and what ends one."""
 _OF_PARTS = frozenset(("split", "paused", "handed", "part-started"))
 _MOST_BYTES = 300 << 10

@@ -14,7 +14,9 @@ listeners      inputs beside HTTP: UDP, Graphite, OpenTSDB, collectd
 scraping       Prometheus targets
 subscriptions  what InfluxDB is told to send here
 queries        what can be asked: tasks, templates, recordings, users, metrics
+live           what viewers are told as it happens, looked at once for all of them
 openapi        the OpenAPI and AsyncAPI documents, made of the declarations
+console        the page for browsers: its files, and how they are sent
 resources      one file a resource of the API: its paths, methods, schemas, errors, and which command or query each is
 
 `api.py` puts them together, `main.py` is the process.

@@ -12,6 +12,7 @@ from schemas.config import Config
 from services.bus.connection import Bus
 from services.gateway.clients.alerting import AlertingClient
 from services.gateway.clients.engine import EngineClient
+from services.gateway.clients.heartbeats import LivingWorkers
 from services.gateway.clients.nats_disk import NatsDisk
 from services.gateway.clients.processes import Processes
 from services.gateway.clients.recorder import RecorderClient
@@ -20,6 +21,9 @@ from services.gateway.commands.alert_states import AlertStateCommands
 from services.gateway.commands.config import ConfigCommands
 from services.gateway.commands.handlers import Check, HandlerCommands
 from services.gateway.commands.oncall.acknowledgements import AcknowledgementCommands
+from services.gateway.commands.oncall.comments import CommentCommands
+from services.gateway.commands.oncall.flapping import FlappingCommands
+from services.gateway.commands.oncall.mutes import MuteCommands
 from services.gateway.commands.oncall.silences import SilenceCommands
 from services.gateway.commands.recordings import RecordingCommands
 from services.gateway.commands.replays import ReplayCommands
@@ -33,6 +37,7 @@ from services.gateway.inspections import backtests as backtest_requests
 from services.gateway.inspections import traces as trace_requests
 from services.gateway.inspections.commands import InspectionCommands
 from services.gateway.inspections.queries import InspectionQueries
+from services.gateway.live.live import Live
 from services.gateway.load.applying import Commands
 from services.gateway.load.handlers import DeclaredHandlers
 from services.gateway.load.loader import Loader
@@ -42,6 +47,7 @@ from services.gateway.queries.metrics.debug_vars import DebugVars, Statistic
 from services.gateway.queries.metrics.prometheus import PrometheusMetrics
 from services.gateway.queries.recording_export import RecordingExport
 from services.gateway.queries.recordings import RecordingQueries
+from services.gateway.queries.reference import Reference
 from services.gateway.queries.tasks import TaskQueries
 from services.gateway.queries.templates import TemplateQueries
 from services.gateway.queries.users import UserQueries
@@ -51,15 +57,22 @@ from services.gateway.readmodels.scripts.scripts import Scripts
 from services.gateway.resources import (
     acknowledgements,
     alert_history,
+    alert_report,
     alert_states,
     backtests,
+    comments,
+    console,
     handlers,
     health,
     history,
+    lint,
+    live,
     load,
     loglevel,
     logs,
     metrics,
+    mutes,
+    nodes,
     openapi,
     ping,
     pprof,
@@ -116,7 +129,10 @@ class Api:
         template_commands = TemplateCommands(bus, models.tasks, scripts, disk)
         alerting = AlertingClient(
             bus,
-            lambda: max(model.position for model in (models.tasks, models.handlers, models.silences, models.config)),
+            lambda: max(
+                model.position
+                for model in (models.tasks, models.handlers, models.silences, models.oncall, models.config)
+            ),
         )
         handler_commands = HandlerCommands(bus, models.handlers, alerting, check_handler, disk)
         declared: Mapping[str, Commands] = {
@@ -138,6 +154,7 @@ class Api:
         backtest_commands = InspectionCommands(bus, models.recordings, "backtest", disk)
         inhibited = Inhibited(alerting, models.tasks, scripts)
         task_queries = TaskQueries(models.tasks, scripts, engine, recording_queries, inhibited)
+        living = LivingWorkers(bus, config.nats.replicas, config.engine.lease_ttl)
         collector = Collector(
             bus,
             processes,
@@ -146,19 +163,23 @@ class Api:
             inhibited,
             subscriptions_kept.records,
             config.nats.replicas,
-            config.engine.lease_ttl,
+            living,
         )
         debug_vars = DebugVars(collector, models.tasks, scripts, config.hostname, lambda: self.loader.errors, inputs)
         prometheus = PrometheusMetrics(collector, models.tasks, lambda: self.loader.errors, inputs)
+        reference = Reference(scripts.compiling)
         found = [
             tasks.resource(task_commands, task_queries),
             templates.resource(template_commands, TemplateQueries(models.tasks, scripts)),
-            topics.resource(alerting),
+            topics.resource(alerting, FlappingCommands(bus, models.oncall, alerting, disk)),
             acknowledgements.resource(AcknowledgementCommands(bus, alerting, disk)),
+            comments.resource(CommentCommands(bus, alerting, disk), alerting),
             alert_history.resource(alerting),
+            alert_report.resource(alerting),
             alert_states.resource(AlertStateCommands(bus, alerting, disk)),
             handlers.resource(handler_commands, models.handlers),
             silences.resource(SilenceCommands(bus, models.silences, alerting, disk), models.silences),
+            mutes.resource(MuteCommands(bus, models.oncall, alerting, disk), models.oncall),
             recordings.resource(recording_commands, recording_queries, RecordingExport(models.recordings, recorder)),
             replays.resource(replay_commands, recording_queries),
             traces.resource(
@@ -183,11 +204,15 @@ class Api:
             subscriptions.resource(subscriptions_kept),
             storage.resource(self.server, bus, config.data_dir, config.storage.keep_free),
             metrics.resource(debug_vars, prometheus),
+            console.resource(),
+            nodes.resource(reference),
+            lint.resource(reference),
             ping.resource(),
             health.resource(bus, disk),
             readiness.resource(vitals, processes),
             routes.resource(),
             logs.resource(processes, stop),
+            live.resource(Live(bus, processes, engine, alerting, models, scripts, living), stop),
             pprof.resource(processes),
         ]
         found = [

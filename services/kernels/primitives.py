@@ -112,6 +112,19 @@ def _leading_zeros() -> Any:
     return intrinsic(leading_zeros)
 
 
+def _ones() -> Any:
+    from numba import types
+    from numba.extending import intrinsic
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.ctpop(args[0])
+
+    def ones(typing_context: Any, bits: Any) -> Any:
+        return types.int64(types.uint64), generate
+
+    return intrinsic(ones)
+
+
 def _high_product() -> Any:
     from llvmlite import ir
     from numba import types
@@ -173,6 +186,9 @@ trailing_zeros = Primitive(_trailing_zeros)
 
 leading_zeros = Primitive(_leading_zeros)
 """leading_zeros(bits): of a uint64, how many zeros stand above the highest one; 64 where there is none."""
+
+ones = Primitive(_ones)
+"""ones(bits): how many bits of a uint64 are one."""
 
 high_product = Primitive(_high_product)
 """high_product(a, b): the higher 64 bits of the product of two uint64."""

@@ -25,7 +25,7 @@ class KeyTable(Shared):
     def __init__(self) -> None:
         self._seed = np.uint64(secrets.randbits(64))
         self._used = self._heap_used = 0
-        self._entries: Longs = np.empty((16, _WIDTH), dtype=np.int64)
+        self._entries: Longs = np.zeros((16, _WIDTH), dtype=np.int64)
         self._heap: Bytes = np.zeros(1024, dtype=np.uint8)
         self._slots: Longs = np.zeros(_SLOTS * 16, dtype=np.int64)
         self._tell()
@@ -37,6 +37,14 @@ class KeyTable(Shared):
 
     def __len__(self) -> int:
         return self._used
+
+    def number_missing(
+        self, numbers: Ints, raw: bytes, address: int, begins: Ints, ends: Ints, new: Callable[[bytes], int]
+    ) -> None:
+        """As `number`, put where `numbers` (int32[n]) has none yet, but -1."""
+        rows = np.flatnonzero(numbers < 0)
+        if len(rows):
+            numbers[rows] = self.number(raw, address, begins[rows], ends[rows], new)
 
     def number(self, raw: bytes, address: int, begins: Ints, ends: Ints, new: Callable[[bytes], int]) -> Ints:
         """The number of each key between `begins` and `ends` (int32[n], not included): int32[n].

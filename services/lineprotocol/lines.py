@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -24,7 +24,9 @@ from services.lineprotocol.scanning import (
     PAYLOAD,
     PLACES,
     ROW,
+    SERIES,
     Ints,
+    line_breaks,
     scan,
 )
 from services.lineprotocol.validate import check_each_line
@@ -34,11 +36,15 @@ Int32Array = NDArray[np.int32]
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """One message: line protocol, the precision of its timestamps, and when it was received (ns since 1970)."""
+    """One message: line protocol, the precision of its timestamps, and when it was received (ns since 1970).
+
+    checked: whether each of its lines is known to be valid.
+    """
 
     body: bytes
     precision: str
     received_ns: int
+    checked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +55,30 @@ class RejectedPayload:
     error: str
 
 
+_NONE = KeyTable()
+
+
 @dataclass(frozen=True, slots=True)
-class WantedMeasurements:
-    """Which lines are wanted of those whose measurement is known.
+class WantedLines:
+    """Which lines are wanted of those whose measurement or series is known; all others are.
 
     numbers: of measurements by their names as written without any escape. wanted: bool[m], by number.
+    series: numbers of series by their keys as written. foreign: int32[k], by such a number that of the measurement
+    where lines of the series are not wanted, else -1; a series behind k is wanted.
     """
 
     numbers: KeyTable
     wanted: NDArray[np.bool_]
+    series: KeyTable = _NONE
+    foreign: Int32Array = field(default_factory=lambda: np.empty(0, dtype=np.int32))
+
+    @property
+    def measurements(self) -> int:
+        """How many may be left out some lines of, or all."""
+        return len(self.numbers) if len(self.wanted) or len(self.foreign) else 0
 
 
-_EVERYTHING = WantedMeasurements(KeyTable(), np.empty(0, dtype=np.bool_))
+_EVERYTHING = WantedLines(_NONE, np.empty(0, dtype=np.bool_))
 
 
 class Lines:
@@ -68,7 +86,7 @@ class Lines:
 
     time: int64[n], ns since 1970. payload: int32[n], index among the payloads given. row: int32[n], the point's
     ordinal in its payload (comments and blank lines do not count). skipped: int32[3, k]: payload, number of a
-    measurement that is not wanted, and how many lines of it the payload has, which are none of the points.
+    measurement, and how many lines of it the payload has that are not wanted, and none of the points.
     """
 
     def __init__(
@@ -80,8 +98,9 @@ class Lines:
         skipped: Int32Array,
         odd: Mapping[int, Mapping[str, Value]],
         malformed: int,
+        series: KeyTable,
     ) -> None:
-        """Made by `decode`."""
+        """Made by `decode`. series: by which lines are numbered already, as far as it has them."""
         self.n: Final = len(time)
         self.time = time
         self.payload: Int32Array = places[PAYLOAD]
@@ -90,6 +109,8 @@ class Lines:
         self._raw, self._address, self._key, self._key_end = raw, address, places[KEY], places[KEY_END]
         self._fields = Fields(raw, address, self._key_end, places[FIELDS_END], odd)
         self._malformed = malformed
+        self._series = series
+        self._numbers: Int32Array = places[SERIES]
 
     def __len__(self) -> int:
         return self.n
@@ -105,7 +126,10 @@ class Lines:
 
     def number_keys(self, table: KeyTable, new: Callable[[bytes], int]) -> Int32Array:
         """Each line's series number: int32[n]. `new` numbers a key that `table` lacks; the number is put there."""
-        return table.number(self._raw, self._address, self._key, self._key_end, new)
+        if table is not self._series:
+            return table.number(self._raw, self._address, self._key, self._key_end, new)
+        table.number_missing(self._numbers, self._raw, self._address, self._key, self._key_end, new)
+        return self._numbers.copy()  # who keeps it is not to keep all places
 
     def columns(self, names: Sequence[str], rows: Rows | None) -> list[Column | None]:
         """Some fields, each told once, over `rows` (all if None) in that order; None for one that none of them has.
@@ -128,43 +152,45 @@ class Lines:
         return self._fields.pick(rows)
 
 
-def decode(
-    payloads: Sequence[Payload], wanted: WantedMeasurements = _EVERYTHING
-) -> tuple[Lines, list[RejectedPayload]]:
-    """All points of all payloads that parse, but of measurements that are not wanted; a payload that does not parse is
-    left out whole.
+def decode(payloads: Sequence[Payload], wanted: WantedLines = _EVERYTHING) -> tuple[Lines, list[RejectedPayload]]:
+    """All points of all payloads that parse, but of lines that are not wanted; a payload that does not parse is left
+    out whole.
 
     Whether a payload parses is judged by its structure and times, and by its values only in lines that are left to the
     reference parser; a value that turns out not to be readable later is missing, and counted in `Lines.malformed`.
+    In a payload that was checked, lines that are not wanted are not judged.
 
     Raises ValueError where the bodies are 2 GiB or more together.
     """
     raw, bodies = _text(payloads)
     address = address_of(raw)
-    most = raw.count(b"\n") + 1
+    most = line_breaks(address, len(raw) - PAD) + 1
     places: Ints = np.empty((PLACES, most), dtype=np.int32)
     time = np.empty(most, dtype=np.int64)
     odd_lines = np.empty(most, dtype=np.int32)
-    skipped = np.empty((3, most if len(wanted.wanted) else 0), dtype=np.int32)
+    skipped = np.empty((3, most if wanted.measurements else 0), dtype=np.int32)
     counts = np.zeros(3, dtype=np.int64)
     scan(
         address,
         bodies,
         *wanted.numbers.told,
         wanted.wanted,
+        *wanted.series.told,
+        len(wanted.series) > 0,
+        wanted.foreign,
         places,
         time,
         odd_lines,
         skipped,
-        np.full(len(wanted.wanted), -1, dtype=np.int32),
+        np.full(wanted.measurements, -1, dtype=np.int32),
         np.empty((MOST_TAGS, 2), dtype=np.int64),
         counts,
     )
     n, odds, skips = counts.tolist()
     places, time, skipped = places[:, :n], time[:n], skipped[:, :skips]
     if not odds:
-        return Lines(raw, address, time, places, skipped, {}, 0), []
-    return _with_odd(payloads, raw, time, places, skipped, odd_lines[:odds])
+        return Lines(raw, address, time, places, skipped, {}, 0, wanted.series), []
+    return _with_odd(payloads, raw, time, places, skipped, odd_lines[:odds], wanted.series)
 
 
 def _text(payloads: Sequence[Payload]) -> tuple[bytes, IntArray]:
@@ -172,13 +198,13 @@ def _text(payloads: Sequence[Payload]) -> tuple[bytes, IntArray]:
     if (size := sum(len(p.body) + 1 for p in payloads)) > MOST_BYTES:
         raise ValueError(f"{size} bytes of line protocol are too many at once, at most {MOST_BYTES}")
     raw = b"\n".join([*(p.body for p in payloads), bytes(PAD)])
-    bodies = np.empty((len(payloads), 5), dtype=np.int64)
+    bodies = np.empty((len(payloads), 6), dtype=np.int64)
     begin = 0
     for index, payload in enumerate(payloads):
         end = begin + len(payload.body)
         unit = reference_parser.multiplier(payload.precision)
         received = payload.received_ns // unit * unit
-        bodies[index] = (begin, end, unit, reference_parser.MAX_TIME // unit, received)
+        bodies[index] = (begin, end, unit, reference_parser.MAX_TIME // unit, received, payload.checked)
         begin = end + 1
     return raw, bodies
 
@@ -190,6 +216,7 @@ def _with_odd(
     places: Ints,
     skipped: Int32Array,
     odd_lines: Int32Array,
+    series: KeyTable,
 ) -> tuple[Lines, list[RejectedPayload]]:
     """The same with what the reference parser says of those lines that are not regular."""
     rejected: dict[int, str] = {}
@@ -222,5 +249,5 @@ def _with_odd(
         malformed = {line: count for line, count in malformed.items() if line in at}
         places, time = np.ascontiguousarray(places[:, kept]), time[kept]
         skipped = skipped[:, ~np.isin(skipped[0], list(rejected))]
-    lines = Lines(raw, address_of(raw), time, places, skipped, odd, sum(malformed.values()))
+    lines = Lines(raw, address_of(raw), time, places, skipped, odd, sum(malformed.values()), series)
     return lines, [RejectedPayload(index, rejected[index]) for index in sorted(rejected)]

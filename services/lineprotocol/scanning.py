@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from services.kernels.byte_strings import hash_of, same_bytes
 from services.kernels.compiled import compiled
-from services.kernels.primitives import any_of, byte, trailing_zeros, word
+from services.kernels.primitives import any_of, byte, ones, trailing_zeros, word
 from services.lineprotocol.reference_parser import MAX_KEY_LENGTH
 
 Longs = NDArray[np.int64]
@@ -28,8 +28,8 @@ Ints = NDArray[np.int32]
 PAD: Final = 64
 MOST_BYTES: Final = 2**31 - 1 - PAD
 """Of a text without PAD: positions are int32."""
-PLACES: Final = 5
-PAYLOAD, ROW, KEY, KEY_END, FIELDS_END = range(PLACES)
+PLACES: Final = 6
+PAYLOAD, ROW, KEY, KEY_END, FIELDS_END, SERIES = range(PLACES)
 
 _NEWLINE, _SPACE, _COMMA, _EQUALS, _QUOTE, _BACKSLASH, _HASH, _TAB, _MINUS, _ZERO = (ord(c) for c in '\n ,="\\#\t-0')
 _NAME, _TAG, _TAG_VALUE, _FIELD, _VALUE, _STRING = range(6)
@@ -40,6 +40,8 @@ _ONE, _ALL, _TEN = np.uint64(1), np.uint64(2**64 - 1), np.uint64(10)
 
 _int64: Any = np.int64
 _marks: Any = any_of(b',= \n"\\')
+_ends: Any = any_of(b'\n"\\')
+_breaks: Any = any_of(b"\n")
 
 _TABLE = "int64, int64, int64, int64, uint64"
 
@@ -68,24 +70,60 @@ def _line_end(text: int, at: int, end: int) -> int:
     return end
 
 
-@compiled(f"int64(int64, int64, int64, {_TABLE})")
-def _number(text: int, begin: int, length: int, slots: int, last: int, entries: int, heap: int, seed: Any) -> int:
-    """The number of a key; -1 where the table lacks it."""
+@compiled("int64(int64, int64)")
+def line_breaks(text: int, size: int) -> int:
+    """How many line breaks there are in so many bytes, or up to 63 further ones."""
+    found = 0
+    for at in range(0, size, 64):
+        found += ones(_breaks(text, at))
+    return found
+
+
+@compiled("int64(int64, int64)")
+def _plain_end(text: int, at: int) -> int:
+    """Where a line ends, from `at` in it on; -1 where a quote or a backslash comes first."""
+    block = at & -64
+    bits = _ends(text, block) & (_ALL << np.uint64(at - block))
+    while bits == 0:
+        block += 64
+        bits = _ends(text, block)
+    at = block + trailing_zeros(bits)
+    return at if byte(text, at) == _NEWLINE else -1
+
+
+@compiled(f"int64(int64, int64, int64, int64, {_TABLE})")
+def _entry(
+    text: int, begin: int, length: int, near: int, slots: int, last: int, entries: int, heap: int, seed: Any
+) -> int:
+    """The entry of a key; -1 where the table lacks it. near: where it may be, since keys mostly come in one order."""
+    if near <= last >> 1 and _is_at(text, begin, length, near, entries, heap):
+        return near
     found = hash_of(text, begin, length, seed)
     slot = _int64(found) & last
     while True:
         entry = _int64(word(slots, slot * 8)) - 1
         if entry < 0:
             return -1
-        at = entry * _ENTRY_BYTES
-        if (
-            word(entries, at) == found
-            and word(entries, at + 16) == np.uint64(length)
-            and same_bytes(text, begin, heap, _int64(word(entries, at + 8)), length)
-        ):
-            number: int = _int64(word(entries, at + 24))
-            return number
+        if word(entries, entry * _ENTRY_BYTES) == found and _is_at(text, begin, length, entry, entries, heap):
+            return int(entry)
         slot = (slot + 1) & last
+
+
+@compiled("boolean(int64, int64, int64, int64, int64, int64)")
+def _is_at(text: int, begin: int, length: int, entry: int, entries: int, heap: int) -> bool:
+    """Whether an entry is that of a key. One that is not used has no length."""
+    at = entry * _ENTRY_BYTES
+    return bool(
+        word(entries, at + 16) == np.uint64(length)
+        and same_bytes(text, begin, heap, _int64(word(entries, at + 8)), length)
+    )
+
+
+@compiled("int64(int64, int64)")
+def _number(entries: int, entry: int) -> int:
+    """The number that an entry has."""
+    number: int = _int64(word(entries, entry * _ENTRY_BYTES + 24))
+    return number
 
 
 @compiled(f"int64(int64, int32[::1], int32[::1], {_TABLE}, int32[::1])")
@@ -101,11 +139,12 @@ def find(
     numbers: Ints,
 ) -> int:
     """The number of each key, -1 for one that the table lacks, to `numbers`; gives how many it lacks."""
-    lacks = 0
+    lacks, near = 0, 0
     for row in range(len(begins)):
-        number = _number(text, begins[row], ends[row] - begins[row], slots, last, entries, heap, seed)
-        numbers[row] = number
-        lacks += number < 0
+        entry = _entry(text, begins[row], ends[row] - begins[row], near, slots, last, entries, heap, seed)
+        near = entry + 1
+        numbers[row] = -1 if entry < 0 else _number(entries, entry)
+        lacks += entry < 0
     return lacks
 
 
@@ -148,8 +187,8 @@ def _twice(text: int, tags: Longs, count: int) -> bool:
 
 
 @compiled(
-    f"void(int64, int64[:, ::1], {_TABLE}, boolean[::1], int32[:, ::1], int64[::1], int32[::1],"
-    " int32[:, ::1], int32[::1], int64[:, ::1], int64[::1])"
+    f"void(int64, int64[:, ::1], {_TABLE}, boolean[::1], {_TABLE}, boolean, int32[::1], int32[:, ::1],"
+    " int64[::1], int32[::1], int32[:, ::1], int32[::1], int64[:, ::1], int64[::1])"
 )
 def scan(
     text: int,
@@ -160,6 +199,13 @@ def scan(
     heap: int,
     seed: Any,
     wanted: NDArray[np.bool_],
+    series_slots: int,
+    series_last: int,
+    series_entries: int,
+    series_heap: int,
+    series_seed: Any,
+    numbered: bool,
+    foreign: Ints,
     places: Ints,
     time: Longs,
     odd: Ints,
@@ -170,21 +216,27 @@ def scan(
 ) -> None:
     """The lines of bodies, without comments and blank lines.
 
-    bodies: int64[b, 5], for each where it begins and ends, ns of one unit of its times, the largest time that there can
-    be in that unit, and what time (ns) lines without one get. There is a line break behind each.
+    bodies: int64[b, 6], for each where it begins and ends, ns of one unit of its times, the largest time that there can
+    be in that unit, what time (ns) lines without one get, and whether all its lines are known to be valid: of such
+    lines nothing is looked at that is not needed. There is a line break behind each.
     A table of measurements' names and wanted: bool[m]: lines of those that it has, and that are not wanted, are only
     counted. Nothing is where m is 0.
+    A table of series' keys, whether it is to be asked for numbers, and foreign: int32[k]: lines of those that it has,
+    whose numbers are below k and for which there is the number of their measurement, not -1, are only counted as well.
 
-    places: int32[PLACES, lines], for each the index of its body, its ordinal in it, and positions. time: int64[lines].
+    places: int32[PLACES, lines], for each the index of its body, its ordinal in it, positions, and the number of its
+    series, -1 where that is not known. time: int64[lines].
     odd: int32[lines], the indexes of the lines that are not regular: of those KEY and FIELDS_END are the whole line's,
     and the time is received.
     skipped: int32[3, …], body, number of a measurement, how many of its lines were only counted.
     counts: int64[3], how many there are of lines, odd and skipped.
     """
     n = odds = skips = 0
-    name, name_length, number = 0, -1, -1  # of the last line whose measurement was looked for
+    name, name_length, number, entry = 0, -1, -1, -1  # of the last line whose measurement was looked for
+    near = -1  # the entry of the last series
     for body in range(len(bodies)):
         at, end = bodies[body, 0], bodies[body, 1]
+        checked = bodies[body, 5] != 0
         ordinal = 0
         while at < end:
             start = at
@@ -197,7 +249,8 @@ def scan(
                 at = _line_end(text, start, end) + 1
                 continue
             regular = at == start and byte(text, at) != _COMMA
-            skip = escaped = False
+            escaped = False
+            series = skip = -1  # its number; and that of the measurement that the line is only counted of
             state = _NAME
             tag_count = 0
             stop = begin = key_end = fields_end = start
@@ -278,9 +331,15 @@ def scan(
                     if state == _NAME and len(wanted) and not escaped:
                         length = at - start
                         if length != name_length or not same_bytes(text, start, text, name, length):
-                            number = _number(text, start, length, slots, last, entries, heap, seed)
+                            entry = _entry(text, start, length, entry + 1, slots, last, entries, heap, seed)
+                            number = -1 if entry < 0 else _number(entries, entry)
                         name, name_length = start, length
-                        skip = number >= 0 and not wanted[number]
+                        if number >= 0 and not wanted[number]:
+                            skip = number
+                            if checked:
+                                stop = _plain_end(text, at)
+                                if stop >= 0:
+                                    break
                     begin = at + 1
                     state = _TAG
                     if mark == _SPACE:
@@ -288,22 +347,43 @@ def scan(
                         state = _FIELD
                         follows = byte(text, begin)
                         regular = regular and at - start <= MAX_KEY_LENGTH and follows != _TAB and follows != 0
+                        if numbered and skip < 0:
+                            near = _entry(
+                                text,
+                                start,
+                                key_end - start,
+                                near + 1,
+                                series_slots,
+                                series_last,
+                                series_entries,
+                                series_heap,
+                                series_seed,
+                            )
+                            series = -1 if near < 0 else _number(series_entries, near)
+                            if 0 <= series < len(foreign) and foreign[series] >= 0:
+                                skip = _int64(foreign[series])
+                                if checked:
+                                    stop = _plain_end(text, at)
+                                    if stop >= 0:
+                                        break
                         regular = regular and not (tag_count > 1 and _twice(text, tags, tag_count))
-            if regular and skip:
-                one = group[number]
+            if regular and skip >= 0:
+                one = group[skip]
                 if one < 0 or skipped[0, one] != body:
-                    one = group[number] = skips
-                    skipped[0, one], skipped[1, one], skipped[2, one] = body, number, 0
+                    one = group[skip] = skips
+                    skipped[0, one], skipped[1, one], skipped[2, one] = body, skip, 0
                     skips += 1
                 skipped[2, one] += 1
             else:
                 if not regular:
+                    series = -1
                     stop = fields_end = key_end = _line_end(text, start, end)
                     stamp = bodies[body, 4]
                     odd[odds] = n
                     odds += 1
                 places[PAYLOAD, n], places[ROW, n] = body, ordinal
                 places[KEY, n], places[KEY_END, n], places[FIELDS_END, n] = start, key_end, fields_end
+                places[SERIES, n] = series
                 time[n] = stamp
                 n += 1
             ordinal += 1

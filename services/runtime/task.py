@@ -70,7 +70,8 @@ class TaskRun:
         self.log = log
         self.environment = environment or TaskEnvironment()
         self.began = began
-        self._share = None if share is None else SeriesOfShare(share, table)
+        self.share = None if share is None else SeriesOfShare(share, table)
+        """Of the points that come in; None: it has all of them."""
         self.effects: list[Effect] = []
         self.failure: str | None = None
         self.current = _NO_STEP
@@ -166,8 +167,8 @@ class TaskRun:
         frame = batch.select(measurements)
         if frame is None:
             return []
-        if self._share is not None:
-            rows = self._share.rows(frame.points.series)
+        if self.share is not None:
+            rows = self.share.rows(frame.points.series)
             if not len(rows):
                 return []
             frame = frame if len(rows) == len(frame) else frame.take(rows)
@@ -369,6 +370,14 @@ class TaskRun:
         """`stats` as the API shows it; with the `error` of a task that goes on in spite of it."""
         counts = [(c.node, c.statistics, n.groups_alive()) for c, n in zip(self._contexts, self._nodes, strict=True)]
         return statistics_view(self.graph, counts, time.monotonic() - self.started)
+
+    def figures(self) -> tuple[int, int, int, str]:
+        """What `statistics` comes to: points or batches that came in, errors, groups, the error of one that goes on."""
+        every = [context.statistics for context in self._contexts]
+        batch = self.graph.edge is Edge.BATCH
+        came = [self.context(query).statistics for query in self.queries] if batch else every[:1]
+        trouble = next((one.trouble for one in every if one.trouble), "")
+        return sum(one.collected for one in came), sum(one.errors for one in every), self.groups, trouble
 
     def state(self) -> State:
         """All that later output depends on, as plain data."""

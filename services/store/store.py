@@ -264,6 +264,12 @@ class Reading:
             found.append(keys.item_of(stored_key, stored))
         return found
 
+    def last_key(self, bucket: str) -> bytes | None:
+        """The last key of a bucket, of whose keys none may be long; None where it holds nothing."""
+        db = self._store._buckets.get(bucket.encode())
+        cursor = self._txn.cursor(db) if db is not None else None
+        return keys.item_of(*cursor.item())[0] if cursor is not None and cursor.last() else None
+
     def position_of(self, of: str = "") -> tuple[int, str]:
         """A log position, and which log it belongs to: (0, "") where none was set."""
         stored = self._txn.get(_POSITION + of.encode(), db=self._store._buckets[_META])

@@ -55,9 +55,9 @@ def play(url: str, workload: str, points: int, per_body: int, conns: int, hosts:
     data = bodies(workload, points, per_body, hosts)
     begun = time.perf_counter()
     try:
-        _write(url, data, conns)
+        write(url, data, conns)
         watched = [] if not tasks else [tasks[0]] if workload == "tasks1000idle" else [tasks[0], tasks[-1]]
-        while not all(_through(url, task, points) for task in watched):
+        while not all(through(url, task, points) for task in watched):
             if time.perf_counter() - begun > _LIMIT:
                 raise SystemExit(f"{workload}: timed out")
             time.sleep(0.05)
@@ -76,7 +76,7 @@ def _points(workload: str, server: int) -> int:
     return 500_000
 
 
-def _write(url: str, data: list[bytes], conns: int) -> None:
+def write(url: str, data: list[bytes], conns: int) -> None:
     waiting = iter(data)
     lock = threading.Lock()
     refused: list[tuple[int, bytes]] = []
@@ -103,7 +103,7 @@ def _write(url: str, data: list[bytes], conns: int) -> None:
         raise SystemExit(f"a write failed: {refused[0]}")
 
 
-def _through(url: str, task: str, total: int) -> bool:
+def through(url: str, task: str, total: int) -> bool:
     """Whether all points have come through the task: its `from` has seen all, and so has a node below it."""
     _, answer = request(url, "GET", f"/kapacitor/v1/tasks/{task}")
     body = json.loads(answer)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from services.columns.column import Value
 from services.lineprotocol import reference_parser
 from services.lineprotocol.keytable import KeyTable
-from services.lineprotocol.lines import Lines, Payload, WantedMeasurements, decode
+from services.lineprotocol.lines import Lines, Payload, WantedLines, decode
 from services.lineprotocol.series_key import parse_key
 from services.lineprotocol.validate import check, check_each_line
 from services.lineprotocol.write import encode
@@ -209,7 +209,7 @@ def test_of_what_is_not_wanted_only_the_number_is_told(
     table.add(numbers)
     flags = np.array([number in wanted for number in range(4)], dtype=np.bool_)
 
-    some, rejected = decode(payloads, WantedMeasurements(table, flags))
+    some, rejected = decode(payloads, WantedLines(table, flags))
     every, rejected_too = decode(payloads)
 
     assert rejected == rejected_too
@@ -223,3 +223,39 @@ def test_of_what_is_not_wanted_only_the_number_is_told(
         else:
             left[(entry[0], numbers[entry[2][0].encode()])] -= 1
     assert not kept and not left.total()
+
+
+@examples(150)
+@given(
+    st.lists(st.tuples(st.lists(POINTS, min_size=1, max_size=4), NOISE, st.booleans()), max_size=3),
+    st.lists(st.booleans(), min_size=2, max_size=2),
+    st.lists(st.booleans(), min_size=3, max_size=3),
+)
+def test_of_what_was_checked_the_same_is_wanted(
+    bodies: list[tuple[list[Point], bytes, bool]], wanted: list[bool], foreign: list[bool]
+) -> None:
+    payloads = []
+    for points, noise, checked in bodies:
+        lines = [encode(p.name, p.tags.items(), p.fields, p.time) for p in points]
+        payloads.append(Payload(b"\n".join([noise, *lines, b"m,t=1 v=1 5", b"m v=2"]), "n", 5, checked))
+    every, _ = decode(payloads)
+    keys = list(dict.fromkeys(every.keys()))
+    series, numbers = KeyTable(), KeyTable()
+    series.add({key: number for number, key in enumerate(keys)})
+    numbers.add({b"cpu": 0, b"m": 1, b"others": 2})
+    far = np.array([2 if foreign[number % 3] else -1 for number in range(len(keys))], dtype=np.int32)
+    asked = WantedLines(numbers, np.array([*wanted, True]), series, far)
+
+    found, rejected = decode(payloads, asked)
+    unchecked, _ = decode([replace(payload, checked=False) for payload in payloads], asked)
+
+    assert not rejected
+    for some in (found, unchecked):
+        assert some.n + int(some.skipped[2].sum()) == every.n
+        kept = {entry[:2]: repr(entry) for entry in contents(some)}
+        for entry, key in zip(contents(every), every.keys(), strict=True):
+            measurement = [b"cpu", b"m"].index(name) if (name := key.split(b",")[0]) in (b"cpu", b"m") else None
+            if (measurement is None or wanted[measurement]) and far[keys.index(key)] < 0:
+                assert kept[entry[:2]] == repr(entry)
+            else:  # lines that are not plain may be there all the same
+                assert kept.get(entry[:2], repr(entry)) == repr(entry)

@@ -111,6 +111,7 @@ BELOW: dict[str, set[str]] = {
         "runtime",
         "alertlog",
         "nodes",
+        "linting",
     },
     "recorder": {
         "grammar",
@@ -196,10 +197,12 @@ BELOW_IN_GATEWAY: dict[str, set[str]] = {
     "commands": {"operations", "access", "clients", "readmodels"},
     "load": {"operations", "access", "clients", "readmodels", "commands"},
     "inspections": {"operations", "clients", "readmodels", "queries", "commands"},
+    "live": {"operations", "access", "clients", "readmodels", "queries"},
     "http": {"operations", "access", "clients"},
     "listeners": {"http"},
     "scraping": {"http", "listeners"},
     "openapi": {"operations", "http"},
+    "console": set(),
     "resources": {
         "operations",
         "clients",
@@ -209,8 +212,10 @@ BELOW_IN_GATEWAY: dict[str, set[str]] = {
         "inspections",
         "subscriptions",
         "load",
+        "live",
         "http",
         "openapi",
+        "console",
     },
 }
 LOOSE_IN_GATEWAY = {"main", "api"}

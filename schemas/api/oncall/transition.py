@@ -25,6 +25,10 @@ class ListTransitionsSchema(Schema):
     to = fields.String(load_default="", metadata={"doc": "The same: stored then or before."})
     limit = fields.String(load_default="", metadata={"doc": f"1 to {MOST_TRANSITIONS}; 100 unless set."})
     after = fields.String(load_default="", metadata={"doc": "What `next` of the page before says."})
+    format = fields.String(
+        load_default="",
+        metadata={"doc": "json or csv; if left out what `Accept` says. The next page of CSV is in the header `Link`."},
+    )
 
 
 class TransitionSchema(Schema):
@@ -42,6 +46,8 @@ class TransitionSchema(Schema):
     duration = fields.String(metadata={"doc": "How long the alert had lasted: a Go duration."})
     message = fields.String()
     silenced = fields.Boolean(metadata={"doc": "A silence kept it from handlers."})
+    muted = fields.Boolean(metadata={"doc": "A mute did."})
+    flapping = fields.Boolean(metadata={"doc": "That the alert flapped did."})
 
 
 class TransitionListSchema(Schema):

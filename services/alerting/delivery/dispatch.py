@@ -30,7 +30,7 @@ from services.alerting.topics.ages import Ages
 from services.alerting.topics.alert_event import AlertEvent
 from services.alerting.topics.message import ReceivedMessage
 from services.alerting.topics.runs import BoundHandler
-from services.alerting.topics.topic import SILENCED
+from services.alerting.topics.topic import HELD
 from services.bus.errors import BusError
 from services.process import log as logs
 
@@ -235,7 +235,7 @@ class Dispatcher:
         self, queue: DeliveryQueue, entry: QueueEntry, number: int, message: ReceivedMessage
     ) -> AlertEvent | None:
         """An event of an entry, None where it is none or is not for the handler."""
-        if entry.previous[number - entry.first] >= SILENCED:
+        if entry.previous[number - entry.first] >= HELD:
             return None
         try:
             previous, lasted = entry.previous[number - entry.first], entry.durations.get(number)

@@ -93,6 +93,8 @@ def message_of(
     ends: AlertStatus | None = None,
     started: EventsSeq = _NO_RUN,
     reminds: AlertStatus | None = None,
+    scope: str = "",
+    flaps: bool = False,
 ) -> AlertMessage:
     """The message for one event, whose `place` is its identity."""
 
@@ -124,5 +126,7 @@ def message_of(
         via=via,
         ends=ends,
         reminds=reminds,
+        scope=scope,
+        flaps=flaps,
         replay=event.replay,
     )

@@ -11,7 +11,7 @@ import numpy as np
 from services.alerting.delivery.shards import TOPIC_HANDLER
 from services.alerting.topics.message import ReceivedMessage
 from services.alerting.topics.runs import BoundHandler
-from services.alerting.topics.topic import SILENCED, Folded
+from services.alerting.topics.topic import HELD, Folded
 
 KIND = "nats"
 
@@ -33,4 +33,4 @@ def changes(message: ReceivedMessage, folded: Folded) -> bool:
     """Whether the level of any id is another after a message than before: else there is nothing to tell."""
     before = np.frombuffer(folded.previous, dtype=np.uint8)
     now = message.level[folded.events[0] : folded.events[-1] + 1]
-    return bool(np.any((before != now) & (before < SILENCED)))
+    return bool(np.any((before != now) & (before < HELD)))

@@ -18,7 +18,7 @@ from services.alerting.delivery.looks import Looking, in_turns
 from services.alerting.delivery.observers import Observers, Observing
 from services.alerting.folded_log import FoldedLog
 from services.alerting.handler_base import Escalator
-from services.alerting.silencing.silences import Silences, labels_in
+from services.alerting.silencing.holding import Holding
 from services.alerting.topics.standing import as_it_stands
 from services.alerting.topics.topic import Topic
 from services.alerting.topics.topics import Topics
@@ -37,11 +37,11 @@ class Escalations(Looking):
         log: FoldedLog,
         topics: Topics,
         observers: Observers[Escalator[Any]],
-        silences: Silences,
+        holding: Holding,
         now: Callable[[], int] = time.time_ns,
     ) -> None:
         super().__init__(now)
-        self._log, self._topics, self._observers, self._silences = log, topics, observers, silences
+        self._log, self._topics, self._observers, self._holding = log, topics, observers, holding
 
     async def _look(self) -> int | None:
         """Escalate what is due."""
@@ -95,7 +95,7 @@ class Escalations(Looking):
 
     def _fits(self, one: _Escalating, topic: Topic, id: str) -> bool:
         """Whether the handler is to have the alert."""
-        if self._silences.of(labels_in(topic, id), self._now()):
+        if self._holding.holds(topic, id, self._now(), one.bound):
             return False
         return not one.bound.match or one.wanted(topic, id) is not None
 

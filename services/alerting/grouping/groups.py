@@ -18,7 +18,8 @@ from services.alerting.folded_log import FoldedLog
 from services.alerting.grouping.digest import digest
 from services.alerting.grouping.group import TOLD, Group, read_told
 from services.alerting.handler_base import Grouper
-from services.alerting.silencing.silences import Silences, labels_in, labels_of
+from services.alerting.silencing.holding import Holding
+from services.alerting.silencing.labels import labels_of
 from services.alerting.topics.alert_event import AlertEvent
 from services.alerting.topics.topic import Topic
 from services.alerting.topics.topics import Topics
@@ -47,11 +48,11 @@ class Groups(Looking):
         log: FoldedLog,
         topics: Topics,
         observers: Observers[Grouper[Any]],
-        silences: Silences,
+        holding: Holding,
         now: Callable[[], int] = time.time_ns,
     ) -> None:
         super().__init__(now)
-        self._log, self._topics, self._observers, self._silences = log, topics, observers, silences
+        self._log, self._topics, self._observers, self._holding = log, topics, observers, holding
         self._known: dict[str, _Grouped] = {}
         self.told = 0
 
@@ -122,7 +123,7 @@ class Groups(Looking):
             if event is None:
                 continue
             asked = labels_of(event)
-            if self._silences.of(asked, self._now()):
+            if self._holding.holds(topic, id, self._now(), one.bound, asked):
                 continue
             labels = {name: asked.of(name) for name in one.options.by}
             values = tuple(labels.values())
@@ -132,13 +133,13 @@ class Groups(Looking):
         grouped.alerts = alerts
         async for group in in_turns(list(grouped.groups.values())):
             if group.told:
-                await self._hold(topic, group)
+                await self._hold(one, topic, group)
 
-    async def _hold(self, topic: Topic, group: Group) -> None:
-        """Note which of the alerts that were told are silenced: they are neither firing nor resolved."""
+    async def _hold(self, one: _Grouping, topic: Topic, group: Group) -> None:
+        """Note which of the alerts that were told are held back: they are neither firing nor resolved."""
         held = {}
         async for id in in_turns(sorted(group.told.keys() - group.firing.keys())):
-            if topic.stood(id) is not None and self._silences.of(labels_in(topic, id), self._now()):
+            if topic.stood(id) is not None and self._holding.holds(topic, id, self._now(), one.bound):
                 held[id] = group.told[id]
         group.held = held
 

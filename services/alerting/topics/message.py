@@ -30,6 +30,7 @@ class ReceivedMessage:
         "category",
         "duration",
         "ends",
+        "flaps",
         "fresh",
         "id",
         "ids",
@@ -43,6 +44,7 @@ class ReceivedMessage:
         "reminds",
         "replay",
         "row",
+        "scope",
         "seq",
         "started",
         "task",
@@ -57,6 +59,7 @@ class ReceivedMessage:
         self.raw = raw
         self.task, self.node, self.topic, self.started = read.task, read.node, read.topic, read.started
         self.via, self.ends, self.part, self.reminds = read.via, read.ends, read.part, read.reminds
+        self.scope, self.flaps = read.scope, read.flaps
         self.replay = read.replay if read.via or not read.replay else owner_of(read.task, read.replay)
         self.owner = read.via.handler if read.via else self.replay or read.task
         self.ids, self.id = read.ids, read.id

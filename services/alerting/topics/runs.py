@@ -48,7 +48,8 @@ _NONE: Record = {"deleted": 0, "ending": None, "open": False, "runs": []}
 class BoundHandler:
     """A handler that a run's alert node has, or a topic. key: tells it from all others, after a restart too.
 
-    match: what events must fulfil, "" for nothing. began: when a topic was given it, ns.
+    match: what events must fulfil, "" for nothing. began: when a topic was given it, ns. id: what it is called in its
+    topic, "" where a script has it.
     """
 
     key: str
@@ -57,6 +58,7 @@ class BoundHandler:
     options: Any
     match: str = ""
     began: int = 0
+    id: str = ""
 
 
 class Runs:

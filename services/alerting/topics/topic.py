@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from services.alerting.flapping.flaps import Flaps
 from services.alerting.topics.message import ReceivedMessage
 from services.alerting.topics.records import NO_TEXTS, Key, Last, Source, last, only_texts, records, texts
 from services.alertlog.acknowledgement import Acknowledgement
@@ -34,8 +35,11 @@ _FIRST_SIZE = 8
 Inhibited = NDArray[np.bool_] | None
 """For each event of a message whether it is inhibited; None: none is."""
 
-INHIBITED, SILENCED = 255, 254
-"""What stands among the levels that ids had before for an event that is inhibited, or silenced: no handler gets it."""
+INHIBITED, SILENCED, MUTED, FLAPPING = 255, 254, 253, 252
+"""What stands among the levels that ids had before for an event that is inhibited, silenced or muted, or whose alert
+flaps: no handler gets it."""
+HELD = FLAPPING
+"""From here on they are no levels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +85,8 @@ class TopicLevels:
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """What was new in a message: the numbers of its events, and for each the level its id had before, INHIBITED or
-    SILENCED.
+    """What was new in a message: the numbers of its events, and for each the level its id had before, or why no handler
+    gets it.
 
     durations: ns, by the number of the event, of those that last longer than the message says. inhibited: which were
     held back.
@@ -121,7 +125,9 @@ class Topic:
         self.taken_up: dict[tuple[str, str], Deduplicator] = {}  # what owner and node had it take up
         # by owner, node and id, of alerts that go on where another's stood: when they began, and ns to add
         self.carried: dict[tuple[str, str, str], tuple[int, int]] = {}
-        self.silenced: dict[str, int] = {}  # ids that are silenced, each with the level that handlers were told last
+        self.held: dict[str, int] = {}  # ids that are held back, each with the level that handlers were told last
+        self.held_of: dict[str, dict[str, int]] = {}  # the same of handlers for themselves, by scope (see silencing)
+        self.flaps = Flaps()
         # ids that somebody sees to: who, why, and since when (ns)
         self.acknowledged: dict[str, tuple[str, str, int]] = {}
         self.changed: set[int] = set()  # slots whose states are not saved
@@ -276,7 +282,9 @@ class Topic:
         self.cleared = True
         self.changed.clear()
         self.carried.clear()
-        self.silenced.clear()
+        self.held.clear()
+        self.held_of.clear()
+        self.flaps.clear()
         self.acknowledged.clear()
         self.collected = 0
         self._begin()

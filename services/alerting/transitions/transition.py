@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import astuple, dataclass
 
 from services.alerting.topics.message import ReceivedMessage
-from services.alerting.topics.topic import INHIBITED, SILENCED, Folded
+from services.alerting.topics.topic import FLAPPING, INHIBITED, MUTED, SILENCED, Folded
 from services.alertlog.info import LEVELS
 from services.alertlog.matchers import Labels
 from services.store import codec
@@ -19,7 +19,8 @@ Place = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """level, previous: 0 (OK) to 3 (CRITICAL). time, duration: ns, of the event. silenced: handlers were not told."""
+    """level, previous: 0 (OK) to 3 (CRITICAL). time, duration: ns, of the event. silenced, muted, flapping: why
+    handlers were not told."""
 
     topic: str
     id: str
@@ -32,6 +33,8 @@ class Transition:
     duration: int
     message: str
     silenced: bool
+    muted: bool = False
+    flapping: bool = False
 
     def labels(self) -> Labels:
         """What matchers may ask of it."""
@@ -64,7 +67,7 @@ def place_of(key: bytes) -> Place:
 def changes_in(message: ReceivedMessage, before: Folded, folded: Folded) -> Iterator[tuple[int, Transition]]:
     """The changes of level that are new in a message, each with the number of its event.
 
-    before: what was new, with the levels from before; folded: the same, with SILENCED among them.
+    before: what was new, with the levels from before; folded: the same, with why handlers are not told.
     """
     for at, i in enumerate(folded.events):
         previous, level = before.previous[at], int(message.level[i])
@@ -73,7 +76,7 @@ def changes_in(message: ReceivedMessage, before: Folded, folded: Folded) -> Iter
         try:
             of = message.labels(i)
             numbers = level, previous, int(message.time[i]), folded.durations.get(i, int(message.duration[i]))
-            silenced = folded.previous[at] == SILENCED
-            yield i, Transition(of.topic, of.id, of.task, of.name, {**of.tags}, *numbers, message.text(i), silenced)
+            why = (folded.previous[at] == mark for mark in (SILENCED, MUTED, FLAPPING))
+            yield i, Transition(of.topic, of.id, of.task, of.name, {**of.tags}, *numbers, message.text(i), *why)
         except (ValueError, TypeError, LookupError, AttributeError):
             continue  # no event: delivery says so

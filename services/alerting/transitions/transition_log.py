@@ -6,7 +6,7 @@ By time, the latest first; and by topic, and by topic and id, so that those of o
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from services.alerting.transitions.transition import Place, Transition, key_of, place_of
@@ -89,6 +89,41 @@ class TransitionLog:
         if len(found) > limit:
             return TransitionPage(found[:limit], found[limit - 1][0])
         return TransitionPage(found, None if end else place_of(at))
+
+    def since(self, first: int) -> Iterator[Kept]:
+        """All that were stored from `first` (ns) on, the latest first. Raises StoreError. It may run in another
+        thread."""
+        fresh = sorted(self.fresh(), key=lambda kept: key_of(kept[0]))
+        yield from (kept for kept in fresh if kept[0][0] >= first)
+        known = {place for place, _ in fresh}
+        at = b""
+        while rows := self._read(b"", at):
+            for key, packed in rows:
+                at, place = key, place_of(key)
+                if place[0] < first:
+                    return
+                if place not in known:
+                    yield place, Transition.unpack(packed)
+
+    def oldest(self) -> int:
+        """When the oldest was stored (ns), 0 where there is none in the store. Raises StoreError."""
+        with self._store.read() as tx:
+            key = tx.last_key(_ALL)
+        return place_of(key)[0] if key is not None else 0
+
+    def last_of(self, topic: str, id: str) -> Transition | None:
+        """The last of an alert in the store, None where none is kept. Raises StoreError."""
+        rows = self._read(_hash((topic, id)), b"")
+        return Transition.unpack(rows[0][1]) if rows else None
+
+    def forget_all(self, first: int) -> None:
+        """Drop all in the store, where they came before a sequence of ALERTS: the log holds no message. Raises
+        StoreError. It may run in another thread."""
+        with self._store.read() as tx:
+            rows = tx.page(_ALL, 1)
+        if rows and place_of(rows[0][0])[1] < first:
+            while self.forget(place_of(rows[0][0])[0] + 1):
+                pass
 
     def forget(self, before: int) -> bool:
         """Drop some that were stored before this time (ns); whether there were any. Raises StoreError. It may run in

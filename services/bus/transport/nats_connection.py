@@ -25,6 +25,7 @@ from nats.protocol.parser import PERMISSIONS_ERR, Parser
 
 from services.bus.transport import nats_errors
 from services.bus.transport.names import PLAIN, Names
+from services.bus.transport.piecewise_reader import PiecewiseReader
 from services.process import log
 
 _log = log.get("bus")
@@ -176,10 +177,18 @@ class NatsConnection(NatsClient):
 
 
 class _BulkTransport(TcpTransport):
-    """TCP with buffers for megabytes instead of 32 KB."""
+    """TCP with room for megabytes instead of 32 KB, handed on as they come."""
 
     async def connect(self, uri: ParseResult, buffer_size: int, connect_timeout: int) -> None:
-        await super().connect(uri, _BUFFER_LIMIT, connect_timeout)
+        loop = asyncio.get_running_loop()
+        reader = PiecewiseReader(_BUFFER_LIMIT)
+        async with asyncio.timeout(connect_timeout):
+            transport, protocol = await loop.create_connection(
+                lambda: asyncio.StreamReaderProtocol(reader), uri.hostname or "", uri.port or 0
+            )
+        # what was connected first is kept, as nats-py does, while TLS takes over
+        self._bare_io_reader = self._io_reader = reader
+        self._bare_io_writer = self._io_writer = asyncio.StreamWriter(transport, protocol, reader, loop)
 
     async def read(self, buffer_size: int) -> bytes:
         data: bytes = await super().read(_READ_SIZE)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from schemas.requests.engine import ENGINE_RELOAD, ENGINE_SHARE, ENGINE_STATS
+from schemas.requests.engine import ENGINE_FIGURES, ENGINE_RELOAD, ENGINE_SHARE, ENGINE_STATS
 from services.bus.connection import Bus
 from services.bus.errors import BusError
 from services.bus.leases.status import LeaseStatus
@@ -31,6 +31,7 @@ class WorkerResponders:
         self._responders: list[Responder] = [
             bus.answer(request_subject(*ENGINE_STATS.tokens()), self._stats),
             bus.answer(request_subject(*ENGINE_STATS.tokens(name)), self._stats),
+            bus.answer(request_subject(*ENGINE_FIGURES.tokens()), self._figures),
             bus.answer(request_subject(*ENGINE_RELOAD.tokens()), self._reload),
             bus.answer(request_subject(*ENGINE_SHARE.tokens()), self._share),
         ]
@@ -62,6 +63,24 @@ class WorkerResponders:
             "history": self._keeper.figures(),
             "tasks": tasks,
         }
+
+    async def _figures(self, data: bytes, headers: Mapping[str, str]) -> bytes:
+        """All that it runs, in short."""
+        ENGINE_FIGURES.decode_request(data)
+        tasks = {}
+        for number, (id_, running) in enumerate(list(self._worker.tasks.items()), 1):
+            if running.lease_status() is LeaseStatus.HELD:
+                tasks[id_] = running.run.figures()
+            if number % _TURN == 0:
+                await asyncio.sleep(0)
+        figures = {
+            "worker": self._name,
+            "lag": self._worker.lag,
+            "lag_ns": self._worker.lag_ns,
+            "points": self._worker.ingress.totals(),
+            "tasks": tasks,
+        }
+        return await ENGINE_FIGURES.encode_long_response(figures)
 
     async def _reload(self, data: bytes, headers: Mapping[str, str]) -> bytes:
         """Read anew what sideload nodes look up."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from services.bus.follow import StoredMessage
 from services.bus.subjects import parse_write_subject
 from services.engine.worker.task_under_way import TaskUnderWay
+from services.runtime.input.line_protocol_decoder import Wanted
 
 DBRP = tuple[str, str]
 
@@ -20,24 +21,30 @@ class Routing:
         """tasks: by id, at any time."""
         self._tasks = tasks
         self._routes: dict[DBRP, dict[int, list[TaskUnderWay]]] | None = None
-        self._measurements: dict[DBRP, frozenset[int] | None] = {}
+        self._wants: dict[DBRP, Wanted] = {}
         self._several = False  # some task reads several databases or retention policies
 
     def changed(self) -> None:
         """Tasks have come or gone."""
         self._routes = None
-        self._measurements.clear()
+        self._wants.clear()
 
     def reads(self, dbrp: DBRP) -> bool:
         """Whether any task reads this database and retention policy."""
         return dbrp in self._route()
 
-    def measurements(self, dbrp: DBRP) -> frozenset[int] | None:
-        """The measurements that some task reads of it; None: all. The same object until tasks change."""
-        if dbrp not in self._measurements:
-            found = frozenset(self._route().get(dbrp, ()))
-            self._measurements[dbrp] = None if _ANY in found else found
-        return self._measurements[dbrp]
+    def wants(self, dbrp: DBRP) -> Wanted:
+        """What some task reads of it. The same object until tasks change."""
+        if dbrp not in self._wants:
+            route = self._route().get(dbrp, {})
+            of_all = route.get(_ANY, [])
+            shares = {}
+            for measurement in route.keys() - {_ANY}:
+                found = [running.run.share for running in (*route[measurement], *of_all)]
+                if None not in found:
+                    shares[measurement] = [share for share in found if share is not None]
+            self._wants[dbrp] = Wanted(None if of_all else frozenset(route), shares)
+        return self._wants[dbrp]
 
     def wanted(self, dbrp: DBRP, present: frozenset[int]) -> list[TaskUnderWay]:
         """The tasks that read some of these measurements."""

@@ -109,6 +109,11 @@ class Worker:
         """Messages of the log that were no line protocol."""
         return self._decoding.refused
 
+    @property
+    def lag_ns(self) -> int:
+        """How old the last message of the log is that it has taken, while there are more; 0 while there are none."""
+        return max(0, time.time_ns() - self._stepper.stamp) if self.lag else 0
+
     def add(self, running: TaskUnderWay) -> None:
         """Let a task run from its position on."""
         running.measurements = None
@@ -327,7 +332,7 @@ class Worker:
             if not self._routing.reads(dbrp):
                 self._restart = True  # nobody reads this any more
                 continue
-            for batch in self._decoding.decode(dbrp, part, self._routing.measurements(dbrp)):
+            for batch in self._decoding.decode(dbrp, part, self._routing.wants(dbrp)):
                 self.ingress.count(batch)
                 if len(batch.points):
                     self._stepper.step(self._routing.wanted(dbrp, batch.present()), batch)

@@ -18,6 +18,7 @@ from services.process import log as logs
 _CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _READING = frozenset({"get", "list"})
 _BACKUP = f"{BASE}/storage/backup"
+_CHANGES_NOTHING = frozenset({f"{BASE}/lint"})
 
 USER_HEADER = "Tickbus-User"
 """Of a command on the bus: in whose name it is asked. Whoever has the bus's credentials is believed."""
@@ -78,7 +79,9 @@ def caller() -> Caller:
 
 def changes_over_http(method: str, path: str) -> bool:
     """Whether a request may change something, or takes all there is along."""
-    return method in _CHANGING or (method == "GET" and path == _BACKUP)
+    if method == "GET":
+        return path == _BACKUP
+    return method in _CHANGING and path not in _CHANGES_NOTHING
 
 
 def changes_over_bus(method: str, verb: str) -> bool:

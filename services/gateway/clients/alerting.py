@@ -14,7 +14,7 @@ from services.bus.subjects import request_subject
 from services.gateway.clients.answers import ServiceAnswer, asking, readable
 from services.gateway.operations.operation_error import OperationError
 
-_SECONDS, _TEST_SECONDS = 5.0, 40.0
+_SECONDS, _TEST_SECONDS, _REPORT_SECONDS = 5.0, 40.0, 40.0
 _STATS_SECONDS, _UNKNOWN_SECONDS = 2.0, 0.5
 
 
@@ -85,9 +85,25 @@ class AlertingClient:
         answer = await self._ask(shapes.ALERTING_DELETE, topic=topic, id=uuid.uuid4().hex)
         self._alert = max(self._alert, answer["alert"])
 
-    async def transitions(self, **question: Any) -> dict[str, Any]:
-        """A page of changes of levels; see schemas.requests.alerting.TransitionsRequestSchema."""
-        found: dict[str, Any] = await self._ask(shapes.ALERTING_TRANSITIONS, **question)
+    async def transitions(self, up_to: int = 0, **question: Any) -> dict[str, Any]:
+        """A page of changes of levels; see schemas.requests.alerting.TransitionsRequestSchema.
+
+        up_to: the message of ALERTS that the answer must know.
+        """
+        data = {**question, "after": self._position(), "alert": max(self._alert, up_to)}
+        found: dict[str, Any] = await self._answer(shapes.ALERTING_TRANSITIONS, _SECONDS, data)
+        return found
+
+    async def comments(self, topic: str, event: str) -> list[ServiceAnswer] | None:
+        """What was said of an alert, oldest first; None where it is not there, and nothing was said of it."""
+        found: list[ServiceAnswer] | None = (await self._ask(shapes.ALERTING_COMMENTS, topic=topic, event=event))[
+            "comments"
+        ]
+        return found
+
+    async def report(self, **question: Any) -> dict[str, Any]:
+        """What a time was like; see schemas.requests.alerting.ReportRequestSchema."""
+        found: dict[str, Any] = await self._ask(shapes.ALERTING_REPORT, _REPORT_SECONDS, **question)
         return found
 
     async def tests(self) -> dict[str, dict[str, Any]]:
@@ -102,7 +118,10 @@ class AlertingClient:
         return message
 
     async def _ask(self, request: Request, seconds: float = _SECONDS, /, **question: Any) -> Any:
-        data = request.encode_request(**question, after=self._position(), alert=self._alert)
+        return await self._answer(request, seconds, {**question, "after": self._position(), "alert": self._alert})
+
+    async def _answer(self, request: Request, seconds: float, question: dict[str, Any]) -> Any:
+        data = request.encode_request(**question)
         subject = request_subject(*request.tokens())
         with asking("the alerting service"):
             try:

@@ -8,7 +8,14 @@ from typing import Any
 
 import orjson
 
-from schemas.requests.engine import ENGINE_RELOAD, ENGINE_SHARE, ENGINE_STATS, TASK_ENDPOINT, TASK_STATS
+from schemas.requests.engine import (
+    ENGINE_FIGURES,
+    ENGINE_RELOAD,
+    ENGINE_SHARE,
+    ENGINE_STATS,
+    TASK_ENDPOINT,
+    TASK_STATS,
+)
 from schemas.requests.request import Request
 from schemas.requests.shape import MalformedMessage
 from services.bus.connection import Bus
@@ -56,18 +63,11 @@ class EngineClient:
 
         expected: how many there are, 0 where that is not known.
         """
-        try:
-            answers = await self._ask_all(ENGINE_STATS, expected, _SECONDS)
-        except BusError as error:
-            _log.warn("no statistics of the engine", err=error)
-            return []
-        found = []
-        for answer in answers:
-            try:
-                found.append(await ENGINE_STATS.decode_long_response(answer))
-            except MalformedMessage as error:
-                _log.limited("stats").warn("the statistics of a worker cannot be read", err=error)
-        return found
+        return await self._told_by_all(ENGINE_STATS, expected)
+
+    async def figures(self, expected: int) -> list[dict[str, Any]]:
+        """The same in short (schemas.requests.engine.EngineFiguresSchema)."""
+        return await self._told_by_all(ENGINE_FIGURES, expected)
 
     async def reload(self, expected: int) -> None:
         """Have all workers read anew what sideload nodes look up. Raises OperationError."""
@@ -126,6 +126,20 @@ class EngineClient:
                 if time.monotonic() >= end:
                     raise
             await asyncio.sleep(_TAKING_UP_SECONDS / 25)
+
+    async def _told_by_all(self, request: Request, expected: int) -> list[dict[str, Any]]:
+        try:
+            answers = await self._ask_all(request, expected, _SECONDS)
+        except BusError as error:
+            _log.limited("engine").warn("no statistics of the engine", err=error)
+            return []
+        found = []
+        for answer in answers:
+            try:
+                found.append(await request.decode_long_response(answer))
+            except MalformedMessage as error:
+                _log.limited("stats").warn("the statistics of a worker cannot be read", err=error)
+        return found
 
     async def _ask_all(self, request: Request, expected: int, timeout: float) -> list[bytes]:
         subject, seconds = request_subject(*request.tokens()), timeout if expected else _UNKNOWN_SECONDS

@@ -179,7 +179,7 @@ def _text(error: ValidationError) -> str:
 
 def _spec(topic: str, given: dict[str, Any]) -> Plain:
     """A handler as it was asked for. Raises OperationError where its names are none."""
-    if not _named(topic, "-._:"):
+    if not _named(topic, "-._:/"):
         raise OperationError(400, f"invalid handler spec: handler topic {_NAMES} {quote(topic)}")
     if not _named(given["id"], "-._"):
         raise OperationError(400, f"invalid handler spec: handler ID {_NAMES} {quote(given['id'])}")

@@ -82,7 +82,13 @@ def _name(operation: Operation, asked: Any, name: str) -> str:
 
 
 def _link(operation: Operation, names: Mapping[str, str], parameters: Mapping[str, Any]) -> str:
-    parts = operation.path.split("/")
-    path = "/".join(quote(names[part[1:-1]], safe="/:") if part.startswith("{") else part for part in parts)
+    """A name at the end stands there as it is, slashes included; in others they would divide the path."""
+    takes_slashes = operation.slashes or (operation.path.endswith("}") and not operation.segment)
+    last = operation.names[-1] if takes_slashes else ""
+    parts = [part[1:-1] if part.startswith("{") else "" for part in operation.path.split("/")]
+    path = "/".join(
+        quote(names[name], safe="/:" if name == last else ":") if name else part
+        for name, part in zip(parts, operation.path.split("/"), strict=True)
+    )
     given = {name: value for name, value in parameters.items() if name not in names}
     return BASE + path + (f"?{urlencode(given, doseq=True)}" if given else "")

@@ -5,13 +5,15 @@ Quart.
 from __future__ import annotations
 
 import contextlib
+import functools
 import posixpath
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from services.gateway.access.access import Access
+from services.gateway.access.admission import Admission, admitted
 from services.gateway.access.audit import Caller, calling, changes_over_http
 from services.gateway.access.credentials import without_credentials
 from services.gateway.access.origins import OriginPolicy
@@ -22,12 +24,14 @@ from services.gateway.http.rejection import ClientDisconnected, RequestRejected,
 from services.gateway.http.writing.dialects import error_for
 from services.gateway.http.writing.write_request import WRITE_PATHS, LoggedRequest, WriteRequest
 from services.gateway.http.writing.writes import ReadBody
-from services.gateway.operations.paths import BASE, PREVIEW
+from services.gateway.operations.paths import BASE, PREVIEW, SLASH
 from services.process import log as logs
 
 HEALTHZ, READYZ = "/healthz", "/readyz"
 OPEN = frozenset({f"{BASE}/ping", "/ping", "/health", HEALTHZ, READYZ})
 """Whether the server is there is told to everybody, and asked by HEAD too."""
+CONSOLE = ("/", "/ui")
+"""The console's page and its files, `/ui/` with all below, are for everybody, too: what it shows it has to ask for."""
 PREVIEW_ONLY = frozenset({f"{PREVIEW}/logs"})
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -86,8 +90,12 @@ class RequestDispatcher:
         name = request_id()
         started = time.perf_counter_ns()
         headers = self._common_headers(scope["headers"], name)
-        user, refusal = await self._admit(scope["method"], path, query, scope["headers"], client)
-        with calling(Caller(user.name if user else "", "http", client)) as by:
+        routed = routed_path(path, scope.get("raw_path", b""))
+        scope = scope if routed == path else {**scope, "path": routed}
+        user, refusal = await self._admit(scope["method"], routed, query, scope["headers"], client)
+        again = functools.partial(self._again, scope["method"], routed, query, scope["headers"], client)
+        admission = Admission(user, again) if user else None
+        with calling(Caller(user.name if user else "", "http", client)) as by, admitted(admission):
             if refusal is None:
                 status = await self._other(scope, receive, send, headers)
             else:
@@ -143,7 +151,7 @@ class RequestDispatcher:
         user = None
         try:
             self._origins.check(method, headers)
-            if self._access is None or method == "OPTIONS" or (path in OPEN and method in ("GET", "HEAD")):
+            if self._access is None or method == "OPTIONS" or is_open(method, path):
                 return None, None
             user = await self._access.user(query, headers, client)
             check_request(user, method, path)
@@ -153,6 +161,13 @@ class RequestDispatcher:
         except Exception as error:
             _log.exception("nobody can be let in", error)
             return None, Answer(500, error_for(path, 500, _INTERNAL))
+
+    async def _again(self, method: str, path: str, query: bytes, headers: RawHeaders, client: str) -> User:
+        """Who sent a request that is still being answered, as they are now. Raises Denied."""
+        assert self._access is not None
+        user = await self._access.user(query, headers, client)
+        check_request(user, method, path)
+        return user
 
     async def _other(self, scope: Any, receive: Receive, send: Send, headers: RawHeaders) -> int:
         """As Kapacitor 1.5.7: unclean paths are sent on, OPTIONS is always empty, there is no 405."""
@@ -199,6 +214,24 @@ class RequestDispatcher:
         return status
 
 
+def is_open(method: str, path: str) -> bool:
+    """Whether a request is answered whoever sends it."""
+    if method not in ("GET", "HEAD"):
+        return False
+    return path in OPEN or path in CONSOLE or (path.startswith("/ui/") and clean_path(path) == path)
+
+
+def routed_path(path: str, raw: bytes) -> str:
+    """The path by which a request is let in and routed: SLASH stands for slashes that were written as %2F.
+
+    path: with nothing escaped. raw: as it came.
+    """
+    if b"%2f" not in raw.lower():
+        return path.replace(SLASH, "\N{REPLACEMENT CHARACTER}") if SLASH in path else path
+    parts = (unquote(part.decode("latin-1")) for part in raw.split(b"/"))
+    return "/".join(part.replace(SLASH, "\N{REPLACEMENT CHARACTER}").replace("/", SLASH) for part in parts)
+
+
 def clean_path(path: str) -> str:
     """The shortest path that means the same: no empty, `.` or `..` segments. A trailing slash stays."""
     if "//" not in path and "/." not in path and path[:1] == "/":
@@ -209,7 +242,7 @@ def clean_path(path: str) -> str:
 
 async def _redirect(send: Send, headers: RawHeaders, method: str, path: str, query: bytes) -> int:
     """Send on to another path; for people there is a link, as Go's net/http makes it."""
-    location = quote(path) + (f"?{query.decode('latin-1')}" if query else "")
+    location = "%2F".join(map(quote, path.split(SLASH))) + (f"?{query.decode('latin-1')}" if query else "")
     body = b""
     headers.append((b"location", location.encode("latin-1")))
     if method in ("GET", "HEAD"):

@@ -1,4 +1,4 @@
-"""Answers in JSON over HTTP; long lists are sent as they are made."""
+"""Answers over HTTP, in JSON or as they are; long lists are sent as they are made."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from quart import Response
 
 from services.gateway.http.answers import JSON, answer
 from services.gateway.operations.streamed_list import StreamedList, chunks
+from services.gateway.operations.text_body import TextBody
 
 _WHOLE_BYTES = 256 << 10
 """Up to here an answer is sent whole, with its length."""
 
 
 async def respond(status: int, body: Any) -> Response:
-    """An answer in JSON. Long lists are sent as they are made."""
+    """An answer in JSON, or a text as it is. Long lists are sent as they are made."""
+    if isinstance(body, TextBody):
+        return Response(body.text, status, dict(body.headers), content_type=body.content_type)
     if not isinstance(body, StreamedList):
         return answer(status, body)
     coming = chunks(body, indented=True)

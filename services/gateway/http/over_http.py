@@ -13,6 +13,7 @@ from services.gateway.http.query import read_query
 from services.gateway.http.request_body import read_json
 from services.gateway.operations.operation import Description, Operation, OperationRequest
 from services.gateway.operations.operation_error import OperationError
+from services.gateway.operations.paths import SLASH, with_slashes
 
 View = Callable[..., Awaitable[Response]]
 
@@ -73,8 +74,14 @@ def _view(operation: Operation) -> View:
     async def view(**names: str) -> Response:
         if operation.noun and not names[last]:
             raise OperationError(400, f"must specify {operation.noun} id on path")
+        beyond = ""
+        if operation.segment:
+            names[last], _, beyond = names[last].partition("/")
+        names = {name: with_slashes(given) for name, given in names.items()}
         body = await read_json(operation.bare) if operation.body else None
-        return await respond(*await operation.run(OperationRequest(names, parameters(), body, _requested())))
+        accept = request.headers.get("Accept", "")
+        asked = OperationRequest(names, parameters(), body, _requested(), accept, beyond)
+        return await respond(*await operation.run(asked))
 
     return described(operation)(view)
 
@@ -82,4 +89,4 @@ def _view(operation: Operation) -> View:
 def _requested() -> str:
     """Path and query as they were asked for, under the usual base."""
     query = request.query_string.decode("latin-1")
-    return request.path + (f"?{query}" if query else "")
+    return request.path.replace(SLASH, "%2F") + (f"?{query}" if query else "")

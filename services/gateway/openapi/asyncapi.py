@@ -108,6 +108,7 @@ def _asked(shapes: Shapes, operation: Operation) -> Document:
 
 def _reply(shapes: Shapes, operation: Operation) -> Document:
     replies = [_one_reply(status, _shape(shapes, shape)) for status, shape in operation.answers.items()]
+    replies += [_one_reply(200, {"type": "string"})] if operation.also else []
     error = shapes.ref(ErrorSchema)
     errors = sorted({400, *operation.errors, 503})
     return {"oneOf": [*replies, *(_one_reply(status, error) for status in errors)]}

@@ -51,7 +51,9 @@ def _operation(shapes: Shapes, path: str, method: str, description: Description)
     found: Document = {
         "summary": description.about,
         "parameters": [*map(_in_path, re.findall(r"{(\w+)}", path)), *_in_query(shapes, description)],
-        "responses": {str(status): _answer(shapes, status, shape) for status, shape in description.answers.items()}
+        "responses": {
+            str(status): _answer(shapes, status, shape, description) for status, shape in description.answers.items()
+        }
         | {str(status): _error(shapes, status) for status in (*description.errors, 503)},
     }
     if isinstance(description, Operation):
@@ -71,10 +73,15 @@ def _in_query(shapes: Shapes, description: Description) -> list[Document]:
     return shapes.parameters(description.parameters) if description.parameters else []
 
 
-def _answer(shapes: Shapes, status: int, shape: Shape) -> Document:
+def _answer(shapes: Shapes, status: int, shape: Shape, description: Description) -> Document:
     answer: Document = {"description": HTTPStatus(status).phrase}
     if shape is not None:
         answer["content"] = _content(shapes, shape)
+    if status == 200 and description.also:
+        answer["content"] |= _content(shapes, description.also)
+    if description.events:
+        # OpenAPI 3.1 has no word for what a stream of events holds
+        answer["x-events"] = {name: shapes.ref(schema) for name, schema in description.events.items()}
     return answer
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from grammar.golang.json_writer import encode
+from services.gateway.operations.text_body import TextBody
 from services.gateway.operations.time_slice import TimeSlice
 
 T = TypeVar("T")
@@ -62,7 +63,7 @@ async def sliced(
 async def whole(body: Any) -> bytes:
     """A body as JSON on one line, whatever it is."""
     if not isinstance(body, StreamedList):
-        return encode(body)
+        return encode(body.text if isinstance(body, TextBody) else body)
     return b"".join([chunk async for chunk in chunks(body, indented=False)])
 
 

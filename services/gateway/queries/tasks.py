@@ -14,8 +14,10 @@ from services.gateway.clients.engine import EngineClient
 from services.gateway.clients.node_stats import Stats
 from services.gateway.operations.operation_error import OperationError
 from services.gateway.operations.streamed_list import Slices, StreamedList, sliced
+from services.gateway.operations.text_body import TextBody
 from services.gateway.queries.inhibited import Inhibited
 from services.gateway.queries.listing import Page, check_fields, load, raw_script
+from services.gateway.queries.pictures import picture, wants_picture
 from services.gateway.queries.recordings import RecordingQueries
 from services.gateway.queries.task_view import (
     ASKED_FIELDS,
@@ -65,13 +67,19 @@ class TaskQueries:
         split = split_view(record)
         return view if split is None else view | {"split": split}
 
-    async def get(self, id: str, parameters: Any) -> dict[str, Any]:
+    async def get(self, id: str, parameters: Any) -> dict[str, Any] | TextBody:
         """GET /tasks/ID. Raises OperationError: the id is looked up first, then script-format, dot-view, replay-id."""
         record = self._state.get(id)
         if record is None:
             raise OperationError(404, "no task exists")
         given = load(GetTaskSchema(), parameters)
         layout = _layout(given)
+        if wants_picture(given["view"]):
+            run = record.run if record.executing else None
+            definition = record.definition if run is None else run.definition
+            await self._scripts.ready_to_show(definition)
+            sketch = self._scripts.sketch(definition)
+            return await picture(id, sketch.outline, sketch.problem)
         if given["replay_id"] not in ("", LIVE):
             return await self._in_replay(record, given["replay_id"], layout)
         return await self.show(record, layout)

@@ -10,6 +10,7 @@ from types import TracebackType
 from services.bus.connection import Bus
 from services.gateway.readmodels.config import ConfigReadModel
 from services.gateway.readmodels.handlers import HandlerReadModel
+from services.gateway.readmodels.oncall import OnCallReadModel
 from services.gateway.readmodels.read_model import ReadModel
 from services.gateway.readmodels.recordings import RecordingReadModel
 from services.gateway.readmodels.silences import SilenceReadModel
@@ -32,6 +33,7 @@ class ReadModels:
         self.users = UserReadModel(bus, store)
         self.handlers = HandlerReadModel(bus, store)
         self.silences = SilenceReadModel(bus, store)
+        self.oncall = OnCallReadModel(bus, store)
         self.config = ConfigReadModel(bus, store, effective)
         self._by_kind: Mapping[str, Sequence[ReadModel]] = {
             "task": [self.tasks],
@@ -42,6 +44,7 @@ class ReadModels:
             "backtest": [self.recordings, self.tasks],
             "handler": [self.handlers],
             "silence": [self.silences],
+            "mute": [self.oncall],
             "user": [self.users],
         }
         self._all: tuple[ReadModel, ...] = (
@@ -50,6 +53,7 @@ class ReadModels:
             self.users,
             self.handlers,
             self.silences,
+            self.oncall,
             self.config,
         )
         self._open = AsyncExitStack()
@@ -57,6 +61,11 @@ class ReadModels:
     def of(self, kind: str) -> Sequence[ReadModel]:
         """Those that operations of a kind find their resources in."""
         return self._by_kind.get(kind, ())
+
+    async def reached(self, kind: str, seq: int) -> None:
+        """Wait until an event about a resource of this kind is known. TimeoutError where it takes far too long."""
+        for model in [self.config] if kind == "config" else self.of(kind)[:1]:
+            await model.reached(seq)
 
     async def caught_up(self) -> str:
         """Wait until all that is in the log now is in all of them; nothing is then to be complained of.

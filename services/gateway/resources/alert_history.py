@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from marshmallow import ValidationError
-
-from grammar.golang.durations import format_go_duration
-from grammar.golang.times import format_rfc3339
-from schemas.api.inspections.inspection import Moment
-from schemas.api.oncall.silence import MatcherSchema
 from schemas.api.oncall.transition import ListTransitionsSchema, TransitionListSchema
-from schemas.requests.alerting import LEVELS, MOST_TRANSITIONS
-from services.alertlog.matchers import matcher
+from schemas.requests.alerting import MOST_TRANSITIONS
 from services.gateway.clients.alerting import AlertingClient
 from services.gateway.http.resource import Resource
 from services.gateway.operations.operation import Operation, OperationRequest, Reply
 from services.gateway.operations.operation_error import OperationError
-from services.gateway.operations.reading import first_problem
 from services.gateway.operations.streamed_list import streamed_list
+from services.gateway.operations.text_body import TextBody
 from services.gateway.queries.listing import load, number
+from services.gateway.queries.transitions.as_csv import CONTENT_TYPE, transitions_csv
+from services.gateway.queries.transitions.asked import as_texts, matcher_of, time_of
+from services.gateway.queries.transitions.view import show_transition
 
 _LAST = (1 << 63) - 1  # ns
 _USUAL = 100
-_MATCHER = MatcherSchema()
 
 
 def resource(alerting: AlertingClient) -> Resource:
@@ -33,20 +26,24 @@ def resource(alerting: AlertingClient) -> Resource:
 
 def _operations(alerting: AlertingClient) -> list[Operation]:
     async def list_(request: OperationRequest) -> Reply:
-        given = load(ListTransitionsSchema(), _as_texts(request.parameters))
+        given = load(ListTransitionsSchema(), as_texts(request.parameters))
+        as_csv = _as_csv(given["format"], request.accept)
         limit = number("limit", given["limit"], _USUAL)
         if not 1 <= limit <= MOST_TRANSITIONS:
             raise OperationError(400, f"invalid limit parameter: must be 1 to {MOST_TRANSITIONS}")
         page = await alerting.transitions(
-            matchers=[_matcher(text) for text in given["match"]],
-            first=_time("from", given["from_"], 0),
-            last=_time("to", given["to"], _LAST),
+            matchers=[matcher_of(text) for text in given["match"]],
+            first=time_of("from", given["from_"], 0),
+            last=time_of("to", given["to"], _LAST),
             behind=_place(given["after"]),
             limit=limit,
         )
         after = "-".join(map(str, page["after"]))
+        if as_csv:
+            shown = map(show_transition, page["transitions"])
+            return 200, TextBody(CONTENT_TYPE, transitions_csv(shown), _next(request.link, after))
         before = {"link": {"rel": "self", "href": request.link}, "next": after}
-        return 200, streamed_list("transitions", page["transitions"], _show, before)
+        return 200, streamed_list("transitions", page["transitions"], show_transition, before)
 
     return [
         Operation(
@@ -58,38 +55,26 @@ def _operations(alerting: AlertingClient) -> list[Operation]:
             "[nats]). A page may hold less than it could, and there is more, where `next` says so.",
             parameters=ListTransitionsSchema,
             answers={200: TransitionListSchema},
+            also=("text/csv",),
             run=list_,
         )
     ]
 
 
-def _as_texts(parameters: Any) -> Any:
-    """The parameters as over HTTP: over the bus `match` may be one text, and `limit` a number."""
-    if not isinstance(parameters, dict):
-        return parameters
-    given = {key: str(value) if isinstance(value, int) else value for key, value in parameters.items()}
-    return {**given, "match": [given["match"]]} if isinstance(given.get("match"), str) else given
+def _as_csv(format: str, accept: str) -> bool:
+    if format not in ("", "json", "csv"):
+        raise OperationError(400, "invalid format parameter: must be json or csv")
+    wished = [one.partition(";")[0].strip() for one in accept.split(",")]
+    return format == "csv" or (not format and "text/csv" in wished and "application/json" not in wished)
 
 
-def _matcher(text: str) -> dict[str, Any]:
-    try:
-        read: dict[str, Any] = _MATCHER.load(text)  # type: ignore[arg-type]  # it takes texts as well
-        matcher(**read)
-        return read
-    except ValidationError as error:
-        raise OperationError(400, f"invalid match parameter: {first_problem(error)}") from error
-    except ValueError as error:
-        raise OperationError(400, f"invalid match parameter: {error}") from error
-
-
-def _time(name: str, text: str, otherwise: int) -> int:
-    if not text:
-        return otherwise
-    try:
-        at: int = Moment().deserialize(text)
-    except ValidationError as error:
-        raise OperationError(400, f"invalid {name} parameter: {error.messages[0]}") from error
-    return max(0, at)
+def _next(link: str, after: str) -> dict[str, str]:
+    """The header that leads to the page behind, where there is one."""
+    if not after:
+        return {}
+    path, _, query = link.partition("?")
+    kept = [pair for pair in query.split("&") if pair and pair.partition("=")[0] not in ("after", "format")]
+    return {"Link": f'<{path}?{"&".join([*kept, "format=csv", f"after={after}"])}>; rel="next"'}
 
 
 def _place(text: str) -> list[int]:
@@ -99,16 +84,3 @@ def _place(text: str) -> list[int]:
     if len(parts) != 3 or not all(part.isascii() and part.isdigit() and len(part) < 20 for part in parts):
         raise OperationError(400, "invalid after parameter: it is not what `next` of a page says")
     return [int(part) for part in parts]
-
-
-def _show(one: dict[str, Any]) -> dict[str, Any]:
-    return {
-        **{key: one[key] for key in ("topic", "id", "task", "name", "tags")},
-        "level": LEVELS[one["level"]],
-        "previousLevel": LEVELS[one["previous"]],
-        "time": format_rfc3339(one["time"]),
-        "stored": format_rfc3339(one["stored"]),
-        "duration": format_go_duration(one["duration"]),
-        "message": one["message"],
-        "silenced": one["silenced"],
-    }

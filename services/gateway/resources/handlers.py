@@ -17,7 +17,7 @@ from services.gateway.commands.handlers import HandlerCommands
 from services.gateway.http.resource import Resource
 from services.gateway.operations.operation import Operation, OperationRequest, Reply
 from services.gateway.operations.operation_error import OperationError
-from services.gateway.operations.paths import BASE
+from services.gateway.operations.paths import BASE, one_segment
 from services.gateway.operations.streamed_list import streamed_list
 from services.gateway.queries.parameters import pattern
 from services.gateway.readmodels.handlers import HandlerReadModel
@@ -128,6 +128,6 @@ def _operations(commands: HandlerCommands, state: HandlerReadModel) -> list[Oper
 
 
 def _show(topic: str, record: Plain) -> dict[str, Any]:
-    href = posixpath.normpath(f"{BASE}/alerts/topics/{topic}/handlers/{record['id']}")
+    href = posixpath.normpath(f"{BASE}/alerts/topics/{one_segment(topic)}/handlers/{record['id']}")
     view = {key: record[key] for key in ("id", "kind", "options", "match")}
     return {"link": {"rel": "self", "href": href}, **view}

@@ -75,6 +75,7 @@ def _operations(commands: TaskCommands, queries: TaskQueries) -> list[Operation]
             path="/tasks/{id}",
             noun="task",
             about="A task.",
+            also=("image/svg+xml",),
             parameters=GetTaskSchema,
             answers={200: TaskSchema},
             errors=(400, 404),

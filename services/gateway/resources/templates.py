@@ -66,6 +66,7 @@ def _operations(commands: TemplateCommands, queries: TemplateQueries) -> list[Op
             path="/templates/{id}",
             noun="template",
             about="A template.",
+            also=("image/svg+xml",),
             parameters=GetTemplateSchema,
             answers={200: TemplateSchema},
             errors=(400, 404),

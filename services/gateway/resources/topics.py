@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from typing import Any
 
+from grammar.golang.durations import format_go_duration
 from grammar.golang.quoting import quote
 from schemas.api.topic import (
     EventListSchema,
@@ -12,26 +13,30 @@ from schemas.api.topic import (
     ListEventsSchema,
     ListTopicsSchema,
     TopicListSchema,
+    TopicRequestSchema,
     TopicSchema,
 )
 from schemas.requests.alerting import LEVELS
 from services.gateway.clients.alerting import AlertingClient
+from services.gateway.commands.oncall.flapping import FlappingCommands
 from services.gateway.http.resource import Resource
 from services.gateway.operations.operation import Operation, OperationRequest, Reply
 from services.gateway.operations.operation_error import OperationError
-from services.gateway.operations.paths import BASE
+from services.gateway.operations.paths import BASE, one_segment
 from services.gateway.operations.streamed_list import streamed_list
 from services.gateway.queries.parameters import pattern, text
 
 _TOPICS = f"{BASE}/alerts/topics"
+_MORE = ("acknowledged", "silenced-by", "muted-by", "flapping", "comments")
+"""What an event has where there is any of it."""
 
 
-def resource(alerting: AlertingClient) -> Resource:
-    """What can be asked of topics and their events."""
-    return Resource("topics", _operations(alerting))
+def resource(alerting: AlertingClient, flapping: FlappingCommands) -> Resource:
+    """What can be asked of topics and their events, and said of topics."""
+    return Resource("topics", _operations(alerting, flapping))
 
 
-def _operations(alerting: AlertingClient) -> list[Operation]:
+def _operations(alerting: AlertingClient, flapping: FlappingCommands) -> list[Operation]:
     async def list_(request: OperationRequest) -> Reply:
         fits = pattern(request)
         least = LEVELS.index(_min_level(request))
@@ -40,14 +45,19 @@ def _operations(alerting: AlertingClient) -> list[Operation]:
         return 200, streamed_list("topics", chosen, _topic, {"link": _link(request.link)})
 
     async def get(request: OperationRequest) -> Reply:
-        topic = request.id.partition("/")[0]
+        topic = request.id
         found = await alerting.topic(topic)
         if found is None:
             raise OperationError(404, f"unknown topic: {quote(topic)}")
         return 200, _topic(found)
 
+    async def update(request: OperationRequest) -> Reply:
+        if "/" in request.id:
+            raise OperationError(404, f"unknown topic: {quote(request.id)}")
+        return 200, _topic(await flapping.update(request.id, request.body))
+
     async def delete(request: OperationRequest) -> Reply:
-        if "/" not in request.id:
+        if not request.beyond:
             await alerting.delete(request.id)
         return 204, None
 
@@ -84,6 +94,7 @@ def _operations(alerting: AlertingClient) -> list[Operation]:
             verb="get",
             method="GET",
             path="/alerts/topics/{id}",
+            segment=True,
             about="A topic.",
             answers={200: TopicSchema},
             errors=(404,),
@@ -91,9 +102,22 @@ def _operations(alerting: AlertingClient) -> list[Operation]:
         ),
         Operation(
             kind="topic",
+            verb="update",
+            method="PATCH",
+            path="/alerts/topics/{id}",
+            about="Say when alerts of a topic flap: handlers are told that they do, and once that they are steady "
+            "again, and of nothing between. The topic may have no alerts yet.",
+            body=TopicRequestSchema,
+            answers={200: TopicSchema},
+            errors=(400, 404),
+            run=update,
+        ),
+        Operation(
+            kind="topic",
             verb="delete",
             method="DELETE",
             path="/alerts/topics/{id}",
+            segment=True,
             about="Forget a topic's events; no error where there is none.",
             answers={204: None},
             run=delete,
@@ -124,7 +148,7 @@ def _operations(alerting: AlertingClient) -> list[Operation]:
 
 def _topic(found: dict[str, Any]) -> dict[str, Any]:
     id = found["id"]
-    return {
+    shown: dict[str, Any] = {
         "link": _link(_path(id)),
         "id": id,
         "level": found["level"],
@@ -132,10 +156,15 @@ def _topic(found: dict[str, Any]) -> dict[str, Any]:
         "events-link": _link(_path(id, "events"), "events"),
         "handlers-link": _link(_path(id, "handlers"), "handlers"),
     }
+    flapping = found.get("flapping")
+    if flapping is not None:
+        shown["flapping"] = {**flapping, "window": format_go_duration(flapping["window"])}
+        shown["flaps"] = found["flaps"]
+    return shown
 
 
 def _event(topic: str, found: dict[str, Any]) -> dict[str, Any]:
-    more: dict[str, Any] = {key: found[key] for key in ("acknowledged", "silenced-by") if key in found}
+    more: dict[str, Any] = {key: found[key] for key in _MORE if key in found}
     return {"link": _link(_path(topic, "events", found["id"])), "id": found["id"], "state": found["state"], **more}
 
 
@@ -143,8 +172,8 @@ def _link(href: str, rel: str = "self") -> dict[str, str]:
     return {"rel": rel, "href": href}
 
 
-def _path(*names: str) -> str:
-    return posixpath.normpath("/".join((_TOPICS, *names)))
+def _path(topic: str, *names: str) -> str:
+    return posixpath.normpath("/".join((_TOPICS, one_segment(topic), *names)))
 
 
 def _min_level(request: OperationRequest) -> str:

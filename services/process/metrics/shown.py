@@ -79,6 +79,9 @@ def add_alerting(metrics: Metrics, alerting: Answer) -> None:
     """Those of an alerting by itself."""
     of = {"alerting": alerting["alerting"]}
     metrics.counter("tickbus_alerts", "Alert events folded; each alerting folds all.", of, alerting["events"])
+    for why in ("silenced", "muted", "flapping"):
+        kept = alerting.get(why, 0)
+        metrics.counter("tickbus_alerts_held", "Alert events kept from handlers.", {**of, "why": why}, kept)
     metrics.counter("tickbus_alert_repeats", "Alert events that had come before.", of, alerting["repeats"])
     metrics.counter("tickbus_alerts_handled", "Alert events that a sink took.", of, alerting["handled"])
     metrics.counter("tickbus_alert_retries", "Attempts of handlers after the first.", of, alerting["retried"])

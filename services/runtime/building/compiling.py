@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import orjson
 
@@ -34,6 +34,9 @@ _SMALL = 4096  # characters of script and vars: about 20 ms
 _FEW_CALLS = 200  # in so little text: of very short words there may be many
 # What repeats what is large: a class of Unicode's is some hundred parts of a program.
 _LARGE_REGEX = re.compile(r"\\[pP]|\{\d+,?\d*\}")
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 Handlers = Callable[[], Mapping[str, HandlerSpec]]
 RegistryOf = Callable[[Mapping[str, HandlerSpec], Mapping[str, FunctionSpec]], Registry]
@@ -72,7 +75,8 @@ class Compiling:
         """
         self._parsed, self._functions = parsed, functions
         self._registry_of, self._handlers = registry, handlers
-        self._registry = registry(handlers(), functions)
+        self.registry = registry(handlers(), functions)
+        """All that scripts may use."""
         self._helper = Helper("compiling", __name__, registry.__module__, handlers.__module__)
         self._graphs = asyncio.Semaphore(_AT_ONCE)
         self.loop_lock = PacedLock()
@@ -85,7 +89,7 @@ class Compiling:
 
     def here(self, text: str, vars: bytes, template: bool = False) -> CompilationResult:
         """What a script comes to with these vars (JSON), worked out here and now."""
-        return _outcome(self._registry, lambda: self._parsed.parsed(text), vars, template)
+        return _outcome(self.registry, lambda: self._parsed.parsed(text), vars, template)
 
     async def aside(self, text: str, vars: bytes, template: bool = False) -> CompilationResult:
         """The same, worked out by a helper process. Raises HelperFailed."""
@@ -104,6 +108,16 @@ class Compiling:
             self._parsed.keep(text, tree)
         return found
 
+    async def beside(self, work: Callable[Concatenate[Registry, P], T], *args: P.args, **keys: P.kwargs) -> T:
+        """What a function of a module makes of what scripts may use, worked out by the helper process.
+
+        Raises what it raises, and HelperFailed.
+        """
+        functions = dict(self._functions)
+        return await self._helper.run(
+            SECONDS, _with_registry, work, self._registry_of, self._handlers, functions, args, keys
+        )
+
     async def graph(self, text: str, vars: Mapping[str, Any]) -> Graph:
         """The graph of a script with these vars (as JSON has them), wherever that is worked out.
 
@@ -112,7 +126,7 @@ class Compiling:
         packed = orjson.dumps(vars)
         if not takes_long(text, packed):
             async with self.loop_lock.turn():
-                return compile_script(self._parsed.parsed(text), self._registry, parse_vars(vars)).graph
+                return compile_script(self._parsed.parsed(text), self.registry, parse_vars(vars)).graph
         try:
             async with self._graphs:
                 found = await self.aside(text, packed)
@@ -144,6 +158,18 @@ def _outcome(known: Registry, tree: Callable[[], Script], vars: bytes, template:
     except TickscriptError as error:
         return CompilationResult(None, error.with_traceback(None), True, dbrps, formatted)
     return CompilationResult(compiled, None, True, dbrps, formatted)
+
+
+def _with_registry(
+    work: Callable[..., T],
+    registry: RegistryOf,
+    handlers: Handlers,
+    functions: Mapping[str, FunctionSpec],
+    args: tuple[Any, ...],
+    keys: Mapping[str, Any],
+) -> T:
+    """In the helper process."""
+    return work(registry(handlers(), functions), *args, **keys)
 
 
 def _beside(

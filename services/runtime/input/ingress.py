@@ -34,6 +34,10 @@ class Ingress:
         """The log has other messages behind this sequence than what was counted."""
         self._counted = {dbrp: min(counted, to) for dbrp, counted in self._counted.items()}
 
+    def totals(self) -> list[tuple[str, str, int]]:
+        """Database, retention policy, points."""
+        return [(*dbrp, int(counts.sum())) for dbrp, counts in self._counts.items()]
+
     def rows(self) -> list[tuple[str, str, str, int]]:
         """Database, retention policy, measurement, points."""
         names = self._decoder.measurements()

@@ -14,8 +14,10 @@ from services.columns.column import IntArray
 from services.columns.frame import Frame, Points, Step
 from services.columns.groups.series import NO_DIMENSIONS, Series, SeriesTable
 from services.lineprotocol.keytable import KeyTable
-from services.lineprotocol.lines import Payload, WantedMeasurements, decode
+from services.lineprotocol.lines import Payload, WantedLines, decode
 from services.lineprotocol.series_key import parse_key
+from services.lineprotocol.validate import CHECKED
+from services.runtime.input.share import SharesByMeasurement
 
 LOOPBACKS = "loopbacks"
 """The header that counts the loopbacks which a message's points have come through."""
@@ -133,16 +135,32 @@ class UnreadableMessage:
     error: str
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Wanted:
+    """What is wanted of a database and retention policy; of all else, the number of points may be enough.
+
+    measurements: their numbers; None: all of them. shares: where no more is wanted of a measurement.
+    """
+
+    measurements: frozenset[int] | None = None
+    shares: SharesByMeasurement = field(default_factory=dict)
+
+
+EVERYTHING = Wanted()
+
+
 @dataclass(slots=True)
 class _Source:
     """What is known of one database and retention policy: its series by their raw keys.
 
-    asked: the numbers of the measurements that were wanted of it last; wanted: bool[m], the same by number.
+    asked: what was wanted of it last; wanted: bool[m], the measurements of it by number; foreign: int32[k], by number
+    of a series that of its measurement where no share that is wanted has it, else -1; empty where nobody has shares.
     """
 
     keys: KeyTable = field(default_factory=KeyTable)
-    asked: frozenset[int] | None = None
+    asked: Wanted = EVERYTHING
     wanted: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
+    foreign: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, dtype=np.int32))
 
 
 class LineProtocolDecoder:
@@ -172,20 +190,21 @@ class LineProtocolDecoder:
         database: str,
         retention_policy: str,
         messages: Sequence[LogMessage],
-        measurements: frozenset[int] | None = None,
+        wanted: Wanted = EVERYTHING,
     ) -> tuple[LogBatch | None, list[UnreadableMessage]]:
         """The points of some messages, in their order, and the messages that could not be read.
 
-        measurements: the numbers of those that are wanted; points of others may be left out, but for their number.
+        wanted: points of others may be left out, but for their number.
 
-        Headers: `precision` (n u ms s m h; ns where missing), `received` (ns; else the time JetStream stored it) and
-        `loopbacks` (how many loopbacks its points have come through; none where missing).
+        Headers: `precision` (n u ms s m h; ns where missing), `received` (ns; else the time JetStream stored it),
+        `checked` (1: all lines are known to be valid) and `loopbacks` (how many loopbacks its points have come
+        through; none where missing).
         """
         payloads = [_payload(m) for m in messages]
         source = self._sources.get((database, retention_policy))
         if source is None:
             source = self._sources[database, retention_policy] = _Source()
-        lines, rejected = decode(payloads, self._wanted(source, measurements))
+        lines, rejected = decode(payloads, self._wanted(source, wanted))
         refused = [UnreadableMessage(messages[r.index].seq, r.error) for r in rejected]
         seqs = np.array([m.seq for m in messages], dtype=np.int64)
         left_out = None
@@ -206,12 +225,31 @@ class LineProtocolDecoder:
         points = Points(lines.time, series, source=lines)
         return LogBatch(database, retention_policy, points, self._names(series), step, left_out), refused
 
-    def _wanted(self, source: _Source, measurements: frozenset[int] | None) -> WantedMeasurements:
-        known = 0 if measurements is None else len(self._measurements)
-        if measurements is not source.asked or len(source.wanted) != known:
-            source.asked, source.wanted = measurements, np.zeros(known, dtype=np.bool_)
-            source.wanted[list(measurements or ())] = True
-        return WantedMeasurements(self._written, source.wanted)
+    def _wanted(self, source: _Source, wanted: Wanted) -> WantedLines:
+        known = 0 if wanted.measurements is None else len(self._measurements)
+        fresh = wanted is not source.asked
+        if fresh or len(source.wanted) != known:
+            source.wanted = np.zeros(known, dtype=np.bool_)
+            source.wanted[list(wanted.measurements or ())] = True
+        if fresh:
+            source.asked, source.foreign = wanted, np.empty(0, dtype=np.int32)
+        if wanted.shares:
+            self._look_for_foreign(source)
+        return WantedLines(self._written, source.wanted, source.keys, source.foreign)
+
+    def _look_for_foreign(self, source: _Source) -> None:
+        """Let it be known of all series that have a number whether they are."""
+        have = len(source.foreign)
+        if have == len(self.table):
+            return
+        measurements = self._names(np.arange(have, len(self.table), dtype=np.int32))
+        more = np.full(len(measurements), -1, dtype=np.int32)
+        for measurement in source.asked.shares.keys() & frozenset(measurements.tolist()):
+            of_it = measurements == measurement
+            for share in source.asked.shares[measurement]:
+                of_it &= ~share.mine()[have:]
+            more[of_it] = measurement
+        source.foreign = np.concatenate([source.foreign, more])
 
     def _names(self, series: NDArray[np.int32]) -> NDArray[np.int32]:
         have = len(self._name_of_series)
@@ -222,8 +260,9 @@ class LineProtocolDecoder:
 
 
 def _payload(message: LogMessage) -> Payload:
-    precision = (message.headers or {}).get("precision", "n")
-    return Payload(message.data, precision, _number(message, "received") or message.time_ns)
+    headers = message.headers or {}
+    received = _number(message, "received") or message.time_ns
+    return Payload(message.data, headers.get("precision", "n"), received, headers.get(CHECKED) == "1")
 
 
 def _number(message: LogMessage, header: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,10 +44,18 @@ class SeriesOfShare:
         self.share, self._table = share, table
         self._mine: BoolArray = np.empty(0, dtype=np.bool_)
 
-    def rows(self, series: SeriesArray) -> Rows:
-        """The rows of these series (int32[n], by number) that are of the share, ascending."""
+    def mine(self) -> BoolArray:
+        """For each series of the table, by number, whether it is of the share."""
         if len(self._mine) < len(self._table):
             more = range(len(self._mine), len(self._table))
             found = [self.share.of_tags(self._table.series(n).tags) == self.share.number for n in more]
             self._mine = np.concatenate([self._mine, np.array(found, dtype=np.bool_)])
-        return np.flatnonzero(self._mine[series])
+        return self._mine
+
+    def rows(self, series: SeriesArray) -> Rows:
+        """The rows of these series (int32[n], by number) that are of the share, ascending."""
+        return np.flatnonzero(self.mine()[series])
+
+
+SharesByMeasurement = Mapping[int, Sequence[SeriesOfShare]]
+"""By number of a measurement the shares of it that somebody wants; one that is wanted whole is not there."""

@@ -9,7 +9,13 @@ from services.bus.follow import StoredMessage
 from services.bus.streams import WRITES
 from services.process import log as logs
 from services.process.flight_recorder import FLIGHT_RECORDER, packed
-from services.runtime.input.line_protocol_decoder import LineProtocolDecoder, LogBatch, UnreadableMessage
+from services.runtime.input.line_protocol_decoder import (
+    EVERYTHING,
+    LineProtocolDecoder,
+    LogBatch,
+    UnreadableMessage,
+    Wanted,
+)
 
 log = logs.get("engine")
 
@@ -25,29 +31,27 @@ class SharedDecoding:
         self.refused = 0
 
     def decode(
-        self, dbrp: tuple[str, str], part: Sequence[StoredMessage], measurements: frozenset[int] | None = None
+        self, dbrp: tuple[str, str], part: Sequence[StoredMessage], wanted: Wanted = EVERYTHING
     ) -> list[LogBatch]:
-        """The points of some messages of a database and retention policy; but for their number only those of some
-        measurements, where these are given.
+        """The points of some messages of a database and retention policy; of those that are not wanted only their
+        number.
 
         What is no line protocol is counted, logged, kept among the dead letters and skipped; so is a message that
         workers died of.
         """
         if not FLIGHT_RECORDER.aside.get(WRITES) and WRITES not in FLIGHT_RECORDER.suspected:
-            return self._together(dbrp, part, measurements)
+            return self._together(dbrp, part, wanted)
         parts = self._carefully(dbrp, part)
-        return [batch for some in parts for batch in self._together(dbrp, some, measurements)]
+        return [batch for some in parts for batch in self._together(dbrp, some, wanted)]
 
-    def _together(
-        self, dbrp: tuple[str, str], part: Sequence[StoredMessage], measurements: frozenset[int] | None
-    ) -> list[LogBatch]:
+    def _together(self, dbrp: tuple[str, str], part: Sequence[StoredMessage], wanted: Wanted) -> list[LogBatch]:
         try:
             with FLIGHT_RECORDER.at(_WHAT, part[0].seq, part[-1].seq):
-                batch, refused = self._decoder.decode(*dbrp, part, measurements)
+                batch, refused = self._decoder.decode(*dbrp, part, wanted)
         except Exception as e:
             log.exception("messages cannot be decoded", e, first=part[0].seq, last=part[-1].seq)
             if len(part) > 1:
-                return [batch for message in part for batch in self._together(dbrp, [message], measurements)]
+                return [batch for message in part for batch in self._together(dbrp, [message], wanted)]
             batch, refused = None, [UnreadableMessage(part[0].seq, f"internal error: {e!r}")]
         if refused:
             messages = {m.seq: m for m in part}

@@ -85,7 +85,7 @@ def name_of(topic: str, id: str) -> str:
 
 def fold(state: State, event: Event) -> None:
     """Take one event in. ValueError where it is no event of this kind, and nothing is changed."""
-    topic, slash, id = event.id.partition("/")
+    topic, slash, id = event.id.rpartition("/")
     data = data_of(event, _SCHEMAS.get(event.what) if event.kind == "handler" and slash else None)
     state.put(LAST, event.id, event.seq)
     known = all_of(state, topic)

@@ -11,6 +11,7 @@ import click
 
 from services.cli.errors import CommandFailed, MistakenCall
 from services.cli.go_flags import Command, Group
+from services.cli.output.matchers import matchers_text
 from services.cli.output.printing import as_json, note, print_json
 from services.cli.output.tables import Column, print_table
 from services.cli.server.connecting import asks_server, path_of
@@ -113,14 +114,8 @@ def import_(client: Client, file: Path) -> None:
 
 
 def _row(one: dict[str, Any]) -> tuple[str, ...]:
-    matchers = " ".join(map(_text, one["matchers"]))
+    matchers = matchers_text(one["matchers"])
     return one["id"], one["status"], matchers, one["end"][:19] + "Z", one["created-by"], one["comment"]
-
-
-def _text(matcher: dict[str, Any]) -> str:
-    operator = ("=~" if matcher["is-equal"] else "!~") if matcher["is-regex"] else "=" if matcher["is-equal"] else "!="
-    value = matcher["value"]
-    return f"{matcher['name']}{operator}{value if value and ' ' not in value else json_module.dumps(value)}"
 
 
 def _read(file: Path) -> list[Any]:

@@ -9,11 +9,10 @@ from schemas.api.oncall.acknowledgement import AcknowledgeSchema
 from schemas.requests.alerting import LEVELS
 from services.alertlog.acknowledgement import Acknowledgement, encode
 from services.bus.connection import Bus
-from services.bus.errors import BusError, PayloadTooLarge
-from services.bus.subjects import alert_subject
 from services.gateway.access.audit import caller
 from services.gateway.clients.alerting import AlertingClient
 from services.gateway.clients.nats_disk import NatsDisk
+from services.gateway.commands.oncall.alert_message import store_in_alerts
 from services.gateway.operations.operation_error import OperationError
 from services.gateway.operations.reading import read_strictly
 
@@ -46,13 +45,5 @@ class AcknowledgementCommands:
         return dict(event)
 
     async def _publish(self, topic: str, said: Acknowledgement) -> None:
-        full = self._disk.refuses_changes()
-        if full:
-            raise OperationError(503, f"the acknowledgement cannot be stored: {full}")
-        try:
-            seq = (await self._bus.publish(alert_subject(topic), encode(said))).seq
-        except PayloadTooLarge as error:
-            raise OperationError(413, f"too large: {error}") from error
-        except BusError as error:
-            raise OperationError(503, f"the acknowledgement could not be stored: {error}") from error
+        seq = await store_in_alerts(self._bus, self._disk, topic, encode(said), "acknowledgement")
         await self._alerting.folded(seq)

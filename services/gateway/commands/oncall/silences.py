@@ -12,12 +12,12 @@ import orjson
 from grammar.golang.quoting import quote
 from grammar.golang.times import format_rfc3339
 from schemas.api.oncall.silence import SilenceRequestSchema
-from services.alertlog.matchers import matcher
 from services.bus.connection import Bus
 from services.gateway.access.audit import caller
 from services.gateway.clients.alerting import AlertingClient
 from services.gateway.clients.nats_disk import NatsDisk
 from services.gateway.commands.decisions import Decisions
+from services.gateway.commands.oncall.matchers import check_matchers, stored
 from services.gateway.operations.operation_error import OperationError
 from services.gateway.operations.reading import read_strictly
 from services.gateway.readmodels.silences import SilenceReadModel
@@ -86,7 +86,7 @@ class SilenceCommands:
                     raise OperationError(400, "start: that of a silence that has begun cannot be changed")
                 start = max(given["start"], now)
             data = {
-                "matchers": _matchers(given["matchers"]) if "matchers" in given else list(map(_stored, there.matchers)),
+                "matchers": _matchers(given["matchers"]) if "matchers" in given else list(map(stored, there.matchers)),
                 "start": start,
                 "end": _end(given, start, now, there.end),
                 "created-by": given.get("created_by", there.created_by),
@@ -158,25 +158,13 @@ def _matchers(given: Sequence[Plain] | None) -> list[Plain]:
     """As events have them. Raises OperationError where there are none, or nobody could tell what they are for."""
     if not given:
         raise OperationError(400, "matchers: at least one is needed")
-    read = []
-    for at, one in enumerate(given):
-        try:
-            read.append(matcher(**one))
-        except ValueError as error:
-            raise OperationError(400, f"matchers.{at}: {error}") from error
-    if all(one.fits("") for one in read):
-        raise OperationError(400, "matchers: at least one must not fit an empty value")
-    return list(map(_stored, given))
+    return check_matchers(given)
 
 
 def _check_size(data: Plain) -> None:
     size = len(orjson.dumps(data))
     if size > _MOST_BYTES:
         raise OperationError(400, f"it is {size} bytes of JSON, more than {_MOST_BYTES}")
-
-
-def _stored(one: Plain) -> Plain:
-    return {"name": one["name"], "value": one["value"], "is-regex": one["is_regex"], "is-equal": one["is_equal"]}
 
 
 def _end(given: Plain, start: int, now: int, before: int | None) -> int:

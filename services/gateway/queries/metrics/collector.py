@@ -8,16 +8,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from schemas.requests.process import PROCESS_FIGURES
-from services.bus.buckets.kv import Bucket
 from services.bus.connection import Bus
 from services.bus.errors import BusError
 from services.bus.identity import cluster_id
 from services.bus.streams import ALERTS, EVENTS, WRITES, StreamState
-from services.bus.subjects import unescape
 from services.gateway.clients.alerting import AlertingClient
 from services.gateway.clients.answers import ServiceAnswer
 from services.gateway.clients.engine import EngineClient
-from services.gateway.clients.heartbeats import Heartbeats
+from services.gateway.clients.heartbeats import LivingWorkers
 from services.gateway.clients.latest_answers import LatestAnswers
 from services.gateway.clients.processes import Processes
 from services.gateway.operations.operation_error import OperationError
@@ -53,22 +51,18 @@ class Collector:
         inhibited: Inhibited,
         subscriptions: Callable[[], Awaitable[Mapping[str, Record]]],
         replicas: int,
-        lease_ttl: float,
+        living: LivingWorkers,
     ) -> None:
-        """subscriptions: gives how it stands with them. replicas: on how many servers of a cluster buckets lie.
-
-        lease_ttl: seconds after which a worker without heartbeats is dead.
-        """
+        """subscriptions: gives how it stands with them. replicas: on how many servers of a cluster buckets lie."""
         self._bus, self._processes, self._engine, self._alerting = bus, processes, engine, alerting
         self._inhibited, self._subscriptions, self._replicas = inhibited, subscriptions, replicas
         self._cluster = ""
         self._latest_processes, self._latest_workers = LatestAnswers("id"), LatestAnswers("worker")
-        self._heartbeats = Heartbeats(lease_ttl)
-        self._workers: Bucket | None = None
+        self._living = living
 
     async def collect(self) -> MetricsSnapshot:
         """Whoever does not answer is left out, or shown as before. Raises no OperationError."""
-        alive = await self._alive()
+        alive = await self._living.look()
         expected = max(sum(alive.values()), self._processes.count("engine"))
         processes, workers, alertings, topics, *streams = await asyncio.gather(
             self._processes.request_all(PROCESS_FIGURES),
@@ -107,17 +101,3 @@ class Collector:
             with contextlib.suppress(BusError):
                 self._cluster = await cluster_id(self._bus, self._replicas)
         return self._cluster
-
-    async def _alive(self) -> dict[str, bool]:
-        """Whether each worker lives whose heartbeat there is; nothing while the bus does not say."""
-        try:
-            if self._workers is None:
-                self._workers = await self._bus.bucket("workers", replicas=self._replicas)
-            entries = await self._workers.entries()
-        except BusError:
-            return {}
-        revisions = {}
-        for entry in entries:
-            with contextlib.suppress(ValueError):
-                revisions[unescape(entry.key)] = entry.revision
-        return self._heartbeats.look(revisions)

@@ -48,7 +48,7 @@ class Scripts:
 
     def __init__(self, compiling: Compiling, permitted: Callable[[Graph], None] = lambda graph: None) -> None:
         """permitted: raises NotPermitted where a task must not do what its graph does on this machine."""
-        self._compiling = compiling
+        self.compiling = compiling
         self.permitted = permitted
         self._kept: OrderedDict[_Key, CompilationResult] = OrderedDict()
         self._by_text: dict[str, _Key] = {}
@@ -62,7 +62,7 @@ class Scripts:
         if key in self._kept or not takes_long(script, key[1]):
             return
         try:
-            outcome = await self._compiling.aside(*key)
+            outcome = await self.compiling.aside(*key)
         except HelperFailed as problem:
             if problem.for_now:
                 raise OperationError(503, f"scripts that are large: {problem}") from problem
@@ -156,7 +156,7 @@ class Scripts:
     def _outcome(self, key: _Key) -> CompilationResult:
         outcome = self._kept.get(key)
         if outcome is None:
-            outcome = self._compiling.here(*key)
+            outcome = self.compiling.here(*key)
             self._keep(key, outcome)
         self._kept.move_to_end(key)
         self._by_text[key[0]] = key

@@ -335,7 +335,7 @@ def test_scripts_of_one_structure_keep_their_own_names_literals_and_comments() -
     scripts = [
         'var a = stream\n    |from()\n        .where(lambda: "x" =~ /a+/ AND f("y", \'b\') > 1.5)\n',
         "var bb = batch\n    |query('q')\n        .every(5m)\n",
-        'var c = batch\n    |to(1.50)\n        // why\n        .where(lambda: "z" =~ /[b]/ AND g(\'c\\\'d\') > 3)\n',
+        "var c = batch\n    |to(1.50)\n        // why\n        .where(lambda: \"z\" =~ /[b]/ AND g('c\\'d') > 3)\n",
         'dbrp "one"."two"\n\ndbrp "3"."four"\n',
     ]
     assert [format_script(parse(script)) for script in scripts] == [script.replace("1.50", "1.5") for script in scripts]

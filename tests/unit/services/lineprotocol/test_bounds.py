@@ -11,7 +11,7 @@ import pytest
 
 from services.lineprotocol import fields, keytable, lines
 from services.lineprotocol.keytable import KeyTable
-from services.lineprotocol.lines import Payload, WantedMeasurements, decode
+from services.lineprotocol.lines import Payload, WantedLines, decode
 
 _LONG = b"m,t=" + b"k" * 65_600
 _TAGS = b"".join(b",t%d=v" % i for i in range(70))
@@ -85,7 +85,7 @@ def test_nothing_is_read_beyond_the_pad(body: bytes, shift: int) -> None:
     names.add({b"m": 0, b"x": 1})
     payloads = [Payload(b"x v=" + b"1" * shift, "n", 5), Payload(body, "n", 5)]
     for wanted in ([], [True, True], [False, True], [False, False]):
-        found, _ = decode(payloads, WantedMeasurements(names, np.array(wanted, dtype=np.bool_)))
+        found, _ = decode(payloads, WantedLines(names, np.array(wanted, dtype=np.bool_)))
         assert found.number_keys(KeyTable(), len).tolist() == found.number_keys(KeyTable(), len).tolist()
         last = np.arange(found.n, dtype=np.intp)[-1:]
         for some in (found, found.pick(last)):

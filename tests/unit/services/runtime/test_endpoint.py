@@ -33,3 +33,14 @@ def test_the_mean_time_of_a_node_is_a_number() -> None:
     run = ScriptRun("stream|from()|log()").write("m v=1 1")
     times = [node["avg_exec_time_ns"] for node in run.run.statistics()["node-stats"].values()]
     assert [type(time) for time in times] == [int] * 3
+
+
+def test_figures_are_what_statistics_come_to() -> None:
+    run = ScriptRun("stream|from().groupBy('h')|eval(lambda: \"v\" + \"w\").as('x')|log()")
+    run.write("m,h=a v=1,w=1 1\nm,h=b v=1,w=2 2\nm,h=b v=1 3")
+    nodes = run.run.statistics()["node-stats"].values()
+    collected, errors, groups, trouble = run.run.figures()
+    assert collected == next(iter(nodes))["collected"] == 3
+    assert errors == sum(node["errors"] for node in nodes) == 1
+    assert groups == max(node["working_cardinality"] for node in nodes) == 2
+    assert trouble == ""

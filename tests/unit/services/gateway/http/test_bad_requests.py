@@ -25,11 +25,21 @@ from tests.unit.services.gateway.resources.test_tasks import DBRPS, TASKS, body
 
 BASE = "/kapacitor/v1"
 JSON = "application/json"
-OURS = ("/traces", "/backtests", "/silences", "/silences/{id}", "/acknowledge")
+OURS = (
+    *("/lint", "/traces", "/backtests", "/silences", "/silences/{id}", "/acknowledge"),
+    *("/mutes", "/mutes/{id}", "/comments", "/topics/{id}"),
+)
 """What paths end in of what Kapacitor does not have."""
 _WHOLE = {"task": "there", "start": "2024-01-01T00:00:00Z"}
 _SILENCE = {"matchers": ["host=a"], "end": "2100-01-01T00:00:00Z"}
-WHOLE = {"traces": _WHOLE, "backtests": _WHOLE, "silences": _SILENCE}
+_MUTE = {"matchers": ["host=a"], "intervals": [{"years": ["1999"]}]}
+WHOLE = {
+    "traces": _WHOLE,
+    "backtests": _WHOLE,
+    "silences": _SILENCE,
+    "mutes": _MUTE,
+    "comments": {"text": "x"},
+}
 """Of requests that have to say something: what they say besides the key that is wrong."""
 HANDLER = ("invalid handler json: ", "failed to unmarshal JSON: ", "invalid patch json: ", "failed to apply patch: ")
 LONG = "x" * 10_000
@@ -81,13 +91,14 @@ IDS = [
     ("a%0D%0Ab", "a\r\nb"),
     ("a/b", "a/b"),
     ("a%2Fb", "a/b"),
+    ("%2e%2e%2f%2e%2e%2fping", "../../ping"),
     ("%25", "%"),
     ("%zz", "%zz"),
     ("%FF", "\N{REPLACEMENT CHARACTER}"),
     ("%E2%80%AE", "\u202e"),
     ("%F0%9F%98%80", "\N{GRINNING FACE}"),
 ]
-UP = ["..", "%2e%2e", "%2e%2e%2f%2e%2e%2fping", "a/../../ping", "./x", "a//b"]
+UP = ["..", "%2e%2e", "a/../../ping", "./x", "a//b"]
 
 PARAMETERS = ["", "%00", LONG, "[", "%5Bz-a%5D", "%FF", "*", "999999999999999999999", "-1", "1e3", "%D9%A3", "true"]
 
@@ -312,6 +323,8 @@ async def test_parameters(routes: list[Route], gateway: httpx.AsyncClient) -> No
             continue
         if route.path == "/readyz" or route.path.endswith(("/why", "/why-not", "/history")):
             continue  # not all services are there, and it says so
+        if route.path.endswith("/live"):
+            continue  # it goes on for ever
         for name in route.parameters:
             for value in PARAMETERS:
                 if route.method == "DELETE" and not value:
@@ -324,7 +337,7 @@ async def test_parameters(routes: list[Route], gateway: httpx.AsyncClient) -> No
                     assert answer.json()["error"]
                 if name in ("limit", "offset"):
                     right = value in ("", "-1")
-                    if route.path.endswith("/history"):
+                    if route.path.endswith(("/history", "/report")):
                         assert answer.status_code == (400 if value else 200), (route, name, value)
                     elif route.path.endswith(("/results", "/effects")):
                         assert answer.status_code in (404, 400), (route, name, value)  # of what is not there

@@ -429,7 +429,7 @@ async def test_handlers_of_others_stay_and_own_ones_are_brought_back(
     await loading.post(f"{topics}/loaded/handlers", json={"id": "theirs", **tcp})
     directory.put("handlers/any.yaml", "topic: loaded\nid: mine\nkind: tcp\noptions: {address: '127.0.0.1:1'}")
     directory.put("handlers/other.json", '{"topic": "loaded", "id": "log", "kind": "log", "options": {"path": "/x"}}')
-    directory.put("handlers/slash.yaml", "topic: a/b\nid: x\nkind: tcp")
+    directory.put("handlers/space.yaml", "topic: a b\nid: x\nkind: tcp")
     directory.put("handlers/path.yaml", "topic: loaded\nid: x\nkind: log\noptions: {path: rel}")
     directory.put("handlers/unknown.yaml", "topic: loaded\nid: y\nkind: nokind")
     report = await load(loading)
@@ -441,9 +441,9 @@ async def test_handlers_of_others_stay_and_own_ones_are_brought_back(
             "failed to create handler: log path must be absolute: rel is not absolute",
         ),
         (
-            "handlers/slash.yaml",
+            "handlers/space.yaml",
             "refused",
-            "invalid handler spec: handler topic must contain only letters, numbers, '-', '.' and '_'. \"a/b\"",
+            "invalid handler spec: handler topic must contain only letters, numbers, '-', '.' and '_'. \"a b\"",
         ),
         ("handlers/unknown.yaml", "refused", 'failed to create handler: unsupported action kind "nokind"'),
     ]
@@ -453,7 +453,7 @@ async def test_handlers_of_others_stay_and_own_ones_are_brought_back(
         {"id": "theirs", **tcp, "match": ""},
     )
     assert await handlers("loaded") == [log, mine, theirs]
-    for name in ("slash", "path", "unknown"):
+    for name in ("path", "space", "unknown"):
         directory.take(f"handlers/{name}.yaml")
     await loading.delete(f"{topics}/loaded/handlers/log")
     await loading.put(f"{topics}/loaded/handlers/mine", json={"id": "mine", **tcp, "match": "changed()"})

@@ -11,6 +11,7 @@ import jsonschema_rs
 import orjson
 import pytest
 
+from schemas.api.watching.live import EVENTS
 from services.alerting.requests import AlertingResponders
 from services.alerting.service import Alerting
 from services.bus.connection import Bus
@@ -40,6 +41,17 @@ async def test_every_route_is_in_the_openapi_document(gateway: httpx.AsyncClient
     documented = {(path.partition("{")[0], method.upper()) for path, its in paths.items() for method in its}
     routes = (await gateway.get(f"{BASE}/:routes")).json()
     assert documented == {(path, method) for path, methods in routes.items() for method in methods}
+
+
+async def test_what_is_no_json_is_in_the_openapi_document(gateway: httpx.AsyncClient) -> None:
+    paths = (await document(gateway, "openapi"))["paths"]
+    answers = {
+        path: paths[BASE + path]["get"]["responses"]["200"] for path in ("/live", "/tasks/{id}", "/alerts/history")
+    }
+    assert answers["/live"]["x-events"].keys() == EVENTS.keys()
+    assert answers["/live"]["content"].keys() == {"text/event-stream"}
+    assert answers["/tasks/{id}"]["content"].keys() == {"application/json", "image/svg+xml"}
+    assert answers["/alerts/history"]["content"].keys() == {"application/json", "text/csv"}
 
 
 async def test_every_operation_is_on_the_bus_and_in_both_documents(gateway: httpx.AsyncClient) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,6 +16,7 @@ from schemas.api.oncall.transition import TransitionListSchema
 from services.alerting.requests import AlertingResponders
 from services.alerting.service import Alerting
 from services.bus.connection import Bus
+from services.gateway.queries.transitions.as_csv import KEYS, transitions_csv
 from tests.support.alerts import BASE, CRITICAL, INFO, OK, SECOND, WARNING, alerts, send
 
 PATH = "/kapacitor/v1/alerts/history"
@@ -75,6 +78,8 @@ async def test_changes_and_nothing_else(gateway: httpx.AsyncClient, topic: str) 
         "duration": "0s",
         "message": "a is WARNING",
         "silenced": False,
+        "muted": False,
+        "flapping": False,
     }
 
 
@@ -109,3 +114,28 @@ async def test_by_matchers_times_and_pages(gateway: httpx.AsyncClient, topic: st
 async def test_what_cannot_be_asked(gateway: httpx.AsyncClient, parameters: dict[str, Any], error: str) -> None:
     answer = await gateway.get(PATH, params=parameters)
     assert answer.status_code == 400 and error in answer.json()["error"]
+
+
+async def test_as_comma_separated_values(gateway: httpx.AsyncClient, topic: str) -> None:
+    whole = await gateway.get(PATH, params={"match": f"topic={topic}"}, headers={"Accept": "text/csv, */*;q=0.1"})
+    assert whole.headers["content-type"] == "text/csv; charset=utf-8; header=present"
+    rows = list(csv.DictReader(io.StringIO(whole.text)))
+    listed = (await page(gateway, f"topic={topic}"))["transitions"]
+    untold = dict.fromkeys(("silenced", "muted", "flapping"), False)
+    assert [{**row, "tags": dict([row["tags"].split("=")]), **untold} for row in rows] == listed
+    parts, link = [], f"{PATH}?match=topic%3D{topic}&limit=2&format=csv"
+    while link:
+        part = await gateway.get(link)
+        parts += list(csv.DictReader(io.StringIO(part.text)))
+        link = part.links.get("next", {}).get("url", "")
+    assert parts == rows
+    assert (await gateway.get(PATH, headers={"Accept": "text/csv, application/json"})).json()["transitions"]
+    assert (await gateway.get(PATH, params={"format": "xml"})).status_code == 400
+
+
+def test_no_value_is_a_formula() -> None:
+    one = {"tags": {"b": "1", "a": "2"}, "silenced": True, "id": "=1+1", "message": 'two\nlines, "quoted"'}
+    shown = dict.fromkeys(KEYS, "") | one
+    (row,) = csv.DictReader(io.StringIO(transitions_csv([shown])))
+    assert (row["id"], row["tags"], row["silenced"]) == ("'=1+1", "a=2,b=1", "true")
+    assert row["message"] == 'two\nlines, "quoted"'

@@ -314,3 +314,19 @@ async def test_a_stop_ends_a_long_answer_that_nobody_reads_on(
         async for _ in pieces:
             pass
     await reader.aclose()
+
+
+async def test_a_task_and_a_template_as_pictures(gateway: httpx.AsyncClient, bus: Bus) -> None:
+    script = "stream|from().measurement('cpu')|alert().id('<b>')"
+    await gateway.post(TASKS, json=body("drawn", script=script))
+    await gateway.post("/kapacitor/v1/templates", json={"id": "drawn", "script": script})
+    for path in (f"{TASKS}/drawn", "/kapacitor/v1/templates/drawn"):
+        answer = await gateway.get(path, params={"view": "svg"})
+        assert answer.headers["content-type"] == "image/svg+xml"
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+        assert '<g class="edge" data-from="from1" data-to="alert2">' in answer.text
+        refused = await gateway.get(path, params={"view": "png"})
+        assert (refused.status_code, refused.json()) == (400, {"error": 'invalid view parameter "png"'})
+    reply = await bus.request(command_subject("task", "get"), b'{"id": "drawn", "view": "svg"}')
+    assert orjson.loads(reply)["body"] == (await gateway.get(f"{TASKS}/drawn?view=svg")).text
+    assert (await gateway.get(f"{TASKS}/none?view=svg")).status_code == 404

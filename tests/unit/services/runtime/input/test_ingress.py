@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from services.bus.positions import WritesSeq
 from services.columns.groups.series import SeriesTable
+from services.pipeline.tag_set import TagSet
 from services.runtime.input.ingress import Ingress
-from services.runtime.input.line_protocol_decoder import LineProtocolDecoder
+from services.runtime.input.line_protocol_decoder import LineProtocolDecoder, Wanted
+from services.runtime.input.share import SeriesOfShare, Share
 
 
 @dataclass(frozen=True)
@@ -55,12 +59,13 @@ def test_what_a_log_has_that_was_made_anew_counts() -> None:
 def test_points_that_nobody_wants_count_and_are_not_kept() -> None:
     decoder = LineProtocolDecoder(SeriesTable())
     ingress = Ingress(decoder)
-    wanted, other = frozenset({decoder.measurement("cpu")}), decoder.measurement("mem")
+    cpu, other = decoder.measurement("cpu"), decoder.measurement("mem")
+    wanted = Wanted(frozenset({cpu}))
     messages = [Message(1, b"cpu v=1\nmem v=1\ncpu v=2"), Message(2, b"mem,host=a v=1"), Message(3, b"new v=1\nmem v=")]
     batch, refused = decoder.decode("db", "rp", messages, wanted)
     assert batch is not None and [bad.seq for bad in refused] == [3]
     assert batch.step.seq.tolist() == [1, 1] and batch.step.row.tolist() == [0, 2] and batch.last == 2
-    assert batch.present() == wanted and len(decoder.table) == 1
+    assert batch.present() == {cpu} and len(decoder.table) == 1
 
     ingress.count(batch)
     batch, _ = decoder.decode("db", "rp", [messages[1]], wanted)
@@ -68,3 +73,25 @@ def test_points_that_nobody_wants_count_and_are_not_kept() -> None:
     ingress.count(batch)
     assert sorted(ingress.rows()) == [("db", "rp", "cpu", 2), ("db", "rp", "mem", 2)]
     assert batch.counts(WritesSeq(1))[other] == 1 and not batch.counts(WritesSeq(2)).any()
+
+
+def test_points_of_other_shares_count_and_are_not_kept_once_their_series_is_known() -> None:
+    table = SeriesTable()
+    decoder = LineProtocolDecoder(table)
+    ingress = Ingress(decoder)
+    cpu = decoder.measurement("cpu")
+    body = "\n".join(f"cpu,host=h{i} v={i}" for i in range(16)).encode() + b'\nmem v=1\ncpu,host=h1 v="a\nb"'
+    shares = [SeriesOfShare(Share(TagSet(frozenset({"host"})), number, 4), table) for number in range(4)]
+    for headers in (None, {"checked": "1"}):
+        rows = []
+        for some in (shares[:1], shares[1:2], shares[2:]):
+            wanted = Wanted(frozenset({cpu}), {cpu: some})
+            for seq in (1, 2):
+                batch, refused = decoder.decode("db", "rp", [Message(seq, body, headers=headers)], wanted)
+                assert batch is not None and not refused and batch.counts(WritesSeq(0))[cpu] == 17
+            ingress.count(batch)
+            mine = np.array([share.mine() for share in some]).any(axis=0)
+            assert mine[batch.points.series].all()
+            rows += batch.step.row.tolist()
+        assert sorted(rows) == [*range(16), 17]
+    assert ("db", "rp", "cpu", 17) in ingress.rows()

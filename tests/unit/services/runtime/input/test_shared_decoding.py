@@ -13,7 +13,7 @@ from services.bus.follow import StoredMessage
 from services.bus.streams import WRITES
 from services.columns.groups.series import SeriesTable
 from services.process.flight_recorder import FLIGHT_RECORDER, FatalMessage
-from services.runtime.input.line_protocol_decoder import LineProtocolDecoder
+from services.runtime.input.line_protocol_decoder import EVERYTHING, LineProtocolDecoder, Wanted
 from services.runtime.input.shared_decoding import SharedDecoding
 from tests.support.logs import logged, restored_log
 from tests.support.nats import NatsServer, nats_server
@@ -48,13 +48,13 @@ class Observed(LineProtocolDecoder):
         database: str,
         retention_policy: str,
         messages: Sequence[Any],
-        measurements: frozenset[int] | None = None,
+        wanted: Wanted = EVERYTHING,
     ) -> Any:
         self.given.append([m.seq for m in messages])
         work = FLIGHT_RECORDER.current()
         assert work is not None and work.what == {"kind": "message", "id": WRITES}
         self.noted.append((work.first, work.last))
-        return super().decode(database, retention_policy, messages, measurements)
+        return super().decode(database, retention_policy, messages, wanted)
 
 
 def _messages(count: int, bad: Sequence[int] = ()) -> list[StoredMessage]:

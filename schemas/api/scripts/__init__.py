@@ -1,0 +1,1 @@
+"""Scripts: what they may use, and what is to be said of them."""

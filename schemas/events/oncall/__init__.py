@@ -1,0 +1,1 @@
+"""Events about what people on call say of alerts, but for silences."""

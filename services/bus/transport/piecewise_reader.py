@@ -1,0 +1,59 @@
+"""A stream reader that hands out what comes as it comes, without a buffer in between."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+
+class PiecewiseReader(asyncio.StreamReader):
+    """As asyncio's, but that `read` gives the next piece as the transport has read it, whatever size is asked for.
+
+    asyncio's copies each piece into a buffer and out of it again, which costs more than to find messages in it. Lines
+    are read before anything else is.
+    """
+
+    def __init__(self, limit: int) -> None:
+        """limit: the bytes of a line; from twice as many on that wait here, the transport reads no more."""
+        super().__init__(limit)
+        self._most = 2 * limit
+        self._pieces: deque[bytes] = deque()
+        self._size = 0
+        self._piecewise = False
+        self._held_back: asyncio.ReadTransport | None = None
+
+    def set_transport(self, transport: asyncio.BaseTransport) -> None:
+        super().set_transport(transport)
+        self._source = transport
+
+    def feed_data(self, data: bytes) -> None:  # type: ignore[override]
+        if not self._piecewise:
+            super().feed_data(data)
+            return
+        self._pieces.append(data)
+        self._size += len(data)
+        self._wakeup_waiter()  # type: ignore[attr-defined]
+        if self._size > self._most and self._held_back is None and isinstance(self._source, asyncio.ReadTransport):
+            self._source.pause_reading()
+            self._held_back = self._source
+
+    async def read(self, n: int = -1) -> bytes:
+        """The next piece; b"" at the end. Raises what the connection was lost by."""
+        if self._buffer:  # type: ignore[attr-defined]
+            return await super().read(n)
+        self._piecewise = True
+        if (lost := self.exception()) is not None:
+            raise lost
+        if not self._pieces and not self._eof:  # type: ignore[attr-defined]
+            await self._wait_for_data("read")  # type: ignore[attr-defined]
+        if not self._pieces:
+            return b""
+        piece = self._pieces.popleft()
+        self._size -= len(piece)
+        if self._held_back is not None and self._size <= self._most:
+            self._held_back.resume_reading()
+            self._held_back = None
+        return piece
+
+    def at_eof(self) -> bool:
+        return not self._pieces and super().at_eof()

@@ -1,0 +1,1 @@
+"""The console: a page for browsers, and what it is made of."""

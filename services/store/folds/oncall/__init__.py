@@ -1,0 +1,1 @@
+"""What people on call say of alerts, folded; but for silences."""

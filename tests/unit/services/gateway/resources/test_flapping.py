@@ -1,0 +1,74 @@
+"""When alerts of a topic flap, said and shown, on a real gateway with a real alerting."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+
+from schemas.api.topic import TopicSchema
+from services.alerting.requests import AlertingResponders
+from services.alerting.service import Alerting
+from services.bus.connection import Bus
+from services.bus.subjects import command_subject
+from tests.support.alerts import OK, WARNING, alerts, send
+
+TOPICS = "/kapacitor/v1/alerts/topics"
+HISTORY = "/kapacitor/v1/alerts/history"
+
+
+@pytest.fixture
+async def alerting(bus: Bus, tmp_path: Path) -> AsyncIterator[Alerting]:
+    """The real alerting service."""
+    async with Alerting(bus, tmp_path / "alerting.lmdb", {}) as service:
+        responders = AlertingResponders(bus, service)
+        yield service
+        responders.stop()
+
+
+async def raised(
+    bus: Bus, alerting: Alerting, topic: str, *events: tuple[str, int], seq: int = 5, host: str = "a"
+) -> None:
+    await send(bus, alerts(list(events), seq, host=host), 0, topic)
+    await alerting.log.caught_up()
+
+
+async def test_a_topic_says_when_its_alerts_flap(gateway: httpx.AsyncClient, bus: Bus, alerting: Alerting) -> None:
+    said = {"flapping": {"window": "10m", "low": 0.25, "high": 0.5}}
+    answer = await gateway.patch(f"{TOPICS}/wild", json=said)
+    assert answer.status_code == 200 and TopicSchema().validate(answer.json()) == {}
+    shown = {"window": "10m0s", "low": 0.25, "high": 0.5}
+    assert (answer.json()["id"], answer.json()["flapping"], answer.json()["flaps"]) == ("wild", shown, 0)
+    await raised(bus, alerting, "wild", *[("a", WARNING), ("a", OK)] * 5)
+    assert (await gateway.patch(f"{TOPICS}/wild", json=said)).json()["flaps"] == 1, "said again it is the same"
+    assert (await gateway.get(f"{TOPICS}/wild/events/a")).json()["flapping"] is True
+    history = (await gateway.get(HISTORY, params={"match": "topic=wild"})).json()["transitions"]
+    assert [one["flapping"] for one in history] == [True] * 5 + [False] * 5
+    assert (await gateway.patch(f"{TOPICS}/wild", json={})).json()["flapping"] == shown
+    reply = orjson.loads(
+        await bus.request(command_subject("topic", "update"), orjson.dumps({"id": "wild", "body": {"flapping": None}}))
+    )
+    assert reply["status"] == 200 and "flapping" not in reply["body"], reply
+    assert "flapping" not in (await gateway.get(f"{TOPICS}/wild")).json()
+
+
+@pytest.mark.parametrize(
+    ("flapping", "error"),
+    [
+        ({"window": "10m", "low": 0.25}, "flapping.high: missing data"),
+        ({"window": "1x", "low": 0.25, "high": 0.5}, "flapping.window: must be a duration"),
+        ({"window": "1ms", "low": 0.25, "high": 0.5}, "flapping.window: must be from 1s to 168h"),
+        ({"window": "10m", "low": 0.5, "high": 0.25}, "flapping: low must be over 0, high at least low and below 1"),
+        ({"window": "10m", "low": 0, "high": 0.25}, "flapping: low must be over 0"),
+        ({"window": "10m", "low": 0.2, "high": 1}, "flapping: low must be over 0"),
+        (3, "flapping"),
+    ],
+)
+async def test_what_is_no_flapping(gateway: httpx.AsyncClient, flapping: Any, error: str) -> None:
+    answer = await gateway.patch(f"{TOPICS}/none", json={"flapping": flapping})
+    assert answer.status_code == 400 and error in answer.json()["error"], answer.text
+    assert (await gateway.patch(f"{TOPICS}/none/events/a", json={})).status_code in (404, 405)
