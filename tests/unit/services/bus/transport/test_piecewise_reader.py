@@ -6,7 +6,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -128,10 +128,8 @@ async def held_back(transport: Any, other: socket.socket, piece: bytes) -> int:
     """Send until the other side reads no more; how many bytes that took."""
     sent = 0
     while transport.is_reading():
-        try:
+        with suppress(BlockingIOError):
             sent += other.send(piece)
-        except BlockingIOError:
-            pass
         await asyncio.sleep(0)
     return sent
 
