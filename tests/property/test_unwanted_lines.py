@@ -69,7 +69,7 @@ MEASUREMENTS = {b"cpu": 0, b"m": 1, b'c"u': 2, b"a=b": 3, b"others": 4}
 OTHERS = MEASUREMENTS[b"others"]
 
 
-@examples(150)
+@examples(100)
 @given(
     st.lists(st.tuples(BODIES, st.booleans()), max_size=4),
     st.one_of(st.just([]), st.lists(st.booleans(), min_size=5, max_size=5)),

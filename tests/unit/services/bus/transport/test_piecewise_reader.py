@@ -68,7 +68,7 @@ async def told(reader: asyncio.StreamReader, lines: int, before: list[bytes], af
     return [*found, reader.at_eof(), repr(reader.exception())]
 
 
-@examples(200)
+@examples(100)
 @given(st.integers(0, 2), PIECES, PIECES, st.sampled_from([None, ConnectionResetError("by peer")]))
 def test_the_same_is_read(lines: int, before: list[bytes], after: list[bytes], end: Any) -> None:
     async def compare() -> None:
