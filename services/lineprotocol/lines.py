@@ -62,7 +62,7 @@ _NONE = KeyTable()
 class WantedLines:
     """Which lines are wanted of those whose measurement or series is known; all others are.
 
-    numbers: of measurements by their names as written without any escape. wanted: bool[m], by number.
+    numbers: of measurements by their names as written without any escape. wanted: bool[m], by number; one behind m is.
     series: numbers of series by their keys as written. foreign: int32[k], by such a number that of the measurement
     where lines of the series are not wanted, else -1; a series behind k is wanted.
     """

@@ -219,8 +219,8 @@ def scan(
     bodies: int64[b, 6], for each where it begins and ends, ns of one unit of its times, the largest time that there can
     be in that unit, what time (ns) lines without one get, and whether all its lines are known to be valid: of such
     lines nothing is looked at that is not needed. There is a line break behind each.
-    A table of measurements' names and wanted: bool[m]: lines of those that it has, and that are not wanted, are only
-    counted. Nothing is where m is 0.
+    A table of measurements' names and wanted: bool[m]: lines of those that it has, whose numbers are below m and that
+    are not wanted, are only counted.
     A table of series' keys, whether it is to be asked for numbers, and foreign: int32[k]: lines of those that it has,
     whose numbers are below k and for which there is the number of their measurement, not -1, are only counted as well.
 
@@ -334,7 +334,7 @@ def scan(
                             entry = _entry(text, start, length, entry + 1, slots, last, entries, heap, seed)
                             number = -1 if entry < 0 else _number(entries, entry)
                         name, name_length = start, length
-                        if number >= 0 and not wanted[number]:
+                        if 0 <= number < len(wanted) and not wanted[number]:
                             skip = number
                             if checked:
                                 stop = _plain_end(text, at)

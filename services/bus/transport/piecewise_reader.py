@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from typing import Final, cast
+
+_BESIDE: Final = 4096
+"""Bytes that a piece may take beside what it holds: asyncio gives whole pages of its read buffers away."""
 
 
 class PiecewiseReader(asyncio.StreamReader):
@@ -14,28 +18,32 @@ class PiecewiseReader(asyncio.StreamReader):
     """
 
     def __init__(self, limit: int) -> None:
-        """limit: the bytes of a line; from twice as many on that wait here, the transport reads no more."""
+        """limit: the bytes of a line; from twice as many on that wait here, the transport reads no more until half of
+        them are taken."""
         super().__init__(limit)
-        self._most = 2 * limit
+        self._low, self._most = limit, 2 * limit
         self._pieces: deque[bytes] = deque()
         self._size = 0
         self._piecewise = False
-        self._held_back: asyncio.ReadTransport | None = None
+        self._source: asyncio.ReadTransport | None = None
+        self._held_back = False
 
     def set_transport(self, transport: asyncio.BaseTransport) -> None:
         super().set_transport(transport)
-        self._source = transport
+        self._source = cast(asyncio.ReadTransport, transport)  # uvloop's are none by their class
 
     def feed_data(self, data: bytes) -> None:  # type: ignore[override]
         if not self._piecewise:
             super().feed_data(data)
             return
+        if not data:
+            return
         self._pieces.append(data)
-        self._size += len(data)
+        self._size += len(data) + _BESIDE
         self._wakeup_waiter()  # type: ignore[attr-defined]
-        if self._size > self._most and self._held_back is None and isinstance(self._source, asyncio.ReadTransport):
+        if self._size > self._most and not self._held_back and self._source is not None:
             self._source.pause_reading()
-            self._held_back = self._source
+            self._held_back = True
 
     async def read(self, n: int = -1) -> bytes:
         """The next piece; b"" at the end. Raises what the connection was lost by."""
@@ -49,10 +57,10 @@ class PiecewiseReader(asyncio.StreamReader):
         if not self._pieces:
             return b""
         piece = self._pieces.popleft()
-        self._size -= len(piece)
-        if self._held_back is not None and self._size <= self._most:
-            self._held_back.resume_reading()
-            self._held_back = None
+        self._size -= len(piece) + _BESIDE
+        if self._held_back and self._size <= self._low and self._source is not None:
+            self._held_back = False
+            self._source.resume_reading()
         return piece
 
     def at_eof(self) -> bool:

@@ -8,6 +8,7 @@ from services.bus.follow import StoredMessage
 from services.bus.subjects import parse_write_subject
 from services.engine.worker.task_under_way import TaskUnderWay
 from services.runtime.input.line_protocol_decoder import Wanted
+from services.runtime.input.share import SeriesOfShare
 
 DBRP = tuple[str, str]
 
@@ -38,12 +39,8 @@ class Routing:
         if dbrp not in self._wants:
             route = self._route().get(dbrp, {})
             of_all = route.get(_ANY, [])
-            shares = {}
-            for measurement in route.keys() - {_ANY}:
-                found = [running.run.share for running in (*route[measurement], *of_all)]
-                if None not in found:
-                    shares[measurement] = [share for share in found if share is not None]
-            self._wants[dbrp] = Wanted(None if of_all else frozenset(route), shares)
+            shares = {one: _shares([*route[one], *of_all]) for one in route.keys() - {_ANY}}
+            self._wants[dbrp] = Wanted(None if of_all else frozenset(route), shares, _shares(of_all))
         return self._wants[dbrp]
 
     def wanted(self, dbrp: DBRP, present: frozenset[int]) -> list[TaskUnderWay]:
@@ -86,3 +83,9 @@ def inhibiting_first(tasks: Iterable[TaskUnderWay]) -> list[TaskUnderWay]:
     """Tasks whose alerts inhibit others come first, so that this is on the bus before alerts of the same step."""
     found = list(tasks)
     return sorted(found, key=lambda r: not r.run.inhibits) if any(r.run.inhibits for r in found) else found
+
+
+def _shares(tasks: Iterable[TaskUnderWay]) -> list[SeriesOfShare]:
+    """The shares that some tasks have; none where one of them has all."""
+    found = [running.run.share for running in tasks]
+    return [] if None in found else [share for share in found if share is not None]

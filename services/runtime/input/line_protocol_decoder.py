@@ -17,7 +17,7 @@ from services.lineprotocol.keytable import KeyTable
 from services.lineprotocol.lines import Payload, WantedLines, decode
 from services.lineprotocol.series_key import parse_key
 from services.lineprotocol.validate import CHECKED
-from services.runtime.input.share import SharesByMeasurement
+from services.runtime.input.share import SeriesOfShare, SharesByMeasurement
 
 LOOPBACKS = "loopbacks"
 """The header that counts the loopbacks which a message's points have come through."""
@@ -139,11 +139,13 @@ class UnreadableMessage:
 class Wanted:
     """What is wanted of a database and retention policy; of all else, the number of points may be enough.
 
-    measurements: their numbers; None: all of them. shares: where no more is wanted of a measurement.
+    measurements: their numbers; None: all of them. shares: where no more is wanted of a measurement; others: where no
+    more is of those that are not in `shares`. None at all are a share of everything.
     """
 
     measurements: frozenset[int] | None = None
     shares: SharesByMeasurement = field(default_factory=dict)
+    others: Sequence[SeriesOfShare] = ()
 
 
 EVERYTHING = Wanted()
@@ -226,15 +228,15 @@ class LineProtocolDecoder:
         return LogBatch(database, retention_policy, points, self._names(series), step, left_out), refused
 
     def _wanted(self, source: _Source, wanted: Wanted) -> WantedLines:
-        known = 0 if wanted.measurements is None else len(self._measurements)
         fresh = wanted is not source.asked
+        if fresh:
+            source.asked, source.foreign = wanted, np.empty(0, dtype=np.int32)
+        if wanted.others or any(wanted.shares.values()):
+            self._look_for_foreign(source)  # which may come to know further measurements
+        known = 0 if wanted.measurements is None else len(self._measurements)
         if fresh or len(source.wanted) != known:
             source.wanted = np.zeros(known, dtype=np.bool_)
             source.wanted[list(wanted.measurements or ())] = True
-        if fresh:
-            source.asked, source.foreign = wanted, np.empty(0, dtype=np.int32)
-        if wanted.shares:
-            self._look_for_foreign(source)
         return WantedLines(self._written, source.wanted, source.keys, source.foreign)
 
     def _look_for_foreign(self, source: _Source) -> None:
@@ -243,12 +245,15 @@ class LineProtocolDecoder:
         if have == len(self.table):
             return
         measurements = self._names(np.arange(have, len(self.table), dtype=np.int32))
+        shares = source.asked.shares
+        rest = np.isin(measurements, list(shares), invert=True)
+        somebodys = [(rest, source.asked.others)]
+        somebodys += [(measurements == one, shares[one]) for one in shares.keys() & frozenset(measurements.tolist())]
         more = np.full(len(measurements), -1, dtype=np.int32)
-        for measurement in source.asked.shares.keys() & frozenset(measurements.tolist()):
-            of_it = measurements == measurement
-            for share in source.asked.shares[measurement]:
-                of_it &= ~share.mine()[have:]
-            more[of_it] = measurement
+        for of_it, wanted in somebodys:
+            if wanted:
+                nobodys = of_it & ~np.any([share.mine()[have:] for share in wanted], axis=0)
+                more[nobodys] = measurements[nobodys]
         source.foreign = np.concatenate([source.foreign, more])
 
     def _names(self, series: NDArray[np.int32]) -> NDArray[np.int32]:

@@ -58,4 +58,4 @@ class SeriesOfShare:
 
 
 SharesByMeasurement = Mapping[int, Sequence[SeriesOfShare]]
-"""By number of a measurement the shares of it that somebody wants; one that is wanted whole is not there."""
+"""By number of a measurement the shares of it that somebody wants, none where it is wanted whole."""

@@ -38,10 +38,10 @@ async def test_credentials(tmp_path: Path) -> None:
             await Bus.connect(f"nats://me:p%40ss%3Aw%2Frd@{host}"),
             await Bus.connect(server.url, credentials=Credentials(user="me", password="p@ss:w/rd")),
         ):
+            await _connected(bus)  # the server was started anew beneath the second one
             await bus.ensure_streams()
             await server.restart()
-            while not bus.connected:
-                await asyncio.sleep(0.01)
+            await _connected(bus)
             await bus.close()
     finally:
         server.stop()
@@ -82,3 +82,8 @@ async def test_streams_are_made_by_many_at_once_and_changed_where_that_is_asked_
     assert (state.last_seq, state.messages) == (0, 0) and state.created
     for bus in buses:
         await bus.close()
+
+
+async def _connected(bus: Bus) -> None:
+    while not bus.connected:
+        await asyncio.sleep(0.01)

@@ -1,4 +1,4 @@
-"""Kernels read no byte beyond PAD: texts that end where memory does."""
+"""Kernels read no byte beyond PAD: texts and tables that end where memory does."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from services.lineprotocol import fields, keytable, lines
 from services.lineprotocol.keytable import KeyTable
 from services.lineprotocol.lines import Payload, WantedLines, decode
+from services.lineprotocol.scanning import PAD
 
 _LONG = b"m,t=" + b"k" * 65_600
 _TAGS = b"".join(b",t%d=v" % i for i in range(70))
@@ -46,6 +47,14 @@ BODIES = [
     _LONG + b" v=1",
     _LONG[:65_535] + b" v=1",
     b'm v="' + b"s" * 70_000 + b'"',
+    b"m,t=a v=1",
+    b"m,t=a v=1 ",
+    b"m,t=a ",
+    b"m,t=b v=1",
+    b'm,t=a v="',
+    b"m,t=a v=1\\",
+    b"m,t=abcdefg v=1\nm,t=abcdefg v=1",
+    b"m\\,t=a v=1",
 ]
 _PAGE, _NO_ACCESS = mmap.PAGESIZE, 0
 
@@ -65,6 +74,13 @@ class _Ends:
         self._held.append(memory)
         return base + size - len(text)
 
+    def hold(self, table: KeyTable) -> None:
+        """Have what kernels are told of a table lie there, so long as none is put in."""
+        _, last, _, _, seed = table.told
+        heap = table._heap[: table._heap_used + PAD]
+        slots, entries, keys = (self.address_of(a.tobytes()) for a in (table._slots, table._entries, heap))
+        table.told = slots, last, entries, keys, seed
+
     def _forbid(self, address: int) -> None:
         assert ctypes.CDLL(None).mprotect(ctypes.c_void_p(address), ctypes.c_size_t(_PAGE), _NO_ACCESS) == 0
 
@@ -81,15 +97,22 @@ def texts_end_where_memory_does(monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
 @pytest.mark.parametrize("body", BODIES, ids=range(len(BODIES)))
 @pytest.mark.parametrize("shift", [0, 1, 7, 63])
 def test_nothing_is_read_beyond_the_pad(body: bytes, shift: int) -> None:
-    names = KeyTable()
+    ends = _Ends()
+    names, series = KeyTable(), KeyTable()
     names.add({b"m": 0, b"x": 1})
+    series.add({b"m": 0, b"x": 1, b"m,t=a": 2, b"m,t=abcdefg": 3} | {b"s%d" % n: n for n in range(4, 16)})
+    for table in (names, series):
+        ends.hold(table)
     payloads = [Payload(b"x v=" + b"1" * shift, "n", 5), Payload(body, "n", 5)]
+    payloads += [Payload(p.body, "n", 5, checked=True) for p in payloads]
     for wanted in ([], [True, True], [False, True], [False, False]):
-        found, _ = decode(payloads, WantedLines(names, np.array(wanted, dtype=np.bool_)))
-        assert found.number_keys(KeyTable(), len).tolist() == found.number_keys(KeyTable(), len).tolist()
-        last = np.arange(found.n, dtype=np.intp)[-1:]
-        for some in (found, found.pick(last)):
-            rows = last if some is found else None
-            asked = some.names(rows)
-            assert len(some.columns([*asked, "none", "n" * 70], rows)) == len(asked) + 2
-            some.columns(asked, None)
+        for foreign in ([], [-1] * 16, [0, -1, 1], [0] * 16):
+            flags, far = np.array(wanted, dtype=np.bool_), np.array(foreign, dtype=np.int32)
+            found, _ = decode(payloads, WantedLines(names, flags, series, far))
+            assert found.number_keys(KeyTable(), len).tolist() == found.number_keys(KeyTable(), len).tolist()
+            last = np.arange(found.n, dtype=np.intp)[-1:]
+            for some in (found, found.pick(last)):
+                rows = last if some is found else None
+                asked = some.names(rows)
+                assert len(some.columns([*asked, "none", "n" * 70], rows)) == len(asked) + 2
+                some.columns(asked, None)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from services.columns.column import Kind, Value
 from services.lineprotocol.keytable import KeyTable, packed
-from services.lineprotocol.lines import Lines, Payload, RejectedPayload, decode
+from services.lineprotocol.lines import Lines, Payload, RejectedPayload, WantedLines, decode
 
 BODY = b"""cpu,host=a idle=1.5,n=3i,ok=t,s="x, y" 1
 cpu,host=b idle=-2.,n=-4i,ok=FALSE,s="" 2
@@ -154,3 +154,12 @@ def test_what_positions_cannot_count_is_refused() -> None:
         decode([Payload(body, "n", 0)] * 32)
     with pytest.raises(ValueError, match="too many at once"):
         packed([body] * 32)
+
+
+def test_a_measurement_is_wanted_of_which_nothing_is_said() -> None:
+    numbers = KeyTable()
+    numbers.add({b"m": 0, b"x": 1})
+    flags = np.zeros(2, dtype=np.bool_)
+    for checked in (False, True):
+        lines, _ = decode([Payload(b"m v=1 1\nx v=2 2\nm v=3 3", "n", 0, checked)], WantedLines(numbers, flags[:1]))
+        assert lines.keys() == [b"x"] and lines.skipped.tolist() == [[0], [0], [2]]

@@ -13,8 +13,10 @@ from services.engine.worker.task_under_way import TaskUnderWay
 ONE, OTHER = ("db", "rp"), ("other", "rp")
 
 
-def task(id: str, *streams: DBRP, measurements: set[int] | None = None, inhibits: bool = False) -> TaskUnderWay:
-    run = SimpleNamespace(streams=set(streams), inhibits=inhibits)
+def task(
+    id: str, *streams: DBRP, measurements: set[int] | None = None, inhibits: bool = False, share: str | None = None
+) -> TaskUnderWay:
+    run = SimpleNamespace(streams=set(streams), inhibits=inhibits, share=share)
     only = None if measurements is None else frozenset(measurements)
     return cast(TaskUnderWay, SimpleNamespace(id=id, run=run, measurements=only))
 
@@ -62,3 +64,13 @@ def test_tasks_that_come_and_go_count_once_it_is_told() -> None:
     tasks["b"] = task("b", OTHER)
     route.changed()
     assert wanted(route, OTHER, 1) == ["b"] and not route.reads(ONE)
+
+
+def test_of_a_measurement_that_only_parts_of_tasks_read_no_more_is_wanted_than_their_shares() -> None:
+    some = [task("a", ONE, measurements={1, 2}, share="1/3"), task("b", ONE, measurements={2, 3})]
+    wants = routing(*some).wants(ONE)
+    assert (wants.measurements, wants.shares, wants.others) == ({1, 2, 3}, {1: ["1/3"], 2: [], 3: []}, [])
+    wants = routing(*some, task("all", ONE, share="2/5")).wants(ONE)
+    assert (wants.measurements, wants.shares, wants.others) == (None, {1: ["1/3", "2/5"], 2: [], 3: []}, ["2/5"])
+    wants = routing(*some, task("all", ONE)).wants(ONE)
+    assert (wants.measurements, wants.shares, wants.others) == (None, {1: [], 2: [], 3: []}, [])

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pytest
 
 from services.bus.positions import WritesSeq
-from services.columns.groups.series import SeriesTable
+from services.columns.groups.series import Series, SeriesTable
 from services.pipeline.tag_set import TagSet
 from services.runtime.input.ingress import Ingress
-from services.runtime.input.line_protocol_decoder import LineProtocolDecoder, Wanted
+from services.runtime.input.line_protocol_decoder import LineProtocolDecoder, Wanted, _Source
 from services.runtime.input.share import SeriesOfShare, Share
 
 
@@ -75,7 +76,8 @@ def test_points_that_nobody_wants_count_and_are_not_kept() -> None:
     assert batch.counts(WritesSeq(1))[other] == 1 and not batch.counts(WritesSeq(2)).any()
 
 
-def test_points_of_other_shares_count_and_are_not_kept_once_their_series_is_known() -> None:
+@pytest.mark.parametrize("others", [False, True])
+def test_points_of_other_shares_count_and_are_not_kept_once_their_series_is_known(others: bool) -> None:
     table = SeriesTable()
     decoder = LineProtocolDecoder(table)
     ingress = Ingress(decoder)
@@ -85,7 +87,7 @@ def test_points_of_other_shares_count_and_are_not_kept_once_their_series_is_know
     for headers in (None, {"checked": "1"}):
         rows = []
         for some in (shares[:1], shares[1:2], shares[2:]):
-            wanted = Wanted(frozenset({cpu}), {cpu: some})
+            wanted = Wanted(None, {}, some) if others else Wanted(frozenset({cpu}), {cpu: some})
             for seq in (1, 2):
                 batch, refused = decoder.decode("db", "rp", [Message(seq, body, headers=headers)], wanted)
                 assert batch is not None and not refused and batch.counts(WritesSeq(0))[cpu] == 17
@@ -93,5 +95,18 @@ def test_points_of_other_shares_count_and_are_not_kept_once_their_series_is_know
             mine = np.array([share.mine() for share in some]).any(axis=0)
             assert mine[batch.points.series].all()
             rows += batch.step.row.tolist()
-        assert sorted(rows) == [*range(16), 17]
+        assert sorted(rows) == [*range(16), *([16] if others else []), 17]
     assert ("db", "rp", "cpu", 17) in ingress.rows()
+
+
+def test_measurements_that_nodes_have_made_are_known_by_the_time_that_they_are_read() -> None:
+    table = SeriesTable()
+    decoder = LineProtocolDecoder(table)
+    cpu = decoder.measurement("cpu")
+    share = SeriesOfShare(Share(TagSet(frozenset({"host"})), 0, 1), table)
+    for n in range(100):
+        table.number(Series("db", "rp", f"made{n}", ()))
+        found = decoder._wanted(
+            decoder._sources.setdefault(("db", "rp"), _Source()), Wanted(frozenset({cpu}), {cpu: [share]})
+        )
+        assert len(found.numbers) == len(found.wanted) == n + 2
