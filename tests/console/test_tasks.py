@@ -8,6 +8,7 @@ import re
 import signal
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +162,32 @@ def test_who_saves_later_is_told(busy: httpx.Client, open_page: Open) -> None:
     assert "70.0" in page.get_by_role("textbox", name="Script of idle").input_value()
     kept = busy.get(f"{BASE}/tasks/idle", params={"script-format": "raw"}).json()
     assert kept["script"] == theirs
+
+
+def test_what_is_written_is_not_lost_unasked(busy: httpx.Client, open_page: Open) -> None:
+    page = open_page("#/tasks/idle?edit=yes")
+    script = page.get_by_role("textbox", name="Script of idle")
+    script.fill(SCRIPT.replace("90.0", "75.0"))
+    page.get_by_role("link", name="Silences").click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+    assert "75.0" in script.input_value() and page.url.endswith("#/tasks/idle?edit=yes")
+    page.get_by_role("link", name="Silences").click()
+    page.get_by_role("dialog").get_by_role("button", name="Leave").click()
+    page.get_by_role("heading", name="Silences").wait_for()
+    task = {"id": "brief", "type": "stream", "dbrps": [{"db": "d", "rp": "r"}], "script": "stream|from()|log()"}
+    busy.post(f"{BASE}/tasks", json=task).raise_for_status()
+    page = open_page("#/tasks/brief?edit=yes")
+    page.get_by_role("textbox", name="Script of brief").fill("stream|from()")
+    busy.delete(f"{BASE}/tasks/brief").raise_for_status()
+    page.get_by_text("Somebody has deleted this task meanwhile").wait_for()
+    assert page.get_by_role("textbox", name="Script of brief").input_value() == "stream|from()"
+
+
+def test_a_clock_that_is_off(busy: httpx.Client, open_page: Open) -> None:
+    page = open_page()
+    page.clock.set_fixed_time(datetime.now(UTC) + timedelta(hours=1))
+    page.reload()
+    page.get_by_role("status").get_by_text(re.compile("this clock is (1h|59m.*) fast")).wait_for()
 
 
 def test_a_new_task(busy: httpx.Client, open_page: Open, shoot: Shoot) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from services.cli.output.printing import note
-from services.cli.server.connecting import handlers_path, is_page, linked
+from services.cli.server.connecting import handlers_path, is_page
 from tickbus.client import Client, Parameters
 from tickbus.errors import Refused
 
@@ -47,7 +47,7 @@ def handlers(client: Client, topic: str, patterns: Sequence[str]) -> Iterator[Vi
     """The handlers of the topics that fit a pattern, each with its `topic`."""
     for one in matching(client, "topics", [topic]):
         for pattern in patterns:
-            found = client.request("GET", linked(one, "handlers-link"), {"pattern": pattern})
+            found = client.request("GET", handlers_path(one["id"]), {"pattern": pattern})
             for handler in found["handlers"]:
                 yield {"topic": one["id"], **handler}
 

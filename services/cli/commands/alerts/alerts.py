@@ -31,7 +31,7 @@ _REPORT = (
     Column("Of", 2, fits=True),
     Column("Alerts", 7),
     *(Column(level, 9) for level in _LEVELS),
-    *(Column(f"Time {level}", 15) for level in _LEVELS[1:]),
+    *(Column(f"Time {level}", 15, fits=True) for level in _LEVELS[1:]),
     Column("Not sent", 8),
 )
 _REPORT_KEYS = (

@@ -12,7 +12,7 @@ from services.cli.output.go_texts import moment
 from services.cli.output.printing import as_json, print_field, print_heading, print_json
 from services.cli.output.tables import Column, print_table
 from services.cli.server.completing import ids
-from services.cli.server.connecting import asks_server, linked, path_of
+from services.cli.server.connecting import asks_server, handlers_path, path_of
 from tickbus.client import Client
 
 _COLUMNS = (
@@ -30,8 +30,8 @@ _COLUMNS = (
 def command(client: Client, id: str, json: bool) -> None:
     """Show a topic: its level, its handlers, and the last event of each id, the oldest first."""
     topic = client.request("GET", path_of("alerts/topics", id))
-    events = client.request("GET", linked(topic, "events-link"), {"min-level": "OK"})["events"]
-    handlers = client.request("GET", linked(topic, "handlers-link"))["handlers"]
+    events = client.request("GET", f"{path_of('alerts/topics', id)}/events", {"min-level": "OK"})["events"]
+    handlers = client.request("GET", handlers_path(id))["handlers"]
     events.sort(key=lambda event: datetime.fromisoformat(event["state"]["time"]))
     if json:
         print_json({**topic, "events": events, "handlers": handlers})

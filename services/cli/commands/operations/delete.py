@@ -6,7 +6,7 @@ import click
 
 from services.cli.go_flags import Command
 from services.cli.server.completing import ids
-from services.cli.server.connecting import asks_server, linked
+from services.cli.server.connecting import asks_server, handler_path, linked, path_of
 from services.cli.server.lists import PAGED, View, change_each, each, handlers_of
 from tickbus.client import Client
 
@@ -26,7 +26,12 @@ def command(client: Client, kind: str, patterns: tuple[str, ...]) -> None:
     """
 
     def delete(one: View) -> None:
-        client.request("DELETE", linked(one))
+        # links have names with slashes or percent signs in them in more than one way
+        path = path_of("alerts/topics", one["id"]) if kind == "topics" else linked(one)
+        client.request("DELETE", path)
+
+    def delete_handler(one: View) -> None:
+        client.request("DELETE", handler_path(topic, one["id"]))
 
     if kind != "topic-handlers":
         change_each(client, kind, patterns, delete)
@@ -35,4 +40,4 @@ def command(client: Client, kind: str, patterns: tuple[str, ...]) -> None:
     if not of_handlers:
         raise click.UsageError(f"which handlers of the topic {topic}? '*' is all of them")
     for pattern in of_handlers:
-        each(list(handlers_of(client, topic, [pattern])), delete, f"no handlers of {topic} match {pattern}")
+        each(list(handlers_of(client, topic, [pattern])), delete_handler, f"no handlers of {topic} match {pattern}")

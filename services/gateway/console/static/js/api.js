@@ -1,5 +1,6 @@
 // The HTTP API. Paths are below /kapacitor/v1; whoever builds one escapes the ids in it (`path`, below).
 
+import { heard } from "./clock.js";
 import { credentials, loggedIn } from "./session.js";
 
 /** Where the API is: beside the console, whatever path a proxy serves both under. */
@@ -17,8 +18,10 @@ export class ApiError extends Error {
   }
 }
 
-/** A path of parts of which each is one segment: path("tasks", id). */
+/** A path of parts of which each is one segment: path("tasks", id). Throws where a part is "." or "..". */
 export function path(...parts) {
+  const lost = parts.find((one) => one === "." || one === "..");
+  if (lost) throw new ApiError(0, `a browser cannot ask for what is called "${lost}": its addresses take that for a step`);
   return "/" + parts.map(encodeURIComponent).join("/");
 }
 
@@ -107,6 +110,7 @@ async function request(method, path, params, body, signal, accept = "application
       if (error.name === "AbortError") throw error;
       throw new ApiError(0, "the server cannot be reached");
     }
+    heard(answer);
     if (answer.ok) return answer;
     const message = await messageOf(answer);
     if (answer.status !== 401) throw new ApiError(answer.status, message);

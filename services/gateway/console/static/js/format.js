@@ -1,5 +1,7 @@
 // How numbers, times and durations are written.
 
+import { now } from "./clock.js";
+
 const UNITS = [["d", 86400], ["h", 3600], ["m", 60], ["s", 1]];
 
 /** 1234 as "1,234", 12345 as "12.3k", 0.123 as "0.12"; "–" for what is no number. */
@@ -49,7 +51,7 @@ export function time(value) {
 export function ago(value) {
   const date = moment(value);
   if (!date) return "never";
-  const past = (Date.now() - date) / 1000;
+  const past = (now() - date) / 1000;
   if (Math.abs(past) < 1) return "now";
   return past > 0 ? `${seconds(Math.round(past))} ago` : `in ${seconds(Math.round(-past))}`;
 }

@@ -1,6 +1,8 @@
 // The page around the views: who looks on, where one can go, whether it is live.
 
+import { difference } from "./clock.js";
 import { h } from "./dom.js";
+import { seconds } from "./format.js";
 import { live } from "./live.js";
 import { start } from "./router.js";
 import { logOut, userName } from "./session.js";
@@ -37,9 +39,11 @@ showUser();
 
 live.onState(() => {
   const away = [...live.problems.keys()];
-  const text = !live.connected ? "not connected, trying again" : away.length ? `${away.join(", ")} away, trying again` : "live";
+  const apart = difference();
+  const off = apart && `this clock is ${seconds(Math.abs(apart) / 1000)} ${apart > 0 ? "slow" : "fast"}`;
+  const text = live.error?.status === 403 ? "live: not allowed" : !live.connected ? "not connected, trying again" : away.length ? `${away.join(", ")} away, trying again` : off || "live";
   state.classList.toggle("is-off", text !== "live");
-  state.title = live.error?.message ?? [...live.problems.values()].join("; ");
+  state.title = live.error?.message ?? ([...live.problems.values()].join("; ") || (off && "Times are shown by the server's clock"));
   if (state.textContent !== text) state.textContent = text;
 });
 live.on("overview", ({ alerts = {} }) => {

@@ -1,9 +1,10 @@
 // Hash routes: `#/tasks/cpu%20alert?tab=script`. Each view is left by aborting its signal.
 
 import { clear, h } from "./dom.js";
-import { errorLine, heading } from "./ui.js";
+import { confirmed, errorLine, heading } from "./ui.js";
 
 let leave = null;
+let held = null; // what says whether something would be lost
 
 /** The link to a place: to("tasks", id), with parameters behind it as an object: to("log", { task: id }). */
 export function to(...parts) {
@@ -33,6 +34,18 @@ export function note(params) {
   history.replaceState(null, "", to(...parts, Object.fromEntries(query)));
 }
 
+/** Until `signal` is aborted: where `unsaved()` is true, whoever goes to another view is asked whether they mean it. */
+export function hold(unsaved, signal) {
+  held = unsaved;
+  addEventListener("beforeunload", (event) => unsaved() && event.preventDefault(), { signal });
+  signal.addEventListener("abort", () => held === unsaved && (held = null));
+}
+
+/** Asks whether what has been changed may be lost. */
+export function mayLeave() {
+  return confirmed("Leave it?", "What you have changed is not saved.", "Leave");
+}
+
 /**
  * Shows the view of the address in `root`, now and whenever that changes. views: modules with `title`, `route`
  * (`/tasks/:id`) and `render(root, params, signal)`, where params has the route's names and the query, and signal is
@@ -40,8 +53,17 @@ export function note(params) {
  */
 export function start(root, views, onShown) {
   show.again = () => show(root, views, onShown);
-  addEventListener("hashchange", show.again);
+  addEventListener("hashchange", moved);
   return show.again();
+}
+
+async function moved({ oldURL }) {
+  if (!held?.()) return show.again();
+  const wanted = location.hash;
+  history.pushState(null, "", oldURL); // where one still is
+  if (document.querySelector("dialog[open]") || !(await mayLeave())) return undefined;
+  held = null;
+  return go(wanted);
 }
 
 async function show(root, views, onShown) {

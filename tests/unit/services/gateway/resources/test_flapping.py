@@ -37,6 +37,13 @@ async def raised(
     await alerting.log.caught_up()
 
 
+async def test_a_topic_with_slashes_may_flap(gateway: httpx.AsyncClient, alerting: Alerting) -> None:
+    said = {"flapping": {"window": "10m", "low": 0.25, "high": 0.5}}
+    topic = (await gateway.patch(f"{TOPICS}/a%2Fb%20%2541", json=said)).json()
+    assert (topic["id"], topic["flapping"]["window"]) == ("a/b %41", "10m0s")
+    assert (await gateway.patch(f"{TOPICS}/a/b", json=said)).status_code == 404
+
+
 async def test_a_topic_says_when_its_alerts_flap(gateway: httpx.AsyncClient, bus: Bus, alerting: Alerting) -> None:
     said = {"flapping": {"window": "10m", "low": 0.25, "high": 0.5}}
     answer = await gateway.patch(f"{TOPICS}/wild", json=said)

@@ -1,5 +1,7 @@
 // Durations and times that the API words in Go's way, that inputs take, and that stand on an axis. All in ms.
 
+import { now } from "../clock.js";
+
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 const UNITS = { ns: 1e-6, us: 1e-3, "µs": 1e-3, ms: 1, s: 1000, m: MINUTE, h: 60 * MINUTE };
@@ -29,7 +31,7 @@ export function ofInput(text) {
 export function clock(at) {
   const date = new Date(at);
   const text = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
-  return date.toDateString() === new Date().toDateString() ? text : `${day(date)} ${text}`;
+  return date.toDateString() === new Date(now()).toDateString() ? text : `${day(date)} ${text}`;
 }
 
 /** Round times between two, at most `most`, each `{at, text}`. */

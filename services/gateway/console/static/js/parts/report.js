@@ -1,6 +1,7 @@
 // How often alerts changed their level in a time, and how long they were at each.
 
 import { api } from "../api.js";
+import { now } from "../clock.js";
 import { h } from "../dom.js";
 import { number, seconds } from "../format.js";
 import { choice, empty, table } from "../ui.js";
@@ -33,7 +34,7 @@ export function reportPanel(signal, range) {
 }
 
 async function read(by, range) {
-  const since = new Date(Date.now() - ofGo(range)).toISOString();
+  const since = new Date(now() - ofGo(range)).toISOString();
   const { rows, left } = await api.get("/alerts/report", { since, by, limit: SHOWN });
   const lines = table(
     [

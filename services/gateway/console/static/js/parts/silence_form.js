@@ -1,6 +1,7 @@
 // The form that makes a silence, and shows what it would keep quiet.
 
 import { api } from "../api.js";
+import { now } from "../clock.js";
 import { clear, h } from "../dom.js";
 import { badge, errorLine, select } from "../ui.js";
 import { ofInput, toInput } from "./durations.js";
@@ -25,8 +26,8 @@ export function silenceForm(matchers, signal, done) {
   const preview = h("div", { class: "preview", "aria-live": "polite" });
   const shown = settled(() => show(preview, fits.read()), signal);
   const fits = matcherFields(matchers, shown);
-  const until = h("input", { type: "datetime-local", value: toInput(Date.now() + DAY) });
-  const untilField = keyed("end", "Until", until, { help: "By this browser's clock" });
+  const until = h("input", { type: "datetime-local", value: toInput(now() + DAY) });
+  const untilField = keyed("end", "Until", until, { help: "In this browser's time zone" });
   const duration = select(DURATIONS, "2h", (value) => (untilField.hidden = value !== ""));
   const start = h("input", { type: "datetime-local" });
   const comment = h("input", { maxlength: 1000, placeholder: "kernel update of the web servers" });
@@ -57,7 +58,7 @@ export function silenceForm(matchers, signal, done) {
 
 /** Alerts that fit, by the changes of their levels in the last week: the latest change of each, and whether that is all. */
 async function matching(matchers) {
-  const from = new Date(Date.now() - 7 * DAY).toISOString();
+  const from = new Date(now() - 7 * DAY).toISOString();
   const page = await api.get("/alerts/history", { match: matchers.map(textOf), from, limit: 1000 });
   const found = new Map();
   for (const one of page.transitions) {

@@ -1,6 +1,7 @@
 // One alert: how it stands, what was, why, who is told; and what can be done about it.
 
 import { api, path } from "../api.js";
+import { now } from "../clock.js";
 import { h } from "../dom.js";
 import { number, seconds } from "../format.js";
 import { live } from "../live.js";
@@ -28,6 +29,7 @@ export const route = "/alerts/:topic/:id";
 export const section = "/alerts";
 
 export async function render(root, { topic, id }, signal) {
+  document.title = `${id} · tickbus`;
   const alert = { topic, id, path: path("alerts", "topics", topic, "events", id), range: "24h", tags: {}, task: "" };
   const head = h("div", { class: "alert-head" });
   const [past, why, told, said] = [h("div"), h("div"), h("div"), h("div")];
@@ -62,7 +64,7 @@ export async function render(root, { topic, id }, signal) {
 async function readHead(alert, signal, changed) {
   const event = await api.get(alert.path, {}, signal);
   const { level, message, details, time, duration } = event.state;
-  const lasting = level === "OK" ? `lasted ${seconds(ofGo(duration) / 1000)}` : `for ${seconds((Date.now() - began(event.state)) / 1000)}`;
+  const lasting = level === "OK" ? `lasted ${seconds(ofGo(duration) / 1000)}` : `for ${seconds((now() - began(event.state)) / 1000)}`;
   return [
     h("p", { class: "crumbs" }, h("a", { href: to("alerts") }, "Alerts"), " / ", alert.topic),
     heading(h("span", { class: "alert-title" }, badge(level), " ", alert.id), actions(alert, event, signal, changed)),
@@ -111,7 +113,7 @@ function acknowledgeForm(alert, done) {
 }
 
 async function readPast(alert, explained) {
-  const until = Date.now();
+  const until = now();
   const from = until - ofGo(alert.range);
   const is = (name, value) => textOf({ name, value, "is-regex": false, "is-equal": true });
   const match = [is("topic", alert.topic), is("id", alert.id)];

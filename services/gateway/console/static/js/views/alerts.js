@@ -1,6 +1,7 @@
 // What fires now, the worst first; how levels went; the topics.
 
 import { api, path } from "../api.js";
+import { now } from "../clock.js";
 import { clear, h } from "../dom.js";
 import { moment, number, seconds } from "../format.js";
 import { live } from "../live.js";
@@ -168,7 +169,7 @@ function eventTable() {
 function lasting(one) {
   if (one.state.level === "OK") return when(one.state.time);
   const since = began(one.state);
-  return h("time", { datetime: since.toISOString(), title: since.toString() }, seconds((Date.now() - since) / 1000));
+  return h("time", { datetime: since.toISOString(), title: since.toString() }, seconds((now() - since) / 1000));
 }
 
 function topicTable() {
@@ -184,7 +185,7 @@ function topicTable() {
 }
 
 async function levels(state) {
-  const until = Date.now();
+  const until = now();
   const from = until - ofGo(state.range);
   const { transitions, next } = await api.get("/alerts/history", { from: new Date(from).toISOString(), limit: 1000 });
   const standing = state.events.map((one) => ({ topic: one.topic, id: one.id, level: one.state.level }));

@@ -1,6 +1,7 @@
 // What runs over the past: recordings, replays, traces and backtests, with how far they are and what they found.
 
 import { api, path } from "../api.js";
+import { now } from "../clock.js";
 import { clear, h } from "../dom.js";
 import { number } from "../format.js";
 import { live } from "../live.js";
@@ -134,14 +135,14 @@ async function record(done) {
   const ids = await taskIds();
   const task = h("input", { list: "task-ids" });
   const span = select([["1h", "the last hour"], ["24h", "the last day"], ["", "since …"], ["next", "the next minute"]], "1h", (value) => (since.hidden = value !== ""));
-  const from = h("input", { type: "datetime-local", value: toInput(Date.now() - 3600_000) });
+  const from = h("input", { type: "datetime-local", value: toInput(now() - 3600_000) });
   const since = keyed("start", "Since", from);
   since.hidden = true;
   return formDialog("Record", (close) =>
     form([ids, keyed("task", "Of the task", task), keyed("stop", "What was written in", span), since], "Record", async () => {
-      const now = Date.now();
-      const start = span.value ? new Date(now - ofGo(span.value)).toISOString() : ofInput(from.value);
-      const times = span.value === "next" ? { stop: new Date(now + 60_000).toISOString() } : { start };
+      const at = now();
+      const start = span.value ? new Date(at - ofGo(span.value)).toISOString() : ofInput(from.value);
+      const times = span.value === "next" ? { stop: new Date(at + 60_000).toISOString() } : { start };
       const { type } = await api.get(path("tasks", task.value), { fields: ["type"] });
       await api.post(`/recordings/${type}`, { task: task.value, ...times });
       close();
@@ -179,7 +180,7 @@ async function replay(recording, done) {
 async function trace(done) {
   const ids = await taskIds();
   const task = h("input", { list: "task-ids" });
-  const start = h("input", { type: "datetime-local", value: toInput(Date.now() - 3600_000) });
+  const start = h("input", { type: "datetime-local", value: toInput(now() - 3600_000) });
   const group = h("input", { placeholder: "host=db1" });
   const node = h("input", { placeholder: "window2" });
   return formDialog("Trace", (close) =>

@@ -3,7 +3,7 @@
 import { clear, h } from "../dom.js";
 import { live } from "../live.js";
 import { note } from "../router.js";
-import { button, heading, select } from "../ui.js";
+import { button, errorLine, heading, select } from "../ui.js";
 import { settled } from "../parts/loading.js";
 
 const LEVELS = [
@@ -23,6 +23,7 @@ export function render(root, params, signal) {
   const state = { level: params.level ?? "info", task: params.task ?? "", search: "", paused: false, held: [] };
   const list = h("ol", { class: "log", role: "log", tabindex: 0, "aria-label": "Log", "aria-live": "off" });
   const told = h("p", { class: "muted" }, "What is logged from now on is shown here, the latest first.");
+  const denied = h("div");
   const show = (line) => {
     const node = lineOf(line);
     node.hidden = !node.textContent.toLowerCase().includes(state.search);
@@ -47,8 +48,10 @@ export function render(root, params, signal) {
     pause.textContent = state.paused ? "Go on" : "Pause";
     state.held.splice(0).forEach(show);
   });
-  root.append(heading("Log", filters(state, list, listen, signal), pause, button("Clear", () => void clear(list))), told, list);
+  root.append(heading("Log", filters(state, list, listen, signal), pause, button("Clear", () => void clear(list))), denied, told, list);
   listen();
+  const unheard = live.onState(() => clear(denied, live.error?.status === 403 && errorLine(live.error)));
+  signal.addEventListener("abort", unheard);
 }
 
 function filters(state, list, listen, signal) {

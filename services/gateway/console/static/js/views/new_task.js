@@ -2,7 +2,7 @@
 
 import { api } from "../api.js";
 import { append, clear, h } from "../dom.js";
-import { go, to } from "../router.js";
+import { go, hold, to } from "../router.js";
 import { button, field, heading, select, toast } from "../ui.js";
 import { backtestPanel } from "./task/backtest.js";
 import { dbrpsOf } from "./task/dbrps.js";
@@ -35,6 +35,8 @@ export async function render(root, params, signal) {
   const templates = (await api.get("/templates", { fields: ["id", "script"], limit: 1000 }, signal)).templates ?? [];
   let template = "";
   let form;
+  let created = false;
+  hold(() => !created && !template && script.value() !== BEGINNING, signal);
 
   function choose(name) {
     template = name;
@@ -60,6 +62,7 @@ export async function render(root, params, signal) {
       throw new Error("id: give the task a name");
     }
     const made = await api.post("/tasks", { id: id.value.trim(), ...definition(), status: enabled ? "enabled" : "disabled" });
+    created = true;
     toast(`${made.id} is ${enabled ? "enabled" : "there, disabled"}`, "good");
     go(to("tasks", made.id));
   }

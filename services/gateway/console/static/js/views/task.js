@@ -4,7 +4,7 @@ import { api, path } from "../api.js";
 import { append, clear, h } from "../dom.js";
 import { number, rate, seconds } from "../format.js";
 import { live } from "../live.js";
-import { go, to } from "../router.js";
+import { go, hold, mayLeave, to } from "../router.js";
 import { button, confirmed, dialog, errorLine, field, heading, toast, when } from "../ui.js";
 import { stateBadge } from "./overview.js";
 import { backtestPanel } from "./task/backtest.js";
@@ -40,7 +40,8 @@ export async function render(root, { id, edit }, signal) {
     "change",
     ({ kind, id: changed, what }) => {
       if (kind !== "task" || changed !== id) return;
-      if (what === "deleted") clear(root, heading(id), h("p", { class: "note" }, "This task has been deleted. ", h("a", { href: "#/" }, "To the overview")));
+      if (what === "deleted" && editing) root.prepend(h("p", { class: "note", role: "alert" }, "Somebody has deleted this task meanwhile. What you have written can be copied into a new one: here it cannot be saved any more."));
+      else if (what === "deleted") clear(root, heading(id), h("p", { class: "note" }, "This task has been deleted. ", h("a", { href: "#/" }, "To the overview")));
       else if (!editing) show(false).catch(() => {});
     },
     { signal },
@@ -171,11 +172,11 @@ function edited(root, task, signal, show) {
     await show(false);
   }
 
-  const unsaved = (event) => script && script.value() !== task.script && event.preventDefault();
-  addEventListener("beforeunload", unsaved, { signal });
+  const unsaved = () => Boolean(script) && script.value() !== task.script;
+  hold(unsaved, signal);
 
   const cancel = async () => {
-    if (script && script.value() !== task.script && !(await confirmed("Leave it?", "What you have changed is not saved.", "Leave", "danger"))) return;
+    if (unsaved() && !(await mayLeave())) return;
     await show(false);
   };
   append(

@@ -1,6 +1,7 @@
 // What an edited script would have done, beside what the live one did.
 
 import { api, path, sleep } from "../../api.js";
+import { now } from "../../clock.js";
 import { clear, h } from "../../dom.js";
 import { number } from "../../format.js";
 import { badge, button, choice, empty, errorLine, field, status, table, when } from "../../ui.js";
@@ -18,8 +19,8 @@ const WORDS = { new: "new", missing: "missing", level: "other level" };
  */
 export function backtestPanel({ asked, against, signal }) {
   let span = "1h";
-  const from = h("input", { type: "datetime-local", step: 1, value: local(Date.now() - 2 * 3600_000) });
-  const until = h("input", { type: "datetime-local", step: 1, value: local(Date.now()) });
+  const from = h("input", { type: "datetime-local", step: 1, value: local(now() - 2 * 3600_000) });
+  const until = h("input", { type: "datetime-local", step: 1, value: local(now()) });
   const range = h("div", { class: "toolbar", hidden: true }, field("From", from), field("To", until));
   const result = h("div", { "aria-live": "polite" });
   const run = button("Run backtest", () => tried(), { kind: "primary" });
@@ -29,7 +30,7 @@ export function backtestPanel({ asked, against, signal }) {
   });
 
   function times() {
-    if (span !== "range") return { start: new Date(Date.now() - HOURS[span] * 3600_000).toISOString() };
+    if (span !== "range") return { start: new Date(now() - HOURS[span] * 3600_000).toISOString() };
     return { start: new Date(from.value).toISOString(), stop: new Date(until.value).toISOString() };
   }
 

@@ -101,7 +101,12 @@ export function scriptEditor(text, { editable = false, oninput = () => {}, signa
   }
   signal.addEventListener("abort", () => clearTimeout(due));
   draw();
-  return { element, value, focus: () => area && area.focus() };
+  // with the caret at the beginning: a narrow window would begin with the end of the last line
+  const focus = () => {
+    area?.setSelectionRange(0, 0);
+    area?.focus();
+  };
+  return { element, value, focus };
 }
 
 /** A word, and within it what the linter has marked. Where nothing is edited, nodes can be reached by keyboard. */
