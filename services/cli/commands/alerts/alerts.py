@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from grammar.golang.durations import parse_go_duration
+from grammar.golang.durations import format_go_duration, parse_go_duration
 from services.cli.errors import MistakenCall
 from services.cli.go_flags import Command, Group
 from services.cli.output.go_texts import moment
@@ -41,6 +41,16 @@ _REPORT_KEYS = (
     "held",
 )
 _COMMENTS = (Column("Time", 23), Column("By", 2, fits=True), Column("Comment", 7, fits=True))
+_DELIVERIES = (
+    Column("At", 23),
+    Column("Handler", 7, fits=True),
+    Column("Kind", 4, fits=True),
+    Column("Level", 9, marked=True),
+    Column("Outcome", 9),
+    Column("Attempts", 8),
+    Column("Took", 9),
+    Column("Error", 5, fits=True),
+)
 _PAGE = 1000
 
 
@@ -131,6 +141,20 @@ def comments(client: Client, topic: str, event: str, json: bool) -> None:
         print_table(_COMMENTS, [(moment(one["time"], local=True), one["by"], one["text"]) for one in found])
 
 
+@command.command("deliveries", cls=Command)
+@click.argument("topic")
+@click.argument("event")
+@as_json
+@asks_server
+def deliveries(client: Client, topic: str, event: str, json: bool) -> None:
+    """Show what handlers did with the events of an alert, newest first."""
+    found = client.request("GET", path_of("alerts", "topics", topic, "events", event, "deliveries"))["deliveries"]
+    if json:
+        print_json(found)
+    else:
+        print_table(_DELIVERIES, list(map(_delivery_row, found)))
+
+
 @command.command("flapping", cls=Command)
 @click.argument("topic")
 @click.option("--window", metavar="D", help="Within which changes are counted, as 10m.")
@@ -174,6 +198,11 @@ def _pages(client: Client, asked: dict[str, Any], limit: int) -> Iterator[dict[s
 def _row(one: dict[str, Any]) -> tuple[str, ...]:
     time = moment(one["stored"], local=True)
     return time, one["topic"], one["id"], one["level"], one["previousLevel"], one["message"]
+
+
+def _delivery_row(one: dict[str, Any]) -> tuple[str, ...]:
+    at, took = moment(one["at"], local=True), format_go_duration(one["took"])
+    return at, one["handler"], one["kind"], one["level"], one["outcome"], str(one["attempts"]), took, one["error"]
 
 
 def _report_row(one: dict[str, Any]) -> tuple[str, ...]:
