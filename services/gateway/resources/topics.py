@@ -52,8 +52,8 @@ def _operations(alerting: AlertingClient, flapping: FlappingCommands) -> list[Op
         return 200, _topic(found)
 
     async def update(request: OperationRequest) -> Reply:
-        if "/" in request.id:
-            raise OperationError(404, f"unknown topic: {quote(request.id)}")
+        if request.beyond:
+            raise OperationError(404, f"unknown topic: {quote(request.id + '/' + request.beyond)}")
         return 200, _topic(await flapping.update(request.id, request.body))
 
     async def delete(request: OperationRequest) -> Reply:
@@ -105,6 +105,7 @@ def _operations(alerting: AlertingClient, flapping: FlappingCommands) -> list[Op
             verb="update",
             method="PATCH",
             path="/alerts/topics/{id}",
+            segment=True,
             about="Say when alerts of a topic flap: handlers are told that they do, and once that they are steady "
             "again, and of nothing between. The topic may have no alerts yet.",
             body=TopicRequestSchema,
