@@ -23,6 +23,12 @@ MOST_REPORT_ROWS = 10_000
 
 LEVELS = ("OK", "INFO", "WARNING", "CRITICAL")
 
+OUTCOMES = ("sent", "retrying", "given-up", "silenced", "muted", "flapping", "inhibited")
+"""What may have become of an event with a handler."""
+
+MOST_DELIVERIES = 20
+"""Of one alert."""
+
 
 class AlertingRequestSchema(Message):
     """What all of them have in common."""
@@ -251,6 +257,30 @@ class CommentsAnswerSchema(Message):
     comments = fields.List(fields.Nested(CommentSchema), required=True, allow_none=True)
 
 
+class DeliverySchema(Message):
+    """What became of one event with one handler, as one alerting knows it."""
+
+    handler = fields.String(required=True, metadata={"doc": "Its key, which tells it from all others."})
+    id = fields.String(required=True, metadata={"doc": 'What it is called in its topic, "" where a script has it.'})
+    kind = fields.String(required=True)
+    place = fields.List(
+        fields.Integer(), required=True, metadata={"doc": "Of the event: a sequence in ALERTS, and its number there."}
+    )
+    level = fields.Integer(required=True)
+    event_time = fields.Integer(required=True, metadata={"doc": "ns."})
+    at = fields.Integer(required=True, metadata={"doc": "When it was so: ns since 1970."})
+    what = fields.String(required=True, validate=validate.OneOf(OUTCOMES))
+    attempts = fields.Integer(required=True)
+    took = fields.Integer(required=True, metadata={"doc": "The last attempt: ns."})
+    error = fields.String(required=True, metadata={"doc": "Of the last attempt that failed, without secrets."})
+
+
+class DeliveriesAnswerSchema(Message):
+    """Newest first; null where there is no such event, and nothing was done with one."""
+
+    deliveries = fields.List(fields.Nested(DeliverySchema), required=True, allow_none=True)
+
+
 class ReportRequestSchema(AlertingRequestSchema):
     """Of which changes: those that fit all matchers, by when they were stored; and by what they are added up."""
 
@@ -370,5 +400,7 @@ ALERTING_TRANSITIONS = Request("alerting.transitions", TransitionsRequestSchema,
 """Changes of levels that are kept, page by page."""
 ALERTING_COMMENTS = Request("alerting.comments", EventRequestSchema, CommentsAnswerSchema)
 """What was said of an alert."""
+ALERTING_DELIVERIES = Request("alerting.deliveries", EventRequestSchema, DeliveriesAnswerSchema)
+"""What handlers did with the events of an alert; each alerting answers with what it did since it began."""
 ALERTING_REPORT = Request("alerting.report", ReportRequestSchema, ReportAnswerSchema)
 """What a time was like. One alerting answers."""

@@ -54,6 +54,7 @@ class AlertingResponders:
                 (shapes.ALERTING_INHIBITED, self._inhibited),
                 (shapes.ALERTING_TRANSITIONS, self._transitions),
                 (shapes.ALERTING_COMMENTS, self._comments),
+                (shapes.ALERTING_DELIVERIES, self._deliveries),
                 (shapes.ALERTING_TESTS, self._tests),
                 (shapes.ALERTING_STATS, self._stats),
             )
@@ -146,6 +147,12 @@ class AlertingResponders:
         if not found and (await self._event(question))["event"] is None:
             return {"comments": None}
         return {"comments": list(map(_comment, found))}
+
+    async def _deliveries(self, question: Question) -> dict[str, Any]:
+        found = self._alerting.dispatcher.outcomes.of(question["topic"], question["event"])
+        if not found and (await self._event(question))["event"] is None:
+            return {"deliveries": None}
+        return {"deliveries": list(map(asdict, found))}
 
     async def _report(self, question: Question) -> dict[str, Any]:
         matchers = [matcher(**one) for one in question["matchers"]]

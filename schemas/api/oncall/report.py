@@ -27,6 +27,9 @@ class ReportParametersSchema(Schema):
         fields.String(), load_default=list, metadata={"doc": "A matcher as of a silence; repeated, all must fit."}
     )
     limit = fields.String(load_default="", metadata={"doc": f"1 to {MOST_REPORT_ROWS} rows; 1000 unless set."})
+    format = fields.String(
+        load_default="", metadata={"doc": "json or csv (times are seconds there); if left out what `Accept` says."}
+    )
 
 
 class ReportRowSchema(Schema):

@@ -96,12 +96,13 @@ class _Round:
                     check_path(event, topic)
                 except Rejected as problem:
                     self._queues.dead_letter(self._queue, entry.seq, 1, str(problem), event.id)
+                    self._queues.collected(self._queue, [event], 0.0, str(problem))
                 else:
                     yield event
 
     async def _make(self, events: list[AlertEvent]) -> bool:
         """Make one of them, or several where one would be too large for the bus. Whether that was all of it."""
-        options = self._queue.options
+        options, began = self._queue.options, time.monotonic()
         try:
             event = self._handler.combine(events, options)
             seq = await self._forward.collect(event, self._handler.topic(options), events)
@@ -119,8 +120,10 @@ class _Round:
             _log.warn("events are collected anew", topic=self._queue.of.topic, seq=seq)
             return False
         self._queues.handled(self._queue, len(events))
+        self._queues.collected(self._queue, events, time.monotonic() - began)
         return True
 
     def _dead_letter(self, events: list[AlertEvent], reason: str) -> bool:
         self._queues.dead_letter(self._queue, events[0].place[0], len(events), reason)
+        self._queues.collected(self._queue, events, 0.0, reason)
         return True

@@ -6,6 +6,7 @@ import asyncio
 import time
 from typing import Any
 
+from services.alerting.delivery.outcomes import Outcome
 from services.alerting.errors import Rejected, Unsent
 from services.alerting.handler_base import AlertHandler, HandlerContext
 from services.alerting.topics.alert_event import AlertEvent
@@ -15,7 +16,10 @@ _MOST_PATIENCE = 4.0
 
 
 class Delivery:
-    """pausing: whether it waits between two attempts."""
+    """pausing: whether it waits between two attempts. attempts: how many there were; took: the last of them, seconds.
+
+    outcome: what is noted of it so far.
+    """
 
     def __init__(
         self, handler: AlertHandler[Any], options: Any, event: AlertEvent, context: HandlerContext, until: float
@@ -26,6 +30,9 @@ class Delivery:
         self._backoff = _FIRST_PAUSE
         self._patience = 1.0
         self.pausing = False
+        self.attempts = 0
+        self.took = 0.0
+        self.outcome: Outcome | None = None
 
     async def attempt(self) -> Unsent | Rejected | None:
         """Send it once; what went wrong.
@@ -33,21 +40,12 @@ class Delivery:
         Where the answer comes too late, the next attempt may take twice as long: a sink that is only slow is not to
         get the event again and again.
         """
-        seconds = self._handler.timeout(self._options, self._context)
-        if seconds is not None:
-            seconds *= self._patience
+        began = time.monotonic()
+        self.attempts += 1
         try:
-            async with asyncio.timeout(seconds):
-                await self._handler.handle(self.event, self._options, self._context)
-        except (Unsent, Rejected) as problem:
-            return problem
-        except TimeoutError:
-            self._patience = min(2 * self._patience, _MOST_PATIENCE)
-            return Unsent(f"no answer within {seconds:g} s" if seconds is not None else "no answer in time")
-        except Exception as error:
-            # a user's endpoint or data may fail in ways nobody thought of; the queue goes on
-            return Rejected(f"{type(error).__name__}: {error}")
-        return None
+            return await self._send()
+        finally:
+            self.took = time.monotonic() - began
 
     def pause(self, problem: Unsent | Rejected) -> float | None:
         """How long to wait after a problem before it is sent again, in seconds; None: it is not sent again.
@@ -70,3 +68,20 @@ class Delivery:
             await asyncio.sleep(pause)
         finally:
             self.pausing = False
+
+    async def _send(self) -> Unsent | Rejected | None:
+        seconds = self._handler.timeout(self._options, self._context)
+        if seconds is not None:
+            seconds *= self._patience
+        try:
+            async with asyncio.timeout(seconds):
+                await self._handler.handle(self.event, self._options, self._context)
+        except (Unsent, Rejected) as problem:
+            return problem
+        except TimeoutError:
+            self._patience = min(2 * self._patience, _MOST_PATIENCE)
+            return Unsent(f"no answer within {seconds:g} s" if seconds is not None else "no answer in time")
+        except Exception as error:
+            # a user's endpoint or data may fail in ways nobody thought of; the queue goes on
+            return Rejected(f"{type(error).__name__}: {error}")
+        return None

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from services.alerting.delivery.aggregation import aggregate
 from services.alerting.delivery.delivery import Delivery
 from services.alerting.delivery.forward import Forwarder
 from services.alerting.delivery.match import NoMatch
+from services.alerting.delivery.outcomes import GIVEN_UP, RETRYING, SENT, Outcomes
 from services.alerting.delivery.protocols import Counts, DeliveryLimits, DeliveryProgress, Shares
 from services.alerting.delivery.queue import Cursor, DeliveryQueue, QueueEntry
 from services.alerting.delivery.shards import SHARDS, shard_of_topic
@@ -69,6 +70,7 @@ class Dispatcher:
         self.queues: dict[str, DeliveryQueue] = {}
         self._put_of: dict[str, int] = {}  # by replay, how many entries were put
         self.counts = Counts()
+        self.outcomes = Outcomes()
 
     @property
     def waiting(self) -> int:
@@ -235,10 +237,12 @@ class Dispatcher:
         self, queue: DeliveryQueue, entry: QueueEntry, number: int, message: ReceivedMessage
     ) -> AlertEvent | None:
         """An event of an entry, None where it is none or is not for the handler."""
-        if entry.previous[number - entry.first] >= HELD:
+        previous = entry.previous[number - entry.first]
+        if previous >= HELD:
+            self.outcomes.held(queue.of, message, number, entry.seq, previous)
             return None
         try:
-            previous, lasted = entry.previous[number - entry.first], entry.durations.get(number)
+            lasted = entry.durations.get(number)
             event = message.event(number, previous, entry.seq, lasted)
             return event if queue.match is None or queue.match(event, entry.time_ns) else None
         except NoMatch as reason:
@@ -265,6 +269,11 @@ class Dispatcher:
     def handled(self, queue: DeliveryQueue, count: int) -> None:
         """Note that some events are."""
         self.counts.handled[queue.of.kind] = self.counts.handled.get(queue.of.kind, 0) + count
+
+    def collected(self, queue: DeliveryQueue, events: Sequence[AlertEvent], took: float, error: str = "") -> None:
+        """Note that one event was made of some, or why none was."""
+        for event in events:
+            self.outcomes.note(queue.of, event, GIVEN_UP if error else SENT, 1, took, error)
 
     async def goes_on(self, queue: DeliveryQueue) -> bool:
         """Whether something may be begun in a queue: it is ours, and the service does not stop. Waits while that is not
@@ -344,9 +353,8 @@ class Dispatcher:
             queue.since = None
 
     async def _timed(self, queue: DeliveryQueue, delivery: Delivery) -> Unsent | Rejected | None:
-        began = time.monotonic()
         problem = await delivery.attempt()
-        self.counts.latencies.observe(queue.of.kind, queue.of.topic, time.monotonic() - began)
+        self.counts.latencies.observe(queue.of.kind, queue.of.topic, delivery.took)
         return problem
 
     async def _rest(self, queue: DeliveryQueue, seq: int, delivery: Delivery, problem: Unsent) -> None:
@@ -355,7 +363,7 @@ class Dispatcher:
         try:
             await self._try_on(queue, seq, delivery, problem)
         except asyncio.CancelledError:
-            self.dead_letter(queue, seq, 1, f"the service stops; {problem}", delivery.event.id)
+            self._give_up(queue, seq, delivery, f"the service stops; {problem}")
             raise
 
     async def _try_on(
@@ -367,8 +375,9 @@ class Dispatcher:
         while problem is not None:
             pause = delivery.pause(problem)
             if pause is None:
-                self.dead_letter(queue, seq, 1, str(problem), delivery.event.id)
+                self._give_up(queue, seq, delivery, str(problem))
                 return True
+            self._note(queue, delivery, RETRYING, str(problem))
             keys = {"topic": queue.of.topic, "kind": queue.of.kind, "id": delivery.event.id}
             _log.limited(f"again {queue.of.key}").warn("an alert is sent again later", **keys, err=problem)
             if not beside:
@@ -381,7 +390,16 @@ class Dispatcher:
             self.counts.retried += 1
             problem = await (self._timed(queue, delivery) if beside else self._attempt(queue, delivery))
         self.handled(queue, 1)
+        self._note(queue, delivery, SENT)
         return True
+
+    def _give_up(self, queue: DeliveryQueue, seq: int, delivery: Delivery, reason: str) -> None:
+        self.dead_letter(queue, seq, 1, reason, delivery.event.id)
+        self._note(queue, delivery, GIVEN_UP, reason)
+
+    def _note(self, queue: DeliveryQueue, delivery: Delivery, what: str, error: str = "") -> None:
+        tried, before = (delivery.attempts, delivery.took), delivery.outcome
+        delivery.outcome = self.outcomes.note(queue.of, delivery.event, what, *tried, error, before)
 
     def _overflow(self, queue: DeliveryQueue) -> None:
         """Give up on the oldest that is not being handled."""

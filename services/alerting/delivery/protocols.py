@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -95,6 +96,9 @@ class Queues(Protocol):
 
     def handled(self, queue: DeliveryQueue, count: int) -> None:
         """Note that some events are."""
+
+    def collected(self, queue: DeliveryQueue, events: Sequence[AlertEvent], took: float, error: str = "") -> None:
+        """Note of each of these that one event was made of them, in so many seconds, or why none was."""
 
     def dead_letter(self, queue: DeliveryQueue, seq: int, count: int, reason: str, id: str = "") -> None:
         """Note that some events of a message are not handled."""

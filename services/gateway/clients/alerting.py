@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from schemas.requests import alerting as shapes
@@ -101,6 +101,21 @@ class AlertingClient:
         ]
         return found
 
+    async def deliveries(self, topic: str, event: str, expected: int) -> list[ServiceAnswer] | None:
+        """What handlers did with the events of an alert, newest first (schemas.requests.alerting.DeliverySchema); None
+        where it is not there, and nothing was done with it.
+
+        expected: how many alertings there are, 0 where that is not known: each tells what it did.
+        """
+        asked, seconds = shapes.ALERTING_DELIVERIES, _STATS_SECONDS if expected else _UNKNOWN_SECONDS
+        data = asked.encode_request(topic=topic, event=event, after=self._position(), alert=self._alert)
+        with asking("the alerting service"):
+            answers = await self._bus.request_all(request_subject(*asked.tokens()), data, expected or None, seconds)
+        found = [answer["deliveries"] for answer in readable(asked, answers)]
+        if not found:
+            raise OperationError(503, "the alerting service does not answer")
+        return None if all(one is None for one in found) else _latest(one for some in found for one in some or ())
+
     async def report(self, **question: Any) -> dict[str, Any]:
         """What a time was like; see schemas.requests.alerting.ReportRequestSchema."""
         found: dict[str, Any] = await self._ask(shapes.ALERTING_REPORT, _REPORT_SECONDS, **question)
@@ -128,3 +143,11 @@ class AlertingClient:
                 return request.decode_response(await self._bus.request(subject, data, seconds))
             except RequestFailed as error:
                 raise OperationError(500, str(error)) from error
+
+
+def _latest(deliveries: Iterable[ServiceAnswer]) -> list[ServiceAnswer]:
+    """The last of an event with a handler counts: where handlers have moved, another alerting has gone on with it."""
+    by_event: dict[tuple[str, tuple[int, ...]], ServiceAnswer] = {}
+    for one in sorted(deliveries, key=lambda one: int(one["at"])):
+        by_event[one["handler"], tuple(one["place"])] = one
+    return sorted(by_event.values(), key=lambda one: int(one["at"]), reverse=True)[: shapes.MOST_DELIVERIES]

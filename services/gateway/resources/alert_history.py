@@ -12,7 +12,7 @@ from services.gateway.operations.streamed_list import streamed_list
 from services.gateway.operations.text_body import TextBody
 from services.gateway.queries.listing import load, number
 from services.gateway.queries.transitions.as_csv import CONTENT_TYPE, transitions_csv
-from services.gateway.queries.transitions.asked import as_texts, matcher_of, time_of
+from services.gateway.queries.transitions.asked import as_texts, matcher_of, time_of, wants_csv
 from services.gateway.queries.transitions.view import show_transition
 
 _LAST = (1 << 63) - 1  # ns
@@ -27,7 +27,7 @@ def resource(alerting: AlertingClient) -> Resource:
 def _operations(alerting: AlertingClient) -> list[Operation]:
     async def list_(request: OperationRequest) -> Reply:
         given = load(ListTransitionsSchema(), as_texts(request.parameters))
-        as_csv = _as_csv(given["format"], request.accept)
+        as_csv = wants_csv(given["format"], request.accept)
         limit = number("limit", given["limit"], _USUAL)
         if not 1 <= limit <= MOST_TRANSITIONS:
             raise OperationError(400, f"invalid limit parameter: must be 1 to {MOST_TRANSITIONS}")
@@ -59,13 +59,6 @@ def _operations(alerting: AlertingClient) -> list[Operation]:
             run=list_,
         )
     ]
-
-
-def _as_csv(format: str, accept: str) -> bool:
-    if format not in ("", "json", "csv"):
-        raise OperationError(400, "invalid format parameter: must be json or csv")
-    wished = [one.partition(";")[0].strip() for one in accept.split(",")]
-    return format == "csv" or (not format and "text/csv" in wished and "application/json" not in wished)
 
 
 def _next(link: str, after: str) -> dict[str, str]:

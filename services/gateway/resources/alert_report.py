@@ -15,8 +15,10 @@ from services.gateway.http.resource import Resource
 from services.gateway.operations.operation import Operation, OperationRequest, Reply
 from services.gateway.operations.operation_error import OperationError
 from services.gateway.operations.streamed_list import streamed_list
+from services.gateway.operations.text_body import TextBody
 from services.gateway.queries.listing import load, number
-from services.gateway.queries.transitions.asked import as_texts, matcher_of, time_of
+from services.gateway.queries.transitions.as_csv import CONTENT_TYPE, report_csv
+from services.gateway.queries.transitions.asked import as_texts, matcher_of, time_of, wants_csv
 
 _DAY = 86400 * 10**9
 _USUAL = 1000
@@ -30,6 +32,7 @@ def resource(alerting: AlertingClient) -> Resource:
 def _operations(alerting: AlertingClient) -> list[Operation]:
     async def report(request: OperationRequest) -> Reply:
         given = load(ReportParametersSchema(), as_texts(request.parameters))
+        as_csv = wants_csv(given["format"], request.accept)
         limit = number("limit", given["limit"], _USUAL)
         if not 1 <= limit <= MOST_REPORT_ROWS:
             raise OperationError(400, f"invalid limit parameter: must be 1 to {MOST_REPORT_ROWS}")
@@ -46,6 +49,8 @@ def _operations(alerting: AlertingClient) -> list[Operation]:
         )
         if found["too_many"]:
             raise OperationError(400, "there are too many changes since then: ask for a later time")
+        if as_csv:
+            return 200, TextBody(CONTENT_TYPE, report_csv(map(_show, found["rows"])))
         before = {
             "link": {"rel": "self", "href": request.link},
             "since": format_rfc3339(since),
@@ -66,6 +71,7 @@ def _operations(alerting: AlertingClient) -> list[Operation]:
             "change that is kept (`alert-max-age` in [nats]) nothing is known.",
             parameters=ReportParametersSchema,
             answers={200: ReportSchema},
+            also=("text/csv",),
             run=report,
         )
     ]

@@ -7,15 +7,14 @@ from typing import Any
 
 import click
 
-from grammar.golang.durations import parse_go_duration
+from grammar.golang.durations import format_go_duration
 from services.cli.errors import MistakenCall
 from services.cli.go_flags import Command, Group
 from services.cli.output.go_texts import moment
 from services.cli.output.printing import as_json, note, print_json
 from services.cli.output.tables import Column, print_table
 from services.cli.server.connecting import asks_server, path_of
-from services.gateway.queries.transitions.as_csv import transitions_csv
-from services.gateway.queries.transitions.csv_text import csv_text
+from services.gateway.queries.transitions.as_csv import report_csv, transitions_csv
 from tickbus.client import Client
 
 _COLUMNS = (
@@ -34,13 +33,17 @@ _REPORT = (
     *(Column(f"Time {level}", 15, fits=True) for level in _LEVELS[1:]),
     Column("Not sent", 8),
 )
-_REPORT_KEYS = (
-    *("topic", "of", "alerts"),
-    *(f"changes_{level}" for level in _LEVELS),
-    *(f"seconds_{level}" for level in _LEVELS[1:]),
-    "held",
-)
 _COMMENTS = (Column("Time", 23), Column("By", 2, fits=True), Column("Comment", 7, fits=True))
+_DELIVERIES = (
+    Column("At", 23),
+    Column("Handler", 7, fits=True),
+    Column("Kind", 4, fits=True),
+    Column("Level", 9, marked=True),
+    Column("Outcome", 9),
+    Column("Attempts", 8),
+    Column("Took", 9),
+    Column("Error", 5, fits=True),
+)
 _PAGE = 1000
 
 
@@ -98,7 +101,7 @@ def report(client: Client, matchers: tuple[str, ...], as_csv: bool, json: bool, 
     if json:
         print_json(found)
     elif as_csv:
-        print(csv_text(_REPORT_KEYS, map(_report_csv, found["rows"])), end="")
+        print(report_csv(found["rows"]), end="")
     else:
         print_table(_REPORT, [_report_row(one) for one in found["rows"]])
     if found["left"]:
@@ -129,6 +132,20 @@ def comments(client: Client, topic: str, event: str, json: bool) -> None:
         print_json(found)
     else:
         print_table(_COMMENTS, [(moment(one["time"], local=True), one["by"], one["text"]) for one in found])
+
+
+@command.command("deliveries", cls=Command)
+@click.argument("topic")
+@click.argument("event")
+@as_json
+@asks_server
+def deliveries(client: Client, topic: str, event: str, json: bool) -> None:
+    """Show what handlers did with the events of an alert, newest first."""
+    found = client.request("GET", path_of("alerts", "topics", topic, "events", event, "deliveries"))["deliveries"]
+    if json:
+        print_json(found)
+    else:
+        print_table(_DELIVERIES, list(map(_delivery_row, found)))
 
 
 @command.command("flapping", cls=Command)
@@ -176,14 +193,12 @@ def _row(one: dict[str, Any]) -> tuple[str, ...]:
     return time, one["topic"], one["id"], one["level"], one["previousLevel"], one["message"]
 
 
+def _delivery_row(one: dict[str, Any]) -> tuple[str, ...]:
+    at, took = moment(one["at"], local=True), format_go_duration(one["took"])
+    return at, one["handler"], one["kind"], one["level"], one["outcome"], str(one["attempts"]), took, one["error"]
+
+
 def _report_row(one: dict[str, Any]) -> tuple[str, ...]:
     of = f"{one['topic']}/{one['of']}" if "topic" in one else one["of"]
     changes = (str(one["changes"][level]) for level in _LEVELS)
     return of, str(one["alerts"]), *changes, *(one["time"][level] for level in _LEVELS[1:]), str(one["held"])
-
-
-def _report_csv(one: dict[str, Any]) -> Iterator[object]:
-    yield from (one.get("topic", ""), one["of"], one["alerts"])
-    yield from (one["changes"][level] for level in _LEVELS)
-    yield from (parse_go_duration(one["time"][level]) / 1e9 for level in _LEVELS[1:])
-    yield one["held"]

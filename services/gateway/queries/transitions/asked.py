@@ -23,6 +23,14 @@ def as_texts(parameters: Any) -> Any:
     return {**given, "match": [given["match"]]} if isinstance(given.get("match"), str) else given
 
 
+def wants_csv(format: str, accept: str) -> bool:
+    """Whether the answer is to be CSV: by the parameter, else by the header `Accept`. Raises OperationError."""
+    if format not in ("", "json", "csv"):
+        raise OperationError(400, "invalid format parameter: must be json or csv")
+    wished = [one.partition(";")[0].strip() for one in accept.split(",")]
+    return format == "csv" or (not format and "text/csv" in wished and "application/json" not in wished)
+
+
 def matcher_of(text: str) -> dict[str, Any]:
     """The parts of a matcher. Raises OperationError."""
     try:

@@ -125,6 +125,7 @@ async def _ask_of_tasks_and_topics(api: httpx.AsyncClient, used: dict[str, set[s
     await _ok(api.get("/alerts/topics/all"))
     await _ok(api.get("/alerts/topics/all/events/one"))
     await _ok(api.get("/alerts/topics/all/events/one/comments"))
+    await _ok(api.get("/alerts/topics/all/events/one/deliveries"))
     await _ok(api.get("/alerts/history"))
     await _ok(api.get("/alerts/report"))
     # enabled once more it asks how its topics stand, and what they were told last

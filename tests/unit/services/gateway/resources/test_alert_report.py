@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -59,6 +61,11 @@ async def test_a_report(gateway: httpx.AsyncClient, bus: Bus, alerting: Alerting
     assert {(one["topic"], one["of"]) for one in by_id["rows"]} == {("rep1", "a"), ("rep1", "b"), ("rep2", "c")}
     by_host = {one["of"]: one["alerts"] for one in (await asked(by="tag:host"))["rows"]}
     assert by_host == {"a": 2, "b": 2}
+    csv_page = await gateway.get(REPORT, params={"match": "topic=~rep.", "by": "id", "format": "csv"})
+    assert csv_page.headers["content-type"].startswith("text/csv")
+    [held] = [one for one in csv.DictReader(io.StringIO(csv_page.text)) if one["of"] == "c"]
+    assert (held["topic"], held["changes_OK"], held["held"]) == ("rep2", "1", "1")
+    assert float(held["seconds_CRITICAL"]) > 0
     first = await asked(by="id", limit=1)
     assert len(first["rows"]) == 1 and first["left"] == 2
     assert (await asked(match="id=b"))["rows"][0]["changes"]["OK"] == 1

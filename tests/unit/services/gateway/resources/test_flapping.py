@@ -63,6 +63,13 @@ async def test_a_topic_says_when_its_alerts_flap(gateway: httpx.AsyncClient, bus
     assert "flapping" not in (await gateway.get(f"{TOPICS}/wild")).json()
 
 
+async def test_a_topic_with_slashes(gateway: httpx.AsyncClient, alerting: Alerting) -> None:
+    said = {"flapping": {"window": "10m", "low": 0.25, "high": 0.5}}
+    answer = await gateway.patch(f"{TOPICS}/ops%2Fwild", json=said)
+    assert answer.status_code == 200 and answer.json()["id"] == "ops/wild"
+    assert (await gateway.patch(f"{TOPICS}/ops/wild", json=said)).status_code == 404
+
+
 @pytest.mark.parametrize(
     ("flapping", "error"),
     [

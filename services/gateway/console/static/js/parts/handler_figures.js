@@ -1,6 +1,8 @@
 // What /metrics tells of handlers, by topic and kind: how many attempts, how long they take, what waits and since when.
 
 import { api } from "../api.js";
+import { h } from "../dom.js";
+import { number, seconds } from "../format.js";
 
 const FRESH_MS = 15_000; // of many tasks it is a long text
 const LINE = /^(tickbus_handler_\w+)\{(.*)\} (\S+)$/;
@@ -28,7 +30,7 @@ export function knownFigures() {
 export function handlerFigures(metrics) {
   const found = new Map();
   for (const line of metrics.split("\n")) {
-    const [, name, labels, number] = LINE.exec(line) ?? [];
+    const [, name, labels, value] = LINE.exec(line) ?? [];
     if (!(name in NAMES)) continue;
     const { topic, kind } = Object.fromEntries(
       [...labels.matchAll(LABEL)].map(([, key, text]) => [key, text.replace(/\\(.)/g, (_, c) => (c === "n" ? "\n" : c))]),
@@ -37,18 +39,23 @@ export function handlerFigures(metrics) {
     if (!found.has(key)) found.set(key, {});
     const figures = found.get(key);
     figures[NAMES[name]] = name.endsWith("oldest_seconds")
-      ? Math.max(figures.oldest ?? 0, Number(number))
-      : (figures[NAMES[name]] ?? 0) + Number(number);
+      ? Math.max(figures.oldest ?? 0, Number(value))
+      : (figures[NAMES[name]] ?? 0) + Number(value);
   }
   return found;
 }
 
-/** Kinds of handlers of a topic of which there are figures, by name. */
-export function kindsOf(figures, topic) {
-  const keys = [...figures.keys()].map((key) => JSON.parse(key));
-  return keys.filter(([of]) => of === topic).map(([, kind]) => kind).sort();
-}
-
 export function figureKey(topic, kind) {
   return JSON.stringify([topic, kind]);
+}
+
+/** What handlers of a kind in a topic did, and what waits for them, as nodes. */
+export function figureCells(figures) {
+  if (!figures) return h("span", { class: "muted" }, "nothing yet");
+  const { attempts = 0, seconds: took = 0, waiting = 0, oldest = 0 } = figures;
+  return [
+    `${number(attempts)} ${attempts === 1 ? "attempt" : "attempts"}`,
+    attempts > 0 && h("span", { class: "muted" }, ` of ${seconds(took / attempts)}`),
+    waiting > 0 && h("span", { class: "status is-warn waiting" }, `${number(waiting)} wait, for ${seconds(oldest)}`),
+  ];
 }

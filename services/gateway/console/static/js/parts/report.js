@@ -5,6 +5,7 @@ import { now } from "../clock.js";
 import { h } from "../dom.js";
 import { number, seconds } from "../format.js";
 import { choice, empty, table } from "../ui.js";
+import { csvButton } from "./csv.js";
 import { ofGo } from "./durations.js";
 import { fill, panel } from "./loading.js";
 
@@ -28,14 +29,18 @@ export function reportPanel(signal, range) {
     by = value;
     draw();
   });
-  const opened = h("details", {}, h("summary", {}, "How often, and for how long"), h("div", { class: "explain" }, chosen), node);
+  const csv = csvButton("report of alerts", "/alerts/report", () => ({ ...asked(by, range()), limit: 10_000 }));
+  const opened = h("details", {}, h("summary", {}, "How often, and for how long"), h("div", { class: "explain actions" }, chosen, csv), node);
   opened.addEventListener("toggle", draw);
   return { element: panel("In this time", {}, opened), draw };
 }
 
+function asked(by, range) {
+  return { by, since: new Date(now() - ofGo(range)).toISOString() };
+}
+
 async function read(by, range) {
-  const since = new Date(now() - ofGo(range)).toISOString();
-  const { rows, left } = await api.get("/alerts/report", { since, by, limit: SHOWN });
+  const { rows, left } = await api.get("/alerts/report", { ...asked(by, range), limit: SHOWN });
   const lines = table(
     [
       { head: "Of", class: "wide", cell: (one) => [one.of || "–", one.topic && h("span", { class: "muted" }, ` ${one.topic}`)], sort: (one) => one.of },

@@ -7,9 +7,10 @@ import { number, seconds } from "../format.js";
 import { live } from "../live.js";
 import { to } from "../router.js";
 import { badge, button, choice, confirmed, empty, heading, table, when } from "../ui.js";
+import { csvButton } from "../parts/csv.js";
+import { deliveryTable, outcome } from "../parts/deliveries.js";
 import { ofGo } from "../parts/durations.js";
 import { form, formDialog, keyed } from "../parts/forms.js";
-import { figureKey, kindsOf, knownFigures } from "../parts/handler_figures.js";
 import { afterwards, fill, panel, repeat, settled } from "../parts/loading.js";
 import { ofAlert, tagChips, textOf } from "../parts/matchers.js";
 import { silenceForm } from "../parts/silence_form.js";
@@ -36,10 +37,12 @@ export async function render(root, { topic, id }, signal) {
   const explain = (at) => fill(why, signal, async () => whyPicture(await api.get(`${alert.path}/why`, { at }, signal)));
   const explained = (at) => explain(at).then(() => why.scrollIntoView({ block: "start" }));
   const history = () => fill(past, signal, () => readPast(alert, explained));
+  const readTold = () => fill(told, signal, () => readHandlers(alert, signal, toldLater));
+  const toldLater = settled(readTold, signal, 3000);
   const update = async () => {
     await history();
     await fill(head, signal, () => readHead(alert, signal, update));
-    await fill(told, signal, () => readHandlers(topic));
+    await readTold();
     await fill(said, signal, () => readComments(alert));
   };
   const problems = h("ul", { class: "log-lines", "aria-label": "Troubles" });
@@ -47,9 +50,10 @@ export async function render(root, { topic, id }, signal) {
     alert.range = value;
     history();
   });
+  const csv = csvButton("changes of an alert", "/alerts/history", () => changesOf(alert));
   root.append(
     head,
-    panel("Levels", { actions: range }, past),
+    panel("Levels", { actions: [range, csv] }, past),
     panel("Why", {}, why),
     panel("Who is told", {}, told, problems),
     panel("Comments", {}, said, commentForm(alert, () => fill(said, signal, () => readComments(alert)))),
@@ -115,9 +119,8 @@ function acknowledgeForm(alert, done) {
 async function readPast(alert, explained) {
   const until = now();
   const from = until - ofGo(alert.range);
-  const is = (name, value) => textOf({ name, value, "is-regex": false, "is-equal": true });
-  const match = [is("topic", alert.topic), is("id", alert.id)];
-  const { transitions, next } = await api.get("/alerts/history", { match, from: new Date(from).toISOString(), limit: 500 });
+  const { match, ...since } = changesOf(alert);
+  const { transitions, next } = await api.get("/alerts/history", { match, ...since, limit: 500 });
   const [last] = transitions.length ? transitions : (await api.get("/alerts/history", { match, limit: 1 })).transitions;
   if (last) Object.assign(alert, { tags: last.tags, task: last.task });
   if (!transitions.length) {
@@ -138,6 +141,12 @@ async function readPast(alert, explained) {
   ];
 }
 
+/** Which changes are shown, as the history is asked. */
+function changesOf({ topic, id, range }) {
+  const is = (name, value) => textOf({ name, value, "is-regex": false, "is-equal": true });
+  return { match: [is("topic", topic), is("id", id)], from: new Date(Date.now() - ofGo(range)).toISOString() };
+}
+
 function changeTable(explained) {
   return table(
     [
@@ -151,21 +160,28 @@ function changeTable(explained) {
   );
 }
 
-async function readHandlers(topic) {
-  const { handlers } = await api.get(path("alerts", "topics", topic, "handlers"));
-  const figures = await knownFigures();
+async function readHandlers(alert, signal, again) {
+  const [{ handlers }, { deliveries }] = await Promise.all([
+    api.get(path("alerts", "topics", alert.topic, "handlers"), {}, signal),
+    api.get(`${alert.path}/deliveries`, {}, signal),
+  ]);
+  if (deliveries.some((one) => one.outcome === "retrying")) again();
+  if (!handlers.length && !deliveries.length) return empty("Nobody is told", "The topic has no handler, and no script sent this alert.");
+  return [handlers.length > 0 && handlerTable(alert.topic, handlers, deliveries), deliveryTable(deliveries)];
+}
+
+function handlerTable(topic, handlers, deliveries) {
+  const last = (one) => deliveries.find(({ handler, kind }) => handler === one.id && kind === one.kind);
   const rows = table(
     [
-      { head: "Handler", cell: (one) => (one.id ? h("a", { href: to("handlers", { topic }) }, one.id) : h("span", { class: "muted" }, "by itself")) },
+      { head: "Handler", cell: (one) => h("a", { href: to("handlers", { topic }) }, one.id) },
       { head: "Kind", cell: (one) => one.kind },
       { head: "When", cell: (one) => (one.match ? h("code", {}, one.match) : h("span", { class: "muted" }, "each event")) },
-      { head: "Sent", cell: (one) => figureCells(figures.get(figureKey(topic, one.kind))) },
+      { head: "Last", cell: (one) => (last(one) ? outcome(last(one)) : h("span", { class: "muted" }, "nothing yet")) },
     ],
-    { caption: "Handlers of the topic", empty: empty("Nobody is told", "The topic has no handler.") },
+    { caption: "Handlers of the topic" },
   );
-  // what scripts send by themselves is no handler of the API's, but has figures; so have notices to programs, on NATS
-  const kinds = kindsOf(figures, topic).filter((kind) => kind !== "nats" && handlers.every((one) => one.kind !== kind));
-  rows.update([...handlers, ...kinds.map((kind) => ({ kind }))]);
+  rows.update(handlers);
   return rows.element;
 }
 
@@ -185,17 +201,6 @@ function commentForm(alert, changed) {
     text.value = "";
     await changed();
   });
-}
-
-/** What handlers of a kind in a topic did, and what waits for them. */
-export function figureCells(figures) {
-  if (!figures) return h("span", { class: "muted" }, "nothing yet");
-  const { attempts = 0, seconds: took = 0, waiting = 0, oldest = 0 } = figures;
-  return [
-    `${number(attempts)} ${attempts === 1 ? "attempt" : "attempts"}`,
-    attempts > 0 && h("span", { class: "muted" }, ` of ${seconds(took / attempts)}`),
-    waiting > 0 && h("span", { class: "status is-warn waiting" }, `${number(waiting)} wait, for ${seconds(oldest)}`),
-  ];
 }
 
 function trouble(list, { topic, id }, line) {

@@ -7,7 +7,9 @@ import { moment, number, seconds } from "../format.js";
 import { live } from "../live.js";
 import { note, to } from "../router.js";
 import { badge, choice, empty, heading, select, table, when } from "../ui.js";
+import { csvButton } from "../parts/csv.js";
 import { ofGo } from "../parts/durations.js";
+import { flappingCell } from "../parts/flapping.js";
 import { afterwards, fill, gone, panel, repeat, settled } from "../parts/loading.js";
 import { reportPanel } from "../parts/report.js";
 import { rowsOf, timeline } from "../parts/timeline.js";
@@ -35,7 +37,7 @@ export const route = "/alerts";
 export async function render(root, params, signal) {
   const state = { events: [], topics: [], search: params.search ?? "", least: params.level ?? "INFO", range: params.range ?? "6h" };
   const now = eventTable();
-  const topics = topicTable();
+  const topics = topicTable(() => update());
   const nowBody = h("div", {}, now.element);
   const topicBody = h("div", {}, topics.element);
   const times = h("div");
@@ -55,10 +57,11 @@ export async function render(root, params, signal) {
     draw();
     topics.update(state.topics);
   };
+  const csv = csvButton("changes of alerts", "/alerts/history", () => ({ from: since(state) }));
   root.append(
     heading("Alerts", filters(state, draw, update)),
     panel("Now", { flush: true }, nowBody),
-    panel("Levels over time", { actions: rangeChoice(state, ranged) }, times),
+    panel("Levels over time", { actions: [rangeChoice(state, ranged), csv] }, times),
     report.element,
     panel("Topics", { flush: true }, topicBody),
   );
@@ -172,16 +175,21 @@ function lasting(one) {
   return h("time", { datetime: since.toISOString(), title: since.toString() }, seconds((now() - since) / 1000));
 }
 
-function topicTable() {
+function topicTable(changed) {
   return table(
     [
       { head: "Level", class: "narrow", cell: (one) => badge(one.level), sort: (one) => -LEVELS.indexOf(one.level) },
       { head: "Topic", cell: (one) => one.id, sort: (one) => one.id },
       { head: "Events", class: "number", cell: (one) => number(one.collected), sort: (one) => one.collected },
+      { head: "Flapping", cell: (one) => flappingCell(one, changed), sort: (one) => one.flaps ?? -1 },
       { head: "", class: "narrow", cell: (one) => h("a", { href: to("handlers", { topic: one.id }), "aria-label": `Handlers of ${one.id}` }, "handlers") },
     ],
     { caption: "Topics", key: (one) => one.id, empty: empty("No topics yet", "A topic is there once it has had an event, or has a handler.") },
   );
+}
+
+function since({ range }) {
+  return new Date(Date.now() - ofGo(range)).toISOString();
 }
 
 async function levels(state) {

@@ -6,9 +6,8 @@ import { live } from "../live.js";
 import { note } from "../router.js";
 import { button, empty, heading, table } from "../ui.js";
 import { form, formDialog, keyed, mistake, twice } from "../parts/forms.js";
-import { figureKey, knownFigures } from "../parts/handler_figures.js";
+import { figureCells, figureKey, knownFigures } from "../parts/handler_figures.js";
 import { afterwards, gone, panel, repeat, settled } from "../parts/loading.js";
-import { figureCells } from "./alert.js";
 
 const AT_ONCE = 6;
 const MOST = 300;

@@ -10,7 +10,7 @@ from pathlib import Path
 from services.alerting.requests import AlertingResponders
 from services.alerting.service import Alerting
 from services.bus.connection import Bus
-from tests.support.alerts import CRITICAL, INFO, OK, WARNING, alerts, send
+from tests.support.alerts import CRITICAL, INFO, OK, WARNING, alerts, give, send
 from tests.unit.services.cli.commands.conftest import Tickbus
 
 
@@ -42,11 +42,13 @@ async def _history(tickbus: Tickbus) -> None:
 async def test_comments_flapping_and_reports(tickbus: Tickbus, bus: Bus, tmp_path: Path) -> None:
     async with Alerting(bus, tmp_path / "alerting.lmdb", {}) as alerting:
         responders = AlertingResponders(bus, alerting)
+        await give(bus, "said", "keep", {"kind": "log", "options": {"path": str(tmp_path / "kept.log")}})
         await send(bus, alerts([("a/=x", WARNING), ("a/=x", CRITICAL), ("b", INFO), ("b", OK)], 5), 0, "said")
         await alerting.log.caught_up()
         await _comments(tickbus)
         await _flapping(tickbus)
         await _report(tickbus)
+        await _deliveries(tickbus)
         responders.stop()
 
 
@@ -57,6 +59,15 @@ async def _comments(tickbus: Tickbus) -> None:
     _, out, _ = await tickbus("alerts", "comments", "said", "a/=x", "--json")
     assert [one["text"] for one in json.loads(out)] == ["it is the disk"]
     code, _, said = await tickbus("alerts", "comment", "said", "none", "x")
+    assert code == 1 and 'unknown event "none"' in said
+
+
+async def _deliveries(tickbus: Tickbus) -> None:
+    code, out, _ = await tickbus("alerts", "deliveries", "said", "a/=x")
+    assert code == 0 and out.splitlines()[1].split()[5:9] == ["keep", "log", "CRITICAL", "sent"]
+    _, out, _ = await tickbus("alerts", "deliveries", "said", "a/=x", "--json")
+    assert [(one["handler"], one["level"]) for one in json.loads(out)] == [("keep", "CRITICAL"), ("keep", "WARNING")]
+    code, _, said = await tickbus("alerts", "deliveries", "said", "none")
     assert code == 1 and 'unknown event "none"' in said
 
 
