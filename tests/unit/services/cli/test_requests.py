@@ -100,6 +100,7 @@ async def test_both_ends_of_every_request_go_by_its_schemas(
         await _ask_why(api)
         await _ask_of_looks_at_the_log(api, used)
         await _ask_of_processes(api, used)
+        await _look_on(api, used)
     async with running("engine", config):
         await _until(used, "alerting.ticked")  # by a worker that takes up what another has left
     assert {request.subject: used[request.subject] for request in ALL} == dict.fromkeys(
@@ -206,6 +207,12 @@ async def _ask_of_processes(api: httpx.AsyncClient, used: dict[str, set[str]]) -
     async with api.stream("GET", api.base_url.copy_with(path="/kapacitor/v1preview/logs")) as lines:
         assert lines.status_code == 200
         await _until(used, "process.listen")
+
+
+async def _look_on(api: httpx.AsyncClient, used: dict[str, set[str]]) -> None:
+    async with api.stream("GET", "/live") as events:
+        assert events.status_code == 200
+        await _until(used, "engine.figures")
 
 
 async def _until(used: dict[str, set[str]], subject: str) -> None:

@@ -144,7 +144,7 @@ async function readPast(alert, explained) {
 /** Which changes are shown, as the history is asked. */
 function changesOf({ topic, id, range }) {
   const is = (name, value) => textOf({ name, value, "is-regex": false, "is-equal": true });
-  return { match: [is("topic", topic), is("id", id)], from: new Date(Date.now() - ofGo(range)).toISOString() };
+  return { match: [is("topic", topic), is("id", id)], from: new Date(now() - ofGo(range)).toISOString() };
 }
 
 function changeTable(explained) {

@@ -189,7 +189,7 @@ function topicTable(changed) {
 }
 
 function since({ range }) {
-  return new Date(Date.now() - ofGo(range)).toISOString();
+  return new Date(now() - ofGo(range)).toISOString();
 }
 
 async function levels(state) {
