@@ -19,7 +19,7 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.support.serve import serve
 
-ENDLESS = r"/logs$|/pprof/(profile|block|mutex)$"  # streams that go on for as long as somebody listens
+ENDLESS = r"/live$|/logs$|/pprof/(profile|block|mutex)$"  # streams that go on for as long as somebody listens
 
 
 EXAMPLES = 20
