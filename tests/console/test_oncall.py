@@ -240,7 +240,7 @@ def test_handlers_are_made_tested_and_deleted(enter: Open, served: httpx.Client,
     form.get_by_text('unsupported action kind "bogus"').wait_for()
     form.get_by_label("Kind").fill("post")
     make.click()
-    made = row(page, "hook")
+    made = row(page, "ops/cpu")
     made.get_by_role("button", name="Test").click()
     page.get_by_role("button", name="Send a test").click()
     page.get_by_text("It was not sent: failed to POST").wait_for()
@@ -249,7 +249,7 @@ def test_handlers_are_made_tested_and_deleted(enter: Open, served: httpx.Client,
     shoot(page, "handlers")
     made.get_by_role("button", name="Delete").click()
     made.get_by_role("button", name="Delete it?").click()
-    page.get_by_text("No handlers").wait_for()
+    made.wait_for(state="detached")
 
 
 def test_what_was_is_recorded_and_replayed(enter: Open, served: httpx.Client, shoot: Shoot) -> None:
