@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from typing import Any
 
@@ -83,7 +84,7 @@ async def main(
     certificate = Certificate(http, config.tls) if http.https_enabled else None
     listener = listen(http.bind_address, shared=http.processes > 1)
     limit = ConnectionLimit(most_connections())
-    async with await Bus.for_service(nats, "gateway") as bus:
+    async with _closed_after(listener), await Bus.for_service(nats, "gateway") as bus:
         await _tell_differences(bus, wishes_of(nats))
         with (
             Store.open(config.data_dir / "gateway" / "gateway.lmdb", _SCHEMA, _VERSION, durable=False) as store,
@@ -158,6 +159,13 @@ async def _tell_differences(bus: Bus, wishes: Wishes) -> None:
         found = await bus.survey(wishes)
         if found.differences:
             _log.warn("kept on NATS otherwise than [nats] asks, `tickbus streams apply` changes it", what=str(found))
+
+
+@contextlib.asynccontextmanager
+async def _closed_after(listener: socket.socket) -> AsyncIterator[None]:
+    """Whatever comes of the start: one that is tried again finds the address free."""
+    with listener:
+        yield
 
 
 @contextlib.asynccontextmanager
