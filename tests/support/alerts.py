@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from services.alerting.service import Alerting
 from services.alertlog import codec
 from services.alertlog.alert_messages import alert_messages
 from services.alertlog.mark import put_mark
@@ -114,6 +115,14 @@ async def send(bus: Bus, what: Alerts, started: int, topic: str = "") -> int:
     """Publish a message; its sequence in ALERTS. To the node's own topic, where none is named."""
     topic = topic or own_topic(what.task, what.node)
     return (await bus.publish(alert_subject(topic), codec.encode(codec.of_step(what, topic, EventsSeq(started))))).seq
+
+
+async def raised(
+    bus: Bus, alerting: Alerting, topic: str, *events: tuple[str, int], seq: int = 5, host: str = "a"
+) -> None:
+    """Send events of a topic, and wait until alerting has them."""
+    await send(bus, alerts(list(events), seq, host=host), 0, topic)
+    await alerting.log.caught_up()
 
 
 async def run_event(bus: Bus, task: str, what: str, **data: Any) -> int:

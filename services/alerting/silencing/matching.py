@@ -7,7 +7,7 @@ what one of their conditions asks for. What was found is remembered until one of
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 from services.alertlog.matchers import Labels, Matcher, all_fit, matcher
@@ -25,6 +25,7 @@ class Matching(Protocol):
 
 
 M = TypeVar("M", bound=Matching)
+R = TypeVar("R")
 T = TypeVar("T")
 
 
@@ -80,6 +81,37 @@ class Matched(Generic[M]):
         chosen = max(exact, key=lambda one: one.name not in ("level", "topic", "task", "name"))
         self._by_value.setdefault((chosen.name, chosen.value), []).append(thing)
         self._names.add(chosen.name)
+
+
+class ReadRecords(Generic[R, M]):
+    """What is made of records, each read once, and found by what alerts fit."""
+
+    def __init__(self, records: Callable[[], Iterable[R]], read: Callable[[R], M | None]) -> None:
+        """records(): all of them, as they are now. read: None for what cannot be used, and has been told."""
+        self._records, self._read = records, read
+        self._known: list[tuple[R, M]] = []
+        self._stale = True
+        self.matched: Matched[M] = Matched()
+
+    def changed(self) -> None:
+        """Some of the records have become other than they were."""
+        self._stale = True
+
+    def refresh(self) -> bool:
+        """Take in what has changed; whether something has."""
+        if not self._stale:
+            return False
+        self._stale = False
+        before = {id(record): made for record, made in self._known}
+        read = ((one, before[id(one)] if id(one) in before else self._read(one)) for one in self._records())
+        self._known = [(record, made) for record, made in read if made is not None]
+        self.matched = Matched(self.all)
+        return True
+
+    @property
+    def all(self) -> list[M]:
+        """All that can be used."""
+        return [made for _, made in self._known]
 
 
 def read_matchers(plain: Iterable[dict[str, Any]]) -> tuple[Matcher, ...]:

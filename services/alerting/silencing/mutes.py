@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from services.alerting.silencing.matching import Matched, read_matchers
+from services.alerting.silencing.matching import ReadRecords, read_matchers
 from services.alerting.topics.runs import BoundHandler
 from services.alertlog.matchers import Labels, Matcher
 from services.alertlog.oncall.time_intervals import ALWAYS, Segment, TimeInterval, common, time_interval
@@ -49,28 +49,26 @@ class Mutes:
 
     def __init__(self, records: Callable[[], Iterable[MuteRecord]]) -> None:
         """records(): all of them, as they are now."""
-        self._records = records
-        self._by_id: dict[str, Mute] = {}
-        self._matched: Matched[Mute] = Matched()
+        self._read = ReadRecords(records, _read)
         self._segment: Segment = _NEVER  # of all of them
-        self._stale = True
 
     def changed(self) -> None:
         """Something of them has become other than it was."""
-        self._stale = True
+        self._read.changed()
 
     def any_at(self, time_ns: int) -> bool:
         """Whether an alert that was stored at this time might fall under one."""
-        self._refresh()
+        if self._read.refresh():
+            self._segment = _NEVER
         if not self._segment[0] <= time_ns < self._segment[1]:
-            self._segment = common(one.at(time_ns) for one in self._by_id.values())
+            self._segment = common(one.at(time_ns) for one in self._read.all)
         return self._segment[2]
 
     def of(self, labels: Labels, time_ns: int) -> list[Mute]:
         """Those under which an alert falls that was stored at this time."""
         if not self.any_at(time_ns):
             return []
-        return [one for one in self._matched.of(labels) if one.covers(time_ns)]
+        return [one for one in self._read.matched.of(labels) if one.covers(time_ns)]
 
     def next_change(self, time_ns: int) -> int | None:
         """Until when all of them are as they are at this time, None: for ever."""
@@ -81,19 +79,6 @@ class Mutes:
         """Since when they are so, 0: for ever."""
         self.any_at(time_ns)
         return max(0, self._segment[0])
-
-    def _refresh(self) -> None:
-        if not self._stale:
-            return
-        self._stale = False
-        before, self._by_id = self._by_id, {}
-        for record in self._records():
-            known = before.get(record.id)
-            mute = known if known is not None and known.record is record else _read(record)
-            if mute is not None:
-                self._by_id[record.id] = mute
-        self._matched = Matched(self._by_id.values())
-        self._segment = _NEVER
 
 
 def _read(record: MuteRecord) -> Mute | None:

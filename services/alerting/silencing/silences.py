@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from services.alerting.silencing.matching import Matched, read_matchers
+from services.alerting.silencing.matching import ReadRecords, read_matchers
 from services.alertlog.matchers import Labels, Matcher
 from services.process import log as logs
 from services.store.folds.silences import SilenceRecord
@@ -24,15 +24,12 @@ class Silences:
 
     def __init__(self, records: Callable[[], Iterable[SilenceRecord]]) -> None:
         """records(): all of them, as they are now."""
-        self._records = records
-        self._by_id: dict[str, _Silence] = {}
-        self._matched: Matched[_Silence] = Matched()
+        self._read = ReadRecords(records, _read)
         self._first = self._last = 0
-        self._stale = True
 
     def changed(self) -> None:
         """Something of them has become other than it was."""
-        self._stale = True
+        self._read.changed()
 
     def any_at(self, time_ns: int) -> bool:
         """Whether an alert that was stored at this time might fall under one."""
@@ -43,31 +40,22 @@ class Silences:
         """The ids of those under which an alert falls that was stored at this time, in order."""
         if not self.any_at(time_ns):
             return []
-        return sorted(one.record.id for one in self._matched.of(labels) if one.record.covers(time_ns))
+        return sorted(one.record.id for one in self._read.matched.of(labels) if one.record.covers(time_ns))
 
     def next_end(self, time_ns: int) -> int | None:
         """When the next one ends after this time, None where none does."""
         self._refresh()
-        return min((one.record.end for one in self._by_id.values() if one.record.end > time_ns), default=None)
+        return min((one.record.end for one in self._read.all if one.record.end > time_ns), default=None)
 
     def latest_end(self, time_ns: int) -> int:
         """When the last one ended before this time, 0 where none did."""
         self._refresh()
-        return max((one.record.end for one in self._by_id.values() if one.record.end <= time_ns), default=0)
+        return max((one.record.end for one in self._read.all if one.record.end <= time_ns), default=0)
 
     def _refresh(self) -> None:
-        if not self._stale:
-            return
-        self._stale = False
-        before, self._by_id = self._by_id, {}
-        for record in self._records():
-            known = before.get(record.id)
-            silence = known if known is not None and known.record is record else _read(record)
-            if silence is not None:
-                self._by_id[record.id] = silence
-        self._matched = Matched(self._by_id.values())
-        self._first = min((one.record.start for one in self._by_id.values()), default=0)
-        self._last = max((one.record.end for one in self._by_id.values()), default=0)
+        if self._read.refresh():
+            self._first = min((one.record.start for one in self._read.all), default=0)
+            self._last = max((one.record.end for one in self._read.all), default=0)
 
 
 def _read(record: SilenceRecord) -> _Silence | None:

@@ -10,9 +10,9 @@ from services.gateway.operations.operation import Operation, OperationRequest, R
 from services.gateway.operations.operation_error import OperationError
 from services.gateway.operations.streamed_list import streamed_list
 from services.gateway.operations.text_body import TextBody
-from services.gateway.queries.listing import load, number
+from services.gateway.queries.listing import load
 from services.gateway.queries.transitions.as_csv import CONTENT_TYPE, transitions_csv
-from services.gateway.queries.transitions.asked import as_texts, matcher_of, time_of, wants_csv
+from services.gateway.queries.transitions.asked import as_texts, limit_of, matcher_of, time_of, wants_csv
 from services.gateway.queries.transitions.view import show_transition
 
 _LAST = (1 << 63) - 1  # ns
@@ -28,9 +28,7 @@ def _operations(alerting: AlertingClient) -> list[Operation]:
     async def list_(request: OperationRequest) -> Reply:
         given = load(ListTransitionsSchema(), as_texts(request.parameters))
         as_csv = wants_csv(given["format"], request.accept)
-        limit = number("limit", given["limit"], _USUAL)
-        if not 1 <= limit <= MOST_TRANSITIONS:
-            raise OperationError(400, f"invalid limit parameter: must be 1 to {MOST_TRANSITIONS}")
+        limit = limit_of(given["limit"], _USUAL, MOST_TRANSITIONS)
         page = await alerting.transitions(
             matchers=[matcher_of(text) for text in given["match"]],
             first=time_of("from", given["from_"], 0),

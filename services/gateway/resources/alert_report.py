@@ -16,9 +16,9 @@ from services.gateway.operations.operation import Operation, OperationRequest, R
 from services.gateway.operations.operation_error import OperationError
 from services.gateway.operations.streamed_list import streamed_list
 from services.gateway.operations.text_body import TextBody
-from services.gateway.queries.listing import load, number
+from services.gateway.queries.listing import load
 from services.gateway.queries.transitions.as_csv import CONTENT_TYPE, report_csv
-from services.gateway.queries.transitions.asked import as_texts, matcher_of, time_of, wants_csv
+from services.gateway.queries.transitions.asked import as_texts, limit_of, matcher_of, time_of, wants_csv
 
 _DAY = 86400 * 10**9
 _USUAL = 1000
@@ -33,9 +33,7 @@ def _operations(alerting: AlertingClient) -> list[Operation]:
     async def report(request: OperationRequest) -> Reply:
         given = load(ReportParametersSchema(), as_texts(request.parameters))
         as_csv = wants_csv(given["format"], request.accept)
-        limit = number("limit", given["limit"], _USUAL)
-        if not 1 <= limit <= MOST_REPORT_ROWS:
-            raise OperationError(400, f"invalid limit parameter: must be 1 to {MOST_REPORT_ROWS}")
+        limit = limit_of(given["limit"], _USUAL, MOST_REPORT_ROWS)
         until = min(time_of("until", given["until"], time.time_ns()), time.time_ns())
         since = time_of("since", given["since"], max(0, until - _DAY))
         if since >= until:

@@ -9,6 +9,7 @@ from grammar.golang.quoting import quote
 from grammar.golang.times import format_rfc3339
 from schemas.api.oncall.mute import STATES, ListMutesSchema, MuteListSchema, MuteRequestSchema, MuteSchema
 from services.alertlog.oncall.time_intervals import common, time_interval
+from services.gateway.commands.oncall.matchers import worded
 from services.gateway.commands.oncall.mutes import MuteCommands
 from services.gateway.http.resource import Resource
 from services.gateway.operations.operation import Operation, OperationRequest, Reply
@@ -108,14 +109,13 @@ def _operations(commands: MuteCommands, state: OnCallReadModel) -> list[Operatio
 
 
 def _show(record: MuteRecord, now: int) -> dict[str, Any]:
-    names = (("name", "name"), ("value", "value"), ("is-regex", "is_regex"), ("is-equal", "is_equal"))
     active, until = _standing(record, now)
     return {
         "link": {"rel": "self", "href": f"{BASE}/mutes/{record.id}"},
         "id": record.id,
         "status": STATES[0] if active else STATES[1],
         "until": format_rfc3339(until) if active else "",
-        "matchers": [{shown: one[name] for shown, name in names} for one in record.matchers],
+        "matchers": list(map(worded, record.matchers)),
         "handlers": list(record.handlers),
         "intervals": [{key: value for key, value in one.items() if value} for one in record.intervals],
         "created": format_rfc3339(record.created),

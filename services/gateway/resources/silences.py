@@ -14,6 +14,7 @@ from schemas.api.oncall.silence import (
     SilenceRequestSchema,
     SilenceSchema,
 )
+from services.gateway.commands.oncall.matchers import worded
 from services.gateway.commands.oncall.silences import KEPT_NS, SilenceCommands
 from services.gateway.http.resource import Resource
 from services.gateway.operations.operation import Operation, OperationRequest, Reply
@@ -124,12 +125,11 @@ def _status(record: SilenceRecord, now: int) -> str:
 
 
 def _show(record: SilenceRecord, now: int) -> dict[str, Any]:
-    names = (("name", "name"), ("value", "value"), ("is-regex", "is_regex"), ("is-equal", "is_equal"))
     return {
         "link": {"rel": "self", "href": f"{BASE}/silences/{record.id}"},
         "id": record.id,
         "status": _status(record, now),
-        "matchers": [{shown: one[name] for shown, name in names} for one in record.matchers],
+        "matchers": list(map(worded, record.matchers)),
         "start": format_rfc3339(record.start),
         "end": format_rfc3339(record.end),
         "created": format_rfc3339(record.created),

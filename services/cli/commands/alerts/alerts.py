@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from grammar.golang.durations import format_go_duration
+from schemas.requests.alerting import LEVELS
 from services.cli.errors import MistakenCall
 from services.cli.go_flags import Command, Group
 from services.cli.output.go_texts import moment
@@ -25,12 +26,11 @@ _COLUMNS = (
     Column("From", 9),
     Column("Message", 7, fits=True),
 )
-_LEVELS = ("OK", "INFO", "WARNING", "CRITICAL")
 _REPORT = (
     Column("Of", 2, fits=True),
     Column("Alerts", 7),
-    *(Column(level, 9) for level in _LEVELS),
-    *(Column(f"Time {level}", 15, fits=True) for level in _LEVELS[1:]),
+    *(Column(level, 9) for level in LEVELS),
+    *(Column(f"Time {level}", 15, fits=True) for level in LEVELS[1:]),
     Column("Not sent", 8),
 )
 _COMMENTS = (Column("Time", 23), Column("By", 2, fits=True), Column("Comment", 7, fits=True))
@@ -200,5 +200,5 @@ def _delivery_row(one: dict[str, Any]) -> tuple[str, ...]:
 
 def _report_row(one: dict[str, Any]) -> tuple[str, ...]:
     of = f"{one['topic']}/{one['of']}" if "topic" in one else one["of"]
-    changes = (str(one["changes"][level]) for level in _LEVELS)
-    return of, str(one["alerts"]), *changes, *(one["time"][level] for level in _LEVELS[1:]), str(one["held"])
+    changes = (str(one["changes"][level]) for level in LEVELS)
+    return of, str(one["alerts"]), *changes, *(one["time"][level] for level in LEVELS[1:]), str(one["held"])

@@ -1,4 +1,4 @@
-"""Matchers of silences and mutes: what of them is taken, and as events have them."""
+"""Matchers of silences and mutes: what of them is taken, and as events and the API have them."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def check_matchers(given: Sequence[Plain]) -> list[Plain]:
             raise OperationError(400, f"matchers.{at}: {error}") from error
     if all(one.fits("") for one in read):
         raise OperationError(400, "matchers: at least one must not fit an empty value")
-    return list(map(stored, given))
+    return list(map(worded, given))
 
 
-def stored(one: Plain) -> Plain:
-    """A matcher as events have it."""
+def worded(one: Plain) -> Plain:
+    """A matcher as events and the API have it."""
     return {"name": one["name"], "value": one["value"], "is-regex": one["is_regex"], "is-equal": one["is_equal"]}

@@ -17,7 +17,7 @@ from services.gateway.access.audit import caller
 from services.gateway.clients.alerting import AlertingClient
 from services.gateway.clients.nats_disk import NatsDisk
 from services.gateway.commands.decisions import Decisions
-from services.gateway.commands.oncall.matchers import check_matchers, stored
+from services.gateway.commands.oncall.matchers import check_matchers, worded
 from services.gateway.operations.operation_error import OperationError
 from services.gateway.operations.reading import read_strictly
 from services.gateway.readmodels.silences import SilenceReadModel
@@ -86,7 +86,7 @@ class SilenceCommands:
                     raise OperationError(400, "start: that of a silence that has begun cannot be changed")
                 start = max(given["start"], now)
             data = {
-                "matchers": _matchers(given["matchers"]) if "matchers" in given else list(map(stored, there.matchers)),
+                "matchers": _matchers(given["matchers"]) if "matchers" in given else list(map(worded, there.matchers)),
                 "start": start,
                 "end": _end(given, start, now, there.end),
                 "created-by": given.get("created_by", there.created_by),

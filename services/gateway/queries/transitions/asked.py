@@ -11,6 +11,7 @@ from schemas.api.oncall.silence import MatcherSchema
 from services.alertlog.matchers import matcher
 from services.gateway.operations.operation_error import OperationError
 from services.gateway.operations.reading import first_problem
+from services.gateway.queries.listing import number
 
 _MATCHER = MatcherSchema()
 
@@ -41,6 +42,14 @@ def matcher_of(text: str) -> dict[str, Any]:
         raise OperationError(400, f"invalid match parameter: {first_problem(error)}") from error
     except ValueError as error:
         raise OperationError(400, f"invalid match parameter: {error}") from error
+
+
+def limit_of(text: str, usual: int, most: int) -> int:
+    """How many rows are asked for. Raises OperationError."""
+    limit = number("limit", text, usual)
+    if not 1 <= limit <= most:
+        raise OperationError(400, f"invalid limit parameter: must be 1 to {most}")
+    return limit
 
 
 def time_of(name: str, text: str, otherwise: int) -> int:

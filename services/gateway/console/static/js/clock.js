@@ -8,6 +8,11 @@ export function now() {
   return Date.now() + ahead;
 }
 
+/** So many ms ago, RFC 3339 in UTC. */
+export function ago(ms) {
+  return new Date(now() - ms).toISOString();
+}
+
 /** By how many ms the server's clock is ahead of this browser's; 0 where they agree. */
 export function difference() {
   return ahead;

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from schemas.api.topic import EventSchema
 from services.alerting.requests import AlertingResponders
@@ -16,15 +14,6 @@ from services.bus.connection import Bus
 from tests.support.alerts import CRITICAL, OK, WARNING, alerts, send
 
 EVENTS = "/kapacitor/v1/alerts/topics/acks/events"
-
-
-@pytest.fixture
-async def alerting(bus: Bus, tmp_path: Path) -> AsyncIterator[Alerting]:
-    """The real alerting service."""
-    async with Alerting(bus, tmp_path / "alerting.lmdb", {}) as service:
-        responders = AlertingResponders(bus, service)
-        yield service
-        responders.stop()
 
 
 async def acknowledged(client: httpx.AsyncClient, id: str) -> Any:

@@ -5,30 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from schemas.api.oncall.transition import TransitionListSchema
-from services.alerting.requests import AlertingResponders
 from services.alerting.service import Alerting
 from services.bus.connection import Bus
 from services.gateway.queries.transitions.as_csv import KEYS, transitions_csv
 from tests.support.alerts import BASE, CRITICAL, INFO, OK, SECOND, WARNING, alerts, send
 
 PATH = "/kapacitor/v1/alerts/history"
-
-
-@pytest.fixture
-async def alerting(bus: Bus, tmp_path: Path) -> AsyncIterator[Alerting]:
-    """The real alerting service."""
-    async with Alerting(bus, tmp_path / "alerting.lmdb", {}) as service:
-        responders = AlertingResponders(bus, service)
-        yield service
-        responders.stop()
 
 
 @pytest.fixture

@@ -5,36 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from schemas.api.oncall.report import ReportSchema
-from services.alerting.requests import AlertingResponders
 from services.alerting.service import Alerting
 from services.bus.connection import Bus
-from tests.support.alerts import CRITICAL, OK, WARNING, alerts, send
+from tests.support.alerts import CRITICAL, OK, WARNING, raised
 
 REPORT = "/kapacitor/v1/alerts/report"
-
-
-@pytest.fixture
-async def alerting(bus: Bus, tmp_path: Path) -> AsyncIterator[Alerting]:
-    """The real alerting service."""
-    async with Alerting(bus, tmp_path / "alerting.lmdb", {}) as service:
-        responders = AlertingResponders(bus, service)
-        yield service
-        responders.stop()
-
-
-async def raised(
-    bus: Bus, alerting: Alerting, topic: str, *events: tuple[str, int], seq: int = 5, host: str = "a"
-) -> None:
-    await send(bus, alerts(list(events), seq, host=host), 0, topic)
-    await alerting.log.caught_up()
 
 
 async def test_a_report(gateway: httpx.AsyncClient, bus: Bus, alerting: Alerting) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -16,26 +15,10 @@ from services.alerting.service import Alerting
 from services.bus.connection import Bus
 from services.bus.streams import ALERTS
 from services.bus.subjects import ALERTS as EVERY_ALERT
-from tests.support.alerts import CRITICAL, OK, WARNING, alerts, send
+from tests.support.alerts import CRITICAL, OK, WARNING, raised
 
 TOPICS = "/kapacitor/v1/alerts/topics"
 HISTORY = "/kapacitor/v1/alerts/history"
-
-
-@pytest.fixture
-async def alerting(bus: Bus, tmp_path: Path) -> AsyncIterator[Alerting]:
-    """The real alerting service."""
-    async with Alerting(bus, tmp_path / "alerting.lmdb", {}) as service:
-        responders = AlertingResponders(bus, service)
-        yield service
-        responders.stop()
-
-
-async def raised(
-    bus: Bus, alerting: Alerting, topic: str, *events: tuple[str, int], seq: int = 5, host: str = "a"
-) -> None:
-    await send(bus, alerts(list(events), seq, host=host), 0, topic)
-    await alerting.log.caught_up()
 
 
 async def test_comments(gateway: httpx.AsyncClient, bus: Bus, alerting: Alerting) -> None:
@@ -108,6 +91,7 @@ async def test_history_ends_where_the_log_does(gateway: httpx.AsyncClient, bus: 
 
     async with Alerting(bus, tmp_path / "alerting.lmdb", {}) as service:
         responders = AlertingResponders(bus, service)
+        await service.log.caught_up()  # by then NATS knows who answers
         assert await levels() == ["OK", "WARNING"]
         await bus.purge(ALERTS, EVERY_ALERT, before)
         await service.forget_past()

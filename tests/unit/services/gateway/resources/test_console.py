@@ -8,6 +8,7 @@ import re
 import httpx
 import pytest
 
+from services.alerting.handlers import kinds
 from services.gateway.console.files import STATIC, names, static_file
 from tests.unit.services.gateway.conftest import StartGateway
 
@@ -67,3 +68,9 @@ def test_nothing_becomes_markup_and_nothing_comes_from_elsewhere() -> None:
         assert name.endswith(".tick") or not re.search(markup, text), name
         assert not re.search(r"(?:src|href|url|from|import)\W{1,3}(?:https?:)?//(?!www\.w3\.org)", text), name
     assert not re.search(r"<script(?![^>]*\ssrc=)|\sstyle=|\son\w+=", (STATIC / "index.html").read_text("utf-8"))
+
+
+def test_the_page_names_every_kind_of_handler() -> None:
+    script = (STATIC / "js" / "views" / "handlers.js").read_text("utf-8")
+    named = re.search(r'const KINDS =\s+"([^"]+)"', script)
+    assert named is not None and named[1].split() == sorted(kinds())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,30 +9,13 @@ import orjson
 import pytest
 
 from schemas.api.topic import TopicSchema
-from services.alerting.requests import AlertingResponders
 from services.alerting.service import Alerting
 from services.bus.connection import Bus
 from services.bus.subjects import command_subject
-from tests.support.alerts import OK, WARNING, alerts, send
+from tests.support.alerts import OK, WARNING, raised
 
 TOPICS = "/kapacitor/v1/alerts/topics"
 HISTORY = "/kapacitor/v1/alerts/history"
-
-
-@pytest.fixture
-async def alerting(bus: Bus, tmp_path: Path) -> AsyncIterator[Alerting]:
-    """The real alerting service."""
-    async with Alerting(bus, tmp_path / "alerting.lmdb", {}) as service:
-        responders = AlertingResponders(bus, service)
-        yield service
-        responders.stop()
-
-
-async def raised(
-    bus: Bus, alerting: Alerting, topic: str, *events: tuple[str, int], seq: int = 5, host: str = "a"
-) -> None:
-    await send(bus, alerts(list(events), seq, host=host), 0, topic)
-    await alerting.log.caught_up()
 
 
 async def test_a_topic_with_slashes_may_flap(gateway: httpx.AsyncClient, alerting: Alerting) -> None:

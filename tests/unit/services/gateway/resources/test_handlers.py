@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ import orjson
 import pytest
 
 from schemas.api.handler import HandlerListSchema, HandlerSchema
-from services.alerting.requests import AlertingResponders
 from services.alerting.service import Alerting
 from services.bus.connection import Bus
 from services.bus.events import Event, decode
@@ -24,15 +22,6 @@ from tests.unit.services.gateway.conftest import StartGateway
 
 BASE = "/kapacitor/v1/alerts/topics"
 TCP = {"kind": "tcp", "options": {"address": "127.0.0.1:1"}}
-
-
-@pytest.fixture
-async def alerting(bus: Bus, tmp_path: Path) -> AsyncIterator[Alerting]:
-    """The real alerting service."""
-    async with Alerting(bus, tmp_path / "alerting.lmdb", {}) as service:
-        responders = AlertingResponders(bus, service)
-        yield service
-        responders.stop()
 
 
 def shown(topic: str, id: str, **changes: Any) -> dict[str, Any]:

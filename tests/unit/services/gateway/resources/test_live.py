@@ -7,7 +7,6 @@ import json
 import secrets
 import socket
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,7 +14,6 @@ import pytest
 
 from schemas.api.watching.live import EVENTS
 from schemas.requests.engine import ENGINE_FIGURES
-from services.alerting.requests import AlertingResponders
 from services.alerting.service import Alerting
 from services.bus.connection import Bus
 from services.bus.subjects import request_subject
@@ -73,15 +71,6 @@ async def task(gateway: httpx.AsyncClient, worker: StandInWorker) -> AsyncIterat
     assert (await gateway.post(f"{V1}/tasks", json=body("looked_at"))).status_code == 200
     yield "looked_at"
     await gateway.delete(f"{V1}/tasks/looked_at")
-
-
-@pytest.fixture
-async def alerting(bus: Bus, tmp_path: Path) -> AsyncIterator[Alerting]:
-    """The real alerting service."""
-    async with Alerting(bus, tmp_path / "alerting.lmdb", {}) as service:
-        responders = AlertingResponders(bus, service)
-        yield service
-        responders.stop()
 
 
 def body(id: str, **more: Any) -> dict[str, Any]:

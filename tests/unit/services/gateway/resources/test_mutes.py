@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,7 +10,6 @@ import pytest
 
 from schemas.api.oncall.mute import MuteListSchema, MuteSchema
 from schemas.api.topic import EventSchema
-from services.alerting.requests import AlertingResponders
 from services.alerting.service import Alerting
 from services.bus.connection import Bus
 from services.bus.subjects import command_subject
@@ -20,15 +17,6 @@ from tests.support.alerts import CRITICAL, alerts, give, post, send, sink
 
 PATH = "/kapacitor/v1/mutes"
 ALWAYS = {"weekdays": ["sunday:saturday"]}
-
-
-@pytest.fixture
-async def alerting(bus: Bus, tmp_path: Path) -> AsyncIterator[Alerting]:
-    """The real alerting service."""
-    async with Alerting(bus, tmp_path / "alerting.lmdb", {}) as service:
-        responders = AlertingResponders(bus, service)
-        yield service
-        responders.stop()
 
 
 async def made(client: httpx.AsyncClient, *matchers: Any, **more: Any) -> Any:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,22 +9,12 @@ import orjson
 import pytest
 
 from schemas.api.oncall.silence import SilenceListSchema, SilenceSchema
-from services.alerting.requests import AlertingResponders
 from services.alerting.service import Alerting
 from services.bus.connection import Bus
 from services.bus.subjects import command_subject
 from tests.support.alerts import CRITICAL, alerts, post, send, sink, started
 
 PATH = "/kapacitor/v1/silences"
-
-
-@pytest.fixture
-async def alerting(bus: Bus, tmp_path: Path) -> AsyncIterator[Alerting]:
-    """The real alerting service."""
-    async with Alerting(bus, tmp_path / "alerting.lmdb", {}) as service:
-        responders = AlertingResponders(bus, service)
-        yield service
-        responders.stop()
 
 
 async def made(client: httpx.AsyncClient, *matchers: Any, **more: Any) -> Any:

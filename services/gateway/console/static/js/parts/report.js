@@ -1,7 +1,7 @@
 // How often alerts changed their level in a time, and how long they were at each.
 
 import { api } from "../api.js";
-import { now } from "../clock.js";
+import { ago } from "../clock.js";
 import { h } from "../dom.js";
 import { number, seconds } from "../format.js";
 import { choice, empty, table } from "../ui.js";
@@ -36,7 +36,7 @@ export function reportPanel(signal, range) {
 }
 
 function asked(by, range) {
-  return { by, since: new Date(now() - ofGo(range)).toISOString() };
+  return { by, since: ago(ofGo(range)) };
 }
 
 async function read(by, range) {

@@ -1,7 +1,7 @@
 // The form that makes a silence, and shows what it would keep quiet.
 
 import { api } from "../api.js";
-import { now } from "../clock.js";
+import { ago, now } from "../clock.js";
 import { clear, h } from "../dom.js";
 import { badge, errorLine, select } from "../ui.js";
 import { ofInput, toInput } from "./durations.js";
@@ -58,7 +58,7 @@ export function silenceForm(matchers, signal, done) {
 
 /** Alerts that fit, by the changes of their levels in the last week: the latest change of each, and whether that is all. */
 async function matching(matchers) {
-  const from = new Date(now() - 7 * DAY).toISOString();
+  const from = ago(7 * DAY);
   const page = await api.get("/alerts/history", { match: matchers.map(textOf), from, limit: 1000 });
   const found = new Map();
   for (const one of page.transitions) {

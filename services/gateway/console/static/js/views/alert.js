@@ -1,7 +1,7 @@
 // One alert: how it stands, what was, why, who is told; and what can be done about it.
 
 import { api, path } from "../api.js";
-import { now } from "../clock.js";
+import { ago, now } from "../clock.js";
 import { h } from "../dom.js";
 import { number, seconds } from "../format.js";
 import { live } from "../live.js";
@@ -144,7 +144,7 @@ async function readPast(alert, explained) {
 /** Which changes are shown, as the history is asked. */
 function changesOf({ topic, id, range }) {
   const is = (name, value) => textOf({ name, value, "is-regex": false, "is-equal": true });
-  return { match: [is("topic", topic), is("id", id)], from: new Date(now() - ofGo(range)).toISOString() };
+  return { match: [is("topic", topic), is("id", id)], from: ago(ofGo(range)) };
 }
 
 function changeTable(explained) {

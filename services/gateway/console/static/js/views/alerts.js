@@ -1,7 +1,7 @@
 // What fires now, the worst first; how levels went; the topics.
 
 import { api, path } from "../api.js";
-import { now } from "../clock.js";
+import { ago, now } from "../clock.js";
 import { clear, h } from "../dom.js";
 import { moment, number, seconds } from "../format.js";
 import { live } from "../live.js";
@@ -189,7 +189,7 @@ function topicTable(changed) {
 }
 
 function since({ range }) {
-  return new Date(now() - ofGo(range)).toISOString();
+  return ago(ofGo(range));
 }
 
 async function levels(state) {

@@ -12,9 +12,9 @@ import { afterwards, gone, panel, repeat, settled } from "../parts/loading.js";
 const AT_ONCE = 6;
 const MOST = 300;
 const KINDS =
-  "aggregate alerta bigPanda discord email escalate exec group hipChat kafka log mqtt nats opsGenie opsGenie2 pagerDuty pagerDuty2 post publish pushover sensu serviceNow slack snmpTrap talk tcp teams telegram victorOps";
+  "aggregate alerta bigpanda discord escalate exec group hipchat kafka log mqtt nats opsgenie opsgenie2 pagerduty pagerduty2 post publish pushover sensu servicenow slack smtp snmptrap talk tcp teams telegram victorops zenoss";
 // kinds of handlers whose service has another name
-const SERVICES = { post: "httppost", email: "smtp" };
+const SERVICES = { post: "httppost" };
 
 export const title = "Handlers";
 export const route = "/handlers";
@@ -110,7 +110,7 @@ function pairs(options) {
 }
 
 function serviceOf(state, { kind }) {
-  return state.services.get(SERVICES[kind] ?? kind.toLowerCase());
+  return state.services.get(SERVICES[kind] ?? kind);
 }
 
 function edit(state, before, update) {

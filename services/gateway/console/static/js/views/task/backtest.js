@@ -1,7 +1,7 @@
 // What an edited script would have done, beside what the live one did.
 
 import { api, path, sleep } from "../../api.js";
-import { now } from "../../clock.js";
+import { ago, now } from "../../clock.js";
 import { clear, h } from "../../dom.js";
 import { number } from "../../format.js";
 import { badge, button, choice, empty, errorLine, field, status, table, when } from "../../ui.js";
@@ -30,7 +30,7 @@ export function backtestPanel({ asked, against, signal }) {
   });
 
   function times() {
-    if (span !== "range") return { start: new Date(now() - HOURS[span] * 3600_000).toISOString() };
+    if (span !== "range") return { start: ago(HOURS[span] * 3600_000) };
     return { start: new Date(from.value).toISOString(), stop: new Date(until.value).toISOString() };
   }
 
