@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import fast
+from tests.support import fast, unsteady
 from tests.support.examples import in_new_order, pytest_runtest_setup
 from tests.support.fast import only_itself, pytest_ignore_collect
+from tests.support.unsteady import pytest_terminal_summary
 
-__all__ = ["only_itself", "pytest_ignore_collect", "pytest_runtest_setup"]
+__all__ = ["only_itself", "pytest_ignore_collect", "pytest_runtest_setup", "pytest_terminal_summary"]
 
 # Services are started some hundred times: what was compiled for one is there for the next, whatever the shell says.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -36,6 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     fast.mark(items)
+    unsteady.mark(items)
     items.sort(key=lambda item: _place(item.path))
     in_new_order(config, items)
 

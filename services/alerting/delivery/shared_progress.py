@@ -32,7 +32,8 @@ _log = logs.get("alerting")
 _BUCKET = "tickbus-alerting"
 _PREFIX = "progress."
 _ANNOUNCE_SECONDS = 0.1
-_ANNOUNCE_SHARE = 4  # times as long as announcing takes is what comes between
+_ANNOUNCE_SHARE = 4  # times as long as announcing takes is what comes between, but no longer than this:
+_MOST_ANNOUNCE_SECONDS = 1.0
 _FAILED_PAUSE = 1.0
 
 NOTHING: Cursor = (0, 0)
@@ -109,7 +110,8 @@ class SharedProgress:
             began = time.monotonic()
             try:
                 await self.announce(*behind())
-                pause = max(_ANNOUNCE_SECONDS, _ANNOUNCE_SHARE * (time.monotonic() - began))
+                took = time.monotonic() - began
+                pause = min(max(_ANNOUNCE_SECONDS, _ANNOUNCE_SHARE * took), _MOST_ANNOUNCE_SECONDS)
             except BusError as error:
                 _log.limited("tell").warn("progress cannot be put on the bus yet", err=error)
                 pause = _FAILED_PAUSE
