@@ -78,6 +78,15 @@ class CreateTaskSchema(_TaskRequest):
 class UpdateTaskSchema(_TaskRequest):
     """PATCH /tasks/ID: what is empty or left out stays; non-empty vars replace all vars; an id renames the task."""
 
+    unmodified_since = fields.String(
+        data_key="unmodified-since",
+        load_default="",
+        metadata={
+            "doc": "The task's `modified` as it was when it was read: where somebody has changed the task since, "
+            "this is answered with 409 and changes nothing."
+        },
+    )
+
 
 class GetTaskSchema(Schema):
     """The parameters of GET /tasks/ID."""
