@@ -151,6 +151,11 @@ class TaskSchema(Schema):
     created = fields.String(metadata={"doc": "RFC 3339."})
     modified = fields.String()
     last_enabled = fields.String(data_key="last-enabled", attribute="last-enabled")
+    made_from = fields.String(
+        data_key="made-from",
+        attribute="made-from",
+        metadata={"doc": "The id of its template. In lists alone, where `fields` asks for it."},
+    )
     worker = fields.String(metadata={"doc": "Who runs it. In lists alone, where `fields` asks for it."})
 
 
