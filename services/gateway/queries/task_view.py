@@ -51,9 +51,12 @@ LIST_FIELDS = (
 """What a list may show; a single task has its template-id, too."""
 
 ASKED_FIELDS = (*LIST_FIELDS, "made-from", "worker", "split")
-"""What a list shows where it is asked for by name; `made-from`: the id of its template, which Kapacitor refuses to show
-in lists by the name that it has in a single task, "" where there is none; `worker`: who runs the task, of one in parts all of them, "" where
-nobody does; `split`: in which parts it runs, and by what it could be split."""
+"""What a list shows where it is asked for by name.
+
+made-from: the id of its template, "" where there is none; Kapacitor refuses it in lists by the name that it has in a
+single task. worker: who runs the task, of one in parts all of them, "" where nobody does. split: in which parts it
+runs, and by what it could be split.
+"""
 
 NEED_STATS = frozenset({"dot", "stats"})
 """The fields for which the workers must be asked."""
