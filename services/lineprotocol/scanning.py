@@ -293,9 +293,16 @@ def scan(
             stop = begin = key_end = fields_end = start
             stamp = bodies[body, 4]
             plain = checked and regular
-            if plain and len(wanted):  # what is wanted of the last measurement is known
-                plain = name_length >= 0 and same_bytes(text, start, text, name, name_length)
-                plain = plain and byte(text, start + name_length) in (_COMMA, _SPACE)
+            if plain and len(wanted):
+                same = name_length > 0 and byte(text, start + name_length) in (_COMMA, _SPACE)
+                if not same or not same_bytes(text, start, text, name, name_length):
+                    bits = _marks(text, start)
+                    length = trailing_zeros(bits)
+                    plain = bits != 0 and byte(text, start + length) in (_COMMA, _SPACE)
+                    if plain:
+                        entry = _entry(text, start, length, entry + 1, slots, last, entries, heap, seed)
+                        number = -1 if entry < 0 else _number(entries, entry)
+                        name, name_length = start, length
                 plain = plain and not (0 <= number < len(wanted) and not wanted[number])
             if plain:
                 key_end, fields_end = _plain_parts(text, start)
