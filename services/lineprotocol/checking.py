@@ -6,15 +6,12 @@ none with more than one space between its parts, and of tags those only that are
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from services.kernels.compiled import compiled
 from services.kernels.primitives import any_of, byte, no_digits, trailing_zeros, word
-
-PAD: Final = 64
-"""Bytes that are read behind the end."""
 
 _NEWLINE, _SPACE, _COMMA, _EQUALS, _QUOTE, _BACKSLASH, _HASH, _TAB, _MINUS, _ZERO, _NINE = (
     ord(c) for c in '\n ,="\\#\t-09'
@@ -113,8 +110,8 @@ def _string_end(text: int, begin: int) -> int:
 def plain_lines(text: int, start: int, end: int, most_time: int, longest_key: int) -> int:
     """Where the plain valid lines end that begin at `start`, where a line begins; `start` itself where there is none.
 
-    text: an address. end: there is a line break before it, and PAD bytes that can be read are behind it. most_time: the
-    largest time, in units of the timestamps. longest_key: bytes.
+    text: an address, as services.lineprotocol.scanning has it. end: there is a line break before it, and PAD bytes that
+    can be read are behind it. most_time: the largest time, in units of the timestamps. longest_key: bytes.
     """
     most_digits, most_first = 1, most_time
     while most_first > 9:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from services.kernels.primitives import address_of
 from services.lineprotocol import reference_parser
-from services.lineprotocol.checking import PAD
 from services.lineprotocol.fast_path import MOST, plain_until
 from services.lineprotocol.reference_parser import MAX_KEY_LENGTH, MAX_TIME
+from services.lineprotocol.scanning import PAD
 from services.lineprotocol.text import decode
 
 CHECKED = "checked"

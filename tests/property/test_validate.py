@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from services.kernels.primitives import address_of
 from services.lineprotocol import reference_parser, validate
-from services.lineprotocol.checking import PAD, plain_lines
+from services.lineprotocol.checking import plain_lines
+from services.lineprotocol.scanning import PAD
 from services.lineprotocol.validate import CHECKING, check, check_each_line
 from tests.support.examples import examples
 

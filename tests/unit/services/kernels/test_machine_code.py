@@ -17,7 +17,8 @@ _USE = """
 import sys
 from services.kernels.machine_code import load
 from services.kernels.primitives import address_of
-from services.lineprotocol.checking import PAD, plain_lines
+from services.lineprotocol.checking import plain_lines
+from services.lineprotocol.scanning import PAD
 body = b"cpu,host=a v=1.5 17\\ncpu v=x\\n" + bytes(PAD)
 print(load(plain_lines)(address_of(body), 0, 28, 2**62, 100), "numba" in sys.modules)
 """
