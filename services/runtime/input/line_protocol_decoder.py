@@ -59,13 +59,14 @@ class LogBatch:
         self.step = step
         self._names = names
         self._left_out = left_out
+        self._counts: IntArray | None = None  # of all points, by number of the measurement
         self._present: frozenset[int] | None = None
         self._frames: dict[frozenset[int] | None, Frame] = {}
 
     def present(self) -> frozenset[int]:
         """The numbers of the measurements that occur."""
         if self._present is None:
-            self._present = frozenset(np.flatnonzero(np.bincount(self._names)).tolist())
+            self._present = frozenset(np.flatnonzero(self._counted()).tolist())
         return self._present
 
     def select(self, measurements: frozenset[int] | None) -> Frame | None:
@@ -87,7 +88,7 @@ class LogBatch:
     def counts(self, after: WritesSeq) -> IntArray:
         """How many points of each measurement are of messages behind a sequence: int64[k], by number."""
         begin = int(np.searchsorted(self.step.seq, after, side="right"))
-        counts = np.bincount(self._names[begin:]).astype(np.int64)
+        counts = np.bincount(self._names[begin:]).astype(np.int64) if begin else self._counted()
         if self._left_out is not None:
             _, names, points = self._left_out[:, self._left_out[0] > after]
             more = np.bincount(names, points, len(counts)).astype(np.int64)
@@ -115,6 +116,11 @@ class LogBatch:
     def renumbered(self, row: NDArray[np.int32]) -> LogBatch:
         """The same with other numbers of the rows in their messages: int32[n]."""
         return LogBatch(self.database, self.retention_policy, self.points, self._names, replace(self.step, row=row))
+
+    def _counted(self) -> IntArray:
+        if self._counts is None:
+            self._counts = np.bincount(self._names).astype(np.int64)
+        return self._counts
 
     def _frame(self, measurements: frozenset[int] | None) -> Frame:
         if measurements is None:
