@@ -275,9 +275,15 @@ def _ints(values: Any, n: int, below: int | None = None) -> NDArray[np.int64]:
     array = np.array(values, dtype=np.int64)
     if array.shape != (n,):
         raise ValueError(f"not an alert message: {n} numbers expected, not {array.shape}")
-    if below is not None and n and (array.min() < 0 or array.max() >= below):
+    if below is not None and n and not _within(array, below):
         raise ValueError(f"not an alert message: a number outside 0 to {below - 1}")
     return array
+
+
+def _within(array: NDArray[np.int64], below: int) -> bool:
+    if len(array) == 1:  # as most messages have it
+        return 0 <= int(array[0]) < below
+    return bool(array.min() >= 0 and array.max() < below)
 
 
 def _check(message: AlertMessage, topic: str) -> None:

@@ -15,7 +15,7 @@ from services.columns.column import Column, IntArray, Kind
 from services.columns.frame import Batches, Frame
 from services.columns.output_sequence import OutputSequence
 from services.columns.result_json import batch_row
-from services.columns.segments import grown
+from services.columns.segments import distinct, grown
 from services.expressions.text_limits import gathered
 from services.nodes.raising.alert_sources import AlertSource, AlertSourceTable
 from services.nodes.raising.levels import LevelArray
@@ -191,7 +191,7 @@ class EventWriter:
         fresh: NDArray[np.bool_],
     ) -> None:
         event_ids = self._sequence.event_ids(self._context.step, origin)
-        used, series_of = np.unique(raised.source_of, return_inverse=True)
+        used, series_of = distinct(raised.source_of)
         sources = [self._sources.known[s] for s in used.tolist()]
         ids, id_of_source = _distinct([s.id for s in sources])
         messages, message_of = _distinct(raised.message_texts().tolist())
