@@ -39,6 +39,9 @@ from services.runtime.effects import Alerts
 
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS
 
+_NUMBERS = ("id", "message", "of", "level", "time", "duration", "seq", "row", "ordinal")
+"""What a message has as many numbers of as events."""
+
 Ints = NDArray[Any]
 """int[n]; int64 where it was read."""
 
@@ -204,26 +207,33 @@ def decode(data: bytes, topic: str) -> AlertMessage:
 
 def _read(body: dict[str, Any]) -> AlertMessage:
     n = len(body["id"])
-    fresh = body.get("fresh", ())
+    numbers = _ints([body[key] for key in _NUMBERS], (len(_NUMBERS), n))
+    id_, message, of, level, time, duration, seq, row, ordinal = numbers
+    _check_within(id_, len(body["ids"]))
+    _check_within(message, len(body["messages"]))
+    _check_within(of, len(body["series"]))
+    _check_within(level, len(LEVELS))
+    fresh = _ints(body.get("fresh", ()), (len(body.get("fresh", ())),))
+    _check_within(fresh, n)
     return AlertMessage(
         task=body["task"],
         node=body["node"],
         topic=body["topic"],
         started=body["started"],
         ids=body["ids"],
-        id=_ints(body["id"], n, len(body["ids"])),
+        id=id_,
         messages=body["messages"],
-        message=_ints(body["message"], n, len(body["messages"])),
+        message=message,
         details=body["details"],
-        level=_ints(body["level"], n, len(LEVELS)),
-        time=_ints(body["time"], n),
-        duration=_ints(body["duration"], n),
-        seq=_ints(body["seq"], n),
-        row=_ints(body["row"], n),
-        ordinal=_ints(body["ordinal"], n),
+        level=level,
+        time=time,
+        duration=duration,
+        seq=seq,
+        row=row,
+        ordinal=ordinal,
         recoverable=body["recoverable"],
         series=body["series"],
-        of=_ints(body["of"], n, len(body["series"])),
+        of=of,
         columns=body["columns"],
         data=body["data"],
         server=tuple(body["server"]),
@@ -233,9 +243,9 @@ def _read(body: dict[str, Any]) -> AlertMessage:
         scope=body.get("scope", ""),
         flaps=body.get("flaps", False),
         replay=body.get("replay", ""),
-        fresh=_ints(fresh, len(fresh), n),
+        fresh=fresh,
         category=body.get("category", ""),
-        processing_time=_ints(body["moment"], n) if "moment" in body else None,
+        processing_time=_ints(body["moment"], (n,)) if "moment" in body else None,
         part=part_of(body.get("part")),
     )
 
@@ -253,7 +263,7 @@ def part_of(plain: Any) -> PartOf | None:
 def _via(body: Any) -> Via | None:
     if body is None:
         return None
-    first, number = _ints(body["first"], 2).tolist()
+    first, number = _ints(body["first"], (2,)).tolist()
     handler, path, previous, collected = body["handler"], tuple(body["path"]), body["previous"], body["collected"]
     if not _are_texts((handler, *path)) or type(previous) is not int or type(collected) is not bool:
         raise TypeError("via")
@@ -271,19 +281,20 @@ def _stands(body: Any) -> AlertStatus | None:
     return level, time, duration
 
 
-def _ints(values: Any, n: int, below: int | None = None) -> NDArray[np.int64]:
+def _ints(values: Any, shape: tuple[int, ...]) -> NDArray[np.int64]:
     array = np.array(values, dtype=np.int64)
-    if array.shape != (n,):
-        raise ValueError(f"not an alert message: {n} numbers expected, not {array.shape}")
-    if below is not None and n and not _within(array, below):
-        raise ValueError(f"not an alert message: a number outside 0 to {below - 1}")
+    if array.shape != shape:
+        raise ValueError(f"not an alert message: {shape} numbers expected, not {array.shape}")
     return array
 
 
-def _within(array: NDArray[np.int64], below: int) -> bool:
-    if len(array) == 1:  # as most messages have it
-        return 0 <= int(array[0]) < below
-    return bool(array.min() >= 0 and array.max() < below)
+def _check_within(numbers: NDArray[np.int64], below: int) -> None:
+    if len(numbers) == 1:  # as in most messages
+        within = 0 <= int(numbers[0]) < below
+    else:
+        within = not len(numbers) or bool(numbers.min() >= 0 and numbers.max() < below)
+    if not within:
+        raise ValueError(f"not an alert message: a number outside 0 to {below - 1}")
 
 
 def _check(message: AlertMessage, topic: str) -> None:
