@@ -34,6 +34,7 @@ from numpy.typing import NDArray
 from services.alertlog import fields
 from services.alertlog.fields import Fields
 from services.alertlog.info import LEVELS
+from services.bus.epochs import Epochs
 from services.bus.positions import EventsSeq, PartOf
 from services.runtime.effects import Alerts
 
@@ -113,8 +114,8 @@ class AlertMessage:
         return len(self.id)
 
 
-def of_step(alerts: Alerts, topic: str, started: EventsSeq) -> AlertMessage:
-    """What a node's events of a step are for one topic."""
+def of_step(alerts: Alerts, topic: str, started: EventsSeq, epochs: Epochs | None = None) -> AlertMessage:
+    """What a node's events of a step are for one topic. epochs: of the log that caused them, if any."""
     return AlertMessage(
         task=alerts.task,
         node=alerts.node,
@@ -128,7 +129,7 @@ def of_step(alerts: Alerts, topic: str, started: EventsSeq) -> AlertMessage:
         level=alerts.level,
         time=alerts.time,
         duration=alerts.duration,
-        seq=alerts.seq,
+        seq=alerts.seq if epochs is None else epochs.numbered(alerts.seq),
         row=alerts.row,
         ordinal=alerts.ordinal,
         recoverable=alerts.recoverable,

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 from services.alertlog.executor import EffectExecutor
 from services.alertlog.outbox import Outbox
