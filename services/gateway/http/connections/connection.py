@@ -199,7 +199,6 @@ class Connection(TCPServer):
             self._rest = b""
             self._wire.close()
 
-
     def _own_headers(self) -> bytes:
         """Those that Hypercorn has in every answer: the date, which is another each second."""
         second = int(time.time())
