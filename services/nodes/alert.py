@@ -206,7 +206,7 @@ class AlertNode(KeyedNode):
             rows = np.flatnonzero(triggered)
             group = self._groups.local(frame.group[rows])
             self._inhibiting.triggered(group, (level[rows] != OK).tolist(), frame.origin[rows])
-        rows = np.flatnonzero(triggered & self._decisions.tells(level))
+        rows = (triggered & self._decisions.tells(level)).nonzero()[0]
         if not len(rows):
             return []
         first = np.isin(rows, fresh) if fresh else np.zeros(len(rows), dtype=np.bool_)

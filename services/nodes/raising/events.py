@@ -172,7 +172,7 @@ class EventWriter:
         if len(keys):
             self._kept_at = grown(self._kept_at, int(keys.max()) + 1, -1)
         at: NDArray[np.int32] = self._kept_at[keys]
-        for row in np.flatnonzero(at < 0).tolist():
+        for row in (at < 0).nonzero()[0].tolist():
             key = int(keys[row])
             if self._kept_at[key] < 0:
                 self._kept.append(self._message.execute(self.info(int(source_of[row]), int(level[row]), 0, 0, {})))

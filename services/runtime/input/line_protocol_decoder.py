@@ -66,7 +66,7 @@ class LogBatch:
     def present(self) -> frozenset[int]:
         """The numbers of the measurements that occur."""
         if self._present is None:
-            self._present = frozenset(np.flatnonzero(self._count()).tolist())
+            self._present = frozenset(self._count().nonzero()[0].tolist())
         return self._present
 
     def select(self, measurements: frozenset[int] | None) -> Frame | None:
@@ -101,7 +101,9 @@ class LogBatch:
     @property
     def last(self) -> WritesSeq:
         """The sequence of the last message that it has points of, whether wanted or not."""
-        seqs = [self.step.seq] if self._left_out is None else [self.step.seq, self._left_out[0]]
+        if self._left_out is None:
+            return WritesSeq(int(self.step.seq[-1]))
+        seqs = [self.step.seq, self._left_out[0]]
         return WritesSeq(max(int(some[-1]) for some in seqs if len(some)))
 
     def part(self, begin: int, end: int, time: IntArray, processing_time: IntArray) -> LogBatch:
