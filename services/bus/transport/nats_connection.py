@@ -112,7 +112,7 @@ class NatsConnection(NatsClient):
             self._write([f"UNSUB {sid}\r\n".encode()])
 
     def send(self, subject: str, data: bytes, reply: str = "", headers: bytes = b"") -> None:
-        """Put one message on its way: the first of a turn of the event loop leaves at once, others when it ends.
+        """Put one message on its way; it leaves with the next turn of the event loop.
 
         Raises nats.errors.ConnectionReconnectingError while not connected: nothing is kept for later.
         """
@@ -132,15 +132,11 @@ class NatsConnection(NatsClient):
         self._pending_data_size += sum(map(len, buffers))
         if not self._will_flush:
             self._will_flush = True
-            asyncio.get_running_loop().call_soon(self._end_turn)
-            self.flush_now()
-
-    def _end_turn(self) -> None:
-        self._will_flush = False
-        self.flush_now()
+            asyncio.get_running_loop().call_soon(self.flush_now)
 
     def flush_now(self) -> None:
-        """Write what has gathered, without waking nats-py's task for that."""
+        """Write what has gathered in one turn of the event loop, without waking nats-py's task for that."""
+        self._will_flush = False
         pending, size = self._pending, self._pending_data_size
         if not pending or not self.is_connected or self._transport is None:
             return
