@@ -59,14 +59,14 @@ class LogBatch:
         self.step = step
         self._names = names
         self._left_out = left_out
-        self._counts: IntArray | None = None  # of all points, by number of the measurement
         self._present: frozenset[int] | None = None
+        self._counted: IntArray | None = None
         self._frames: dict[frozenset[int] | None, Frame] = {}
 
     def present(self) -> frozenset[int]:
         """The numbers of the measurements that occur."""
         if self._present is None:
-            self._present = frozenset(np.flatnonzero(self._counted()).tolist())
+            self._present = frozenset(self._count().nonzero()[0].tolist())
         return self._present
 
     def select(self, measurements: frozenset[int] | None) -> Frame | None:
@@ -87,8 +87,10 @@ class LogBatch:
 
     def counts(self, after: WritesSeq) -> IntArray:
         """How many points of each measurement are of messages behind a sequence: int64[k], by number."""
-        begin = int(np.searchsorted(self.step.seq, after, side="right"))
-        counts = np.bincount(self._names[begin:]).astype(np.int64) if begin else self._counted()
+        if not len(self._names) or self.step.seq[0] > after:
+            counts = self._count()
+        else:
+            counts = np.bincount(self._names[int(np.searchsorted(self.step.seq, after, side="right")) :])
         if self._left_out is not None:
             _, names, points = self._left_out[:, self._left_out[0] > after]
             more = np.bincount(names, points, len(counts)).astype(np.int64)
@@ -99,7 +101,9 @@ class LogBatch:
     @property
     def last(self) -> WritesSeq:
         """The sequence of the last message that it has points of, whether wanted or not."""
-        seqs = [self.step.seq] if self._left_out is None else [self.step.seq, self._left_out[0]]
+        if self._left_out is None:
+            return WritesSeq(int(self.step.seq[-1]))
+        seqs = [self.step.seq, self._left_out[0]]
         return WritesSeq(max(int(some[-1]) for some in seqs if len(some)))
 
     def part(self, begin: int, end: int, time: IntArray, processing_time: IntArray) -> LogBatch:
@@ -117,10 +121,11 @@ class LogBatch:
         """The same with other numbers of the rows in their messages: int32[n]."""
         return LogBatch(self.database, self.retention_policy, self.points, self._names, replace(self.step, row=row))
 
-    def _counted(self) -> IntArray:
-        if self._counts is None:
-            self._counts = np.bincount(self._names).astype(np.int64)
-        return self._counts
+    def _count(self) -> IntArray:
+        """How many points of each measurement there are, by number."""
+        if self._counted is None:
+            self._counted = np.bincount(self._names).astype(np.int64, copy=False)
+        return self._counted
 
     def _frame(self, measurements: frozenset[int] | None) -> Frame:
         if measurements is None:
