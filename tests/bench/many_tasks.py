@@ -1,9 +1,9 @@
-"""Thousands of tasks: a cold start of several workers, the list of all tasks, and writes meanwhile.
+"""Thousands of tasks: restarts, a cold start of several workers, the list of all tasks, and writes meanwhile.
 
-    python -m tests.bench.many_tasks [--tasks 5000] [--workers 2] [--directory /tmp/many]
+    python -m tests.bench.many_tasks [--tasks 5000] [--workers 2] [--restarts 3] [--directory /tmp/many]
 
 It starts a `tickbus serve` of its own. A directory that is named is kept, so that the tasks need not be defined again.
-The first list after they were is slow: nobody has parsed their scripts before.
+The first list after they were is slow: nobody has parsed their scripts before. No two tasks are of one script.
 A start is cold where each worker's own files are gone. CPU times are told beside seconds: they depend less on what else
 the machine does.
 """
@@ -29,10 +29,7 @@ from tests.crash.load import define_quickly
 from tests.crash.processes import Serve
 
 _START_SECONDS = 600.0
-_SCRIPT = (
-    "stream|from().measurement('other%d').groupBy('host')|window().period(10s).every(10s)|mean('value')"
-    '|alert().id(\'{{ index .Tags "host" }}\').crit(lambda: "mean" > 1.0).stateChangesOnly()'
-)
+_IDLE_SECONDS = 10.0
 # as tickbus serves by default: tests of crashes have shorter times
 _SETTINGS = {
     "KAPACITOR_ENGINE_SNAPSHOT_INTERVAL": "10s",
