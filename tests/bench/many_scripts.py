@@ -28,8 +28,8 @@ def _alert(number: int, draw: random.Random, field: str) -> str:
         (
             ".stateChangesOnly()",
             f".history({draw.randint(5, 21)})",
-            f"\n        .info(lambda: \"{field}\" > {low / 2})",
-            f"\n        .warnReset(lambda: \"{field}\" < {low - 1}.0)",
+            f'\n        .info(lambda: "{field}" > {low / 2})',
+            f'\n        .warnReset(lambda: "{field}" < {low - 1}.0)',
             ".noRecoveries()",
         ),
         draw.randint(1, 3),
@@ -37,7 +37,7 @@ def _alert(number: int, draw: random.Random, field: str) -> str:
     return (
         f"\n    |alert()\n        .id('{draw.choice(_TEAMS)}/{number}/{{{{ .Group }}}}')"
         f"\n        .message('{{{{ .ID }}}} is {{{{ .Level }}}}: {{{{ index .Fields \"{field}\" }}}}')"
-        f"\n        .warn(lambda: \"{field}\" > {low}.0)\n        .crit(lambda: \"{field}\" > {high}.0)"
+        f'\n        .warn(lambda: "{field}" > {low}.0)\n        .crit(lambda: "{field}" > {high}.0)'
         f"\n        {''.join(options)}\n        .topic('{draw.choice(_TEAMS)}')\n"
     )
 
@@ -66,10 +66,12 @@ def _computed(number: int, draw: random.Random) -> str:
             f'sigma("{one}")',
         )
     )
-    smoothed = draw.choice(("", "\n    |movingAverage('derived', 5)\n        .as('derived')", "\n    |changeDetect('derived')"))
+    smoothed = draw.choice(
+        ("", "\n    |movingAverage('derived', 5)\n        .as('derived')", "\n    |changeDetect('derived')")
+    )
     return (
         f"{_from(number, draw)}\n    |eval(lambda: {derived})\n        .as('derived')\n        .keep()"
-        f"{smoothed}\n    |where(lambda: \"derived\" > {draw.randint(1, 9)}.0)" + _alert(number, draw, "derived")
+        f'{smoothed}\n    |where(lambda: "derived" > {draw.randint(1, 9)}.0)' + _alert(number, draw, "derived")
     )
 
 
@@ -80,22 +82,26 @@ def _joined(number: int, draw: random.Random) -> str:
         f"    |window()\n        .period(1m)\n        .every(1m)\n    |sum('{field}')\n\n"
         f"var views{number} = stream\n    |from()\n        .measurement('views{number}')\n        .groupBy('{by}')\n"
         f"    |window()\n        .period(1m)\n        .every(1m)\n    |sum('{field}')\n\n"
-        f"errors{number}\n    |join(views{number})\n        .as('errors', 'views')\n        .tolerance({draw.randint(1, 30)}s)"
-        f"\n    |eval(lambda: \"errors.sum\" / \"views.sum\")\n        .as('rate')" + _alert(number, draw, "rate")
+        f"errors{number}\n    |join(views{number})\n        .as('errors', 'views')"
+        f"\n        .tolerance({draw.randint(1, 30)}s)"
+        f'\n    |eval(lambda: "errors.sum" / "views.sum")\n        .as(\'rate\')' + _alert(number, draw, "rate")
     )
 
 
 def _with_vars(number: int, draw: random.Random) -> str:
     field, function = draw.choice(_FIELDS), draw.choice(_FUNCTIONS)
     return (
-        f"var name = '{draw.choice(_TEAMS)} {number}'\nvar measurement = 'm{number}'\nvar groups = ['{draw.choice(_TAGS)}']\n"
+        f"var name = '{draw.choice(_TEAMS)} {number}'\nvar measurement = 'm{number}'\n"
+        f"var groups = ['{draw.choice(_TAGS)}']\n"
         f"var field = '{field}'\nvar period = {draw.randint(1, 60)}m\nvar crit = {draw.randint(1, 1000)}.0\n"
         f"var whereFilter = lambda: (\"{draw.choice(_TAGS)}\" == '{draw.choice(_TEAMS)}')\n"
         f"var idVar = name + '-{{{{.Group}}}}'\n\n"
-        f"var data = stream\n    |from()\n        .measurement(measurement)\n        .groupBy(groups)\n        .where(whereFilter)"
-        f"\n    |window()\n        .period(period)\n        .every(period)\n        .align()\n    |{function}(field)\n        .as('value')"
-        "\n\nvar trigger = data\n    |alert()\n        .crit(lambda: \"value\" > crit)\n        .stateChangesOnly()"
-        f"\n        .message('{{{{.ID}}}} is {{{{.Level}}}}')\n        .id(idVar)\n        .topic('{draw.choice(_TEAMS)}')\n"
+        "var data = stream\n    |from()\n        .measurement(measurement)\n        .groupBy(groups)\n"
+        "        .where(whereFilter)\n    |window()\n        .period(period)\n        .every(period)\n        .align()"
+        f"\n    |{function}(field)\n        .as('value')"
+        '\n\nvar trigger = data\n    |alert()\n        .crit(lambda: "value" > crit)\n        .stateChangesOnly()'
+        f"\n        .message('{{{{.ID}}}} is {{{{.Level}}}}')\n        .id(idVar)"
+        f"\n        .topic('{draw.choice(_TEAMS)}')\n"
         f"\ntrigger\n    |httpOut('output{number % 7}')\n"
     )
 

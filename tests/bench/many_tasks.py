@@ -25,6 +25,7 @@ import orjson
 import psutil
 
 from services.bus.connection import Bus
+from tests.bench.many_scripts import distinct_scripts
 from tests.crash.load import define_quickly
 from tests.crash.processes import Serve
 
@@ -73,7 +74,7 @@ async def _define(server: Serve, tasks: int) -> None:
     async with httpx.AsyncClient(base_url=server.url, timeout=120.0) as client:
         answer = await client.get("/kapacitor/v1/tasks?fields=id&limit=1000000")
         there = {task["id"] for task in answer.json()["tasks"]}
-    wanted = {f"task{number:05d}": _SCRIPT % number for number in range(tasks)}
+    wanted = distinct_scripts(tasks)
     begun = time.perf_counter()
     await define_quickly(server, {id: script for id, script in wanted.items() if id not in there})
     _say(defined=len(wanted.keys() - there), seconds=round(time.perf_counter() - begun, 1))

@@ -24,6 +24,7 @@ from services.bus.connection import Bus
 from services.bus.errors import BusError
 from services.cli.bus_command import ask_gateway
 from services.cli.commands.services.serve import serve
+from services.cli.composition import forked_services
 from services.cli.errors import CommandFailed
 from services.cli.go_flags import Command
 from services.cli.options import Settings, takes_settings
@@ -98,7 +99,10 @@ def demo(config: Config, config_file: Path | None, *, temporary: bool, seconds: 
     ``temporary`` keeps the data in a directory that is removed at the end. Where the port is taken, the next free
     one serves.
     """
-    with tempfile.TemporaryDirectory(prefix="tickbus-demo-") if temporary else contextlib.nullcontext() as directory:
+    with (
+        forked_services() as template,
+        tempfile.TemporaryDirectory(prefix="tickbus-demo-") if temporary else contextlib.nullcontext() as directory,
+    ):
         data_dir = Path(directory) if directory else config.data_dir
         http = dataclasses.replace(config.http, bind_address=_next_free(config.http.bind_address))
         config = dataclasses.replace(config, data_dir=data_dir, http=http)
@@ -109,7 +113,7 @@ def demo(config: Config, config_file: Path | None, *, temporary: bool, seconds: 
                     await _show(launcher, user, stop)
             print("demo ends", flush=True)
 
-        return serve(config, service_programs(config_file), show)
+        return serve(config, service_programs(config_file), show, template)
 
 
 @contextlib.asynccontextmanager
