@@ -104,7 +104,8 @@ class Template:
         number, loop = self._number, asyncio.get_running_loop()
         request = {"id": number, "arguments": list(arguments), "environment": dict(environment)}
         loop.add_reader(self._socket, self._read)
-        answer = self._waiting[number] = loop.create_future()
+        answer: asyncio.Future[int] = loop.create_future()
+        self._waiting[number] = answer
         _adopt(True)
         try:
             socket.send_fds(self._socket, [json.dumps(request).encode()], files)
