@@ -37,7 +37,7 @@ _DATABASE, _POLICY = "telegraf", "autogen"
 _TASK = "demo"
 _USER, _PERMISSIONS = "tickbus-demo", ["api", "write_points"]
 _CALM, _BUSY = 16.0, 5.0
-_FIRST_CALM = 1.5
+_FIRST_CALM = 0.25
 
 _SCRIPT = """\
 // How much of one core each process takes, averaged over three seconds.
