@@ -74,6 +74,8 @@ class Template:
         stdout_ours, stdout = os.pipe()
         try:
             pid = await self._asked(arguments, environment, [stdin, stdout, stderr])
+            # not ours where the kernel gives orphans to somebody else: it ends with its standard input
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             watch = os.pidfd_open(pid)
         except BaseException:
             os.close(stdin_ours)
