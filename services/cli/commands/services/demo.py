@@ -29,6 +29,7 @@ from services.cli.errors import CommandFailed
 from services.cli.go_flags import Command
 from services.cli.options import Settings, takes_settings
 from services.launcher.errors import CannotStart
+from services.launcher.forking import Template
 from services.launcher.launcher import Launcher, service_programs
 from services.launcher.nats_server import is_free
 from services.process import log
@@ -90,19 +91,25 @@ host
 @click.option("--seconds", type=float, metavar="N", help="End after N seconds.")
 def command(settings: Settings, seconds: float | None) -> int:
     # The alerts are what is to be seen.
-    return demo(settings.quiet, settings.file, temporary="data_dir" not in settings.given, seconds=seconds)
+    temporary = "data_dir" not in settings.given
+    with forked_services() as template:
+        return demo(settings.quiet, settings.file, temporary=temporary, seconds=seconds, template=template)
 
 
-def demo(config: Config, config_file: Path | None, *, temporary: bool, seconds: float | None) -> int:
+def demo(
+    config: Config,
+    config_file: Path | None,
+    *,
+    temporary: bool,
+    seconds: float | None,
+    template: Template | None = None,
+) -> int:
     """Serve, feed and show until a signal or for so many seconds; the exit code.
 
     ``temporary`` keeps the data in a directory that is removed at the end. Where the port is taken, the next free
-    one serves.
+    one serves. ``template`` is what services are forked off, if anything.
     """
-    with (
-        forked_services() as template,
-        tempfile.TemporaryDirectory(prefix="tickbus-demo-") if temporary else contextlib.nullcontext() as directory,
-    ):
+    with tempfile.TemporaryDirectory(prefix="tickbus-demo-") if temporary else contextlib.nullcontext() as directory:
         data_dir = Path(directory) if directory else config.data_dir
         http = dataclasses.replace(config.http, bind_address=_next_free(config.http.bind_address))
         config = dataclasses.replace(config, data_dir=data_dir, http=http)
