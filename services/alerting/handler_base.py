@@ -146,6 +146,11 @@ class Declaration(ABC, Generic[O]):
     def permitted(self, options: O, sections: Sections, guard: Guard) -> None:
         """NotPermitted where [security] does not allow what these ask for."""
 
+    @property
+    def perhaps_everywhere(self) -> bool:
+        """Whether its section has a setting for that."""
+        return self.section is not None and hasattr(self.section.kind(), "global_")
+
     def everywhere(self, sections: Sections) -> tuple[bool, bool]:
         """Whether every alert uses it (`global` of its section), and whether then only changes of level are sent."""
         section: Any = self.section.of(sections) if self.section is not None else None

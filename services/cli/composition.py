@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from schemas.config import Config
+from services.launcher.forking import Template
 from services.process import log
 from services.process.loading import ending_when_asked, loading
 
@@ -17,6 +19,32 @@ if TYPE_CHECKING:
     from services.process.permissions import Guard
     from services.process.vitals import Vitals
     from services.store.live_config import LiveConfig
+
+
+_EVERY_SERVICE = ("uvloop", "services.cli.service_process", "services.cli.diagnostics.agent")
+# the one that takes longest to be ready comes first
+_NEEDS = {
+    "engine": (*_EVERY_SERVICE, "services.cli.commands.services.engine", "services.engine.main", "numba"),
+    "gateway": ("services.cli.commands.services.gateway", "services.gateway.main"),
+    "alerting": ("services.cli.commands.services.alerting", "services.alerting.main"),
+    "recorder": ("services.cli.commands.services.recorder", "services.recorder.main"),
+}
+
+
+@contextlib.contextmanager
+def forked_services() -> Iterator[Template | None]:
+    """What services are forked off meanwhile; None where they cannot be. To be entered before anything else is."""
+    from services.cli.main import main
+
+    try:
+        template = Template(_NEEDS, main)
+    except OSError:
+        yield None
+        return
+    try:
+        yield template
+    finally:
+        template.close()
 
 
 async def gateway(config: Config, ready: Callable[[], None], stop: asyncio.Event, vitals: Vitals) -> None:

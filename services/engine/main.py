@@ -251,11 +251,18 @@ async def _take_part(
     watching = asyncio.create_task(suspicion.watch(worker.tasks))
     starting = asyncio.create_task(leases.start(engine.workers))
     publishing = asyncio.create_task(deliveries.keep_publishing())
-    keeping = asyncio.create_task(keeper.run())
+    served = asyncio.Event()
+
+    async def keep() -> None:
+        await served.wait()  # it asks the bus about each task
+        await keeper.run()
+
+    keeping = asyncio.create_task(keep())
     splitting = asyncio.create_task(splitter.run())
     if await _before(stopping, following, starting):
         gc.freeze()
         gc.enable()
+        served.set()
         _watch(process.vitals, bus, projection, leases)
         process.vitals.shows(add_whole_worker, responders.stats)
         process.vitals.serves()

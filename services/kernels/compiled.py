@@ -131,6 +131,8 @@ def keep_compiled_in(folder: Path) -> None:
     """Where what was compiled is kept if it cannot be beside the source, as in an image that is read-only."""
     if not os.access(Path(__file__).parent, os.W_OK):
         os.environ.setdefault(FOLDER, str(folder))
+        if "numba" in sys.modules:  # which has read it already
+            sys.modules["numba"].config.reload_config()
 
 
 def _compile(function: FunctionType, signatures: Sequence[str]) -> Any:

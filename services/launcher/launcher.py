@@ -21,6 +21,7 @@ from services.gateway.http.connections.tls import Certificate
 from services.launcher.data_directory import DataDirectory, start_time
 from services.launcher.disk_watch import Disks, DiskWatch
 from services.launcher.errors import CannotStart
+from services.launcher.forking import Template
 from services.launcher.nats_server import free_port, is_free, nats_program, nats_store
 from services.launcher.supervised_process import ProcessSpec, SupervisedProcess
 from services.process import log
@@ -55,10 +56,11 @@ class Launcher:
     ``state.json`` of the data directory.
     """
 
-    def __init__(self, config: Config, programs: Programs) -> None:
+    def __init__(self, config: Config, programs: Programs, template: Template | None = None) -> None:
+        """template: what services are forked off, where they are."""
         self.config = config
         self.http_address = _concrete(config.http.bind_address)
-        self._programs = programs
+        self._programs, self._template = programs, template
         self._directory: DataDirectory | None = None
         self._running: dict[str, SupervisedProcess] = {}
         self._nats_url = ""
@@ -163,7 +165,9 @@ class Launcher:
 
     async def _start(self, program: ProcessSpec) -> None:
         to_stdout = program.ours and self.config.logging.file == "STDOUT"
-        supervised = SupervisedProcess(replace(program, logs_to_stdout=to_stdout), self._write_state, self._disks.full)
+        supervised = SupervisedProcess(
+            replace(program, logs_to_stdout=to_stdout), self._write_state, self._disks.full, self._template
+        )
         self._running[program.name] = supervised
         await supervised.start()
 
@@ -242,6 +246,7 @@ def _service(name: str, environment: dict[str, str], config_file: Path | None, s
     return ProcessSpec(
         name=name,
         command=command,
+        arguments=tuple(command[4:]),
         environment=environment,
         ready=re.compile(rf"^tickbus {kind} ready"),
         stop_within=stop_within,

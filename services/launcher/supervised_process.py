@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.launcher.errors import CannotStart
+from services.launcher.forking import ForkedProcess, Template
 from services.launcher.parent_watch import PARENT_PIPE, bound_to_parent
 from services.process import log
 
@@ -27,9 +28,9 @@ class ProcessSpec:
     """What to run and how to know that it is ready.
 
     ``ready`` is searched in each line that the program prints. ``ours`` marks a tickbus service, which watches its
-    parent itself and logs to the launcher's own stderr, or stdout with ``logs_to_stdout``; of another program both
-    outputs are read, and each line is given to ``on_line``. ``stop_within`` is how many seconds it may take to stop
-    before it is killed.
+    parent itself and logs to the launcher's own stderr, or stdout with ``logs_to_stdout``; ``arguments`` are those of
+    the tickbus command, of a service that can be forked. Of another program both outputs are read, and each line is
+    given to ``on_line``. ``stop_within`` is how many seconds it may take to stop before it is killed.
     """
 
     name: str
@@ -37,6 +38,7 @@ class ProcessSpec:
     environment: Mapping[str, str] = field(default_factory=dict)
     ready: re.Pattern[str]
     ours: bool = True
+    arguments: tuple[str, ...] = ()
     logs_to_stdout: bool = False
     on_line: Callable[[str], None] | None = None
     stop_within: float = 3.0
@@ -56,14 +58,17 @@ class SupervisedProcess:
         program: ProcessSpec,
         changed: Callable[[], None] = lambda: None,
         full: Callable[[], bool] = lambda: False,
+        template: Template | None = None,
     ) -> None:
+        """template: what it is forked off, where it can be."""
         self.program = program
+        self._template = template
         self.pid: int | None = None
         self.restarts = 0
         self._changed = changed
         self._full = full
         self._asked_to_restart = False
-        self._process: Process | None = None
+        self._process: Process | ForkedProcess | None = None
         self._ready = asyncio.Event()
         self._serves = False
         self._hang_up = False
@@ -148,12 +153,13 @@ class SupervisedProcess:
 
     async def _run_once(self) -> int:
         program = self.program
-        process = await asyncio.create_subprocess_exec(
+        environment = {**program.environment, **({PARENT_PIPE: "1"} if program.ours else {})}
+        process = await self._forked(environment) or await asyncio.create_subprocess_exec(
             *(program.command if program.ours else bound_to_parent(program.command)),
             stdin=PIPE if program.ours else DEVNULL,
             stdout=PIPE,
             stderr=_standard_error(program),
-            env={**os.environ, **program.environment, **({PARENT_PIPE: "1"} if program.ours else {})},
+            env={**os.environ, **environment},
             # A signal from the terminal is for the launcher, which stops its services in order.
             start_new_session=True,
         )
@@ -170,7 +176,17 @@ class SupervisedProcess:
             self._serves = False
             self._changed()
 
-    async def _read_lines(self, process: Process) -> None:
+    async def _forked(self, environment: Mapping[str, str]) -> ForkedProcess | None:
+        """It, forked; None where that cannot be."""
+        if self._template is None or not self.program.arguments:
+            return None
+        try:
+            return await self._template.fork(self.program.arguments, environment, _standard_error(self.program) or 2)
+        except OSError as error:
+            self._log.warn("it is not forked, and imports by itself", err=error)
+            return None
+
+    async def _read_lines(self, process: Process | ForkedProcess) -> None:
         assert process.stdout is not None
         while raw := await _line(process.stdout):
             line = raw.decode("utf-8", "replace").rstrip()

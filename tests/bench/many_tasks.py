@@ -1,9 +1,9 @@
-"""Thousands of tasks: a cold start of several workers, the list of all tasks, and writes meanwhile.
+"""Thousands of tasks: restarts, a cold start of several workers, the list of all tasks, and writes meanwhile.
 
-    python -m tests.bench.many_tasks [--tasks 5000] [--workers 2] [--directory /tmp/many]
+    python -m tests.bench.many_tasks [--tasks 5000] [--workers 2] [--restarts 3] [--directory /tmp/many]
 
 It starts a `tickbus serve` of its own. A directory that is named is kept, so that the tasks need not be defined again.
-The first list after they were is slow: nobody has parsed their scripts before.
+The first list after they were is slow: nobody has parsed their scripts before. No two tasks are of one script.
 A start is cold where each worker's own files are gone. CPU times are told beside seconds: they depend less on what else
 the machine does.
 """
@@ -25,14 +25,13 @@ import orjson
 import psutil
 
 from services.bus.connection import Bus
+from tests.bench.many_scripts import distinct_scripts
 from tests.crash.load import define_quickly
 from tests.crash.processes import Serve
 
 _START_SECONDS = 600.0
-_SCRIPT = (
-    "stream|from().measurement('other%d').groupBy('host')|window().period(10s).every(10s)|mean('value')"
-    '|alert().id(\'{{ index .Tags "host" }}\').crit(lambda: "mean" > 1.0).stateChangesOnly()'
-)
+_STOP_SECONDS = 60.0
+_IDLE_SECONDS = 10.0
 # as tickbus serves by default: tests of crashes have shorter times
 _SETTINGS = {
     "KAPACITOR_ENGINE_SNAPSHOT_INTERVAL": "10s",
@@ -45,17 +44,18 @@ def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--tasks", type=int, default=5000)
     p.add_argument("--workers", type=int, default=2)
+    p.add_argument("--restarts", type=int, default=3)
     p.add_argument("--directory", type=Path)
     a = p.parse_args()
     directory = a.directory or Path(tempfile.mkdtemp(prefix="tickbus-many-"))
     try:
-        asyncio.run(_measure(directory, a.tasks, a.workers))
+        asyncio.run(_measure(directory, a.tasks, a.workers, a.restarts))
     finally:
         if a.directory is None:
             shutil.rmtree(directory)
 
 
-async def _measure(directory: Path, tasks: int, workers: int) -> None:
+async def _measure(directory: Path, tasks: int, workers: int, restarts: int) -> None:
     server = Serve(directory, workers, _SETTINGS)
     await server.start(_START_SECONDS)
     try:
@@ -63,9 +63,13 @@ async def _measure(directory: Path, tasks: int, workers: int) -> None:
         await _all_run(server, tasks)
         for query in ("", "", "&fields=id&fields=status"):
             _say(listed=query, **await _list(server, tasks, query))
-        _say(stopped=await server.stop())
+        for _ in range(restarts):
+            _say(stopped=await server.stop(_STOP_SECONDS))
+            _say(restart=tasks, workers=workers, **await _start(server, tasks))
+        _say(idle=await _idle(server))
+        _say(stopped=await server.stop(_STOP_SECONDS))
         shutil.rmtree(directory / "data" / "engine")
-        _say(tasks=tasks, workers=workers, **await _cold_start(server, tasks))
+        _say(cold=tasks, workers=workers, **await _start(server, tasks))
         _say(stopped=await server.stop())
     finally:
         await server.kill()
@@ -76,13 +80,13 @@ async def _define(server: Serve, tasks: int) -> None:
     async with httpx.AsyncClient(base_url=server.url, timeout=120.0) as client:
         answer = await client.get("/kapacitor/v1/tasks?fields=id&limit=1000000")
         there = {task["id"] for task in answer.json()["tasks"]}
-    wanted = {f"task{number:05d}": _SCRIPT % number for number in range(tasks)}
+    wanted = distinct_scripts(tasks)
     begun = time.perf_counter()
     await define_quickly(server, {id: script for id, script in wanted.items() if id not in there})
     _say(defined=len(wanted.keys() - there), seconds=round(time.perf_counter() - begun, 1))
 
 
-async def _cold_start(server: Serve, tasks: int) -> dict[str, Any]:
+async def _start(server: Serve, tasks: int) -> dict[str, Any]:
     before = len(server.logged("handed shards over"))
     begun = time.perf_counter()
     await server.start(_START_SECONDS)
@@ -90,7 +94,33 @@ async def _cold_start(server: Serve, tasks: int) -> dict[str, Any]:
     await _all_run(server, tasks)
     running = time.perf_counter() - begun
     handed = len(server.logged("handed shards over")) - before
-    return {"ready_s": round(ready, 1), "running_s": round(running, 1), "handed_over": handed}
+    spent = {name: round(seconds, 2) for name, seconds in _every_cpu(server).items()}
+    return {
+        "ready_s": round(ready, 1),
+        "running_s": round(running, 1),
+        "handed_over": handed,
+        "cpu_s": spent | {"sum": round(sum(spent.values()), 2)},
+    }
+
+
+async def _idle(server: Serve) -> dict[str, Any]:
+    """What share of a core each process takes while nothing is written."""
+    await asyncio.sleep(_IDLE_SECONDS)
+    before, begun = _every_cpu(server), time.perf_counter()
+    await asyncio.sleep(_IDLE_SECONDS)
+    seconds = time.perf_counter() - begun
+    return {name: f"{(cpu - before[name]) / seconds:.2%}" for name, cpu in _every_cpu(server).items()}
+
+
+def _every_cpu(server: Serve) -> dict[str, float]:
+    """CPU time of every process, seconds; of what services are forked off as well, where they are."""
+    names = {service["pid"]: name for name, service in server.services().items()}
+    found = {}
+    for process in (psutil.Process(server.pid), *psutil.Process(server.pid).children()):
+        times = process.cpu_times()
+        name = "serve" if process.pid == server.pid else names.get(process.pid, "template")
+        found[name] = times.user + times.system
+    return found
 
 
 async def _all_run(server: Serve, tasks: int) -> None:

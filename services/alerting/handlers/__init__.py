@@ -48,7 +48,7 @@ def configured(properties: Any, sections: Mapping[str, Any], guard: Guard = OPEN
     where the script has none of the kind, and with `state-changes-only` beside it that only changes are sent. Not those
     that nobody may use."""
     used = {use.kind for use in properties.handlers}
-    for kind, handler in kinds().items():
+    for kind, handler in _perhaps_everywhere().items():
         if guard.disables(kind):
             continue
         is_global, changes_only = handler.everywhere(sections)
@@ -56,6 +56,12 @@ def configured(properties: Any, sections: Mapping[str, Any], guard: Guard = OPEN
             properties.handlers.append(HandlerUse(kind, handler.spec.properties()))
         if changes_only and properties.state_changes_only is None:
             properties.state_changes_only = 0
+
+
+@functools.cache
+def _perhaps_everywhere() -> Mapping[str, AnyHandler]:
+    """Those whose section may say that every alert uses them: each alert of each task that starts asks."""
+    return {kind: handler for kind, handler in kinds().items() if handler.perhaps_everywhere}
 
 
 def to_json(use: HandlerUse) -> dict[str, Any]:

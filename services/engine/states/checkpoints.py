@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
@@ -92,6 +92,15 @@ class HeldState:
     reached: Reached
 
 
+@dataclass(frozen=True, slots=True)
+class _KeptState:
+    """What this worker has saved of a task, whichever run it is of; state: None where it cannot be read."""
+
+    snapshot: Snapshot
+    state: State | None
+    names: list[Names]
+
+
 class Checkpoints:
     """Saves and finds the states of tasks, each by task id and by the sequence of the event that enabled it."""
 
@@ -108,6 +117,7 @@ class Checkpoints:
         self._reached: dict[str, Reached] = _read(store, _REACHED, _reached_of, {})
         self._saved_reached = dict(self._reached)  # as it is in the store
         self._shared: dict[str, Reached] = {}  # what the bus has, as far as is known
+        self._ahead: dict[str, _KeptState | None] = {}  # what was read of tasks that are to be loaded
         self.mark = _read(store, _MARK, lambda plain: Mark(*plain), NO_MARK)
         """The last write that this worker has taken from the log, of all that was saved."""
 
@@ -171,6 +181,17 @@ class Checkpoints:
         known = (*self._reached.values(), *self._shared.values())
         return max((r.position for r in known if epochs.fits(r.position, r.epoch)), default=WritesSeq(0))
 
+    @contextlib.asynccontextmanager
+    async def read_ahead(self, tasks: Sequence[str]) -> AsyncIterator[None]:
+        """What this worker has saved of these tasks is read at once, for a `load` of each within. None of them runs."""
+        async with self._saving:
+            self._ahead |= await self._in_writer(self._kept_of, tasks)
+        try:
+            yield
+        finally:
+            for task in tasks:
+                self._ahead.pop(task, None)
+
     async def load(self, task: str, run: RunKey, of_log: bool = True) -> FoundState | None:
         """The newest state of a task's run, None where none was saved.
 
@@ -180,24 +201,24 @@ class Checkpoints:
             self._opened[0].begin(task)
         own, shared = self._reached.get(task), self._shared.get(task)
         epochs = self._epochs if of_log else None
-        async with self._saving:
-            snapshot = await self._in_writer(self._kept.load, task)
+        kept = await self._load_kept(task)
+        snapshot = None if kept is None else kept.snapshot
         here = None if snapshot is None else _position(snapshot, run, own, epochs)
         best = -1 if here is None else here
         if shared is not None and shared.enabled == run.enabled and shared.position > best:
             found = await self._load_shared(task, run, shared, epochs)
             if found is not None and found.position > best:
                 return found
-        if here is None:
+        if kept is None or here is None:
             if epochs is not None and self._is_of_another_log(task, run, snapshot):
                 log.error("a task starts over: its saved state is of writes that the log has no more", task=task)
                 # what is saved next is another state, at whatever position
                 self._reached.pop(task, None)
                 self._shared.pop(task, None)
             return None
-        async with self._saving:
-            found = await self._in_writer(self._load_kept, task, run, own, epochs)
-        return None if found is None else replace(found, here=own is not None and own.enabled == run.enabled)
+        if kept.state is None:
+            return None
+        return FoundState(here, kept.state, kept.names, own is not None and own.enabled == run.enabled)
 
     def reached(self, task: str) -> Reached | None:
         """How far a task had come when it was last saved here, None where it was not."""
@@ -237,6 +258,7 @@ class Checkpoints:
         """Forget a task that runs no more."""
         async with self._saving:
             await self._in_writer(self._kept.drop, task)
+            self._ahead.pop(task, None)
             self._reached.pop(task, None)
         if self._shared.pop(task, None) is not None:
             async with self._sharing:
@@ -260,6 +282,7 @@ class Checkpoints:
                 seen.append(task)
                 if task.dirty and (fresh := self._take(task)) is not None:
                     task.dirty = False
+                    self._ahead.pop(task.id, None)
                     taken.append((task, fresh))
                     size += fresh.size
                 if size >= _MOST_BYTES or time.monotonic() >= until:
@@ -358,9 +381,23 @@ class Checkpoints:
             self._bus.dead_letters.keep("OBJ_states", 0, escape(task), b"", None, str(e))
             return None
 
-    def _load_kept(self, task: str, run: RunKey, own: Reached | None, epochs: Epochs | None) -> FoundState | None:
+    async def _load_kept(self, task: str) -> _KeptState | None:
+        """What is saved of a task here. It can be had once: what is read becomes the task's own."""
+        if task not in self._ahead:
+            async with self._saving:
+                self._ahead |= await self._in_writer(self._kept_of, [task])
+        return self._ahead.pop(task)
+
+    def _kept_of(self, tasks: Sequence[str]) -> dict[str, _KeptState | None]:
+        """In the thread that has the store."""
+        return {task: self._kept_state(task) for task in tasks}
+
+    def _kept_state(self, task: str) -> _KeptState | None:
         snapshot = self._kept.load(task)
-        return None if snapshot is None else _found(task, snapshot, self._kept.get, run, own, epochs)
+        if snapshot is None:
+            return None
+        names: list[Any] = []
+        return _KeptState(snapshot, _state(task, snapshot, self._kept.get, names), names)
 
     async def _in_writer(self, work: Callable[..., T], *arguments: Any) -> T:
         """Have something done in the thread that has the store; it is waited for even by who is cancelled."""
@@ -406,11 +443,14 @@ def _found(
     task: str, snapshot: Snapshot, get: Get, run: RunKey, reached: Reached | None, epochs: Epochs | None
 ) -> FoundState | None:
     position = _position(snapshot, run, reached, epochs)
-    if position is None:
-        return None
     names: list[Any] = []
+    state = None if position is None else _state(task, snapshot, get, names)
+    return None if position is None or state is None else FoundState(position, state, names)
+
+
+def _state(task: str, snapshot: Snapshot, get: Get, names: list[Any]) -> State | None:
     try:
-        return FoundState(position, state_of(snapshot, get, names), names)
+        return state_of(snapshot, get, names)
     except ValueError as e:
         log.warn("a saved state cannot be read; the log is replayed instead", task=task, err=e)
         return None

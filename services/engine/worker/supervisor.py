@@ -49,7 +49,8 @@ _LAST_SHARE = 1.5  # seconds that a lone worker takes at its end to bring its st
 _RETRY = 1.0
 _HOLD = 0.4  # seconds that what is sent outside at the end may take to be answered
 _GAIN = 30.0  # seconds that taking up the tasks of new shards may hold up the balance; it goes on beside it
-_AT_ONCE = 64
+_TOGETHER = 32  # tasks whose states are read at once
+_AT_ONCE = 3  # times so many that are taken up side by side
 _EVER = 2**63 - 1  # where nobody has noted when a run was ended, nothing of the log came too late for it
 
 
@@ -211,14 +212,15 @@ class Supervisor:
                     self._spawn(self._settle(unit))
         known = {*state.bucket(task_fold.TASKS)} - {*state.bucket(task_fold.ENDED)}
         units = [unit for id_ in sorted(known) for unit in self._units(id_)]
+        ours = [unit for unit in units if self._shard(unit) in shards]
         gate = asyncio.Semaphore(_AT_ONCE)
 
-        async def settle(unit: Unit) -> None:
-            async with gate:
-                await self._settle(unit)
+        async def settle(some: Sequence[Unit]) -> None:
+            async with gate, self._checkpoints.read_ahead([unit.id for unit in some]):
+                await asyncio.gather(*map(self._settle, some))
 
         with self._compiling.loop_lock.hurry():
-            await asyncio.gather(*(settle(unit) for unit in units if self._shard(unit) in shards))
+            await asyncio.gather(*map(settle, [ours[i : i + _TOGETHER] for i in range(0, len(ours), _TOGETHER)]))
         with contextlib.suppress(BusError):  # what is left over is so still when the next shards come
             await self._remembering.sweep(lambda task, name: self._is_left(task, name, shards))
             await self._handing.sweep(lambda task, enabled: self._is_over(task, enabled, shards))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import secrets
 from collections.abc import Callable, Iterable
@@ -47,13 +48,18 @@ _CORS = [
         b"Accept, Accept-Encoding, Authorization, Content-Length, Content-Type, X-CSRF-Token, X-HTTP-Method-Override",
     ),
 ]
-_PROCESS = secrets.token_hex(8)
 _requests = itertools.count(1)
 
 
 def request_id() -> str:
     """A name for one request, unique over all gateways: it stands in the answer's Request-Id and in the access log."""
-    return f"{_PROCESS}-{next(_requests):x}"
+    return f"{_process()}-{next(_requests):x}"
+
+
+@functools.cache
+def _process() -> str:
+    """The name of this process: not made when it is imported, since gateways are forked after that."""
+    return secrets.token_hex(8)
 
 
 def common_headers(

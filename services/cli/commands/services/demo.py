@@ -24,10 +24,12 @@ from services.bus.connection import Bus
 from services.bus.errors import BusError
 from services.cli.bus_command import ask_gateway
 from services.cli.commands.services.serve import serve
+from services.cli.composition import forked_services
 from services.cli.errors import CommandFailed
 from services.cli.go_flags import Command
 from services.cli.options import Settings, takes_settings
 from services.launcher.errors import CannotStart
+from services.launcher.forking import Template
 from services.launcher.launcher import Launcher, service_programs
 from services.launcher.nats_server import is_free
 from services.process import log
@@ -36,7 +38,7 @@ _DATABASE, _POLICY = "telegraf", "autogen"
 _TASK = "demo"
 _USER, _PERMISSIONS = "tickbus-demo", ["api", "write_points"]
 _CALM, _BUSY = 16.0, 5.0
-_FIRST_CALM = 1.5
+_FIRST_CALM = 0.25
 
 _SCRIPT = """\
 // How much of one core each process takes, averaged over three seconds.
@@ -89,14 +91,23 @@ host
 @click.option("--seconds", type=float, metavar="N", help="End after N seconds.")
 def command(settings: Settings, seconds: float | None) -> int:
     # The alerts are what is to be seen.
-    return demo(settings.quiet, settings.file, temporary="data_dir" not in settings.given, seconds=seconds)
+    temporary = "data_dir" not in settings.given
+    with forked_services() as template:
+        return demo(settings.quiet, settings.file, temporary=temporary, seconds=seconds, template=template)
 
 
-def demo(config: Config, config_file: Path | None, *, temporary: bool, seconds: float | None) -> int:
+def demo(
+    config: Config,
+    config_file: Path | None,
+    *,
+    temporary: bool,
+    seconds: float | None,
+    template: Template | None = None,
+) -> int:
     """Serve, feed and show until a signal or for so many seconds; the exit code.
 
     ``temporary`` keeps the data in a directory that is removed at the end. Where the port is taken, the next free
-    one serves.
+    one serves. ``template`` is what services are forked off, if anything.
     """
     with tempfile.TemporaryDirectory(prefix="tickbus-demo-") if temporary else contextlib.nullcontext() as directory:
         data_dir = Path(directory) if directory else config.data_dir
@@ -109,7 +120,7 @@ def demo(config: Config, config_file: Path | None, *, temporary: bool, seconds: 
                     await _show(launcher, user, stop)
             print("demo ends", flush=True)
 
-        return serve(config, service_programs(config_file), show)
+        return serve(config, service_programs(config_file), show, template)
 
 
 @contextlib.asynccontextmanager

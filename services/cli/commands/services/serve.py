@@ -9,10 +9,12 @@ from collections.abc import Awaitable, Callable
 import click
 
 from schemas.config import Config
+from services.cli.composition import forked_services
 from services.cli.freed_memory import give_back_code
 from services.cli.go_flags import Command
 from services.cli.options import SERVICE_OPTIONS, Settings, takes_settings
 from services.launcher.errors import CannotStart
+from services.launcher.forking import Template
 from services.launcher.launcher import Launcher, Programs, service_programs, worker_count
 from services.process import log
 from services.process.pools import Pool
@@ -23,20 +25,24 @@ Meanwhile = Callable[[Launcher, asyncio.Event], Awaitable[None]]
 @click.command(cls=Command)
 @takes_settings("http", "data-dir", "workers", "nats", *SERVICE_OPTIONS)
 def command(settings: Settings) -> int:
-    return serve(settings.config, service_programs(settings.file))
+    with forked_services() as template:
+        return serve(settings.config, service_programs(settings.file), template=template)
 
 
-def serve(config: Config, programs: Programs, meanwhile: Meanwhile | None = None) -> int:
+def serve(
+    config: Config, programs: Programs, meanwhile: Meanwhile | None = None, template: Template | None = None
+) -> int:
     """Start everything, print one line when it is ready, stop it on SIGTERM or SIGINT; the exit code.
 
     ``meanwhile(launcher, stop)`` runs while the services do, instead of the line; they are stopped when it returns,
-    which it should do when ``stop`` is set. SIGHUP is passed on to the services; with ``meanwhile`` it ends everything.
+    which it should do when ``stop`` is set. ``template`` is what services are forked off, if anything. SIGHUP is passed
+    on to the services; with ``meanwhile`` it ends everything.
     """
     try:
         log.setup(config.logging.file, config.logging.level, form=config.logging.format)
         for warning in config.warnings:
             log.get("config").warn(warning)
-        return asyncio.run(_serve(Launcher(config, programs), meanwhile or _say_ready))
+        return asyncio.run(_serve(Launcher(config, programs, template), meanwhile or _say_ready))
     except (CannotStart, OSError) as error:
         print(f"tickbus: {error}", file=sys.stderr)
         return 1

@@ -208,6 +208,25 @@ async def test_a_task_is_stepped_while_it_is_saved(bus: Bus, tmp_path: Path) -> 
     store.close()
 
 
+async def test_what_is_read_ahead_is_what_is_saved(bus: Bus, tmp_path: Path) -> None:
+    store, checkpoints = _open(tmp_path / "one", bus)
+    tasks = [Task(f"t{number}", 10, number) for number in range(4)]
+    await checkpoints.save(tasks, _nothing_to_send)
+    async with checkpoints.read_ahead([*(task.id for task in tasks), "unknown"]):
+        assert await _found(checkpoints, "t0") == (10, 0)
+        assert await checkpoints.load("t1", RunKey(EventsSeq(ENABLED + 1), BEGAN)) is None
+        assert await checkpoints.load("unknown", RUN) is None
+        # what has changed since it was read is read again
+        tasks[2].position, tasks[2].value, tasks[2].dirty = 20, 7, True
+        await checkpoints.save([tasks[2]], _nothing_to_send)
+        assert await _found(checkpoints, "t2") == (20, 7)
+        await checkpoints.drop("t3")
+        assert await checkpoints.load("t3", RUN) is None
+        assert await _found(checkpoints, "t0") == (10, 0)
+    assert await _found(checkpoints, "t1") == (10, 1)
+    store.close()
+
+
 async def _found(checkpoints: Checkpoints, task: str) -> tuple[int, int]:
     found = await checkpoints.load(task, RUN)
     assert found is not None

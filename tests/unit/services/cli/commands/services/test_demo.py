@@ -32,7 +32,7 @@ def test_the_figures_are_line_protocol_of_three_measurements() -> None:
 
 def test_data_is_kept_only_where_a_directory_was_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     served: list[Config] = []
-    monkeypatch.setattr(demo, "serve", lambda config, programs, show: served.append(config) or 0)
+    monkeypatch.setattr(demo, "serve", lambda config, programs, show, template: served.append(config) or 0)
     assert demo.demo(Config(data_dir=tmp_path), None, temporary=False, seconds=None) == 0
     assert demo.demo(Config(data_dir=tmp_path), None, temporary=True, seconds=None) == 0
     assert served[0].data_dir == tmp_path
