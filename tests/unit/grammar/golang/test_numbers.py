@@ -58,7 +58,7 @@ def test_floats_without_underscores(text: str, value: float) -> None:
 
 def test_floats_with_underscores() -> None:
     assert parse_separated_float("1_0.5") == 10.5
-    with pytest.raises(ValueError, match="^invalid syntax$"):
+    with pytest.raises(ValueError, match=r"^invalid syntax$"):
         parse_separated_float("1__0")
 
 

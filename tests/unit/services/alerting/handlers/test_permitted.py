@@ -196,5 +196,5 @@ async def test_a_handler_that_is_disabled_is_neither_tested_nor_given_to_every_a
 
 def test_options_that_no_handler_takes_are_an_error_of_whoever_gives_them() -> None:
     (use,) = uses(".mqtt('t').qos(3)")
-    with pytest.raises(ValueError, match="^invalid options of mqtt: qos: invalid QoS"):
+    with pytest.raises(ValueError, match=r"^invalid options of mqtt: qos: invalid QoS"):
         handlers.check_permitted(use, sections(), Guard())
