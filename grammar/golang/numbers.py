@@ -5,6 +5,7 @@ The readers differ in what they take, as strconv's differ by their arguments and
 | reader | bases | underscores | without a value |
 | --- | --- | --- | --- |
 | `parse_int`, `parse_float`, `parse_bool` | 10, and hexadecimal floats | none | ValueError with Go's reason |
+| `parse_separated_float` | 10, and hexadecimal floats | between two digits | ValueError with Go's reason |
 | `float_of` | 10, and hexadecimal floats | between two digits | None |
 | `integer_with_base`, `binary_integer` | by the prefix; 2 | none | None |
 | `int_literal`, `float_literal` | by the prefix | as in Go's source | None |
@@ -80,11 +81,16 @@ def parse_float(text: str) -> float:
     return value
 
 
-def float_of(text: str) -> float | None:
-    """As parse_float, with underscores between two digits; None for what is no float or too large."""
+def parse_separated_float(text: str) -> float:
+    """As parse_float, with underscores between two digits."""
     between = _BETWEEN_HEXADECIMALS if _IS_HEXADECIMAL.match(text) else _BETWEEN_DIGITS
+    return parse_float(between.sub("", text))
+
+
+def float_of(text: str) -> float | None:
+    """As parse_separated_float, but None for what is no float or too large."""
     try:
-        return parse_float(between.sub("", text))
+        return parse_separated_float(text)
     except ValueError:
         return None
 

@@ -80,6 +80,19 @@ class Duration(int):
         return Duration(-size if self < 0 else size)
 
 
+class Location:
+    """*time.Location: UTC, or the server's zone."""
+
+    __slots__ = ("name",)
+    go_type: ClassVar[GoType] = GoType("*time.Location", "value")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def go_string(self) -> str:
+        return self.name
+
+
 class Time:
     """time.Time: nanoseconds since 1970 UTC, shown in UTC or, with local, in the server's zone."""
 
@@ -255,6 +268,7 @@ def _round(moment: Time, unit: int) -> Time:
 _TIME, _DURATION = Time.go_type, Duration.go_type
 
 Month.go_type.methods["String"] = Function(Month.go_string, result=STRING)
+Location.go_type.methods["String"] = Function(Location.go_string, result=STRING)
 Weekday.go_type.methods["String"] = Function(Weekday.go_string, result=STRING)
 _DURATION.methods.update(
     {
@@ -286,6 +300,7 @@ _TIME.methods.update(
         "IsDST": Function(lambda t: t.local and time.localtime(t.ns // SECOND).tm_isdst > 0, result=BOOL),
         "IsZero": Function(lambda t: t.ns == -_UNIX_TO_ZERO * SECOND, result=BOOL),
         "Local": Function(lambda t: Time(t.ns, True), result=_TIME),
+        "Location": Function(lambda t: Location("Local" if t.local else "UTC"), result=Location.go_type),
         "Minute": Function(lambda t: Int(t.civil()[3] // 60 % 60), result=INT),
         "Month": Function(lambda t: Month(t.civil()[1]), result=Month.go_type),
         "Nanosecond": Function(lambda t: Int(t.ns % SECOND), result=INT),

@@ -121,9 +121,9 @@ def check_json(kind: str, options: Any, sections: Mapping[str, Any], guard: Guar
 
 
 def check_permitted(use: HandlerUse, sections: Mapping[str, Any], guard: Guard) -> None:
-    """NotPermitted where nobody may use the handler so."""
-    handler = kinds()[use.kind]
-    _check_permitted(handler, handler.schema.load(handler.spec.options(use.properties)), sections, guard)
+    """NotPermitted where nobody may use the handler so, ValueError for options that it does not take."""
+    handler, options = from_json(use.kind, kinds()[use.kind].spec.options(use.properties))
+    _check_permitted(handler, options, sections, guard)
 
 
 def _check_permitted(handler: AnyHandler, options: Any, sections: Mapping[str, Any], guard: Guard) -> None:

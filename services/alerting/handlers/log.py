@@ -40,7 +40,9 @@ class LogHandler(AlertHandler[Options]):
     options = Options
 
     def check(self, options: Options, sections: Sections) -> None:
-        """The mode must let the user write, the path be absolute."""
+        """The mode must be one, and let the user write; the path be absolute."""
+        if options.mode < 0:
+            raise ValueError(f"invalid file mode {options.mode}, must not be negative")
         if not options.mode & stat.S_IWUSR:
             raise ValueError(f"invalid file mode {_mode_text(options.mode)}, must be user writable")
         if not os.path.isabs(options.path):

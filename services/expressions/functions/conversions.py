@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from grammar.golang.fmt import text_of
-from grammar.golang.numbers import parse_bool, parse_float, parse_int, plain_float
+from grammar.golang.numbers import parse_bool, parse_int, parse_separated_float, plain_float
 from grammar.golang.quoting import quote
 from grammar.tickscript.literals import format_duration, parse_duration
 from services.columns.column import BoolArray, FloatArray
@@ -46,7 +46,7 @@ def _int_of_string(text: str) -> int:
 
 
 def _float_of_string(text: str) -> float:
-    return _read("ParseFloat", parse_float, text)
+    return _read("ParseFloat", parse_separated_float, text)
 
 
 def _read(name: str, reader: Callable[[str], T], text: str) -> T:

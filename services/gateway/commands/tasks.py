@@ -290,6 +290,8 @@ class TaskCommands:
             raise OperationError(400, api_error(error)) from error
         except NotPermitted as error:
             raise OperationError(403, str(error)) from error
+        except ValueError as error:  # a handler's options
+            raise OperationError(400, str(error)) from error
         dbrps = [{"db": db, "rp": rp} for db, rp in compiled.dbrps]
         return {"type": compiled.type, "script": script, "vars": vars, "dbrps": dbrps}
 

@@ -17,7 +17,6 @@ from services.pipeline.graph import Graph
 from services.pipeline.outline import Outline, outline
 from services.pipeline.splitting import Splitting, splitting
 from services.process.helper import HelperFailed
-from services.process.permissions import NotPermitted
 from services.runtime.building.compiling import CompilationResult, Compiling, takes_long
 from services.store.folds.definition import TaskDefinition
 
@@ -47,7 +46,7 @@ class Scripts:
     """
 
     def __init__(self, compiling: Compiling, permitted: Callable[[Graph], None] = lambda graph: None) -> None:
-        """permitted: raises NotPermitted where a task must not do what its graph does on this machine."""
+        """permitted: ValueError where a task must not do what its graph does on this machine, or a handler cannot."""
         self.compiling = compiling
         self.permitted = permitted
         self._kept: OrderedDict[_Key, CompilationResult] = OrderedDict()
@@ -126,7 +125,7 @@ class Scripts:
         """Why a task must not run as it is defined, or cannot; empty where nothing is wrong with it."""
         try:
             self.permitted(self.compile(definition.script, definition.vars).graph)
-        except (TickscriptError, NotPermitted) as error:
+        except (TickscriptError, ValueError) as error:
             return str(error)
         return ""
 

@@ -15,6 +15,7 @@ from grammar.golang.numbers import (
     parse_bool,
     parse_float,
     parse_int,
+    parse_separated_float,
     plain_float,
     short_float,
 )
@@ -53,6 +54,12 @@ def test_floats(text: str, value: float | None) -> None:
 )
 def test_floats_without_underscores(text: str, value: float) -> None:
     assert parse_float(text) == value
+
+
+def test_floats_with_underscores() -> None:
+    assert parse_separated_float("1_0.5") == 10.5
+    with pytest.raises(ValueError, match=r"^invalid syntax$"):
+        parse_separated_float("1__0")
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,8 @@ def test_durations(ns: int, want: str) -> None:
         (".Round 86400000000000", "2023-11-15 00:00:00 +0000 UTC"),
         (".Month", "November"),
         (".YearDay", "318"),
+        (".Location", "UTC"),
+        (".Local.Location", "Local"),
         (".IsZero", "false"),
         (".UnixMilli", "1700000000123"),
     ],

@@ -192,3 +192,9 @@ async def test_a_handler_that_is_disabled_is_neither_tested_nor_given_to_every_a
     assert not properties.handlers
     handlers.configured(properties, config)
     assert [use.kind for use in properties.handlers] == ["smtp"]
+
+
+def test_options_that_no_handler_takes_are_an_error_of_whoever_gives_them() -> None:
+    (use,) = uses(".mqtt('t').qos(3)")
+    with pytest.raises(ValueError, match=r"^invalid options of mqtt: qos: invalid QoS"):
+        handlers.check_permitted(use, sections(), Guard())
