@@ -219,10 +219,10 @@ class SeriesTable(Shared):
 
     def begin_look(self) -> None:
         """Begin to note which numbers are used."""
-        for memo in self.memos:
-            memo.forget_numbers()
         self._tags, self._asked = {}, set()
         self._marks = Marks(len(self._series), len(self._groups))
+        for memo in self.memos:
+            memo.forget_numbers()
 
     def unused_series(self) -> NDArray[np.int64]:
         """The numbers of series that have not been used since `begin_look`, nor are held."""
