@@ -40,6 +40,14 @@ class Memo(Protocol):
         ...
 
 
+class Keeper(Protocol):
+    """Says in its state all numbers that it keeps."""
+
+    def state(self) -> object:
+        """What is made of it holds them for a moment: SeriesTable.hold."""
+        ...
+
+
 class Lookup(Protocol):
     """Finds series' numbers by something else than their names."""
 
@@ -76,6 +84,13 @@ class Living(Generic[T], Shared):
                 del known[key]
 
         known[key] = weakref.ref(one, gone)
+
+    def discard(self, one: T) -> None:
+        """One that is not of interest any more."""
+        self._all.pop(id(one), None)
+
+    def __contains__(self, one: T) -> bool:
+        return id(one) in self._all
 
     def __iter__(self) -> Iterator[T]:
         for reference in list(self._all.values()):

@@ -8,7 +8,6 @@ import numpy as np
 
 from services.columns.column import IntArray, Rows
 from services.columns.frame import Barriers, Frame
-from services.columns.groups.in_use import NO_NUMBERS
 from services.columns.groups.portable_names import GroupNames
 from services.columns.groups.series import Group, GroupArray, SeriesTable
 
@@ -25,10 +24,6 @@ class LocalGroups:
         self._local: IntArray = np.full(64, -1, dtype=np.int64)
         self.numbers: list[int] = []
         self._numbers: GroupArray = np.empty(0, dtype=np.int32)  # the same as an array, made when asked for
-        table.holds(self)
-
-    def held(self) -> tuple[GroupArray, GroupArray]:
-        return NO_NUMBERS, self._all()
 
     def __len__(self) -> int:
         return len(self.numbers)

@@ -5,7 +5,7 @@ Both tables are shared by all tasks of a worker, which is what lets a hundred ta
 
 A number may be given anew once nobody uses it (services.columns.groups.in_use has how that is found out). It is safe in
 all that lives no longer than a step, and in what a node says in its state. Who keeps numbers otherwise is a Holder or a
-Memo, and tells the table so.
+Memo, and is added to those of the table.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from services.columns.groups.in_use import NO_NUMBERS, Held, Holder, Living, Lookup, Marks, Memo, mark
+from services.columns.groups.in_use import NO_NUMBERS, Held, Holder, Keeper, Living, Lookup, Marks, Memo, mark
 from services.columns.groups.per_series import PerSeries
 from services.columns.shared import Shared
 from services.store.state_chunks import StateChunk
@@ -111,7 +111,8 @@ class SeriesTable(Shared):
         self._source_number: dict[tuple[str, str, str], int] = {}
         self._source_list: list[tuple[str, str, str]] = []
         self._marks: Marks | None = None
-        self.holders, self.memos, self.lookups = Living[Holder](), Living[Memo](), Living[Lookup]()
+        self.holders, self.keepers = Living[Holder](), Living[Keeper]()
+        self.memos, self.lookups = Living[Memo](), Living[Lookup]()
         self.given_anew = 0
         """How often a number was given to another series."""
         self.written: dict[tuple[int, bytes], StateChunk] = {}
@@ -218,7 +219,7 @@ class SeriesTable(Shared):
         return self._marks is not None
 
     def begin_look(self) -> None:
-        """Begin to note which numbers are used."""
+        """Begin to note which numbers are used. Each keeper that there is now has to be asked for its state then."""
         self._tags, self._asked = {}, set()
         self._marks = Marks(len(self._series), len(self._groups))
         for memo in self.memos:

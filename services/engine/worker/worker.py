@@ -20,6 +20,7 @@ from services.engine.states.checkpoints import Checkpoints
 from services.engine.states.saving import Saving
 from services.engine.worker.log_clock import PAUSE, LogClock
 from services.engine.worker.routing import DBRP, Routing
+from services.engine.worker.shrinking import Shrinking
 from services.engine.worker.stepping import Stepper
 from services.engine.worker.task_under_way import Cursor, TaskUnderWay
 from services.process import log as logs
@@ -97,6 +98,7 @@ class Worker:
         self._awaited: set[TaskUnderWay] = set()
         self._wake = asyncio.Event()
         self._clock = LogClock(bus)
+        self._shrinking = Shrinking(decoder.table)
         self._stepper = Stepper(EffectExecutor(self.outbox, writes.epochs), self._clock, self.fail)
         self._restart = False  # the log has to be followed anew: from an earlier position, or other subjects
         self._left = False  # tasks have come that were begun before, and that may have some of the log to read
@@ -282,6 +284,7 @@ class Worker:
                     # nothing in the log tells that again to whoever begins with an older state
                     self._stepper.paused = not await self.saving.at_once()
                 self.saving.go_on()
+                self._shrinking.go_on()
         finally:
             left = [task for task in (waiting, woken) if task is not None]
             for task in left:
@@ -363,6 +366,8 @@ class Worker:
         self._on_failed(running, error)
 
     def _pause(self) -> float:
+        if self._shrinking.busy:
+            return 0.0
         if not self._stepper.due:
             return _MAX_WAIT
         return min(_MAX_WAIT, max(0.0, (self._stepper.due - time.time_ns()) / 1e9))
