@@ -67,7 +67,7 @@ def frames(seed: int) -> list[list[str]]:
 )
 def test_numbers_given_anew_do_not_show(script: str) -> None:
     environment = TaskEnvironment(influxdb={"": InfluxDBClient(InfluxDB())}, dry="Autoscale" in script)
-    usual, looked = (ScriptRun(f"{script}|httpOut('end')", environment=environment) for _ in range(2))
+    usual, looked = (ScriptRun(f"{script}|log().level('DEBUG')", environment=environment) for _ in range(2))
     looking = Looking(looked)
     for i, lines in enumerate(frames(1)):
         for run in (usual, looked):
