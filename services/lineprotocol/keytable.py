@@ -80,7 +80,6 @@ class KeyTable(Shared):
         lay(self._slots, self._entries, first, self._used)
         self._tell()
 
-
     def drop(self, gone: NDArray[np.bool_]) -> None:
         """Have these numbers no more: bool by number, as long as the largest."""
         entries = self._entries[: self._used]

@@ -20,13 +20,13 @@ from services.engine.states.checkpoints import Checkpoints
 from services.engine.states.saving import Saving
 from services.engine.worker.log_clock import PAUSE, LogClock
 from services.engine.worker.routing import DBRP, Routing
-from services.engine.worker.shrinking import Shrinking
 from services.engine.worker.stepping import Stepper
 from services.engine.worker.task_under_way import Cursor, TaskUnderWay
 from services.process import log as logs
 from services.runtime.input.ingress import Ingress
 from services.runtime.input.line_protocol_decoder import LineProtocolDecoder
 from services.runtime.input.shared_decoding import SharedDecoding
+from services.runtime.input.shrinking import Shrinking
 from services.runtime.limits import UNLIMITED, TaskLimits
 from services.runtime.progress.deliveries import Deliveries
 from services.runtime.task import JUMP

@@ -116,7 +116,6 @@ class TapClient:
                 subject = request_subject(*TASK_TAP.tokens(unit))
                 self._bus.broadcast(subject, TASK_TAP.encode_request(**wanted, seconds=0))
 
-
     def _units(self, task: str) -> list[str]:
         """By which ids the workers of a task are asked now, one for each part."""
         run = self._run(task)
