@@ -20,6 +20,7 @@ from typing import Any
 import psutil
 
 from services.bus.connection import Bus
+from services.gateway.clients.engine import EngineClient
 from tests.crash.processes import Api, Serve
 
 _ALERT = """stream|from().measurement('m').groupBy('host')
@@ -34,7 +35,7 @@ _SERIES = {
     "eval": """stream|from().measurement('s').groupBy('host')|eval(lambda: "v" * 2.0).as('d')""",
     "alert": """stream|from().measurement('s').groupBy('host')|alert().crit(lambda: "v" > 5.0).topic('series')""",
 }
-_ALIVE, _IDLE = 10_000, "10s"
+_ALIVE, _IDLE, _PAUSE = 10_000, "2s", 0.25
 _BODY = 5000
 _BEGIN_MS = 1_700_000_000_000
 _SETTLED = 12.0  # seconds until what is needed for moments only is given back, by NATS too
@@ -79,7 +80,7 @@ async def _cycles(api: Api, bus: Bus, cycles: int, compacted: bool) -> dict[str,
     }
 
 
-async def _series(api: Api, serve: Serve, of: str, counts: list[int]) -> None:
+async def _series(api: Api, bus: Bus, serve: Serve, of: str, counts: list[int]) -> None:
     """So many series, four a group, come to a task, each with one point; what each process then holds more than before
     the first of them, for each."""
     assert (await api.define("series", _SERIES[of])).status_code == 200
@@ -94,39 +95,38 @@ async def _series(api: Api, serve: Serve, of: str, counts: list[int]) -> None:
             )
             assert (await api.write(lines)).status_code == 204
             written = to
-        await _taken(api, 240)
+        await _taken(bus, count)
         await asyncio.sleep(_SETTLED)
         grown = {name: round((rss - before[name]) / count) for name, rss in _resident(serve).items()}
         print(json.dumps({"series": count, "bytes_a_series": grown}), flush=True)
 
 
-async def _churn(api: Api, serve: Serve, of: str, total: int) -> None:
-    """So many series come to a task and go again, some thousand of them being there at a time; what each process holds
-    more than before the first, MB."""
+async def _churn(api: Api, bus: Bus, serve: Serve, of: str, total: int) -> None:
+    """So many series come to a task and go again, 10,000 of them being there at a time, each for a second; what each
+    process holds more than before the first, MB. Groups end two seconds behind their last point."""
     assert (await api.define("series", _SERIES[of])).status_code == 200
     before = _resident(serve)
-    shown = 0
+    shown = points = 0
     for written in range(0, total, _BODY // 2):
+        there = range(max(0, written - _ALIVE), written + _BODY // 2)
         lines = "\n".join(
-            f"s,cpu=cpu{i % 4},dc=eu-west-{i % 3},host=server{i:07d} v=1 {_BEGIN_MS + written}"
-            for i in range(max(0, written - _ALIVE), written + _BODY // 2)
+            f"s,cpu=cpu{i % 4},dc=eu-west-{i % 3},host=server{i:07d} v=1 {_BEGIN_MS + written}" for i in there
         )
         assert (await api.write(lines)).status_code == 204
+        points += len(there)
+        await asyncio.sleep(_PAUSE)
         if written >= shown:
             shown += total // 10
-            await _taken(api, 240)
+            await _taken(bus, points)
             grown = {name: round((rss - before[name]) / 2**20) for name, rss in _resident(serve).items()}
             print(json.dumps({"of": of, "series": written, "mb": grown}), flush=True)
 
 
-async def _taken(api: Api, seconds: float) -> None:
-    """Wait until the engine has taken all that was written."""
-    async with asyncio.timeout(seconds):
-        while True:
-            answer = await api.call("GET", "/metrics")
-            lag = [line for line in answer.text.splitlines() if line.startswith("tickbus_engine_lag")]
-            if lag and all(float(line.split()[-1]) == 0 for line in lag):
-                return
+async def _taken(bus: Bus, points: int) -> None:
+    """Wait until the engine has taken so many."""
+    engine = EngineClient(bus)
+    async with asyncio.timeout(240):
+        while sum(count for worker in await engine.figures(1) for *_, count in worker["points"]) < points:
             await asyncio.sleep(0.3)
 
 
@@ -154,9 +154,9 @@ async def main() -> None:
             await Bus.connect(serve.state()["nats"], "bench") as bus,
         ):
             if a.series:
-                await _series(api, serve, a.of, [int(count) for count in a.series.split(",")])
+                await _series(api, bus, serve, a.of, [int(count) for count in a.series.split(",")])
             if a.churn:
-                await _churn(api, serve, a.of, a.churn)
+                await _churn(api, bus, serve, a.of, a.churn)
             if a.starts:
                 print(json.dumps(await _starts(api, bus, a.ids, a.starts)), flush=True)
             if a.cycles:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from services.columns.column import Rows
-from services.columns.groups.keyed_state import KeyedPart
 from services.columns.groups.in_use import NO_NUMBERS
+from services.columns.groups.keyed_state import KeyedPart
 from services.columns.groups.portable_names import Numbers, distinct
 from services.columns.groups.retag import grouped_series, named
 from services.columns.groups.series import GroupArray, SeriesArray, SeriesTable

@@ -69,8 +69,10 @@ class Shrinking:
                 yield True
             while time.monotonic() < until and table.in_use < most:
                 yield False
+            before = table.in_use
             yield from _freed(table.unused_series(), table.free_series)
             yield from _freed(table.unused_groups(), table.free_groups)
+            log.debug("series and groups that come no more are let go of", before=before, left=table.in_use)
         finally:
             table.end_look()
             self._from = max(self._least, 2 * table.in_use)
