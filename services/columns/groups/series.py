@@ -113,8 +113,8 @@ class SeriesTable(Shared):
         self._marks: Marks | None = None
         self.holders, self.keepers = Living[Holder](), Living[Keeper]()
         self.memos, self.lookups = Living[Memo](), Living[Lookup]()
-        self.given_anew = 0
-        """How often a number was given to another series."""
+        self.given = self.given_anew = 0
+        """How often a number was given to a series or a group, and one that another series had to a series."""
         self.written: dict[tuple[int, bytes], StateChunk] = {}
         """What has been made of names to be kept (see services.columns.groups.portable_names)."""
         self.beside: dict[Any, Any] = {}
@@ -289,6 +289,7 @@ class SeriesTable(Shared):
         return Series(intern(series.database), intern(series.retention_policy), intern(series.name), tuple(tags))
 
     def _placed(self, series: Series) -> int:
+        self.given += 1
         if not self._free:
             self._series.append(series)
             return len(self._series) - 1
@@ -302,6 +303,7 @@ class SeriesTable(Shared):
     def _number_of_group(self, group: Group) -> int:
         n = self._group_number.get(group)
         if n is None:
+            self.given += 1
             if self._free_groups:
                 n = self._free_groups.pop()
                 self._groups[n] = group

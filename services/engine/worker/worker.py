@@ -266,6 +266,7 @@ class Worker:
                         self.saving.behind()
                     for go in _goes(messages, self._max_bytes):
                         self.take(go)
+                        self._shrinking.go_on()
                         await asyncio.sleep(0)
                         if self._restart:
                             return
