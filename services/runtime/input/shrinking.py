@@ -23,7 +23,7 @@ LEAST = 20_000
 """Series and groups, below which it is not worth it."""
 _SECONDS, _MORE = 60.0, 8
 _AT_ONCE = 2500  # numbers that are freed one after another: some ms
-_TURN = 0.02  # seconds of CPU time
+_TURN, _LONG_TURN = 0.01, 0.03  # seconds of CPU time; the longer where many have come
 _FASTER = 8  # times as many are freed as have come meanwhile, so that it does not fall behind
 
 
@@ -49,11 +49,14 @@ class Shrinking:
             if self._table.in_use < self._from:
                 return
             self._under_way = self._look()
-        until, least = time.thread_time() + _TURN, self._freed + _FASTER * come
+        began, least = time.thread_time(), self._freed + _FASTER * come
         self.busy = True
         try:
-            while self.busy and (time.thread_time() < until or (self._freeing and self._freed < least)):
+            while self.busy:
                 self.busy = next(self._under_way, False)
+                behind = self._freeing and self._freed < least
+                if time.thread_time() - began >= (_LONG_TURN if behind else _TURN):
+                    break
         except Exception as e:  # without it the worker takes more memory, and nothing else
             log.exception("it cannot be told which series are in use", e)
             self.busy = False
