@@ -104,10 +104,12 @@ class KeyedWindowBuffer(KeyedPart):
         table = self._table
         tail = list(zip(self._tail, self._tail_groups, strict=True))
         young = self._young.as_it_is()
-        return {
-            "old": self._old.state(table),
-            "young": Later(lambda: _Level.of([*young.held(), *tail]).state(table) if tail else young.state(table)),
-        }
+        held = [table.hold(series=points.series) for points in (young.points, *self._tail)]
+
+        def make() -> State:
+            return _Level.of([*young.held(), *tail]).state(table) if held[1:] else young.state(table)
+
+        return {"old": self._old.state(table), "young": Later(make)}
 
     def restore(self, state: State) -> None:
         self._tail, self._tail_groups = [], []

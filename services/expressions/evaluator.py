@@ -158,4 +158,4 @@ class Evaluator(KeyedPart):
         return EvaluationResult(Column(plan.kind, plan.run(Selection(arrays, len(points), now))[0]))
 
     def _tag(self, name: str) -> TagColumn:
-        return self._tags.column(name, self._table)
+        return self._tags.column(name)

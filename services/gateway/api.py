@@ -194,7 +194,7 @@ class Api:
                 backtest_commands,
                 InspectionQueries(models.recordings, recorder, "backtest", backtest_requests.SHOWN),
             ),
-            tap.resource(TapClient(bus, models.tasks.why_over), engine, models.tasks, stop),
+            tap.resource(TapClient(bus, models.tasks.why_over, models.tasks.run), engine, models.tasks, stop),
             why.resource(recorder),
             history.resource(recorder),
             users.resource(user_commands, UserQueries(models.users)),

@@ -11,23 +11,24 @@ from numpy.typing import NDArray
 
 from services.columns.shared import Shared
 from services.kernels.primitives import address_of
-from services.lineprotocol.scanning import MOST_BYTES, PAD, Ints, Longs, enter, find, lay
+from services.lineprotocol.scanning import MOST_BYTES, PAD, Ints, Longs, enter, find, gather, lay
 
 Bytes = NDArray[np.uint8]
 
 _SLOTS: Final = 2  # for one key
 _WIDTH: Final = 4
+_FEW, _FEW_BYTES = 16, 1024
 
 
 class KeyTable(Shared):
-    """Keys to numbers, many at once: a hash table with open addressing, for kernels. No key is taken out."""
+    """Keys to numbers, many at once: a hash table with open addressing, for kernels."""
 
     def __init__(self) -> None:
         self._seed = np.uint64(secrets.randbits(64))
-        self._used = self._heap_used = 0
-        self._entries: Longs = np.zeros((16, _WIDTH), dtype=np.int64)
-        self._heap: Bytes = np.zeros(1024, dtype=np.uint8)
-        self._slots: Longs = np.zeros(_SLOTS * 16, dtype=np.int64)
+        self._used = self._heap_used = self._dropped = 0
+        self._entries: Longs = np.zeros((_FEW, _WIDTH), dtype=np.int64)
+        self._heap: Bytes = np.zeros(_FEW_BYTES, dtype=np.uint8)
+        self._slots: Longs = np.zeros(_SLOTS * _FEW, dtype=np.int64)
         self._tell()
 
     def _tell(self) -> None:
@@ -36,7 +37,7 @@ class KeyTable(Shared):
         """What kernels are told of it, as services.lineprotocol.scanning has it; until keys are put in."""
 
     def __len__(self) -> int:
-        return self._used
+        return self._used - self._dropped
 
     def number_missing(
         self, numbers: Ints, raw: bytes, address: int, begins: Ints, ends: Ints, new: Callable[[bytes], int]
@@ -79,6 +80,29 @@ class KeyTable(Shared):
         lay(self._slots, self._entries, first, self._used)
         self._tell()
 
+    def drop(self, gone: NDArray[np.bool_]) -> None:
+        """Have these numbers no more: bool by number, as long as the largest."""
+        entries = self._entries[: self._used]
+        there = np.flatnonzero(entries[:, 2] >= 0)
+        rows = there[gone[entries[there, 3]]]
+        entries[rows, 2] = -1  # no key is as long
+        self._dropped += len(rows)
+        if 2 * self._dropped > self._used:
+            self._compact(entries[entries[:, 2] >= 0])
+
+    def _compact(self, left: Longs) -> None:
+        """Hold nothing but these entries any more."""
+        size = int(left[:, 2].sum()) + PAD
+        heap: Bytes = np.zeros(max(_FEW_BYTES, _power(size)), dtype=np.uint8)
+        gather(self._heap.ctypes.data, left, heap)
+        self._used, self._dropped, self._heap_used = len(left), 0, size - PAD
+        self._heap = heap
+        self._entries = np.zeros((max(_FEW, _power(len(left))), _WIDTH), dtype=np.int64)
+        self._entries[: len(left)] = left
+        self._slots = np.zeros(_SLOTS * len(self._entries), dtype=np.int64)
+        lay(self._slots, self._entries, 0, self._used)
+        self._tell()
+
 
 def packed(texts: list[bytes]) -> tuple[bytes, Ints, Ints]:
     """Texts end to end with PAD bytes behind them, and where each begins and ends: int32[n] both.
@@ -94,6 +118,11 @@ def packed(texts: list[bytes]) -> tuple[bytes, Ints, Ints]:
 
 def _grown(array: NDArray[Any], size: int) -> Any:
     """The same with room for so much, a power of two, and zeros behind what is there."""
-    grown = np.zeros((1 << (size - 1).bit_length(), *array.shape[1:]), dtype=array.dtype)
+    grown = np.zeros((_power(size), *array.shape[1:]), dtype=array.dtype)
     grown[: len(array)] = array
     return grown
+
+
+def _power(size: int) -> int:
+    """The least power of two that is not below."""
+    return 1 << max(size - 1, 0).bit_length()

@@ -208,6 +208,18 @@ def lay(slots: Longs, entries: Longs, first: int, used: int) -> None:
         slots[slot] = entry + 1
 
 
+@compiled("void(int64, int64[:, ::1], uint8[::1])")
+def gather(heap: int, entries: Longs, other: NDArray[np.uint8]) -> None:
+    """Copy the keys of entries, one after another, to another heap, which the entries are of from then on."""
+    used = 0
+    for row in range(len(entries)):
+        begin, length = entries[row, 1], entries[row, 2]
+        entries[row, 1] = used
+        for at in range(length):
+            other[used + at] = byte(heap, begin + at)
+        used += length
+
+
 @compiled("boolean(int64, int64[:, ::1], int64)")
 def _twice(text: int, tags: Longs, count: int) -> bool:
     """Whether two of the first tags, each told by where its name begins and how long it is, have one name."""

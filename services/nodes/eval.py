@@ -192,7 +192,7 @@ class EvalNode(GroupingNode, KeyedNode):
         own = points.column(name)
         if own is not None and own.valid is None:
             return own
-        tag = tags_of(self.context.table).column(name, self.context.table)
+        tag = tags_of(self.context.table).column(name)
         texts: list[Value | None] = [None] * len(points)
         if len(tag.texts):
             codes = tag.over(points.series).tolist()

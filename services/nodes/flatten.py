@@ -86,6 +86,10 @@ class FlattenNode(KeyedNode):
         self._names, self._held = FirstNames(context.table), HeldStack(context.table)
         self.keyed = Flattening(context.table, names=self._names, held=self._held)
         self._groups = self.keyed.groups
+        self.forget_numbers()
+        context.table.memos.add(self)
+
+    def forget_numbers(self) -> None:
         # what names of fields begin with, by number, and the number of each series
         self._prefixes: list[str] = []
         self._number: dict[str, int] = {}

@@ -162,6 +162,11 @@ class JoinNode(KeyedNode):
         self.keyed = Joining(context.table, count, pairing=self._pairing)
         self._groups = self.keyed.groups
         self._series = GroupedSeries(context.table, p.stream_name)
+        context.table.memos.add(self)
+
+    def forget_numbers(self) -> None:
+        if self._called is not None:
+            self._called = named(self.context.table.series(self._called).name, self.context.table)
 
     def run(self, inputs: Sequence[Sequence[Message]]) -> list[Message]:
         arrived = arrivals(inputs, self._dimensions)

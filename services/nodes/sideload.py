@@ -80,6 +80,10 @@ class SideloadNode(GroupingNode):
             raise TaskFailed(str(error)) from None
         self._version = self._source.version
         self._known: dict[int, _Loaded] = {}
+        context.table.memos.add(self)
+
+    def forget_numbers(self) -> None:
+        self._known = {}
 
     def makes_groups(self) -> bool:
         return bool(self.properties.tags)

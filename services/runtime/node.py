@@ -18,6 +18,9 @@ class Node:
     """A node of a running graph. One subclass a node, in services/nodes.
 
     How the input was cut into frames must not show in the output: one row at a time or a hundred thousand, same result.
+
+    Numbers of series and groups that it keeps from one step to the next have to be in its state, by name. Where it
+    keeps others, or what it found by numbers, it is one of the `memos` of the table (services.columns.groups.in_use).
     """
 
     spec: ClassVar[NodeSpec]

@@ -94,6 +94,7 @@ class TaskRun:
         self._due_known = False
         if began is not None:
             self.begin(began)
+        table.keepers.add(self)
 
     def context(self, name: str) -> NodeContext:
         """The context of the node of this name."""
@@ -329,6 +330,7 @@ class TaskRun:
 
     def close(self) -> None:
         """Let go of what nodes hold."""
+        self.table.keepers.discard(self)
         for node in self._nodes:
             node.close()
 

@@ -1,7 +1,8 @@
 """What EVENTS grows by: starts of a task that remembers many alerts, and tasks that come and go. What memory grows by:
-series in a window.
+series that a task has, and series that come and go.
 
 python -m tests.bench.growth [--ids 20000] [--starts 3] [--cycles 1000] [--compact-every 3s] [--series 40000,200000]
+    [--churn 1000000] [--of window]
 
 It starts a `tickbus serve` of its own.
 """
@@ -19,6 +20,7 @@ from typing import Any
 import psutil
 
 from services.bus.connection import Bus
+from services.gateway.clients.engine import EngineClient
 from tests.crash.processes import Api, Serve
 
 _ALERT = """stream|from().measurement('m').groupBy('host')
@@ -27,7 +29,13 @@ _ALERT = """stream|from().measurement('m').groupBy('host')
 _PLAIN = (
     "stream|from().measurement('other')|window().period(10s).every(10s)|mean('v')|alert().crit(lambda: \"mean\" > 1)"
 )
-_WINDOW = "stream|from().measurement('s').groupBy('host')|window().period(10s).every(10s)|mean('v')|httpOut('o')"
+_SERIES = {
+    "none": "stream|from().measurement('other')",
+    "window": "stream|from().measurement('s').groupBy('host')|window().period(10s).every(10s)|mean('v')|httpOut('o')",
+    "eval": """stream|from().measurement('s').groupBy('host')|eval(lambda: "v" * 2.0).as('d')""",
+    "alert": """stream|from().measurement('s').groupBy('host')|alert().crit(lambda: "v" > 5.0).topic('series')""",
+}
+_ALIVE, _IDLE, _PAUSE = 10_000, "2s", 0.25
 _BODY = 5000
 _BEGIN_MS = 1_700_000_000_000
 _SETTLED = 12.0  # seconds until what is needed for moments only is given back, by NATS too
@@ -72,10 +80,10 @@ async def _cycles(api: Api, bus: Bus, cycles: int, compacted: bool) -> dict[str,
     }
 
 
-async def _series(api: Api, serve: Serve, counts: list[int]) -> None:
-    """So many series, four a group, come to a task with a window, each with one point; what each process then holds
-    more than before the first of them, for each."""
-    assert (await api.define("series", _WINDOW)).status_code == 200
+async def _series(api: Api, bus: Bus, serve: Serve, of: str, counts: list[int]) -> None:
+    """So many series, four a group, come to a task, each with one point; what each process then holds more than before
+    the first of them, for each."""
+    assert (await api.define("series", _SERIES[of])).status_code == 200
     before = _resident(serve)
     written = 0
     for count in counts:
@@ -87,10 +95,39 @@ async def _series(api: Api, serve: Serve, counts: list[int]) -> None:
             )
             assert (await api.write(lines)).status_code == 204
             written = to
-        await api.until_stats("series", "window2", 240, collected=count)
+        await _taken(bus, count)
         await asyncio.sleep(_SETTLED)
         grown = {name: round((rss - before[name]) / count) for name, rss in _resident(serve).items()}
         print(json.dumps({"series": count, "bytes_a_series": grown}), flush=True)
+
+
+async def _churn(api: Api, bus: Bus, serve: Serve, of: str, total: int) -> None:
+    """So many series come to a task and go again, 10,000 of them being there at a time, each for a second; what each
+    process holds more than before the first, MB. Groups end two seconds behind their last point."""
+    assert (await api.define("series", _SERIES[of])).status_code == 200
+    before = _resident(serve)
+    shown = points = 0
+    for written in range(0, total, _BODY // 2):
+        there = range(max(0, written - _ALIVE), written + _BODY // 2)
+        lines = "\n".join(
+            f"s,cpu=cpu{i % 4},dc=eu-west-{i % 3},host=server{i:07d} v=1 {_BEGIN_MS + written}" for i in there
+        )
+        assert (await api.write(lines)).status_code == 204
+        points += len(there)
+        await asyncio.sleep(_PAUSE)
+        if written >= shown:
+            shown += total // 10
+            await _taken(bus, points)
+            grown = {name: round((rss - before[name]) / 2**20) for name, rss in _resident(serve).items()}
+            print(json.dumps({"of": of, "series": written, "mb": grown}), flush=True)
+
+
+async def _taken(bus: Bus, points: int) -> None:
+    """Wait until the engine has taken so many."""
+    engine = EngineClient(bus)
+    async with asyncio.timeout(240):
+        while sum(count for worker in await engine.figures(1) for *_, count in worker["points"]) < points:
+            await asyncio.sleep(0.3)
 
 
 def _resident(serve: Serve) -> dict[str, int]:
@@ -104,8 +141,12 @@ async def main() -> None:
     p.add_argument("--cycles", type=int, default=1000)
     p.add_argument("--compact-every", default="0s")
     p.add_argument("--series", default="", help="numbers of them, ascending")
+    p.add_argument("--churn", type=int, default=0, help="how many series come and go")
+    p.add_argument("--of", default="window", choices=_SERIES, help="the task that they come to")
     a = p.parse_args()
     environment = {"KAPACITOR_NATS_COMPACT_EVERY": a.compact_every}
+    if a.churn:
+        environment["KAPACITOR_ENGINE_GROUP_IDLE_AGE"] = _IDLE
     with tempfile.TemporaryDirectory() as directory:
         async with (
             Serve(Path(directory), environment=environment) as serve,
@@ -113,7 +154,9 @@ async def main() -> None:
             await Bus.connect(serve.state()["nats"], "bench") as bus,
         ):
             if a.series:
-                await _series(api, serve, [int(count) for count in a.series.split(",")])
+                await _series(api, bus, serve, a.of, [int(count) for count in a.series.split(",")])
+            if a.churn:
+                await _churn(api, bus, serve, a.of, a.churn)
             if a.starts:
                 print(json.dumps(await _starts(api, bus, a.ids, a.starts)), flush=True)
             if a.cycles:

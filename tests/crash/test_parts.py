@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 import time
 from asyncio.subprocess import PIPE
@@ -40,6 +41,7 @@ async def test_a_task_is_split_under_load_and_a_worker_is_killed(tmp_path: Path)
                 await load.more(100)
                 # of three parts no worker has more than two for long
                 layout = await settled(services, "sums", {"two", "three"})
+                await _is_tapped_as_one(api)
                 await load.more(100)
             await check_both(load, sink)
             await _is_shown_as_one(services, api, load)
@@ -120,6 +122,12 @@ async def _is_shown_as_one(services: Services, api: Api, load: Load) -> None:
     explained = await command_line("-url", services.url, "explain", "sums")
     assert "sums is split by 'host' into 3 parts: 0 on" in explained
     assert "It can be split by 'host'." in explained
+
+
+async def _is_tapped_as_one(api: Api) -> None:
+    """A tap tells what leaves the nodes of all parts."""
+    lines = (await api.call("GET", "/kapacitor/v1/tasks/sums/tap?node=from1&rate=1000&for=1s")).text.splitlines()
+    assert {line["group"] for line in map(json.loads, lines) if "group" in line} == {f"host={host}" for host in HOSTS}
 
 
 async def command_line(*arguments: str) -> str:

@@ -153,7 +153,7 @@ def test_columns_and_rows_agree(expression: Expression, given_points: tuple[Seri
     n = len(points)
     program = program_of(expression)
     by_column = Evaluator(expression, table).evaluate(points, now=NOW)
-    bindings = [bind(name, points, tags_of(table).column(name, table)) for name in program.references]
+    bindings = [bind(name, points, tags_of(table).column(name)) for name in program.references]
     by_row = row_by_row(program, bindings, n, NOW, None, Memory())
     assert outcomes(by_column, n) == outcomes(by_row, n)
     assert set(by_column.reasons) <= set(by_row.reasons) or len(by_row.reasons) >= 5

@@ -21,6 +21,10 @@ class FittingTags:
         self._table, self._fits = table, fits
         self._series = np.empty(0, dtype=np.int8)
         self._groups = np.empty(0, dtype=np.int8)
+        table.memos.add(self)
+
+    def forget_numbers(self) -> None:
+        self._series, self._groups = np.empty(0, dtype=np.int8), np.empty(0, dtype=np.int8)
 
     def of_series(self, numbers: NDArray[np.int32]) -> BoolArray:
         """Of some series, by their numbers, whether they fit: bool[n]."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from services.columns.column import Rows
+from services.columns.groups.in_use import NO_NUMBERS
 from services.columns.groups.keyed_state import KeyedPart
 from services.columns.groups.portable_names import Numbers, distinct
 from services.columns.groups.retag import grouped_series, named
@@ -24,6 +25,14 @@ class FirstNames(KeyedPart):
         self._made: SeriesArray = self._series  # with the group's tags, -1: not asked for yet
         self._groups = 0
         self._named = 0  # how many groups have one
+        table.holds(self)
+        table.memos.add(self)
+
+    def held(self) -> tuple[SeriesArray, GroupArray]:
+        return self._series, NO_NUMBERS
+
+    def forget_numbers(self) -> None:
+        self._made = np.full_like(self._made, -1)
 
     def reach(self, groups: int) -> None:
         self._series, self._made = grown(self._series, groups, -1), grown(self._made, groups, -1)

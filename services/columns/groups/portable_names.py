@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from services.columns.groups.in_use import Held
 from services.columns.groups.series import Group, Series, SeriesTable
 from services.store import codec, state_chunks
 from services.store.state_chunks import StateChunk, digest_of
@@ -36,6 +37,7 @@ class Names:
     def __init__(self, table: SeriesTable | None, numbers: Numbers, runs: Sequence[tuple[bytes, bytes]] = ()) -> None:
         """numbers: nobody changes them any more. runs: of what was read, digests and texts; there is no table then."""
         self._table, self._numbers, self._runs = table, numbers, runs
+        self._held = None if table is None else self._hold(numbers, table)
 
     def numbers(self, table: SeriesTable) -> Numbers:
         """Their numbers in a table, which has them all then."""
@@ -47,16 +49,19 @@ class Names:
     def resolve(self, table: SeriesTable, known: dict[bytes, Numbers]) -> Iterator[None]:
         """As `numbers`, in steps that each last some milliseconds. known: numbers by the digests of runs."""
         runs = self._runs if self._table is None else [(p.digest or b"", bytes(p.make())) for p in self.chunks()]
-        found = []
+        found, held = [], []
         for digest, text in runs:
             numbers = known.get(digest) if digest else None
+            fresh = numbers is None
             if numbers is None:
                 numbers = np.array(self._read(codec.Reader().unpack(text), table), dtype=np.int32)
                 known[digest] = numbers
-                yield
             found.append(numbers)
+            held.append(self._hold(numbers, table))
+            if fresh:
+                yield
         self._numbers = np.concatenate(found) if found else np.empty(0, dtype=np.int32)
-        self._table, self._runs = table, ()
+        self._table, self._runs, self._held = table, (), self._hold(self._numbers, table)
 
     def chunks(self) -> list[StateChunk]:
         """The texts, a chunk for each run."""
@@ -93,8 +98,8 @@ class Names:
         chunk = table.written.pop(key, None)
         if chunk is None:
             # the table remembers the chunk: of all these names it is to hold no more than the run
-            numbers, texts = numbers.copy(), self._texts
-            chunk = StateChunk(lambda: codec.Writer().pack(texts(numbers.tolist(), table)))
+            numbers = numbers.copy()
+            chunk = StateChunk(_Text(self._texts, numbers, table, self._hold(numbers, table)))
             if len(table.written) >= _REMEMBERED:
                 table.written.pop(next(iter(table.written)))
         table.written[key] = chunk
@@ -124,6 +129,11 @@ class Names:
         return numbers
 
     @staticmethod
+    def _hold(numbers: Numbers, table: SeriesTable) -> Held:
+        """What has the numbers mean the same for as long as it is kept."""
+        raise NotImplementedError
+
+    @staticmethod
     def _name(number: int, table: SeriesTable) -> tuple[Tags, tuple[Any, ...]]:
         """Its tags, and what stands before them."""
         raise NotImplementedError
@@ -137,6 +147,10 @@ class GroupNames(Names):
     """Groups by name."""
 
     _code, _heads = _GROUPS, 2
+
+    @staticmethod
+    def _hold(numbers: Numbers, table: SeriesTable) -> Held:
+        return table.hold(groups=numbers)
 
     @staticmethod
     def _name(number: int, table: SeriesTable) -> tuple[Tags, tuple[Any, ...]]:
@@ -155,6 +169,10 @@ class SeriesNames(Names):
     _code, _heads = _SERIES, 3
 
     @staticmethod
+    def _hold(numbers: Numbers, table: SeriesTable) -> Held:
+        return table.hold(series=numbers)
+
+    @staticmethod
     def _name(number: int, table: SeriesTable) -> tuple[Tags, tuple[Any, ...]]:
         series = table.series(number)
         return series.tags, (series.database, series.retention_policy, series.name)
@@ -165,12 +183,28 @@ class SeriesNames(Names):
         return table.number(Series(database, retention_policy, name, tags))
 
 
+class _Text:
+    """Makes the text of some names, which are held until it is gone."""
+
+    def __init__(
+        self, texts: Callable[[Sequence[int], SeriesTable], list[Any]], numbers: Numbers, table: SeriesTable, held: Held
+    ) -> None:
+        self._texts, self._numbers, self._table, self._held = texts, numbers, table, held
+
+    def __call__(self) -> bytes:
+        return codec.Writer().pack(self._texts(self._numbers.tolist(), self._table))
+
+
 class Resolver:
     """Gives names their numbers in a table, without holding up the event loop for long."""
 
     def __init__(self, table: SeriesTable) -> None:
         self._table = table
         self._known: dict[bytes, Numbers] = {}
+        table.memos.add(self)
+
+    def forget_numbers(self) -> None:
+        self._known.clear()
 
     async def resolve(self, names: Sequence[Names]) -> None:
         """`numbers` costs nothing for these then."""
@@ -196,8 +230,10 @@ def distinct(numbers: Numbers) -> tuple[Numbers, Numbers]:
 def series_state(series: Numbers, table: SeriesTable) -> codec.Later:
     """Series of rows, which nobody changes any more, as plain data."""
 
+    held = table.hold(series=series)
+
     def make() -> list[Any]:
-        found, of = distinct(series)
+        found, of = distinct(held.series)
         return [SeriesNames(table, found), of]
 
     return codec.Later(make)

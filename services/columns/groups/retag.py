@@ -80,6 +80,7 @@ class GroupedSeries:
         self._table, self._name = table, name
         self._source: NDArray[np.int32] = np.empty(0, dtype=np.int32)  # what the measurement was taken from
         self._made: SeriesArray = np.empty(0, dtype=np.int32)
+        table.memos.add(self)
 
     def of(self, series: SeriesArray, group: GroupArray, local: IntArray) -> SeriesArray:
         """The series of points made for these groups (by number in the table, and local): int32[n]."""
@@ -96,6 +97,9 @@ class GroupedSeries:
     def forget(self) -> None:
         """Local numbers mean other groups from here on."""
         self._source.fill(-1)
+
+    def forget_numbers(self) -> None:
+        self.forget()
 
 
 def named(name: str, table: SeriesTable) -> int:

@@ -1,18 +1,26 @@
 """Numbers for series and groups, so that frames carry ints and not names.
 
-Numbers live as long as the process and mean nothing outside it: what is kept (snapshots, events) holds names.
+Numbers mean nothing outside the process: what is kept (snapshots, events) holds names.
 Both tables are shared by all tasks of a worker, which is what lets a hundred tasks share one frame's grouping.
+
+A number may be given anew once nobody uses it (services.columns.groups.in_use has how that is found out). It is safe in
+all that lives no longer than a step, and in what a node says in its state. Who keeps numbers otherwise is a Holder or a
+Memo, and is added to those of the table.
 """
 
 from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
+from services.columns.groups.in_use import NO_NUMBERS, Held, Holder, Keeper, Living, Lookup, Marks, Memo, mark
+from services.columns.groups.per_series import PerSeries
 from services.columns.shared import Shared
 from services.store.state_chunks import StateChunk
 
@@ -71,6 +79,10 @@ NIL = Group()
 """The one group of points that are not grouped: number 0 in every table."""
 
 
+_FREE = Series("", "", "", ())
+_FREE_GROUP = Group(name="free", by_name=True)
+
+
 class TooManySeries(Exception):
     """A node makes more series or groups at once than there is room for."""
 
@@ -78,7 +90,7 @@ class TooManySeries(Exception):
 class SeriesTable(Shared):
     """Series to number and back, and the group of a series under given dimensions.
 
-    Not safe for use by several threads.
+    Not safe for use by several threads, but for names of numbers that are held.
     """
 
     def __init__(self) -> None:
@@ -87,43 +99,68 @@ class SeriesTable(Shared):
         of a few points; the groups that series fall into do not count, since they are no more than there are series."""
         self._series: list[Series] = []
         self._number: dict[Series, int] = {}
+        self._free: list[int] = []
         self._tags: dict[tuple[str, str], tuple[str, str]] = {}
         self._groups: list[Group] = []
         self._group_number: dict[Group, int] = {}
-        self._of: dict[Dimensions, GroupArray] = {}
-        self._sources: NDArray[np.int32] = np.empty(0, dtype=np.int32)  # by series; some rows may not be filled yet
-        self._with_source = 0  # how many of them are
+        self._free_groups: list[int] = []
+        self._per_series = Living[PerSeries[Series]]()
+        self._of: dict[Dimensions, PerSeries[Series]] = {}
+        self._asked: set[Dimensions] = set()  # those that groups were asked by since the last look began
+        self._sources = self.per_series(np.int32, self._source)
         self._source_number: dict[tuple[str, str, str], int] = {}
         self._source_list: list[tuple[str, str, str]] = []
+        self._marks: Marks | None = None
+        self.holders, self.keepers = Living[Holder](), Living[Keeper]()
+        self.memos, self.lookups = Living[Memo](), Living[Lookup]()
+        self.given = self.given_anew = 0
+        """How often a number was given to a series or a group, and one that another series had to a series."""
         self.written: dict[tuple[int, bytes], StateChunk] = {}
         """What has been made of names to be kept (see services.columns.groups.portable_names)."""
+        self.beside: dict[Any, Any] = {}
+        """What others have made of all of it, by whatever they find it by."""
         self.group_number(NIL)
 
     def __len__(self) -> int:
+        """Numbers of series are below this; some may be free."""
         return len(self._series)
+
+    @property
+    def in_use(self) -> int:
+        """How many series and groups have a number."""
+        return len(self._number) + len(self._group_number)
 
     def number(self, series: Series) -> int:
         """The number of a series, a new one at first sight."""
         n = self._number.get(series)
         if n is None:
             self._take_room()
-            n = len(self._series)
             kept = self._sharing(series)
-            self._number[kept] = n
-            self._series.append(kept)
+            n = self._number[kept] = self._placed(kept)
+        if self._marks is not None and n < len(self._marks.series):
+            self._marks.series[n] = True
         return n
 
     def series(self, number: int) -> Series:
         """The series of a number."""
         return self._series[number]
 
+    def taken(self) -> NDArray[np.bool_]:
+        """Which numbers some series has: bool[len(self)]."""
+        taken = np.ones(len(self._series), dtype=np.bool_)
+        taken[self._free] = False
+        return taken
+
+    def is_free(self, number: int) -> bool:
+        """Whether no series has this number."""
+        return self._series[number] is _FREE
+
     def group_number(self, group: Group) -> int:
         """The number of a group, a new one at first sight."""
         n = self._group_number.get(group)
         if n is None:
             self._take_room()
-            n = self._new_group(group)
-        return n
+        return self._number_of_group(group)
 
     def group(self, number: int) -> Group:
         """The group of a number."""
@@ -131,23 +168,113 @@ class SeriesTable(Shared):
 
     @property
     def group_count(self) -> int:
-        """How many groups have a number: they are 0 … group_count-1."""
+        """Numbers of groups are below this; some may be free."""
         return len(self._groups)
 
     def groups_of(self, dimensions: Dimensions) -> GroupArray:
         """The group number of every series under `dimensions`: int32[>= len(self)], to index by series."""
         known = self._of.get(dimensions)
-        have = 0 if known is None else len(known)
-        if known is None or have < len(self._series):
-            numbers = []
-            for series in self._series[have:]:
-                group = group_of(series, dimensions)
-                number = self._group_number.get(group)
-                numbers.append(self._new_group(group) if number is None else number)
-            part = np.array(numbers, dtype=np.int32)
-            known = part if known is None else np.concatenate([known, part])
-            self._of[dimensions] = known
-        return known
+        self._asked.add(dimensions)
+        if known is None:
+            known = self._of[dimensions] = self.per_series(
+                np.int32, lambda series: self._number_of_group(group_of(series, dimensions))
+            )
+        return known.values()
+
+    def per_series(self, dtype: DTypeLike, make: Callable[[Series], Any]) -> PerSeries[Series]:
+        """An array of something that is known of each series: it follows where numbers are given anew."""
+        found = PerSeries(self, dtype, make)
+        self._per_series.add(found)
+        return found
+
+    def sources(self, series: SeriesArray) -> NDArray[np.int32]:
+        """For points of these series the number of database, retention policy and measurement: int32[n]."""
+        found: NDArray[np.int32] = self._sources.values()[series]
+        return found
+
+    def source(self, number: int) -> tuple[str, str, str]:
+        """Database, retention policy and measurement of a number that `sources` gives."""
+        return self._source_list[number]
+
+    def hold(self, series: SeriesArray = NO_NUMBERS, groups: GroupArray = NO_NUMBERS) -> Held:
+        """Numbers are in use for as long as what this gives is kept. In any thread."""
+        held = Held(series, groups)
+        self.holds(held)
+        return held
+
+    def holds(self, holder: Holder) -> None:
+        """What a holder has is in use for as long as it lives."""
+        self.holders.add(holder)
+        if self._marks is not None:
+            self._marks.hold(holder)
+
+    def seen(self, series: SeriesArray) -> None:
+        """Points of these series have come, by numbers that a lookup has given."""
+        if self._marks is not None:
+            mark(self._marks.series, series)
+
+    @property
+    def looking(self) -> bool:
+        """Whether it is noted which numbers are used."""
+        return self._marks is not None
+
+    def begin_look(self) -> None:
+        """Begin to note which numbers are used. Each keeper that there is now has to be asked for its state then."""
+        self._tags, self._asked = {}, set()
+        self._marks = Marks(len(self._series), len(self._groups))
+        for memo in self.memos:
+            memo.forget_numbers()
+
+    def unused_series(self) -> NDArray[np.int64]:
+        """The numbers of series that have not been used since `begin_look`, nor are held."""
+        marks = self._held()
+        return np.flatnonzero(self.taken()[: len(marks.series)] & ~marks.series)
+
+    def free_series(self, numbers: NDArray[np.int64]) -> None:
+        """Of what `unused_series` gave, have those given anew that have not been used since."""
+        assert self._marks is not None
+        unused = numbers[~self._marks.series[numbers]]
+        if not len(unused):
+            return
+        gone = np.zeros(len(self._series), dtype=np.bool_)
+        gone[unused] = True
+        for lookup in self.lookups:
+            lookup.drop(gone)
+        for n in unused.tolist():
+            del self._number[self._series[n]]
+            self._series[n] = _FREE
+        self._free += unused.tolist()
+
+    def unused_groups(self) -> NDArray[np.int64]:
+        """As `unused_series`, once those are free: of groups that no series falls into any more."""
+        marks = self._held()
+        there = self.taken()
+        self._of = {dimensions: of for dimensions, of in self._of.items() if dimensions in self._asked}
+        for of in self._of.values():
+            mark(marks.groups, of.values()[: len(there)][there])
+        unused = ~marks.groups
+        unused[[n for n in self._free_groups if n < len(unused)]] = False
+        return np.flatnonzero(unused)
+
+    def free_groups(self, numbers: NDArray[np.int64]) -> None:
+        """As `free_series`."""
+        assert self._marks is not None
+        for n in numbers[~self._marks.groups[numbers]].tolist():
+            del self._group_number[self._groups[n]]
+            self._groups[n] = _FREE_GROUP
+            self._free_groups.append(n)
+
+    def _held(self) -> Marks:
+        assert self._marks is not None
+        for holder in self.holders:
+            self._marks.hold(holder)
+        # by numbers: what holders do not hold any more may still stand there
+        self.written.clear()
+        return self._marks
+
+    def end_look(self) -> None:
+        """Note no more."""
+        self._marks = None
 
     def _sharing(self, series: Series) -> Series:
         """The same, made of texts and tags that other series have too: most of them repeat, and are half of it all."""
@@ -161,20 +288,32 @@ class SeriesTable(Shared):
         intern = sys.intern
         return Series(intern(series.database), intern(series.retention_policy), intern(series.name), tuple(tags))
 
-    def sources(self, series: SeriesArray) -> NDArray[np.int32]:
-        """For points of these series the number of database, retention policy and measurement: int32[n]."""
-        have, n = self._with_source, len(self._series)
-        if have < n:
-            if n > len(self._sources):
-                self._sources = np.concatenate([self._sources, np.empty(max(n, 64), dtype=np.int32)])
-            for i in range(have, n):
-                self._sources[i] = self._source(self._series[i])
-            self._with_source = n
-        return self._sources[series]
+    def _placed(self, series: Series) -> int:
+        self.given += 1
+        if not self._free:
+            self._series.append(series)
+            return len(self._series) - 1
+        n = self._free.pop()
+        self._series[n] = series
+        self.given_anew += 1
+        for array in self._per_series:
+            array.renumbered(n)
+        return n
 
-    def source(self, number: int) -> tuple[str, str, str]:
-        """Database, retention policy and measurement of a number that `sources` gives."""
-        return self._source_list[number]
+    def _number_of_group(self, group: Group) -> int:
+        n = self._group_number.get(group)
+        if n is None:
+            self.given += 1
+            if self._free_groups:
+                n = self._free_groups.pop()
+                self._groups[n] = group
+            else:
+                n = len(self._groups)
+                self._groups.append(group)
+            self._group_number[group] = n
+        if self._marks is not None and n < len(self._marks.groups):
+            self._marks.groups[n] = True
+        return n
 
     def _source(self, series: Series) -> int:
         key = series.database, series.retention_policy, series.name
@@ -187,11 +326,6 @@ class SeriesTable(Shared):
         if self.room <= 0:
             raise TooManySeries
         self.room -= 1
-
-    def _new_group(self, group: Group) -> int:
-        n = self._group_number[group] = len(self._groups)
-        self._groups.append(group)
-        return n
 
 
 def group_of(series: Series, dimensions: Dimensions) -> Group:

@@ -25,6 +25,7 @@ from services.process import log as logs
 from services.runtime.input.ingress import Ingress
 from services.runtime.input.line_protocol_decoder import LineProtocolDecoder
 from services.runtime.input.shared_decoding import SharedDecoding
+from services.runtime.input.shrinking import Shrinking
 from services.runtime.limits import UNLIMITED, TaskLimits
 from services.runtime.progress.deliveries import Deliveries
 from services.runtime.task import JUMP
@@ -96,6 +97,7 @@ class Worker:
         self._awaited: set[TaskUnderWay] = set()
         self._wake = asyncio.Event()
         self._clock = LogClock(bus)
+        self._shrinking = Shrinking(decoder.table)
         self._stepper = Stepper(EffectExecutor(self.outbox, writes.epochs), self._clock, self.fail)
         self._restart = False  # the log has to be followed anew: from an earlier position, or other subjects
         self._left = False  # tasks have come that were begun before, and that may have some of the log to read
@@ -255,6 +257,7 @@ class Worker:
                     self.saving.behind()
                 for go in _goes(messages, self._max_bytes):
                     self.take(go)
+                    self._shrinking.go_on()
                     await asyncio.sleep(0)
                     if self._restart:
                         return
@@ -273,6 +276,7 @@ class Worker:
                 # nothing in the log tells that again to whoever begins with an older state
                 self._stepper.paused = not await self.saving.at_once()
             self.saving.go_on()
+            self._shrinking.go_on()
 
     async def _woken(self) -> None:
         """Wait until messages have come, something else is to be looked at, or something is due."""
@@ -358,6 +362,8 @@ class Worker:
         self._on_failed(running, error)
 
     def _pause(self) -> float:
+        if self._shrinking.busy:
+            return 0.0
         if not self._stepper.due:
             return _MAX_WAIT
         return min(_MAX_WAIT, max(0.0, (self._stepper.due - time.time_ns()) / 1e9))

@@ -1,4 +1,5 @@
-"""Tapping tasks: the worker of a task tells what leaves its nodes for as long as it is asked again and again."""
+"""Tapping tasks: the worker of a task, or those of its parts, tell what leaves its nodes for as long as they are asked
+again and again."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import contextlib
 import secrets
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
 
 import orjson
 
@@ -16,7 +18,9 @@ from services.bus.connection import Bus
 from services.bus.errors import BusError, NobodyThere
 from services.bus.subjects import request_subject, tap_subject
 from services.gateway.clients.answers import asking
+from services.gateway.clients.parts import running_units
 from services.gateway.operations.operation_error import OperationError
+from services.store.folds.tasks import RunRecord
 
 MOST_TAPS = 64
 """At one gateway at once."""
@@ -30,15 +34,16 @@ _TAKING_UP_SECONDS, _PAUSE = 2.0, 0.05
 class TapClient:
     """The taps of one gateway."""
 
-    def __init__(self, bus: Bus, over: Callable[[str], str]) -> None:
-        """over(task): why a task is not to run any more, "" where it is."""
-        self._bus, self._over = bus, over
+    def __init__(self, bus: Bus, over: Callable[[str], str], run: Callable[[str], RunRecord | None]) -> None:
+        """over(task): why a task is not to run any more, "" where it is. run(task): its run, None where it has none."""
+        self._bus, self._over, self._run = bus, over, run
         self._open = 0
 
     async def lines(self, task: str, node: str, tags: Mapping[str, str], rate: int) -> AsyncIterator[bytes]:
         """Lines of JSON as they come, whole ones; the first item is empty, and says that the tap has begun.
 
-        It goes on while the task moves to another worker; where it is not to run any more, the last line says so.
+        It goes on while the task moves to another worker, or to others in parts, each of which tells its share of the
+        rate; where it is not to run any more, the last line says so.
         Raises OperationError: 404 where there is no such node, 503 where no worker answers for the task or there are
         too many taps.
         """
@@ -62,8 +67,8 @@ class TapClient:
                 renewing.cancel()
                 self._end(task, wanted)
 
-    async def _begin(self, task: str, wanted: Mapping[str, object]) -> None:
-        """Ask the worker of a task. One that has just taken it up says so a moment before it answers."""
+    async def _begin(self, task: str, wanted: Mapping[str, Any]) -> None:
+        """Ask the workers of a task. One that has just taken it up says so a moment before it answers."""
         with asking("the engine"):
             try:
                 async with asyncio.timeout(_TAKING_UP_SECONDS):
@@ -74,8 +79,8 @@ class TapClient:
         if refused != (200, ""):
             raise OperationError(*refused)
 
-    async def _renew(self, task: str, wanted: Mapping[str, object], waiting: _Waiting) -> None:
-        """Ask again before the lease ends; while nobody answers, soon again: another worker may have the task."""
+    async def _renew(self, task: str, wanted: Mapping[str, Any], waiting: _Waiting) -> None:
+        """Ask again before the lease ends; while somebody does not answer, soon again: another may have the task."""
         while True:
             await asyncio.sleep(LEASE_SECONDS / 3)
             refused = None
@@ -92,22 +97,34 @@ class TapClient:
                 waiting.end(orjson.dumps({"error": refused[1]}) + b"\n")
                 return
 
-    async def _ask(self, task: str, wanted: Mapping[str, object]) -> tuple[int, str] | None:
-        """Status and error, None where no worker runs the task. Raises BusError, MalformedMessage."""
-        subject = request_subject(*TASK_TAP.tokens(task))
-        question = TASK_TAP.encode_request(**wanted, seconds=LEASE_SECONDS)
+    async def _ask(self, task: str, wanted: Mapping[str, Any]) -> tuple[int, str] | None:
+        """Status and error, None where no worker runs the task or a part of it. Raises BusError, MalformedMessage."""
+        units = self._units(task)
+        question = TASK_TAP.encode_request(**_shared(wanted, len(units)), seconds=LEASE_SECONDS)
+        asked = [self._bus.request(request_subject(*TASK_TAP.tokens(unit)), question, _SECONDS) for unit in units]
         try:
-            data = await self._bus.request(subject, question, _SECONDS)
+            answers = [TASK_TAP.decode_response(data) for data in await asyncio.gather(*asked)]
         except NobodyThere:
             return None
-        answer = TASK_TAP.decode_response(data)
+        answer = next((one for one in answers if one["status"] != 200), answers[0])
         return answer["status"], answer.get("error", "")
 
-    def _end(self, task: str, wanted: Mapping[str, object]) -> None:
+    def _end(self, task: str, wanted: Mapping[str, Any]) -> None:
         """Say that nobody reads any more; where that does not arrive, the lease ends."""
         with contextlib.suppress(BusError):
-            subject = request_subject(*TASK_TAP.tokens(task))
-            self._bus.broadcast(subject, TASK_TAP.encode_request(**wanted, seconds=0))
+            for unit in self._units(task):
+                subject = request_subject(*TASK_TAP.tokens(unit))
+                self._bus.broadcast(subject, TASK_TAP.encode_request(**wanted, seconds=0))
+
+    def _units(self, task: str) -> list[str]:
+        """By which ids the workers of a task are asked now, one for each part."""
+        run = self._run(task)
+        return [task] if run is None else [unit.id for unit in running_units(task, run)]
+
+
+def _shared(wanted: Mapping[str, Any], units: int) -> dict[str, Any]:
+    """What each of so many workers is asked, for all of them to tell no more rows together than are wanted."""
+    return {**wanted, "rate": max(wanted["rate"] // units, 1)}
 
 
 class _Waiting:

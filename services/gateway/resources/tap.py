@@ -12,7 +12,6 @@ from quart import Blueprint, Response, request
 from grammar.golang.durations import parse_go_duration
 from schemas.api.tap import TapParametersSchema
 from services.gateway.clients.engine import EngineClient
-from services.gateway.clients.parts import running_units
 from services.gateway.clients.taps import TapClient
 from services.gateway.http.list_response import respond
 from services.gateway.http.over_http import described, new_blueprint, parameters
@@ -57,10 +56,7 @@ def _routes(taps: TapClient, engine: EngineClient, tasks: TaskReadModel, stop: a
         shown = None if request.query_string else await engine.endpoint(id, record.run, "tap")
         if shown is not None and shown[0] != 404:
             return await respond(*shown)
-        first, *others = running_units(id, record.run)
-        if others:
-            raise OperationError(409, f"task {id} runs in parts, which cannot be tapped")
-        lines = taps.lines(first.id, text(asked, "node"), tags, rate)
+        lines = taps.lines(id, text(asked, "node"), tags, rate)
         await anext(lines)  # what is refused is told by the status
         response = Response(_until(lines, seconds, stop), 200, content_type=_NDJSON)
         response.timeout = None

@@ -59,8 +59,7 @@ class BestNode(ChoiceNode):
 
     def _codes(self, name: str, points: Points) -> IntArray:
         """A number for each point's value: that of its field, else that of its tag, a missing one being empty."""
-        table = self.context.table
-        tag = tags_of(table).column(name, table)
+        tag = tags_of(self.context.table).column(name)
         known: dict[Any, int] = {text: i for i, text in enumerate(tag.texts.tolist())}
         empty = known.setdefault("", len(known))
         codes = tag.over(points.series).astype(np.int64)

@@ -100,6 +100,10 @@ class FunctionNode(KeyedNode):
         self._series: dict[tuple[int, str], int] = {}
         self._renamed: dict[tuple[int, str], int] = {}
         self._counted: Counter[str] = Counter()  # what has been counted of points that are still held
+        context.table.memos.add(self)
+
+    def forget_numbers(self) -> None:
+        self._series, self._renamed = {}, {}
 
     def give(self, batches: Batches, parts: list[Segments], whole: bool) -> Message | None:
         """What the batches come to. parts: their usable values apart by type; whole: empty batches count too."""
@@ -260,6 +264,11 @@ class ChoiceNode(FunctionNode):
         self._with: IntArray = np.empty(0, dtype=np.int64)
         self._made: SeriesArray = np.empty(0, dtype=np.int32)
         self._called: dict[str, int] = {}
+
+    def forget_numbers(self) -> None:
+        super().forget_numbers()
+        self._merged, self._called = {}, {}
+        self._with, self._made = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int32)
 
     def choose(self, segments: Segments, points: Points) -> tuple[Rows, Rows]:
         """Positions of the chosen values, segment after segment, and how many each has."""

@@ -73,6 +73,10 @@ class TransformNode(KeyedNode):
         self.keyed = Transforming(context.table, names=self._names, carried=self._carried, results=self._results)
         self._groups = self.keyed.groups
         self._series: dict[tuple[int, str], int] = {}
+        context.table.memos.add(self)
+
+    def forget_numbers(self) -> None:
+        self._series = {}
 
     def remembers(self) -> int:
         """How many values of a group later ones need."""

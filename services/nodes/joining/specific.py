@@ -64,6 +64,10 @@ class Matching:
         self._reported: set[int] = set()
         self._barred: dict[tuple[int, int], int] = {}  # by finer group and parent: the latest barrier
         self._known: dict[tuple[int, int], tuple[Group, bool]] = {}
+        table.memos.add(self)
+
+    def forget_numbers(self) -> None:
+        self._known = {}
 
     def spread(
         self, arrived: Elements, numbers: IntArray, dimensions: Callable[[int], Dimensions]

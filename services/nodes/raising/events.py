@@ -92,9 +92,13 @@ class EventWriter:
         self._context = context
         environment = context.environment
         self._server = ServerInfo(environment.hostname, environment.cluster_id, environment.server_id)
-        self._sources = AlertSourceTable(context.table, self._render_id, context.tagless)
-        self._kept: list[str] = []
         self._sequence = OutputSequence()
+        self.forget_numbers()
+        context.table.memos.add(self)
+
+    def forget_numbers(self) -> None:
+        self._sources = AlertSourceTable(self._context.table, self._render_id, self._context.tagless)
+        self._kept: list[str] = []
         self._kept_at: NDArray[np.int32] = np.full(256, -1, dtype=np.int32)
 
     def id_of_point(self, frame: Frame, row: int) -> str:

@@ -39,8 +39,12 @@ class Encoder:
     def __init__(self, table: SeriesTable) -> None:
         self._table = table
         self._prefixes: dict[tuple[int, int], bytes] = {}
+        table.memos.add(self)
         self.odd = 0
         """How many fields have been left out because the protocol has no type for them."""
+
+    def forget_numbers(self) -> None:
+        self._prefixes.clear()
 
     def frame(self, frame: Frame) -> tuple[bytes, list[int]]:
         """A frame's points; and for each KeepaliveRequest among them the origin of what stands before it."""

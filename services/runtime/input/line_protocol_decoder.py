@@ -174,6 +174,7 @@ class _Source:
     asked: Wanted = EVERYTHING
     wanted: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
     foreign: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, dtype=np.int32))
+    given_anew: int = 0  # how many numbers had been when `foreign` was begun
 
 
 class LineProtocolDecoder:
@@ -184,7 +185,13 @@ class LineProtocolDecoder:
         self._sources: dict[tuple[str, str], _Source] = {}
         self._measurements: dict[str, int] = {}
         self._written = KeyTable()  # the same as written, where that needs no escape
-        self._name_of_series: NDArray[np.int32] = np.empty(0, dtype=np.int32)
+        self._name_of_series = table.per_series(np.int32, lambda series: self.measurement(series.name))
+        table.lookups.add(self)
+
+    def drop(self, gone: NDArray[np.bool_]) -> None:
+        """Know these series no more: bool by number."""
+        for source in self._sources.values():
+            source.keys.drop(gone)
 
     def measurement(self, name: str) -> int:
         """The number of a measurement, a new one at first sight."""
@@ -231,6 +238,7 @@ class LineProtocolDecoder:
             return self.table.number(Series(database, retention_policy, name, tags))
 
         series = lines.number_keys(source.keys, new)
+        self.table.seen(series)
         loopbacks = [_number(m, LOOPBACKS) for m in messages]
         rounds = np.array(loopbacks, dtype=np.int64)[lines.payload] if any(loopbacks) else None
         processing_times = np.array([m.time_ns for m in messages], dtype=np.int64)[lines.payload]
@@ -252,6 +260,11 @@ class LineProtocolDecoder:
 
     def _look_for_foreign(self, source: _Source) -> None:
         """Let it be known of all series that have a number whether they are."""
+        if source.given_anew != self.table.given_anew or self.table.looking:
+            # while it is looked which series still come, none are left out
+            source.given_anew, source.foreign = self.table.given_anew, np.empty(0, dtype=np.int32)
+            if self.table.looking:
+                return
         have = len(source.foreign)
         if have == len(self.table):
             return
@@ -268,11 +281,8 @@ class LineProtocolDecoder:
         source.foreign = np.concatenate([source.foreign, more])
 
     def _names(self, series: NDArray[np.int32]) -> NDArray[np.int32]:
-        have = len(self._name_of_series)
-        if have < len(self.table):
-            more = [self.measurement(self.table.series(i).name) for i in range(have, len(self.table))]
-            self._name_of_series = np.concatenate([self._name_of_series, np.array(more, dtype=np.int32)])
-        return self._name_of_series[series]
+        names: NDArray[np.int32] = self._name_of_series.values()[series]
+        return names
 
 
 def _payload(message: LogMessage) -> Payload:

@@ -42,15 +42,11 @@ class SeriesOfShare:
 
     def __init__(self, share: Share, table: SeriesTable) -> None:
         self.share, self._table = share, table
-        self._mine: BoolArray = np.empty(0, dtype=np.bool_)
+        self._mine = table.per_series(np.bool_, lambda series: share.of_tags(series.tags) == share.number)
 
     def mine(self) -> BoolArray:
-        """For each series of the table, by number, whether it is of the share."""
-        if len(self._mine) < len(self._table):
-            more = range(len(self._mine), len(self._table))
-            found = [self.share.of_tags(self._table.series(n).tags) == self.share.number for n in more]
-            self._mine = np.concatenate([self._mine, np.array(found, dtype=np.bool_)])
-        return self._mine
+        """For each series of the table, by number, whether it is of the share: bool[len(table)]."""
+        return self._mine.values()[: len(self._table)]
 
     def rows(self, series: SeriesArray) -> Rows:
         """The rows of these series (int32[n], by number) that are of the share, ascending."""

@@ -12,9 +12,11 @@ import pytest
 
 from schemas.requests.engine import TASK_TAP
 from services.bus.connection import Bus
+from services.bus.positions import EventsSeq
 from services.bus.requests import Responder
 from services.bus.subjects import request_subject, tap_subject
 from services.gateway.clients import taps
+from services.store.folds.layouts import Layout, Unit
 from tests.support.worker import StandInWorker
 
 TASKS = "/kapacitor/v1/tasks"
@@ -23,10 +25,10 @@ TASKS = "/kapacitor/v1/tasks"
 class Worker:
     """The part of a worker that is asked for taps; `asked` has what it was asked."""
 
-    def __init__(self, bus: Bus, status: int = 200, error: str = "") -> None:
+    def __init__(self, bus: Bus, status: int = 200, error: str = "", unit: str = "t") -> None:
         self.asked: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._answer = TASK_TAP.encode_response({"status": status, "error": error})
-        self._answering: Responder = bus.answer(request_subject(*TASK_TAP.tokens("t")), self._tap)
+        self._answering: Responder = bus.answer(request_subject(*TASK_TAP.tokens(unit)), self._tap)
 
     async def _tap(self, data: bytes, headers: Mapping[str, str]) -> bytes:
         self.asked.put_nowait(TASK_TAP.decode_request(data))
@@ -89,6 +91,30 @@ async def test_lines_come_from_whichever_worker_has_the_task(
         while (await second.asked.get())["seconds"]:
             pass
     second.stop()
+
+
+async def test_parts_are_followed_wherever_they_are_and_share_the_rate(
+    tapped: httpx.AsyncClient, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(taps, "LEASE_SECONDS", 0.6)
+    units = dict.fromkeys(Layout(EventsSeq(7), 0, (4, 9), ("host",), False).units("t"), "one")
+    monkeypatch.setattr(taps, "running_units", lambda task, run: units)
+    workers = [Worker(bus, unit=unit.id) for unit in units]
+    async with asyncio.timeout(60), tapped.stream("GET", f"{TASKS}/t/tap?rate=9") as stream:
+        asked = [await worker.asked.get() for worker in workers]
+        assert [one["rate"] for one in asked] == [4, 4] and asked[0] == asked[1]
+        for part in "ab":
+            bus.broadcast(tap_subject(asked[0]["tap"]), b'{"group":"%s"}\n' % part.encode())
+        found = stream.aiter_lines()
+        assert [json.loads(await anext(found)) for _ in range(2)] == [{"group": "a"}, {"group": "b"}]
+        # the task is in one place again
+        units.clear()
+        units[Unit("t")] = "one"
+        whole = Worker(bus)
+        assert (await whole.asked.get())["rate"] == 9
+        await stream.aclose()
+    for worker in (*workers, whole):
+        worker.stop()
 
 
 async def test_it_ends_when_its_time_is_over_or_the_node_is_gone(
