@@ -78,6 +78,15 @@ class CreateTaskSchema(_TaskRequest):
 class UpdateTaskSchema(_TaskRequest):
     """PATCH /tasks/ID: what is empty or left out stays; non-empty vars replace all vars; an id renames the task."""
 
+    unmodified_since = fields.String(
+        data_key="unmodified-since",
+        load_default="",
+        metadata={
+            "doc": "The task's `modified` as it was when it was read: where somebody has changed the task since, "
+            "this is answered with 409 and changes nothing."
+        },
+    )
+
 
 class GetTaskSchema(Schema):
     """The parameters of GET /tasks/ID."""
@@ -142,6 +151,11 @@ class TaskSchema(Schema):
     created = fields.String(metadata={"doc": "RFC 3339."})
     modified = fields.String()
     last_enabled = fields.String(data_key="last-enabled", attribute="last-enabled")
+    made_from = fields.String(
+        data_key="made-from",
+        attribute="made-from",
+        metadata={"doc": "The id of its template. In lists alone, where `fields` asks for it."},
+    )
     worker = fields.String(metadata={"doc": "Who runs it. In lists alone, where `fields` asks for it."})
 
 

@@ -33,8 +33,9 @@ def alert_messages(
     to a topic, and what the topic takes up before them.
     """
     owner = owner_of(effect.task, replay)
-    if epochs is not None:
-        effect = _numbered(effect, epochs)
+    if epochs is not None and not isinstance(effect, Alerts):
+        numbered = epochs.numbered(effect.event_ids.seq)
+        effect = replace(effect, event_ids=replace(effect.event_ids, seq=numbered))
     if part is not None and not isinstance(effect, Inhibition):
         effect = replace(effect, part=part)
     if isinstance(effect, Inhibition):
@@ -52,14 +53,8 @@ def alert_messages(
     mine = replace(effect, replay=replay) if replay else effect
     for topic in effect.topics:
         ordering_key = _ordering_key(owner, effect.node, topic, effect.category, part)
-        for data in messages_of(mine, topic, started, limit):
+        for data in messages_of(mine, topic, started, limit, epochs):
             yield ordering_key, alert_subject(topic), data
-
-
-def _numbered(effect: ForAlerting, epochs: Epochs) -> ForAlerting:
-    if isinstance(effect, Alerts):
-        return replace(effect, seq=epochs.numbered(effect.seq))
-    return replace(effect, event_ids=replace(effect.event_ids, seq=epochs.numbered(effect.event_ids.seq)))
 
 
 def _ordering_key(owner: str, node: str, topic: str, category: str, part: PartOf | None) -> str:

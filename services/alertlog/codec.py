@@ -34,10 +34,14 @@ from numpy.typing import NDArray
 from services.alertlog import fields
 from services.alertlog.fields import Fields
 from services.alertlog.info import LEVELS
+from services.bus.epochs import Epochs
 from services.bus.positions import EventsSeq, PartOf
 from services.runtime.effects import Alerts
 
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS
+
+_NUMBERS = ("id", "message", "of", "level", "time", "duration", "seq", "row", "ordinal")
+"""What a message has as many numbers of as events."""
 
 Ints = NDArray[Any]
 """int[n]; int64 where it was read."""
@@ -110,8 +114,8 @@ class AlertMessage:
         return len(self.id)
 
 
-def of_step(alerts: Alerts, topic: str, started: EventsSeq) -> AlertMessage:
-    """What a node's events of a step are for one topic."""
+def of_step(alerts: Alerts, topic: str, started: EventsSeq, epochs: Epochs | None = None) -> AlertMessage:
+    """What a node's events of a step are for one topic. epochs: of the log that caused them, if any."""
     return AlertMessage(
         task=alerts.task,
         node=alerts.node,
@@ -125,7 +129,7 @@ def of_step(alerts: Alerts, topic: str, started: EventsSeq) -> AlertMessage:
         level=alerts.level,
         time=alerts.time,
         duration=alerts.duration,
-        seq=alerts.seq,
+        seq=alerts.seq if epochs is None else epochs.numbered(alerts.seq),
         row=alerts.row,
         ordinal=alerts.ordinal,
         recoverable=alerts.recoverable,
@@ -204,26 +208,33 @@ def decode(data: bytes, topic: str) -> AlertMessage:
 
 def _read(body: dict[str, Any]) -> AlertMessage:
     n = len(body["id"])
-    fresh = body.get("fresh", ())
+    numbers = _ints([body[key] for key in _NUMBERS], (len(_NUMBERS), n))
+    id_, message, of, level, time, duration, seq, row, ordinal = numbers
+    _check_within(id_, len(body["ids"]))
+    _check_within(message, len(body["messages"]))
+    _check_within(of, len(body["series"]))
+    _check_within(level, len(LEVELS))
+    fresh = _ints(body.get("fresh", ()), (len(body.get("fresh", ())),))
+    _check_within(fresh, n)
     return AlertMessage(
         task=body["task"],
         node=body["node"],
         topic=body["topic"],
         started=body["started"],
         ids=body["ids"],
-        id=_ints(body["id"], n, len(body["ids"])),
+        id=id_,
         messages=body["messages"],
-        message=_ints(body["message"], n, len(body["messages"])),
+        message=message,
         details=body["details"],
-        level=_ints(body["level"], n, len(LEVELS)),
-        time=_ints(body["time"], n),
-        duration=_ints(body["duration"], n),
-        seq=_ints(body["seq"], n),
-        row=_ints(body["row"], n),
-        ordinal=_ints(body["ordinal"], n),
+        level=level,
+        time=time,
+        duration=duration,
+        seq=seq,
+        row=row,
+        ordinal=ordinal,
         recoverable=body["recoverable"],
         series=body["series"],
-        of=_ints(body["of"], n, len(body["series"])),
+        of=of,
         columns=body["columns"],
         data=body["data"],
         server=tuple(body["server"]),
@@ -233,9 +244,9 @@ def _read(body: dict[str, Any]) -> AlertMessage:
         scope=body.get("scope", ""),
         flaps=body.get("flaps", False),
         replay=body.get("replay", ""),
-        fresh=_ints(fresh, len(fresh), n),
+        fresh=fresh,
         category=body.get("category", ""),
-        processing_time=_ints(body["moment"], n) if "moment" in body else None,
+        processing_time=_ints(body["moment"], (n,)) if "moment" in body else None,
         part=part_of(body.get("part")),
     )
 
@@ -253,7 +264,7 @@ def part_of(plain: Any) -> PartOf | None:
 def _via(body: Any) -> Via | None:
     if body is None:
         return None
-    first, number = _ints(body["first"], 2).tolist()
+    first, number = _ints(body["first"], (2,)).tolist()
     handler, path, previous, collected = body["handler"], tuple(body["path"]), body["previous"], body["collected"]
     if not _are_texts((handler, *path)) or type(previous) is not int or type(collected) is not bool:
         raise TypeError("via")
@@ -271,13 +282,20 @@ def _stands(body: Any) -> AlertStatus | None:
     return level, time, duration
 
 
-def _ints(values: Any, n: int, below: int | None = None) -> NDArray[np.int64]:
+def _ints(values: Any, shape: tuple[int, ...]) -> NDArray[np.int64]:
     array = np.array(values, dtype=np.int64)
-    if array.shape != (n,):
-        raise ValueError(f"not an alert message: {n} numbers expected, not {array.shape}")
-    if below is not None and n and (array.min() < 0 or array.max() >= below):
-        raise ValueError(f"not an alert message: a number outside 0 to {below - 1}")
+    if array.shape != shape:
+        raise ValueError(f"not an alert message: {shape} numbers expected, not {array.shape}")
     return array
+
+
+def _check_within(numbers: NDArray[np.int64], below: int) -> None:
+    if len(numbers) == 1:  # as in most messages
+        within = 0 <= int(numbers[0]) < below
+    else:
+        within = not len(numbers) or bool(numbers.min() >= 0 and numbers.max() < below)
+    if not within:
+        raise ValueError(f"not an alert message: a number outside 0 to {below - 1}")
 
 
 def _check(message: AlertMessage, topic: str) -> None:

@@ -11,6 +11,7 @@ import orjson
 from numpy.typing import NDArray
 
 from services.alertlog.codec import encode, of_step
+from services.bus.epochs import Epochs
 from services.bus.positions import EventsSeq
 from services.columns.column import Rows
 from services.process import log as logs
@@ -19,13 +20,16 @@ from services.runtime.effects import Alerts
 _log = logs.get("engine")
 
 
-def messages_of(alerts: Alerts, topic: str, started: EventsSeq, limit: int) -> list[bytes]:
-    """The events, encoded for one topic, in messages of at most `limit` bytes, in their order.
+def messages_of(
+    alerts: Alerts, topic: str, started: EventsSeq, limit: int, epochs: Epochs | None = None
+) -> list[bytes]:
+    """The events, encoded for one topic, in messages of at most `limit` bytes, in their order. epochs: of the log that
+    caused them, if any.
 
     How they are cut does not matter to who reads them: each event has its own identity. One event that is over the
     limit by itself is dropped, with a line in the log.
     """
-    data = encode(of_step(alerts, topic, started))
+    data = encode(of_step(alerts, topic, started, epochs))
     if len(data) <= limit:
         return [data]
     n = len(alerts.level)
@@ -40,7 +44,7 @@ def messages_of(alerts: Alerts, topic: str, started: EventsSeq, limit: int) -> l
         return []
     middle = n // 2
     halves = (part(alerts, np.arange(middle)), part(alerts, np.arange(middle, n)))
-    return [data for half in halves for data in messages_of(half, topic, started, limit)]
+    return [data for half in halves for data in messages_of(half, topic, started, limit, epochs)]
 
 
 def cut(head: Mapping[str, Any], key: str, rows: list[Any], limit: int) -> Iterator[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import BinaryIO
@@ -204,6 +205,7 @@ class Bus:
         max_bytes: int = MAX_BYTES,
         created: str = "",
         headers_only: bool = False,
+        arrived: asyncio.Event | None = None,
     ) -> Follower:
         """Read a stream's messages of these subjects from the one after sequence `after`, in order, for ever.
 
@@ -213,9 +215,10 @@ class Bus:
 
         created: when the stream was made that `after` belongs to. `batch` and `lag` then raise StreamWentBack where the
         stream turns out to be another, or to have lost what was read. headers_only: messages come without their data.
+        arrived: is set when there may be something to `take`, for who waits for other things as well.
         """
         went_back = functools.partial(streams.went_back, self._link, stream, created) if created else None
-        return Follower(self._link, stream, subjects, after, max_messages, max_bytes, went_back, headers_only)
+        return Follower(self._link, stream, subjects, after, max_messages, max_bytes, went_back, headers_only, arrived)
 
     async def listed(self) -> list[Listed]:
         """All streams, buckets and object stores that are this tickbus's, by our names. Raises BusError."""

@@ -62,9 +62,10 @@ class Follower:
         max_bytes: int,
         went_back: Callable[[int, int], Awaitable[bool]] | None = None,
         headers_only: bool = False,
+        arrived: asyncio.Event | None = None,
     ) -> None:
         """went_back(seq, time): whether the stream is not the one any more that held a message, see streams.went_back.
-        Asked before a new consumer counts."""
+        Asked before a new consumer counts. arrived: is set when there may be something to `take`."""
         self._link = link
         self._stream = stream
         self._subjects = _without_covered(subjects)
@@ -76,7 +77,7 @@ class Follower:
         self._headers_only = headers_only
         self._went_back = False
         self._pending = 0
-        self._arrived = asyncio.Event()
+        self._arrived = arrived or asyncio.Event()
         self._broken = asyncio.Event()
         self._restored = asyncio.Event()
         self._begun = asyncio.Event()
@@ -159,6 +160,13 @@ class Follower:
             messages = self._take()
             if messages:
                 return messages
+
+    def take(self) -> list[StoredMessage]:
+        """As `batch`, without waiting: nothing where nothing has come."""
+        if not self._buffer:
+            self._check_open()
+            return []
+        return self._take()
 
     async def lag(self) -> int:
         """`pending` as soon as JetStream has told it; waits until following has begun."""

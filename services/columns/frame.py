@@ -234,7 +234,7 @@ class Frame:
         self._sorting = sorting or GroupSorting(group)
 
     def __len__(self) -> int:
-        return len(self.points)
+        return len(self.group)
 
     def take(self, rows: Rows) -> Frame:
         """Some of the rows; `rows` must ascend, so that order of arrival stays."""

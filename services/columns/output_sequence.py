@@ -49,8 +49,10 @@ class OutputSequence:
     def _ordinals(self, step: Step, origin: IntArray) -> IntArray:
         """The how-manieth of its origin each one is, within the step."""
         n = len(origin)
-        head = is_first(origin)
-        ordinal: IntArray = np.arange(n, dtype=np.int64) - np.maximum.accumulate(np.where(head, np.arange(n), 0))
+        ordinal: IntArray = np.zeros(n, dtype=np.int64)
+        if n > 1:
+            place = np.arange(n, dtype=np.int64)
+            ordinal = place - np.maximum.accumulate(np.where(is_first(origin), place, 0))
         if step is self._step and origin[0] == self._origin:
             ordinal[origin == origin[0]] += self._ordinal + 1
         self._step, self._origin, self._ordinal = step, int(origin[-1]), int(ordinal[-1])

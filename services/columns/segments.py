@@ -89,6 +89,13 @@ def is_first(ordered: NDArray[Any]) -> BoolArray:
     return out
 
 
+def distinct(numbers: NDArray[Any]) -> tuple[NDArray[Any], Rows]:
+    """The numbers that occur, ascending, and for each row which of them it has: intp[n]. One alone is found at once."""
+    if len(numbers) == 1:
+        return numbers, np.zeros(1, dtype=np.intp)
+    return np.unique(numbers, return_inverse=True)
+
+
 def grown(array: NDArray[Any], size: int, fill: Any = 0) -> NDArray[Any]:
     """The array itself where it has `size` rows, else a longer one (at least doubled), `fill` in the new ones."""
     if len(array) >= size:

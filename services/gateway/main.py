@@ -33,6 +33,7 @@ from services.gateway.http.connections.connection_limit import ConnectionLimit, 
 from services.gateway.http.connections.tls import Certificate
 from services.gateway.http.dispatcher import RequestDispatcher
 from services.gateway.http.server import serve
+from services.gateway.http.writing.compiled_check import compile_check
 from services.gateway.http.writing.line_store import LineStore
 from services.gateway.http.writing.writes import Writes
 from services.gateway.listeners.registry import Inputs
@@ -135,6 +136,7 @@ async def main(
                     _beside(
                         reload_on_request(again or asyncio.Event(), certificates, api.loader, api.server),
                         warm_up(models.tasks, scripts),
+                        compile_check(config.data_dir / "kernels"),
                     ),
                 ):
                     responders = serve_commands(bus, api.operations)

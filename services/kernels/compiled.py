@@ -34,7 +34,8 @@ from services.kernels.primitives import Primitive
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_FOLDER = "NUMBA_CACHE_DIR"
+FOLDER = "NUMBA_CACHE_DIR"
+"""Names where what is compiled is kept, where that is not beside the sources."""
 _lock = threading.RLock()
 _all: list[Compiled[..., Any]] = []
 
@@ -129,7 +130,7 @@ def _helper(module: str) -> subprocess.Popen[bytes]:
 def keep_compiled_in(folder: Path) -> None:
     """Where what was compiled is kept if it cannot be beside the source, as in an image that is read-only."""
     if not os.access(Path(__file__).parent, os.W_OK):
-        os.environ.setdefault(_FOLDER, str(folder))
+        os.environ.setdefault(FOLDER, str(folder))
 
 
 def _compile(function: FunctionType, signatures: Sequence[str]) -> Any:
@@ -138,7 +139,7 @@ def _compile(function: FunctionType, signatures: Sequence[str]) -> Any:
     from numba import njit
     from numba.core.errors import NumbaError
 
-    function = _knowing(function)
+    function = knowing(function)
     for keep in (True, True, False):
         try:
             dispatcher: Any = njit(cache=keep, nogil=True, error_model="numpy")(function)
@@ -174,13 +175,13 @@ def _forget(dispatcher: Any) -> None:
         dispatcher._cache.flush()
 
 
-def _knowing(function: FunctionType) -> FunctionType:
+def knowing(function: FunctionType) -> FunctionType:
     """A function that finds what numba makes of the kernels and primitives that it calls under their names."""
     known = {name: found.prepare() for name, found in _called(function)}
     own = FunctionType(function.__code__, {**function.__globals__, **known}, function.__name__, function.__defaults__)
     own.__module__ = function.__module__
     # numba keeps what it compiles by this name, and sees itself whether the function's own file has changed
-    own.__qualname__ = f"{function.__qualname__}_{_version(function)}"
+    own.__qualname__ = f"{function.__qualname__}_{version_of(function)}"
     return own
 
 
@@ -191,7 +192,7 @@ def _called(function: FunctionType) -> Iterator[tuple[str, Compiled[..., Any] | 
             yield name, found
 
 
-def _version(function: FunctionType) -> str:
+def version_of(function: FunctionType) -> str:
     """Another one where a file has changed that holds something that the function calls, or what that calls."""
     files, left, seen = set[str](), [function], {function}
     while left:
@@ -201,9 +202,9 @@ def _version(function: FunctionType) -> str:
             if inner is not None and inner not in seen:
                 seen.add(inner)
                 left.append(inner)
-    return hashlib.sha256(b"".join(map(_digest, sorted(files)))).hexdigest()[:8]
+    return hashlib.sha256(b"".join(map(digest_of, sorted(files)))).hexdigest()[:8]
 
 
 @functools.cache
-def _digest(file: str) -> bytes:
+def digest_of(file: str) -> bytes:
     return hashlib.sha256(Path(file).read_bytes()).digest()

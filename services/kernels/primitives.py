@@ -70,6 +70,24 @@ def any_of(wanted: bytes) -> Primitive:
     return Primitive(make)
 
 
+def _beyond_digits() -> Any:
+    from llvmlite import ir
+    from numba import types
+    from numba.extending import intrinsic
+
+    many = ir.VectorType(ir.IntType(8), 64)
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        loaded = builder.load(_pointer(builder, args, many), align=1)
+        number = builder.sub(loaded, ir.Constant(many, [ord("0")] * 64))
+        return builder.bitcast(builder.icmp_unsigned(">", number, ir.Constant(many, [9] * 64)), ir.IntType(64))
+
+    def no_digits(typing_context: Any, text: Any, at: Any) -> Any:
+        return types.uint64(types.int64, types.int64), generate
+
+    return intrinsic(no_digits)
+
+
 def _word() -> Any:
     from llvmlite import ir
     from numba import types
@@ -177,6 +195,9 @@ def _pointer(builder: Any, args: Any, to: Any) -> Any:
 
 byte = Primitive(_byte)
 """byte(text, at): one byte, as an int64."""
+
+no_digits = Primitive(_beyond_digits)
+"""no_digits(text, at): uint64 whose bit i tells whether byte `at` + i is no decimal digit. Reads 64 bytes."""
 
 word = Primitive(_word)
 """word(text, at): the eight bytes from `at` on as one uint64, the first one lowest."""

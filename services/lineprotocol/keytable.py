@@ -42,7 +42,7 @@ class KeyTable(Shared):
         self, numbers: Ints, raw: bytes, address: int, begins: Ints, ends: Ints, new: Callable[[bytes], int]
     ) -> None:
         """As `number`, put where `numbers` (int32[n]) has none yet, but -1."""
-        rows = np.flatnonzero(numbers < 0)
+        rows = (numbers < 0).nonzero()[0]
         if len(rows):
             numbers[rows] = self.number(raw, address, begins[rows], ends[rows], new)
 

@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 
 from services.kernels.byte_strings import hash_of, same_bytes
 from services.kernels.compiled import compiled
-from services.kernels.primitives import any_of, byte, float_of_bits, high_product, leading_zeros, trailing_zeros, word
+from services.kernels.primitives import (
+    any_of,
+    byte,
+    float_of_bits,
+    high_product,
+    leading_zeros,
+    ones,
+    trailing_zeros,
+    word,
+)
 
 Bytes = NDArray[np.uint8]
 Longs = NDArray[np.int64]
@@ -23,7 +32,7 @@ CODES: Final = 6
 NONE, FLOAT, INT, STRING, BOOL, LATER = range(CODES)
 """What a row has of a field: nothing, a value of a type, or one that is to be read otherwise."""
 
-_EQUALS, _QUOTE, _BACKSLASH, _MINUS, _PLUS, _DOT, _ZERO, _NINE = (ord(c) for c in '="\\-+.09')
+_EQUALS, _COMMA, _QUOTE, _BACKSLASH, _MINUS, _PLUS, _DOT, _ZERO, _NINE = (ord(c) for c in '=,"\\-+.09')
 _POINT, _SUFFIX, _EXPONENT, _LOWER = _DOT - _ZERO, ord("i"), ord("e"), 0x20
 _ONE, _ALL, _TEN, _NO = np.uint64(1), np.uint64(2**64 - 1), np.uint64(10), np.uint64(0)
 _SPAN, _END = 32, 0xFFFFFFFF
@@ -34,6 +43,8 @@ _LEAST_POWER, _MOST_POWER = -27, 55
 _MAX_INT = np.uint64(2**63 - 1)
 _T, _TRUE, _F, _FALSE = (np.uint64(int.from_bytes(text, "little")) for text in (b"t", b"true", b"f", b"false"))
 _LONGEST_BOOL = 5
+_FEW = 4  # lengths of names that can be looked for at once
+_WORD = np.uint64(64)
 
 
 def _fives() -> NDArray[np.uint64]:
@@ -49,6 +60,9 @@ def _fives() -> NDArray[np.uint64]:
 _FIVES = _fives()
 _int64: Any = np.int64
 _marks: Any = any_of(b',= \n"\\')
+_commas: Any = any_of(b",")
+_equals: Any = any_of(b"=")
+_odd: Any = any_of(b'"\\')
 
 _FIELDS = "int64, int32[::1], int32[::1]"
 
@@ -84,58 +98,110 @@ def read(
     there are.
     """
     hint = made = 0  # mostly names follow each other as in the line before
+    few = ones(lengths) <= _FEW and lengths >> np.uint64(63) == _NO
     for i in range(len(begins)):
         begin, end = _int64(begins[i]) + 1, _int64(ends[i])
+        simple = few  # only what may be a name is looked at, until there is a quote or a backslash
+        first, near = begin, ((begin - 1) & -64) - 64
+        commas = found = _NO
         block = begin & -64
-        bits = _marks(text, block) & (_ALL << np.uint64(begin - block))
+        bits = _NO if few else _marks(text, block) & (_ALL << np.uint64(begin - block))
         ignored = column = -1
         start = 0
         quoted = False
         while begin < end:
-            while bits == _NO:
-                block += 64
-                bits = _marks(text, block)
-            at = block + trailing_zeros(bits)
-            bits &= bits - _ONE
-            if at == ignored:
-                continue
-            mark = byte(text, at)
-            if mark == _BACKSLASH:
-                ignored = at + 1
-            elif quoted:
-                quoted = mark != _QUOTE
-            elif mark == _EQUALS:
-                start = at + 1
-                if byte(text, start) == _QUOTE:
-                    ignored = start
-                    quoted = True
+            if simple:
+                while found == _NO and near + 64 < end:
+                    near += 64
+                    within = _ALL if near >= first else (_ALL << np.uint64(first - 1 - near)) << _ONE
+                    if end - near < 64:
+                        within &= (_ONE << np.uint64(end - near)) - _ONE
+                    if _odd(text, near) & within != _NO:
+                        simple = False
+                        bits = _marks(text, block) & (_ALL << np.uint64(begin - block))
+                        break
+                    before, commas = commas, _commas(text, near) & within
+                    if near < first:
+                        commas |= _ONE << np.uint64(first - 1 - near)
+                    left = lengths
+                    while left != _NO:
+                        behind = np.uint64(trailing_zeros(left)) + _ONE
+                        left &= left - _ONE
+                        found |= commas << behind | before >> (_WORD - behind)
+                    found &= _equals(text, near) & within
+                if not simple:
+                    continue
+                if found == _NO:
+                    break
+                start = near + trailing_zeros(found) + 1
+                found &= found - _ONE
                 column = -1
-                if (lengths >> np.uint64(min(at - begin, 63))) & _ONE:
-                    for _ in range(len(names)):
-                        name = hint
-                        hint = hint + 1 if hint + 1 < len(names) else 0
-                        if names[name, 1] == at - begin and same_bytes(text, begin, heap, names[name, 0], at - begin):
-                            column = names[name, 2]
-                            break
-            elif mark != _QUOTE:
+                for name in range(len(names)):
+                    at = start - 1 - names[name, 1]
+                    if (at == first or (at > first and byte(text, at - 1) == _COMMA)) and same_bytes(
+                        text, at, heap, names[name, 0], names[name, 1]
+                    ):
+                        column = names[name, 2]
+                        break
+                if column < 0:
+                    continue
+                at = start
+                ends_at = _commas(text, at)
+                while ends_at == _NO and at + 64 < end:
+                    at += 64
+                    ends_at = _commas(text, at)
+                at = min(at + trailing_zeros(ends_at), end)
+            else:
+                while bits == _NO:
+                    block += 64
+                    bits = _marks(text, block)
+                at = block + trailing_zeros(bits)
+                bits &= bits - _ONE
+                if at == ignored:
+                    continue
+                mark = byte(text, at)
+                if mark == _BACKSLASH:
+                    ignored = at + 1
+                    continue
+                if quoted:
+                    quoted = mark != _QUOTE
+                    continue
+                if mark == _EQUALS:
+                    start = at + 1
+                    if byte(text, start) == _QUOTE:
+                        ignored = start
+                        quoted = True
+                    column = -1
+                    if (lengths >> np.uint64(min(at - begin, 63))) & _ONE:
+                        for _ in range(len(names)):
+                            name = hint
+                            hint = hint + 1 if hint + 1 < len(names) else 0
+                            if names[name, 1] == at - begin and same_bytes(
+                                text, begin, heap, names[name, 0], at - begin
+                            ):
+                                column = names[name, 2]
+                                break
+                    continue
+                if mark == _QUOTE:
+                    continue
                 begin = at + 1
                 if column < 0:
                     continue
-                code, value, number = LATER, start << _SPAN | at, 0.0
-                if byte(text, start) == _QUOTE:
-                    code = STRING
-                    value, made = _seen(text, start + 1, at - 1, texts, cache[column], made)
-                elif byte(text, start) <= _NINE:
-                    code, value, number = _number(text, start, at, value)
-                else:
-                    code, value = _bool(text, start, at, value)
-                if code == FLOAT:
-                    floats[column, i] = number
-                else:
-                    ints[column, i] = value
-                counts[column, codes[column, i]] -= 1
-                counts[column, code] += 1
-                codes[column, i] = code
+            code, value, number = LATER, start << _SPAN | at, 0.0
+            if byte(text, start) == _QUOTE:
+                code = STRING
+                value, made = _seen(text, start + 1, at - 1, texts, cache[column], made)
+            elif byte(text, start) <= _NINE:
+                code, value, number = _number(text, start, at, value)
+            else:
+                code, value = _bool(text, start, at, value)
+            if code == FLOAT:
+                floats[column, i] = number
+            else:
+                ints[column, i] = value
+            counts[column, codes[column, i]] -= 1
+            counts[column, code] += 1
+            codes[column, i] = code
     counts[len(codes), 0] = made
 
 

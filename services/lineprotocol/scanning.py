@@ -42,6 +42,7 @@ _int64: Any = np.int64
 _marks: Any = any_of(b',= \n"\\')
 _ends: Any = any_of(b'\n"\\')
 _breaks: Any = any_of(b"\n")
+_parts: Any = any_of(b' \n"\\')
 
 _TABLE = "int64, int64, int64, int64, uint64"
 
@@ -89,6 +90,41 @@ def _plain_end(text: int, at: int) -> int:
         bits = _ends(text, block)
     at = block + trailing_zeros(bits)
     return at if byte(text, at) == _NEWLINE else -1
+
+
+@compiled("UniTuple(int64, 2)(int64, int64)")
+def _plain_parts(text: int, start: int) -> tuple[int, int]:
+    """Where the key and the fields end of a line that is known to be valid, if it is written in a plain way: without
+    quotes and escapes, with one space between its parts; else (-1, -1)."""
+    block = start & -64
+    bits = _parts(text, block) & (_ALL << np.uint64(start - block))
+    while bits == 0:
+        block += 64
+        bits = _parts(text, block)
+    key_end = block + trailing_zeros(bits)
+    if byte(text, key_end) != _SPACE:
+        return -1, -1
+    bits &= bits - _ONE
+    while bits == 0:
+        block += 64
+        bits = _parts(text, block)
+    fields_end = block + trailing_zeros(bits)
+    follows = byte(text, key_end + 1)
+    if fields_end == key_end + 1 or follows in (_TAB, 0) or byte(text, fields_end) not in (_SPACE, _NEWLINE):
+        return -1, -1
+    return key_end, fields_end
+
+
+@compiled("Tuple((int64, uint64, boolean))(int64, int64)")
+def _time(text: int, at: int) -> tuple[int, Any, bool]:
+    """Where the digits of a time end, what they are without their sign (a uint64), and whether a line ends there."""
+    at += byte(text, at) == _MINUS
+    first = at
+    digits = np.uint64(0)
+    while at - first < _DIGITS and byte(text, at) - _ZERO <= 9 and byte(text, at) >= _ZERO:
+        digits = digits * _TEN + np.uint64(byte(text, at) - _ZERO)
+        at += 1
+    return at, digits, at > first and byte(text, at) == _NEWLINE
 
 
 @compiled(f"int64(int64, int64, int64, int64, {_TABLE})")
@@ -268,6 +304,7 @@ def scan(
         at, end = bodies[body, 0], bodies[body, 1]
         checked = bodies[body, 5] != 0
         ordinal = 0
+        time_at = time_length = last_stamp = 0  # of the last time that was read, with what is around it
         while at < end:
             start = at
             while at < end and (byte(text, at) == _SPACE or byte(text, at) == _TAB or byte(text, at) == 0):
@@ -285,33 +322,78 @@ def scan(
             tag_count = 0
             stop = begin = key_end = fields_end = start
             stamp = bodies[body, 4]
-            ignored = -1  # a mark that is escaped, or stands for something else
             passed = -1  # where the line ends, if it is only counted
             if regular and checked and unwanted and _begins_with(text, start, end, name, name_length):
                 passed = _plain_end(text, start + name_length)
                 skip = number
-            elif regular and numbered:
+            elif regular and checked and numbered:
                 length = _expected(text, start, end, near + 1, series_last, series_entries, series_heap)
-                found = -1 if length == 0 else _number(series_entries, near + 1)
-                if found >= 0 and (len(wanted) == 0 or found < len(measurement)):
-                    near += 1
-                    series = found
-                    state = _FIELD
-                    key_end = start + length
-                    begin = key_end + 1
-                    regular = byte(text, begin) != _TAB and byte(text, begin) != 0
+                series = -1 if length == 0 else _number(series_entries, near + 1)
+                if series >= 0 and (len(wanted) == 0 or series < len(measurement)):
                     of = -1 if len(wanted) == 0 else _int64(measurement[series])
                     if 0 <= of < len(wanted) and not wanted[of]:
                         skip = of
                     elif series < len(foreign):
                         skip = _int64(foreign[series])
-                    if skip >= 0 and checked:
-                        passed = _plain_end(text, key_end)
+                    if skip >= 0:
+                        near += 1
+                        passed = _plain_end(text, start + length)
+                series = -1
             if passed >= 0:
                 stop = passed
-            block = begin & -64
-            bits = _marks(text, block) & (_ALL << np.uint64(begin - block))
-            while regular and passed < 0:
+            else:
+                skip = -1
+            plain = checked and regular and passed < 0
+            if plain and len(wanted):
+                same = name_length > 0 and byte(text, start + name_length) in (_COMMA, _SPACE)
+                if not same or not same_bytes(text, start, text, name, name_length):
+                    bits = _marks(text, start)
+                    length = trailing_zeros(bits)
+                    plain = bits != 0 and byte(text, start + length) in (_COMMA, _SPACE)
+                    if plain:
+                        entry = _entry(text, start, length, entry + 1, slots, last, entries, heap, seed)
+                        number = -1 if entry < 0 else _number(entries, entry)
+                        name, name_length = start, length
+                unwanted = 0 <= number < len(wanted) and not wanted[number]
+                plain = plain and not unwanted
+            if plain:
+                key_end, fields_end = _plain_parts(text, start)
+                stop = fields_end
+                plain = 0 <= key_end - start <= MAX_KEY_LENGTH
+                if plain and byte(text, fields_end) == _SPACE:
+                    if time_length and same_bytes(text, fields_end, text, time_at, time_length):
+                        stamp = last_stamp
+                        stop = fields_end + time_length - 1
+                    else:
+                        stop, digits, plain = _time(text, fields_end + 1)
+                        plain = plain and digits <= np.uint64(bodies[body, 3])
+                        stamp = _int64(digits) * bodies[body, 2]
+                        if byte(text, fields_end + 1) == _MINUS:
+                            stamp = -stamp
+                        if plain:
+                            time_at, time_length, last_stamp = fields_end, stop + 1 - fields_end, stamp
+                if plain and numbered:
+                    near = _entry(
+                        text,
+                        start,
+                        key_end - start,
+                        near + 1,
+                        series_slots,
+                        series_last,
+                        series_entries,
+                        series_heap,
+                        series_seed,
+                    )
+                    series = -1 if near < 0 else _number(series_entries, near)
+                    if 0 <= series < len(foreign) and foreign[series] >= 0:
+                        skip = _int64(foreign[series])
+                if not plain:
+                    key_end = fields_end = stop = start
+                    stamp = bodies[body, 4]
+            block = start & -64
+            bits = _marks(text, block) & (_ALL << np.uint64(start - block))
+            ignored = -1  # a mark that is escaped, or stands for something else
+            while regular and not plain and passed < 0:
                 while bits == 0:
                     block += 64
                     bits = _marks(text, block)
@@ -336,19 +418,10 @@ def scan(
                         break
                     elif mark == _SPACE:
                         fields_end = at
-                        at += 1
-                        negative = byte(text, at) == _MINUS
-                        at += negative
-                        first = at
-                        stamp = 0
-                        digits = np.uint64(0)
-                        while at - first < _DIGITS and byte(text, at) - _ZERO <= 9 and byte(text, at) >= _ZERO:
-                            digits = digits * _TEN + np.uint64(byte(text, at) - _ZERO)
-                            at += 1
-                        regular = regular and at > first and byte(text, at) == _NEWLINE
+                        at, digits, regular = _time(text, fields_end + 1)
                         regular = regular and digits <= np.uint64(bodies[body, 3])
                         stamp = _int64(digits) * bodies[body, 2]
-                        if negative:
+                        if byte(text, fields_end + 1) == _MINUS:
                             stamp = -stamp
                         stop = at
                         break

@@ -206,13 +206,15 @@ class AlertNode(KeyedNode):
             rows = np.flatnonzero(triggered)
             group = self._groups.local(frame.group[rows])
             self._inhibiting.triggered(group, (level[rows] != OK).tolist(), frame.origin[rows])
-        rows = np.flatnonzero(triggered & self._decisions.tells(level))
+        rows = (triggered & self._decisions.tells(level)).nonzero()[0]
         if not len(rows):
             return []
-        first = np.isin(rows, fresh)
+        first = np.isin(rows, fresh) if fresh else np.zeros(len(rows), dtype=np.bool_)
 
         def emit(of: slice) -> Message:
-            return self._emit_points(frame.take(rows[of]), level[rows[of]], lasted[rows[of]], first[of])
+            chosen = rows[of]
+            sent = frame if len(chosen) == len(frame) else frame.take(chosen)
+            return self._emit_points(sent, level[chosen], lasted[chosen], first[of])
 
         return self._until_one_fails(emit, len(rows))
 
@@ -288,6 +290,8 @@ class AlertNode(KeyedNode):
 
     def _fresh(self, order: GroupOrder) -> list[int]:
         """The first rows of groups that have not been seen before, by local number."""
+        if len(self._groups) == self._known:
+            return []
         new = np.flatnonzero(order.groups >= self._known)
         return [int(order.order[order.starts[i]]) for i in new[np.argsort(order.groups[new])]]
 

@@ -10,6 +10,7 @@ texts that `hide` is told, are starred out.
 
 import atexit
 import contextlib
+import functools
 import logging
 import logging.handlers
 import os
@@ -113,7 +114,7 @@ class Log:
         """
         if not self._logger.isEnabledFor(logging.INFO):
             return
-        _held.append(f"ts={_time(time.time())} lvl=info msg={_value(msg)} {self._text} {pairs}\n")
+        _held.append(f"ts={_time(time.time())} lvl=info msg={_message(msg)} {self._text} {pairs}\n")
         if len(_held) == 1:
             timer = threading.Timer(_HELD_SECONDS, flush)
             timer.daemon = True
@@ -334,6 +335,12 @@ def _time(now: float) -> str:
         text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
         _second = (whole, text)
     return f"{text}.{int((now - whole) * 1000):03d}Z"
+
+
+@functools.lru_cache(maxsize=64)
+def _message(msg: str) -> str:
+    """A message that comes again and again, as `_value` has it."""
+    return _value(msg)
 
 
 def _value(value: Any) -> str:

@@ -60,6 +60,7 @@ CLAIMS = "tickbus-recorder"
 """The bucket for claims."""
 _LOOK_SECONDS = 1.0
 _RETRY_SECONDS = 1.0
+_MADE_SECONDS, _MADE_PAUSE = 3.0, 0.05
 _LAST_ANSWERS_SECONDS = 0.5  # for what is asked of a job just before its end
 _TIDY_SECONDS = 60.0
 _FILE_NS = 3600 * 10**9  # after which a file that no recording is made of is dropped
@@ -257,6 +258,16 @@ class Recorder:
         if record.object:
             await self._objects.delete(record.object)
 
+    async def _recording(self, id: str) -> RecordingRecord | None:
+        """A recording, given a moment where it is still being made: who replays it may have seen the last point go in,
+        which is not stored yet."""
+        until = time.monotonic() + _MADE_SECONDS
+        while True:
+            recording = recordings.recording_of(self._projection.state, id)
+            if recording is None or recording.status != "running" or time.monotonic() > until:
+                return recording
+            await asyncio.sleep(_MADE_PAUSE)
+
     async def _replay(self, record: ReplayRecord, claim: Claim) -> None:
         id, task = record.id, record.task
         gone = False
@@ -269,7 +280,7 @@ class Recorder:
             seq = await self._announce("replay", id, "started", data)
             return EventsSeq(record.started or seq)
 
-        recording = recordings.recording_of(self._projection.state, record.recording)
+        recording = await self._recording(record.recording)
         job = ReplayJob(self._replay_context, record, recording, lease_status, announce)
 
         async def progress(data: bytes, headers: Mapping[str, str]) -> bytes:

@@ -219,3 +219,43 @@ def test_the_bus_goes_away_and_comes_back(busy: httpx.Client, open_page: Open, s
     finally:
         os.kill(state["pid"], signal.SIGCONT)
     page.get_by_text("live", exact=True).wait_for()
+
+
+def test_templates(busy: httpx.Client, open_page: Open, shoot: Shoot) -> None:
+    page = open_page("#/templates")
+    page.get_by_text("No template yet").wait_for()
+    page.get_by_role("link", name="New template").click()
+    page.get_by_role("button", name="Create").click()
+    page.get_by_text("give the template a name").wait_for()
+    page.get_by_label("Id").fill("above")
+    script = page.get_by_role("textbox", name="Script of the new template")
+    script.fill(f"// {HOSTILE}\n{script.input_value()}")
+    page.get_by_role("button", name="Create").click()
+    page.get_by_role("heading", name="above").wait_for()
+    page.get_by_text("must be given").wait_for()
+    page.get_by_text("Above this an alert is raised").last.wait_for()
+    assert complaints(page) == [] and is_clean(page)
+    page.get_by_role("link", name="New task of it").click()
+    page.get_by_label("measurement (string)").fill("cpu")
+    page.get_by_label("Id").fill("made")
+    page.get_by_role("button", name="Create and enable").click()
+    page.get_by_text("running", exact=True).wait_for()
+    assert busy.get(f"{BASE}/tasks/made").json()["template-id"] == "above"
+    page.get_by_role("link", name="Templates").click()
+    page.get_by_role("row").filter(has_text="above").get_by_role("cell", name="1", exact=True).wait_for()
+    assert complaints(page) == []
+    page.get_by_role("link", name="above").click()
+    page.get_by_role("link", name="made").wait_for()
+    page.get_by_role("button", name="Edit").click()
+    page.get_by_text("it counts for the tasks made of it: made").wait_for()
+    editor = page.get_by_role("textbox", name="Script of above")
+    editor.fill(editor.input_value().replace("90.0", "75.5"))
+    assert complaints(page) == []
+    shoot(page, "template")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Delete").wait_for()
+    assert "75.5" in busy.get(f"{BASE}/tasks/made").json()["script"]
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    page.get_by_text("No template yet").wait_for()
+    busy.delete(f"{BASE}/tasks/made").raise_for_status()

@@ -37,6 +37,7 @@ SLOW = (
     "services/cli",
     "services/connectors/test_configured.py",
     "services/gateway/http/test_crowded.py",
+    "services/gateway/http/writing/test_compiled_check.py",
     "services/launcher",
     "services/process/test_child_environment.py",
     "services/process/test_listening.py",

@@ -105,6 +105,7 @@ BELOW: dict[str, set[str]] = {
         "bus",
         "store",
         "pipeline",
+        "kernels",
         "lineprotocol",
         "expressions",
         "connectors",

@@ -14,6 +14,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from hashlib import sha1
 from typing import Any
 
 from services.alerting.delivery.aggregation import aggregate
@@ -40,7 +41,7 @@ _log = logs.get("alerting")
 _BUS_PAUSE = 0.5
 _LONG_INTERVAL = 30 * 10**9  # ns: for what is collected for longer a replay does not wait
 _END_SECONDS = 0.8  # for what was broken off to come to its end; see command.py
-_NAMESPACE = uuid.UUID("6f1d9f0e-5f5a-4c0e-9d55-0b8f6f2f7c11")
+_NAMESPACE = uuid.UUID("6f1d9f0e-5f5a-4c0e-9d55-0b8f6f2f7c11").bytes
 _MOST_BESIDE = 1_000  # events that are sent again beside their queues
 _FULL = 5_000  # messages that wait in a queue that collects until it does so before its time
 _FEW = 32  # messages of a queue that are held in any case
@@ -297,7 +298,7 @@ class Dispatcher:
             if isinstance(handler, Aggregator):
                 await aggregate(queue, handler, forward, self, self._log)
             elif isinstance(handler, AlertHandler):
-                await self._one_by_one(queue, handler, replace(self._context, forward=forward))
+                await self._one_by_one(queue, handler, forward)
         except asyncio.CancelledError:
             broken_off = True
             raise
@@ -310,7 +311,7 @@ class Dispatcher:
             elif broken_off and self._shares.has(queue.shard):
                 self._begin(queue)  # it became ours again meanwhile
 
-    async def _one_by_one(self, queue: DeliveryQueue, handler: AlertHandler[Any], context: HandlerContext) -> None:
+    async def _one_by_one(self, queue: DeliveryQueue, handler: AlertHandler[Any], forward: Forwarder) -> None:
         while queue.entries and await self.goes_on(queue):
             entry = queue.entries[0]
             message = await self.message(entry)
@@ -323,7 +324,8 @@ class Dispatcher:
                 known = (entry.seq, entry.next) < queue.ahead
                 event = self.wanted(queue, entry, entry.next, message) if not known else None
                 if event is not None:
-                    about = replace(context, key=_key(queue, entry), received=entry.time_ns, memory={})
+                    key = _key(queue, entry)
+                    about = replace(self._context, forward=forward, key=key, received=entry.time_ns, memory={})
                     until = time.monotonic() + self._limits.retry_for - self._ages.of(entry.time_ns)
                     if not await self._deliver(queue, entry.seq, Delivery(handler, queue.options, event, about, until)):
                         return
@@ -443,4 +445,8 @@ def _most_held(queue: DeliveryQueue) -> int:
 
 def _key(queue: DeliveryQueue, entry: QueueEntry) -> str:
     """What identifies the entry's next event in this queue, whatever comes of this process and of the log."""
-    return str(uuid.uuid5(_NAMESPACE, f"{queue.of.key}/{entry.seq}/{entry.next}/{entry.time_ns}"))
+    named = f"{queue.of.key}/{entry.seq}/{entry.next}/{entry.time_ns}"
+    number = bytearray(sha1(_NAMESPACE + named.encode(), usedforsecurity=False).digest()[:16])
+    number[6], number[8] = number[6] & 0x0F | 0x50, number[8] & 0x3F | 0x80  # uuid.uuid5 in a third of its time
+    text = number.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

@@ -6,8 +6,6 @@ queue, is run by the alerting that has the topic, and goes on where another has 
 
 from __future__ import annotations
 
-import numpy as np
-
 from services.alerting.delivery.shards import TOPIC_HANDLER
 from services.alerting.topics.message import ReceivedMessage
 from services.alerting.topics.runs import BoundHandler
@@ -31,6 +29,5 @@ def topic_of(key: str) -> str | None:
 
 def changes(message: ReceivedMessage, folded: Folded) -> bool:
     """Whether the level of any id is another after a message than before: else there is nothing to tell."""
-    before = np.frombuffer(folded.previous, dtype=np.uint8)
-    now = message.level[folded.events[0] : folded.events[-1] + 1]
-    return bool(np.any((before != now) & (before < HELD)))
+    now = message.level[folded.events[0] : folded.events[-1] + 1].tolist()
+    return any(was != is_ and was < HELD for was, is_ in zip(folded.previous, now, strict=True))

@@ -19,6 +19,9 @@ def ordered(group: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[An
     Gives the rows in order (intp[n]), where each group begins among these and ends (intp[g]), and the groups' numbers,
     ascending (int32[g]).
     """
+    if len(group) == 1:
+        first = np.zeros(1, dtype=np.int64)
+        return first, first, np.ones(1, dtype=np.int64), group.astype(np.int32)
     found = counted(group.astype(np.int64, copy=False))
     if len(found[0]) == len(group):
         return found

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 from services.alertlog.executor import EffectExecutor
 from services.alertlog.outbox import Outbox
@@ -217,7 +216,8 @@ class Worker:
             self._stepper.stamp = 0
             waiting = max(_WAITING_BYTES, 2 * self._max_bytes)
             created = self._writes.created
-            async with self._bus.follow(_STREAM, subjects, after, self._max_messages, waiting, created) as follower:
+            bounds = self._max_messages, waiting
+            async with self._bus.follow(_STREAM, subjects, after, *bounds, created, arrived=self._wake) as follower:
                 try:
                     await self._follow(follower)
                 except StreamWentBack as e:
@@ -234,59 +234,54 @@ class Worker:
         await self.outbox.close()
 
     async def _follow(self, follower: Follower) -> None:
-        waiting: asyncio.Task[list[StoredMessage]] | None = None
-        woken: asyncio.Task[object] | None = None
         keep_coming = False
+        while True:
+            # a task that waits for too much holds up the reading: what it waits for stays bounded
+            full = any(r.run.full for r in self._stepper.timed)
+            if full or not follower.buffered:
+                await self._woken()
+            if not self._certain():
+                await asyncio.sleep(_UNCERTAIN_PAUSE)
+                continue
+            set_back = self._clock.look(follower)
+            # what was read before a task came that needs more of the log is not for that task
+            if self._restart:
+                return
+            messages = [] if full else follower.take()
+            if messages:
+                self.lag = follower.pending
+                if self._left:
+                    self._left = False
+                    self.saving.behind()
+                for go in _goes(messages, self._max_bytes):
+                    self.take(go)
+                    await asyncio.sleep(0)
+                    if self._restart:
+                        return
+                if not self.lag:
+                    self.saving.caught_up()
+                gather = _gather(messages, keep_coming)
+                del messages, go  # megabytes, which would stay for as long as nothing more comes
+                if gather:
+                    await asyncio.sleep(gather)
+                    keep_coming = follower.buffered
+            behind = full and follower.buffered
+            self._stepper.tick(None if behind else await self._up_to(follower), set_back)
+            self._hold_to_limits()
+            await self.outbox.room()
+            if self._stepper.paused:
+                # nothing in the log tells that again to whoever begins with an older state
+                self._stepper.paused = not await self.saving.at_once()
+            self.saving.go_on()
+
+    async def _woken(self) -> None:
+        """Wait until messages have come, something else is to be looked at, or something is due."""
+        timer = asyncio.get_running_loop().call_later(self._pause(), self._wake.set)
         try:
-            while True:
-                waiting = waiting or asyncio.create_task(follower.batch())
-                woken = woken or asyncio.create_task(self._wake.wait())
-                # a task that waits for too much holds up the reading: what it waits for stays bounded
-                full = any(r.run.full for r in self._stepper.timed)
-                awaited: set[asyncio.Task[Any]] = {woken} if full else {waiting, woken}
-                await asyncio.wait(awaited, timeout=self._pause(), return_when=asyncio.FIRST_COMPLETED)
-                if woken.done():
-                    self._wake.clear()
-                    woken = None
-                if not self._certain():
-                    await asyncio.sleep(_UNCERTAIN_PAUSE)
-                    continue
-                set_back = self._clock.look(follower)
-                # what was read before a task came that needs more of the log is not for that task
-                if self._restart:
-                    return
-                if waiting.done() and not full:
-                    messages = waiting.result()
-                    waiting = None
-                    self.lag = follower.pending
-                    if self._left:
-                        self._left = False
-                        self.saving.behind()
-                    for go in _goes(messages, self._max_bytes):
-                        self.take(go)
-                        await asyncio.sleep(0)
-                        if self._restart:
-                            return
-                    if not self.lag:
-                        self.saving.caught_up()
-                    gather = _gather(messages, keep_coming)
-                    del messages, go  # megabytes, which would stay for as long as nothing more comes
-                    if gather:
-                        await asyncio.sleep(gather)
-                        keep_coming = follower.buffered
-                behind = waiting is not None and waiting.done()
-                self._stepper.tick(None if behind else await self._up_to(follower), set_back)
-                self._hold_to_limits()
-                await self.outbox.room()
-                if self._stepper.paused:
-                    # nothing in the log tells that again to whoever begins with an older state
-                    self._stepper.paused = not await self.saving.at_once()
-                self.saving.go_on()
+            await self._wake.wait()
         finally:
-            left = [task for task in (waiting, woken) if task is not None]
-            for task in left:
-                task.cancel()
-            await asyncio.gather(*left, return_exceptions=True)
+            timer.cancel()
+        self._wake.clear()
 
     @property
     def went_back(self) -> int:

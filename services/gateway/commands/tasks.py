@@ -9,7 +9,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError
 
-from grammar.golang.times import format_rfc3339_padded
+from grammar.golang.times import format_rfc3339, format_rfc3339_padded, parse_rfc3339
 from grammar.tickscript.ast import TickscriptError
 from schemas.api.task import CreateTaskSchema, UpdateTaskSchema
 from schemas.events.task import LEFT_ALERTS
@@ -38,7 +38,10 @@ _log = logs.get("gateway")
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """A request to create or update, read. vars_error: what is wrong with vars, said only when their turn comes."""
+    """A request to create or update, read. vars_error: what is wrong with vars, said only when their turn comes.
+
+    unmodified_since: what the task's time of change is to be, ns; None: whatever it is.
+    """
 
     id: str
     template_id: str
@@ -47,6 +50,7 @@ class _Request:
     status: str
     vars: dict[str, Any]
     vars_error: str
+    unmodified_since: int | None
 
     def only_disables(self, record: TaskRecord) -> bool:
         """Whether nothing but stopping is asked for: that needs no definition that could still run."""
@@ -218,6 +222,8 @@ class TaskCommands:
         record = self._state.get(id)
         if record is None:
             raise OperationError(404, "task does not exist, cannot update")
+        if request.unmodified_since not in (None, record.modified):
+            raise OperationError(409, f"unmodified-since: task {id} was changed at {format_rfc3339(record.modified)}")
         new_id = request.id or id
         definition = await self._changed_definition(record, request)
         if new_id != id and self._state.get(new_id) is not None:
@@ -327,7 +333,11 @@ def _read(schema: Schema, body: Any) -> _Request:
         data = schema.load(body)
     except ValidationError as error:
         raise invalid_json() from error
-    vars_error = ""
+    since, vars_error = data.get("unmodified_since"), ""
+    try:
+        unmodified_since = parse_rfc3339(since) if since else None
+    except ValueError as error:
+        raise OperationError(400, f"unmodified-since: {error}") from error
     try:
         check_bounds(data["vars"])
         given = vars_json(parse_vars(data["vars"]))
@@ -335,7 +345,8 @@ def _read(schema: Schema, body: Any) -> _Request:
         if str(error) == "invalid JSON":
             raise invalid_json() from error
         given, vars_error = {}, str(error)
-    return _Request(data["id"], data["template_id"], data["dbrps"], data["script"], data["status"], given, vars_error)
+    told = data["id"], data["template_id"], data["dbrps"], data["script"], data["status"]
+    return _Request(*told, given, vars_error, unmodified_since)
 
 
 def _made_from(template: TemplateRecord | None) -> dict[str, Any]:

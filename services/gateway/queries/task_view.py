@@ -50,9 +50,13 @@ LIST_FIELDS = (
 )
 """What a list may show; a single task has its template-id, too."""
 
-ASKED_FIELDS = (*LIST_FIELDS, "worker", "split")
-"""What a list shows where it is asked for by name; `worker`: who runs the task, of one in parts all of them, "" where
-nobody does; `split`: in which parts it runs, and by what it could be split."""
+ASKED_FIELDS = (*LIST_FIELDS, "made-from", "worker", "split")
+"""What a list shows where it is asked for by name.
+
+made-from: the id of its template, "" where there is none; Kapacitor refuses it in lists by the name that it has in a
+single task. worker: who runs the task, of one in parts all of them, "" where nobody does. split: in which parts it
+runs, and by what it could be split.
+"""
 
 NEED_STATS = frozenset({"dot", "stats"})
 """The fields for which the workers must be asked."""
@@ -128,6 +132,7 @@ _FIELDS: Mapping[str, Callable[[_Source], Any]] = {
     "link": lambda s: link(s.record.id),
     "id": lambda s: s.record.id,
     "template-id": lambda s: s.record.template_id,
+    "made-from": lambda s: s.record.template_id,
     "type": lambda s: s.record.definition.type,
     "dbrps": lambda s: plain_dbrps(s.record.definition.dbrps),
     "script": _script,

@@ -97,10 +97,11 @@ def _operations(commands: TaskCommands, queries: TaskQueries) -> list[Operation]
             method="PATCH",
             path="/tasks/{id}",
             noun="task",
-            about="Change, enable or disable a task. 500: it cannot start, or the new id is taken.",
+            about="Change, enable or disable a task. 409: it is not as `unmodified-since` says any more. 500: it "
+            "cannot start, or the new id is taken.",
             body=UpdateTaskSchema,
             answers={200: TaskSchema},
-            errors=(400, 403, 404, 500),
+            errors=(400, 403, 404, 409, 500),
             run=update,
         ),
         Operation(

@@ -45,7 +45,7 @@ class AlertSourceTable:
         self._by_series = grown(self._by_series, int(series.max()) + 1, -1)
         numbers = self._by_series[series]
         # a series has one group under one grouping; after a union of streams grouped otherwise it may have several
-        for row in np.flatnonzero((numbers < 0) | (self._groups[numbers] != group)).tolist():
+        for row in ((numbers < 0) | (self._groups[numbers] != group)).nonzero()[0].tolist():
             numbers[row] = self._of_series(int(series[row]), int(group[row]))
         return numbers
 

@@ -15,7 +15,7 @@ from services.columns.column import Column, IntArray, Kind
 from services.columns.frame import Batches, Frame
 from services.columns.output_sequence import OutputSequence
 from services.columns.result_json import batch_row
-from services.columns.segments import grown
+from services.columns.segments import distinct, grown
 from services.expressions.text_limits import gathered
 from services.nodes.raising.alert_sources import AlertSource, AlertSourceTable
 from services.nodes.raising.levels import LevelArray
@@ -172,7 +172,7 @@ class EventWriter:
         if len(keys):
             self._kept_at = grown(self._kept_at, int(keys.max()) + 1, -1)
         at: NDArray[np.int32] = self._kept_at[keys]
-        for row in np.flatnonzero(at < 0).tolist():
+        for row in (at < 0).nonzero()[0].tolist():
             key = int(keys[row])
             if self._kept_at[key] < 0:
                 self._kept.append(self._message.execute(self.info(int(source_of[row]), int(level[row]), 0, 0, {})))
@@ -191,7 +191,7 @@ class EventWriter:
         fresh: NDArray[np.bool_],
     ) -> None:
         event_ids = self._sequence.event_ids(self._context.step, origin)
-        used, series_of = np.unique(raised.source_of, return_inverse=True)
+        used, series_of = distinct(raised.source_of)
         sources = [self._sources.known[s] for s in used.tolist()]
         ids, id_of_source = _distinct([s.id for s in sources])
         messages, message_of = _distinct(raised.message_texts().tolist())

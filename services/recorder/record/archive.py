@@ -8,10 +8,11 @@ on with a recording that was left begins behind the last chunk listed.
 from __future__ import annotations
 
 import asyncio
-import zlib
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import astuple, dataclass, field, fields, replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
+
+from isal import igzip_lib, isal_zlib
 
 from services.bus.buckets.objects import Objects
 from services.bus.positions import EventsSeq
@@ -22,7 +23,8 @@ BUCKET = "tickbus-recordings"
 T = TypeVar("T")
 _threads = Pool("archive", 4)
 
-_LEVEL = 1  # compresses line protocol to a fifth or less, at 100 MB/s
+_DAMAGED = cast("type[Exception]", igzip_lib.IsalError)
+_LEVEL = 1  # compresses line protocol to a quarter or less, at 500 MB/s
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,11 +225,11 @@ def recorded_writes(plain: Any) -> list[RecordedWrite]:
 
 
 def _pack(part: Part) -> bytes:
-    return zlib.compress(codec.pack(part.plain()), _LEVEL)
+    return isal_zlib.compress(codec.pack(part.plain()), _LEVEL)
 
 
 def _unpack(data: bytes, unpack: Callable[[Any], T]) -> T:
     try:
-        return unpack(codec.unpack(zlib.decompress(data)))
-    except (zlib.error, TypeError, LookupError) as error:
+        return unpack(codec.unpack(isal_zlib.decompress(data)))
+    except (_DAMAGED, TypeError, LookupError) as error:
         raise ValueError(f"damaged recording: {error}") from error

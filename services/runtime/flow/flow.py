@@ -22,6 +22,7 @@ from services.runtime.node_context import NodeContext, Run
 from services.runtime.observer import Observer
 
 T = TypeVar("T")
+_COUNTED = (Frame, Batches)
 
 
 class Flow:
@@ -152,7 +153,7 @@ class Flow:
 
     def _emitted(self, i: int, messages: Sequence[Message]) -> list[Message]:
         """What a node emits, empty frames and batches left out, counted."""
-        kept = [m for m in messages if not isinstance(m, Frame | Batches) or len(m)]
+        kept = [m for m in messages if not isinstance(m, _COUNTED) or len(m)]
         if self.observer is not None:
             self.observer.leaves(i, kept)
         if kept:
@@ -163,4 +164,8 @@ class Flow:
 
 
 def _count(messages: Sequence[Message]) -> int:
-    return sum(len(m) for m in messages if isinstance(m, Frame | Batches))
+    count = 0
+    for message in messages:
+        if isinstance(message, _COUNTED):
+            count += len(message)
+    return count

@@ -60,12 +60,13 @@ class LogBatch:
         self._names = names
         self._left_out = left_out
         self._present: frozenset[int] | None = None
+        self._counted: IntArray | None = None
         self._frames: dict[frozenset[int] | None, Frame] = {}
 
     def present(self) -> frozenset[int]:
         """The numbers of the measurements that occur."""
         if self._present is None:
-            self._present = frozenset(np.flatnonzero(np.bincount(self._names)).tolist())
+            self._present = frozenset(self._count().nonzero()[0].tolist())
         return self._present
 
     def select(self, measurements: frozenset[int] | None) -> Frame | None:
@@ -86,8 +87,10 @@ class LogBatch:
 
     def counts(self, after: WritesSeq) -> IntArray:
         """How many points of each measurement are of messages behind a sequence: int64[k], by number."""
-        begin = int(np.searchsorted(self.step.seq, after, side="right"))
-        counts = np.bincount(self._names[begin:]).astype(np.int64)
+        if not len(self._names) or self.step.seq[0] > after:
+            counts = self._count()
+        else:
+            counts = np.bincount(self._names[int(np.searchsorted(self.step.seq, after, side="right")) :])
         if self._left_out is not None:
             _, names, points = self._left_out[:, self._left_out[0] > after]
             more = np.bincount(names, points, len(counts)).astype(np.int64)
@@ -98,7 +101,9 @@ class LogBatch:
     @property
     def last(self) -> WritesSeq:
         """The sequence of the last message that it has points of, whether wanted or not."""
-        seqs = [self.step.seq] if self._left_out is None else [self.step.seq, self._left_out[0]]
+        if self._left_out is None:
+            return WritesSeq(int(self.step.seq[-1]))
+        seqs = [self.step.seq, self._left_out[0]]
         return WritesSeq(max(int(some[-1]) for some in seqs if len(some)))
 
     def part(self, begin: int, end: int, time: IntArray, processing_time: IntArray) -> LogBatch:
@@ -115,6 +120,12 @@ class LogBatch:
     def renumbered(self, row: NDArray[np.int32]) -> LogBatch:
         """The same with other numbers of the rows in their messages: int32[n]."""
         return LogBatch(self.database, self.retention_policy, self.points, self._names, replace(self.step, row=row))
+
+    def _count(self) -> IntArray:
+        """How many points of each measurement there are, by number."""
+        if self._counted is None:
+            self._counted = np.bincount(self._names).astype(np.int64, copy=False)
+        return self._counted
 
     def _frame(self, measurements: frozenset[int] | None) -> Frame:
         if measurements is None:

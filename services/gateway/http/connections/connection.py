@@ -11,6 +11,7 @@ Hypercorn's own loop makes and cancels a task a request to notice idle connectio
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -55,6 +56,7 @@ class Connection(TCPServer):
         self._answered = False
         self._in_body = False
         self._hypercorn_has_read = False
+        self._own = 0, b""
         self._idle = _IdleTimer(loop, wire.end)
         self.idle_task = cast(AsyncioSingleTask, self._idle)
 
@@ -188,8 +190,7 @@ class Connection(TCPServer):
     async def _send(self, status: int, headers: RawHeaders, body: bytes) -> None:
         lines = [b"HTTP/1.1 %d \r\n" % status]
         lines += [b"%b: %b\r\n" % header for header in headers]
-        lines += [b"%b: %b\r\n" % header for header in self.config.response_headers("h11")]
-        lines += [b"\r\n", body]
+        lines += [self._own_headers(), b"\r\n", body]
         self._answered = True
         self._wire.write(b"".join(lines))
         try:
@@ -197,6 +198,14 @@ class Connection(TCPServer):
         except ConnectionError:
             self._rest = b""
             self._wire.close()
+
+    def _own_headers(self) -> bytes:
+        """Those that Hypercorn has in every answer: the date, which is another each second."""
+        second = int(time.time())
+        if second != self._own[0]:
+            headers = self.config.response_headers("h11")
+            self._own = second, b"".join([b"%b: %b\r\n" % header for header in headers])
+        return self._own[1]
 
 
 async def _no_other_protocol(request: h11.Request) -> None:

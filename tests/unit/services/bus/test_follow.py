@@ -57,6 +57,25 @@ async def test_everything_in_order_from_a_position(bus: Bus) -> None:
         assert [m.seq for m in await take(follower, 11)] == [*seqs[41:], seqs[-1] + 1, ack.seq]
 
 
+async def test_who_waits_for_other_things_too_is_woken_and_takes_what_has_come(bus: Bus) -> None:
+    subject, woken = "tickbus.write.woken.rp", asyncio.Event()
+    async with bus.follow("WRITES", [subject], max_messages=2, arrived=woken) as follower:
+        assert follower.take() == []
+        seqs = await publish_many(bus, subject, [b"a", b"b", b"c"])
+        taken: list[int] = []
+        while len(taken) < 3:
+            if not follower.buffered:
+                await asyncio.wait_for(woken.wait(), 20)
+                woken.clear()
+            some = follower.take()
+            assert len(some) <= 2
+            taken += [message.seq for message in some]
+        assert taken == seqs and follower.take() == [] and follower.position == seqs[-1]
+    assert woken.is_set()
+    with pytest.raises(BusUnavailable):
+        follower.take()
+
+
 async def test_large_messages_in_bounded_memory(bus: Bus) -> None:
     subject = "tickbus.write.large.rp"
     payloads = [os.urandom(1000) + bytes(size) for size in (bus.max_payload - 1000, 0, 3_000_000, 7_000_000) * 3]

@@ -247,3 +247,12 @@ async def test_what_a_task_is_asked_for_with_has_bounds(gateway: httpx.AsyncClie
         task = {"id": "t", "type": "stream", "script": "stream|from()", "dbrps": [{"db": "a", "rp": "b"}], **given}
         answer = await gateway.post("/kapacitor/v1/tasks", json=task)
         assert answer.status_code == 400 and error in answer.json()["error"], answer.text
+
+
+def test_what_is_damaged_anywhere_is_never_taken_for_another_text() -> None:
+    text = b"".join(b"cpu,host=a%d v=%d\n" % (n % 7, n * n) for n in range(300))
+    whole = gzip.compress(text, mtime=0)
+    for place in range(len(whole)):
+        damaged = whole[:place] + bytes([whole[place] ^ 0x24]) + whole[place + 1 :]
+        with contextlib.suppress(RequestRejected):
+            assert gunzip(damaged, 1 << 20) == text

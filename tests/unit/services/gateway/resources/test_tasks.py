@@ -330,3 +330,20 @@ async def test_a_task_and_a_template_as_pictures(gateway: httpx.AsyncClient, bus
     reply = await bus.request(command_subject("task", "get"), b'{"id": "drawn", "view": "svg"}')
     assert orjson.loads(reply)["body"] == (await gateway.get(f"{TASKS}/drawn?view=svg")).text
     assert (await gateway.get(f"{TASKS}/none?view=svg")).status_code == 404
+
+
+async def test_a_change_of_what_was_read_before_somebody_else_changed_it(gateway: httpx.AsyncClient) -> None:
+    made = (await gateway.post(TASKS, json=body("shared"))).json()
+    read = {"unmodified-since": made["modified"]}
+    first = await gateway.patch(f"{TASKS}/shared", json=read | {"script": "stream|from().measurement('a')"})
+    assert first.status_code == 200
+    late = await gateway.patch(f"{TASKS}/shared", json=read | {"script": "stream|from().measurement('b')"})
+    now = (await gateway.get(f"{TASKS}/shared")).json()
+    told = {"error": f"unmodified-since: task shared was changed at {now['modified']}"}
+    assert (late.status_code, late.json()) == (409, told)
+    assert "'a'" in now["script"]
+    for wrong in ("yesterday", "2026-02-30T00:00:00Z"):
+        refused = await gateway.patch(f"{TASKS}/shared", json={"unmodified-since": wrong, "status": "disabled"})
+        assert refused.status_code == 400 and refused.json()["error"].startswith("unmodified-since: ")
+    again = await gateway.patch(f"{TASKS}/shared", json={"unmodified-since": now["modified"], "status": "disabled"})
+    assert again.status_code == 200

@@ -179,6 +179,17 @@ async def test_a_task_that_breaks_fails_the_replay(api: httpx.AsyncClient, recor
     assert (await done(api, "/replays/cannot_p"))["error"].startswith("task start: ")
 
 
+async def test_a_recording_that_only_lacks_its_end_is_given_a_moment(api: httpx.AsyncClient, recorder: None) -> None:
+    await define(api, "soon", "stream|from().measurement('m')|log()")
+    await record(api, "soon_r", "soon")
+    answer = await api.post("/replays", json={"id": "soon_p", "task": "soon", "recording": "soon_r"})
+    assert answer.status_code == 201
+    await write(api, f"m v=1 {START}\nm v=9 {LATER}")
+    shown = await done(api, "/replays/soon_p")
+    assert (shown["status"], shown["error"]) == ("finished", "")
+    assert shown["stats"]["node-stats"]["log2"]["collected"] == 1
+
+
 async def test_what_is_refused(api: httpx.AsyncClient, recorder: None) -> None:
     await define(api, "refused")
     await replay(api, "refused_p", "refused")

@@ -75,13 +75,14 @@ export async function render(root, params, signal) {
       { class: "panel panel-body fields" },
       field("Id", id, { help: "Letters, digits, '-', '.' and '_'." }),
       field("Reads", dbrps, { help: "database.retention, with commas between" }),
-      templates.length > 0 && field("Template", select([["", "None: a script of its own"], ...templates.map((one) => [one.id, one.id])], "", choose)),
+      templates.length > 0 && field("Template", select([["", "None: a script of its own"], ...templates.map((one) => [one.id, one.id])], params.template ?? "", choose)),
     ),
     written,
     vars,
     backtestPanel({ asked: definition, against: "", signal }),
     h("section", { class: "panel" }, h("header", {}, h("h2", {}, "Or begin with an example")), h("div", { class: "panel-body" }, examples())),
   );
-  drawVars();
+  if (templates.some((one) => one.id === params.template)) choose(params.template);
+  else drawVars();
   id.focus();
 }

@@ -165,9 +165,18 @@ function edited(root, task, signal, show) {
 
   async function save(then) {
     const found = changes();
-    const latest = await load(task.id, signal);
-    if (latest.modified !== task.modified && !(await overwritten(task, latest))) return;
-    if (Object.keys(found).length || then) await api.patch(path("tasks", task.id), { ...found, ...then });
+    let since = task.modified;
+    while (Object.keys(found).length || then) {
+      try {
+        await api.patch(path("tasks", task.id), { ...found, ...then, "unmodified-since": since });
+        break;
+      } catch (error) {
+        if (error.status !== 409) throw error;
+        const latest = await load(task.id, signal);
+        if (!(await overwritten(task, latest))) return;
+        since = latest.modified;
+      }
+    }
     toast(`${task.id} is saved`, "good");
     await show(false);
   }

@@ -1,0 +1,57 @@
+"""Bodies are checked by machine code as soon as that is worth it: it takes a third of the time, and some memory."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import subprocess
+from pathlib import Path
+from subprocess import DEVNULL
+
+from services.kernels.compiled import keep_compiled_in
+from services.kernels.machine_code import keeping_program, load
+from services.lineprotocol.checking import plain_lines
+from services.lineprotocol.validate import CHECKING
+from services.process import log as logs
+from services.process.pools import Pool
+
+_WORTH_LOADING, _WORTH_COMPILING = 1 << 20, 32 << 20  # bytes checked
+_LESS_URGENT = 10  # of nice
+_log = logs.get("write")
+
+
+async def compile_check(
+    folder: Path, worth_loading: int = _WORTH_LOADING, worth_compiling: int = _WORTH_COMPILING
+) -> None:
+    """Load the kernel once so many bytes were checked; where no process has compiled it yet, have one do that once so
+    many more were. Where that fails, all goes on without. folder: for what cannot be kept beside the sources."""
+    keep_compiled_in(folder)
+    pool = Pool("kernels", 1)
+    await _checked(worth_loading)
+    try:
+        found = await pool.run(load, plain_lines)
+        if found is None:
+            await _checked(worth_compiling)
+            await _compile(pool)
+            found = await pool.run(load, plain_lines)
+    except Exception as e:
+        _log.warn("lines are checked without a kernel", err=e)
+        return
+    CHECKING.plain_lines = found
+
+
+async def _checked(count: int) -> None:
+    loop, enough = asyncio.get_running_loop(), asyncio.Event()
+    CHECKING.after(count, functools.partial(loop.call_soon_threadsafe, enough.set))
+    await enough.wait()
+
+
+async def _compile(pool: Pool) -> None:
+    """In a process of its own: numba's compiler stays in the memory of whoever has used it."""
+    process = subprocess.Popen(keeping_program(plain_lines), stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL)
+    try:
+        os.setpriority(os.PRIO_PROCESS, process.pid, _LESS_URGENT)
+        await pool.run(process.wait)
+    finally:
+        process.kill()
