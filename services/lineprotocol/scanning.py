@@ -326,7 +326,7 @@ def scan(
             if regular and checked and unwanted and _begins_with(text, start, end, name, name_length):
                 passed = _plain_end(text, start + name_length)
                 skip = number
-            elif regular and checked and numbered:
+            elif regular and checked and len(foreign):
                 length = _expected(text, start, end, near + 1, series_last, series_entries, series_heap)
                 series = -1 if length == 0 else _number(series_entries, near + 1)
                 if series >= 0 and (len(wanted) == 0 or series < len(measurement)):
