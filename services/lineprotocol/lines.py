@@ -64,13 +64,15 @@ class WantedLines:
 
     numbers: of measurements by their names as written without any escape. wanted: bool[m], by number; one behind m is.
     series: numbers of series by their keys as written. foreign: int32[k], by such a number that of the measurement
-    where lines of the series are not wanted, else -1; a series behind k is wanted.
+    where lines of the series are not wanted, else -1; a series behind k is wanted. measurement: int32[s], by such a
+    number that of the measurement, or -1: it saves reading the names of lines whose series come in their usual order.
     """
 
     numbers: KeyTable
     wanted: NDArray[np.bool_]
     series: KeyTable = _NONE
     foreign: Int32Array = field(default_factory=lambda: np.empty(0, dtype=np.int32))
+    measurement: Int32Array = field(default_factory=lambda: np.empty(0, dtype=np.int32))
 
     @property
     def measurements(self) -> int:
@@ -178,6 +180,7 @@ def decode(payloads: Sequence[Payload], wanted: WantedLines = _EVERYTHING) -> tu
         *wanted.series.told,
         len(wanted.series) > 0,
         wanted.foreign,
+        wanted.measurement,
         places,
         time,
         odd_lines,

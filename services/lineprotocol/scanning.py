@@ -155,6 +155,32 @@ def _is_at(text: int, begin: int, length: int, entry: int, entries: int, heap: i
     )
 
 
+@compiled("boolean(int64, int64, int64, int64, int64)")
+def _begins_with(text: int, begin: int, end: int, name: int, length: int) -> bool:
+    """Whether a line is of the measurement whose name, which needs no escape, stands at another place of the text."""
+    return bool(
+        begin + length < end
+        and byte(text, begin + length) in (_COMMA, _SPACE)
+        and same_bytes(text, begin, text, name, length)
+    )
+
+
+@compiled("int64(int64, int64, int64, int64, int64, int64, int64)")
+def _expected(text: int, begin: int, end: int, entry: int, last: int, entries: int, heap: int) -> int:
+    """How long the key is that a line begins with, if it is that of an entry; 0 where it is not."""
+    if entry > last >> 1:
+        return 0
+    length = _int64(word(entries, entry * _ENTRY_BYTES + 16))
+    if (
+        length > 0
+        and begin + length < end
+        and byte(text, begin + length) == _SPACE
+        and same_bytes(text, begin, heap, _int64(word(entries, entry * _ENTRY_BYTES + 8)), length)
+    ):
+        return int(length)
+    return 0
+
+
 @compiled("int64(int64, int64)")
 def _number(entries: int, entry: int) -> int:
     """The number that an entry has."""
@@ -235,8 +261,8 @@ def _twice(text: int, tags: Longs, count: int) -> bool:
 
 
 @compiled(
-    f"void(int64, int64[:, ::1], {_TABLE}, boolean[::1], {_TABLE}, boolean, int32[::1], int32[:, ::1],"
-    " int64[::1], int32[::1], int32[:, ::1], int32[::1], int64[:, ::1], int64[::1])"
+    f"void(int64, int64[:, ::1], {_TABLE}, boolean[::1], {_TABLE}, boolean, int32[::1],"
+    " int32[::1], int32[:, ::1], int64[::1], int32[::1], int32[:, ::1], int32[::1], int64[:, ::1], int64[::1])"
 )
 def scan(
     text: int,
@@ -254,6 +280,7 @@ def scan(
     series_seed: Any,
     numbered: bool,
     foreign: Ints,
+    measurement: Ints,
     places: Ints,
     time: Longs,
     odd: Ints,
@@ -271,6 +298,8 @@ def scan(
     are not wanted, are only counted.
     A table of series' keys, whether it is to be asked for numbers, and foreign: int32[k]: lines of those that it has,
     whose numbers are below k and for which there is the number of their measurement, not -1, are only counted as well.
+    measurement: int32[s], the number of the measurement of each series whose number is below s, or -1 where lines of
+    it are wanted. Where the keys of lines come in the order in which they have come first, it saves reading them.
 
     places: int32[PLACES, lines], for each the index of its body, its ordinal in it, positions, and the number of its
     series, -1 where that is not known. time: int64[lines].
@@ -281,6 +310,7 @@ def scan(
     """
     n = odds = skips = 0
     name, name_length, number, entry = 0, -1, -1, -1  # of the last line whose measurement was looked for
+    unwanted = False  # whether lines of that measurement are only counted
     near = -1  # the entry of the last series
     for body in range(len(bodies)):
         at, end = bodies[body, 0], bodies[body, 1]
@@ -304,7 +334,28 @@ def scan(
             tag_count = 0
             stop = begin = key_end = fields_end = start
             stamp = bodies[body, 4]
-            plain = checked and regular
+            passed = -1  # where the line ends, if it is only counted
+            if regular and checked and unwanted and _begins_with(text, start, end, name, name_length):
+                passed = _plain_end(text, start + name_length)
+                skip = number
+            elif regular and checked and len(foreign):
+                length = _expected(text, start, end, near + 1, series_last, series_entries, series_heap)
+                series = -1 if length == 0 else _number(series_entries, near + 1)
+                if series >= 0 and (len(wanted) == 0 or series < len(measurement)):
+                    of = -1 if len(wanted) == 0 else _int64(measurement[series])
+                    if 0 <= of < len(wanted) and not wanted[of]:
+                        skip = of
+                    elif series < len(foreign):
+                        skip = _int64(foreign[series])
+                    if skip >= 0:
+                        near += 1
+                        passed = _plain_end(text, start + length)
+                series = -1
+            if passed >= 0:
+                stop = passed
+            else:
+                skip = -1
+            plain = checked and regular and passed < 0
             if plain and len(wanted):
                 same = name_length > 0 and byte(text, start + name_length) in (_COMMA, _SPACE)
                 if not same or not same_bytes(text, start, text, name, name_length):
@@ -315,7 +366,8 @@ def scan(
                         entry = _entry(text, start, length, entry + 1, slots, last, entries, heap, seed)
                         number = -1 if entry < 0 else _number(entries, entry)
                         name, name_length = start, length
-                plain = plain and not (0 <= number < len(wanted) and not wanted[number])
+                unwanted = 0 <= number < len(wanted) and not wanted[number]
+                plain = plain and not unwanted
             if plain:
                 key_end, fields_end = _plain_parts(text, start)
                 stop = fields_end
@@ -353,7 +405,7 @@ def scan(
             block = start & -64
             bits = _marks(text, block) & (_ALL << np.uint64(start - block))
             ignored = -1  # a mark that is escaped, or stands for something else
-            while regular and not plain:
+            while regular and not plain and passed < 0:
                 while bits == 0:
                     block += 64
                     bits = _marks(text, block)
@@ -420,7 +472,8 @@ def scan(
                             entry = _entry(text, start, length, entry + 1, slots, last, entries, heap, seed)
                             number = -1 if entry < 0 else _number(entries, entry)
                         name, name_length = start, length
-                        if 0 <= number < len(wanted) and not wanted[number]:
+                        unwanted = 0 <= number < len(wanted) and not wanted[number]
+                        if unwanted:
                             skip = number
                             if checked:
                                 stop = _plain_end(text, at)

@@ -4,8 +4,8 @@
 
 Each case is on a `tickbus serve` of its own. whole, parts: a window and mean over so many hosts, on one worker, and in
 two parts on two. apart1, apart4: 64 tasks with a measurement each, on one worker and on four, each body of one
-measurement; mixed1, mixed4: all measurements in each body. So many points come before those that count, so that series
-are known and code is warm.
+measurement; mixed1, mixed4: all measurements in each body. So many points (where there are 64 tasks: rounded up to
+whole bodies for each) come before those that count, so that series are known and code is warm.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import tempfile
 import time
 from collections.abc import Iterator
@@ -51,12 +52,14 @@ async def main() -> None:
 
 
 async def _case(case: str, a: argparse.Namespace) -> None:
+    points = a.points
     if case in ("whole", "parts"):
         scripts = {"heavy": WORKLOADS["window"][0]}
-        data = bodies("window", 2 * a.points, a.body, a.hosts)
+        data = bodies("window", 2 * points, a.body, a.hosts)
     else:
         scripts = {f"t{number}": _OF_ONE.replace("NAME", f"m{number}") for number in range(_TASKS)}
-        data = list(_of_many(2 * a.points, a.body, apart=case.startswith("apart")))
+        points = math.ceil(points / (_TASKS * a.body)) * _TASKS * a.body  # as many for each of them
+        data = list(_of_many(2 * points, a.body, apart=case.startswith("apart")))
     settings, half = dict(_SETTINGS), len(data) // 2
     with tempfile.TemporaryDirectory(prefix="tickbus-parts-") as directory:
         if case == "parts":
@@ -67,13 +70,13 @@ async def _case(case: str, a: argparse.Namespace) -> None:
             for task, script in scripts.items():
                 await asyncio.to_thread(define, server.url, task, script)
             await asyncio.sleep(_SPREAD)
-            await asyncio.to_thread(_play, server.url, data[:half], list(scripts), a.points)
+            await asyncio.to_thread(_play, server.url, data[:half], list(scripts), points)
             if a.hold:
                 print(json.dumps({name: service["pid"] for name, service in server.services().items()}), flush=True)
                 await asyncio.sleep(a.hold)
             before = _cpu(server)
-            await asyncio.to_thread(_play, server.url, data[half:], list(scripts), 2 * a.points)
-            spent = {name: (used - before[name]) / a.points * 1e6 for name, used in _cpu(server).items()}
+            await asyncio.to_thread(_play, server.url, data[half:], list(scripts), 2 * points)
+            spent = {name: (used - before[name]) / points * 1e6 for name, used in _cpu(server).items()}
     workers = [us for name, us in spent.items() if name.startswith("engine")]
     figures = {"all_workers": sum(workers), "busiest_worker": max(workers)}
     rounded = {name: round(us, 2) for name, us in (spent | figures).items()}

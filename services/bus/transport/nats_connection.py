@@ -13,7 +13,7 @@ import importlib
 import json
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import ParseResult
 
 from nats.aio import transport as nats_transport
@@ -149,6 +149,11 @@ class NatsConnection(NatsClient):
             else:
                 self._transport.writelines(pending)
 
+    def awaits(self, size: int) -> None:
+        """Nothing can be made of what comes next before it is so many bytes."""
+        if isinstance(self._transport, _BulkTransport):
+            self._transport.awaits(size)
+
     async def _connect_to_server(self, s: Srv) -> None:
         if s.uri.scheme in ("ws", "wss"):
             setattr(nats_transport, "aiohttp", importlib.import_module("aiohttp"))  # noqa: B010 - the stub has it not
@@ -194,15 +199,28 @@ class _BulkTransport(TcpTransport):
         data: bytes = await super().read(_READ_SIZE)
         return data
 
+    def awaits(self, size: int) -> None:
+        """Wake nobody who reads before so many bytes have come."""
+        if isinstance(self._io_reader, PiecewiseReader):
+            self._io_reader.awaited = size
+
     def __bool__(self) -> bool:
         return True
+
+
+class _Begun(NamedTuple):
+    """A message of which the end has not come: the words of its first line, its headers, and where its data begins."""
+
+    words: list[bytes]
+    headers: bytes | None
+    data: int
 
 
 class _BulkParser(Parser):
     """Reads the protocol without a coroutine per message where a sink waits for it.
 
     It works on what was read as it is. Only what a read leaves unfinished is kept, as the pieces it came in, and
-    joined once when enough has come: a large message is copied twice, whatever the size of the reads.
+    joined once when enough has come; of a message whose end comes last, its data alone.
     """
 
     def __init__(self, client: NatsConnection) -> None:
@@ -211,21 +229,31 @@ class _BulkParser(Parser):
 
     def reset(self) -> None:
         super().reset()
-        self._fragments: list[bytes] = []
+        self._pieces: list[bytes] = []
         self._have = self._need = 0
+        self._begun: _Begun | None = None
         self._resets = getattr(self, "_resets", 0) + 1
 
     async def parse(self, data: bytes = b"") -> None:
         """Take in what was read. Raises nats.errors.ProtocolError for what no NATS server sends."""
-        if self._fragments:
-            self._fragments.append(data)
+        at, resets = 0, self._resets
+        if self._pieces:
+            self._pieces.append(data)
             self._have += len(data)
             if self._have < self._need:
+                self._client.awaits(self._need - self._have)
                 return
-            data = b"".join(self._fragments)
-        at, end, resets = 0, len(data), self._resets
-        need = messages = size = 0
-        sinks = self._client.sinks
+            pieces, begun = self._pieces, self._begun
+            behind = len(data) - (self._have - self._need)
+            if begun is not None and behind >= len(_CRLF):
+                first, last = memoryview(pieces[0])[begun.data :], memoryview(data)[: behind - len(_CRLF)]
+                await self._hand_on(begun.words, begun.headers, b"".join([first, *pieces[1:-1], last]))
+                if self._resets != resets:
+                    return
+                at = behind
+            else:
+                data = b"".join(pieces)
+        end, need, begun = len(data), 0, None
         while at < end:
             eol = data.find(_CRLF, at)
             if eol < 0:
@@ -243,36 +271,38 @@ class _BulkParser(Parser):
             words = line.split()
             start = body = eol + 2
             stop = start + int(words[-1])
-            if stop + 2 > end:
-                need = stop + 2 - at
-                break
-            at = stop + 2
             headers = None
             if len(words[0]) == 4:
                 body = start + int(words[-2])
                 headers = data[start:body]
-                reply = words[3] if len(words) == 6 else b""
-            else:
-                reply = words[3] if len(words) == 5 else b""
-            messages += 1
-            size += stop - start
-            sid = int(words[2])
-            sink = sinks.get(sid)
-            if sink is None:
-                await self._client._process_msg(sid, words[1], reply, data[body:stop], headers or b"")
-                if self._resets != resets:
-                    return
-                continue
-            try:
-                sink(words[1], reply, headers, data[body:stop])
-            except Exception as error:
-                # An error here would end nats-py's read loop and leave the connection deaf.
-                _log.exception("a message cannot be taken", error, subject=words[1].decode("utf-8", "replace"))
-        self._fragments = [data[at:]] if at < end else []
-        self._have, self._need = end - at, need
+            if stop + 2 > end:
+                need = stop + 2 - at
+                begun = _Begun(words, headers, body - at) if body <= end else None
+                break
+            at = stop + 2
+            await self._hand_on(words, headers, data[body:stop])
+            if self._resets != resets:
+                return
+        self._pieces = [data[at:]] if at < end else []
+        self._have, self._need, self._begun = end - at, need, begun
+        self._client.awaits(need - self._have if need else 0)
+
+    async def _hand_on(self, words: list[bytes], headers: bytes | None, data: bytes) -> None:
+        """Give a message to who listens."""
         stats: dict[str, Any] = self._client.stats
-        stats["in_msgs"] += messages
-        stats["in_bytes"] += size
+        stats["in_msgs"] += 1
+        stats["in_bytes"] += len(data) + len(headers or b"")
+        sid = int(words[2])
+        reply = words[3] if len(words) == (5 if headers is None else 6) else b""
+        sink = self._client.sinks.get(sid)
+        if sink is None:
+            await self._client._process_msg(sid, words[1], reply, data, headers or b"")
+            return
+        try:
+            sink(words[1], reply, headers, data)
+        except Exception as error:
+            # An error here would end nats-py's read loop and leave the connection deaf.
+            _log.exception("a message cannot be taken", error, subject=words[1].decode("utf-8", "replace"))
 
     async def _control(self, line: bytes) -> None:
         client = self._client

@@ -22,6 +22,9 @@ class PiecewiseReader(asyncio.StreamReader):
         them are taken."""
         super().__init__(limit)
         self._low, self._most = limit, 2 * limit
+        self.awaited = 0
+        """Bytes of which nobody is woken before they have come, unless no more can come: the beginning of a large
+        message is of use to nobody, and it comes in dozens of pieces."""
         self._pieces: deque[bytes] = deque()
         self._size = 0
         self._piecewise = False
@@ -40,10 +43,11 @@ class PiecewiseReader(asyncio.StreamReader):
             return
         self._pieces.append(data)
         self._size += len(data) + _BESIDE
-        self._wakeup_waiter()  # type: ignore[attr-defined]
         if self._size > self._most and not self._held_back and self._source is not None:
             self._source.pause_reading()
             self._held_back = True
+        if self._size - _BESIDE * len(self._pieces) >= self.awaited or self._size > self._most:
+            self._wakeup_waiter()  # type: ignore[attr-defined]
 
     async def read(self, n: int = -1) -> bytes:
         """The next piece; b"" at the end. Raises what the connection was lost by."""

@@ -108,7 +108,7 @@ def test_nothing_is_read_beyond_the_pad(body: bytes, shift: int) -> None:
     for wanted in ([], [True, True], [False, True], [False, False]):
         for foreign in ([], [-1] * 16, [0, -1, 1], [0] * 16):
             flags, far = np.array(wanted, dtype=np.bool_), np.array(foreign, dtype=np.int32)
-            found, _ = decode(payloads, WantedLines(names, flags, series, far))
+            found, _ = decode(payloads, WantedLines(names, flags, series, far, np.full(16, -1, dtype=np.int32)))
             assert found.number_keys(KeyTable(), len).tolist() == found.number_keys(KeyTable(), len).tolist()
             last = np.arange(found.n, dtype=np.intp)[-1:]
             for some in (found, found.pick(last)):

@@ -103,6 +103,64 @@ def test_a_read_that_is_given_up_takes_nothing_along() -> None:
     asyncio.run(test())
 
 
+def test_who_waits_for_much_is_woken_once_it_is_there_or_nothing_more_can_come() -> None:
+    async def test() -> None:
+        reader = PiecewiseReader(1 << 20)
+        for size, pieces, rest in ((5, [b"ab", b"cd", b"ef"], None), (9, [b"ab", b"cd"], b""), (0, [b"ab"], None)):
+            reader.awaited = size
+            reading = asyncio.create_task(reader.read())
+            await asyncio.sleep(0)
+            for piece in pieces[:-1]:
+                reader.feed_data(piece)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            assert not reading.done()
+            reader.feed_data(pieces[-1])
+            if rest is not None:
+                await asyncio.sleep(0)
+                assert not reading.done()
+                reader.feed_eof()
+            assert [await reading, *[await reader.read() for _ in pieces[1:]]] == pieces
+            reader._eof = False  # type: ignore[attr-defined]
+        reader = PiecewiseReader(10)
+        reader.awaited = 1 << 20
+        reading = asyncio.create_task(reader.read())
+        await asyncio.sleep(0)
+        reader.feed_data(bytes(21))  # more than may wait here
+        assert await reading == bytes(21)
+
+    asyncio.run(test())
+
+
+SENT = st.lists(st.tuples(st.booleans(), st.booleans(), st.binary(max_size=30)), min_size=1, max_size=6)
+
+
+@examples(150)
+@given(SENT, st.lists(st.integers(1, 40), min_size=1, max_size=30))
+def test_messages_are_the_same_wherever_they_are_cut(sent: list[tuple[bool, bool, bytes]], cuts: list[int]) -> None:
+    """sent: whether each has headers, a reply subject, and its data."""
+    expected, text = [], b""
+    for headed, answered, data in sent:
+        reply, head = b"to.me" if answered else b"", b"NATS/1.0\r\na: b\r\n\r\n" if headed else b""
+        expected.append((b"a.b", reply, head or None, data))
+        sizes = b"%d %d" % (len(head), len(head) + len(data)) if headed else b"%d" % len(data)
+        words = [b"HMSG" if headed else b"MSG", b"a.b", b"7", *([reply] if answered else []), sizes]
+        text += b" ".join(words) + b"\r\n" + head + data + b"\r\n"
+
+    async def parse() -> list[tuple[bytes, bytes, bytes | None, bytes]]:
+        found: list[tuple[bytes, bytes, bytes | None, bytes]] = []
+        connection = NatsConnection()
+        connection.sinks[7] = lambda *message: found.append(message)
+        at, number = 0, 0
+        while at < len(text):
+            size = cuts[number % len(cuts)]
+            await connection._ps.parse(text[at : at + size])
+            at, number = at + size, number + 1
+        return found
+
+    assert asyncio.run(parse()) == expected
+
+
 @asynccontextmanager
 async def connected() -> AsyncIterator[tuple[PiecewiseReader, asyncio.Transport, socket.socket]]:
     """A reader that has begun to give pieces, its transport, and the other side."""
