@@ -256,7 +256,7 @@ class LineProtocolDecoder:
         if fresh or len(source.wanted) != known:
             source.wanted = np.zeros(known, dtype=np.bool_)
             source.wanted[list(wanted.measurements or ())] = True
-        return WantedLines(self._written, source.wanted, source.keys, source.foreign, self._name_of_series)
+        return WantedLines(self._written, source.wanted, source.keys, source.foreign, self._name_of_series.values())
 
     def _look_for_foreign(self, source: _Source) -> None:
         """Let it be known of all series that have a number whether they are."""
