@@ -145,6 +145,10 @@ def read(
                         break
                 if column < 0:
                     continue
+                if byte(text, start) == _QUOTE:  # the first of the next 64 bytes
+                    simple = False
+                    bits = _marks(text, block) & (_ALL << np.uint64(begin - block))
+                    continue
                 at = start
                 ends_at = _commas(text, at)
                 while ends_at == _NO and at + 64 < end:
@@ -218,7 +222,7 @@ def name(text: int, begins: Ints, ends: Ints, cache: Ints, texts: Longs) -> int:
         block = begin & -64
         bits = _marks(text, block) & (_ALL << np.uint64(begin - block))
         ignored = -1
-        quoted = False
+        named = quoted = False
         while begin < end:
             while bits == _NO:
                 block += 64
@@ -236,9 +240,13 @@ def name(text: int, begins: Ints, ends: Ints, cache: Ints, texts: Longs) -> int:
                 if byte(text, at + 1) == _QUOTE:
                     ignored = at + 1
                     quoted = True
-                _, made = _seen(text, begin, at, texts, cache, made)
+                # lines that were wrongly said to be valid may have fields of less than four bytes
+                if not named and at > begin and at + 1 < end and byte(text, at + 1) != _COMMA:
+                    _, made = _seen(text, begin, at, texts, cache, made)
+                named = True
             elif mark != _QUOTE:
                 begin = at + 1
+                named = False
     return made
 
 

@@ -357,7 +357,7 @@ def scan(
                 skip = -1
             plain = checked and regular and passed < 0
             if plain and len(wanted):
-                same = name_length > 0 and byte(text, start + name_length) in (_COMMA, _SPACE)
+                same = 0 < name_length < end - start and byte(text, start + name_length) in (_COMMA, _SPACE)
                 if not same or not same_bytes(text, start, text, name, name_length):
                     bits = _marks(text, start)
                     length = trailing_zeros(bits)

@@ -12,6 +12,7 @@ import pytest
 from services.lineprotocol import fields, keytable, lines
 from services.lineprotocol.keytable import KeyTable
 from services.lineprotocol.lines import Payload, WantedLines, decode
+from services.lineprotocol.reading import name
 from services.lineprotocol.scanning import PAD
 
 _LONG = b"m,t=" + b"k" * 65_600
@@ -55,6 +56,11 @@ BODIES = [
     b"m,t=a v=1\\",
     b"m,t=abcdefg v=1\nm,t=abcdefg v=1",
     b"m\\,t=a v=1",
+    b"m " + b"=" * 99 + b" 1",
+    b"m " + b",".join(b"%c=" % c for c in range(97, 122)),
+    b"m ,=,=1,,==2,a==,b=1=2",
+    b"n" * 9000 + b" v=1\nm v=1",
+    b"n" * 9000 + b"\nm v=1",
 ]
 _PAGE, _NO_ACCESS = mmap.PAGESIZE, 0
 
@@ -116,3 +122,22 @@ def test_nothing_is_read_beyond_the_pad(body: bytes, shift: int) -> None:
                 asked = some.names(rows)
                 assert len(some.columns([*asked, "none", "n" * 70], rows)) == len(asked) + 2
                 some.columns(asked, None)
+
+
+@pytest.mark.parametrize("line", [b"m " + b"=" * 99, b"m " + b"a=,b=,c=,d=," * 9, b"m " + b"=1,a=,b=,c=,==" * 9])
+def test_no_more_names_are_written_than_there_is_room_for_whatever_is_said_to_be_valid(line: bytes) -> None:
+    found, _ = decode([Payload(line, "n", 5, checked=True)])
+    ends = _Ends()
+    begins, stops, room = found._fields._spans(np.zeros(1, dtype=np.intp))
+    texts = np.frombuffer(np.full(len(line), -1, dtype=np.int64), dtype=np.int64)
+    made = name(ends.address_of(found._raw), begins, stops, np.zeros(64, dtype=np.int32), texts)
+    assert made <= len(room) and (texts[len(room) :] == -1).all()
+
+
+def test_a_string_that_begins_with_the_next_64_bytes_is_one_text() -> None:
+    lines_of_64 = b"".join(b'%b s="%c,%c"\n' % (b"m" * 55, c, c) for c in range(97, 122))
+    found, _ = decode([Payload(b"m v=1\n" + lines_of_64, "n", 5)])
+    (column,) = found._fields._read(["s"], np.arange(1, 9, dtype=np.intp))
+    assert column is not None and len(column._strings) == 8
+    strings = column.column(None)
+    assert strings is not None and strings.tolist() == [f"{chr(c)},{chr(c)}" for c in range(97, 105)]
