@@ -12,6 +12,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
+import stat
 import sys
 import tempfile
 from collections.abc import Callable
@@ -56,9 +57,13 @@ def keep(kernel: Compiled[..., int]) -> None:
 
 
 def load(kernel: Compiled[..., int]) -> Callable[..., int] | None:
-    """The kernel as `keep` has left it; None where it has not, for this source and this processor."""
+    """The kernel as `keep` has left it; None where it has not, for this source and this processor, or where the file is
+    of somebody who may not say what this process does."""
     try:
-        kept = _file(kernel).read_bytes()
+        with _file(kernel).open("rb") as file:
+            if not _is_trusted(os.fstat(file.fileno())):
+                return None
+            kept = file.read()
     except OSError:
         return None
     digest, content = kept[:_DIGEST_BYTES], kept[_DIGEST_BYTES:]
@@ -128,6 +133,11 @@ def _machine() -> Any:
         jit=True,
         codemodel=_CODE_MODEL,
     )
+
+
+def _is_trusted(file: os.stat_result) -> bool:
+    """Whether nobody has written it or can write it but root and who this process is."""
+    return file.st_uid in (0, os.geteuid()) and not file.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def _file(kernel: Compiled[..., int]) -> Path:

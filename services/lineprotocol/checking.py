@@ -75,7 +75,7 @@ def _is_number(text: int, begin: int, end: int) -> bool:
 def _is_bool(text: int, begin: int, end: int) -> bool:
     """Whether there is t, T, true, True, TRUE, or the like of false."""
     length = end - begin
-    if length > _LONGEST_BOOL:
+    if length > _LONGEST_BOOL or byte(text, end - 1) == 0:  # a last NUL would not show in a number
         return False
     letters = word(text, begin) & ((_ONE << np.uint64(8 * length)) - _ONE)
     if length == 1:

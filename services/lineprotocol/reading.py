@@ -268,7 +268,7 @@ def _seen(text: int, begin: int, end: int, texts: Longs, cache: Ints, made: int)
 @compiled("UniTuple(int64, 2)(int64, int64, int64, int64)")
 def _bool(text: int, start: int, end: int, otherwise: int) -> tuple[int, int]:
     """The code and the value of t, true, True, f and the like; LATER and `otherwise` for others."""
-    if end - start > _LONGEST_BOOL:
+    if end - start > _LONGEST_BOOL or byte(text, end - 1) == 0:  # a last NUL would not show in a number
         return LATER, otherwise
     letters = word(text, start) & ((_ONE << np.uint64(8 * (end - start))) - _ONE) | np.uint64(_LOWER)
     if letters in (_T, _TRUE):

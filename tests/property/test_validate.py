@@ -25,7 +25,7 @@ NUMBERS = st.sampled_from([*_FLOATS, *_INTS])
 STRINGS = st.sampled_from(
     [b'""', b'"a b"', b'"a\nb"', b'"=,"', b'"\\""', b'"\\\\"', b'"\\', b'"', b'"x"y', b'"#\nm v=1"']
 )
-BOOLS = st.sampled_from([b"t", b"F", b"true", b"FALSE", b"tRUE", b"yes"])
+BOOLS = st.sampled_from([b"t", b"F", b"true", b"FALSE", b"tRUE", b"yes", b"true\0", b"T\0"])
 FIELDS = st.lists(
     st.builds(b"%b=%b".__mod__, st.tuples(NAMES, st.one_of(NUMBERS, STRINGS, BOOLS))), min_size=1, max_size=3
 ).map(b",".join)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -36,6 +37,21 @@ def test_it_is_kept_by_one_process_and_loaded_by_others(tmp_path: Path, monkeypa
     for damaged in (b"", content[:-1], content[:40] + b"\xff" + content[41:]):
         kept.write_bytes(damaged)
         assert load(plain_lines) is None
+
+
+def test_what_somebody_else_may_have_written_is_not_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(FOLDER, str(tmp_path))
+    keep(plain_lines)
+    (kept,) = tmp_path.glob("*.code")
+    assert load(plain_lines) is not None
+    for mode in (0o620, 0o602):
+        kept.chmod(mode)
+        assert load(plain_lines) is None
+    kept.chmod(0o600)
+    if os.geteuid() == 0:
+        os.chown(kept, 4321, -1)
+    monkeypatch.setattr(os, "geteuid", lambda: 1234)
+    assert load(plain_lines) is None
 
 
 @compiled("int64(int64)")

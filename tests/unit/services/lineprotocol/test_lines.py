@@ -56,6 +56,13 @@ def test_a_bad_payload_is_left_out_whole_and_the_others_are_not_touched() -> Non
     assert lines.time.tolist() == [10**9, 10**6]
 
 
+@pytest.mark.parametrize("text", [b"t\0", b"true\0", b"F\0", b"True\0"])
+def test_a_bool_with_a_nul_behind_it_is_none(text: bytes) -> None:
+    lines = one(b"m v=%b 1" % text)
+    assert lines.column("v", None) is None
+    assert lines.malformed == 1
+
+
 def test_a_value_that_cannot_be_read_is_missing_and_counted() -> None:
     lines = one(b"m v=1,w=2 1\n" * 50 + b"m v=1x,w=3 1\n" + b"m v=tru,w=3 1\n")
     assert values(lines, "v") == (Kind.FLOAT, [1.0] * 50 + [None, None])
