@@ -16,7 +16,6 @@ from services.bus.connection import Bus
 from services.bus.streams import ALERTS
 from services.process.metrics.shown import add_whole_alerting
 from services.process.vitals import Vitals
-from services.store.errors import StoreInUse
 from services.store.live_config import LiveConfig
 
 
@@ -35,22 +34,18 @@ async def main(
         limits = DeliveryLimits(retry_for=config.alert.retry_for, timeout=config.alert.timeout)
         membership = Participation(config.alert.id, config.alert.lease_ttl, config.alert.heartbeat)
         url = url_of(config)
-        try:
-            publish = config.alert.publish
-            async with Alerting(bus, path, effective, limits, nats.replicas, url, membership, publish) as alerting:
-                responders = AlertingResponders(bus, alerting)
-                # the server has taken the subscriptions once it answers something that was asked after them
-                await bus.last_sequence(ALERTS)
-                vitals.check("nats", functools.partial(bus.lacks, ALERTS))
-                vitals.check("alerts", alerting.caught_up)
-                vitals.shows(add_whole_alerting, alerting.figures)
-                vitals.serves()
-                ready()
-                await _until(stop, alerting)
-                responders.stop()
-        except StoreInUse as error:
-            problem = f"another alerting service has the data directory {config.data_dir}, each needs one of its own"
-            raise StoreInUse(problem) from error
+        publish = config.alert.publish
+        async with Alerting(bus, path, effective, limits, nats.replicas, url, membership, publish) as alerting:
+            responders = AlertingResponders(bus, alerting)
+            # the server has taken the subscriptions once it answers something that was asked after them
+            await bus.last_sequence(ALERTS)
+            vitals.check("nats", functools.partial(bus.lacks, ALERTS))
+            vitals.check("alerts", alerting.caught_up)
+            vitals.shows(add_whole_alerting, alerting.figures)
+            vitals.serves()
+            ready()
+            await _until(stop, alerting)
+            responders.stop()
 
 
 def url_of(config: Config) -> str:

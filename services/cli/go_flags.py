@@ -10,6 +10,8 @@ import click
 
 from grammar.golang.numbers import parse_bool
 
+_WHOLE = 1000  # characters, more than any sentence has
+
 
 class Command(click.Command):
     """A command whose flags may be written with one dash or two: `-tick x`, `-tick=x`, `--tick x`, `-no-wait=false`."""
@@ -26,6 +28,12 @@ class Group(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         own = as_click_reads(ctx, self.get_params(ctx), args, mixed=False)
         return super().parse_args(ctx, own)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands with what each does: its first sentence, all of it."""
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, one.get_short_help_str(_WHOLE)) for name, one in commands if one is not None])
 
 
 def as_click_reads(

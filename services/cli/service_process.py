@@ -20,8 +20,9 @@ from services.cli.freed_memory import give_back_in_pauses, keep_freed_memory
 from services.launcher.parent_watch import PARENT_PIPE, end_with_parent
 from services.process import log
 from services.process.child_environment import keep_open_files
+from services.process.listening import CannotListen
 from services.process.vitals import Vitals
-from services.store.errors import StoreError
+from services.store.errors import StoreError, StoreInUse
 
 _LOOP_THREADS = "32"
 _STORING_SECONDS, _STORING_PAUSE = 30.0, 0.5  # how long a service waits at its start for NATS to store
@@ -65,7 +66,10 @@ def run_service(name: str, config: Config, main: Main | None = None, warnings: S
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             watchdog.start(runner.get_loop())
             return runner.run(_run(name, config, main, vitals))
-    except (StoreError, BusError) as error:
+    except StoreInUse:
+        logger.error("service failed", err=_taken(name, config))
+        return 1
+    except (StoreError, BusError, CannotListen) as error:
         logger.error("service failed", err=error)
         return 1
     except Exception as error:
@@ -81,6 +85,14 @@ def run_command(name: str, config: Config) -> int:
         raise MistakenCall(f"tickbus {name}: needs a NATS: --nats URL, or url in [nats] of the configuration")
     launched = PARENT_PIPE in os.environ  # serve has said what its services would repeat
     return run_service(name, config, warnings=() if launched else config.warnings)
+
+
+def _taken(name: str, config: Config) -> str:
+    if name == "engine":
+        where = f"the name {config.engine.id} in the data directory {config.data_dir}"
+        return f"another engine worker has {where}, each needs one of its own (--id, --data-dir)"
+    where = f"the data directory {config.data_dir}"
+    return f"another {name} service has {where}, each needs one of its own (--data-dir)"
 
 
 def _kill_commands() -> None:

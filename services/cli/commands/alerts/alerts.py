@@ -40,7 +40,7 @@ _DELIVERIES = (
     Column("Kind", 4, fits=True),
     Column("Level", 9, marked=True),
     Column("Outcome", 9),
-    Column("Attempts", 8),
+    Column("Attempts", 9),
     Column("Took", 9),
     Column("Error", 5, fits=True),
 )

@@ -43,6 +43,9 @@ def stream(
 ) -> int:
     """Record what a task's databases are written from now on, or what they were written before.
 
+    What is written from now on is waited for 15 s after the end as well, for what is sent late, unless a point of a
+    later time comes before.
+
     \b
     tickbus record stream -task cpu -duration 1m
     tickbus record stream -task cpu -past 1h

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from services.cli.go_flags import Command, Group
 
@@ -24,6 +25,11 @@ def several(url: str | None) -> None:
 
 
 several.add_command(one, "one")
+
+
+@several.command("long")
+def long() -> None:
+    """Show what is longer than the line on which the list of commands shows it, to its end."""
 
 
 def given(*arguments: str) -> dict[str, object]:
@@ -76,3 +82,8 @@ def test_a_group_reads_its_own_flags_and_leaves_those_of_its_commands() -> None:
     assert context.params == {"url": "here"}
     with pytest.raises(click.NoSuchOption):
         several.make_context("several", ["-tick", "x", "one"])
+
+
+def test_a_group_tells_of_each_command_to_the_end_of_a_sentence() -> None:
+    told = CliRunner().invoke(several, ["--help"], terminal_width=60).output
+    assert "shows it, to its end." in " ".join(told.split())
