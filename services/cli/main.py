@@ -137,7 +137,8 @@ def _open_what_is_closed() -> None:
             with contextlib.suppress(OSError):
                 while os.open(os.devnull, os.O_RDWR) < number:  # the lowest that is free
                     pass
-            setattr(sys, name, open(os.devnull, "r" if number == 0 else "w"))  # noqa: SIM115 - for as long as we run
+            # by this descriptor: a service that is forked off this process has another file there
+            setattr(sys, name, open(number, "r" if number == 0 else "w", closefd=False))  # noqa: SIM115
 
 
 def _write_nowhere() -> None:

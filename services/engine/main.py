@@ -131,7 +131,7 @@ async def _serve(process: _Process, ready: Callable[[], None], stop: asyncio.Eve
     finally:
         members.end()
         await kernels.close()
-    await projection.stop()
+        await projection.stop()
 
 
 async def _come(

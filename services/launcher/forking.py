@@ -94,10 +94,6 @@ class Template:
     def close(self) -> None:
         """End it. The services that came from it go on."""
         self._give_up()
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self._pid, signal.SIGKILL)
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(self._pid, 0)
 
     async def _asked(self, arguments: Sequence[str], environment: Mapping[str, str], files: list[int]) -> int:
         if self._gone:
@@ -114,6 +110,9 @@ class Template:
             async with asyncio.timeout(_SECONDS):
                 await answer
             return answer.result()
+        except TimeoutError:
+            self._give_up()
+            raise OSError("what services are forked off does not answer") from None
         finally:
             self._waiting.pop(number, None)
             if not self._waiting:
@@ -147,6 +146,10 @@ class Template:
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.set_exception(OSError("what services are forked off has ended"))
+        with contextlib.suppress(ProcessLookupError):  # it has not been waited for: the number is still its own
+            os.kill(self._pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self._pid, 0)
 
 
 def _adopt(orphans: bool) -> None:

@@ -177,11 +177,20 @@ class SupervisedProcess:
             self._changed()
 
     async def _forked(self, environment: Mapping[str, str]) -> ForkedProcess | None:
-        """It, forked; None where that cannot be."""
+        """It, forked; None where that cannot be. Raises OSError where it is asked to stop before there is one."""
         if self._template is None or not self.program.arguments:
             return None
+        forking = asyncio.create_task(
+            self._template.fork(self.program.arguments, environment, _standard_error(self.program) or 2)
+        )
+        stopping = asyncio.create_task(self._stopping.wait())
+        await asyncio.wait([forking, stopping], return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not forking.done():
+            forking.cancel()
+            raise OSError("it is asked to stop before it began")
         try:
-            return await self._template.fork(self.program.arguments, environment, _standard_error(self.program) or 2)
+            return forking.result()
         except OSError as error:
             self._log.warn("it is not forked, and imports by itself", err=error)
             return None

@@ -16,6 +16,7 @@ import importlib
 import json
 import os
 import select
+import signal
 import socket
 import sys
 import traceback
@@ -27,6 +28,10 @@ from services.process.loading import loading
 
 MOST_BYTES = 1 << 17
 _MOST_FILES = 1024
+
+# By signal, what a service that begins does at it. What it is forked off lets them pass: SIGHUP is sent to everything
+# of a name where logs are rotated.
+_handlers: dict[int, Any] = {}
 
 Command = Callable[[Sequence[str]], int]
 
@@ -52,6 +57,7 @@ def _be_template(asked: socket.socket, needs: Mapping[str, Sequence[str]], comma
     any more."""
     try:
         os.setsid()  # a signal from the terminal is for the launcher
+        _handlers.update((number, signal.signal(number, signal.SIG_IGN)) for number in (signal.SIGHUP, signal.SIGINT))
         set_title("tickbus template")
         waiting: list[tuple[dict[str, Any], list[int]]] = []
         there = set[str]()
@@ -127,6 +133,8 @@ def _be_service(request: dict[str, Any], files: list[int], command: Command) -> 
         os.environ.update(request["environment"])
         sys.argv = ["tickbus", *request["arguments"]]
         set_title(" ".join(sys.argv))
+        for number, handler in _handlers.items():
+            signal.signal(number, handler)
         gc.enable()
         code = command(request["arguments"])
         atexit._run_exitfuncs()

@@ -168,6 +168,8 @@ class Store:
         with self._mutex:
             if self._reading:
                 raise RuntimeError("a store is written while this thread reads it")
+            if self._closed:  # not to be opened anew for it: the file may be another store's by now
+                raise StoreError(f"cannot write to the store {self._path}: it is closed")
             while True:
                 try:
                     self._apply_once(changes)

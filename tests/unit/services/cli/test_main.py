@@ -161,6 +161,17 @@ def test_standard_streams_that_are_closed_are_no_error(closed: str) -> None:
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, b"", b"")
 
 
+def test_standard_streams_that_were_closed_have_their_own_descriptors(tmp_path: Path) -> None:
+    """A service that is forked off this process has its own files there, and closes all others."""
+    program = (
+        "import pathlib, sys; from services.cli.main import main; main(['nodes']);"
+        "pathlib.Path(sys.argv[1]).write_text(f'{sys.stdin.fileno()} {sys.stdout.fileno()} {sys.stderr.fileno()}')"
+    )
+    command = ["/bin/sh", "-c", 'exec "$0" -c "$1" "$2" >&- 2>&- <&-', sys.executable, program, str(tmp_path / "found")]
+    subprocess.run(command, timeout=60, check=True)
+    assert (tmp_path / "found").read_text() == "0 1 2"
+
+
 def test_a_variable_that_is_empty_names_no_configuration_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KAPACITOR_CONFIG_PATH", "")
     assert read_settings({}).file is None

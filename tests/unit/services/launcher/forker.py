@@ -1,4 +1,4 @@
-"""What test_forking.py runs: services of two kinds that are forked, and what is to be seen of them, as JSON."""
+"""What test_forking.py runs: services that are forked, and what is to be seen of them and of what they come from."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from services.launcher.forking import Template
 def service(arguments: Sequence[str]) -> int:
     """Tells what it is, reads its standard input to the end, and ends with the code that it was told."""
     shown = subprocess.run(["ps", "-o", "ppid=,sid=,args=", str(os.getpid())], capture_output=True, text=True)
-    said = [*shown.stdout.split(None, 2), os.environ["TOLD"], "colorsys" in sys.modules, os.listdir("/proc/self/fd")]
+    told, hung_up = os.environ["TOLD"], signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
+    said = [*shown.stdout.split(None, 2), told, "colorsys" in sys.modules, hung_up, os.listdir("/proc/self/fd")]
     sys.stderr.write("heard\n")
     print(json.dumps(said), flush=True)
     sys.stdin.read()
@@ -35,11 +36,22 @@ async def main(template: Template) -> None:
     os.close(other._stdin)
     other._stdin = os.open(os.devnull, os.O_RDONLY)
     found["ended"] = await other.wait()
+    for number in (signal.SIGHUP, signal.SIGINT):
+        os.kill(template._pid, number)
+    again = await template.fork(["first", "3"], {"TOLD": "3"}, sys.stderr.fileno())
+    await again.stdout.readline()
+    os.close(again._stdin)
+    again._stdin = os.open(os.devnull, os.O_RDONLY)
+    found["again"] = await again.wait()
     os.kill(template._pid, signal.SIGKILL)
     try:
         await template.fork(["first", "0"], {}, sys.stderr.fileno())
     except OSError as error:
         found["refused"] = str(error)
+    try:
+        os.waitpid(template._pid, os.WNOHANG)
+    except ChildProcessError:
+        found["reaped"] = True
     print(json.dumps(found))
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from services.launcher.errors import CannotStart
+from services.launcher.forking import ForkedProcess, Template
 from services.launcher.supervised_process import ProcessSpec, SupervisedProcess
 
 
@@ -47,3 +48,26 @@ async def test_one_that_is_not_there_at_the_start_is_said(tmp_path: Path) -> Non
     with pytest.raises(CannotStart, match=r"^engine-0 did not start: .*No such file"):
         await supervised.start()
     await supervised.stop()
+
+
+async def test_one_that_waits_to_be_forked_is_stopped_at_once() -> None:
+    class Busy(Template):
+        def __init__(self) -> None:
+            self.asked, self.given_up = asyncio.Event(), False
+
+        async def fork(self, *what: object) -> ForkedProcess:
+            self.asked.set()
+            try:
+                return await asyncio.get_running_loop().create_future()
+            finally:
+                self.given_up = True
+
+    template = Busy()
+    program = ProcessSpec(name="one", command=["/no/such/program"], arguments=("one",), ready=re.compile("ready"))
+    one = SupervisedProcess(program, template=template)
+    starting = asyncio.create_task(one.start())
+    async with asyncio.timeout(1.0):
+        await template.asked.wait()
+        await one.stop()
+        await starting
+    assert template.given_up

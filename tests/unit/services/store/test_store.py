@@ -48,6 +48,15 @@ def test_a_failing_block_writes_nothing(tmp_path: Path) -> None:
         assert store.get("a", "k") is None and store.position() == 0
 
 
+def test_a_closed_store_is_not_opened_again_by_a_write_that_comes_late(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "a.lmdb", "test") as store:
+        late = store.write()
+    with pytest.raises(StoreError, match="it is closed"), late as tx:
+        tx.put("b", "k", b"v")
+    with Store.open(tmp_path / "a.lmdb", "test") as again:
+        assert again.get("b", "k") is None
+
+
 def test_a_store_whose_first_page_could_not_be_written_goes_on(tmp_path: Path) -> None:
     """LMDB gives up then, for reading too; what was committed before is there, and what comes behind is taken."""
     path = tmp_path / "s"
