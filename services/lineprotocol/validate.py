@@ -35,6 +35,11 @@ class Checking:
         """Call `then`, in any thread, when so many further bytes were checked in bodies that are worth a kernel."""
         self._next, self._then = self._bytes + count, then
 
+    def never(self, then: Callable[[], object]) -> None:
+        """Do not call it any more."""
+        if self._then is then:
+            self._then = None
+
     def count(self, size: int) -> None:
         """A body of so many bytes is checked."""
         if size < WORTH_A_KERNEL:

@@ -126,7 +126,8 @@ def test_moving_sums(data: st.DataObject, lengths: list[int], window: int) -> No
         if len(r) > window:  # going on from what is carried gives what going through all of it gives
             carried = [*memory[r.stop - window - 1 : r.stop].tolist(), 7.0]
             on = moving_sums(np.array(carried), np.array([-1] * (window + 1) + [0]), np.zeros(1, np.intp), window)
-            through = moving_sums(np.array([*values[r.start : r.stop], 7.0]), starts, np.zeros(1, np.intp), window)
+            whole_run = np.array([*values[r.start : r.stop], 7.0])
+            through = moving_sums(whole_run, np.arange(len(whole_run)), np.zeros(1, np.intp), window)
             np.testing.assert_array_equal(on[0][-1], through[0][-1])
 
 

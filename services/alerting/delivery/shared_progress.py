@@ -119,7 +119,12 @@ class SharedProgress:
     async def announce(self, position: int, behind: Mapping[int, Behind]) -> None:
         """Put into the bucket what lies behind at a position, by shard, as far as it is news. Raises BusError."""
         news = [shard for shard in behind if shard in self.touched]
-        results = await asyncio.gather(*(self._put(s, position, behind[s]) for s in news), return_exceptions=True)
+        self.touched.difference_update(news)  # before anything else can run: what is done from now on is news again
+        try:
+            results = await asyncio.gather(*(self._put(s, position, behind[s]) for s in news), return_exceptions=True)
+        except asyncio.CancelledError:
+            self.touched.update(news)
+            raise
         for result in results:
             if isinstance(result, BaseException):
                 raise result
@@ -146,9 +151,9 @@ class SharedProgress:
     async def _put(self, shard: int, position: int, behind: Behind) -> None:
         announced = self._announced.get(shard) or _Announcement()
         if position < announced.position:
+            self.touched.add(shard)
             return
         body = orjson.dumps({"log": self._log_id, "of": self._name, "position": position, "behind": behind})
-        self.touched.discard(shard)
         try:
             revision = await self._bucket.update(f"{_PREFIX}{shard}", body, announced.revision)
         except WrongSequence:

@@ -43,8 +43,12 @@ async def compile_check(
 
 async def _checked(count: int) -> None:
     loop, enough = asyncio.get_running_loop(), asyncio.Event()
-    CHECKING.after(count, functools.partial(loop.call_soon_threadsafe, enough.set))
-    await enough.wait()
+    then = functools.partial(loop.call_soon_threadsafe, enough.set)
+    CHECKING.after(count, then)
+    try:
+        await enough.wait()
+    finally:
+        CHECKING.never(then)
 
 
 async def _compile(pool: Pool) -> None:

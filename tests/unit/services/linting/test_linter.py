@@ -32,6 +32,7 @@ WARNED = {
 
 # Kapacitor starts them, and every point fails.
 FAILING = [
+    ("alert_odd_conditions", 'there is no function "foo"'),
     ("lang_math_one", 'there is no function "round"'),
     ("node_eval_errors", 'there is no function "nosuch"'),
 ]
