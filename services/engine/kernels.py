@@ -27,6 +27,7 @@ log = logs.get("engine")
 _BESIDE = "services.lineprotocol.reading"  # half of what there is to compile at once
 _EVERY_POINT = (
     "services.kernels.byte_strings",
+    "services.kernels.tables",
     "services.lineprotocol.scanning",
     "services.columns.groups.ordering",
     "services.columns.frame",

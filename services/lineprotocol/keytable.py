@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from services.columns.shared import Shared
 from services.kernels.primitives import address_of
-from services.lineprotocol.scanning import MOST_BYTES, PAD, Ints, Longs, enter, find, gather, lay
+from services.kernels.tables import Ints, Longs, enter, find, gather, lay
+from services.lineprotocol.scanning import MOST_BYTES, PAD
 
 Bytes = NDArray[np.uint8]
 
@@ -34,7 +35,7 @@ class KeyTable(Shared):
     def _tell(self) -> None:
         slots, entries, heap = (array.ctypes.data for array in (self._slots, self._entries, self._heap))
         self.told = slots, len(self._slots) - 1, entries, heap, self._seed
-        """What kernels are told of it, as services.lineprotocol.scanning has it; until keys are put in."""
+        """What kernels are told of it, as services.kernels.tables has it; until keys are put in."""
 
     def __len__(self) -> int:
         return self._used - self._dropped

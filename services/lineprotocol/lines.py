@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from services.columns.column import Column, IntArray, Rows, Value
 from services.kernels.primitives import address_of
+from services.kernels.tables import Ints
 from services.lineprotocol import reference_parser
 from services.lineprotocol.fields import Fields
 from services.lineprotocol.keytable import KeyTable
@@ -25,7 +26,6 @@ from services.lineprotocol.scanning import (
     PLACES,
     ROW,
     SERIES,
-    Ints,
     line_breaks,
     scan,
 )

@@ -4,10 +4,8 @@ Lines that are written in a plain way are *regular*: what ends their parts is fo
 parser would find it. Of every other line they find the end only, and it is left to the reference parser. What a field's
 value looks like does not matter here, unless it begins with a quote.
 
-A text is the address of bytes with PAD others behind what is of interest. A table of keys (see
-services.lineprotocol.keytable) is the addresses of slots: int64[2^k], by a key's hash the number of an entry and one,
-or 0; and, behind the last slot's number, of entries: int64[m, 4], the key's hash, where it begins in the heap, its
-length, and its number; and of the heap: the keys, with PAD bytes behind them; and a seed.
+A text is the address of bytes with PAD others behind what is of interest. Tables of keys are as services.kernels.tables
+has them.
 """
 
 from __future__ import annotations
@@ -17,13 +15,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from services.kernels.byte_strings import hash_of, same_bytes
+from services.kernels.byte_strings import same_bytes
 from services.kernels.compiled import compiled
 from services.kernels.primitives import any_of, byte, ones, trailing_zeros, word
+from services.kernels.tables import ENTRY_BYTES, TABLE, Ints, Longs, entry_of, number_of
 from services.lineprotocol.reference_parser import MAX_KEY_LENGTH
-
-Longs = NDArray[np.int64]
-Ints = NDArray[np.int32]
 
 PAD: Final = 64
 MOST_BYTES: Final = 2**31 - 1 - PAD
@@ -35,7 +31,6 @@ _NEWLINE, _SPACE, _COMMA, _EQUALS, _QUOTE, _BACKSLASH, _HASH, _TAB, _MINUS, _ZER
 _NAME, _TAG, _TAG_VALUE, _FIELD, _VALUE, _STRING = range(6)
 MOST_TAGS: Final = 64
 _DIGITS = 19
-_ENTRY_BYTES = 32
 _ONE, _ALL, _TEN = np.uint64(1), np.uint64(2**64 - 1), np.uint64(10)
 
 _int64: Any = np.int64
@@ -43,8 +38,6 @@ _marks: Any = any_of(b',= \n"\\')
 _ends: Any = any_of(b'\n"\\')
 _breaks: Any = any_of(b"\n")
 _parts: Any = any_of(b' \n"\\')
-
-_TABLE = "int64, int64, int64, int64, uint64"
 
 
 @compiled("int64(int64, int64, int64)")
@@ -127,34 +120,6 @@ def _time(text: int, at: int) -> tuple[int, Any, bool]:
     return at, digits, at > first and byte(text, at) == _NEWLINE
 
 
-@compiled(f"int64(int64, int64, int64, int64, {_TABLE})")
-def _entry(
-    text: int, begin: int, length: int, near: int, slots: int, last: int, entries: int, heap: int, seed: Any
-) -> int:
-    """The entry of a key; -1 where the table lacks it. near: where it may be, since keys mostly come in one order."""
-    if near <= last >> 1 and _is_at(text, begin, length, near, entries, heap):
-        return near
-    found = hash_of(text, begin, length, seed)
-    slot = _int64(found) & last
-    while True:
-        entry = _int64(word(slots, slot * 8)) - 1
-        if entry < 0:
-            return -1
-        if word(entries, entry * _ENTRY_BYTES) == found and _is_at(text, begin, length, entry, entries, heap):
-            return int(entry)
-        slot = (slot + 1) & last
-
-
-@compiled("boolean(int64, int64, int64, int64, int64, int64)")
-def _is_at(text: int, begin: int, length: int, entry: int, entries: int, heap: int) -> bool:
-    """Whether an entry is that of a key. One that is not used has no length."""
-    at = entry * _ENTRY_BYTES
-    return bool(
-        word(entries, at + 16) == np.uint64(length)
-        and same_bytes(text, begin, heap, _int64(word(entries, at + 8)), length)
-    )
-
-
 @compiled("boolean(int64, int64, int64, int64, int64)")
 def _begins_with(text: int, begin: int, end: int, name: int, length: int) -> bool:
     """Whether a line is of the measurement whose name, which needs no escape, stands at another place of the text."""
@@ -170,80 +135,15 @@ def _expected(text: int, begin: int, end: int, entry: int, last: int, entries: i
     """How long the key is that a line begins with, if it is that of an entry; 0 where it is not."""
     if entry > last >> 1:
         return 0
-    length = _int64(word(entries, entry * _ENTRY_BYTES + 16))
+    length = _int64(word(entries, entry * ENTRY_BYTES + 16))
     if (
         length > 0
         and begin + length < end
         and byte(text, begin + length) == _SPACE
-        and same_bytes(text, begin, heap, _int64(word(entries, entry * _ENTRY_BYTES + 8)), length)
+        and same_bytes(text, begin, heap, _int64(word(entries, entry * ENTRY_BYTES + 8)), length)
     ):
         return int(length)
     return 0
-
-
-@compiled("int64(int64, int64)")
-def _number(entries: int, entry: int) -> int:
-    """The number that an entry has."""
-    number: int = _int64(word(entries, entry * _ENTRY_BYTES + 24))
-    return number
-
-
-@compiled(f"int64(int64, int32[::1], int32[::1], {_TABLE}, int32[::1])")
-def find(
-    text: int,
-    begins: Ints,
-    ends: Ints,
-    slots: int,
-    last: int,
-    entries: int,
-    heap: int,
-    seed: Any,
-    numbers: Ints,
-) -> int:
-    """The number of each key, -1 for one that the table lacks, to `numbers`; gives how many it lacks."""
-    lacks, near = 0, 0
-    for row in range(len(begins)):
-        entry = _entry(text, begins[row], ends[row] - begins[row], near, slots, last, entries, heap, seed)
-        near = entry + 1
-        numbers[row] = -1 if entry < 0 else _number(entries, entry)
-        lacks += entry < 0
-    return lacks
-
-
-@compiled("void(int64, int32[::1], int32[::1], int64[::1], uint64, int64[:, ::1], int64, int64)")
-def enter(
-    text: int, begins: Ints, ends: Ints, numbers: Longs, seed: Any, entries: Longs, used: int, heap_used: int
-) -> None:
-    """Entries for keys that are put into the heap as they stand in the text, behind `used` others and `heap_used`
-    bytes."""
-    for row in range(len(begins)):
-        begin, length = begins[row], ends[row] - begins[row]
-        entries[used, 0] = _int64(hash_of(text, begin, length, seed))
-        entries[used, 1], entries[used, 2], entries[used, 3] = heap_used + begin, length, numbers[row]
-        used += 1
-
-
-@compiled("void(int64[::1], int64[:, ::1], int64, int64)")
-def lay(slots: Longs, entries: Longs, first: int, used: int) -> None:
-    """Put entries into slots, from the first to the last that is used."""
-    last = len(slots) - 1
-    for entry in range(first, used):
-        slot = entries[entry, 0] & last
-        while slots[slot]:
-            slot = (slot + 1) & last
-        slots[slot] = entry + 1
-
-
-@compiled("void(int64, int64[:, ::1], uint8[::1])")
-def gather(heap: int, entries: Longs, other: NDArray[np.uint8]) -> None:
-    """Copy the keys of entries, one after another, to another heap, which the entries are of from then on."""
-    used = 0
-    for row in range(len(entries)):
-        begin, length = entries[row, 1], entries[row, 2]
-        entries[row, 1] = used
-        for at in range(length):
-            other[used + at] = byte(heap, begin + at)
-        used += length
 
 
 @compiled("boolean(int64, int64[:, ::1], int64)")
@@ -261,7 +161,7 @@ def _twice(text: int, tags: Longs, count: int) -> bool:
 
 
 @compiled(
-    f"void(int64, int64[:, ::1], {_TABLE}, boolean[::1], {_TABLE}, boolean, int32[::1],"
+    f"void(int64, int64[:, ::1], {TABLE}, boolean[::1], {TABLE}, boolean, int32[::1],"
     " int32[::1], int32[:, ::1], int64[::1], int32[::1], int32[:, ::1], int32[::1], int64[:, ::1], int64[::1])"
 )
 def scan(
@@ -340,7 +240,7 @@ def scan(
                 skip = number
             elif regular and checked and len(foreign):
                 length = _expected(text, start, end, near + 1, series_last, series_entries, series_heap)
-                series = -1 if length == 0 else _number(series_entries, near + 1)
+                series = -1 if length == 0 else number_of(series_entries, near + 1)
                 if series >= 0 and (len(wanted) == 0 or series < len(measurement)):
                     of = -1 if len(wanted) == 0 else _int64(measurement[series])
                     if 0 <= of < len(wanted) and not wanted[of]:
@@ -363,8 +263,8 @@ def scan(
                     length = trailing_zeros(bits)
                     plain = bits != 0 and byte(text, start + length) in (_COMMA, _SPACE)
                     if plain:
-                        entry = _entry(text, start, length, entry + 1, slots, last, entries, heap, seed)
-                        number = -1 if entry < 0 else _number(entries, entry)
+                        entry = entry_of(text, start, length, entry + 1, slots, last, entries, heap, seed)
+                        number = -1 if entry < 0 else number_of(entries, entry)
                         name, name_length = start, length
                 unwanted = 0 <= number < len(wanted) and not wanted[number]
                 plain = plain and not unwanted
@@ -385,7 +285,7 @@ def scan(
                         if plain:
                             time_at, time_length, last_stamp = fields_end, stop + 1 - fields_end, stamp
                 if plain and numbered:
-                    near = _entry(
+                    near = entry_of(
                         text,
                         start,
                         key_end - start,
@@ -396,7 +296,7 @@ def scan(
                         series_heap,
                         series_seed,
                     )
-                    series = -1 if near < 0 else _number(series_entries, near)
+                    series = -1 if near < 0 else number_of(series_entries, near)
                     if 0 <= series < len(foreign) and foreign[series] >= 0:
                         skip = _int64(foreign[series])
                 if not plain:
@@ -469,8 +369,8 @@ def scan(
                     if state == _NAME and len(wanted) and not escaped:
                         length = at - start
                         if length != name_length or not same_bytes(text, start, text, name, length):
-                            entry = _entry(text, start, length, entry + 1, slots, last, entries, heap, seed)
-                            number = -1 if entry < 0 else _number(entries, entry)
+                            entry = entry_of(text, start, length, entry + 1, slots, last, entries, heap, seed)
+                            number = -1 if entry < 0 else number_of(entries, entry)
                         name, name_length = start, length
                         unwanted = 0 <= number < len(wanted) and not wanted[number]
                         if unwanted:
@@ -487,7 +387,7 @@ def scan(
                         follows = byte(text, begin)
                         regular = regular and at - start <= MAX_KEY_LENGTH and follows != _TAB and follows != 0
                         if numbered and skip < 0:
-                            near = _entry(
+                            near = entry_of(
                                 text,
                                 start,
                                 key_end - start,
@@ -498,7 +398,7 @@ def scan(
                                 series_heap,
                                 series_seed,
                             )
-                            series = -1 if near < 0 else _number(series_entries, near)
+                            series = -1 if near < 0 else number_of(series_entries, near)
                             if 0 <= series < len(foreign) and foreign[series] >= 0:
                                 skip = _int64(foreign[series])
                                 if checked:

@@ -14,7 +14,6 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from hashlib import sha1
 from typing import Any
 
 from services.alerting.delivery.aggregation import aggregate
@@ -41,7 +40,7 @@ _log = logs.get("alerting")
 _BUS_PAUSE = 0.5
 _LONG_INTERVAL = 30 * 10**9  # ns: for what is collected for longer a replay does not wait
 _END_SECONDS = 0.8  # for what was broken off to come to its end; see command.py
-_NAMESPACE = uuid.UUID("6f1d9f0e-5f5a-4c0e-9d55-0b8f6f2f7c11").bytes
+_NAMESPACE = uuid.UUID("6f1d9f0e-5f5a-4c0e-9d55-0b8f6f2f7c11")
 _MOST_BESIDE = 1_000  # events that are sent again beside their queues
 _FULL = 5_000  # messages that wait in a queue that collects until it does so before its time
 _FEW = 32  # messages of a queue that are held in any case
@@ -445,8 +444,4 @@ def _most_held(queue: DeliveryQueue) -> int:
 
 def _key(queue: DeliveryQueue, entry: QueueEntry) -> str:
     """What identifies the entry's next event in this queue, whatever comes of this process and of the log."""
-    named = f"{queue.of.key}/{entry.seq}/{entry.next}/{entry.time_ns}"
-    number = bytearray(sha1(_NAMESPACE + named.encode(), usedforsecurity=False).digest()[:16])
-    number[6], number[8] = number[6] & 0x0F | 0x50, number[8] & 0x3F | 0x80  # uuid.uuid5 in a third of its time
-    text = number.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    return str(uuid.uuid5(_NAMESPACE, f"{queue.of.key}/{entry.seq}/{entry.next}/{entry.time_ns}"))

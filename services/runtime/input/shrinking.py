@@ -37,9 +37,8 @@ class Shrinking:
         self._table, self._least = table, least
         self._from = least  # how many there are when it begins
         self._under_way: Iterator[bool] | None = None
-        self._given = self._freed = (
-            0  # numbers that had been given before this turn, and that were looked at to be freed
-        )
+        self._given = 0  # numbers that had been given before this turn
+        self._freed = 0  # numbers that were looked at to be freed
         self._freeing = self.busy = False
 
     def go_on(self) -> None:
