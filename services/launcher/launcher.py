@@ -239,14 +239,12 @@ def worker_count(config: Config) -> int:
 
 def _service(name: str, environment: dict[str, str], config_file: Path | None, stop_within: float = 3.0) -> ProcessSpec:
     kind = name.split("-")[0]
-    # -P: a folder called services in the user's current directory must not be taken for ours.
-    command = [sys.executable, "-P", "-m", "services.cli", kind]
-    if config_file is not None:
-        command += ["--config", str(config_file)]
+    arguments = (kind,) if config_file is None else (kind, "--config", str(config_file))
     return ProcessSpec(
         name=name,
-        command=command,
-        arguments=tuple(command[4:]),
+        # -P: a folder called services in the user's current directory must not be taken for ours.
+        command=[sys.executable, "-P", "-m", "services.cli", *arguments],
+        arguments=arguments,
         environment=environment,
         ready=re.compile(rf"^tickbus {kind} ready"),
         stop_within=stop_within,
