@@ -1,0 +1,245 @@
+"""How a packed body lies in memory: what `write` makes of its parts, and `read` gives back.
+
+A packed body holds what a body of line protocol says, such that its text can be made again to the last byte: series
+keys, names of fields and values that are not plain numbers stand there once each, as they were written; a number is an
+integer and how many of its digits are decimals. Lines with the same names and kinds of fields in the same order have one
+shape; the values of a shape's lines stand field by field, in their order.
+
+    magic           8 bytes
+    head            int64[8]: lines, keys, names, texts, shapes, fields, bytes of the heap, 0
+    directory       a row an array: where it begins, how many values it has, how wide one is (bytes, 0 where all are
+                    `base`), and what is to be added to each
+    heap            the keys, names and texts, end to end
+    arrays          unsigned little-endian integers, each array at a multiple of 8
+    padding         PAD bytes
+
+The arrays are: lengths of the keys, the names, the texts; how many fields each shape has, of each field its name and its
+kind; of each line its key and its shape; times that follow one another, as written, and how many lines have each of
+them (none where no line says its time); then for each field its values, and the decimals of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.columns.column import IntArray
+from services.lineprotocol.scanning import MOST_BYTES, PAD
+
+Ints = NDArray[np.int32]
+
+PACKED: Final = "packed"
+"""The header of a message whose body is packed: how many bytes of text it stands for."""
+MOST_LINES: Final = 2**24
+
+NUMBER, INTEGER, TEXT = range(3)
+"""Kinds of values: digits with `decimals` of them behind a point, if there are any; digits with an i behind them; what is
+said by a text, the index of which the value is."""
+
+_MAGIC = b"\xfftbpack1"
+_HEAD = 8
+_ROW = np.dtype([("at", "<i8"), ("count", "<i8"), ("width", "<i8"), ("base", "<i8")])
+_WIDTHS: dict[int, Any] = {1: np.dtype("<u1"), 2: np.dtype("<u2"), 4: np.dtype("<u4"), 8: np.dtype("<i8")}
+_FIXED = 10  # arrays before those of fields
+_HEAP_AT = 8 + 8 * _HEAD  # without the directory
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """Integers: `base`, to which what is in `array` is added where there is one."""
+
+    count: int
+    base: int
+    array: NDArray[Any] | None = None
+
+    def all(self) -> IntArray:
+        """int64[count], not to be written to."""
+        if self.array is None:
+            return np.broadcast_to(np.int64(self.base), self.count)
+        return self.array.astype(np.int64, copy=False) if self.base == 0 else self.array + np.int64(self.base)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a shape. name: its index; decimals: of NUMBERs, as many as values."""
+
+    name: int
+    kind: int
+    values: Values
+    decimals: Values
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A packed body, read.
+
+    raw: the body. keys, texts: int32[k, 2], where each begins and ends in it. names: as written. fields: those of each
+    shape, in their order; a name may come twice, then the last one counts. key: int32[n], the key of each line. shape:
+    int32[n], None where there is one only. times, repeats: int64[r], times that follow one another, in the unit in which
+    they were written, and how many lines have each; empty where no line says its time.
+    """
+
+    raw: bytes
+    n: int
+    keys: Ints
+    names: list[bytes]
+    texts: Ints
+    fields: list[list[Field]]
+    key: Ints
+    shape: Ints | None
+    times: IntArray
+    repeats: IntArray
+
+
+def write(
+    heap: bytes,
+    lengths: Sequence[IntArray],
+    shapes: Sequence[Sequence[tuple[int, int, IntArray, IntArray | int]]],
+    key: IntArray,
+    shape: IntArray,
+    times: IntArray,
+    repeats: IntArray,
+) -> bytes:
+    """A packed body. heap: keys, names and texts end to end; lengths: of the keys, of the names and of the texts.
+
+    shapes: for each its fields: name, kind, values, decimals, the values of its lines in their order. The others are as
+    `Packed` has them, int64.
+    """
+    fields = [field for one in shapes for field in one]
+    counts = np.array([len(one) for one in shapes], dtype=np.int64)
+    names = np.array([name for name, *_ in fields], dtype=np.int64)
+    kinds = np.array([kind for _, kind, *_ in fields], dtype=np.int64)
+    arrays = [_narrow(a) for a in (*lengths, counts, names, kinds, key, shape, times, repeats)]
+    for _, _, values, decimals in fields:
+        arrays.append(_narrow(values))
+        arrays.append(Values(len(values), decimals) if isinstance(decimals, int) else _narrow(decimals))
+    directory = np.zeros(len(arrays), dtype=_ROW)
+    pieces = [heap, bytes(-len(heap) % 8)]
+    at = _HEAP_AT + directory.nbytes + len(heap) + len(pieces[1])
+    for row, values in enumerate(arrays):
+        array = values.array
+        directory[row] = (at, values.count, 0 if array is None else array.itemsize, values.base)
+        if array is not None:
+            pieces += [array.tobytes(), bytes(-array.nbytes % 8)]
+            at += array.nbytes + len(pieces[-1])
+    head = [len(key), *(len(one) for one in lengths), len(shapes), len(fields), len(heap), 0]
+    return b"".join([_MAGIC, np.array(head, dtype="<i8").tobytes(), directory.tobytes(), *pieces, bytes(PAD)])
+
+
+def read(body: bytes) -> Packed:
+    """What `write` was given. Raises ValueError where it is not such a body, whatever else it is."""
+    head = _head(body)
+    n, keys, names, texts, shapes, fields, heap = head
+    arrays = _arrays(body, _FIXED + 2 * fields)
+    fixed = arrays[:_FIXED]
+    counts = (keys, names, texts, shapes, fields, fields, n, n, fixed[8].count, fixed[8].count)
+    if any(one.count != count for one, count in zip(fixed, counts, strict=True)):
+        raise ValueError("its arrays are not as long as it says")
+    at = _HEAP_AT + _ROW.itemsize * len(arrays)
+    lengths = np.concatenate([one.all() for one in fixed[:3]])
+    if len(lengths) and int(lengths.min()) < 0 or int(lengths.sum()) != heap or at + heap > len(body) - PAD:
+        raise ValueError("its texts are not as long as it says")
+    ends = at + np.cumsum(lengths)
+    spans = np.stack([ends - lengths, ends], axis=1).astype(np.int32)
+    per_shape, name, kind = (one.all() for one in fixed[3:6])
+    if (
+        _outside(per_shape, fields + 1)
+        or int(per_shape.sum()) != fields
+        or _outside(name, names)
+        or _outside(kind, TEXT + 1)
+        or (shapes and int(per_shape.min()) < 1)
+    ):
+        raise ValueError("its fields are not as many as it says")
+    repeats = fixed[9].all()
+    if fixed[8].count and (int(repeats.min()) < 1 or int(repeats.sum()) != n):
+        raise ValueError("its times are not as many as its lines")
+    if _outside(fixed[6].all(), keys) or _outside(fixed[7].all(), shapes):
+        raise ValueError("a line is of nothing that it has")
+    key = fixed[6].all().astype(np.int32)
+    shape = None if shapes == 1 else fixed[7].all().astype(np.int32)
+    lines = np.array([n]) if shape is None else np.bincount(shape, minlength=shapes)
+    found = _fields(arrays[_FIXED:], per_shape.tolist(), name.tolist(), kind.tolist(), lines.tolist(), texts)
+    told = [body[begin:end] for begin, end in spans[keys : keys + names].tolist()]
+    return Packed(body, n, spans[:keys], told, spans[keys + names :], found, key, shape, fixed[8].all(), repeats)
+
+
+def _head(body: bytes) -> list[int]:
+    if len(body) > MOST_BYTES or not body.startswith(_MAGIC) or len(body) < _HEAP_AT + PAD:
+        raise ValueError("it is no packed body")
+    *head, zero = np.frombuffer(body, dtype="<i8", count=_HEAD, offset=8).tolist()
+    if zero or min(head) < 0 or head[0] > MOST_LINES or max(head) > len(body) * 8 + MOST_LINES:
+        raise ValueError("its head is not one of a packed body")
+    return head
+
+
+def _arrays(body: bytes, count: int) -> list[Values]:
+    if _HEAP_AT + _ROW.itemsize * count > len(body) - PAD:
+        raise ValueError("it ends before its directory does")
+    rows = np.frombuffer(body, dtype=_ROW, count=count, offset=_HEAP_AT).tolist()
+    found = []
+    for at, many, width, base in rows:
+        if not width:
+            if not 0 <= many <= MOST_LINES:
+                raise ValueError("an array is longer than lines can be")
+            found.append(Values(many, base))
+            continue
+        dtype = _WIDTHS.get(width)
+        if dtype is None or many < 0 or at < 0 or at + many * width > len(body) - PAD:
+            raise ValueError("an array is not in it")
+        found.append(Values(many, base, np.frombuffer(body, dtype=dtype, count=many, offset=at)))
+    return found
+
+
+def _fields(
+    arrays: Sequence[Values],
+    per_shape: Sequence[int],
+    name: Sequence[int],
+    kind: Sequence[int],
+    lines: Sequence[int],
+    texts: int,
+) -> list[list[Field]]:
+    found: list[list[Field]] = []
+    at = 0
+    for shape, count in enumerate(per_shape):
+        fields = []
+        for number in range(at, at + count):
+            values, decimals = arrays[2 * number], arrays[2 * number + 1]
+            if values.count != lines[shape] or decimals.count != lines[shape]:
+                raise ValueError("a field has not as many values as lines")
+            if kind[number] == TEXT and _outside(values.all(), texts):
+                raise ValueError("a value is a text that it has not")
+            if kind[number] == NUMBER and _outside(decimals.all(), _MOST_DECIMALS + 1):
+                raise ValueError("a number has more decimals than there can be")
+            fields.append(Field(name[number], kind[number], values, decimals))
+        found.append(fields)
+        at += count
+    return found
+
+
+_MOST_DECIMALS = 18
+
+
+def _outside(values: IntArray, below: int) -> bool:
+    """Whether a value is not within 0 … below-1."""
+    return bool(len(values)) and (int(values.min()) < 0 or int(values.max()) >= below)
+
+
+def _narrow(values: IntArray) -> Values:
+    """The same as narrow as it can be."""
+    if not len(values):
+        return Values(0, 0)
+    low, high = int(values.min()), int(values.max())
+    if low == high:
+        return Values(len(values), low)
+    width = _width(high - low)
+    if width == 8 or (low >= 0 and _width(high) == width):
+        return Values(len(values), 0, values.astype(_WIDTHS[width], copy=False))
+    return Values(len(values), low, (values - low).astype(_WIDTHS[width]))
+
+
+def _width(most: int) -> int:
+    return next(width for width in (1, 2, 4, 8) if most < 1 << 8 * width)
