@@ -27,8 +27,11 @@ _OPTIMISATION = 3
 _CODE_MODEL = "jitdefault"
 _INSTRUCTIONS = tuple(
     f"llvm.{name}."
-    for name in ("cttz", "ctlz", "ctpop", "abs", "smin", "smax", "umin", "umax", "fshl", "lifetime", "memset", "memcpy")
-)
+    for name in (
+        *("cttz", "ctlz", "ctpop", "abs", "smin", "smax", "umin", "umax", "fshl", "uadd", "lifetime"),
+        *("masked", "vector", "memset", "memcpy"),
+    )
+) + ("llvm.assume",)
 """What looks like a function and becomes instructions, or is in every process; others may become calls of libraries."""
 
 
