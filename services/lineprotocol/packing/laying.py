@@ -8,7 +8,7 @@ import numpy as np
 
 from services.kernels.compiled import compiled
 from services.kernels.primitives import byte, put_word, word
-from services.lineprotocol.packing.layout import FIXED, HEAD, HEAP_AT, MAGIC, ROW_BYTES, TEXT
+from services.lineprotocol.packing.layout import FIXED, HEAD, HEAP_AT, MAGIC, ROW_BYTES
 from services.lineprotocol.packing.scratch import (
     BEGIN,
     DECIMALS,
@@ -57,7 +57,7 @@ def lay(state: int) -> int:
     fields = _fields(state, shapes)
     if fields < 0:
         return 0
-    at = _heap(state, HEAP_AT + ROW_BYTES * (FIXED + 2 * fields))
+    at = _heap(state, fields)
     if at == 0:
         return 0
     row = 0
@@ -109,12 +109,12 @@ def _fields(state: int, shapes: int) -> int:
 
 
 @compiled("int64(int64, int64)")
-def _heap(state: int, at: int) -> int:
-    """Write the head, and the heap from `at` on; gives where it ends, 0 where there is no room."""
+def _heap(state: int, fields: int) -> int:
+    """Write the head and the heap; gives where it ends, 0 where there is no room."""
     out, room, heap = _int64(word(state, OUT)), _int64(word(state, OUT_ROOM)), _int64(word(state, HEAP))
+    start = at = HEAP_AT + ROW_BYTES * (FIXED + 2 * fields)
     if at > room:
         return 0
-    start = at
     for table in (KEYS, NAMES, TEXTS):
         about = state + TABLES + table * TABLE_BYTES
         entries = _int64(word(about, 0))
@@ -134,7 +134,7 @@ def _heap(state: int, at: int) -> int:
     put_word(head, 16, _int64(word(state, TABLES + NAMES * TABLE_BYTES + 16)))
     put_word(head, 24, _int64(word(state, TABLES + TEXTS * TABLE_BYTES + 16)))
     put_word(head, 32, _int64(word(state, SHAPES_USED)))
-    put_word(head, 40, (start - HEAP_AT) // ROW_BYTES - FIXED >> 1)
+    put_word(head, 40, fields)
     put_word(head, 48, at - start)
     put_word(head, 56, 0)
     return int((at + 7) & -8)
@@ -143,16 +143,9 @@ def _heap(state: int, at: int) -> int:
 @compiled("int64(int64, int64, int64, int64, int64)")
 def _values(state: int, row: int, at: int, lines: int, shapes: int) -> int:
     """Write the values of each field of each shape, and their decimals."""
-    counts, begins, places = (
-        _int64(word(state, SHAPE_LINES)),
-        _int64(word(state, SHAPE_AT)),
-        _int64(word(state, PLACES)),
-    )
-    fields, of_line, kinds = (
-        _int64(word(state, SHAPES)),
-        _int64(word(state, LINE_SHAPES)),
-        _int64(word(state, FIELD_KINDS)),
-    )
+    counts, begins = _int64(word(state, SHAPE_LINES)), _int64(word(state, SHAPE_AT))
+    fields, of_line = _int64(word(state, SHAPES)), _int64(word(state, LINE_SHAPES))
+    places = _int64(word(state, PLACES))
     for shape in range(shapes):  # the leaves are of no use any more
         put_word(fields, shape * 8, _int64(word(begins, shape * 8)))
         put_word(counts, shape * 8, 0)
@@ -170,7 +163,6 @@ def _values(state: int, row: int, at: int, lines: int, shapes: int) -> int:
         put_word(begins, shape * 8, rank + 1)
         put_word(places, rank * 8, place)
         place += _int64(word(fields, shape * 8))
-    field = 0
     values, decimals = _int64(word(state, VALUES)), _int64(word(state, DECIMALS))
     for shape in range(shapes):
         count = _int64(word(counts, shape * 8))
@@ -178,7 +170,6 @@ def _values(state: int, row: int, at: int, lines: int, shapes: int) -> int:
             at = _gathered(state, row, at, values + 8 * nth, places, count)
             at = _gathered_bytes(state, row + 1, at, decimals + nth, places, count)
             row += 2
-            field += 1
         places += 8 * count
     return at
 

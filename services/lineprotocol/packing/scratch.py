@@ -71,6 +71,11 @@ _SLACK = 64  # bytes behind what is used that may be written to
 Words = NDArray[np.int64]
 
 
+def room(words: int) -> Words:
+    """Memory that holds anything, of which what is not used is not taken."""
+    return np.empty(words, dtype=np.int64)
+
+
 class Scratch:
     """Room for a body of so many bytes. A body for which it does not suffice would gain little."""
 
@@ -83,7 +88,7 @@ class Scratch:
         self._state[POWERS // 8 :] = [10**digits for digits in range(19)]
         most_lines, most_values, few = size // 10 + 8, size // 8 + 64, min(size // 64 + 64, _MOST_OF_A_KIND)
         many = size // 16 + 16
-        slots = 1 << (2 * (2 * many + 2 * few)).bit_length()
+        slots = max(_FIRST_SLOTS, 1 << (2 * (2 * many + 2 * few)).bit_length())
         self._slots = self._array(SLOTS, SLOTS_ROOM, slots)
         for table, entries, width in (KEYS, many, 4), (NAMES, few, 4), (TEXTS, many, 4), (NODES, few, 8):
             at = TABLES + table * TABLE_BYTES
@@ -104,12 +109,7 @@ class Scratch:
     @property
     def state(self) -> int:
         """The address of the state."""
-        return _address(self._state)
-
-    @property
-    def bytes(self) -> int:
-        """How much of address space it takes; of memory only what was used once."""
-        return sum(array.nbytes for array in self._arrays)
+        return address(self._state)
 
     def begin(self, most: int) -> None:
         """Forget what was found. most: bytes that the body may take when it is packed."""
@@ -131,13 +131,14 @@ class Scratch:
 
     def _array(self, at: int, room_at: int, count: int, width: int = 1, room_of: int = 1) -> Words:
         """Make an array, and say in the state where it is, and for how many there is room (times room_of)."""
-        array: Words = np.empty(count * width + _SLACK // 8, dtype=np.int64)
+        array = room(count * width + _SLACK // 8)
         self._arrays.append(array)
-        self._state[at // 8] = _address(array)
+        self._state[at // 8] = address(array)
         self._state[room_at // 8] = count * room_of
         return array
 
 
-def _address(array: NDArray[Any]) -> int:
-    address: int = array.__array_interface__["data"][0]
-    return address
+def address(array: NDArray[Any]) -> int:
+    """Where an array lies, for as long as it lives."""
+    found: int = array.__array_interface__["data"][0]
+    return found

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from services.kernels.compiled import compiled
 from services.kernels.machine_code import load
-from services.kernels.primitives import address_of, byte, put_byte, put_word, word
+from services.kernels.primitives import address_of, put_byte, put_word, word
 from services.lineprotocol.packing.layout import FIXED, HEAD, HEAP_AT, INTEGER, NUMBER, ROW_BYTES, read
+from services.lineprotocol.packing.scratch import address, room
 from services.lineprotocol.scanning import MOST_BYTES
 
 _SLACK = 64
@@ -29,27 +29,22 @@ def text_of(body: bytes, most: int = MOST_BYTES) -> bytes:
     """
     packed = read(body)
     begun = len(packed.keys) + len(packed.names) + len(packed.texts) + 3 * len(packed.fields) + 16
-    scratch: NDArray[np.int64] = np.empty(begun, dtype=np.int64)
-    room = min(most + 1, 16 * len(body))
+    scratch = room(begun)
+    size = min(most + 1, 16 * len(body))
     while True:
-        text: NDArray[np.uint8] = np.empty(room + _SLACK, dtype=np.uint8)
-        size = _kernel()(address_of(body), _address(text), room, _address(scratch))
-        if size >= 0:
-            return text[: max(size - 1, 0)].tobytes()
-        if room > most:
+        text = room((size + _SLACK) // 8)
+        found = _kernel()(address_of(body), address(text), size, address(scratch))
+        if found >= 0:
+            return text.view(np.uint8)[: max(found - 1, 0)].tobytes()
+        if size > most:
             raise ValueError("its text is longer than it says")
-        room = min(most + 1, 2 * room)
+        size = min(most + 1, 2 * size)
 
 
 @functools.cache
 def _kernel() -> Callable[[int, int, int, int], int]:
     """As machine code where a gateway has left that; else numba has to be loaded."""
     return load(write_text) or write_text
-
-
-def _address(array: NDArray[Any]) -> int:
-    address: int = array.__array_interface__["data"][0]
-    return address
 
 
 @compiled("int64(int64, int64, int64, int64)")
