@@ -44,8 +44,11 @@ _MAGIC = b"\xfftbpack1"
 _HEAD = 8
 _ROW = np.dtype([("at", "<i8"), ("count", "<i8"), ("width", "<i8"), ("base", "<i8")])
 _WIDTHS: dict[int, Any] = {1: np.dtype("<u1"), 2: np.dtype("<u2"), 4: np.dtype("<u4"), 8: np.dtype("<i8")}
-_FIXED = 10  # arrays before those of fields
-_HEAP_AT = 8 + 8 * _HEAD  # without the directory
+ROW_BYTES: Final = _ROW.itemsize
+FIXED: Final = 10
+"""Arrays before those of fields."""
+HEAP_AT: Final = 8 + 8 * _HEAD
+"""Where the heap would begin, if there were no directory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +122,7 @@ def write(
         arrays.append(Values(len(values), decimals) if isinstance(decimals, int) else _narrow(decimals))
     directory = np.zeros(len(arrays), dtype=_ROW)
     pieces = [heap, bytes(-len(heap) % 8)]
-    at = _HEAP_AT + directory.nbytes + len(heap) + len(pieces[1])
+    at = HEAP_AT + directory.nbytes + len(heap) + len(pieces[1])
     for row, values in enumerate(arrays):
         array = values.array
         directory[row] = (at, values.count, 0 if array is None else array.itemsize, values.base)
@@ -134,12 +137,12 @@ def read(body: bytes) -> Packed:
     """What `write` was given. Raises ValueError where it is not such a body, whatever else it is."""
     head = _head(body)
     n, keys, names, texts, shapes, fields, heap = head
-    arrays = _arrays(body, _FIXED + 2 * fields)
-    fixed = arrays[:_FIXED]
+    arrays = _arrays(body, FIXED + 2 * fields)
+    fixed = arrays[:FIXED]
     counts = (keys, names, texts, shapes, fields, fields, n, n, fixed[8].count, fixed[8].count)
     if any(one.count != count for one, count in zip(fixed, counts, strict=True)):
         raise ValueError("its arrays are not as long as it says")
-    at = _HEAP_AT + _ROW.itemsize * len(arrays)
+    at = HEAP_AT + ROW_BYTES * len(arrays)
     lengths = np.concatenate([one.all() for one in fixed[:3]])
     if len(lengths) and int(lengths.min()) < 0 or int(lengths.sum()) != heap or at + heap > len(body) - PAD:
         raise ValueError("its texts are not as long as it says")
@@ -162,13 +165,13 @@ def read(body: bytes) -> Packed:
     key = fixed[6].all().astype(np.int32)
     shape = None if shapes == 1 else fixed[7].all().astype(np.int32)
     lines = np.array([n]) if shape is None else np.bincount(shape, minlength=shapes)
-    found = _fields(arrays[_FIXED:], per_shape.tolist(), name.tolist(), kind.tolist(), lines.tolist(), texts)
+    found = _fields(arrays[FIXED:], per_shape.tolist(), name.tolist(), kind.tolist(), lines.tolist(), texts)
     told = [body[begin:end] for begin, end in spans[keys : keys + names].tolist()]
     return Packed(body, n, spans[:keys], told, spans[keys + names :], found, key, shape, fixed[8].all(), repeats)
 
 
 def _head(body: bytes) -> list[int]:
-    if len(body) > MOST_BYTES or not body.startswith(_MAGIC) or len(body) < _HEAP_AT + PAD:
+    if len(body) > MOST_BYTES or not body.startswith(_MAGIC) or len(body) < HEAP_AT + PAD:
         raise ValueError("it is no packed body")
     *head, zero = np.frombuffer(body, dtype="<i8", count=_HEAD, offset=8).tolist()
     if zero or min(head) < 0 or head[0] > MOST_LINES or max(head) > len(body) * 8 + MOST_LINES:
@@ -177,9 +180,9 @@ def _head(body: bytes) -> list[int]:
 
 
 def _arrays(body: bytes, count: int) -> list[Values]:
-    if _HEAP_AT + _ROW.itemsize * count > len(body) - PAD:
+    if HEAP_AT + ROW_BYTES * count > len(body) - PAD:
         raise ValueError("it ends before its directory does")
-    rows = np.frombuffer(body, dtype=_ROW, count=count, offset=_HEAP_AT).tolist()
+    rows = np.frombuffer(body, dtype=_ROW, count=count, offset=HEAP_AT).tolist()
     found = []
     for at, many, width, base in rows:
         if not width:
