@@ -135,8 +135,8 @@ def write(
 
 def read(body: bytes) -> Packed:
     """What `write` was given. Raises ValueError where it is not such a body, whatever else it is."""
-    head = _head(body)
-    n, keys, names, texts, shapes, fields, heap = head
+    its_head = head(body)
+    n, keys, names, texts, shapes, fields, heap = its_head
     arrays = _arrays(body, FIXED + 2 * fields)
     fixed = arrays[:FIXED]
     counts = (keys, names, texts, shapes, fields, fields, n, n, fixed[8].count, fixed[8].count)
@@ -170,13 +170,17 @@ def read(body: bytes) -> Packed:
     return Packed(body, n, spans[:keys], told, spans[keys + names :], found, key, shape, fixed[8].all(), repeats)
 
 
-def _head(body: bytes) -> list[int]:
+def head(body: bytes) -> list[int]:
+    """How many lines, keys, names, texts, shapes, fields and bytes of the heap it has. ValueError where it is none."""
     if len(body) > MOST_BYTES or not body.startswith(_MAGIC) or len(body) < HEAP_AT + PAD:
         raise ValueError("it is no packed body")
-    *head, zero = np.frombuffer(body, dtype="<i8", count=_HEAD, offset=8).tolist()
-    if zero or min(head) < 0 or head[0] > MOST_LINES or max(head) > len(body) * 8 + MOST_LINES:
+    *found, zero = np.frombuffer(body, dtype="<i8", count=_HEAD, offset=8).tolist()
+    lines, keys, names, texts, shapes, fields, heap = found
+    if zero or min(found) < 0 or lines > MOST_LINES or max(keys, names, texts, heap) > len(body):
         raise ValueError("its head is not one of a packed body")
-    return head
+    if keys + names + texts > heap or shapes > fields or fields > len(body) // (2 * ROW_BYTES):
+        raise ValueError("it has more than there is room for")
+    return found
 
 
 def _arrays(body: bytes, count: int) -> list[Values]:
