@@ -54,7 +54,7 @@ class PackedLines:
         places = unpacked.places
         self.n: Final = places.shape[1]
         self.time = unpacked.time
-        self.payload: Int32Array = index[places[PAYLOAD]]
+        self.payload: Int32Array = places[PAYLOAD] if index[-1:].tolist() == [len(index) - 1] else index[places[PAYLOAD]]
         self.row: Int32Array = places[ROW]
         self.skipped = np.concatenate([index[unpacked.skipped[:1]], unpacked.skipped[1:]])
         self._raw, self._address = unpacked.raw, unpacked.address

@@ -426,7 +426,8 @@ def read(
     its number, and what is LATER can never be read. counts: int64[CODES], zeros: how many there are of each code.
     """
     known = at = width = mask = base = tens_at = tens_width = tens_mask = tens_base = _int64(-1)
-    code = NONE
+    decimals = _int64(0)
+    code, lost = NONE, 0
     for i in range(len(shapes)):
         shape = shapes[i]
         if shape != known:
@@ -441,28 +442,38 @@ def read(
                 mask, base = fields[one, FIELD_MASK], fields[one, FIELD_BASE]
                 tens_at, tens_width = fields[one, DECIMALS_AT], fields[one, DECIMALS_WIDTH]
                 tens_mask, tens_base = fields[one, DECIMALS_MASK], fields[one, DECIMALS_BASE]
+                decimals = tens_base
                 first, end = fields[one, FIRST_TEXT], fields[one, LAST_TEXT]
         if code == NONE:
             continue
         value = _value(text, at, width, mask, base, places[i])
         found = code
         if code == FLOAT:
-            decimals = _value(text, tens_at, tens_width, tens_mask, tens_base, places[i])
-            if decimals < 0 or decimals > _MOST_DECIMALS:
-                found = LATER
-            elif -_EXACT <= value <= _EXACT:
+            if tens_width:
+                decimals = _value(text, tens_at, tens_width, tens_mask, tens_base, places[i])
+            if -_EXACT <= value <= _EXACT and 0 <= decimals <= _MOST_DECIMALS:
                 floats[i] = np.float64(value) / _TENS[decimals]
-            else:
+            elif 0 <= decimals <= _MOST_DECIMALS:
                 number = float_of(np.uint64(value if value > 0 else -value), -decimals)
                 floats[i] = number if value > 0 else -number
+            else:
+                found = LATER
         elif code == STRING:
             value += first
             if value < first or value >= end:
                 found = LATER
-        if found != FLOAT:
+            ints[i] = value
+        else:
             ints[i] = value
         codes[i] = found
-        counts[found] += 1
+        if found == LATER:
+            lost += 1
+        counts[code] += 1
+    if lost:
+        counts[:] = 0
+        for i in range(len(codes)):
+            counts[codes[i]] += 1
+        counts[NONE] = 0
 
 
 @compiled("void(int64, int64[:, ::1], int64[:, ::1], int32[::1], int32[::1], int64[::1], int64[::1], uint8[::1])")
