@@ -14,7 +14,7 @@ from services.lineprotocol.keytable import KeyTable
 from services.lineprotocol.lines import Lines, Payload, WantedLines, decode
 from services.lineprotocol.packing.lines import PackedLines, decode_packed
 from services.lineprotocol.write import encode
-from tests.property.test_lineprotocol import GARBAGE, POINTS, TIMES, Point
+from tests.property.test_lineprotocol import GARBAGE, POINTS, TIMES
 from tests.support.examples import examples
 from tests.support.packing import pack
 
@@ -22,7 +22,16 @@ RECEIVED = 77
 KEYS = [b"cpu", b"cpu,host=a", b"cpu,host=b,x=1", b"m,host=a\\ b", b"m", b'c"u,a=b', b"c\\,d,e=f", b"\xff,a=1"]
 NAMES = [b"v", b"w", b"v\\ w", b"a\\,b", b"\xff", b'"']
 VALUES = [b"1", b"-1.50", b"0.001", b"0", b"0.0", b"123456789012345678", b"0.12345678901234567", b"9007199254740993"]
-VALUES += [b"-999999999999.999999", b"5i", b"-7i", b"0i", b"999999999999999999i", b"9223372036854775807i", b"00i", b"-0"]
+VALUES += [
+    b"-999999999999.999999",
+    b"5i",
+    b"-7i",
+    b"0i",
+    b"999999999999999999i",
+    b"9223372036854775807i",
+    b"00i",
+    b"-0",
+]
 VALUES += [b"1e3", b".5", b"5.", b"t", b"false", b'"a b"', b'"a\\"b"', b'""', b'"\xff"', b"1234567890123456789.5"]
 PRECISIONS = ["n", "u", "ms", "s", "m", "h"]
 
@@ -130,7 +139,7 @@ def test_what_is_not_wanted_is_counted_as_of_text(
     missing: Counter[tuple[int, int]] = Counter()
     for payload, row, key in zip(every.payload.tolist(), every.row.tolist(), every.keys(), strict=True):
         measurement = measurements.get(key.partition(b",")[0], -1)
-        if 0 <= measurement and not wanted[measurement]:
+        if measurement >= 0 and not wanted[measurement]:
             missing[payload, measurement] += 1
         elif known.get(key, -1) >= 0 and far[known[key]] >= 0:
             missing[payload, 3] += 1
@@ -159,9 +168,7 @@ def test_a_lie_harms_no_other(body: bytes, changes: list[tuple[int, int]], cut: 
     honest = packed(good.body)
     assert honest is not None
 
-    lines, rejected = decode_packed(
-        [honest, Payload(bytes(lie), "n", RECEIVED, text_bytes=len(body)), honest]
-    )
+    lines, rejected = decode_packed([honest, Payload(bytes(lie), "n", RECEIVED, text_bytes=len(body)), honest])
 
     assert {r.index for r in rejected} <= {1}
     names = lines.names(None)
@@ -172,6 +179,3 @@ def test_a_lie_harms_no_other(body: bytes, changes: list[tuple[int, int]], cut: 
     assert [lines.keys()[i] for i in its] == [b"cpu,host=a"] * 2
     column = lines.column("idle", np.array(its))
     assert column is not None and column.tolist() == [1.5, 1.5]
-
-
-_ = Point

@@ -2,8 +2,8 @@
 
 A packed body holds what a body of line protocol says, such that its text can be made again to the last byte: series
 keys, names of fields and values that are not plain numbers stand there once each, as they were written; a number is an
-integer and how many of its digits are decimals. Lines with the same names and kinds of fields in the same order have one
-shape; the values of a shape's lines stand field by field, in their order.
+integer and how many of its digits are decimals. Lines with the same names and kinds of fields in the same order have
+one shape; the values of a shape's lines stand field by field, in their order.
 
     magic           8 bytes
     head            int64[8]: lines, keys, names, texts, shapes, fields, bytes of the heap, 0
@@ -13,8 +13,8 @@ shape; the values of a shape's lines stand field by field, in their order.
     arrays          unsigned little-endian integers, each array at a multiple of 8
     padding         PAD bytes
 
-The arrays are: lengths of the keys, the names, the texts; how many fields each shape has, of each field its name and its
-kind; of each line its key and its shape; times that follow one another, as written, and how many lines have each of
+The arrays are: lengths of the keys, the names, the texts; how many fields each shape has, of each field its name and
+its kind; of each line its key and its shape; times that follow one another, as written, and how many lines have each of
 them (none where no line says its time); then for each field its values, and the decimals of them.
 """
 
@@ -37,17 +37,19 @@ PACKED: Final = "packed"
 MOST_LINES: Final = 2**24
 
 NUMBER, INTEGER, TEXT = range(3)
-"""Kinds of values: digits with `decimals` of them behind a point, if there are any; digits with an i behind them; what is
-said by a text, the index of which the value is."""
+"""Kinds of values: digits with `decimals` of them behind a point, if there are any; digits with an i behind them; what
+is said by a text, the index of which the value is."""
 
 _MAGIC = b"\xfftbpack1"
+LINES_AT: Final = 8
+"""Where a body says how many lines it has."""
 _HEAD = 8
 _ROW = np.dtype([("at", "<i8"), ("count", "<i8"), ("width", "<i8"), ("base", "<i8")])
 _WIDTHS: dict[int, Any] = {1: np.dtype("<u1"), 2: np.dtype("<u2"), 4: np.dtype("<u4"), 8: np.dtype("<i8")}
 ROW_BYTES: Final = _ROW.itemsize
 FIXED: Final = 10
 """Arrays before those of fields."""
-HEAP_AT: Final = 8 + 8 * _HEAD
+HEAP_AT: Final = LINES_AT + 8 * _HEAD
 """Where the heap would begin, if there were no directory."""
 
 
@@ -82,8 +84,8 @@ class Packed:
 
     raw: the body. keys, texts: int32[k, 2], where each begins and ends in it. names: as written. fields: those of each
     shape, in their order; a name may come twice, then the last one counts. key: int32[n], the key of each line. shape:
-    int32[n], None where there is one only. times, repeats: int64[r], times that follow one another, in the unit in which
-    they were written, and how many lines have each; empty where no line says its time.
+    int32[n], None where there is one only. times, repeats: int64[r], times that follow one another, in the unit in
+    which they were written, and how many lines have each; empty where no line says its time.
     """
 
     raw: bytes
@@ -144,7 +146,7 @@ def read(body: bytes) -> Packed:
         raise ValueError("its arrays are not as long as it says")
     at = HEAP_AT + ROW_BYTES * len(arrays)
     lengths = np.concatenate([one.all() for one in fixed[:3]])
-    if len(lengths) and int(lengths.min()) < 0 or int(lengths.sum()) != heap or at + heap > len(body) - PAD:
+    if (len(lengths) and int(lengths.min()) < 0) or int(lengths.sum()) != heap or at + heap > len(body) - PAD:
         raise ValueError("its texts are not as long as it says")
     ends = at + np.cumsum(lengths)
     spans = np.stack([ends - lengths, ends], axis=1).astype(np.int32)
@@ -174,7 +176,7 @@ def head(body: bytes) -> list[int]:
     """How many lines, keys, names, texts, shapes, fields and bytes of the heap it has. ValueError where it is none."""
     if len(body) > MOST_BYTES or not body.startswith(_MAGIC) or len(body) < HEAP_AT + PAD:
         raise ValueError("it is no packed body")
-    *found, zero = np.frombuffer(body, dtype="<i8", count=_HEAD, offset=8).tolist()
+    *found, zero = np.frombuffer(body, dtype="<i8", count=_HEAD, offset=LINES_AT).tolist()
     lines, keys, names, texts, shapes, fields, heap = found
     if zero or min(found) < 0 or lines > MOST_LINES or max(keys, names, texts, heap) > len(body):
         raise ValueError("its head is not one of a packed body")

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from services.columns.column import Column, IntArray, Rows
+from services.columns.column import Column, Rows
 from services.kernels.primitives import address_of
 from services.lineprotocol import reference_parser
 from services.lineprotocol.keytable import KeyTable
@@ -18,7 +18,6 @@ from services.lineprotocol.packing.layout import head
 from services.lineprotocol.packing.unpacking import (
     BODY,
     FIELD_PARTS,
-    FIELDS,
     KEY,
     KEY_BEGIN,
     KEY_LENGTH,
@@ -35,8 +34,6 @@ from services.lineprotocol.packing.unpacking import (
     ROW,
     SERIES,
     SHAPE,
-    SHAPES,
-    TEXTS,
     Ints,
     Longs,
     unpack,
@@ -54,7 +51,8 @@ class PackedLines:
         places = unpacked.places
         self.n: Final = places.shape[1]
         self.time = unpacked.time
-        self.payload: Int32Array = places[PAYLOAD] if index[-1:].tolist() == [len(index) - 1] else index[places[PAYLOAD]]
+        all_are = len(index) == 0 or index[-1] == len(index) - 1
+        self.payload: Int32Array = places[PAYLOAD] if all_are else index[places[PAYLOAD]]
         self.row: Int32Array = places[ROW]
         self.skipped = np.concatenate([index[unpacked.skipped[:1]], unpacked.skipped[1:]])
         self._raw, self._address = unpacked.raw, unpacked.address

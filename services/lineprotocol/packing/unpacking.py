@@ -482,8 +482,8 @@ def gather(
 ) -> None:
     """All values of some lines, told by their shapes and places, field by field.
 
-    firsts: int64[f], where the values of each field begin, and behind the last of them afterwards. A text is told by its
-    number, or by -1.
+    firsts: int64[f], where the values of each field begin, and behind the last of them afterwards. A text is told by
+    its number, or by -1.
     """
     for i in range(len(of)):
         shape = of[i]
