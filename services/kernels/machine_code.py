@@ -26,9 +26,13 @@ _DIGEST_BYTES = 32
 _OPTIMISATION = 3
 _CODE_MODEL = "jitdefault"
 _INSTRUCTIONS = tuple(
-    f"llvm.{name}." for name in ("cttz", "ctlz", "ctpop", "abs", "smin", "smax", "umin", "umax", "fshl", "lifetime")
-)
-"""What looks like a function and becomes instructions; others may become calls of libraries."""
+    f"llvm.{name}."
+    for name in (
+        *("cttz", "ctlz", "ctpop", "abs", "smin", "smax", "umin", "umax", "fshl", "uadd", "lifetime"),
+        *("masked", "vector", "memset", "memcpy"),
+    )
+) + ("llvm.assume",)
+"""What looks like a function and becomes instructions, or is in every process; others may become calls of libraries."""
 
 
 def keep(kernel: Compiled[..., int]) -> None:

@@ -35,7 +35,7 @@ _ends: Any = any_of(b'\n"\\')
 
 
 @compiled("boolean(int64, int64, int64)")
-def _is_number(text: int, begin: int, end: int) -> bool:
+def is_number(text: int, begin: int, end: int) -> bool:
     """Whether there is a number of up to 18 digits, and up to 45 behind a point, with an i or a small exponent."""
     begin += byte(text, begin) == _MINUS
     length = end - begin
@@ -72,7 +72,7 @@ def _is_number(text: int, begin: int, end: int) -> bool:
 
 
 @compiled("boolean(int64, int64, int64)")
-def _is_bool(text: int, begin: int, end: int) -> bool:
+def is_bool(text: int, begin: int, end: int) -> bool:
     """Whether there is t, T, true, True, TRUE, or the like of false."""
     length = end - begin
     if length > _LONGEST_BOOL or byte(text, end - 1) == 0:  # a last NUL would not show in a number
@@ -84,7 +84,7 @@ def _is_bool(text: int, begin: int, end: int) -> bool:
 
 
 @compiled("boolean(int64, int64, int64, int64, int64)")
-def _is_before(text: int, begin: int, end: int, other: int, other_end: int) -> bool:
+def is_before(text: int, begin: int, end: int, other: int, other_end: int) -> bool:
     """Whether some bytes come before others in order, and are not the same."""
     while begin < end and other < other_end:
         if byte(text, begin) != byte(text, other):
@@ -132,7 +132,7 @@ def plain_lines(text: int, start: int, end: int, most_time: int, longest_key: in
             at = begin + trailing_zeros(marks)
             if marks == _NO or stop == begin or byte(text, stop) != _EQUALS or at == stop + 1:
                 return start
-            if tag >= 0 and byte(text, tag) >= byte(text, begin) and not _is_before(text, tag, tag_end, begin, stop):
+            if tag >= 0 and byte(text, tag) >= byte(text, begin) and not is_before(text, tag, tag_end, begin, stop):
                 return start
             tag, tag_end = begin, stop
             mark = byte(text, at)
@@ -166,7 +166,7 @@ def plain_lines(text: int, start: int, end: int, most_time: int, longest_key: in
                     at = _string_end(text, value)
                     if at < 0:
                         return start
-                elif not (_is_number(text, value, at) if first <= _NINE else _is_bool(text, value, at)):
+                elif not (is_number(text, value, at) if first <= _NINE else is_bool(text, value, at)):
                     return start
             mark = byte(text, at)
         if mark == _SPACE:

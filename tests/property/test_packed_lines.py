@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from services.lineprotocol.keytable import KeyTable
 from services.lineprotocol.lines import Lines, Payload, WantedLines, decode
 from services.lineprotocol.packing.lines import PackedLines, decode_packed
+from services.lineprotocol.reference_parser import multiplier
 from services.lineprotocol.write import encode
 from tests.property.test_lineprotocol import GARBAGE, POINTS, TIMES
+from tests.property.test_packing import packed as packed_by_kernel
 from tests.support.examples import examples
 from tests.support.packing import pack
 
@@ -58,7 +60,8 @@ BODIES = st.one_of(PLAIN, PLAIN, WRITTEN, GARBAGE)
 
 
 def packed(body: bytes, precision: str = "n") -> Payload | None:
-    made = pack(body)
+    """By the kernel where that packs it, else slowly, so that there are more kinds of them."""
+    made = packed_by_kernel(body, precision) or pack(body, multiplier(precision))
     return None if made is None else Payload(made, precision, RECEIVED, text_bytes=len(body))
 
 

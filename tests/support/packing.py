@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
+from services.columns.column import IntArray
 from services.lineprotocol import reference_parser
-from services.lineprotocol.packing.layout import INTEGER, NUMBER, TEXT, write
+from services.lineprotocol.packing.layout import HEAP_AT, INTEGER, MAGIC, NUMBER, TEXT, Values
 from services.lineprotocol.reference_parser import MALFORMED, LineError
+from services.lineprotocol.scanning import PAD
 
 _NUMBER = re.compile(rb"(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?")
 _INTEGER = re.compile(rb"0i|-?[1-9][0-9]*i")
 _TIME = re.compile(rb" (0|-?[1-9][0-9]*)")
 _MOST_DIGITS = 18
+_ROW = np.dtype([("at", "<i8"), ("count", "<i8"), ("width", "<i8"), ("base", "<i8")])
+_WIDTHS: dict[int, Any] = {1: np.dtype("<u1"), 2: np.dtype("<u2"), 4: np.dtype("<u4"), 8: np.dtype("<i8")}
 
 
 def pack(body: bytes, unit: int = 1) -> bytes | None:
@@ -65,7 +71,7 @@ def pack(body: bytes, unit: int = 1) -> bytes | None:
     heap = b"".join([*keys, *names, *texts])
     lengths = [_ints(map(len, some)) for some in (keys, names, texts)]
     told_times, repeats = _ints(time for time, _ in runs), _ints(count for _, count in runs)
-    return write(heap, lengths, columns, _ints(key_of), _ints(shape_of), told_times, repeats)
+    return _body(heap, lengths, columns, _ints(key_of), _ints(shape_of), told_times, repeats)
 
 
 def _value(text: bytes, texts: dict[bytes, int]) -> tuple[int, int, int]:
@@ -82,3 +88,55 @@ def _value(text: bytes, texts: dict[bytes, int]) -> tuple[int, int, int]:
 
 def _ints(values: object) -> np.ndarray:  # type: ignore[type-arg]
     return np.array(list(values), dtype=np.int64)  # type: ignore[call-overload]
+
+
+def _body(
+    heap: bytes,
+    lengths: Sequence[IntArray],
+    shapes: Sequence[Sequence[tuple[int, int, IntArray, IntArray | int]]],
+    key: IntArray,
+    shape: IntArray,
+    times: IntArray,
+    repeats: IntArray,
+) -> bytes:
+    """A packed body. heap: keys, names and texts end to end; lengths: of the keys, of the names and of the texts.
+
+    shapes: for each its fields: name, kind, values, decimals, the values of its lines in their order. The others are as
+    `Packed` has them, int64.
+    """
+    fields = [field for one in shapes for field in one]
+    counts = np.array([len(one) for one in shapes], dtype=np.int64)
+    names = np.array([name for name, *_ in fields], dtype=np.int64)
+    kinds = np.array([kind for _, kind, *_ in fields], dtype=np.int64)
+    arrays = [_narrow(a) for a in (*lengths, counts, names, kinds, key, shape, times, repeats)]
+    for _, _, values, decimals in fields:
+        arrays.append(_narrow(values))
+        arrays.append(Values(len(values), decimals) if isinstance(decimals, int) else _narrow(decimals))
+    directory = np.zeros(len(arrays), dtype=_ROW)
+    pieces = [heap, bytes(-len(heap) % 8)]
+    at = HEAP_AT + directory.nbytes + len(heap) + len(pieces[1])
+    for row, one in enumerate(arrays):
+        array = one.array
+        directory[row] = (at, one.count, 0 if array is None else array.itemsize, one.base)
+        if array is not None:
+            pieces += [array.tobytes(), bytes(-array.nbytes % 8)]
+            at += array.nbytes + len(pieces[-1])
+    head = [len(key), *(len(one) for one in lengths), len(shapes), len(fields), len(heap), 0]
+    return b"".join([MAGIC, np.array(head, dtype="<i8").tobytes(), directory.tobytes(), *pieces, bytes(PAD)])
+
+
+def _narrow(values: IntArray) -> Values:
+    """The same as narrow as it can be."""
+    if not len(values):
+        return Values(0, 0)
+    low, high = int(values.min()), int(values.max())
+    if low == high:
+        return Values(len(values), low)
+    width = _width(high - low)
+    if width == 8 or (low >= 0 and _width(high) == width):
+        return Values(len(values), 0, values.astype(_WIDTHS[width], copy=False))
+    return Values(len(values), low, (values - low).astype(_WIDTHS[width]))
+
+
+def _width(most: int) -> int:
+    return next(width for width in (1, 2, 4, 8) if most < 1 << 8 * width)

@@ -1,4 +1,4 @@
-"""How a packed body lies in memory: what `write` makes of its parts, and `read` gives back.
+"""How a packed body lies in memory: what `read` makes of it.
 
 A packed body holds what a body of line protocol says, such that its text can be made again to the last byte: series
 keys, names of fields and values that are not plain numbers stand there once each, as they were written; a number is an
@@ -40,17 +40,17 @@ NUMBER, INTEGER, TEXT = range(3)
 """Kinds of values: digits with `decimals` of them behind a point, if there are any; digits with an i behind them; what
 is said by a text, the index of which the value is."""
 
-_MAGIC = b"\xfftbpack1"
-LINES_AT: Final = 8
-"""Where a body says how many lines it has."""
+MAGIC: Final = b"\xfftbpack1"
+HEAD: Final = 8
+"""Where the head begins, with how many lines a body has."""
 _HEAD = 8
 _ROW = np.dtype([("at", "<i8"), ("count", "<i8"), ("width", "<i8"), ("base", "<i8")])
 _WIDTHS: dict[int, Any] = {1: np.dtype("<u1"), 2: np.dtype("<u2"), 4: np.dtype("<u4"), 8: np.dtype("<i8")}
 ROW_BYTES: Final = _ROW.itemsize
 FIXED: Final = 10
 """Arrays before those of fields."""
-HEAP_AT: Final = LINES_AT + 8 * _HEAD
-"""Where the heap would begin, if there were no directory."""
+HEAP_AT: Final = HEAD + 8 * _HEAD
+"""Where the directory begins, and the heap would without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,43 +100,8 @@ class Packed:
     repeats: IntArray
 
 
-def write(
-    heap: bytes,
-    lengths: Sequence[IntArray],
-    shapes: Sequence[Sequence[tuple[int, int, IntArray, IntArray | int]]],
-    key: IntArray,
-    shape: IntArray,
-    times: IntArray,
-    repeats: IntArray,
-) -> bytes:
-    """A packed body. heap: keys, names and texts end to end; lengths: of the keys, of the names and of the texts.
-
-    shapes: for each its fields: name, kind, values, decimals, the values of its lines in their order. The others are as
-    `Packed` has them, int64.
-    """
-    fields = [field for one in shapes for field in one]
-    counts = np.array([len(one) for one in shapes], dtype=np.int64)
-    names = np.array([name for name, *_ in fields], dtype=np.int64)
-    kinds = np.array([kind for _, kind, *_ in fields], dtype=np.int64)
-    arrays = [_narrow(a) for a in (*lengths, counts, names, kinds, key, shape, times, repeats)]
-    for _, _, values, decimals in fields:
-        arrays.append(_narrow(values))
-        arrays.append(Values(len(values), decimals) if isinstance(decimals, int) else _narrow(decimals))
-    directory = np.zeros(len(arrays), dtype=_ROW)
-    pieces = [heap, bytes(-len(heap) % 8)]
-    at = HEAP_AT + directory.nbytes + len(heap) + len(pieces[1])
-    for row, values in enumerate(arrays):
-        array = values.array
-        directory[row] = (at, values.count, 0 if array is None else array.itemsize, values.base)
-        if array is not None:
-            pieces += [array.tobytes(), bytes(-array.nbytes % 8)]
-            at += array.nbytes + len(pieces[-1])
-    head = [len(key), *(len(one) for one in lengths), len(shapes), len(fields), len(heap), 0]
-    return b"".join([_MAGIC, np.array(head, dtype="<i8").tobytes(), directory.tobytes(), *pieces, bytes(PAD)])
-
-
 def read(body: bytes) -> Packed:
-    """What `write` was given. Raises ValueError where it is not such a body, whatever else it is."""
+    """What a body holds. Raises ValueError where it is not such a body, whatever else it is."""
     its_head = head(body)
     n, keys, names, texts, shapes, fields, heap = its_head
     arrays = _arrays(body, FIXED + 2 * fields)
@@ -174,9 +139,9 @@ def read(body: bytes) -> Packed:
 
 def head(body: bytes) -> list[int]:
     """How many lines, keys, names, texts, shapes, fields and bytes of the heap it has. ValueError where it is none."""
-    if len(body) > MOST_BYTES or not body.startswith(_MAGIC) or len(body) < HEAP_AT + PAD:
+    if len(body) > MOST_BYTES or not body.startswith(MAGIC) or len(body) < HEAP_AT + PAD:
         raise ValueError("it is no packed body")
-    *found, zero = np.frombuffer(body, dtype="<i8", count=_HEAD, offset=LINES_AT).tolist()
+    *found, zero = map(int, np.frombuffer(body, dtype="<i8", count=_HEAD, offset=HEAD).tolist())
     lines, keys, names, texts, shapes, fields, heap = found
     if zero or min(found) < 0 or lines > MOST_LINES or max(keys, names, texts, heap) > len(body):
         raise ValueError("its head is not one of a packed body")
@@ -235,20 +200,3 @@ _MOST_DECIMALS = 18
 def _outside(values: IntArray, below: int) -> bool:
     """Whether a value is not within 0 … below-1."""
     return bool(len(values)) and (int(values.min()) < 0 or int(values.max()) >= below)
-
-
-def _narrow(values: IntArray) -> Values:
-    """The same as narrow as it can be."""
-    if not len(values):
-        return Values(0, 0)
-    low, high = int(values.min()), int(values.max())
-    if low == high:
-        return Values(len(values), low)
-    width = _width(high - low)
-    if width == 8 or (low >= 0 and _width(high) == width):
-        return Values(len(values), 0, values.astype(_WIDTHS[width], copy=False))
-    return Values(len(values), low, (values - low).astype(_WIDTHS[width]))
-
-
-def _width(most: int) -> int:
-    return next(width for width in (1, 2, 4, 8) if most < 1 << 8 * width)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from services.lineprotocol import reference_parser
-from services.lineprotocol.packing.layout import LINES_AT, PACKED
+from services.lineprotocol.packing.layout import HEAD, PACKED
 from services.lineprotocol.packing.some_lines import PackedText
 from services.lineprotocol.packing.text import text_of
 from services.lineprotocol.scanning import MOST_BYTES
@@ -33,16 +33,16 @@ def text_bytes(data: bytes, headers: Headers) -> int:
 def line_count(data: bytes, headers: Headers) -> int:
     """How many lines a message has, roughly."""
     if stands_for(headers):
-        return int.from_bytes(data[LINES_AT : LINES_AT + 8], "little")
+        return int.from_bytes(data[HEAD : HEAD + 8], "little")
     return data.count(b"\n", 0, -1) + 1
 
 
 def text(data: bytes, headers: Headers) -> bytes:
     """The text of a message. What says that it is packed and is not is given as it is."""
-    if not stands_for(headers):
+    if not (most := stands_for(headers)):
         return data
     try:
-        return text_of(data)
+        return text_of(data, most)
     except ValueError:
         return data
 

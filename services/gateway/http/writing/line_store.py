@@ -14,9 +14,13 @@ from services.gateway.clients.nats_disk import NatsDisk
 from services.gateway.http.rejection import RequestRejected
 from services.gateway.http.writing.cut import LineTooLong, cut
 from services.gateway.http.writing.off_loop import off_loop
+from services.lineprotocol.packing.layout import PACKED
+from services.lineprotocol.packing.packing import Kernel, Packing
 from services.lineprotocol.validate import CHECKED
 from services.process import log as logs
 
+WORTH_PACKING_BYTES = 16 << 10
+"""Bodies from this size on are packed."""
 _LONG_KEY = 128
 _COMPLAINT_SECONDS = 10.0
 _LATELY_SECONDS = 5.0
@@ -31,6 +35,7 @@ class LineStore:
         self._disk = disk
         self._ack_timeout = config.nats.ack_timeout
         self._default_rp = config.default_retention_policy
+        self._packing: Packing | None = None
         self._failed = 0
         self._complained = -_COMPLAINT_SECONDS
         self._refused, self._refused_at = "", 0.0
@@ -47,11 +52,29 @@ class LineStore:
         """
         return write_subject(db, rp or self._default_rp)
 
+    def packs_with(self, kernel: Kernel) -> None:
+        """Store large bodies packed from now on."""
+        self._packing = Packing(kernel)
+
+    async def packed(self, body: bytes, precision: str) -> bytes:
+        """A body whose lines are all valid as it is stored packed; b"" where that is not known or not worth it."""
+        if self._packing is None or len(body) < WORTH_PACKING_BYTES:
+            return b""
+        return await off_loop(self._packing.pack, body, precision) or b""
+
     async def store(
-        self, subject: str, body: bytes, precision: str, received: int | None = None, key: bytes = b"", user: str = ""
+        self,
+        subject: str,
+        body: bytes,
+        precision: str,
+        received: int | None = None,
+        key: bytes = b"",
+        user: str = "",
+        packed: bytes | None = None,
     ) -> None:
         """Store the body, in several messages where it is too big for one. received: the time of lines without one, ns,
         None: the present. user: who has written them, "" for anybody: it is kept beside them for those who look back.
+        packed: what `packed` gave of it, None: it was not asked.
 
         With a key each message has an id, so that a repeat of the write fills in what is missing and doubles nothing.
         Raises RequestRejected: 503 where it may be tried again.
@@ -61,20 +84,21 @@ class LineStore:
             self._complain("write refused", full)
             raise RequestRejected(503, f"the write was not stored, try again: {full}")
         received = time.time_ns() if received is None else received
-        headers = {"precision": precision, "received": str(received), CHECKED: "1"}
+        headers = {"precision": precision, "received": str(received)}
         if user:
             headers["user"] = urllib.parse.quote(user)
         limit = self._bus.max_data
         name = _message_id(subject, key) if key else None
         try:
-            if len(body) <= limit:
-                await self._bus.publish(subject, body, headers, name, timeout=self._ack_timeout)
-                self._refused = ""
-                return
-            parts = await off_loop(cut, body, limit)
-            for number, part in enumerate(parts):
-                part_name = f"{name}/{number}" if name else None
-                await self._bus.publish(subject, part, headers, part_name, timeout=self._ack_timeout)
+            if packed is None:
+                packed = await self.packed(body, precision)
+            # With a key a repeat must be cut as it was the first time, packed or not.
+            if len(body) <= limit or (packed and len(packed) <= limit and not key):
+                await self._publish(subject, body, packed, headers, name)
+            else:
+                for number, part in enumerate(await off_loop(cut, body, limit)):
+                    part_name = f"{name}/{number}" if name else None
+                    await self._publish(subject, part, await self.packed(part, precision), headers, part_name)
             self._refused = ""
         except LineTooLong as problem:
             raise RequestRejected(413, str(problem)) from problem
@@ -85,6 +109,13 @@ class LineStore:
         except BusError as problem:
             self._complain("write refused by the bus", problem)
             raise RequestRejected(500, str(problem)) from problem
+
+    async def _publish(
+        self, subject: str, text: bytes, packed: bytes, headers: dict[str, str], name: str | None
+    ) -> None:
+        """One message, packed if it can be."""
+        about = {PACKED: str(len(text))} if packed else {CHECKED: "1"}
+        await self._bus.publish(subject, packed or text, headers | about, name, timeout=self._ack_timeout)
 
     def _complain(self, text: str, error: BusError | str) -> None:
         """Log what goes wrong, not once a write: an outage must not fill the disk with lines about it."""

@@ -1,6 +1,6 @@
 """POST /write, /api/v2/write and /api/v3/write_lp: line protocol from HTTP to the stream WRITES. The hot path.
 
-A body goes to the bus as it came (ungzipped); nothing is made of its points here.
+A body goes to the bus as it came (ungzipped), a large one packed; nothing is made of its points here.
 """
 
 from __future__ import annotations
@@ -129,8 +129,9 @@ class Writes:
         if self._trace:
             _log.debug("write body received", body=body.decode("utf-8", "replace"))
         target = self._targets.get((dialect, request.query)) or self._target(dialect, request.query)
-        error = await off_loop(check, body, target.precision)
-        if error is not None:
+        precision = target.precision
+        packed: bytes | None = b"" if precision is AUTO else await self._store.packed(body, precision)
+        if not packed and (error := await off_loop(check, body, precision)) is not None:
             raise RequestRejected(400, error)
         if not target.db:
             raise RequestRejected(400, dialect.missing)
@@ -141,14 +142,13 @@ class Writes:
             return
         if target.problem:
             raise RequestRejected(400, target.problem)
-        precision = target.precision
         if precision is AUTO:
-            body, precision = await off_loop(in_nanoseconds, body), "n"
+            body, precision, packed = await off_loop(in_nanoseconds, body), "n", None
         name = "" if user is None else user.name
         if not request.key and Gathering.takes(body):
             await self._gathering.write(target.subject, precision, body, name)
             return
-        await self._store.store(target.subject, body, precision, received, request.key, name)
+        await self._store.store(target.subject, body, precision, received, request.key, name, packed)
 
     def _target(self, dialect: Dialect, query: bytes) -> _Target:
         """Clients repeat themselves, so what was found out is kept."""
