@@ -16,7 +16,7 @@ from services.lineprotocol.packing.lines import PackedLines, decode_packed
 from services.lineprotocol.reference_parser import multiplier
 from services.lineprotocol.write import encode
 from tests.property.test_lineprotocol import GARBAGE, POINTS, TIMES
-from tests.property.test_packing import packed as packed_by_kernel
+from tests.property.test_packing import _packed as packed_by_kernel
 from tests.support.examples import examples
 from tests.support.packing import pack
 

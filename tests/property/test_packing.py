@@ -55,7 +55,7 @@ _PACKING = Packing(pack)
 _MANY = st.lists(st.one_of(_PLAIN_LINES, _PLAIN_LINES, _ODD_LINES), min_size=1, max_size=6)
 
 
-def packed(body: bytes, precision: str) -> bytes | None:
+def _packed(body: bytes, precision: str) -> bytes | None:
     """With room for bodies of any kind."""
     packing.WORTH_PACKING, worth = 1e6, packing.WORTH_PACKING
     try:
@@ -71,7 +71,7 @@ def _without_break(body: bytes) -> bytes:
 @examples(300)
 @given(st.lists(st.one_of(LINES, _ODD_LINES), max_size=6).map(b"\n".join), PRECISIONS)
 def test_what_is_packed_is_valid_and_can_be_told_again(body: bytes, precision: str) -> None:
-    packed = packed(body, precision)
+    packed = _packed(body, precision)
     if packed is not None:
         assert check(body, precision) is None
         assert text_of(packed) == _without_break(body)
@@ -81,7 +81,7 @@ def test_what_is_packed_is_valid_and_can_be_told_again(body: bytes, precision: s
 @given(_MANY, st.integers(1, 60), st.binary(max_size=1), PRECISIONS)
 def test_bodies_of_many_lines(lines: list[bytes], times: int, end: bytes, precision: str) -> None:
     body = b"\n".join(lines * times) + end
-    packed = packed(body, precision)
+    packed = _packed(body, precision)
     if packed is not None:
         assert check(body, precision) is None
         assert text_of(packed) == _without_break(body)
@@ -89,7 +89,7 @@ def test_bodies_of_many_lines(lines: list[bytes], times: int, end: bytes, precis
 
 @examples(100)
 @given(st.lists(_PLAIN_LINES, min_size=1, max_size=6), st.integers(10, 60))
-def test_what_is_written_in_a_plain_way_ispacked(lines: list[bytes], times: int) -> None:
+def test_what_is_written_in_a_plain_way_is_packed(lines: list[bytes], times: int) -> None:
     body = b"\n".join(lines * times)
     plain = check(body, "n") is None and b"\\\\ " not in body
-    assert (packed(body, "n") is not None) == plain
+    assert (_packed(body, "n") is not None) == plain

@@ -8,7 +8,7 @@ import numpy as np
 
 from services.kernels.compiled import compiled
 from services.kernels.primitives import byte, put_word, word
-from services.lineprotocol.packing.layout import FIXED, HEAD, HEAP_AT, MAGIC, ROW_BYTES
+from services.lineprotocol.packing.layout import FIXED, HEAD, HEAP_AT, MAGIC, ROW_BYTES, TEXT
 from services.lineprotocol.packing.scratch import (
     BEGIN,
     DECIMALS,

@@ -49,7 +49,7 @@ class PackedLines:
     def __init__(self, unpacked: _Unpacked, index: Int32Array, series: KeyTable) -> None:
         """index: of each body among the payloads. series: by which lines are numbered already."""
         places = unpacked.places
-        self.n: Final = places.shape[1]
+        self.n: Final = len(unpacked.time)
         self.time = unpacked.time
         all_are = len(index) == 0 or index[-1] == len(index) - 1
         self.payload: Int32Array = places[PAYLOAD] if all_are else index[places[PAYLOAD]]
@@ -135,8 +135,8 @@ def decode_packed(
         unpacked = _Unpacked([payloads[index] for index in indexes], list(heads.values()), wanted)
         if not (wrong := unpacked.wrong()):
             break
-        for place, error in wrong.items():
-            rejected[indexes[place]] = error
+        for place, why in wrong.items():
+            rejected[indexes[place]] = why
             del heads[indexes[place]]
     lines = PackedLines(unpacked, np.array(indexes, dtype=np.int32), wanted.series)
     return lines, [RejectedPayload(index, f"packed: {rejected[index]}") for index in sorted(rejected)]

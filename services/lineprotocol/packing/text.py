@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from services.kernels.compiled import compiled
 from services.kernels.machine_code import load
-from services.kernels.primitives import address_of, put_byte, put_word, word
+from services.kernels.primitives import address_of, byte, put_byte, put_word, word
 from services.lineprotocol.packing.layout import FIXED, HEAD, HEAP_AT, INTEGER, NUMBER, ROW_BYTES, read
 from services.lineprotocol.scanning import MOST_BYTES
 

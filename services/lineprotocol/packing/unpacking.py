@@ -76,7 +76,8 @@ REASONS: Final = (
 @compiled("int64(int64, int64, int64, int64, int64, int64)")
 def _value(text: int, at: int, width: int, mask: int, base: int, k: int) -> int:
     """A value of an array."""
-    return base + (_int64(word(text, at + k * width)) & mask)
+    value: int = base + (_int64(word(text, at + k * width)) & mask)
+    return value
 
 
 @compiled("boolean(int64, int64, int64, int64, int64[::1])")
