@@ -10,11 +10,15 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.bus.follow import StoredMessage
+from services.bus.positions import WritesSeq
+from services.columns.groups.series import SeriesTable
 from services.lineprotocol.keytable import KeyTable
 from services.lineprotocol.lines import Lines, Payload, WantedLines, decode
 from services.lineprotocol.packing.lines import PackedLines, decode_packed
 from services.lineprotocol.reference_parser import multiplier
 from services.lineprotocol.write import encode
+from services.runtime.input.line_protocol_decoder import EVERYTHING, LineProtocolDecoder, Wanted
 from tests.property.test_lineprotocol import GARBAGE, POINTS, TIMES
 from tests.property.test_packing import _packed as packed_by_kernel
 from tests.support.examples import examples
@@ -84,7 +88,7 @@ def places(lines: Lines | PackedLines) -> list[Any]:
     return [lines.time.tolist(), lines.payload.tolist(), lines.row.tolist(), lines.keys()]
 
 
-@examples(200)
+@examples(100)
 @given(st.lists(st.tuples(BODIES, st.sampled_from(PRECISIONS)), max_size=5), st.integers(0, 2**32))
 def test_packed_is_read_as_its_text(bodies: list[tuple[bytes, str]], seed: int) -> None:
     payloads = [(made, Payload(body, p, RECEIVED)) for body, p in bodies if (made := packed(body, p)) is not None]
@@ -111,7 +115,7 @@ def test_packed_is_read_as_its_text(bodies: list[tuple[bytes, str]], seed: int) 
     assert list(known) == list(also)
 
 
-@examples(200)
+@examples(100)
 @given(
     st.lists(PLAIN, min_size=1, max_size=4),
     st.lists(st.booleans(), min_size=4, max_size=4),
@@ -156,7 +160,7 @@ def test_what_is_not_wanted_is_counted_as_of_text(
     assert found.tolist() == [(known | fresh)[key] for key in lines.keys()]  # noqa: SIM118
 
 
-@examples(300)
+@examples(150)
 @given(PLAIN, st.lists(st.tuples(st.integers(0, 2**20), st.integers(0, 255)), max_size=4), st.integers(0, 200))
 def test_a_lie_harms_no_other(body: bytes, changes: list[tuple[int, int]], cut: int) -> None:
     made = packed(body)
@@ -182,3 +186,48 @@ def test_a_lie_harms_no_other(body: bytes, changes: list[tuple[int, int]], cut: 
     assert [lines.keys()[i] for i in its] == [b"cpu,host=a"] * 2
     column = lines.column("idle", np.array(its))
     assert column is not None and column.tolist() == [1.5, 1.5]
+
+
+@examples(60)
+@given(st.lists(st.tuples(BODIES, st.booleans(), st.booleans()), min_size=1, max_size=5), st.integers(0, 3))
+def test_messages_are_decoded_the_same_some_packed_and_some_not(
+    bodies: list[tuple[bytes, bool, bool]], which: int
+) -> None:
+    text, mixed = [], []
+    for seq, (body, as_packed, looped) in enumerate(bodies, 1):
+        headers = {"precision": "s", "received": "77"} | ({"loopbacks": "2"} if looped else {})
+        text.append(StoredMessage(seq, "", body, headers, 1000 + seq))
+        made = packed(body, "s") if as_packed else None
+        its = headers | {"packed": str(len(body))}
+        mixed.append(text[-1] if made is None else StoredMessage(seq, "", made.body, its, 1000 + seq))
+
+    assert told(mixed, which) == told(text, which)
+
+
+def told(messages: list[StoredMessage], which: int) -> Any:
+    """What a decoder makes of messages, twice, as it knows the series the second time."""
+    decoder = LineProtocolDecoder(SeriesTable())
+    cpu = decoder.measurement("cpu")
+    wanted = [EVERYTHING, Wanted(frozenset([cpu])), Wanted(frozenset()), Wanted(None)][which]
+    found: list[Any] = []
+    for _ in range(2):
+        batch, refused = decoder.decode("db", "rp", messages, wanted)
+        found.append([(one.seq, one.error) for one in refused])
+        if batch is None:
+            continue
+        counts = batch.counts(WritesSeq(1)).tolist()
+        names = decoder.measurements()
+        found.append({names[i]: count for i, count in enumerate(counts) if count})
+        # of text, lines that are not plain may be there although nobody wants them
+        frame = None if which == 2 else batch.select(frozenset([cpu]) if which == 1 else None)
+        if frame is None:
+            continue
+        points, origin = frame.points, frame.origin
+        step = batch.step
+        loops = None if step.loopbacks is None else step.loopbacks[origin].tolist()
+        found.append([points.time.tolist(), step.seq[origin].tolist(), step.row[origin].tolist(), loops])
+        found.append([step.processing_time[origin].tolist(), step.now])
+        found.append([decoder.table.series(number) for number in points.series.tolist()])
+        found.append(repr(points.rows()))
+        found.append(repr(points.picked(np.arange(len(points))[::-2]).rows()))
+    return found
