@@ -29,6 +29,7 @@ _EVERY_POINT = (
     "services.kernels.byte_strings",
     "services.kernels.tables",
     "services.lineprotocol.scanning",
+    "services.lineprotocol.packing.unpacking",
     "services.columns.groups.ordering",
     "services.columns.frame",
     _BESIDE,

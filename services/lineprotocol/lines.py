@@ -38,13 +38,15 @@ Int32Array = NDArray[np.int32]
 class Payload:
     """One message: line protocol, the precision of its timestamps, and when it was received (ns since 1970).
 
-    checked: whether each of its lines is known to be valid.
+    checked: whether each of its lines is known to be valid. text_bytes: for how many bytes of text a packed body stands
+    (see services.lineprotocol.packing), 0 for text.
     """
 
     body: bytes
     precision: str
     received_ns: int
     checked: bool = False
+    text_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ class WantedLines:
         return len(self.numbers) if len(self.wanted) or len(self.foreign) else 0
 
 
-_EVERYTHING = WantedLines(_NONE, np.empty(0, dtype=np.bool_))
+EVERY_LINE: Final = WantedLines(_NONE, np.empty(0, dtype=np.bool_))
 
 
 class Lines:
@@ -154,7 +156,7 @@ class Lines:
         return self._fields.pick(rows)
 
 
-def decode(payloads: Sequence[Payload], wanted: WantedLines = _EVERYTHING) -> tuple[Lines, list[RejectedPayload]]:
+def decode(payloads: Sequence[Payload], wanted: WantedLines = EVERY_LINE) -> tuple[Lines, list[RejectedPayload]]:
     """All points of all payloads that parse, but of lines that are not wanted; a payload that does not parse is left
     out whole.
 

@@ -26,6 +26,7 @@ from services.runtime.input.ingress import Ingress
 from services.runtime.input.line_protocol_decoder import LineProtocolDecoder
 from services.runtime.input.shared_decoding import SharedDecoding
 from services.runtime.input.shrinking import Shrinking
+from services.runtime.input.sizes import line_count, text_bytes
 from services.runtime.limits import UNLIMITED, TaskLimits
 from services.runtime.progress.deliveries import Deliveries
 from services.runtime.task import JUMP
@@ -381,24 +382,25 @@ class Worker:
 
 def _gather(messages: Sequence[StoredMessage], keep_coming: bool) -> float:
     """How long more may take to come behind these, in seconds. keep_coming: as they did while the last were awaited."""
-    if sum(len(message.data) for message in messages) >= _SMALL_BYTES:
+    if sum(text_bytes(message) for message in messages) >= _SMALL_BYTES:
         return 0.0
     if not keep_coming:
         return _GATHER
-    lines = sum(message.data.count(b"\n", 0, -1) + 1 for message in messages)
+    lines = sum(line_count(message) for message in messages)
     return min(lines * _GATHER, _GATHER_MOST)
 
 
 def _goes(messages: Sequence[StoredMessage], most: int) -> Iterator[Sequence[StoredMessage]]:
-    """Messages in runs of at most so many bytes, one message at least: larger frames do not fit the caches.
+    """Messages in runs of at most so many bytes of text, one message at least: larger frames do not fit the caches.
 
     None goes over a silence that may be a pause of the clock, or over a moment at which that was set back.
     """
     begin, size, last = 0, 0, messages[0].time_ns
     for i, message in enumerate(messages):
-        if size and (size + len(message.data) > most or not -JUMP <= message.time_ns - last <= PAUSE):
+        its = text_bytes(message)
+        if size and (size + its > most or not -JUMP <= message.time_ns - last <= PAUSE):
             yield messages[begin:i]
             begin, size = i, 0
-        size += len(message.data)
+        size += its
         last = message.time_ns
     yield messages[begin:]

@@ -1,9 +1,9 @@
-"""How a packed body lies in memory: what `write` makes of its parts, and `read` gives back.
+"""How a packed body lies in memory: what `read` makes of it.
 
 A packed body holds what a body of line protocol says, such that its text can be made again to the last byte: series
 keys, names of fields and values that are not plain numbers stand there once each, as they were written; a number is an
-integer and how many of its digits are decimals. Lines with the same names and kinds of fields in the same order have one
-shape; the values of a shape's lines stand field by field, in their order.
+integer and how many of its digits are decimals. Lines with the same names and kinds of fields in the same order have
+one shape; the values of a shape's lines stand field by field, in their order.
 
     magic           8 bytes
     head            int64[8]: lines, keys, names, texts, shapes, fields, bytes of the heap, 0
@@ -13,8 +13,8 @@ shape; the values of a shape's lines stand field by field, in their order.
     arrays          unsigned little-endian integers, each array at a multiple of 8
     padding         PAD bytes
 
-The arrays are: lengths of the keys, the names, the texts; how many fields each shape has, of each field its name and its
-kind; of each line its key and its shape; times that follow one another, as written, and how many lines have each of
+The arrays are: lengths of the keys, the names, the texts; how many fields each shape has, of each field its name and
+its kind; of each line its key and its shape; times that follow one another, as written, and how many lines have each of
 them (none where no line says its time); then for each field its values, and the decimals of them.
 """
 
@@ -37,11 +37,12 @@ PACKED: Final = "packed"
 MOST_LINES: Final = 2**24
 
 NUMBER, INTEGER, TEXT = range(3)
-"""Kinds of values: digits with `decimals` of them behind a point, if there are any; digits with an i behind them; what is
-said by a text, the index of which the value is."""
+"""Kinds of values: digits with `decimals` of them behind a point, if there are any; digits with an i behind them; what
+is said by a text, the index of which the value is."""
 
 MAGIC: Final = b"\xfftbpack1"
 HEAD: Final = 8
+"""Where the head begins, with how many lines a body has."""
 _HEAD = 8
 _ROW = np.dtype([("at", "<i8"), ("count", "<i8"), ("width", "<i8"), ("base", "<i8")])
 _WIDTHS: dict[int, Any] = {1: np.dtype("<u1"), 2: np.dtype("<u2"), 4: np.dtype("<u4"), 8: np.dtype("<i8")}
@@ -83,8 +84,8 @@ class Packed:
 
     raw: the body. keys, texts: int32[k, 2], where each begins and ends in it. names: as written. fields: those of each
     shape, in their order; a name may come twice, then the last one counts. key: int32[n], the key of each line. shape:
-    int32[n], None where there is one only. times, repeats: int64[r], times that follow one another, in the unit in which
-    they were written, and how many lines have each; empty where no line says its time.
+    int32[n], None where there is one only. times, repeats: int64[r], times that follow one another, in the unit in
+    which they were written, and how many lines have each; empty where no line says its time.
     """
 
     raw: bytes
@@ -99,53 +100,18 @@ class Packed:
     repeats: IntArray
 
 
-def write(
-    heap: bytes,
-    lengths: Sequence[IntArray],
-    shapes: Sequence[Sequence[tuple[int, int, IntArray, IntArray | int]]],
-    key: IntArray,
-    shape: IntArray,
-    times: IntArray,
-    repeats: IntArray,
-) -> bytes:
-    """A packed body. heap: keys, names and texts end to end; lengths: of the keys, of the names and of the texts.
-
-    shapes: for each its fields: name, kind, values, decimals, the values of its lines in their order. The others are as
-    `Packed` has them, int64.
-    """
-    fields = [field for one in shapes for field in one]
-    counts = np.array([len(one) for one in shapes], dtype=np.int64)
-    names = np.array([name for name, *_ in fields], dtype=np.int64)
-    kinds = np.array([kind for _, kind, *_ in fields], dtype=np.int64)
-    arrays = [_narrow(a) for a in (*lengths, counts, names, kinds, key, shape, times, repeats)]
-    for _, _, values, decimals in fields:
-        arrays.append(_narrow(values))
-        arrays.append(Values(len(values), decimals) if isinstance(decimals, int) else _narrow(decimals))
-    directory = np.zeros(len(arrays), dtype=_ROW)
-    pieces = [heap, bytes(-len(heap) % 8)]
-    at = HEAP_AT + directory.nbytes + len(heap) + len(pieces[1])
-    for row, values in enumerate(arrays):
-        array = values.array
-        directory[row] = (at, values.count, 0 if array is None else array.itemsize, values.base)
-        if array is not None:
-            pieces += [array.tobytes(), bytes(-array.nbytes % 8)]
-            at += array.nbytes + len(pieces[-1])
-    head = [len(key), *(len(one) for one in lengths), len(shapes), len(fields), len(heap), 0]
-    return b"".join([MAGIC, np.array(head, dtype="<i8").tobytes(), directory.tobytes(), *pieces, bytes(PAD)])
-
-
 def read(body: bytes) -> Packed:
-    """What `write` was given. Raises ValueError where it is not such a body, whatever else it is."""
-    head = _head(body)
-    n, keys, names, texts, shapes, fields, heap = head
+    """What a body holds. Raises ValueError where it is not such a body, whatever else it is."""
+    its_head = head(body)
+    n, keys, names, texts, shapes, fields, heap = its_head
     arrays = _arrays(body, FIXED + 2 * fields)
     fixed = arrays[:FIXED]
     counts = (keys, names, texts, shapes, fields, fields, n, n, fixed[8].count, fixed[8].count)
     if any(one.count != count for one, count in zip(fixed, counts, strict=True)):
         raise ValueError("its arrays are not as long as it says")
-    at = HEAP_AT + _ROW.itemsize * len(arrays)
+    at = HEAP_AT + ROW_BYTES * len(arrays)
     lengths = np.concatenate([one.all() for one in fixed[:3]])
-    if len(lengths) and int(lengths.min()) < 0 or int(lengths.sum()) != heap or at + heap > len(body) - PAD:
+    if (len(lengths) and int(lengths.min()) < 0) or int(lengths.sum()) != heap or at + heap > len(body) - PAD:
         raise ValueError("its texts are not as long as it says")
     ends = at + np.cumsum(lengths)
     spans = np.stack([ends - lengths, ends], axis=1).astype(np.int32)
@@ -171,17 +137,21 @@ def read(body: bytes) -> Packed:
     return Packed(body, n, spans[:keys], told, spans[keys + names :], found, key, shape, fixed[8].all(), repeats)
 
 
-def _head(body: bytes) -> list[int]:
+def head(body: bytes) -> list[int]:
+    """How many lines, keys, names, texts, shapes, fields and bytes of the heap it has. ValueError where it is none."""
     if len(body) > MOST_BYTES or not body.startswith(MAGIC) or len(body) < HEAP_AT + PAD:
         raise ValueError("it is no packed body")
-    *head, zero = np.frombuffer(body, dtype="<i8", count=_HEAD, offset=8).tolist()
-    if zero or min(head) < 0 or head[0] > MOST_LINES or max(head) > len(body) * 8 + MOST_LINES:
+    *found, zero = map(int, np.frombuffer(body, dtype="<i8", count=_HEAD, offset=HEAD).tolist())
+    lines, keys, names, texts, shapes, fields, heap = found
+    if zero or min(found) < 0 or lines > MOST_LINES or max(keys, names, texts, heap) > len(body):
         raise ValueError("its head is not one of a packed body")
-    return head
+    if keys + names + texts > heap or shapes > fields or fields > len(body) // (2 * ROW_BYTES):
+        raise ValueError("it has more than there is room for")
+    return found
 
 
 def _arrays(body: bytes, count: int) -> list[Values]:
-    if HEAP_AT + _ROW.itemsize * count > len(body) - PAD:
+    if HEAP_AT + ROW_BYTES * count > len(body) - PAD:
         raise ValueError("it ends before its directory does")
     rows = np.frombuffer(body, dtype=_ROW, count=count, offset=HEAP_AT).tolist()
     found = []
@@ -230,20 +200,3 @@ _MOST_DECIMALS = 18
 def _outside(values: IntArray, below: int) -> bool:
     """Whether a value is not within 0 … below-1."""
     return bool(len(values)) and (int(values.min()) < 0 or int(values.max()) >= below)
-
-
-def _narrow(values: IntArray) -> Values:
-    """The same as narrow as it can be."""
-    if not len(values):
-        return Values(0, 0)
-    low, high = int(values.min()), int(values.max())
-    if low == high:
-        return Values(len(values), low)
-    width = _width(high - low)
-    if width == 8 or (low >= 0 and _width(high) == width):
-        return Values(len(values), 0, values.astype(_WIDTHS[width], copy=False))
-    return Values(len(values), low, (values - low).astype(_WIDTHS[width]))
-
-
-def _width(most: int) -> int:
-    return next(width for width in (1, 2, 4, 8) if most < 1 << 8 * width)

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Final
 
 from services.kernels.primitives import address_of
-
 from services.lineprotocol.packing.scratch import Scratch
 from services.lineprotocol.reference_parser import MAX_KEY_LENGTH, MAX_TIME, multiplier
 from services.lineprotocol.scanning import MOST_BYTES, PAD

@@ -22,6 +22,7 @@ from services.recorder.explaining.begun import Begun, begin, guard
 from services.recorder.explaining.unexplained import Unexplained
 from services.recorder.past import Past
 from services.runtime.errors import TaskFailed
+from services.runtime.input.sizes import text_bytes
 from services.store.folds.task_records import RunRecord
 
 _MOST_OTHERS = 100  # other points whose lines are shown
@@ -122,7 +123,7 @@ async def _placed(past: Past, explanation: Explanation, begun: Begun, dbrps: Ite
             async for messages in reading:
                 for message in messages:
                     places.look(message)
-                    left -= len(message.data)
+                    left -= text_bytes(message)
                     await asyncio.sleep(0)
         places.settle()
         end, size = begin, min(size * _GROWS, _MOST_PART)

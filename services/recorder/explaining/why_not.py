@@ -21,6 +21,7 @@ from services.recorder.explaining.begun import begin, guard
 from services.recorder.explaining.unexplained import Unexplained
 from services.recorder.past import Past
 from services.runtime.errors import TaskFailed
+from services.runtime.input.sizes import text_bytes
 
 _AROUND = 60 * 10**9  # ns by which points may have been stored before or after their own time
 _LATE_BYTES = 64 << 20  # of the log behind that are looked through for points that were written later
@@ -94,7 +95,7 @@ async def _late(
             for message in messages:
                 if seen.rows(message):
                     return message if message.seq > until else None
-                left -= len(message.data) if message.seq > until else 0
+                left -= text_bytes(message) if message.seq > until else 0
                 await asyncio.sleep(0)
             if left < 0:
                 break
