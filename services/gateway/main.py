@@ -136,7 +136,7 @@ async def main(
                     _beside(
                         reload_on_request(again or asyncio.Event(), certificates, api.loader, api.server),
                         warm_up(models.tasks, scripts),
-                        compile_check(config.data_dir / "kernels", lines.packs_with if nats.pack_writes else None),
+                        compile_check(config.data_dir / "kernels", lines.packer),
                     ),
                 ):
                     responders = serve_commands(bus, api.operations)

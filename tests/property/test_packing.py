@@ -72,8 +72,8 @@ def _without_break(body: bytes) -> bytes:
 @given(st.lists(st.one_of(LINES, _ODD_LINES), max_size=6).map(b"\n".join), PRECISIONS)
 def test_what_is_packed_is_valid_and_can_be_told_again(body: bytes, precision: str) -> None:
     packed = _packed(body, precision)
-    if packed is not None:
-        assert check(body, precision) is None
+    assert packed is None or check(body, precision) is None
+    if packed:
         assert text_of(packed) == _without_break(body)
 
 
@@ -82,8 +82,8 @@ def test_what_is_packed_is_valid_and_can_be_told_again(body: bytes, precision: s
 def test_bodies_of_many_lines(lines: list[bytes], times: int, end: bytes, precision: str) -> None:
     body = b"\n".join(lines * times) + end
     packed = _packed(body, precision)
-    if packed is not None:
-        assert check(body, precision) is None
+    assert packed is None or check(body, precision) is None
+    if packed:
         assert text_of(packed) == _without_break(body)
 
 
@@ -92,4 +92,4 @@ def test_bodies_of_many_lines(lines: list[bytes], times: int, end: bytes, precis
 def test_what_is_written_in_a_plain_way_is_packed(lines: list[bytes], times: int) -> None:
     body = b"\n".join(lines * times)
     plain = check(body, "n") is None and b"\\\\ " not in body
-    assert (_packed(body, "n") is not None) == plain
+    assert bool(_packed(body, "n")) == plain

@@ -1,8 +1,10 @@
 """A body of plain valid lines packed, by one pass over it and one over what it says.
 
-What is valid is what services.lineprotocol.checking lets pass; besides, tags may be in any order, and names and strings
-may have backslashes. A line's key is mostly that of the entry behind the last line's, and each of its fields the one that
-came last behind the field before it: bytes are compared then, and nothing is looked for.
+What it lets pass is valid; of what is valid it lets pass most: no comments, no lines that are empty, no more than one
+space between parts, no line breaks in strings, and times in all lines or in none.
+
+A line's key is mostly that of the entry behind the last line's, and each of its fields the one that came last behind
+the field before it: bytes are compared then, and nothing is looked for.
 """
 
 from __future__ import annotations
@@ -77,18 +79,18 @@ _int64: Any = np.int64
 
 @compiled("int64(int64, int64, int64, int64, int64, int64, int64)")
 def pack(text: int, until: int, rest: int, end: int, most_time: int, longest_key: int, state: int) -> int:
-    """How many bytes a body takes when it is packed, which lie in the scratch then; 0 where it has a line that is not
-    plain, or takes more than it may.
+    """How many bytes a body takes when it is packed, which lie in the scratch then; 0 where they are more than they may
+    be; -1 where it has a line that is not plain, or there is no room for what it says.
 
     text: the address of the body up to `until`, where a line begins, with PAD bytes behind that can be read. rest: an
     address from `until` bytes behind which on the rest lies, up to `end` bytes behind it: the last of them is a line
-    break, and PAD others can be read. most_time: the largest time, in units of the timestamps. longest_key: bytes. state:
-    the address of the state of a Scratch that was made for so many bytes, and has begun.
+    break, and PAD others can be read. most_time: the largest time, in units of the timestamps. longest_key: bytes.
+    state: the address of the state of a Scratch that was made for so many bytes, and has begun.
     """
     if not _read(text, 0, until, most_time, longest_key, state) or not _read(
         rest, until, end, most_time, longest_key, state
     ):
-        return 0
+        return -1
     return int(lay(state))
 
 
@@ -168,7 +170,7 @@ def _read(text: int, start: int, end: int, most_time: int, longest_key: int, sta
                 kind = INTEGER
             number = 0
             if (
-                (mark == COMMA or mark == SPACE or mark == NEWLINE)
+                mark in (COMMA, SPACE, NEWLINE)
                 and whole > 0
                 and whole + decimals <= _MOST_DIGITS
                 and (whole == 1 or byte(text, digits) != ZERO)

@@ -30,7 +30,7 @@ def digits_of(text: int, at: int, whole: int, decimals: int, powers: int) -> int
             before = ~(_ALL << (_BYTE * np.uint64(whole)))
             digits = (digits & before) | ((digits >> _BYTE) & ~before)
         return _number(digits, count)
-    number = _up_to_19(text, at, whole, powers)
+    number: int = _up_to_19(text, at, whole, powers)
     if decimals:
         number *= _int64(word(powers, decimals * 8))
         number += _up_to_19(text, at + whole + 1, decimals, powers)
@@ -43,9 +43,9 @@ def _up_to_19(text: int, at: int, count: int, powers: int) -> int:
         return _number(word(text, at), count)
     number = _number(word(text, at), 8)
     if count <= 16:
-        return number * _int64(word(powers, (count - 8) * 8)) + _number(word(text, at + 8), count - 8)
+        return int(number * _int64(word(powers, (count - 8) * 8)) + _number(word(text, at + 8), count - 8))
     number = number * 100_000_000 + _number(word(text, at + 8), 8)
-    return number * _int64(word(powers, (count - 16) * 8)) + _number(word(text, at + 16), count - 16)
+    return int(number * _int64(word(powers, (count - 16) * 8)) + _number(word(text, at + 16), count - 16))
 
 
 @compiled("int64(uint64, int64)")

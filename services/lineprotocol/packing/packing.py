@@ -16,7 +16,7 @@ Kernel = Callable[[int, int, int, int, int, int, int], int]
 
 WORTH_PACKING: Final = 0.67
 """Of its text a packed body may take so much; else it stays text."""
-_LEAST_SCRATCH, _MOST_KEPT = 1 << 20, 4 << 20  # bytes of bodies
+_LEAST_SCRATCH, _MOST_KEPT = 1 << 20, 2 << 20  # bytes of bodies
 
 
 class Packing:
@@ -27,11 +27,11 @@ class Packing:
         self._seed = secrets.randbits(64)
         self._free: list[Scratch] = []
 
-    def pack(self, body: bytes, precision: str) -> bytes | None:
-        """The body packed, all of whose lines are valid; None where one is not, or is written in an unusual way, and
-        where it would not gain much.
+    def pack(self, body: bytes, precision: str, packed: bool = True) -> bytes | None:
+        """The body packed, all of whose lines are valid; b"" where they are, but nothing or little would be gained;
+        None where one is not, or is written in an unusual way.
 
-        precision: n, u, ms, s, m or h; any other counts as n.
+        precision: n, u, ms, s, m or h; any other counts as n. packed: whether it is wanted at all.
         """
         size = len(body)
         if size > MOST_BYTES:
@@ -41,7 +41,7 @@ class Packing:
         end = until + len(rest)
         rest += bytes(PAD)
         scratch = self._scratch(size)
-        scratch.begin(int(size * WORTH_PACKING))
+        scratch.begin(int(size * WORTH_PACKING) if packed else 0)
         made = self._kernel(
             address_of(body),
             until,
@@ -51,10 +51,10 @@ class Packing:
             MAX_KEY_LENGTH,
             scratch.state,
         )
-        packed = scratch.made(made) if made else None
+        found = None if made < 0 else scratch.made(made)
         if scratch.size <= _MOST_KEPT:
             self._free.append(scratch)
-        return packed
+        return found
 
     def _scratch(self, size: int) -> Scratch:
         try:

@@ -12,15 +12,26 @@ import numpy as np
 
 from services.kernels.byte_strings import same_bytes
 from services.kernels.compiled import compiled
-from services.kernels.primitives import any_of, byte, trailing_zeros
-from services.lineprotocol.checking import is_before, is_bool, is_number
+from services.kernels.primitives import any_of, byte, no_digits, trailing_zeros, word
 
 NEWLINE, SPACE, COMMA, EQUALS, QUOTE, BACKSLASH, HASH_SIGN, TAB, MINUS, ZERO, NINE, DOT, INT = (
     ord(c) for c in '\n ,="\\#\t-09.i'
 )
 _MOST_TAGS = 64
 """Of one key, where they are in no order: each is compared with all others then."""
-_NO = np.uint64(0)
+_EXPONENT, _PLUS, _LOWER = ord("e"), ord("+"), 0x20
+_MOST_DIGITS, _MOST_FRACTION, _MOST_EXPONENT = 18, 45, 2
+_LONGEST_BOOL = 5
+_ONE, _NO = np.uint64(1), np.uint64(0)
+
+
+def _word_of(text: bytes) -> Any:
+    return np.uint64(int.from_bytes(text, "little"))
+
+
+_T, _CAPITAL_T, _F, _CAPITAL_F = (_word_of(text) for text in (b"t", b"T", b"f", b"F"))
+_TRUE, _CAPITAL_TRUE, _ALL_TRUE = (_word_of(text) for text in (b"true", b"True", b"TRUE"))
+_FALSE, _CAPITAL_FALSE, _ALL_FALSE = (_word_of(text) for text in (b"false", b"False", b"FALSE"))
 
 _marks: Any = any_of(b",= \n\\")
 _ends: Any = any_of(b'\n"\\')
@@ -45,7 +56,7 @@ def key_length(text: int, start: int) -> int:
         at = part_end(text, stop + 1)
         if at <= stop + 1:
             return -1
-        if name >= 0 and not is_before(text, name, name_end, begin, stop):
+        if name >= 0 and not _is_before(text, name, name_end, begin, stop):
             ordered = False
         name, name_end = begin, stop
         count += 1
@@ -102,7 +113,7 @@ def text_end(text: int, begin: int) -> int:
     if marks == _NO:
         return -1
     end = begin + trailing_zeros(marks)
-    if end == begin or not (is_number(text, begin, end) if first <= NINE else is_bool(text, begin, end)):
+    if end == begin or not (_is_number(text, begin, end) if first <= NINE else _is_bool(text, begin, end)):
         return -1
     return int(end)
 
@@ -123,3 +134,63 @@ def _string_end(text: int, begin: int) -> int:
         if mark == NEWLINE or byte(text, at + 1) == NEWLINE:
             return -1
         at += 2
+
+
+@compiled("boolean(int64, int64, int64)")
+def _is_number(text: int, begin: int, end: int) -> bool:
+    """Whether there is a number of up to 18 digits, and up to 45 behind a point, with an i or a small exponent."""
+    begin += byte(text, begin) == MINUS
+    length = end - begin
+    if length <= 0 or length >= 64:
+        return False
+    others = no_digits(text, begin) & ((_ONE << np.uint64(length)) - _ONE)
+    if others == _NO:
+        return length <= _MOST_DIGITS
+    first = trailing_zeros(others)
+    if first > _MOST_DIGITS:
+        return False
+    mark = byte(text, begin + first)
+    others &= others - _ONE
+    if mark == DOT:
+        if length == 1 or length - first > _MOST_FRACTION:
+            return False
+        if others == _NO:
+            return True
+        if trailing_zeros(others) == 1 and first == 0:
+            return False
+        first = trailing_zeros(others)
+        mark = byte(text, begin + first)
+        others &= others - _ONE
+    elif mark == INT:
+        return bool(first > 0 and first + 1 == length)
+    if mark | _LOWER != _EXPONENT or first == 0:
+        return False
+    first += 1
+    sign = byte(text, begin + first)
+    if sign in (MINUS, _PLUS):
+        first += 1
+        others &= others - _ONE
+    return bool(others == _NO and 1 <= length - first <= _MOST_EXPONENT)
+
+
+@compiled("boolean(int64, int64, int64)")
+def _is_bool(text: int, begin: int, end: int) -> bool:
+    """Whether there is t, T, true, True, TRUE, or the like of false."""
+    length = end - begin
+    if length > _LONGEST_BOOL or byte(text, end - 1) == 0:  # a last NUL would not show in a number
+        return False
+    letters = word(text, begin) & ((_ONE << np.uint64(8 * length)) - _ONE)
+    if length == 1:
+        return letters in (_T, _CAPITAL_T, _F, _CAPITAL_F)
+    return letters in (_TRUE, _CAPITAL_TRUE, _ALL_TRUE, _FALSE, _CAPITAL_FALSE, _ALL_FALSE)
+
+
+@compiled("boolean(int64, int64, int64, int64, int64)")
+def _is_before(text: int, begin: int, end: int, other: int, other_end: int) -> bool:
+    """Whether some bytes come before others in order, and are not the same."""
+    while begin < end and other < other_end:
+        if byte(text, begin) != byte(text, other):
+            return bool(byte(text, begin) < byte(text, other))
+        begin += 1
+        other += 1
+    return begin == end and other < other_end

@@ -1,10 +1,10 @@
 """The memory that the kernel of packing works in: what it has found of a body so far, and room for what it makes of it.
 
 All of it is int64, at addresses that stand in the *state*, an array that the kernel is given the address of. There are
-four tables: of keys, names of fields, texts, and *nodes*. Nodes are the shapes of lines as a tree: each is a field behind
-those of its parents, with a name and a kind; the shape of a line is the node of its last field. An entry of the first
-three is a hash, where the bytes begin in the heap, how many they are, and, of a key, the first node of its last line. All
-four are found by one hash table, whose slots say 1 + number of the entry * 4 + which table it is in.
+four tables: of keys, names of fields, texts, and *nodes*. Nodes are the shapes of lines as a tree: each is a field
+behind those of its parents, with a name and a kind; the shape of a line is the node of its last field. An entry of the
+first three is a hash, where the bytes begin in the heap, how many they are, and, of a key, the first node of its last
+line. All four are found by one hash table, whose slots say 1 + number of the entry * 4 + which table it is in.
 """
 
 from __future__ import annotations

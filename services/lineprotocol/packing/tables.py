@@ -44,7 +44,7 @@ _int64: Any = np.int64
 
 @compiled("int64(int64, int64, int64, int64, int64)")
 def entry_of(state: int, table: int, text: int, begin: int, length: int) -> int:
-    """The number that some bytes have in a table, where they are entered if it lacks them; -1 where there is no room."""
+    """The number of some bytes in a table, where they are entered if it lacks them; -1 where there is no room."""
     found = hash_of(text, begin, length, word(state, SEED) ^ np.uint64(table))
     about = state + TABLES + table * TABLE_BYTES
     entries, heap = _int64(word(about, 0)), _int64(word(state, HEAP))

@@ -51,8 +51,8 @@ def _kernel() -> Callable[[int, int, int, int], int]:
 def write_text(body: int, out: int, room: int, scratch: int) -> int:
     """Write the lines of a packed body, each with a line break; how many bytes they are, -1 where there is no room.
 
-    body: the address of one that `read` takes. room: bytes; some behind are written to. scratch: as many int64 as it has
-    keys, names, texts, and three times shapes, and a few.
+    body: the address of one that `read` takes. room: bytes; some behind are written to. scratch: as many int64 as it
+    has keys, names, texts, and three times shapes, and a few.
     """
     head = body + HEAD
     lines, keys, names = _int64(word(head, 0)), _int64(word(head, 8)), _int64(word(head, 16))

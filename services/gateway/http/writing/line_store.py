@@ -14,13 +14,11 @@ from services.gateway.clients.nats_disk import NatsDisk
 from services.gateway.http.rejection import RequestRejected
 from services.gateway.http.writing.cut import LineTooLong, cut
 from services.gateway.http.writing.off_loop import off_loop
+from services.gateway.http.writing.packer import WORTH_PACKING_BYTES, Packer
 from services.lineprotocol.packing.layout import PACKED
-from services.lineprotocol.packing.packing import Kernel, Packing
 from services.lineprotocol.validate import CHECKED
 from services.process import log as logs
 
-WORTH_PACKING_BYTES = 16 << 10
-"""Bodies from this size on are packed."""
 _LONG_KEY = 128
 _COMPLAINT_SECONDS = 10.0
 _LATELY_SECONDS = 5.0
@@ -35,7 +33,7 @@ class LineStore:
         self._disk = disk
         self._ack_timeout = config.nats.ack_timeout
         self._default_rp = config.default_retention_policy
-        self._packing: Packing | None = None
+        self.packer = Packer(config.nats.pack_writes)
         self._failed = 0
         self._complained = -_COMPLAINT_SECONDS
         self._refused, self._refused_at = "", 0.0
@@ -52,16 +50,6 @@ class LineStore:
         """
         return write_subject(db, rp or self._default_rp)
 
-    def packs_with(self, kernel: Kernel) -> None:
-        """Store large bodies packed from now on."""
-        self._packing = Packing(kernel)
-
-    async def packed(self, body: bytes, precision: str) -> bytes:
-        """A body whose lines are all valid as it is stored packed; b"" where that is not known or not worth it."""
-        if self._packing is None or len(body) < WORTH_PACKING_BYTES:
-            return b""
-        return await off_loop(self._packing.pack, body, precision) or b""
-
     async def store(
         self,
         subject: str,
@@ -74,7 +62,7 @@ class LineStore:
     ) -> None:
         """Store the body, in several messages where it is too big for one. received: the time of lines without one, ns,
         None: the present. user: who has written them, "" for anybody: it is kept beside them for those who look back.
-        packed: what `packed` gave of it, None: it was not asked.
+        packed: the body so, b"": it is to be stored as it is, None: that is not known.
 
         With a key each message has an id, so that a repeat of the write fills in what is missing and doubles nothing.
         Raises RequestRejected: 503 where it may be tried again.
@@ -91,14 +79,14 @@ class LineStore:
         name = _message_id(subject, key) if key else None
         try:
             if packed is None:
-                packed = await self.packed(body, precision)
+                packed = await self._packed(body, precision)
             # With a key a repeat must be cut as it was the first time, packed or not.
             if len(body) <= limit or (packed and len(packed) <= limit and not key):
                 await self._publish(subject, body, packed, headers, name)
             else:
                 for number, part in enumerate(await off_loop(cut, body, limit)):
                     part_name = f"{name}/{number}" if name else None
-                    await self._publish(subject, part, await self.packed(part, precision), headers, part_name)
+                    await self._publish(subject, part, await self._packed(part, precision), headers, part_name)
             self._refused = ""
         except LineTooLong as problem:
             raise RequestRejected(413, str(problem)) from problem
@@ -109,6 +97,10 @@ class LineStore:
         except BusError as problem:
             self._complain("write refused by the bus", problem)
             raise RequestRejected(500, str(problem)) from problem
+
+    async def _packed(self, body: bytes, precision: str) -> bytes:
+        """A body packed, b"" where it is to be stored as it is."""
+        return await self.packer.read(body, precision) or b"" if len(body) >= WORTH_PACKING_BYTES else b""
 
     async def _publish(
         self, subject: str, text: bytes, packed: bytes, headers: dict[str, str], name: str | None

@@ -95,7 +95,7 @@ class Writes:
     """Takes writes for one bus."""
 
     def __init__(self, config: Config, store: LineStore, bodies: Bodies) -> None:
-        self._store = store
+        self._store, self._packer = store, store.packer
         self._bodies = bodies
         self._max_body = config.http.max_body_size
         self._trace = config.http.write_tracing
@@ -130,9 +130,12 @@ class Writes:
             _log.debug("write body received", body=body.decode("utf-8", "replace"))
         target = self._targets.get((dialect, request.query)) or self._target(dialect, request.query)
         precision = target.precision
-        packed: bytes | None = b"" if precision is AUTO else await self._store.packed(body, precision)
-        if not packed and (error := await off_loop(check, body, precision)) is not None:
-            raise RequestRejected(400, error)
+        packed = await self._packer.read(body, precision)
+        if packed is None:
+            error = await off_loop(check, body, precision)
+            if error is not None:
+                raise RequestRejected(400, error)
+            packed = b""
         if not target.db:
             raise RequestRejected(400, dialect.missing)
         if user is not None and not user.may(database_resource(target.db), Privilege.WRITE):
