@@ -94,8 +94,8 @@ class PackedFields(ColumnsOnDemand):
         self._numbers: Mapping[str, int] = numbers
         self._names = list(numbers)
         self._name: Ints = of_names[fields[:, FIELD_NAME]]  # of each field
-        ends = shapes[:, 0]
-        self._of: IntArray = np.repeat(np.arange(len(shapes)), np.diff(ends, prepend=0))  # the shape of each field
+        # the shape of each field
+        self._of: IntArray = np.searchsorted(shapes[:, 0], np.arange(len(fields)), "right")
 
     def names(self, rows: Rows | None) -> list[str]:
         """See Lines.names."""

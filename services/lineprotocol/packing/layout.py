@@ -20,6 +20,7 @@ them (none where no line says its time); then for each field its values, and the
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -44,6 +45,7 @@ MAGIC: Final = b"\xfftbpack1"
 HEAD: Final = 8
 """Where the head begins, with how many lines a body has."""
 _HEAD = 8
+_NUMBERS = struct.Struct(f"<{_HEAD}q")
 _ROW = np.dtype([("at", "<i8"), ("count", "<i8"), ("width", "<i8"), ("base", "<i8")])
 _WIDTHS: dict[int, Any] = {1: np.dtype("<u1"), 2: np.dtype("<u2"), 4: np.dtype("<u4"), 8: np.dtype("<i8")}
 ROW_BYTES: Final = _ROW.itemsize
@@ -141,7 +143,7 @@ def head(body: bytes) -> list[int]:
     """How many lines, keys, names, texts, shapes, fields and bytes of the heap it has. ValueError where it is none."""
     if len(body) > MOST_BYTES or not body.startswith(MAGIC) or len(body) < HEAP_AT + PAD:
         raise ValueError("it is no packed body")
-    *found, zero = map(int, np.frombuffer(body, dtype="<i8", count=_HEAD, offset=HEAD).tolist())
+    *found, zero = _NUMBERS.unpack_from(body, HEAD)
     lines, keys, names, texts, shapes, fields, heap = found
     if zero or min(found) < 0 or lines > MOST_LINES or max(keys, names, texts, heap) > len(body):
         raise ValueError("its head is not one of a packed body")

@@ -25,7 +25,6 @@ from services.lineprotocol.packing.unpacking import (
     KEY_SERIES,
     KEY_SKIP,
     KEYS,
-    LINES,
     NAMES,
     PAYLOAD,
     PLACE,
@@ -40,6 +39,7 @@ from services.lineprotocol.packing.unpacking import (
 )
 from services.lineprotocol.scanning import MOST_BYTES
 
+_HEADS = 7
 _LEAST_LINE = 6  # bytes, with what ends it
 
 
@@ -54,20 +54,13 @@ class PackedLines:
         all_are = len(index) == 0 or index[-1] == len(index) - 1
         self.payload: Int32Array = places[PAYLOAD] if all_are else index[places[PAYLOAD]]
         self.row: Int32Array = places[ROW]
-        self.skipped = np.concatenate([index[unpacked.skipped[:1]], unpacked.skipped[1:]])
+        self.skipped = unpacked.skipped
+        if not all_are:
+            self.skipped = np.concatenate([index[unpacked.skipped[:1]], unpacked.skipped[1:]])
         self._raw, self._address = unpacked.raw, unpacked.address
         self._keys, self._key, self._numbers = unpacked.keys, places[KEY], places[SERIES]
         self._series = series
-        self._fields = PackedFields(
-            unpacked.raw,
-            unpacked.address,
-            places[SHAPE],
-            places[PLACE],
-            unpacked.shapes,
-            unpacked.fields,
-            [unescaped(name) for name in unpacked.names],
-            Texts(unpacked.raw, unpacked.texts),
-        )
+        self._unpacked = unpacked
 
     def __len__(self) -> int:
         return self.n
@@ -93,6 +86,20 @@ class PackedLines:
             found[order] = table.number(self._raw, self._address, *self._spans(keys[order]), new)
             numbers[rows] = found[place]
         return numbers
+
+    @functools.cached_property
+    def _fields(self) -> PackedFields:
+        unpacked = self._unpacked
+        return PackedFields(
+            unpacked.raw,
+            unpacked.address,
+            unpacked.places[SHAPE],
+            unpacked.places[PLACE],
+            unpacked.shapes,
+            unpacked.fields,
+            [unescaped(name) for name in unpacked.names],
+            Texts(unpacked.raw, unpacked.texts),
+        )
 
     def columns(self, names: Sequence[str], rows: Rows | None) -> list[Column | None]:
         """See Lines.columns."""
@@ -155,7 +162,7 @@ class _Unpacked:
     def __init__(self, payloads: Sequence[Payload], heads: Sequence[Sequence[int]], wanted: WantedLines) -> None:
         self.raw, self._bodies = _bodies(payloads, heads)
         self.address = address_of(self.raw) if payloads else 0
-        lines, keys, names, texts, shapes, fields, _ = self._bodies[:, LINES:].sum(axis=0).tolist()
+        lines, keys, names, texts, shapes, fields, _ = map(sum, zip(*heads, strict=True)) if heads else [0] * _HEADS
         places: Ints = np.empty((PLACES, lines), dtype=np.int32)
         time = np.empty(lines, dtype=np.int64)
         skipped = np.empty((3, lines if wanted.measurements else 0), dtype=np.int32)
@@ -165,7 +172,7 @@ class _Unpacked:
         self.fields: Longs = np.empty((fields, FIELD_PARTS), dtype=np.int64)
         self.shapes: Longs = np.zeros((shapes, 2), dtype=np.int64)
         self._bad: Longs = np.empty(len(payloads), dtype=np.int64)
-        counts = np.zeros(2, dtype=np.int64)
+        counts = np.zeros(4, dtype=np.int64)
         unpack(
             self.address,
             self._bodies,
@@ -188,19 +195,19 @@ class _Unpacked:
             self._bad,
             counts,
         )
-        n, skips = counts.tolist()
+        n, skips, self._unknown, self._wrong = counts.tolist()
         self.places, self.time, self.skipped = places[:, :n], time[:n], skipped[:, :skips]
         raw = self.raw
-        self.names = [] if self._bad.any() else [raw[at : at + length] for at, length in spans.tolist()]
+        self.names = [] if self._wrong else [raw[at : at + length] for at, length in spans.tolist()]
 
     def wrong(self) -> dict[int, str]:
         """Why bodies are none, by their index."""
-        if self._bad.any():
+        if self._wrong:
             bad = self._bad.nonzero()[0]
             return {index: REASONS[why] for index, why in zip(bad.tolist(), self._bad[bad].tolist(), strict=True)}
         found: dict[int, str] = {}
-        unknown = ((self.keys[:, KEY_SERIES] < 0) & (self.keys[:, KEY_SKIP] < 0)).nonzero()[0]
-        if len(unknown):
+        if self._unknown:
+            unknown = ((self.keys[:, KEY_SERIES] < 0) & (self.keys[:, KEY_SKIP] < 0)).nonzero()[0]
             ends = np.cumsum(self._bodies[:, KEYS])
             for key, (at, length) in zip(unknown.tolist(), self.keys[unknown, :2].tolist(), strict=True):
                 if not _is_key(self.raw[at : at + length]):
@@ -217,14 +224,15 @@ def _bodies(payloads: Sequence[Payload], heads: Sequence[Sequence[int]]) -> tupl
     """The bodies end to end, and what `unpack` is told of them."""
     if (size := sum(len(p.body) for p in payloads)) > MOST_BYTES:
         raise ValueError(f"{size} bytes of packed line protocol are too many at once, at most {MOST_BYTES}")
-    bodies = np.empty((len(payloads), BODY), dtype=np.int64)
+    bodies = []
     begin = 0
-    for index, (payload, parts) in enumerate(zip(payloads, heads, strict=True)):
+    for payload, parts in zip(payloads, heads, strict=True):
         unit = reference_parser.multiplier(payload.precision)
         received = payload.received_ns // unit * unit
-        bodies[index] = (begin, len(payload.body), unit, reference_parser.MAX_TIME // unit, received, *parts)
+        bodies.append((begin, len(payload.body), unit, reference_parser.MAX_TIME // unit, received, *parts))
         begin += len(payload.body)
-    return b"".join([p.body for p in payloads]), bodies
+    told = np.array(bodies, dtype=np.int64).reshape(len(bodies), BODY)
+    return b"".join([p.body for p in payloads]), told
 
 
 def _is_key(key: bytes) -> bool:

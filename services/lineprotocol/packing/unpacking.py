@@ -298,10 +298,10 @@ def unpack(
     places: int32[PLACES, lines], of each line that is wanted the index of its body, its ordinal in it, its key, its
     shape, which of the lines of its shape it is, and the number of its series, -1 where that is not known. time:
     int64[lines]. skipped, group: as `scan` has them.
-    bad: int64[b], 0, or why a body is none, of which nothing is then. counts: int64[2], how many there are of lines and
-    skipped.
+    bad: int64[b], 0, or why a body is none, of which nothing is then. counts: int64[4], how many there are of lines,
+    skipped, keys of lines that are wanted whose series are not known, and bodies that are none.
     """
-    n = skips = 0
+    n = skips = unknown = wrong = 0
     first_key = first_name = first_text = first_shape = first_field = 0
     arrays = np.empty((FIXED + 1, 5), dtype=np.int64)
     for body in range(len(bodies)):
@@ -340,6 +340,7 @@ def unpack(
             for k in range(len(its_keys)):
                 if its_keys[k, KEY_LENGTH] > MAX_KEY_LENGTH:
                     why = _LENGTHS
+                unknown += its_keys[k, KEY_SERIES] < 0 and its_keys[k, KEY_SKIP] < 0
             for k in range(len(ends)):
                 its_shapes[k, 0] = first_field + ends[k]
         key_at, key_width, key_mask, key_base = arrays[_KEY, 0], arrays[_KEY, 2], arrays[_KEY, 3], arrays[_KEY, 4]
@@ -397,13 +398,14 @@ def unpack(
                     field += 1
         if why:
             n, skips = begun, begun_skips
+            wrong += 1
         bad[body] = why
         first_key += one[KEYS]
         first_name += one[NAMES]
         first_text += one[TEXTS]
         first_shape += one[SHAPES]
         first_field += one[FIELDS]
-    counts[0], counts[1] = n, skips
+    counts[0], counts[1], counts[2], counts[3] = n, skips, unknown, wrong
 
 
 @compiled(
