@@ -11,9 +11,6 @@ from services.lineprotocol.reference_parser import MAX_KEY_LENGTH, MAX_TIME
 from services.lineprotocol.scanning import PAD
 from services.lineprotocol.text import decode
 
-CHECKED = "checked"
-"""The header of a message that says 1 where each of its lines is known to be valid."""
-
 _LEAST = 512
 """Bytes that are looked at at once behind a line that was not plain: where many are not, few are read twice."""
 WORTH_A_KERNEL = 4096

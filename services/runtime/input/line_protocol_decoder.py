@@ -16,7 +16,6 @@ from services.columns.groups.series import NO_DIMENSIONS, Series, SeriesTable
 from services.lineprotocol.keytable import KeyTable
 from services.lineprotocol.lines import Payload, WantedLines, decode
 from services.lineprotocol.series_key import parse_key
-from services.lineprotocol.validate import CHECKED
 from services.runtime.input.share import SeriesOfShare, SharesByMeasurement
 
 LOOPBACKS = "loopbacks"
@@ -216,8 +215,8 @@ class LineProtocolDecoder:
 
         wanted: points of others may be left out, but for their number.
 
-        Headers: `precision` (n u ms s m h; ns where missing), `received` (ns; else the time JetStream stored it),
-        `checked` (1: all lines are known to be valid) and `loopbacks` (how many loopbacks its points have come
+        Headers: `precision` (n u ms s m h; ns where missing), `received` (ns; else the time JetStream stored it) and
+        `loopbacks` (how many loopbacks its points have come
         through; none where missing).
         """
         payloads = [_payload(m) for m in messages]
@@ -256,7 +255,7 @@ class LineProtocolDecoder:
         if fresh or len(source.wanted) != known:
             source.wanted = np.zeros(known, dtype=np.bool_)
             source.wanted[list(wanted.measurements or ())] = True
-        return WantedLines(self._written, source.wanted, source.keys, source.foreign, self._name_of_series.values())
+        return WantedLines(self._written, source.wanted, source.keys, source.foreign)
 
     def _look_for_foreign(self, source: _Source) -> None:
         """Let it be known of all series that have a number whether they are."""
@@ -288,7 +287,7 @@ class LineProtocolDecoder:
 def _payload(message: LogMessage) -> Payload:
     headers = message.headers or {}
     received = _number(message, "received") or message.time_ns
-    return Payload(message.data, headers.get("precision", "n"), received, headers.get(CHECKED) == "1")
+    return Payload(message.data, headers.get("precision", "n"), received)
 
 
 def _number(message: LogMessage, header: str) -> int:

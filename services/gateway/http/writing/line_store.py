@@ -14,7 +14,6 @@ from services.gateway.clients.nats_disk import NatsDisk
 from services.gateway.http.rejection import RequestRejected
 from services.gateway.http.writing.cut import LineTooLong, cut
 from services.gateway.http.writing.off_loop import off_loop
-from services.lineprotocol.validate import CHECKED
 from services.process import log as logs
 
 _LONG_KEY = 128
@@ -61,7 +60,7 @@ class LineStore:
             self._complain("write refused", full)
             raise RequestRejected(503, f"the write was not stored, try again: {full}")
         received = time.time_ns() if received is None else received
-        headers = {"precision": precision, "received": str(received), CHECKED: "1"}
+        headers = {"precision": precision, "received": str(received)}
         if user:
             headers["user"] = urllib.parse.quote(user)
         limit = self._bus.max_data
