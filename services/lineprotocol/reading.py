@@ -240,8 +240,7 @@ def name(text: int, begins: Ints, ends: Ints, cache: Ints, texts: Longs) -> int:
                 if byte(text, at + 1) == _QUOTE:
                     ignored = at + 1
                     quoted = True
-                # lines that were wrongly said to be valid may have fields of less than four bytes
-                if not named and at > begin and at + 1 < end and byte(text, at + 1) != _COMMA:
+                if not named:
                     _, made = _seen(text, begin, at, texts, cache, made)
                 named = True
             elif mark != _QUOTE:

@@ -6,9 +6,6 @@ from services.lineprotocol import reference_parser
 from services.lineprotocol.fast_path import MOST, plain_until
 from services.lineprotocol.text import decode
 
-CHECKED = "checked"
-"""The header of a message that says 1 where each of its lines is known to be valid."""
-
 _LEAST = 512
 """Bytes that are looked at at once behind a line that was not plain: where many are not, few are read twice."""
 

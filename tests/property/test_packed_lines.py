@@ -120,12 +120,9 @@ def test_packed_is_read_as_its_text(bodies: list[tuple[bytes, str]], seed: int) 
     st.lists(PLAIN, min_size=1, max_size=4),
     st.lists(st.booleans(), min_size=4, max_size=4),
     st.lists(st.booleans(), min_size=1, max_size=3),
-    st.booleans(),
 )
-def test_what_is_not_wanted_is_counted_as_of_text(
-    bodies: list[bytes], wanted: list[bool], foreign: list[bool], told: bool
-) -> None:
-    payloads = [(made, Payload(body, "n", RECEIVED, True)) for body in bodies if (made := packed(body)) is not None]
+def test_what_is_not_wanted_is_counted_as_of_text(bodies: list[bytes], wanted: list[bool], foreign: list[bool]) -> None:
+    payloads = [(made, Payload(body, "n", RECEIVED)) for body in bodies if (made := packed(body)) is not None]
     every, _ = decode([text for _, text in payloads])
     keys = sorted(set(every.keys()))
     known = {key: n for n, key in enumerate(keys[::2])}
@@ -134,9 +131,8 @@ def test_what_is_not_wanted_is_counted_as_of_text(
     numbers.add(measurements)
     series.add(known)
     far = np.array([3 if foreign[n % len(foreign)] else -1 for n in range(len(known))], dtype=np.int32)
-    of_series = [measurements.get(key.partition(b",")[0], -1) for key in known] if told else []
     flags = np.array(wanted, dtype=np.bool_)
-    asked = WantedLines(numbers, flags, series, far, np.array(of_series, dtype=np.int32))
+    asked = WantedLines(numbers, flags, series, far)
 
     lines, rejected = decode_packed([made for made, _ in payloads], asked)
 

@@ -181,7 +181,6 @@ class _Unpacked:
             *wanted.series.told,
             len(wanted.series) > 0,
             wanted.foreign,
-            wanted.measurement,
             self.keys,
             spans,
             self.texts,

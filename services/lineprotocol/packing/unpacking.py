@@ -191,7 +191,7 @@ def _parts(
     return 0
 
 
-_NUMBERING = f"{TABLE}, boolean[::1], {TABLE}, boolean, int32[::1], int32[::1]"
+_NUMBERING = f"{TABLE}, boolean[::1], {TABLE}, boolean, int32[::1]"
 
 
 @compiled(f"void(int64, {_NUMBERING}, int64[:, ::1])")
@@ -210,7 +210,6 @@ def _number(
     series_seed: Any,
     numbered: bool,
     foreign: Ints,
-    measurement: Ints,
     keys: Longs,
 ) -> None:
     """The number of each key's series, -1 where that is not known, and that of the measurement where its lines are not
@@ -219,35 +218,31 @@ def _number(
     name, name_length = _int64(0), _int64(-1)  # of the last measurement that was looked for
     for k in range(len(keys)):
         begin, length = keys[k, KEY_BEGIN], keys[k, KEY_LENGTH]
-        series = skip = of = _int64(-1)
+        series = skip = _int64(-1)
         if numbered:
             near = entry_of(
                 text, begin, length, near + 1, series_slots, series_last, series_entries, series_heap, series_seed
             )
             series = _int64(-1) if near < 0 else number_of(series_entries, near)
         if len(wanted):
-            if 0 <= series < len(measurement):
-                of = _int64(measurement[series])
-            else:
-                same = (
-                    0 < name_length <= length
-                    and (name_length == length or byte(text, begin + name_length) == _COMMA)
-                    and same_bytes(text, begin, text, name, name_length)
-                )
-                if not same:
-                    size = _int64(0)
-                    while size < length and byte(text, begin + size) not in (_COMMA, _BACKSLASH):
-                        size += 1
-                    entry = number = _int64(-1)
-                    name, name_length = begin, size
-                    if size == length or byte(text, begin + size) == _COMMA:
-                        entry = entry_of(text, begin, size, entry + 1, slots, last, entries, heap, seed)
-                        number = _int64(-1) if entry < 0 else number_of(entries, entry)
-                    else:
-                        name_length = _int64(-1)
-                of = number
-            if 0 <= of < len(wanted) and not wanted[of]:
-                skip = of
+            same = (
+                0 < name_length <= length
+                and (name_length == length or byte(text, begin + name_length) == _COMMA)
+                and same_bytes(text, begin, text, name, name_length)
+            )
+            if not same:
+                size = _int64(0)
+                while size < length and byte(text, begin + size) not in (_COMMA, _BACKSLASH):
+                    size += 1
+                entry = number = _int64(-1)
+                name, name_length = begin, size
+                if size == length or byte(text, begin + size) == _COMMA:
+                    entry = entry_of(text, begin, size, entry + 1, slots, last, entries, heap, seed)
+                    number = _int64(-1) if entry < 0 else number_of(entries, entry)
+                else:
+                    name_length = _int64(-1)
+            if 0 <= number < len(wanted) and not wanted[number]:
+                skip = number
         if skip < 0 and 0 <= series < len(foreign):
             skip = _int64(foreign[series])
         keys[k, KEY_SERIES], keys[k, KEY_SKIP] = series, skip
@@ -273,7 +268,6 @@ def unpack(
     series_seed: Any,
     numbered: bool,
     foreign: Ints,
-    measurement: Ints,
     keys: Longs,
     names: Longs,
     texts: Longs,
@@ -334,7 +328,6 @@ def unpack(
                 series_seed,
                 numbered,
                 foreign,
-                measurement,
                 its_keys,
             )
             for k in range(len(its_keys)):

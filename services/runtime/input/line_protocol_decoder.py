@@ -19,7 +19,6 @@ from services.lineprotocol.lines import Lines, Payload, RejectedPayload, WantedL
 from services.lineprotocol.packing.lines import PackedLines, decode_packed
 from services.lineprotocol.packing.messages import stands_for
 from services.lineprotocol.series_key import parse_key
-from services.lineprotocol.validate import CHECKED
 from services.runtime.input.share import SeriesOfShare, SharesByMeasurement
 
 LOOPBACKS = "loopbacks"
@@ -220,8 +219,8 @@ class LineProtocolDecoder:
         wanted: points of others may be left out, but for their number.
 
         Headers: `precision` (n u ms s m h; ns where missing), `received` (ns; else the time JetStream stored it),
-        `checked` (1: all lines are known to be valid), `packed` (for how many bytes of text a packed body stands) and
-        `loopbacks` (how many loopbacks its points have come through; none where missing).
+        `packed` (for how many bytes of text a packed body stands) and `loopbacks` (how many loopbacks its points have
+        come through; none where missing).
         """
         payloads = [_payload(m) for m in messages]
         source = self._sources.get((database, retention_policy))
@@ -267,7 +266,7 @@ class LineProtocolDecoder:
         if fresh or len(source.wanted) != known:
             source.wanted = np.zeros(known, dtype=np.bool_)
             source.wanted[list(wanted.measurements or ())] = True
-        return WantedLines(self._written, source.wanted, source.keys, source.foreign, self._name_of_series.values())
+        return WantedLines(self._written, source.wanted, source.keys, source.foreign)
 
     def _look_for_foreign(self, source: _Source) -> None:
         """Let it be known of all series that have a number whether they are."""
@@ -327,9 +326,7 @@ def _decoded(payloads: Sequence[Payload], wanted: WantedLines) -> tuple[list[_Pa
 def _payload(message: LogMessage) -> Payload:
     headers = message.headers or {}
     received = _number(message, "received") or message.time_ns
-    return Payload(
-        message.data, headers.get("precision", "n"), received, headers.get(CHECKED) == "1", stands_for(headers)
-    )
+    return Payload(message.data, headers.get("precision", "n"), received, stands_for(headers))
 
 
 def _number(message: LogMessage, header: str) -> int:

@@ -16,7 +16,6 @@ from services.gateway.http.writing.cut import LineTooLong, cut
 from services.gateway.http.writing.off_loop import off_loop
 from services.gateway.http.writing.packer import WORTH_PACKING_BYTES, Packer
 from services.lineprotocol.packing.layout import PACKED
-from services.lineprotocol.validate import CHECKED
 from services.process import log as logs
 
 _LONG_KEY = 128
@@ -106,8 +105,9 @@ class LineStore:
         self, subject: str, text: bytes, packed: bytes, headers: dict[str, str], name: str | None
     ) -> None:
         """One message, packed if it can be."""
-        about = {PACKED: str(len(text))} if packed else {CHECKED: "1"}
-        await self._bus.publish(subject, packed or text, headers | about, name, timeout=self._ack_timeout)
+        if packed:
+            headers = headers | {PACKED: str(len(text))}
+        await self._bus.publish(subject, packed or text, headers, name, timeout=self._ack_timeout)
 
     def _complain(self, text: str, error: BusError | str) -> None:
         """Log what goes wrong, not once a write: an outage must not fill the disk with lines about it."""
