@@ -82,7 +82,6 @@ class Scratch:
     def __init__(self, size: int, seed: int) -> None:
         """seed: what clients do not know."""
         self.size = size
-        self._seed = np.uint64(seed).astype(np.int64)
         self._arrays: list[NDArray[Any]] = []
         self._state: Words = np.zeros(_STATE_WORDS, dtype=np.int64)
         self._state[POWERS // 8 :] = [10**digits for digits in range(19)]
@@ -105,6 +104,11 @@ class Scratch:
         for column in FIELD_NAMES, FIELD_KINDS:
             self._array(column, FIELDS_ROOM, 4 * few)
         self._out = self._array(OUT, OUT_ROOM, (size * 2 // 3 + 1024) // 8, room_of=8)
+        self._state[SEED // 8] = np.uint64(seed).astype(np.int64)
+        self._state[SLOTS_LAST // 8] = _FIRST_SLOTS - 1
+        self._state[(TABLES + NODES * TABLE_BYTES) // 8 + 2] = 1  # the root
+        self._state[TIMED // 8] = -1
+        self._fresh = self._state.copy()
 
     @property
     def state(self) -> int:
@@ -113,17 +117,10 @@ class Scratch:
 
     def begin(self, most: int) -> None:
         """Forget what was found. most: bytes that the body may take when it is packed."""
-        state = self._state
-        for used in HEAP_USED, SLOTS_USED, LINES_USED, RUNS_USED, VALUES_USED, SHAPES_USED, NEAR:
-            state[used // 8] = 0
-        for table in range(4):
-            state[(TABLES + table * TABLE_BYTES) // 8 + 2] = table == NODES  # the root
+        self._state[:] = self._fresh
+        self._state[OUT_ROOM // 8] = min(most, self._out.nbytes - _SLACK)
         self._root[: NODE_BYTES // 8] = 0
         self._slots[:_FIRST_SLOTS] = 0
-        state[SLOTS_LAST // 8] = _FIRST_SLOTS - 1
-        state[SEED // 8] = self._seed
-        state[TIMED // 8] = -1
-        state[OUT_ROOM // 8] = min(most, self._out.nbytes - _SLACK)
 
     def made(self, count: int) -> bytes:
         """The first bytes of what the kernel has made."""

@@ -30,15 +30,16 @@ def text_of(body: bytes, most: int = MOST_BYTES) -> bytes:
     packed = read(body)
     begun = len(packed.keys) + len(packed.names) + len(packed.texts) + 3 * len(packed.fields) + 16
     scratch = room(begun)
-    size = min(most + 1, 16 * len(body))
+    limit = most + 1 + _LONGEST_NUMBER  # so much is wanted for any number
+    size = min(limit, 16 * len(body))
     while True:
         text = room((size + _SLACK) // 8)
         found = _kernel()(address_of(body), address(text), size, address(scratch))
-        if found >= 0:
+        if 0 <= found <= most + 1:
             return text.view(np.uint8)[: max(found - 1, 0)].tobytes()
-        if size > most:
+        if size >= limit:
             raise ValueError("its text is longer than it says")
-        size = min(most + 1, 2 * size)
+        size = min(limit, 2 * size)
 
 
 @functools.cache

@@ -14,7 +14,7 @@ from services.gateway.clients.nats_disk import NatsDisk
 from services.gateway.http.rejection import RequestRejected
 from services.gateway.http.writing.cut import LineTooLong, cut
 from services.gateway.http.writing.off_loop import off_loop
-from services.gateway.http.writing.packer import WORTH_PACKING_BYTES, Packer
+from services.gateway.http.writing.packer import Packer
 from services.lineprotocol.packing.layout import PACKED
 from services.process import log as logs
 
@@ -99,7 +99,7 @@ class LineStore:
 
     async def _packed(self, body: bytes, precision: str) -> bytes:
         """A body packed, b"" where it is to be stored as it is."""
-        return await self.packer.read(body, precision) or b"" if len(body) >= WORTH_PACKING_BYTES else b""
+        return await self.packer.read(body, precision) or b""
 
     async def _publish(
         self, subject: str, text: bytes, packed: bytes, headers: dict[str, str], name: str | None
