@@ -18,7 +18,7 @@ from services.dryrun.explaining.path import took_part
 from services.dryrun.log_reader import read
 from services.dryrun.past_tasks import run_started_by
 from services.recorder.explaining.alert_events import FoundEvent, find_event, source_of
-from services.recorder.explaining.begun import Begun, begin, guard
+from services.recorder.explaining.begun import Begun, begin
 from services.recorder.explaining.unexplained import Unexplained
 from services.recorder.past import Past
 from services.runtime.errors import TaskFailed
@@ -83,8 +83,7 @@ async def _told(
         before = until = await position_at(past.bus, cause.tick - 1)
     else:
         before, until = WritesSeq(cause.seq - 1), WritesSeq(cause.seq)
-    begun = await begin(past, run, event.message.task, before, cause.tick or None)
-    await guard(past, begun.log, "why", event.message.task)
+    begun = await begin(past, run, "why", event.message.task, before, cause.tick or None)
     dbrps = begun.log.run.dbrps
     try:
         async with aclosing(read(past.bus, dbrps, begun.position, until, past.writes.created)) as reading:
