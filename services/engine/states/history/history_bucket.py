@@ -1,7 +1,7 @@
 """States of the past on the bus: an entry for each in a bucket, a summary for each task, and chunks beside them.
 
 Each part of a task has its own, as if it were one: what follows of tasks, by id, holds of what workers run (see
-services.store.folds.layouts.Unit). In the bucket parts stand apart, so that those of one task are found together.
+services.store.folds.layouts.Unit). The entries of all parts of one task are found together.
 
 They are there for others than the worker that keeps them: it may be dead, and its disk gone, when somebody asks. Each
 worker that takes up a task puts chunks under a mark of its own, as with the newest states (shared_states.py), so that
@@ -49,19 +49,18 @@ class HistoryBucket:
     async def summaries(self) -> list[Summary]:
         """Of all tasks of which something is kept, by id. Raises BusError."""
         found = []
-        entries = [*await self._entries.entries("*"), *await self._entries.entries(f"{_PARTS}.*.*")]
-        for number, entry in enumerate(entries):
+        for number, entry in enumerate(await self._entries.entries("*")):
             if number % _TURN == 0:
                 await asyncio.sleep(0)
             try:
-                found.append(Summary.from_bytes(unescape(entry.key.rpartition(".")[2]), entry.value))
+                found.append(Summary.from_bytes(unescape(entry.key), entry.value))
             except ValueError as e:
                 log.limited("history/read").warn("what is kept of a task cannot be read", key=entry.key, error=str(e))
         return sorted(found, key=lambda summary: summary.task)
 
     async def summary(self, task: str) -> Summary | None:
         """Of one task, None where nothing is kept. Raises BusError."""
-        entry = await self._entries.get(_name(task))
+        entry = await self._entries.get(escape(task))
         try:
             return None if entry is None else Summary.from_bytes(task, entry.value)
         except ValueError:
@@ -69,11 +68,11 @@ class HistoryBucket:
 
     async def put_summary(self, summary: Summary) -> None:
         """In place of the one before. Raises BusError."""
-        await self._entries.put(_name(summary.task), summary.to_bytes())
+        await self._entries.put(escape(summary.task), summary.to_bytes())
 
     async def points(self, task: str) -> list[KeptPoint]:
         """All that is kept of a task, in order. What cannot be read is passed over. Raises BusError."""
-        return _points(await self._entries.entries(f"{_name(task)}.>"))
+        return _points(await self._entries.entries(f"{_prefix(task)}.>"))
 
     async def points_of_parts(self, task: str) -> list[KeptPoint]:
         """The same of all parts that a task has been in. Raises BusError."""
@@ -108,10 +107,10 @@ class HistoryBucket:
 
     async def drop(self, task: str) -> None:
         """Delete all there is of a task. Raises BusError."""
-        name = _name(task)
-        for entry in await self._entries.entries(f"{name}.>"):
+        name = escape(task)
+        for entry in await self._entries.entries(f"{_prefix(task)}.>"):
             await self._entries.delete(entry.key)
-        await self._chunks.drop(escape(task))
+        await self._chunks.drop(name)
         await self._entries.delete(name)
 
 
@@ -125,11 +124,11 @@ def _points(entries: Iterable[Entry]) -> list[KeptPoint]:
     return sorted(found, key=lambda point: point.order)
 
 
-def _name(task: str) -> str:
-    """The key of a summary, under which entries are."""
+def _prefix(task: str) -> str:
+    """Of the keys of entries."""
     whole = Unit.of_id(task).task
     return escape(task) if whole == task else f"{_PARTS}.{escape(whole)}.{escape(task)}"
 
 
 def _key(point: KeptPoint) -> str:
-    return f"{_name(point.task)}.{point.mark}.{point.number}"
+    return f"{_prefix(point.task)}.{point.mark}.{point.number}"
