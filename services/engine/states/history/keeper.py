@@ -109,6 +109,15 @@ class StateKeeper:
             self._holding.add(holding)
             holding.add_done_callback(self._holding.discard)
 
+    def pause(self, task: TaskUnderWay) -> float:
+        """Seconds until the next state of a task is due, if one is kept now.
+
+        All parts of a task keep theirs at one time by the wall's clock: whoever looks back brings them to one place in
+        the log, and is to have little of it to read for that.
+        """
+        every = self._settings.every
+        return every if task.part is None else every - (time.time() + shard_of(task.task, _SPREAD)) % every
+
     def figures(self) -> dict[str, int]:
         """Of the tasks that run here: states and bytes kept, the time of the oldest (ns, 0: none), how many failed."""
         histories = [history for id, history in self._histories.items() if id in self._tasks and history.points]
@@ -229,12 +238,12 @@ class StateKeeper:
         history = await self._history(writer, task.id)
         if task.id not in self._due and history.newest is not None:
             left = self._settings.every - max(0.0, (time.time_ns() - history.newest.kept) / 1e9)
-            self._due[task.id] = time.monotonic() + min(max(0.0, left), self._pause(task))
+            self._due[task.id] = time.monotonic() + min(max(0.0, left), self.pause(task))
             return
         held = (await self._checkpoints.hold([task.id])).get(task.id)
         if held is None:
             return
-        self._due[task.id] = time.monotonic() + self._pause(task)
+        self._due[task.id] = time.monotonic() + self.pause(task)
         try:
             header = StateHeader.from_plain(held.snapshot.meta)
             ours = self._tasks.get(task.id) is task
@@ -248,12 +257,6 @@ class StateKeeper:
             log.exception("a state of the past cannot be kept", e, task=task.id)
         finally:
             await self._checkpoints.let_go(held)
-
-    def _pause(self, task: TaskUnderWay) -> float:
-        """Seconds until the next state is due. All parts of a task keep theirs at one time by the wall's clock: whoever
-        looks back brings them to one place in the log, and is to have little of it to read for that."""
-        every = self._settings.every
-        return every if task.part is None else every - (time.time() + shard_of(task.task, _SPREAD)) % every
 
     async def _write(self, writer: HistoryWriter, fresh: FreshState) -> None:
         began = time.monotonic()
