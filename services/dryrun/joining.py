@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import aclosing
 
 from services.bus.positions import WritesSeq
+from services.columns.groups.series import SeriesTable
 from services.columns.snapshot import State
 from services.dryrun.log_reader import ReadLog
 from services.dryrun.log_run import LogRun
@@ -17,11 +18,11 @@ from services.runtime.keyed.snapshot_sharing import join_snapshots
 _threads = Pool("states of parts", 1)
 
 
-async def brought_together(parts: Sequence[LogRun], position: WritesSeq, read: ReadLog) -> State:
-    """The state of the whole task at a place in the log.
+async def brought_together(parts: Sequence[LogRun], table: SeriesTable, position: WritesSeq, read: ReadLog) -> State:
+    """The state of the whole task at a place in the log, for a run with the same table; the parts are over then.
 
-    parts: all that it is in, under way, each at its place, none behind `position`. Raises TaskFailed, BusError, and
-    ValueError where they do not go together.
+    parts: all that it is in, under way with this table, each at its place, none behind `position`. Raises TaskFailed,
+    BusError, and ValueError where they do not go together.
     """
     after = min(part.position for part in parts)
     if after < position:
@@ -30,7 +31,7 @@ async def brought_together(parts: Sequence[LogRun], position: WritesSeq, read: R
         # what is joined waits for nothing outside
         await part.answers(0)
     states = [part.run.state() for part in parts]
-    return await _threads.run(join_snapshots, states, parts[0].run.graph, classes())
+    return await _threads.run(join_snapshots, states, parts[0].run.graph, classes(), table)
 
 
 async def _go_on(parts: Sequence[LogRun], after: WritesSeq, position: WritesSeq, read: ReadLog) -> None:

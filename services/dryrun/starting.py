@@ -22,6 +22,7 @@ from services.process.log import Log
 from services.runtime.building.factory import TaskFactory
 from services.runtime.environment import TaskEnvironment
 from services.runtime.errors import TaskFailed
+from services.runtime.input.line_protocol_decoder import LineProtocolDecoder
 from services.runtime.input.share import Share
 from services.runtime.task import TaskRun
 from services.store.folds.definition import TaskDefinition
@@ -53,11 +54,12 @@ class DryTasks:
 
         Raises CannotRun, BusError.
         """
-        state = await self._joined(kept) if kept.parts else kept.state
+        decoder = LineProtocolDecoder(SeriesTable())
+        state = await self._joined(kept, decoder) if kept.parts else kept.state
         # what each part is held to, the whole is as often as there were parts
         limits = self.environment.limits.times(max(len(kept.parts), 1))
         tasks = replace(self, environment=replace(self.environment, limits=limits))
-        return await tasks._restored(kept, kept.position, state, kept.names)
+        return await tasks._restored(kept, decoder, kept.position, state, kept.names)
 
     async def from_nothing(
         self,
@@ -70,27 +72,33 @@ class DryTasks:
 
         began: when it was enabled, ns; None: with the first of what comes.
         """
-        return await self._begin(task, definition, position, began, self.levels)
+        return await self._begin(task, definition, LineProtocolDecoder(SeriesTable()), position, began, self.levels)
 
-    async def _joined(self, kept: KeptState) -> State:
+    async def _joined(self, kept: KeptState, decoder: LineProtocolDecoder) -> State:
         with contextlib.ExitStack() as stack:
-            parts = [stack.enter_context(await self._of_part(kept, part)) for part in kept.parts]
+            parts = [stack.enter_context(await self._of_part(kept, part, decoder)) for part in kept.parts]
             try:
-                return await brought_together(parts, kept.position, self.read)
+                return await brought_together(parts, decoder.table, kept.position, self.read)
             except (TaskFailed, ValueError, TypeError, LookupError) as error:
                 raise CannotRun(f"the states that were kept of its parts do not go together: {error}") from error
 
-    async def _of_part(self, kept: KeptState, part: KeptPart) -> LogRun:
-        run = await self._restored(kept, part.position, part.state, part.names, part.share)
+    async def _of_part(self, kept: KeptState, part: KeptPart, decoder: LineProtocolDecoder) -> LogRun:
+        run = await self._restored(kept, decoder, part.position, part.state, part.names, part.share)
         run.note = self.note
         return run
 
     async def _restored(
-        self, kept: KeptState, position: WritesSeq, state: State, names: Sequence[Names], share: Share | None = None
+        self,
+        kept: KeptState,
+        decoder: LineProtocolDecoder,
+        position: WritesSeq,
+        state: State,
+        names: Sequence[Names],
+        share: Share | None = None,
     ) -> LogRun:
-        run = await self._begin(kept.task, kept.definition, position, kept.began, kept.levels, share)
+        run = await self._begin(kept.task, kept.definition, decoder, position, kept.began, kept.levels, share)
         try:
-            await Resolver(run.run.table).resolve(names)
+            await Resolver(decoder.table).resolve(names)
             run.run.restore(state)
         except (ValueError, TypeError, LookupError) as error:
             run.run.close()
@@ -101,13 +109,15 @@ class DryTasks:
         self,
         task: str,
         definition: TaskDefinition,
+        decoder: LineProtocolDecoder,
         position: WritesSeq,
         began: int | None,
         levels: Mapping[str, Any],
         share: Share | None = None,
     ) -> LogRun:
         environment = replace(self.environment, levels=levels, dry=True)
-        return LogRun(await put_under_way(self.factory, task, definition, environment, began, share), position)
+        run = await put_under_way(self.factory, task, definition, environment, began, decoder.table, share)
+        return LogRun(run, position, decoder)
 
     async def graph(self, definition: TaskDefinition) -> Graph:
         """The graph of a task. Raises CannotRun."""
@@ -121,15 +131,16 @@ async def put_under_way(
     definition: TaskDefinition,
     environment: TaskEnvironment,
     began: int | None = None,
+    table: SeriesTable | None = None,
     share: Share | None = None,
 ) -> TaskRun:
-    """An instance of a task as it was defined, with series of its own. Raises CannotRun.
+    """An instance of a task as it was defined. Raises CannotRun.
 
-    began, share: as of TaskRun.
+    began, share: as of TaskRun. table: None: it has series of its own.
     """
     with _told():
-        graph = await factory.graph(definition)
-        return await factory.run(task, definition, graph, SeriesTable(), environment, began, share=share)
+        graph, table = await factory.graph(definition), SeriesTable() if table is None else table
+        return await factory.run(task, definition, graph, table, environment, began, share=share)
 
 
 @contextlib.contextmanager
