@@ -66,7 +66,8 @@ def _cause(past: Past, event: FoundEvent) -> Cause:
     m, i = event.message, event.number
     number, row, ordinal = int(m.seq[i]), int(m.row[i]), int(m.ordinal[i])
     if number < 0:
-        return Cause(m.node, m.topic, event.group_tags, 0, row, ordinal, -number)
+        id = None if m.part is None else m.ids[int(m.id[i])]
+        return Cause(m.node, m.topic, event.group_tags, 0, row, ordinal, -number, id)
     seq = past.writes.epochs.place(number)
     if seq is None:
         raise Unexplained(410, "the write that caused it was in a log that is no more: the log of writes went back")
