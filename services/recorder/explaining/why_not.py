@@ -17,7 +17,7 @@ from services.bus.subjects import parse_write_subject
 from services.dryrun.explaining.following import Asked, Seen, follow
 from services.dryrun.log_reader import read
 from services.dryrun.past_tasks import is_known, run_at
-from services.recorder.explaining.begun import begin, guard
+from services.recorder.explaining.begun import begin
 from services.recorder.explaining.unexplained import Unexplained
 from services.recorder.past import Past
 from services.runtime.errors import TaskFailed
@@ -46,8 +46,7 @@ async def why_not(past: Past, task: str, tags: Mapping[str, str], at: int, withi
         raise Unexplained(409, f"task {task!r} is a batch task: what it asks InfluxDB for is not in the log")
     if late is not None:
         before, until = WritesSeq(late.seq - 1), WritesSeq(late.seq + _TOGETHER)
-    begun = await begin(past, run, task, before, first if late is None else None)
-    await guard(past, begun.log, "why-not", task)
+    begun = await begin(past, run, "why-not", task, before, first if late is None else None)
     before = max(before, begun.position)
     try:
         async with (

@@ -1,5 +1,8 @@
 """States of the past on the bus: an entry for each in a bucket, a summary for each task, and chunks beside them.
 
+Each part of a task has its own, as if it were one: what follows of tasks, by id, holds of what workers run (see
+services.store.folds.layouts.Unit). The entries of all parts of one task are found together.
+
 They are there for others than the worker that keeps them: it may be dead, and its disk gone, when somebody asks. Each
 worker that takes up a task puts chunks under a mark of its own, as with the newest states (shared_states.py), so that
 one which does not know yet that the task is another's deletes nothing that the other relies on.
@@ -8,13 +11,15 @@ one which does not know yet that the task is another's deletes nothing that the 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 
 from services.bus.buckets.chunks import ChunkBucket
-from services.bus.buckets.kv import Bucket
+from services.bus.buckets.kv import Bucket, Entry
 from services.bus.connection import Bus
 from services.bus.subjects import escape, unescape
 from services.engine.states.history.records import KeptPoint, Summary
 from services.process import log as logs
+from services.store.folds.layouts import Unit
 from services.store.state_chunks import digest_of
 
 log = logs.get("engine")
@@ -22,6 +27,7 @@ log = logs.get("engine")
 _NAME = "history"
 _TURN = 100  # entries that are read without a break
 _STREAMS = ("KV_history", "OBJ_history")
+_PARTS = "=parts"  # which is the escape of no name
 
 
 class HistoryBucket:
@@ -66,13 +72,11 @@ class HistoryBucket:
 
     async def points(self, task: str) -> list[KeptPoint]:
         """All that is kept of a task, in order. What cannot be read is passed over. Raises BusError."""
-        found = []
-        for entry in await self._entries.entries(f"{escape(task)}.>"):
-            try:
-                found.append(KeptPoint.from_bytes(task, entry.value))
-            except ValueError as e:
-                log.limited("history/read").warn("a state of the past cannot be read", task=task, error=str(e))
-        return sorted(found, key=lambda point: point.order)
+        return _points(await self._entries.entries(f"{_prefix(task)}.>"))
+
+    async def points_of_parts(self, task: str) -> list[KeptPoint]:
+        """The same of all parts that a task has been in. Raises BusError."""
+        return _points(await self._entries.entries(f"{_PARTS}.{escape(task)}.*.*.*"))
 
     async def put(self, point: KeptPoint) -> None:
         """Keep an entry, the chunks that it names being there. Raises BusError."""
@@ -104,11 +108,27 @@ class HistoryBucket:
     async def drop(self, task: str) -> None:
         """Delete all there is of a task. Raises BusError."""
         name = escape(task)
-        for entry in await self._entries.entries(f"{name}.>"):
+        for entry in await self._entries.entries(f"{_prefix(task)}.>"):
             await self._entries.delete(entry.key)
         await self._chunks.drop(name)
         await self._entries.delete(name)
 
 
+def _points(entries: Iterable[Entry]) -> list[KeptPoint]:
+    found = []
+    for entry in entries:
+        try:
+            found.append(KeptPoint.from_bytes(unescape(entry.key.split(".")[-3]), entry.value))
+        except ValueError as e:
+            log.limited("history/read").warn("a state of the past cannot be read", key=entry.key, error=str(e))
+    return sorted(found, key=lambda point: point.order)
+
+
+def _prefix(task: str) -> str:
+    """Of the keys of entries."""
+    whole = Unit.of_id(task).task
+    return escape(task) if whole == task else f"{_PARTS}.{escape(whole)}.{escape(task)}"
+
+
 def _key(point: KeptPoint) -> str:
-    return f"{escape(point.task)}.{point.mark}.{point.number}"
+    return f"{_prefix(point.task)}.{point.mark}.{point.number}"

@@ -73,6 +73,7 @@ class HistoryWriter:
             snapshot=snapshot,
             definition=definition,
             chunks=sizes,
+            share=fresh.run.share,
         )
         await self._bucket.put(point)
         history.add(point)
