@@ -54,6 +54,7 @@ class InfluxDB:
         "A token to log in with instead, as InfluxDB 2.x has them: Authorization: Token. Databases and retention "
         "policies are then those that its buckets are mapped to.",
         secret=True,
+        later=True,
     )
     http_shared_secret: bool = setting(
         False,
@@ -62,6 +63,7 @@ class InfluxDB:
         "[http], which InfluxDB 1.x has to have too. Only the file switches it on, and then urls and username are the "
         "file's.",
         signs=True,
+        later=True,
     )
     ssl_ca: str = setting("", Text, "A file of certificates to trust, PEM; empty: those that the system trusts.")
     ssl_cert: str = setting("", Text, "The client's certificate file, PEM.")
@@ -73,6 +75,7 @@ class InfluxDB:
         Text,
         "How what influxDBOut nodes write is compressed: gzip or none.",
         check=OneOf(["", "gzip", "none"], error="must be gzip or none"),
+        later=True,
     )
     disable_subscriptions: bool = setting(
         False,
@@ -95,7 +98,7 @@ class InfluxDB:
         check=OneOf(["cluster", "server"], error="must be cluster or server"),
     )
     subscription_path: str = setting(
-        "", Text, "A path before /write, where a proxy between InfluxDB and the gateway wants one."
+        "", Text, "A path before /write, where a proxy between InfluxDB and the gateway wants one.", later=True
     )
     subscriptions: Mapping[str, Sequence[str]] = setting(
         MappingProxyType({}),

@@ -259,7 +259,12 @@ def _changed(schema: Schema, element: Element, override: Override) -> Element:
 
 
 def _check_value(override: Override, name: str, field: fields.Field[Any], value: Any) -> None:
+    """Stricter than the file: a duration is a text, and null is no value."""
     try:
+        if value is None:
+            raise ValidationError("must not be null: delete it, and it is as in the file")
+        if isinstance(field, Duration) and not isinstance(value, str):
+            raise ValidationError('must be a duration such as "10s"')
         field.deserialize(value)
     except ValidationError as error:
         raise OverrideError(_failed(override, f"cannot set option {name}: {_text(error.messages)}")) from None

@@ -108,6 +108,10 @@ class StatsNode(KeyedNode):
         self._based = False  # there was a tick since the clock began, or went on behind a pause
         self._none: int | None = None  # how many points the group had that stands for none; None: it is not given
 
+    def cardinality(self) -> int:
+        """None, as in Kapacitor: the groups are those of the node that it tells of."""
+        return 0
+
     def watched(self) -> str | None:
         return None if self.properties.source is None else self.properties.source.name
 

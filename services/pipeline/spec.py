@@ -59,8 +59,8 @@ class TimeDimension:
     offset: int = 0
 
 
-STAR = "*"
-"""What stands in properties for a star among dimensions. A tag of that name cannot be told from it."""
+STAR = "*\0"
+"""What stands in properties for a star among dimensions. `groupBy('*')` is by a tag of that name, as in Kapacitor."""
 
 
 @dataclass(frozen=True, slots=True)

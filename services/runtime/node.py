@@ -131,8 +131,12 @@ class Node:
         """Let go of files, processes and the like."""
 
     def groups_alive(self) -> int:
-        """How many groups this node keeps state for: `working_cardinality` in its statistics."""
+        """How many groups this node keeps state for, which counts against the limits of a task."""
         return 0
+
+    def cardinality(self) -> int:
+        """`working_cardinality` in its statistics."""
+        return self.groups_alive()
 
     def explain(self, group: int) -> dict[str, Any]:
         """What it keeps of a group (a number of the table), for people and as JSON has it; {} where that is nothing.

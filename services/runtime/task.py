@@ -370,7 +370,7 @@ class TaskRun:
 
     def statistics(self) -> dict[str, Any]:
         """`stats` as the API shows it; with the `error` of a task that goes on in spite of it."""
-        counts = [(c.node, c.statistics, n.groups_alive()) for c, n in zip(self._contexts, self._nodes, strict=True)]
+        counts = [(c.node, c.statistics, n.cardinality()) for c, n in zip(self._contexts, self._nodes, strict=True)]
         return statistics_view(self.graph, counts, time.monotonic() - self.started)
 
     def figures(self) -> tuple[int, int, int, str]:

@@ -19,7 +19,6 @@ from services.expressions.typed.operators import COMPARISONS, LOGICAL, binary, m
 from services.expressions.typed.signatures import Function, StatefulOperation, TypedOperation
 from services.expressions.typed.terms import (
     Apply,
-    Choice,
     Clock,
     Constant,
     Fails,
@@ -32,7 +31,6 @@ from services.expressions.typed.terms import (
 from services.expressions.typed.types import KIND_OF_TYPE, EvaluationFailed, ValueType, unexpected
 
 BOOL, MISSING = ValueType.BOOL, ValueType.MISSING
-IF = "if"
 
 
 def resolve(expression: Expression, types: Mapping[str, ValueType]) -> Term:
@@ -138,8 +136,6 @@ class _Resolver:
         function = FUNCTIONS.get(call.name)
         if function is None and call.name != CLOCK:
             raise EvaluationFailed(f"undefined function: {quote(call.name)}")
-        if function is not None and call.name == IF and len(call.arguments) == 3:
-            return self._choice(call, function)
         operands = [self._argument(number, argument) for number, argument in enumerate(call.arguments, 1)]
         types = tuple(operand.type for operand in operands)
         if function is None:
@@ -160,29 +156,6 @@ class _Resolver:
             return self.term(argument)
         except EvaluationFailed as failure:
             raise EvaluationFailed(f"Failed to handle {number} argument: {failure}") from None
-
-    def _choice(self, call: Call, function: Function) -> Term:
-        """Both branches have to be of one type, but for one that the rows can never take: isPresent("x") tells it."""
-        condition = self._argument(1, call.arguments[0])
-        settled = condition if isinstance(condition, Constant) and condition.type is BOOL else None
-        taken = 1 if settled is not None and settled.value else 2
-        if settled is not None and not self._typed(call.arguments[3 - taken]):
-            branches = [self._argument(taken + 1, call.arguments[taken])] * 2
-        else:
-            branches = [self._argument(n, argument) for n, argument in enumerate(call.arguments[1:], 2)]
-        types = (condition.type, *(branch.type for branch in branches))
-        operation = function.signatures.get(types)
-        if not isinstance(operation, TypedOperation):
-            raise EvaluationFailed(self._refusal(call, function, [condition, *branches], types))
-        if settled is not None:
-            return branches[taken - 1]
-        return Choice(operation.result, operation, condition, *branches)
-
-    def _typed(self, expression: Expression) -> bool:
-        try:
-            return not isinstance(self.term(expression), Missing)
-        except EvaluationFailed:
-            return False
 
     def _refusal(self, call: Call, function: Function, operands: Sequence[Term], types: tuple[ValueType, ...]) -> str:
         missing = [describe(a) for a, term in zip(call.arguments, operands, strict=True) if isinstance(term, Missing)]

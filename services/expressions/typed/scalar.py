@@ -10,7 +10,6 @@ from services.expressions.typed.resolve import called
 from services.expressions.typed.signatures import StatefulOperation, TypedOperation
 from services.expressions.typed.terms import (
     Apply,
-    Choice,
     Clock,
     Constant,
     Fails,
@@ -50,8 +49,6 @@ def scalar(term: Term) -> Run:
             return _fails(f'reference "{name}" is missing value')
         case Logic(conjunction=conjunction, left=left, right=right):
             return _logic(conjunction, scalar(left), scalar(right))
-        case Choice(condition=condition, yes=yes, no=no):
-            return _choice(scalar(condition), scalar(yes), scalar(no))
         case Apply(operation=operation, operands=operands, function=function):
             return _apply(operation, [scalar(operand) for operand in operands], function)
         case Remember(operation=stateful, operands=operands, function=function):
@@ -69,15 +66,6 @@ def _logic(conjunction: bool, left: Run, right: Run) -> Run:
     if conjunction:
         return lambda row: left(row) and right(row)
     return lambda row: left(row) or right(row)
-
-
-def _choice(condition: Run, yes: Run, no: Run) -> Run:
-    def run(row: Row) -> Any:
-        (chosen,) = _arguments([condition], row)
-        number, branch = (2, yes) if chosen else (3, no)
-        return _argument(number, branch, row)
-
-    return run
 
 
 def _apply(operation: TypedOperation, operands: list[Run], function: str) -> Run:

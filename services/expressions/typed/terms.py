@@ -81,15 +81,4 @@ class Logic:
     type: ValueType = ValueType.BOOL
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """if: of the two branches only the one that the condition chooses is evaluated. operation: `if` over arrays."""
-
-    type: ValueType
-    operation: TypedOperation
-    condition: Term
-    yes: Term
-    no: Term
-
-
-Term = Constant | Lookup | Missing | Clock | Fails | Apply | Remember | Logic | Choice
+Term = Constant | Lookup | Missing | Clock | Fails | Apply | Remember | Logic

@@ -16,7 +16,6 @@ from services.expressions.text_limits import bounded
 from services.expressions.typed.signatures import TypedOperation
 from services.expressions.typed.terms import (
     Apply,
-    Choice,
     Clock,
     Constant,
     Fails,
@@ -73,8 +72,6 @@ def vector(term: Term) -> Vector:
             return Vector(None, lambda rows: (full(type_, zero, rows.n), np.ones(rows.n, dtype=np.bool_)))
         case Logic(conjunction=conjunction, left=left, right=right):
             return _logic(conjunction, vector(left), vector(right))
-        case Choice():
-            return _choice(term)
         case Apply(type=type_, operation=operation, operands=operands):
             if sum(not isinstance(operand, Constant) for operand in operands) == 1:
                 for place, operand in enumerate(operands):
@@ -100,29 +97,6 @@ def _logic(conjunction: bool, left: Vector, right: Vector) -> Vector:
             # The right side only matters where the left has not decided.
             unusable = unusable & (truth if conjunction else ~truth)
         return combine(truth, other), _either(failed, unusable)
-
-    return Vector(None, run, noisy)
-
-
-def _choice(term: Choice) -> Vector:
-    """Both branches are worked out over all rows, which shows nowhere: what fails in the other branch is let go."""
-    condition, yes, no = vector(term.condition), vector(term.yes), vector(term.no)
-    noisy = condition.noisy or yes.noisy or no.noisy
-    choose = term.operation.vector
-    assert choose is not None
-    if condition.certain is not None and yes.certain is not None and no.certain is not None:
-        return Vector(_direct(choose, [condition.certain, yes.certain, no.certain]), None, noisy)
-    first, second, third = _doubtful(condition), _doubtful(yes), _doubtful(no)
-
-    def run(rows: Selection) -> tuple[Array, BoolArray | None]:
-        truth, failed = first(rows)
-        a, bad_a = second(rows)
-        b, bad_b = third(rows)
-        if bad_a is not None:
-            failed = _either(failed, bad_a & truth)
-        if bad_b is not None:
-            failed = _either(failed, bad_b & ~truth)
-        return choose(truth, a, b), failed
 
     return Vector(None, run, noisy)
 

@@ -63,19 +63,19 @@ def _merged(options: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     for name, value in given.items():
         if name not in options or value is None:
             continue
-        if not _fits(options[name], value) or (name == "level" and value not in LEVELS):
-            raise OperationError(
-                400, f"failed to decode JSON body: {name}: {type(value).__name__} is not what it is of"
-            )
+        if not _fits(options[name], value):
+            raise OperationError(400, f"failed to decode JSON body: {name}: must be {_kind(options[name])}")
+        if name == "level" and value not in LEVELS:
+            raise OperationError(400, f"failed to decode JSON body: {name}: must be one of {', '.join(LEVELS)}")
         both = isinstance(value, dict) and isinstance(options[name], dict)
         merged[name] = {**options[name], **value} if both else value
     return merged
 
 
 def _fits(default: Any, value: Any) -> bool:
-    """Whether a value is of the type that an option has."""
+    """Whether a value is of the type that an option has. Those that are null are lists of strings or objects."""
     if default is None:
-        return True
+        return isinstance(value, dict) or (isinstance(value, list) and all(isinstance(one, str) for one in value))
     if isinstance(default, bool) or isinstance(value, bool):
         return isinstance(default, bool) and isinstance(value, bool)
     if isinstance(default, int | float):
@@ -83,3 +83,15 @@ def _fits(default: Any, value: Any) -> bool:
     if isinstance(default, list):
         return isinstance(value, list) and all(not default or _fits(default[0], one) for one in value)
     return isinstance(value, type(default))
+
+
+def _kind(default: Any) -> str:
+    """What a value has to be, in words."""
+    kinds = (
+        (bool, "true or false"),
+        (int, "a whole number"),
+        (float, "a number"),
+        (str, "a string"),
+        (dict, "an object"),
+    )
+    return next((text for kind, text in kinds if isinstance(default, kind)), "a list of strings")

@@ -188,7 +188,7 @@ def _read(schema: Schema, body: Any) -> dict[str, str]:
 def _check_type(script: str, wanted: str) -> None:
     """A template keeps its type unless another is asked for, and its script has to be of it. Raises OperationError."""
     if script != wanted:
-        raise OperationError(400, f'invalid TICKscript: name "{script}" is undefined. Names in scope: {wanted},time')
+        raise OperationError(400, f'invalid TICKscript: name "{script}" is undefined. Names in scope: time,{wanted}')
 
 
 def _cannot_reload(task: str, problem: str) -> OperationError:

@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from grammar.tickscript.ast import Binary, Call, Expression, Position, Unary, walk
 from services.expressions import ExpressionError, syntax
 from services.expressions.functions import CLOCK, FUNCTIONS
-from services.expressions.typed.resolve import IF
 from services.linting.finding import Found, Severity
 from services.linting.flow import lambdas_of
 from services.linting.rule import Rule
 from services.linting.subject import Subject
 
-_KNOWN = frozenset((*FUNCTIONS, CLOCK, IF))
+_KNOWN = frozenset((*FUNCTIONS, CLOCK))
 
 
 def check(subject: Subject) -> Iterator[Found]:

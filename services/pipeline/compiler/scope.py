@@ -13,5 +13,5 @@ class Scope(dict[str, Value]):
         return name == "time" or super().__contains__(name)
 
     def __missing__(self, name: str) -> Value:
-        names = ",".join(sorted([*self, "time"]))
+        names = ",".join(["time", *self])
         raise TickscriptError(f'name "{name}" is undefined. Names in scope: {names}')

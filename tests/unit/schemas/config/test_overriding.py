@@ -103,7 +103,10 @@ def test_elements_are_shown_by_name_without_secrets_and_with_null_for_what_nobod
         (override("nosuch"), "nosuch/: unknown section nosuch"),
         (override("mail", port=1.5), "mail/: cannot set option port: must be an integer"),
         (override("mail", port="x"), "mail/: cannot set option port: must be an integer"),
-        (override("mail", port=None), "mail/: cannot set option port: Field may not be null"),
+        (
+            override("mail", port=None),
+            "mail/: cannot set option port: must not be null: delete it, and it is as in the file",
+        ),
         (override("mail", to="x"), "mail/: cannot set option to: must be a list of strings"),
         (override("chat/x", url="u"), "chat/x: unknown options [url] in section chat"),
         (override("chat", workspace="w"), "chat/: cannot override element key workspace"),

@@ -336,20 +336,16 @@ BRANCHES: list[Row] = [
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        ('if("z" == 0, 0, "n" / "z")', [0, 2, 0]),
-        ('if("s" == \'x\', 0.0, float("s"))', [0.0, 1.5, 2.0]),
-        ('if("n" / "z" > 1, 1, 0)', [None, 1, None]),
-        ('if("z" == 0, count(), 0)', [1, 0, 2]),
-        ('if("z" == 0, if("n" == 0, 1, 8 / "n"), 0 - int("s"))', [2, None, 1]),
-        ('if(isPresent("a"), "a", 0.0)', [1.0, 0.0, 3.0]),
-        ('if(!isPresent("a"), 0.0, "a" + 1.0)', [2.0, 0.0, 4.0]),
-        ('if(isPresent("a") AND "a" > 2.0, "a", 0.0)', [0.0, 0.0, 3.0]),
+        ('if("z" == 0, 0, "n" / "z")', [None, 2, None]),
+        ('if("s" == \'x\', 0.0, float("s"))', [None, 1.5, 2.0]),
+        ('if("z" == 0, count(), 0)', [1, 0, 3]),
+        ('if(isPresent("a"), "a", 0.0)', [1.0, None, 3.0]),
+        ('if(TRUE, 1.0, "a")', [1.0, None, 1.0]),
         ('if(isPresent("a"), 1, 0.5)', [None, None, None]),
         ('if("z" == 0, "nowhere", 1.0)', [None, None, None]),
-        ('if(isPresent("nowhere"), "nowhere", "a")', [1.0, None, 3.0]),
     ],
 )
-def test_of_an_if_only_the_branch_taken_is_evaluated(text: str, wanted: list[Any]) -> None:
+def test_both_branches_of_an_if_are_evaluated(text: str, wanted: list[Any]) -> None:
     assert outcomes(evaluate(text, BRANCHES), 3) == wanted
 
 

@@ -21,7 +21,7 @@ async def asked(bus: Bus) -> AsyncIterator[list[Any]]:
     found: list[Any] = []
 
     async def tests(data: bytes, headers: Mapping[str, str]) -> bytes:
-        return orjson.dumps({"log": {"path": "/x", "level": "CRITICAL"}})
+        return orjson.dumps({"log": {"path": "/x", "level": "CRITICAL", "teams": None}})
 
     async def test(data: bytes, headers: Mapping[str, str]) -> bytes:
         found.append(orjson.loads(data))
@@ -41,14 +41,14 @@ async def test_services_are_listed_and_tested_with_what_is_given(gateway: httpx.
     assert one == {
         "link": {"rel": "self", "href": f"{tests}/log"},
         "name": "log",
-        "options": {"path": "/x", "level": "CRITICAL"},
+        "options": {"path": "/x", "level": "CRITICAL", "teams": None},
     }
     assert (await gateway.get(f"{tests}?pattern=nothing")).json()["services"] is None
     assert (await gateway.get(f"{tests}/log")).json() == one
     answer = await gateway.post(f"{tests}/log", json={"path": "/y"})
     assert answer.json() == {"success": False, "message": "no such path"}
     assert [(question["name"], question["options"]) for question in asked] == [
-        ("log", {"path": "/y", "level": "CRITICAL"})
+        ("log", {"path": "/y", "level": "CRITICAL", "teams": None})
     ]
 
 
@@ -57,4 +57,11 @@ async def test_an_unknown_service_and_an_option_of_another_type_are_errors(gatew
     tests = f"{V1}/service-tests"
     answer = await gateway.get(f"{tests}/none")
     assert (answer.status_code, answer.json()) == (404, {"error": 'service "none" not found'})
-    assert (await gateway.post(f"{tests}/log", json={"path": 1})).status_code == 400
+    for given, wanted in (
+        ({"path": 1}, "path: must be a string"),
+        ({"teams": 5}, "teams: must be a list of strings"),
+        ({"teams": [5]}, "teams: must be a list of strings"),
+        ({"level": "zz"}, "level: must be one of OK, INFO, WARNING, CRITICAL"),
+    ):
+        answer = await gateway.post(f"{tests}/log", json=given)
+        assert (answer.status_code, answer.json()) == (400, {"error": f"failed to decode JSON body: {wanted}"})
