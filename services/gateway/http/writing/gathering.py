@@ -51,7 +51,7 @@ class _Kind:
     under_way: int = 0  # messages, and what waits for the end of a turn to be one
     waiting: list[bytes] = field(default_factory=list)
     size: int = 0
-    stored: asyncio.Future[None] | None = None  # what those that wait wait for
+    stored: list[asyncio.Future[None]] = field(default_factory=list)  # of each that waits, what it waits for
     answered: deque[float] = field(default_factory=lambda: deque(maxlen=_MOST_AWAY))  # when clients were that are away
     away: int = 0  # how many of them the last message has answered
     patience: asyncio.TimerHandle | None = None
@@ -123,17 +123,15 @@ class Gathering:
             if not kind.waiting:
                 await self._send(key, kind, [body])
                 return
-        if kind.stored is None:
-            kind.stored = self._loop.create_future()
+        stored = self._loop.create_future()
         kind.waiting.insert(place, body.rstrip(b"\n"))
+        kind.stored.insert(place, stored)
         kind.size += len(body)
-        stored = kind.stored
         if leads or kind.size > _MOST_BYTES:
             self._next(key, kind)
         elif not kind.under_way:
             self._go_on(key, kind)
-        # The message is stored for all: one client that hangs up does not stop it.
-        await asyncio.shield(stored)
+        await stored
 
     def _kind(self, key: _Key) -> _Kind:
         kind = self._kinds.get(key)
@@ -180,24 +178,25 @@ class Gathering:
         self._go_on(key, kind)
 
     def _next(self, key: _Key, kind: _Kind) -> None:
-        """Send those that have gathered."""
+        """Send those that have gathered. The message is stored for all: one client that hangs up does not stop it."""
         bodies, stored = kind.waiting, kind.stored
-        assert stored is not None
         kind.end_patience()
-        kind.waiting, kind.size, kind.stored = [], 0, None
+        kind.waiting, kind.size, kind.stored = [], 0, []
 
         async def send() -> None:
             try:
                 await self._send(key, kind, bodies)
             except BaseException as error:
-                if not stored.done():
-                    stored.set_exception(error)
-                stored.exception()  # there may be nobody left who asks
+                for one in stored:
+                    if not one.done():
+                        one.set_exception(error)
+                        one.exception()  # who hangs up just now does not ask for it
                 if not isinstance(error, Exception):
                     raise
             else:
-                if not stored.done():
-                    stored.set_result(None)
+                for one in stored:
+                    if not one.done():
+                        one.set_result(None)
 
         task = self._loop.create_task(send())
         self._sending.add(task)
