@@ -37,6 +37,7 @@ _STREAM = "WRITES"
 _WAITING_BYTES = 8 << 20  # what may wait here to be taken
 _MAX_WAIT = 1.0  # seconds; how long the loop sleeps at most, so that changes of its surroundings are noticed
 _UNCERTAIN_PAUSE = 0.05
+_NEW_TASKS = 0.05  # seconds between two looks at tasks that come one after another: each look goes through all tasks
 _COUNT_AGAIN = 1.0  # seconds after which the groups of all tasks are counted anew …
 _COUNT_SELDOM = 30.0  # … where nothing was read since: thousands of tasks that have nothing to do are to cost nothing
 _LOOK_PAUSE = 0.1  # seconds before the log is asked what it holds, where it seems to have gone back
@@ -104,6 +105,7 @@ class Worker:
         self._left = False  # tasks have come that were begun before, and that may have some of the log to read
         self._stopping = False
         self._loop: asyncio.Task[object] | None = None
+        self._looks_at_new: asyncio.TimerHandle | None = None  # when tasks that have just come are looked at again
         self._counted, self._counted_at = 0.0, WritesSeq(0)  # when the groups of all tasks were, and at what sequence
 
     @property
@@ -132,8 +134,10 @@ class Worker:
             self._stepper.timed[running] = None
         self._routing.changed()
         self._left = self._left or running.left
-        self._wake.set()
         loop = asyncio.get_running_loop()
+        if self._looks_at_new is None or self._looks_at_new.when() <= loop.time():
+            self._wake.set()
+            self._looks_at_new = loop.call_later(_NEW_TASKS, self._wake.set)
 
         def wake() -> None:
             """Called in any thread, perhaps once the loop has come to its end."""

@@ -16,7 +16,7 @@ from grammar.tickscript.ast import Binary, Call, Expression, Lambda, Reference, 
 from services.expressions.functions import CLOCK, FUNCTIONS
 from services.expressions.syntax import describe, literal_type
 from services.expressions.typed.operators import COMPARISONS, LOGICAL, binary, mismatch, unary
-from services.expressions.typed.signatures import Function, StatefulOperation, TypedOperation
+from services.expressions.typed.signatures import Function, StatefulOperation
 from services.expressions.typed.terms import (
     Apply,
     Clock,

@@ -14,10 +14,11 @@ import asyncio
 from collections.abc import Iterable
 
 from services.bus.buckets.chunks import ChunkBucket
-from services.bus.buckets.kv import Bucket, Entry
+from services.bus.buckets.kv import Bucket
 from services.bus.connection import Bus
 from services.bus.subjects import escape, unescape
 from services.engine.states.history.records import KeptPoint, Summary
+from services.engine.states.history.task_history import ChunkKey
 from services.process import log as logs
 from services.store.folds.layouts import Unit
 from services.store.state_chunks import digest_of
@@ -72,11 +73,17 @@ class HistoryBucket:
 
     async def points(self, task: str) -> list[KeptPoint]:
         """All that is kept of a task, in order. What cannot be read is passed over. Raises BusError."""
-        return _points(await self._entries.entries(f"{_prefix(task)}.>"))
+        return (await self._points(f"{_prefix(task)}.>")).get(task, [])
 
     async def points_of_parts(self, task: str) -> list[KeptPoint]:
         """The same of all parts that a task has been in. Raises BusError."""
-        return _points(await self._entries.entries(f"{_PARTS}.{escape(task)}.*.*.*"))
+        found = await self._points(f"{_PARTS}.{escape(task)}.*.*.*")
+        return sorted((point for points in found.values() for point in points), key=lambda point: point.order)
+
+    async def of_each(self, tasks: Iterable[str]) -> dict[str, tuple[list[KeptPoint], set[ChunkKey]]]:
+        """The `points` and `chunks` of many tasks: all that is kept is read, with a few questions. Raises BusError."""
+        points, chunks = await self._points(">"), await self._chunks.digests()
+        return {task: (points.get(task, []), chunks.get(escape(task), set())) for task in tasks}
 
     async def put(self, point: KeptPoint) -> None:
         """Keep an entry, the chunks that it names being there. Raises BusError."""
@@ -97,9 +104,9 @@ class HistoryBucket:
             raise ValueError(f"a chunk is missing: {digest.hex()}")
         return data
 
-    async def chunks(self, task: str) -> set[tuple[str, bytes]]:
+    async def chunks(self, task: str) -> set[ChunkKey]:
         """Marks and digests of all chunks that there are of a task. Raises BusError."""
-        return await self._chunks.digests(escape(task))
+        return (await self._chunks.digests(escape(task))).get(escape(task), set())
 
     async def remove_chunk(self, task: str, mark: str, digest: bytes) -> None:
         """Raises BusError."""
@@ -113,15 +120,22 @@ class HistoryBucket:
         await self._chunks.drop(name)
         await self._entries.delete(name)
 
-
-def _points(entries: Iterable[Entry]) -> list[KeptPoint]:
-    found = []
-    for entry in entries:
-        try:
-            found.append(KeptPoint.from_bytes(unescape(entry.key.split(".")[-3]), entry.value))
-        except ValueError as e:
-            log.limited("history/read").warn("a state of the past cannot be read", key=entry.key, error=str(e))
-    return sorted(found, key=lambda point: point.order)
+    async def _points(self, keys: str) -> dict[str, list[KeptPoint]]:
+        found: dict[str, list[KeptPoint]] = {}
+        for number, entry in enumerate(await self._entries.entries(keys)):
+            if number % _TURN == 0:
+                await asyncio.sleep(0)
+            *_, name, _mark, _number = ("", "", *entry.key.split("."))
+            if not name:
+                continue  # a summary
+            try:
+                point = KeptPoint.from_bytes(unescape(name), entry.value)
+                found.setdefault(point.task, []).append(point)
+            except ValueError as e:
+                log.limited("history/read").warn("a state of the past cannot be read", key=entry.key, error=str(e))
+        for points in found.values():
+            points.sort(key=lambda point: point.order)
+        return found
 
 
 def _prefix(task: str) -> str:

@@ -32,9 +32,11 @@ log = logs.get("engine")
 _LOOK_SECONDS = 1.0
 _RETRY_SECONDS = 10.0  # after which a state that could not be kept is tried again, if it is due so often
 _RETENTION_SECONDS = 30.0
-_RETENTION_REST = 100  # times as long as it took until it is looked again
+_RETENTION_REST = 500  # times as long as it took until it is looked again
 _RETENTION_SHARE = 100  # a part of the bound: after so much was written it is looked sooner how much there is
-_REST = 0.25  # seconds, at most, that follow each state, as long as it took
+_REST = 0.25  # seconds, at most, that follow each state, as long as it took …
+_UNCHANGED_REST = 100  # … or so many times as long, where the task has not changed: that is in no hurry
+_MANY = 50  # tasks of which nothing is known
 _SPREAD = 3600  # seconds over which the times of tasks in parts are spread
 _MOST_WAITING_BYTES = 64 << 20  # of beginnings and ends that wait to be written
 
@@ -161,18 +163,24 @@ class StateKeeper:
             finally:
                 await self._let_go(waiting)
         if self._settings.every:
+            await self._learn(writer)
             for task in list(self._tasks.values()):
                 if self._keeps(task) and self._due.get(task.id, 0.0) <= time.monotonic():
                     await self._keep_due(writer, task)
-                if self._waiting:
+                if self._waiting or self._looks_at_retention:
                     break
         self._forget_gone()
-        much = self._settings.most_bytes / _RETENTION_SHARE
-        if time.monotonic() >= self._retention_due or (much and self._written > much):
+        if self._looks_at_retention:
             began = time.monotonic()
             self._written, self._retention_due = 0, began + _RETENTION_SECONDS
             await retention.look()
             self._retention_due += (time.monotonic() - began) * _RETENTION_REST
+
+    @property
+    def _looks_at_retention(self) -> bool:
+        """Whether it is time to, or so much was written."""
+        much = self._settings.most_bytes / _RETENTION_SHARE
+        return time.monotonic() >= self._retention_due or 0 < much < self._written
 
     def _keeps(self, task: TaskUnderWay) -> bool:
         return self._settings.every > 0 and bool(task.run.streams)
@@ -240,6 +248,7 @@ class StateKeeper:
             left = self._settings.every - max(0.0, (time.time_ns() - history.newest.kept) / 1e9)
             self._due[task.id] = time.monotonic() + min(max(0.0, left), self.pause(task))
             return
+        began, written = time.monotonic(), self._written
         held = (await self._checkpoints.hold([task.id])).get(task.id)
         if held is None:
             return
@@ -257,16 +266,32 @@ class StateKeeper:
             log.exception("a state of the past cannot be kept", e, task=task.id)
         finally:
             await self._checkpoints.let_go(held)
+        if self._written == written:
+            # all have their turn before the first is due again
+            turn = self._settings.every / max(1, len(self._tasks))
+            await asyncio.sleep(min((time.monotonic() - began) * _UNCHANGED_REST, _REST, turn))
 
     async def _write(self, writer: HistoryWriter, fresh: FreshState) -> None:
         began = time.monotonic()
-        self._written += max(0, await writer.write(await self._history(writer, fresh.task), fresh))
-        await asyncio.sleep(min(time.monotonic() - began, _REST))
+        written = await writer.write(await self._history(writer, fresh.task), fresh)
+        self._written += max(0, written)
+        if written or fresh.why != DUE:
+            await asyncio.sleep(min(time.monotonic() - began, _REST))
 
     def _of_held(self, held: HeldState, run: RunFacts, why: str) -> FreshState:
         epoch = StateHeader.from_plain(held.snapshot.meta).epoch
         until = held.reached.position if held.reached.epoch == epoch else WritesSeq(held.snapshot.position)
         return FreshState(held.task, run, why, held.snapshot, held.digests, self._checkpoints.chunk, until, epoch)
+
+    async def _learn(self, writer: HistoryWriter) -> None:
+        """Read what is kept of all tasks where many have come: asked of each, it takes far longer."""
+        unknown = [task for id, task in self._tasks.items() if id not in self._histories and self._keeps(task)]
+        if len(unknown) < _MANY:
+            return
+        found = await writer.load_each([task.id for task in unknown])
+        for task in unknown:
+            if self._tasks.get(task.id) is task:
+                self._histories.setdefault(task.id, found[task.id])
 
     async def _history(self, writer: HistoryWriter, task: str) -> TaskHistory:
         history = self._histories.get(task)
