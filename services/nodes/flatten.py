@@ -14,7 +14,7 @@ from services.columns.groups.keyed_state import KeyedState, keyed_part
 from services.columns.groups.measurements import FirstNames
 from services.columns.groups.ordering import ordered
 from services.columns.groups.retag import grouped_series, named
-from services.columns.groups.series import GroupArray, SeriesArray
+from services.columns.groups.series import GroupArray, SeriesArray, Tags
 from services.columns.held_points import HeldStack
 from services.columns.released import ended
 from services.columns.segments import grown, is_first
@@ -93,6 +93,7 @@ class FlattenNode(KeyedNode):
         # what names of fields begin with, by number, and the number of each series
         self._prefixes: list[str] = []
         self._number: dict[str, int] = {}
+        self._of_tags: dict[Tags, int] = {}  # by the tags that they are made of
         self._of_series: NDArray[np.int32] = np.empty(0, dtype=np.int32)
 
     def frame(self, frame: Frame) -> Sequence[Message]:
@@ -119,9 +120,7 @@ class FlattenNode(KeyedNode):
         place[arrival] = np.arange(len(arrival))
         by_arrival = np.argsort(rows, kind="stable")
         names = points.names() if self.context.needed_fields is None else sorted(self.context.needed_fields)
-        columns, full = self._flatten(
-            points.take(at[rows[by_arrival]]), names, place[runs][by_arrival], len(closing)
-        )
+        columns, full = self._flatten(points.take(at[rows[by_arrival]]), names, place[runs][by_arrival], len(closing))
         chosen = arrival[full]
         row = order[first[over]][chosen]
         flattened, number = self._flattened(columns, full, time[row], local[row])
@@ -219,12 +218,18 @@ class FlattenNode(KeyedNode):
         """What the names of points' fields begin with, by its number; _LACKING where one lacks one of the tags."""
         self._of_series = grown(self._of_series, int(series.max(initial=-1)) + 1, _UNKNOWN)
         found = self._of_series[series]
-        for number in set(series[found == _UNKNOWN].tolist()):
-            self._of_series[number] = self._number_of(number)
-        return self._of_series[series] if (found == _UNKNOWN).any() else found
+        if not (unknown := found == _UNKNOWN).any():
+            return found
+        on, table = frozenset(self.properties.on), self.context.table
+        for number in set(series[unknown].tolist()):
+            tags = tuple([tag for tag in table.series(number).tags if tag[0] in on])
+            known = self._of_tags.get(tags)
+            if known is None:
+                known = self._of_tags[tags] = self._number_of(dict(tags))
+            self._of_series[number] = known
+        return self._of_series[series]
 
-    def _number_of(self, series: int) -> int:
-        tags = dict(self.context.table.series(series).tags)
+    def _number_of(self, tags: dict[str, str]) -> int:
         values = [tags.get(tag) for tag in self.properties.on]
         found = [v for v in values if v is not None]
         if len(found) < len(values):
