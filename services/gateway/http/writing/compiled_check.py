@@ -1,4 +1,4 @@
-"""Bodies are checked by machine code as soon as that is worth it: it takes a third of the time, and some memory."""
+"""Bodies are checked by machine code where that lies compiled, or is worth compiling: it takes a third of the time."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from services.lineprotocol.validate import CHECKING
 from services.process import log as logs
 from services.process.pools import Pool
 
-_WORTH_LOADING, _WORTH_COMPILING = 1 << 20, 32 << 20  # bytes checked
+_AT_REST = 1.0  # s, until other services have started too
+_WORTH_COMPILING = 32 << 20  # bytes checked
 _LESS_URGENT = 10  # of nice
 _log = logs.get("write")
 
 
-async def compile_check(
-    folder: Path, worth_loading: int = _WORTH_LOADING, worth_compiling: int = _WORTH_COMPILING
-) -> None:
-    """Load the kernel once so many bytes were checked; where no process has compiled it yet, have one do that once so
-    many more were. Where that fails, all goes on without. folder: for what cannot be kept beside the sources."""
+async def compile_check(folder: Path, at_rest: float = _AT_REST, worth_compiling: int = _WORTH_COMPILING) -> None:
+    """Load the kernel after so many seconds; where no process has compiled it yet, have one do that once so many bytes
+    were checked. Where that fails, all goes on without. folder: for what cannot be kept beside the sources."""
     keep_compiled_in(folder)
     pool = Pool("kernels", 1)
-    await _checked(worth_loading)
+    await asyncio.sleep(at_rest)
     try:
         found = await pool.run(load, plain_lines)
         if found is None:
             await _checked(worth_compiling)
-            await _compile(pool)
+            if await pool.run(load, plain_lines) is None:
+                await _compile(pool)
             found = await pool.run(load, plain_lines)
     except Exception as e:
         _log.warn("lines are checked without a kernel", err=e)

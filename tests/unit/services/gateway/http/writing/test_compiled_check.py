@@ -27,14 +27,14 @@ def checking(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Checking:
 
 
 async def test_it_is_compiled_once_enough_was_checked(checking: Checking, tmp_path: Path) -> None:
-    await _until_done(compile_check(tmp_path, 20_000, 20_000))
+    await _until_done(compile_check(tmp_path, 0.0, 20_000))
     assert checking.plain_lines is not None
     assert check(LINE * 300, "n") is None
     assert check(LINE * 300 + b"m v=x 1\n" + LINE, "n") == "unable to parse 'm v=x 1': invalid boolean"
 
 
 async def test_before_that_nothing_is_compiled(checking: Checking, tmp_path: Path) -> None:
-    compiling = asyncio.create_task(compile_check(tmp_path, 1 << 20, 0))
+    compiling = asyncio.create_task(compile_check(tmp_path, 0.0, 1 << 20))
     for _ in range(3):
         await asyncio.sleep(0)
         assert check(LINE * 300, "n") is None
@@ -47,7 +47,7 @@ async def test_without_a_compiler_all_goes_on(
     checking: Checking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compiled_check, "keeping_program", lambda kernel: ["false"])
-    await _until_done(compile_check(tmp_path, 0, 0))
+    await _until_done(compile_check(tmp_path, 0.0, 0))
     assert checking.plain_lines is None
 
 
