@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from services.bus.positions import WritesSeq
 from services.columns.column import IntArray
 from services.columns.frame import Frame, Points, Step
-from services.columns.groups.series import NO_DIMENSIONS, Series, SeriesTable
+from services.columns.groups.series import NO_DIMENSIONS, SeriesTable
 from services.columns.stacked import stacked
 from services.lineprotocol.keytable import KeyTable
 from services.lineprotocol.lines import Lines, Payload, RejectedPayload, WantedLines, decode
 from services.lineprotocol.packing.lines import PackedLines, decode_packed
 from services.lineprotocol.packing.messages import stands_for
-from services.lineprotocol.series_key import parse_key
+from services.lineprotocol.series_key import Tags
 from services.runtime.input.share import SeriesOfShare, SharesByMeasurement
 
 LOOPBACKS = "loopbacks"
@@ -186,12 +186,14 @@ class LineProtocolDecoder:
         self.table = table
         self._sources: dict[tuple[str, str], _Source] = {}
         self._measurements: dict[str, int] = {}
+        self._tags = Tags()
         self._written = KeyTable()  # the same as written, where that needs no escape
         self._name_of_series = table.per_series(np.int32, lambda series: self.measurement(series.name))
         table.lookups.add(self)
 
     def drop(self, gone: NDArray[np.bool_]) -> None:
         """Know these series no more: bool by number."""
+        self._tags.forget()
         for source in self._sources.values():
             source.keys.drop(gone)
 
@@ -238,8 +240,8 @@ class LineProtocolDecoder:
             return None, refused
 
         def new(raw: bytes) -> int:
-            name, tags = parse_key(raw)
-            return self.table.number(Series(database, retention_policy, name, tags))
+            name, tags = self._tags.parse_key(raw)
+            return self.table.number_of(database, retention_policy, name, tags)
 
         numbered = [part.lines.number_keys(source.keys, new) for part in parts]
         points = [Points(one.lines.time, series, source=one.lines) for one, series in zip(parts, numbered, strict=True)]

@@ -1,4 +1,4 @@
-"""Bodies are checked, and packed, by machine code as soon as that is worth it: it takes some memory."""
+"""Large bodies are checked and packed by machine code, where that lies compiled or is worth compiling."""
 
 from __future__ import annotations
 
@@ -16,26 +16,28 @@ from services.lineprotocol.packing.text import write_text
 from services.process import log as logs
 from services.process.pools import Pool
 
-_WORTH_LOADING, _WORTH_COMPILING = 1 << 20, 32 << 20  # bytes checked
+_AT_REST = 1.0  # s, until other services have started too
+_WORTH_COMPILING = 32 << 20  # bytes checked
 _LESS_URGENT = 10  # of nice
 _log = logs.get("write")
 
 
 async def compile_check(
-    folder: Path, packer: Packer, worth_loading: int = _WORTH_LOADING, worth_compiling: int = _WORTH_COMPILING
+    folder: Path, packer: Packer, at_rest: float = _AT_REST, worth_compiling: int = _WORTH_COMPILING
 ) -> None:
-    """Give a packer its kernel once so many bytes have come; where no process has compiled it yet, have one do that
-    once so many more have. Where that fails, all goes on without. folder: for what cannot be kept beside the sources.
+    """Give a packer its kernel after so many seconds; where no process has compiled it yet, have one do that once so
+    many bytes have come. Where that fails, all goes on without. folder: for what cannot be kept beside the sources.
     The kernel for the other way, by which others make text of what is packed, is left beside it."""
     keep_compiled_in(folder)
     pool = Pool("kernels", 1)
-    await _come(packer, worth_loading)
+    await asyncio.sleep(at_rest)
     try:
         found = await pool.run(load, pack)
         if found is None:
             await _come(packer, worth_compiling)
-            await _compile(pool, write_text)
-            await _compile(pool, pack)
+            if await pool.run(load, pack) is None:
+                await _compile(pool, write_text)
+                await _compile(pool, pack)
             found = await pool.run(load, pack)
     except Exception as e:
         _log.warn("lines are checked without a kernel", err=e)

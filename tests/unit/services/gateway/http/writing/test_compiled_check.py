@@ -24,18 +24,18 @@ def packer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Packer:
 
 
 async def test_it_is_compiled_once_enough_has_come(packer: Packer, tmp_path: Path) -> None:
-    await _until_done(compile_check(tmp_path, packer, 20_000, 20_000), packer)
+    await _until_done(compile_check(tmp_path, packer, 0.0, 20_000), packer)
     packed = await packer.read(LINE * 600, "n")
     assert packed and text_of(packed) == (LINE * 600)[:-1]
     assert await packer.read(LINE * 600 + b"m v=x 1\n" + LINE, "n") is None
     assert await packer.read(LINE * 60, "n") is None
     kept = Packer(packs=False)
-    await _until_done(compile_check(tmp_path, kept, 0), kept)
+    await _until_done(compile_check(tmp_path, kept, 0.0), kept)
     assert await kept.read(LINE * 600, "n") == b""
 
 
 async def test_before_that_nothing_is_compiled(packer: Packer, tmp_path: Path) -> None:
-    compiling = asyncio.create_task(compile_check(tmp_path, packer, 1 << 20, 0))
+    compiling = asyncio.create_task(compile_check(tmp_path, packer, 0.0, 1 << 20))
     for _ in range(3):
         await asyncio.sleep(0)
         assert await packer.read(LINE * 600, "n") is None
@@ -46,7 +46,7 @@ async def test_before_that_nothing_is_compiled(packer: Packer, tmp_path: Path) -
 
 async def test_without_a_compiler_all_goes_on(packer: Packer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiled_check, "keeping_program", lambda kernel: ["false"])
-    await _until_done(compile_check(tmp_path, packer, 0, 0), packer)
+    await _until_done(compile_check(tmp_path, packer, 0.0, 0), packer)
     assert await packer.read(LINE * 600, "n") is None
 
 
