@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -102,7 +101,9 @@ class StateHistory:
         self, task: str, position: WritesSeq, enabled: EventsSeq | None, before: int | None
     ) -> KeptState | None:
         points: list[KeptPoint] = []
-        for tries in itertools.count(1):
+        tries = 0
+        while True:
+            tries += 1
             if tries <= _TRIES:
                 points = await self._before(task, position, enabled, before)
             whole = latest(points)
@@ -113,7 +114,6 @@ class StateHistory:
             except _Missing as missing:
                 if tries >= _TRIES:
                     points.remove(missing.args[0])
-        raise AssertionError
 
     async def _before(
         self, task: str, position: WritesSeq, enabled: EventsSeq | None, before: int | None
