@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 
@@ -248,5 +249,10 @@ def walk(node: Any) -> Iterator[Node]:
             waiting.extend(reversed(part))
         elif isinstance(part, Node):
             yield part
-            names = (name for name in reversed(part.__dataclass_fields__) if name not in ("position", "comment"))
-            waiting.extend(getattr(part, name) for name in names)
+            waiting.extend([getattr(part, name) for name in reversed(part_names(type(part)))])
+
+
+@cache
+def part_names(kind: type[Node]) -> tuple[str, ...]:
+    """The fields of a kind of node in which what is below it stands, in source order; other values among them."""
+    return tuple(name for name in kind.__dataclass_fields__ if name not in ("position", "comment"))

@@ -4,11 +4,8 @@ every node.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 from grammar.regex import MAX_SIZE
-from grammar.tickscript.ast import Node, Position, TickscriptError
+from grammar.tickscript.ast import Node, Position, TickscriptError, part_names
 
 MAX_DEPTH = 150
 """Nodes from the top of an expression to its lowest one."""
@@ -55,7 +52,7 @@ def _depth_and_size(top: Node) -> tuple[int, int]:
         node, seen = waiting.pop()
         if id(node) in known:
             continue
-        parts = list(_parts(node))
+        parts = _parts(node)
         if parts and not seen:
             waiting.append((node, True))
             waiting.extend((part, False) for part in parts)
@@ -66,11 +63,13 @@ def _depth_and_size(top: Node) -> tuple[int, int]:
     return known[id(top)]
 
 
-def _parts(node: Any) -> Iterator[Node]:
+def _parts(node: Node) -> list[Node]:
     """The nodes right below a node."""
-    for name in node.__dataclass_fields__:
+    found: list[Node] = []
+    for name in part_names(type(node)):
         value = getattr(node, name)
         if isinstance(value, Node):
-            yield value
+            found.append(value)
         elif isinstance(value, tuple):
-            yield from (item for item in value if isinstance(item, Node))
+            found.extend([item for item in value if isinstance(item, Node)])
+    return found

@@ -6,7 +6,7 @@ from marshmallow import ValidationError
 from marshmallow.validate import Range, Regexp
 
 from schemas.config.checks import PORT, POSITIVE
-from schemas.config.fields import Duration, NatsUrls, Size, SyncInterval, Text, Whole
+from schemas.config.fields import Duration, Flag, NatsUrls, Size, SyncInterval, Text, Whole
 from schemas.config.section import setting
 
 _WORD = Regexp(r"[A-Za-z0-9_-]*\Z", error="must be letters, digits, - and _")
@@ -105,6 +105,13 @@ class Nats:
         Duration,
         "How long to wait for JetStream's acknowledgement before a write is answered 503.",
         check=POSITIVE,
+    )
+
+    pack_writes: bool = setting(
+        True,
+        Flag,
+        "Large writes are kept in the log packed, in a tenth of the bytes. false: as they came, for programs of others "
+        "that read them from the log.",
     )
 
     def __post_init__(self) -> None:

@@ -124,6 +124,8 @@ class KeptStateSchema(Message):
     began = fields.Integer(required=True, metadata={"doc": "Of its run: when that was, ns."})
     why = fields.String(required=True)
     bytes = fields.Integer(required=True)
+    part = fields.Integer(load_default=None, allow_none=True, metadata={"doc": "Of which part; null: of the whole."})
+    parts = fields.Integer(load_default=1, metadata={"doc": "Of how many the task was in."})
 
 
 class TaskHistorySchema(Message):

@@ -157,8 +157,15 @@ class Points:
     def picked(self, rows: Rows) -> Points:
         """Few of the points, to be kept: their columns as far as decoded, the rest of them as text."""
         columns = {name: None if c is None else c.take(rows) for name, c in self._columns.items()}
+        if self._all is not None and all(name in columns for name in self._all):
+            return Points(self.time[rows], self.series[rows], columns)
         source = self._source.pick(rows if self._rows is None else self._rows[rows])
         return Points(self.time[rows], self.series[rows], columns, source)
+
+    @property
+    def decoded(self) -> bool:
+        """Whether there is nothing behind the columns that are decoded."""
+        return self._source is NO_FIELDS
 
     def _like(self, other: Points) -> Points:
         other._expected = self._expected

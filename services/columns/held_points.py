@@ -47,6 +47,19 @@ class HeldStack(HeldPoints):
         self.stack = Stack()
         self.local: IntArray = np.empty(0, dtype=np.int64)
 
+    def of_groups(self, local: IntArray, groups: int) -> Rows:
+        """The rows held of these groups, each of them once, ascending. groups: how many there are in all."""
+        among = np.zeros(groups, dtype=np.bool_)
+        among[local] = True
+        return np.flatnonzero(among[self.local])
+
+    def keep_but(self, rows: Rows, needed: frozenset[str] | None) -> None:
+        """Hold these no longer, and the others decoded; `needed`: with which fields, None for all."""
+        left = np.ones(len(self.local), dtype=np.bool_)
+        left[rows] = False
+        self.stack.keep(np.flatnonzero(left), needed, decode=True)
+        self.local = self.local[left]
+
     def keep(self, left: Rows) -> None:
         """As in KeyedPart. Nothing may be held of the other groups any more."""
         self.local = np.searchsorted(left, self.local)

@@ -8,8 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from services.columns.column import Column, Rows, concat
-from services.columns.frame import Batches, FieldSource, Points
+from services.columns.frame import Batches, FieldSource, Points, concat_points
 from services.columns.groups.series import NO_DIMENSIONS
+
+# Columns asked for this part of the rows, or more, are put together for all of them.
+_MOST = 0.5
+_FEW_FIELDS = 64  # with so many a decoded point takes about as much as its text
+_PARTS = 64  # how many decoded parts may lie apart
 
 
 class _Stacked:
@@ -22,7 +27,32 @@ class _Stacked:
         self._columns: dict[str, Column | None] = {}
 
     def columns(self, names: Sequence[str], rows: Rows | None) -> list[Column | None]:
+        if rows is not None and len(rows) < _MOST * sum(self._lengths):
+            return self._of_few(names, rows)
+        for part in self._parts:
+            part.expect(names)
         return [self._column(name, rows) for name in names]
+
+    def _of_few(self, names: Sequence[str], rows: Rows) -> list[Column | None]:
+        """Some columns over a few rows: nothing is decoded, nor copied, of the others."""
+        if self._order is not None:
+            rows = self._order[rows]
+        order = None
+        if len(rows) and (np.diff(rows) < 0).any():
+            order = np.argsort(rows, kind="stable")
+            back = np.empty_like(order)
+            back[order] = np.arange(len(order))
+            rows = rows[order]
+        some = [part.take(mine) for part, mine in _shares(self._parts, rows) if len(mine)]
+        lengths = [len(part) for part in some]
+        for part in some:
+            part.expect(names)
+        found: list[Column | None] = []
+        for name in names:
+            columns = [part.column(name) for part in some]
+            column = concat(columns, lengths) if any(c is not None for c in columns) else None
+            found.append(column if column is None or order is None else column.take(back))
+        return found
 
     def _column(self, name: str, rows: Rows | None) -> Column | None:
         if name not in self._columns:
@@ -85,14 +115,23 @@ class Stack:
         """All of them end to end."""
         return stacked(self._parts)
 
-    def keep(self, rows: Rows, needed: frozenset[str] | None) -> None:
-        """Hold only some (ascending row numbers) any longer; `needed`: with which fields, None for all."""
+    def keep(self, rows: Rows, needed: frozenset[str] | None, *, decode: bool = False) -> None:
+        """Hold only some (ascending row numbers) any longer; `needed`: with which fields, None for all.
+
+        decode: where all are needed, as columns and not as text: for whoever asks for all columns of all points.
+        """
         parts = []
         for i, (part, mine) in enumerate(_shares(self._parts, rows)):
             if len(mine) == len(part) and i < self._fresh:
                 parts.append(part)
+            elif len(mine) and needed is not None:
+                parts.append(part.take(mine).detached(sorted(needed)))
             elif len(mine):
-                parts.append(part.picked(mine) if needed is None else part.take(mine).detached(sorted(needed)))
+                if decode and i >= self._fresh and len(part.names()) <= _FEW_FIELDS:
+                    part.columns()
+                parts.append(part.picked(mine))
+        if len(parts) > _PARTS and all(part.decoded for part in parts):
+            parts = [concat_points(parts)]
         self._parts, self._fresh = parts, len(parts)
 
 

@@ -9,7 +9,18 @@ from typing import Any, Protocol
 from services.bus.positions import EventsSeq, WritesSeq
 from services.columns.groups.portable_names import Names
 from services.columns.snapshot import State
+from services.runtime.input.share import Share
 from services.store.folds.definition import TaskDefinition
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPart:
+    """What one part of a task had made of its share of the points up to a place in the log. names: as of KeptState."""
+
+    share: Share | None
+    position: WritesSeq
+    state: State
+    names: list[Names]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +30,8 @@ class KeptState:
     enabled, began: of the run, as services.engine.states.records.RunKey has them. definition: what ran. position: the
     place; time: when the last message up to there was stored, ns. names: those in the state, which are to be given
     numbers (services.columns.groups.portable_names.Resolver) before it is restored. levels: how alerts stood when the
-    run started (services.runtime.progress.topic_levels.Levels). ended: the run has stopped there.
+    run started (services.runtime.progress.topic_levels.Levels). ended: the run has stopped there. parts: where the task
+    ran in parts, the states of all of them, none of a place behind `position`; `state` is empty then.
     """
 
     task: str
@@ -32,6 +44,12 @@ class KeptState:
     names: list[Names]
     levels: Mapping[str, Any] = field(default_factory=dict)
     ended: bool = False
+    parts: tuple[KeptPart, ...] = ()
+
+    @property
+    def since(self) -> WritesSeq:
+        """Behind which place the log is gone through again: before `position` where a part stood further back."""
+        return min((part.position for part in self.parts), default=self.position)
 
 
 class KeptStates(Protocol):

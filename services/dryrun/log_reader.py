@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
 
 from services.bus.connection import Bus
@@ -11,6 +11,9 @@ from services.bus.positions import WritesSeq
 from services.bus.reading.stretches import read_subjects
 from services.bus.streams import WRITES
 from services.bus.subjects import write_subject
+
+ReadLog = Callable[[Iterable[tuple[str, str]], WritesSeq, WritesSeq], AsyncGenerator[list[StoredMessage], None]]
+"""`read`, of one log: which databases and retention policies, after which place, until which."""
 
 
 async def read(

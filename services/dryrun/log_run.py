@@ -37,16 +37,22 @@ class LogRun(DryRun):
     sift: takes out the lines that are to go through, None: all of them are.
     """
 
-    def __init__(self, run: TaskRun, position: WritesSeq = WritesSeq(0)) -> None:  # noqa: B008
+    def __init__(
+        self,
+        run: TaskRun,
+        position: WritesSeq = WritesSeq(0),  # noqa: B008
+        decoder: LineProtocolDecoder | None = None,
+    ) -> None:
         """run: made with an environment that is `dry`, restored where it begins at a kept state.
 
-        position: of that state; messages up to there are passed over.
+        position: of that state; messages up to there are passed over. decoder: one with the run's table, which it
+        shares with other runs; None: its own.
         """
         super().__init__(run)
         self.position = position
         self.refused: list[UnreadableMessage] = []
         self.sift: Sift | None = None
-        self._decoder = LineProtocolDecoder(run.table)
+        self._decoder = LineProtocolDecoder(run.table) if decoder is None else decoder
         names = run.measurements
         self._measurements = None if names is None else frozenset(map(self._decoder.measurement, names))
         self._stamp = 0

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from services.bus.follow import StoredMessage
 from services.columns.column import Rows
+from services.lineprotocol.packing.layout import PACKED
+from services.lineprotocol.packing.messages import stands_for
+from services.lineprotocol.packing.some_lines import PackedText
 
 RowArray = NDArray[np.int32]
 
@@ -38,6 +41,8 @@ class Sift:
         """The message with no other lines than those that have the tags, and the numbers of these: int32[k], as
         services.runtime.input.line_protocol_decoder counts the rows of a message. None: it is the message as it was.
         """
+        if stands_for(message.headers):
+            return self._of_packed(message)
         body = message.data
         # what a gateway has stored is line protocol: what is not is left out whole, for the sake of any line
         checked = message.headers is not None and "received" in message.headers
@@ -51,6 +56,19 @@ class Sift:
         rows = functools.reduce(np.intersect1d, (_lines_with(body, tag, ends) for tag in self._tags))
         kept = [body[start:end] for start, end in zip(starts[rows].tolist(), ends[rows].tolist(), strict=True)]
         return message._replace(data=b"\n".join(kept)), rows.astype(np.int32)
+
+    def _of_packed(self, message: StoredMessage) -> tuple[StoredMessage, RowArray | None]:
+        try:
+            packed = PackedText(message.data)
+        except ValueError:
+            return message, None
+        rows = packed.rows_of([all(_has(key, tag) for tag in self._tags) for key in packed.keys])
+        headers = {name: value for name, value in (message.headers or {}).items() if name != PACKED}
+        return message._replace(data=b"\n".join(packed.lines(rows)), headers=headers), rows.astype(np.int32)
+
+
+def _has(key: bytes, tag: bytes) -> bool:
+    return key.endswith(tag) or tag + b"," in key
 
 
 def _lines_with(body: bytes, tag: bytes, ends: Rows) -> Rows:

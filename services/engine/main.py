@@ -192,8 +192,8 @@ async def _take_part(
         writes.epochs,
         HistorySettings(engine.history_every, engine.history_bytes, config.nats.replicas),
         lambda task, enabled: tasks.run_of(projection.state, task, enabled),
-        lambda task: leases.status(shard_of_unit(task, engine.shards)) is LeaseStatus.HELD,
-        lambda task: tasks.task_of(projection.state, task) is not None,
+        lambda id: leases.status(shard_of_unit(id, engine.shards)) is LeaseStatus.HELD,
+        lambda id: tasks.has_unit(projection.state, id),
     )
     worker.saving.after_pause = keeper.after_pause
     suspicion = Suspicion(bus, config.nats.replicas)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Hashable
+from functools import cache
 from typing import Any
 
 from grammar.golang.durations import format_go_duration
@@ -40,11 +41,16 @@ def calls(expression: Expression) -> frozenset[str]:
 def fingerprint(node: Any) -> Hashable:
     """A key that is equal for expressions that mean the same. (The trees themselves take 1 and 1.0 for equal.)"""
     if isinstance(node, Node):
-        compared = (getattr(node, f.name) for f in dataclasses.fields(node) if f.compare)
-        return (type(node).__name__, *map(fingerprint, compared))
+        kind = type(node)
+        return (kind.__name__, *[fingerprint(getattr(node, name)) for name in _compared(kind)])
     if isinstance(node, tuple):
-        return tuple(map(fingerprint, node))
+        return tuple([fingerprint(item) for item in node])
     return (type(node).__name__, repr(node))
+
+
+@cache
+def _compared(kind: type[Node]) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind) if field.compare)
 
 
 def describe(expression: Expression) -> str:

@@ -40,6 +40,7 @@ from services.gateway.listeners.registry import Inputs
 from services.gateway.load.reload import reload_on_request
 from services.gateway.readmodels.bundle import ReadModels
 from services.gateway.readmodels.scripts.cache_warmup import warm_up
+from services.gateway.readmodels.scripts.kept_sketches import KeptSketches
 from services.gateway.readmodels.scripts.scripts import Scripts
 from services.gateway.readmodels.users import UserReadModel
 from services.gateway.scraping.scraping import Scraping
@@ -97,7 +98,7 @@ async def main(
                 Processes(bus) as processes,
                 Compiling(ParsedScripts(store), ConfiguredNodes(config.deadman), handlers, functions) as compiling,
             ):
-                scripts = Scripts(compiling, permitted)
+                scripts = Scripts(compiling, permitted, KeptSketches(store, repr(config.deadman)))
                 disk = NatsDisk(config, bus)
                 lines = LineStore(config, bus, disk)
                 bodies = Bodies(http.max_bodies)
@@ -136,7 +137,7 @@ async def main(
                     _beside(
                         reload_on_request(again or asyncio.Event(), certificates, api.loader, api.server),
                         warm_up(models.tasks, scripts),
-                        compile_check(config.data_dir / "kernels"),
+                        compile_check(config.data_dir / "kernels", lines.packer),
                     ),
                 ):
                     responders = serve_commands(bus, api.operations)

@@ -85,16 +85,16 @@ def compiled(*signatures: str) -> Callable[[Callable[P, R]], Compiled[P, R]]:
 def prepare(
     kernels: Sequence[Compiled[..., Any]] | None = None,
     compiling: Callable[[], None] = lambda: None,
-    beside: str | None = None,
+    beside: Sequence[str] = (),
 ) -> None:
     """Load or compile these kernels, or all of the modules imported so far.
 
     Where nothing is kept it takes seconds: `compiling` is called once when the first was not found compiled. From then
-    on another process compiles those of the module `beside`, which come last: threads would wait for each other.
+    on another process compiles those of the modules `beside`, which come last: threads would wait for each other.
     """
     told, helper = False, None
-    for kernel in sorted(_all if kernels is None else kernels, key=lambda kernel: kernel.function.__module__ == beside):
-        its_turn = kernel.function.__module__ == beside
+    for kernel in sorted(_all if kernels is None else kernels, key=lambda kernel: kernel.function.__module__ in beside):
+        its_turn = kernel.function.__module__ in beside
         if its_turn and helper is not None:
             helper.wait()
             helper = None
@@ -102,7 +102,8 @@ def prepare(
         if not told and not kernel.kept:
             told = True
             compiling()
-            helper = None if beside is None or its_turn else _helper(beside)
+            helper = None if not beside or its_turn else _helper(beside)
+    import numpy.ma  # noqa: F401  # numba does when a kernel is called first, which is when points come
 
 
 def kernels_of(modules: Sequence[str]) -> list[Compiled[..., Any]]:
@@ -118,13 +119,14 @@ def modules_of_kernels() -> list[str]:
 def compiling_program(modules: Sequence[str]) -> list[str]:
     """The command line of a process that compiles and keeps the kernels of some modules, or fails to: who needs them
     looks for them, and compiles the rest."""
-    program = f"import {', '.join(modules)}; from services.kernels.compiled import prepare; prepare()"
+    from_ = "from services.kernels.compiled import kernels_of, prepare"
+    program = f"import {', '.join(modules)}; {from_}; prepare(kernels_of({list(modules)!r}))"
     return [sys.executable, "-P", "-c", program]
 
 
-def _helper(module: str) -> subprocess.Popen[bytes]:
+def _helper(modules: Sequence[str]) -> subprocess.Popen[bytes]:
     silent = subprocess.DEVNULL
-    return subprocess.Popen(compiling_program([module]), stdin=silent, stdout=silent, stderr=silent)
+    return subprocess.Popen(compiling_program(modules), stdin=silent, stdout=silent, stderr=silent)
 
 
 def keep_compiled_in(folder: Path) -> None:

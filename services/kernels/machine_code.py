@@ -25,10 +25,9 @@ from services.kernels.compiled import FOLDER, Compiled, digest_of, knowing, vers
 _DIGEST_BYTES = 32
 _OPTIMISATION = 3
 _CODE_MODEL = "jitdefault"
-_INSTRUCTIONS = tuple(
-    f"llvm.{name}." for name in ("cttz", "ctlz", "ctpop", "abs", "smin", "smax", "umin", "umax", "fshl", "lifetime")
-)
-"""What looks like a function and becomes instructions; others may become calls of libraries."""
+_NAMES = "cttz ctlz ctpop abs smin smax umin umax uadd fshl lifetime masked vector memset memcpy"
+_INSTRUCTIONS = ("llvm.assume", *(f"llvm.{name}." for name in _NAMES.split()))
+"""What looks like a function and becomes instructions, or is in every process; others may become calls of libraries."""
 
 
 def keep(kernel: Compiled[..., int]) -> None:

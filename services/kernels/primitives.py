@@ -189,12 +189,38 @@ def _byte() -> Any:
     return intrinsic(byte)
 
 
+def _put(bits: int) -> Callable[[], Any]:
+    def make() -> Any:
+        from llvmlite import ir
+        from numba import types
+        from numba.extending import intrinsic
+
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            to = ir.IntType(bits)
+            value = args[2] if bits == 64 else builder.trunc(args[2], to)
+            builder.store(value, _pointer(builder, args[:2], to), align=1)
+            return context.get_dummy_value()
+
+        def put(typing_context: Any, text: Any, at: Any, value: Any) -> Any:
+            return types.void(types.int64, types.int64, types.int64), generate
+
+        return intrinsic(put)
+
+    return make
+
+
 def _pointer(builder: Any, args: Any, to: Any) -> Any:
     return builder.inttoptr(builder.add(*args), to.as_pointer())
 
 
 byte = Primitive(_byte)
 """byte(text, at): one byte, as an int64."""
+
+put_byte = Primitive(_put(8))
+"""put_byte(text, at, value): one byte of an int64, its lowest."""
+
+put_word = Primitive(_put(64))
+"""put_word(text, at, value): the eight bytes of an int64, the lowest first."""
 
 no_digits = Primitive(_beyond_digits)
 """no_digits(text, at): uint64 whose bit i tells whether byte `at` + i is no decimal digit. Reads 64 bytes."""

@@ -4,47 +4,26 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from services.columns.column import DTYPES, BoolArray, Column, Kind, Rows, Value
+from services.columns.column import Rows, Value
 from services.kernels.primitives import address_of
 from services.lineprotocol import reference_parser
+from services.lineprotocol.decoded import ColumnsOnDemand, Decoded
 from services.lineprotocol.keytable import packed
-from services.lineprotocol.reading import (
-    BOOL,
-    CODES,
-    FLOAT,
-    INT,
-    LATER,
-    NONE,
-    STRING,
-    Bytes,
-    Ints,
-    Longs,
-    name,
-    read,
-)
+from services.lineprotocol.reading import CODES, LATER, Ints, Longs, name, read
 from services.lineprotocol.text import REPLACED
 
-_KINDS = {FLOAT: Kind.FLOAT, INT: Kind.INT, STRING: Kind.STRING, BOOL: Kind.BOOL}
-_CODES = {float: FLOAT, int: INT, str: STRING, bool: BOOL}
 _SPECIAL = re.compile(r'[," =]')
 _MOST_CACHED = 4096
 _LEAST_BYTES = 4  # of a field with what stands before it
 _LONGEST = 63  # lengths of names from here on are one to kernels
-# Columns asked for this part of the rows, or more, are read for all of them.
-_MOST = 0.5
 
 
-class Fields:
-    """The fields of some lines, and what the reference parser has read of other lines among them.
-
-    unreadable: row and name of each value found not to be readable.
-    """
+class Fields(ColumnsOnDemand):
+    """The fields of some lines, and what the reference parser has read of other lines among them."""
 
     def __init__(
         self, raw: bytes, address: int, begins: Ints, ends: Ints, odd: Mapping[int, Mapping[str, Value]]
@@ -52,22 +31,10 @@ class Fields:
         """raw: the text, with PAD bytes behind it; address: of its first byte. begins, ends: int32[n], as
         services.lineprotocol.reading has them. odd: by row, what has been read already; there is nothing between begin
         and end of those."""
-        self.unreadable: set[tuple[int, str]] = set()
+        super().__init__(len(begins))
         self._raw = raw
         self._address = address
         self._begins, self._ends, self._odd = begins, ends, odd
-        self._whole: dict[str, _Decoded | None] = {}
-
-    def columns(self, names: Sequence[str], rows: Rows | None) -> list[Column | None]:
-        """See Lines.columns."""
-        if rows is None or len(rows) >= _MOST * len(self._begins):
-            missing = [name for name in names if name not in self._whole]
-            if missing:
-                self._whole.update(zip(missing, self._read(missing, None), strict=True))
-            return [None if (found := self._whole[name]) is None else found.column(rows) for name in names]
-        if not len(rows):
-            return [None] * len(names)
-        return [None if found is None else found.column(None) for found in self._read(names, rows)]
 
     def names(self, rows: Rows | None) -> list[str]:
         """See Lines.names."""
@@ -101,7 +68,7 @@ class Fields:
     def _text(self, span: int) -> bytes:
         return self._raw[span >> 32 : span & 0xFFFFFFFF]
 
-    def _read(self, names: Sequence[str], rows: Rows | None) -> list[_Decoded | None]:
+    def _read(self, names: Sequence[str], rows: Rows | None) -> list[Decoded | None]:
         """Some fields over all rows, or some."""
         begins, ends, texts = self._spans(rows)
         n = len(begins)
@@ -127,9 +94,9 @@ class Fields:
         strings = np.empty(int(counts[-1, 0]), dtype=np.object_)
         strings[:] = [reference_parser.string(self._text(span)) for span in texts[: len(strings)].tolist()]
         strange = self._odd_among(rows)
-        found: list[_Decoded | None] = []
+        found: list[Decoded | None] = []
         for column, name_ in enumerate(names):
-            some = _Decoded(codes[column], ints[column], strings, counts[column])
+            some = Decoded(codes[column], ints[column], strings, counts[column])
             if counts[column, LATER]:
                 self._read_later(name_, some, rows)
             some.put((i, fields[name_]) for i, fields in strange if name_ in fields)
@@ -155,7 +122,7 @@ class Fields:
             return list(self._odd.items())
         return [(i, self._odd[row]) for i, row in enumerate(rows.tolist()) if row in self._odd]
 
-    def _read_later(self, name: str, some: _Decoded, rows: Rows | None) -> None:
+    def _read_later(self, name: str, some: Decoded, rows: Rows | None) -> None:
         """Read one by one what a kernel has left: numbers of many digits, and what is no value."""
         values: list[tuple[int, Value]] = []
         for i, span in some.later():
@@ -165,88 +132,6 @@ class Fields:
             else:
                 self.unreadable.add((i if rows is None else int(rows[i]), name))
         some.put(values)
-
-
-class _Decoded:
-    """One field over n rows, whatever its types."""
-
-    __slots__ = ("_arrays", "_codes", "_counts", "_ints", "_strings")
-
-    def __init__(self, codes: Bytes, ints: Longs, strings: NDArray[Any], counts: Longs) -> None:
-        """As services.lineprotocol.reading has them, of one column; strings: object[texts], the texts."""
-        self._codes, self._ints, self._strings = codes, ints, strings
-        self._counts = counts.tolist()
-        self._arrays: dict[int, NDArray[Any]] = {}
-
-    @property
-    def present(self) -> bool:
-        """Whether any row has the field."""
-        return any(self._counts[FLOAT:LATER])
-
-    def later(self) -> Sequence[tuple[int, int]]:
-        """Row and span of what is to be read otherwise. Those rows have nothing then."""
-        rows = np.flatnonzero(self._codes == LATER)
-        self._codes[rows] = NONE
-        self._counts[LATER] = 0
-        return list(zip(rows.tolist(), self._ints[rows].tolist(), strict=True))
-
-    def put(self, values: Iterable[tuple[int, Value]]) -> None:
-        """Let rows that have nothing have values."""
-        for row, value in values:
-            code = _CODES[type(value)]
-            self._array(code)[row] = value
-            self._codes[row] = code
-            self._counts[code] += 1
-
-    def column(self, rows: Rows | None) -> Column | None:
-        """The column over some rows (all if None); None where none of them has the field."""
-        present = [code for code in _KINDS if self._counts[code]]
-        if len(present) == 1 and self._counts[present[0]] == len(self._codes):
-            array = self._array(present[0])
-            return Column(_KINDS[present[0]], array if rows is None else array[rows])
-        codes = self._codes if rows is None else self._codes[rows]
-        if rows is not None:
-            present = [code for code in present if (codes == code).any()]
-        if not present:
-            return None
-        there: BoolArray = codes != NONE
-        valid = None if there.all() else there
-        if len(present) == 1:
-            array = self._array(present[0])
-            return Column(_KINDS[present[0]], array if rows is None else array[rows], valid)
-        mixed = np.zeros(len(codes), dtype=np.object_)
-        for code in present:
-            where = codes == code
-            array = self._array(code) if rows is None else self._array(code)[rows]
-            # As a list, so that the values are Python's and not numpy's.
-            mixed[where] = np.fromiter(array[where].tolist(), dtype=np.object_, count=int(where.sum()))
-        return Column(Kind.MIXED, mixed, valid)
-
-    def _array(self, code: int) -> NDArray[Any]:
-        """The values of one type, each in its row; what stands in the others means nothing."""
-        array = self._arrays.get(code)
-        if array is None:
-            array = self._arrays[code] = self._made(code)
-        return array
-
-    def _made(self, code: int) -> NDArray[Any]:
-        n = len(self._codes)
-        if not self._counts[code]:
-            return np.zeros(n, dtype=DTYPES[_KINDS[code]])
-        if code == FLOAT:
-            return self._ints.view(np.float64)
-        if code == INT:
-            return self._ints
-        if code == BOOL:
-            true: NDArray[Any] = self._ints == 1
-            return true
-        if self._counts[STRING] == n:
-            every: NDArray[Any] = self._strings[self._ints]
-            return every
-        strings = np.zeros(n, dtype=np.object_)
-        rows = np.flatnonzero(self._codes == STRING)
-        strings[rows] = self._strings[self._ints[rows]]
-        return strings
 
 
 def _cached(n: int) -> int:

@@ -38,13 +38,13 @@ Int32Array = NDArray[np.int32]
 class Payload:
     """One message: line protocol, the precision of its timestamps, and when it was received (ns since 1970).
 
-    checked: whether each of its lines is known to be valid.
+    text_bytes: for how many bytes of text a packed body stands (see services.lineprotocol.packing), 0 for text.
     """
 
     body: bytes
     precision: str
     received_ns: int
-    checked: bool = False
+    text_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +64,13 @@ class WantedLines:
 
     numbers: of measurements by their names as written without any escape. wanted: bool[m], by number; one behind m is.
     series: numbers of series by their keys as written. foreign: int32[k], by such a number that of the measurement
-    where lines of the series are not wanted, else -1; a series behind k is wanted. measurement: int32[s], by such a
-    number that of the measurement, or -1: it saves reading the names of lines whose series come in their usual order.
+    where lines of the series are not wanted, else -1; a series behind k is wanted.
     """
 
     numbers: KeyTable
     wanted: NDArray[np.bool_]
     series: KeyTable = _NONE
     foreign: Int32Array = field(default_factory=lambda: np.empty(0, dtype=np.int32))
-    measurement: Int32Array = field(default_factory=lambda: np.empty(0, dtype=np.int32))
 
     @property
     def measurements(self) -> int:
@@ -80,7 +78,7 @@ class WantedLines:
         return len(self.numbers) if len(self.wanted) or len(self.foreign) else 0
 
 
-_EVERYTHING = WantedLines(_NONE, np.empty(0, dtype=np.bool_))
+EVERY_LINE: Final = WantedLines(_NONE, np.empty(0, dtype=np.bool_))
 
 
 class Lines:
@@ -154,13 +152,12 @@ class Lines:
         return self._fields.pick(rows)
 
 
-def decode(payloads: Sequence[Payload], wanted: WantedLines = _EVERYTHING) -> tuple[Lines, list[RejectedPayload]]:
+def decode(payloads: Sequence[Payload], wanted: WantedLines = EVERY_LINE) -> tuple[Lines, list[RejectedPayload]]:
     """All points of all payloads that parse, but of lines that are not wanted; a payload that does not parse is left
     out whole.
 
     Whether a payload parses is judged by its structure and times, and by its values only in lines that are left to the
     reference parser; a value that turns out not to be readable later is missing, and counted in `Lines.malformed`.
-    In a payload that was checked, lines that are not wanted are not judged.
 
     Raises ValueError where the bodies are 2 GiB or more together.
     """
@@ -180,7 +177,6 @@ def decode(payloads: Sequence[Payload], wanted: WantedLines = _EVERYTHING) -> tu
         *wanted.series.told,
         len(wanted.series) > 0,
         wanted.foreign,
-        wanted.measurement,
         places,
         time,
         odd_lines,
@@ -201,13 +197,13 @@ def _text(payloads: Sequence[Payload]) -> tuple[bytes, IntArray]:
     if (size := sum(len(p.body) + 1 for p in payloads)) > MOST_BYTES:
         raise ValueError(f"{size} bytes of line protocol are too many at once, at most {MOST_BYTES}")
     raw = b"\n".join([*(p.body for p in payloads), bytes(PAD)])
-    bodies = np.empty((len(payloads), 6), dtype=np.int64)
+    bodies = np.empty((len(payloads), 5), dtype=np.int64)
     begin = 0
     for index, payload in enumerate(payloads):
         end = begin + len(payload.body)
         unit = reference_parser.multiplier(payload.precision)
         received = payload.received_ns // unit * unit
-        bodies[index] = (begin, end, unit, reference_parser.MAX_TIME // unit, received, payload.checked)
+        bodies[index] = (begin, end, unit, reference_parser.MAX_TIME // unit, received)
         begin = end + 1
     return raw, bodies
 

@@ -240,8 +240,7 @@ def name(text: int, begins: Ints, ends: Ints, cache: Ints, texts: Longs) -> int:
                 if byte(text, at + 1) == _QUOTE:
                     ignored = at + 1
                     quoted = True
-                # lines that were wrongly said to be valid may have fields of less than four bytes
-                if not named and at > begin and at + 1 < end and byte(text, at + 1) != _COMMA:
+                if not named:
                     _, made = _seen(text, begin, at, texts, cache, made)
                 named = True
             elif mark != _QUOTE:
@@ -292,7 +291,7 @@ def _number(text: int, start: int, end: int, otherwise: int) -> tuple[int, int, 
         exponent, good = _exponent(text, at + 1, end)
         power += exponent
         at = end
-    number = _float(digits, power) if good and at == end else -1.0
+    number = float_of(digits, power) if good and at == end else -1.0
     if number < 0:
         return LATER, otherwise, 0.0
     return FLOAT, otherwise, -number if negative else number
@@ -336,7 +335,7 @@ def _exponent(text: int, at: int, end: int) -> tuple[int, bool]:
 
 
 @compiled("float64(uint64, int64)")
-def _float(digits: Any, power: int) -> float:
+def float_of(digits: Any, power: int) -> float:
     """The float64 next to digits * 10^power, or -1 where that is not for this. digits: a uint64.
 
     What is exact as a float64 is rounded once by one operation; of other powers of five within bounds 128 bits are

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from services.kernels.byte_strings import same_bytes
 from services.kernels.compiled import compiled
-from services.kernels.primitives import any_of, byte, ones, trailing_zeros, word
-from services.kernels.tables import ENTRY_BYTES, TABLE, Ints, Longs, entry_of, number_of
+from services.kernels.primitives import any_of, byte, ones, trailing_zeros
+from services.kernels.tables import TABLE, Ints, Longs, entry_of, number_of
 from services.lineprotocol.reference_parser import MAX_KEY_LENGTH
 
 PAD: Final = 64
@@ -35,9 +35,7 @@ _ONE, _ALL, _TEN = np.uint64(1), np.uint64(2**64 - 1), np.uint64(10)
 
 _int64: Any = np.int64
 _marks: Any = any_of(b',= \n"\\')
-_ends: Any = any_of(b'\n"\\')
 _breaks: Any = any_of(b"\n")
-_parts: Any = any_of(b' \n"\\')
 
 
 @compiled("int64(int64, int64, int64)")
@@ -73,41 +71,6 @@ def line_breaks(text: int, size: int) -> int:
     return found
 
 
-@compiled("int64(int64, int64)")
-def _plain_end(text: int, at: int) -> int:
-    """Where a line ends, from `at` in it on; -1 where a quote or a backslash comes first."""
-    block = at & -64
-    bits = _ends(text, block) & (_ALL << np.uint64(at - block))
-    while bits == 0:
-        block += 64
-        bits = _ends(text, block)
-    at = block + trailing_zeros(bits)
-    return at if byte(text, at) == _NEWLINE else -1
-
-
-@compiled("UniTuple(int64, 2)(int64, int64)")
-def _plain_parts(text: int, start: int) -> tuple[int, int]:
-    """Where the key and the fields end of a line that is known to be valid, if it is written in a plain way: without
-    quotes and escapes, with one space between its parts; else (-1, -1)."""
-    block = start & -64
-    bits = _parts(text, block) & (_ALL << np.uint64(start - block))
-    while bits == 0:
-        block += 64
-        bits = _parts(text, block)
-    key_end = block + trailing_zeros(bits)
-    if byte(text, key_end) != _SPACE:
-        return -1, -1
-    bits &= bits - _ONE
-    while bits == 0:
-        block += 64
-        bits = _parts(text, block)
-    fields_end = block + trailing_zeros(bits)
-    follows = byte(text, key_end + 1)
-    if fields_end == key_end + 1 or follows in (_TAB, 0) or byte(text, fields_end) not in (_SPACE, _NEWLINE):
-        return -1, -1
-    return key_end, fields_end
-
-
 @compiled("Tuple((int64, uint64, boolean))(int64, int64)")
 def _time(text: int, at: int) -> tuple[int, Any, bool]:
     """Where the digits of a time end, what they are without their sign (a uint64), and whether a line ends there."""
@@ -118,32 +81,6 @@ def _time(text: int, at: int) -> tuple[int, Any, bool]:
         digits = digits * _TEN + np.uint64(byte(text, at) - _ZERO)
         at += 1
     return at, digits, at > first and byte(text, at) == _NEWLINE
-
-
-@compiled("boolean(int64, int64, int64, int64, int64)")
-def _begins_with(text: int, begin: int, end: int, name: int, length: int) -> bool:
-    """Whether a line is of the measurement whose name, which needs no escape, stands at another place of the text."""
-    return bool(
-        begin + length < end
-        and byte(text, begin + length) in (_COMMA, _SPACE)
-        and same_bytes(text, begin, text, name, length)
-    )
-
-
-@compiled("int64(int64, int64, int64, int64, int64, int64, int64)")
-def _expected(text: int, begin: int, end: int, entry: int, last: int, entries: int, heap: int) -> int:
-    """How long the key is that a line begins with, if it is that of an entry; 0 where it is not."""
-    if entry > last >> 1:
-        return 0
-    length = _int64(word(entries, entry * ENTRY_BYTES + 16))
-    if (
-        length > 0
-        and begin + length < end
-        and byte(text, begin + length) == _SPACE
-        and same_bytes(text, begin, heap, _int64(word(entries, entry * ENTRY_BYTES + 8)), length)
-    ):
-        return int(length)
-    return 0
 
 
 @compiled("boolean(int64, int64[:, ::1], int64)")
@@ -162,7 +99,7 @@ def _twice(text: int, tags: Longs, count: int) -> bool:
 
 @compiled(
     f"void(int64, int64[:, ::1], {TABLE}, boolean[::1], {TABLE}, boolean, int32[::1],"
-    " int32[::1], int32[:, ::1], int64[::1], int32[::1], int32[:, ::1], int32[::1], int64[:, ::1], int64[::1])"
+    " int32[:, ::1], int64[::1], int32[::1], int32[:, ::1], int32[::1], int64[:, ::1], int64[::1])"
 )
 def scan(
     text: int,
@@ -180,7 +117,6 @@ def scan(
     series_seed: Any,
     numbered: bool,
     foreign: Ints,
-    measurement: Ints,
     places: Ints,
     time: Longs,
     odd: Ints,
@@ -191,15 +127,12 @@ def scan(
 ) -> None:
     """The lines of bodies, without comments and blank lines.
 
-    bodies: int64[b, 6], for each where it begins and ends, ns of one unit of its times, the largest time that there can
-    be in that unit, what time (ns) lines without one get, and whether all its lines are known to be valid: of such
-    lines nothing is looked at that is not needed. There is a line break behind each.
+    bodies: int64[b, 5], for each where it begins and ends, ns of one unit of its times, the largest time that there can
+    be in that unit, and what time (ns) lines without one get. There is a line break behind each.
     A table of measurements' names and wanted: bool[m]: lines of those that it has, whose numbers are below m and that
     are not wanted, are only counted.
     A table of series' keys, whether it is to be asked for numbers, and foreign: int32[k]: lines of those that it has,
     whose numbers are below k and for which there is the number of their measurement, not -1, are only counted as well.
-    measurement: int32[s], the number of the measurement of each series whose number is below s, or -1 where lines of
-    it are wanted. Where the keys of lines come in the order in which they have come first, it saves reading them.
 
     places: int32[PLACES, lines], for each the index of its body, its ordinal in it, positions, and the number of its
     series, -1 where that is not known. time: int64[lines].
@@ -210,13 +143,10 @@ def scan(
     """
     n = odds = skips = 0
     name, name_length, number, entry = 0, -1, -1, -1  # of the last line whose measurement was looked for
-    unwanted = False  # whether lines of that measurement are only counted
     near = -1  # the entry of the last series
     for body in range(len(bodies)):
         at, end = bodies[body, 0], bodies[body, 1]
-        checked = bodies[body, 5] != 0
         ordinal = 0
-        time_at = time_length = last_stamp = 0  # of the last time that was read, with what is around it
         while at < end:
             start = at
             while at < end and (byte(text, at) == _SPACE or byte(text, at) == _TAB or byte(text, at) == 0):
@@ -234,78 +164,10 @@ def scan(
             tag_count = 0
             stop = begin = key_end = fields_end = start
             stamp = bodies[body, 4]
-            passed = -1  # where the line ends, if it is only counted
-            if regular and checked and unwanted and _begins_with(text, start, end, name, name_length):
-                passed = _plain_end(text, start + name_length)
-                skip = number
-            elif regular and checked and len(foreign):
-                length = _expected(text, start, end, near + 1, series_last, series_entries, series_heap)
-                series = -1 if length == 0 else number_of(series_entries, near + 1)
-                if series >= 0 and (len(wanted) == 0 or series < len(measurement)):
-                    of = -1 if len(wanted) == 0 else _int64(measurement[series])
-                    if 0 <= of < len(wanted) and not wanted[of]:
-                        skip = of
-                    elif series < len(foreign):
-                        skip = _int64(foreign[series])
-                    if skip >= 0:
-                        near += 1
-                        passed = _plain_end(text, start + length)
-                series = -1
-            if passed >= 0:
-                stop = passed
-            else:
-                skip = -1
-            plain = checked and regular and passed < 0
-            if plain and len(wanted):
-                same = 0 < name_length < end - start and byte(text, start + name_length) in (_COMMA, _SPACE)
-                if not same or not same_bytes(text, start, text, name, name_length):
-                    bits = _marks(text, start)
-                    length = trailing_zeros(bits)
-                    plain = bits != 0 and byte(text, start + length) in (_COMMA, _SPACE)
-                    if plain:
-                        entry = entry_of(text, start, length, entry + 1, slots, last, entries, heap, seed)
-                        number = -1 if entry < 0 else number_of(entries, entry)
-                        name, name_length = start, length
-                unwanted = 0 <= number < len(wanted) and not wanted[number]
-                plain = plain and not unwanted
-            if plain:
-                key_end, fields_end = _plain_parts(text, start)
-                stop = fields_end
-                plain = 0 <= key_end - start <= MAX_KEY_LENGTH
-                if plain and byte(text, fields_end) == _SPACE:
-                    if time_length and same_bytes(text, fields_end, text, time_at, time_length):
-                        stamp = last_stamp
-                        stop = fields_end + time_length - 1
-                    else:
-                        stop, digits, plain = _time(text, fields_end + 1)
-                        plain = plain and digits <= np.uint64(bodies[body, 3])
-                        stamp = _int64(digits) * bodies[body, 2]
-                        if byte(text, fields_end + 1) == _MINUS:
-                            stamp = -stamp
-                        if plain:
-                            time_at, time_length, last_stamp = fields_end, stop + 1 - fields_end, stamp
-                if plain and numbered:
-                    near = entry_of(
-                        text,
-                        start,
-                        key_end - start,
-                        near + 1,
-                        series_slots,
-                        series_last,
-                        series_entries,
-                        series_heap,
-                        series_seed,
-                    )
-                    series = -1 if near < 0 else number_of(series_entries, near)
-                    if 0 <= series < len(foreign) and foreign[series] >= 0:
-                        skip = _int64(foreign[series])
-                if not plain:
-                    key_end = fields_end = stop = start
-                    stamp = bodies[body, 4]
             block = start & -64
             bits = _marks(text, block) & (_ALL << np.uint64(start - block))
             ignored = -1  # a mark that is escaped, or stands for something else
-            while regular and not plain and passed < 0:
+            while regular:
                 while bits == 0:
                     block += 64
                     bits = _marks(text, block)
@@ -372,13 +234,8 @@ def scan(
                             entry = entry_of(text, start, length, entry + 1, slots, last, entries, heap, seed)
                             number = -1 if entry < 0 else number_of(entries, entry)
                         name, name_length = start, length
-                        unwanted = 0 <= number < len(wanted) and not wanted[number]
-                        if unwanted:
+                        if 0 <= number < len(wanted) and not wanted[number]:
                             skip = number
-                            if checked:
-                                stop = _plain_end(text, at)
-                                if stop >= 0:
-                                    break
                     begin = at + 1
                     state = _TAG
                     if mark == _SPACE:
@@ -401,10 +258,6 @@ def scan(
                             series = -1 if near < 0 else number_of(series_entries, near)
                             if 0 <= series < len(foreign) and foreign[series] >= 0:
                                 skip = _int64(foreign[series])
-                                if checked:
-                                    stop = _plain_end(text, at)
-                                    if stop >= 0:
-                                        break
                         regular = regular and not (tag_count > 1 and _twice(text, tags, tag_count))
             if regular and skip >= 0:
                 one = group[skip]

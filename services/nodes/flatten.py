@@ -14,7 +14,7 @@ from services.columns.groups.keyed_state import KeyedState, keyed_part
 from services.columns.groups.measurements import FirstNames
 from services.columns.groups.ordering import ordered
 from services.columns.groups.retag import grouped_series, named
-from services.columns.groups.series import GroupArray, SeriesArray
+from services.columns.groups.series import GroupArray, SeriesArray, Tags
 from services.columns.held_points import HeldStack
 from services.columns.released import ended
 from services.columns.segments import grown, is_first
@@ -93,16 +93,19 @@ class FlattenNode(KeyedNode):
         # what names of fields begin with, by number, and the number of each series
         self._prefixes: list[str] = []
         self._number: dict[str, int] = {}
+        self._of_tags: dict[Tags, int] = {}  # by the tags that they are made of
         self._of_series: NDArray[np.int32] = np.empty(0, dtype=np.int32)
 
     def frame(self, frame: Frame) -> Sequence[Message]:
         held = len(self._held.stack)
         arrived = self._groups.local(frame.group)
         self._names.observe(arrived, frame.points.series)
+        # what is held of other groups stays as it is
+        at = np.concatenate([self._held.of_groups(arrived, len(self._groups)), held + np.arange(len(frame))])
         self._held.stack.add(frame.points)
-        local = np.concatenate([self._held.local, arrived])
+        self._held.local = np.concatenate([self._held.local, arrived])
         points = self._held.stack.points()
-        time = round_half_up(points.time, self.properties.tolerance)
+        time, local = round_half_up(points.time[at], self.properties.tolerance), self._held.local[at]
         order = group_order(local).order
         begins = is_first(local[order]) | is_first(time[order])
         first = np.flatnonzero(begins)
@@ -111,17 +114,17 @@ class FlattenNode(KeyedNode):
         over = np.append(local[order[first[:-1]]] == local[following], False)
         done = over[np.cumsum(begins) - 1]
         rows, runs = order[done], np.cumsum(begins[done]) - 1
-        left = np.sort(order[~done])
-        closing = following[over[:-1]] - held
+        closing = at[following[over[:-1]]] - held
         arrival = np.argsort(closing, kind="stable")
         place = np.empty_like(arrival)
         place[arrival] = np.arange(len(arrival))
-        columns, full = self._flatten(points.take(rows), place[runs], len(closing))
+        by_arrival = np.argsort(rows, kind="stable")
+        names = points.names() if self.context.needed_fields is None else sorted(self.context.needed_fields)
+        columns, full = self._flatten(points.take(at[rows[by_arrival]]), names, place[runs][by_arrival], len(closing))
         chosen = arrival[full]
         row = order[first[over]][chosen]
         flattened, number = self._flattened(columns, full, time[row], local[row])
-        self._held.stack.keep(left, self.context.needed_fields)
-        self._held.local = local[left]
+        self._held.keep_but(at[rows], self.context.needed_fields)
         return [Frame(flattened, number, frame.dimensions, frame.origin[closing[chosen]])]
 
     def batches(self, batches: Batches) -> Sequence[Message]:
@@ -131,7 +134,7 @@ class FlattenNode(KeyedNode):
         of = batches.batch_of_points()
         begins = is_first(of) | is_first(time)
         run = np.cumsum(begins) - 1
-        columns, full = self._flatten(points, run, int(begins.sum()))
+        columns, full = self._flatten(points, points.names(), run, int(begins.sum()))
         full[run[batches.offsets[1:][np.diff(batches.offsets) > 0] - 1]] = True
         row = np.flatnonzero(begins)[full]
         table = self.context.table
@@ -148,12 +151,11 @@ class FlattenNode(KeyedNode):
             points = self._held.stack.points()
             time = round_half_up(points.time, self.properties.tolerance)
             over = ended(barriers, self._groups, self._held.local, time, self.properties.tolerance)
-            columns, full = self._flatten(points.take(over.rows), over.run, len(over.first))
+            columns, full = self._flatten(points.take(over.rows), points.names(), over.run, len(over.first))
             row = over.first[full]
             flattened, number = self._flattened(columns, full, time[row], self._held.local[row])
             out.append(Frame(flattened, number, barriers.dimensions, barriers.origin[over.barrier[full]]))
-            self._held.stack.keep(over.left, self.context.needed_fields)
-            self._held.local = self._held.local[over.left]
+            self._held.keep_but(over.rows, self.context.needed_fields)
         if left is not None:
             self.keyed.keep(left)
         return [*out, barriers]
@@ -173,8 +175,12 @@ class FlattenNode(KeyedNode):
             columns = {n: c.take(full) for n, c in columns.items()}
         return Points(time, self._names.grouped(local, number), columns), number
 
-    def _flatten(self, points: Points, run: IntArray, runs: int) -> tuple[dict[str, Column], BoolArray]:
+    def _flatten(
+        self, points: Points, names: Sequence[str], run: IntArray, runs: int
+    ) -> tuple[dict[str, Column], BoolArray]:
         """Rows into runs (run: int64[n]; a run's rows are in order): its fields, and which runs have any (bool[runs]).
+
+        names: of all the fields there may be.
 
         Where not all fields are there, since nobody wants them, a point with its tags is taken to have some.
         """
@@ -186,7 +192,9 @@ class FlattenNode(KeyedNode):
         if some and some[0][0] == _LACKING:
             self.context.error("point missing tag for flatten operation", len(some[0][1]))
             some = some[1:]
-        fields = [(name, points.column(name)) for name in points.names() if needed is None or name in needed]
+        names = [name for name in names if needed is None or name in needed]
+        points.expect(names)
+        fields = [(name, points.column(name)) for name in names]
         for number, rows in some:
             begin = self._prefixes[number]
             for name, column in fields:
@@ -210,12 +218,18 @@ class FlattenNode(KeyedNode):
         """What the names of points' fields begin with, by its number; _LACKING where one lacks one of the tags."""
         self._of_series = grown(self._of_series, int(series.max(initial=-1)) + 1, _UNKNOWN)
         found = self._of_series[series]
-        for number in set(series[found == _UNKNOWN].tolist()):
-            self._of_series[number] = self._number_of(number)
-        return self._of_series[series] if (found == _UNKNOWN).any() else found
+        if not (unknown := found == _UNKNOWN).any():
+            return found
+        on, table = frozenset(self.properties.on), self.context.table
+        for number in set(series[unknown].tolist()):
+            tags = tuple([tag for tag in table.series(number).tags if tag[0] in on])
+            known = self._of_tags.get(tags)
+            if known is None:
+                known = self._of_tags[tags] = self._number_of(dict(tags))
+            self._of_series[number] = known
+        return self._of_series[series]
 
-    def _number_of(self, series: int) -> int:
-        tags = dict(self.context.table.series(series).tags)
+    def _number_of(self, tags: dict[str, str]) -> int:
         values = [tags.get(tag) for tag in self.properties.on]
         found = [v for v in values if v is not None]
         if len(found) < len(values):

@@ -439,7 +439,9 @@ class JoinNode(KeyedNode):
         for i in range(self._parents):
             mine = held.parent == i
             rows = held.row[mine]
-            wanted = np.sort(rows)
+            there = np.zeros(int(rows.max(initial=-1)) + 1, dtype=np.bool_)
+            there[rows] = True
+            wanted = np.flatnonzero(there)
             if self._matching is not None:  # one point may be held for several groups
                 wanted = np.union1d(wanted, np.array([g.row for g in waiting if g.parent == i], dtype=np.int64))
             if len(self._points[i]):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -37,7 +36,7 @@ def outline(graph: Graph) -> Outline:
     place = {node.number: i for i, node in enumerate(order)}
     nodes = tuple(
         OutlineNode(
-            sys.intern(node.name),
+            node.name,
             node.provides,
             tuple(place[child.number] for child in node.children),
             not node.parents,
@@ -46,10 +45,10 @@ def outline(graph: Graph) -> Outline:
         for node in order
     )
     inhibitable = any(getattr(node.properties, "category", "") for node in order)
-    return _once(Outline(graph.edge, nodes, inhibitable))
+    return shared(Outline(graph.edge, nodes, inhibitable))
 
 
 @lru_cache(_SHAPES)
-def _once(one: Outline) -> Outline:
+def shared(one: Outline) -> Outline:
     """The first of all that are equal: thousands of tasks have a few shapes."""
     return one

@@ -75,6 +75,8 @@ def _points(points: Sequence[KeptPoint]) -> list[dict[str, Any]]:
             "began": point.run.began,
             "why": point.why,
             "bytes": point.size,
+            "part": None if point.share is None else point.share.number,
+            "parts": 1 if point.share is None else point.share.of,
         }
         for point in points
     ]

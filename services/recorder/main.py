@@ -20,6 +20,7 @@ from services.bus.epochs import WritesLog
 from services.bus.streams import EVENTS
 from services.compaction.compactor import Compactor
 from services.connectors.http_sender import PostEndpoint
+from services.dryrun.log_reader import read
 from services.dryrun.starting import DryTasks
 from services.dryrun.state_history import StateHistory
 from services.engine.environment import task_environment
@@ -84,7 +85,10 @@ async def main(
         history = StateHistory(bus, writes, nats.replicas)
         objects = await bus.objects(ARCHIVE, nats.replicas)
         remembering, suspects = Remembering(bus, nats.replicas), await Suspects.open(bus, nats.replicas)
-        past = Past(bus, DryTasks(factory, environment), history, writes, remembering, suspects)
+        tasks = DryTasks(
+            factory, environment, lambda dbrps, after, until: read(bus, dbrps, after, until, writes.created)
+        )
+        past = Past(bus, tasks, history, writes, remembering, suspects)
         recording = RecordingContext(objects, instances, writes, config.storage.max_import)
         results = await Results.open(bus, nats.replicas)
         replay = ReplayContext(objects, results, instances, outbox, describe_handlers, config.replay.patience)

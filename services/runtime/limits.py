@@ -38,6 +38,10 @@ class TaskLimits:
         """How many series and groups a node may make out of what comes to it at once."""
         self._next = 0.0  # when to look at memory again, by the monotonic clock
 
+    def times(self, parts: int) -> TaskLimits:
+        """For a task that was held to these in each of so many parts, and is whole now."""
+        return self if parts == 1 else TaskLimits(self._memory * parts, self._groups * parts, self._in_all)
+
     def of_series(self) -> str:
         """Why a task fails that makes more at once than there is room for."""
         return f"it makes more than {self.room:.0f} series and groups at once: a fourth of max-groups in [engine]"

@@ -83,6 +83,20 @@ class Later:
         self.made: Any = None  # as with Fixed
 
 
+def settled(value: Any) -> Any:
+    """The value with what `Later` and `Fixed` in it stand for, as it comes back from `unpack`, but with the same arrays
+    and the same values of registered types in it."""
+    if type(value) is Later:
+        return settled(value.make())
+    if type(value) is Fixed:
+        return value.array
+    if type(value) is dict:
+        return {key: settled(one) for key, one in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(map(settled, value))
+    return value
+
+
 class Writer:
     """Packs values. A subclass may let some of them stand elsewhere, by `stands_apart`."""
 

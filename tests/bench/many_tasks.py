@@ -32,11 +32,14 @@ from tests.crash.processes import Serve
 _START_SECONDS = 600.0
 _STOP_SECONDS = 60.0
 _IDLE_SECONDS = 10.0
+_LATER_SECONDS = 60.0
 # as tickbus serves by default: tests of crashes have shorter times
 _SETTINGS = {
     "KAPACITOR_ENGINE_SNAPSHOT_INTERVAL": "10s",
-    "KAPACITOR_ENGINE_LEASE_TTL": "10s",
-    "KAPACITOR_ENGINE_HEARTBEAT": "2s",
+    "KAPACITOR_ENGINE_LEASE_TTL": "5s",
+    "KAPACITOR_ENGINE_HEARTBEAT": "1s",
+    "KAPACITOR_ALERT_LEASE_TTL": "5s",
+    "KAPACITOR_ALERT_HEARTBEAT": "1s",
 }
 
 
@@ -66,7 +69,9 @@ async def _measure(directory: Path, tasks: int, workers: int, restarts: int) -> 
         for _ in range(restarts):
             _say(stopped=await server.stop(_STOP_SECONDS))
             _say(restart=tasks, workers=workers, **await _start(server, tasks))
-        _say(idle=await _idle(server))
+        _say(idle_soon=await _idle(server))
+        await asyncio.sleep(_LATER_SECONDS)
+        _say(idle_later=await _idle(server))
         _say(stopped=await server.stop(_STOP_SECONDS))
         shutil.rmtree(directory / "data" / "engine")
         _say(cold=tasks, workers=workers, **await _start(server, tasks))
@@ -109,7 +114,8 @@ async def _idle(server: Serve) -> dict[str, Any]:
     before, begun = _every_cpu(server), time.perf_counter()
     await asyncio.sleep(_IDLE_SECONDS)
     seconds = time.perf_counter() - begun
-    return {name: f"{(cpu - before[name]) / seconds:.2%}" for name, cpu in _every_cpu(server).items()}
+    shares = {name: (cpu - before[name]) / seconds for name, cpu in _every_cpu(server).items()}
+    return {name: f"{share:.2%}" for name, share in (shares | {"sum": sum(shares.values())}).items()}
 
 
 def _every_cpu(server: Serve) -> dict[str, float]:

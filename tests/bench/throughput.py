@@ -14,6 +14,7 @@ import json
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from tests.bench.client import connect, define, request
@@ -48,23 +49,39 @@ def main() -> None:
 
 
 def play(url: str, workload: str, points: int, per_body: int, conns: int, hosts: int) -> float:
-    """Points per second of one workload on one server."""
+    """Points per second of one workload on one server, which has its tasks for just as long."""
+    tasks = define_all(url, workload)
+    try:
+        return drive(url, workload, bodies(workload, points, per_body, hosts), points, conns)
+    finally:
+        delete_all(url, tasks)
+
+
+def define_all(url: str, workload: str) -> list[str]:
+    """Have a server run the tasks of a workload; gives their ids."""
     tasks = [f"bench_{workload}_{i}" for i in range(len(WORKLOADS[workload]))]
     for task, script in zip(tasks, WORKLOADS[workload], strict=True):
         define(url, task, script)
-    data = bodies(workload, points, per_body, hosts)
+    return tasks
+
+
+def delete_all(url: str, tasks: Iterable[str]) -> None:
+    """What `define_all` has made is gone again."""
+    for task in tasks:
+        request(url, "DELETE", f"/kapacitor/v1/tasks/{task}")
+
+
+def drive(url: str, workload: str, data: list[bytes], points: int, conns: int) -> float:
+    """Points per second of what is written, with the tasks of the workload there."""
+    last = len(WORKLOADS[workload]) - 1
+    watched = [f"bench_{workload}_{i}" for i in ({0} if workload == "tasks1000idle" else {0, last}) if 0 <= i <= last]
     begun = time.perf_counter()
-    try:
-        write(url, data, conns)
-        watched = [] if not tasks else [tasks[0]] if workload == "tasks1000idle" else [tasks[0], tasks[-1]]
-        while not all(through(url, task, points) for task in watched):
-            if time.perf_counter() - begun > _LIMIT:
-                raise SystemExit(f"{workload}: timed out")
-            time.sleep(0.05)
-        return points / (time.perf_counter() - begun)
-    finally:
-        for task in tasks:
-            request(url, "DELETE", f"/kapacitor/v1/tasks/{task}")
+    write(url, data, conns)
+    while not all(through(url, task, points) for task in watched):
+        if time.perf_counter() - begun > _LIMIT:
+            raise SystemExit(f"{workload}: timed out")
+        time.sleep(0.05)
+    return points / (time.perf_counter() - begun)
 
 
 def _points(workload: str, server: int) -> int:

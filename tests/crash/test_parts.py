@@ -17,16 +17,18 @@ from services.dryrun.log_reader import read_subjects
 from services.store.folds import tasks
 from services.store.folds.layouts import Layout
 from services.store.folds.state import State
-from tests.crash.load import HOSTS, Load, Sink, check_both, define_both
+from tests.crash.load import HOSTS, Load, Sink, check_both, define_both, sums
+from tests.crash.looks import V1, ask, finished, lines_of
 from tests.crash.processes import ROOT, Api, Services
 
 SPLIT = {"KAPACITOR_ENGINE_SPLIT_sums": "3", "KAPACITOR_ENGINE_SPLIT_levels": "3"}
 """Of which the hosts of the load are in two."""
+KEPT = {"KAPACITOR_ENGINE_HISTORY_EVERY": "500ms"}
 
 
 async def test_a_task_is_split_under_load_and_a_worker_is_killed(tmp_path: Path) -> None:
-    async with Services(tmp_path, SPLIT) as services, Sink() as sink:
-        await services.start("gateway", "alerting", "one", "two")
+    async with Services(tmp_path, SPLIT | KEPT) as services, Sink() as sink:
+        await services.start("gateway", "alerting", "recorder", "one", "two")
         async with Api(services) as api:
             await define_both(api, sink)
             load = Load(api)
@@ -42,8 +44,10 @@ async def test_a_task_is_split_under_load_and_a_worker_is_killed(tmp_path: Path)
                 # of three parts no worker has more than two for long
                 layout = await settled(services, "sums", {"two", "three"})
                 await _is_tapped_as_one(api)
+                start = await _kept_of_all(api, "sums", layout)
                 await load.more(100)
             await check_both(load, sink)
+            await _is_looked_back_at_as_one(api, load, layout, start)
             await _is_shown_as_one(services, api, load)
             for id in ("sums", "levels"):
                 await api.until_stats(id, "from1", collected=load.written * len(HOSTS))
@@ -128,6 +132,32 @@ async def _is_tapped_as_one(api: Api) -> None:
     """A tap tells what leaves the nodes of all parts."""
     lines = (await api.call("GET", "/kapacitor/v1/tasks/sums/tap?node=from1&rate=1000&for=1s")).text.splitlines()
     assert {line["group"] for line in map(json.loads, lines) if "group" in line} == {f"host={host}" for host in HOSTS}
+
+
+async def _kept_of_all(api: Api, task: str, layout: Layout) -> int:
+    """Wait until states are kept of all parts of a layout; gives a time (ns) from which on there are."""
+    async with asyncio.timeout(60):
+        while True:
+            told = (await api.call("GET", f"{V1}/history?task={task}")).json()["tasks"]
+            points = told[0]["points"] if told else []
+            if len({p["part"] for p in points if p["position"] > (layout.position or 0)} - {None}) == len(
+                layout.shards
+            ):
+                return time.time_ns()
+            await asyncio.sleep(0.1)
+
+
+async def _is_looked_back_at_as_one(api: Api, load: Load, layout: Layout, start: int) -> None:
+    """A trace begins at the states of the parts, and shows what they did; so does the why of an alert."""
+    trace = await ask(api, "trace", task="sums", start=start, node="alert5")
+    began = (await finished(api, trace))["summary"]["began"]
+    assert began["with"] == "state" and began["position"] > (layout.position or 0), began
+    alerts = [line for line in await lines_of(api, trace) if line["kind"] == "alert"]
+    for host in HOSTS:
+        raised = [alert["message"] for alert in alerts if alert["id"] == host]
+        assert raised and raised == sums(load.written)[-len(raised) :]
+        why = (await api.call("GET", f"{V1}/alerts/topics/main:levels:alert2/events/{host}/why", timeout=60)).json()
+        assert why["agrees"] and not why["notes"], why
 
 
 async def command_line(*arguments: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -227,17 +227,17 @@ def test_of_what_is_not_wanted_only_the_number_is_told(
 
 @examples(150)
 @given(
-    st.lists(st.tuples(st.lists(POINTS, min_size=1, max_size=4), NOISE, st.booleans()), max_size=3),
+    st.lists(st.tuples(st.lists(POINTS, min_size=1, max_size=4), NOISE), max_size=3),
     st.lists(st.booleans(), min_size=2, max_size=2),
     st.lists(st.booleans(), min_size=3, max_size=3),
 )
-def test_of_what_was_checked_the_same_is_wanted(
-    bodies: list[tuple[list[Point], bytes, bool]], wanted: list[bool], foreign: list[bool]
+def test_what_is_wanted_is_there_and_all_else_counted(
+    bodies: list[tuple[list[Point], bytes]], wanted: list[bool], foreign: list[bool]
 ) -> None:
     payloads = []
-    for points, noise, checked in bodies:
+    for points, noise in bodies:
         lines = [encode(p.name, p.tags.items(), p.fields, p.time) for p in points]
-        payloads.append(Payload(b"\n".join([noise, *lines, b"m,t=1 v=1 5", b"m v=2"]), "n", 5, checked))
+        payloads.append(Payload(b"\n".join([noise, *lines, b"m,t=1 v=1 5", b"m v=2"]), "n", 5))
     every, _ = decode(payloads)
     keys = list(dict.fromkeys(every.keys()))
     series, numbers = KeyTable(), KeyTable()
@@ -247,15 +247,13 @@ def test_of_what_was_checked_the_same_is_wanted(
     asked = WantedLines(numbers, np.array([*wanted, True]), series, far)
 
     found, rejected = decode(payloads, asked)
-    unchecked, _ = decode([replace(payload, checked=False) for payload in payloads], asked)
 
     assert not rejected
-    for some in (found, unchecked):
-        assert some.n + int(some.skipped[2].sum()) == every.n
-        kept = {entry[:2]: repr(entry) for entry in contents(some)}
-        for entry, key in zip(contents(every), every.keys(), strict=True):
-            measurement = [b"cpu", b"m"].index(name) if (name := key.split(b",")[0]) in (b"cpu", b"m") else None
-            if (measurement is None or wanted[measurement]) and far[keys.index(key)] < 0:
-                assert kept[entry[:2]] == repr(entry)
-            else:  # lines that are not plain may be there all the same
-                assert kept.get(entry[:2], repr(entry)) == repr(entry)
+    assert found.n + int(found.skipped[2].sum()) == every.n
+    kept = {entry[:2]: repr(entry) for entry in contents(found)}
+    for entry, key in zip(contents(every), every.keys(), strict=True):
+        measurement = [b"cpu", b"m"].index(name) if (name := key.split(b",")[0]) in (b"cpu", b"m") else None
+        if (measurement is None or wanted[measurement]) and far[keys.index(key)] < 0:
+            assert kept[entry[:2]] == repr(entry)
+        else:  # lines that are not plain may be there all the same
+            assert kept.get(entry[:2], repr(entry)) == repr(entry)

@@ -71,15 +71,14 @@ OTHERS = MEASUREMENTS[b"others"]
 
 @examples(100)
 @given(
-    st.lists(st.tuples(BODIES, st.booleans()), max_size=4),
+    st.lists(BODIES, max_size=4),
     st.one_of(st.just([]), st.lists(st.booleans(), min_size=5, max_size=5)),
     st.lists(st.booleans(), min_size=1, max_size=3),
-    st.booleans(),
 )
-def test_what_is_wanted_is_read_as_by_the_reference_whatever_is_said_of_the_rest(
-    bodies: list[tuple[bytes, bool]], wanted: list[bool], foreign: list[bool], told: bool
+def test_what_is_wanted_is_read_as_by_the_reference(
+    bodies: list[bytes], wanted: list[bool], foreign: list[bool]
 ) -> None:
-    payloads = [Payload(body, "n", RECEIVED, checked) for body, checked in bodies]
+    payloads = [Payload(body, "n", RECEIVED) for body in bodies]
     known = {key: n for n, key in enumerate(sorted(set(decode(payloads)[0].keys()))[::2])}
     far = {key: n for key, n in known.items() if foreign[n % len(foreign)]}
     measurements, series = KeyTable(), KeyTable()
@@ -87,8 +86,7 @@ def test_what_is_wanted_is_read_as_by_the_reference_whatever_is_said_of_the_rest
     series.add(known)
     flags = np.array([OTHERS if key in far else -1 for key in known], dtype=np.int32)
 
-    of = [MEASUREMENTS.get(key.partition(b",")[0], -1) for key in known] if told else []
-    asked = WantedLines(measurements, np.array(wanted, dtype=np.bool_), series, flags, np.array(of, dtype=np.int32))
+    asked = WantedLines(measurements, np.array(wanted, dtype=np.bool_), series, flags)
 
     lines, rejected = decode(payloads, asked)
 

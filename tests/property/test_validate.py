@@ -7,11 +7,8 @@ from unittest.mock import patch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.kernels.primitives import address_of
 from services.lineprotocol import reference_parser, validate
-from services.lineprotocol.checking import plain_lines
-from services.lineprotocol.scanning import PAD
-from services.lineprotocol.validate import CHECKING, check, check_each_line
+from services.lineprotocol.validate import check, check_each_line
 from tests.support.examples import examples
 
 SEPARATORS = st.sampled_from([b"", b" ", b"  ", b"\t", b"\0", b"\\", b",", b"=", b'"', b"\r", b"\n"])
@@ -65,38 +62,6 @@ def test_a_body_is_judged_as_each_of_its_lines(lines: list[bytes], precision: st
     assert check(body, precision) == expected
     with patch.object(validate, "_LEAST", min(parts)), patch.object(validate, "MOST", max(parts)):
         assert check(body, precision) == expected
-
-
-@examples(300)
-@given(
-    st.lists(LINES, max_size=8).map(b"\n".join),
-    st.sampled_from(["n", "u", "ms", "s", "m", "h"]),
-    st.sampled_from([b"", b"cpu,host=a,idle=b user=1.5,idle=3i 5\n"]),
-)
-def test_a_kernel_judges_as_the_reference(lines: bytes, precision: str, before: bytes) -> None:
-    body = before + lines + b"\n" + b"#" * PAD
-    with patch.object(validate, "WORTH_A_KERNEL", 0), patch.object(CHECKING, "plain_lines", plain_lines):
-        assert check(body, precision) == check_each_line(body, reference_parser.multiplier(precision))
-
-
-_PLAIN = st.builds(
-    b"%b %b=%b%b\n".__mod__,
-    st.tuples(
-        st.sampled_from([b"m", b"cpu,a=b", b"cpu,a=1,b=2,bb=3"]),
-        st.sampled_from([b"v", b"v=t,w", b's="a, =b",w', b"w=-2i,x"]),
-        st.sampled_from(
-            [b"1", b"-1.5", b".5", b"5.", b"1e5", b"1.5E-7", b"7i", b'""', b'"' + b"x y" * 60 + b'"', b"F"]
-        ),
-        st.sampled_from([b"", b" 17", b" -17"]),
-    ),
-)
-
-
-@examples(200)
-@given(st.lists(_PLAIN, min_size=1, max_size=8).map(b"".join))
-def test_what_is_written_in_a_plain_way_is_plain_to_the_kernel(body: bytes) -> None:
-    text = body + bytes(PAD)
-    assert plain_lines(address_of(text), 0, len(body), reference_parser.MAX_TIME, 100) == len(body)
 
 
 @examples(300)

@@ -48,6 +48,8 @@ class StateSchema(Schema):
         metadata={"doc": "The run began, it was time, a pause of the worker had ended, the run stopped."},
     )
     bytes = fields.Integer(metadata={"doc": "Of the state, whatever of them it shares with others."})
+    part = fields.Integer(allow_none=True, metadata={"doc": "Of which part, from 0 on; null: the task ran whole."})
+    parts = fields.Integer(metadata={"doc": "In how many it ran."})
 
 
 class TaskHistorySchema(Schema):

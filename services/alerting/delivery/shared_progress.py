@@ -41,6 +41,9 @@ NOTHING: Cursor = (0, 0)
 Behind = dict[str, Cursor]
 """Queues that are behind, by their keys, each with its next event."""
 
+WhatIsBehind = Callable[[], tuple[int, Mapping[int, Behind]]]
+"""Gives a position in ALERTS, and by shard the queues that are behind there."""
+
 
 @dataclass(slots=True)
 class _Announcement:
@@ -60,6 +63,7 @@ class SharedProgress:
         self._announced: dict[int, _Announcement] = {}
         self._last_seq = 0  # of ALERTS, as far as is known
         self.touched: set[int] = set()  # shards of which there is more to announce
+        self._announcing = asyncio.Lock()
 
     @classmethod
     async def open(cls, bus: Bus, name: str, replicas: int) -> tuple[SharedProgress, StreamState]:
@@ -102,22 +106,27 @@ class SharedProgress:
             if shard is not None:
                 learned(shard)
 
-    async def keep_announcing(self, behind: Callable[[], tuple[int, Mapping[int, Behind]]]) -> None:
+    async def keep_announcing(self, behind: WhatIsBehind) -> None:
         """Have the bus know, for ever. behind(): what `announce` takes."""
         pause = _ANNOUNCE_SECONDS
         while True:
             await asyncio.sleep(pause)
             began = time.monotonic()
             try:
-                await self.announce(*behind())
+                await self.announce(behind)
                 took = time.monotonic() - began
                 pause = min(max(_ANNOUNCE_SECONDS, _ANNOUNCE_SHARE * took), _MOST_ANNOUNCE_SECONDS)
             except BusError as error:
                 _log.limited("tell").warn("progress cannot be put on the bus yet", err=error)
                 pause = _FAILED_PAUSE
 
-    async def announce(self, position: int, behind: Mapping[int, Behind]) -> None:
-        """Put into the bucket what lies behind at a position, by shard, as far as it is news. Raises BusError."""
+    async def announce(self, behind: WhatIsBehind) -> None:
+        """Put into the bucket what lies behind, as far as it is news, once nothing else is being put there: then
+        `touched` tells what the bucket does not know. Raises BusError."""
+        async with self._announcing:
+            await self._announce(*behind())
+
+    async def _announce(self, position: int, behind: Mapping[int, Behind]) -> None:
         news = [shard for shard in behind if shard in self.touched]
         self.touched.difference_update(news)  # before anything else can run: what is done from now on is news again
         try:

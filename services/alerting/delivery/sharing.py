@@ -154,7 +154,7 @@ class Sharing:
         try:
             busy = await self._dispatcher.vacate(going, 0.0 if stopping else _LONG_SECONDS)
             for _ in range(_TELLINGS):
-                await self._progress.announce(*self._behind_in((going - busy) & self._progress.touched))
+                await self._progress.announce(lambda: self._behind_in((going - busy) & self._progress.touched))
             kept = busy | (going & self._progress.touched)
         finally:
             self._open |= kept

@@ -65,11 +65,13 @@ class ChunkBucket:
             found.setdefault(one, set()).add(mark)
         return found
 
-    async def digests(self, of: str) -> set[tuple[str, bytes]]:
-        """The marks and digests of all chunks that there are of something."""
-        found = await subjects_of(self._link, self._stream, f"{self._prefix}.{of}.*.*.*")
-        named = (subject.split(".")[-3:-1] for subject in found)
-        return {(mark, bytes.fromhex(digest)) for mark, digest in named}
+    async def digests(self, of: str = "*") -> dict[str, set[tuple[str, bytes]]]:
+        """The marks and digests of all chunks that there are, by what they are of."""
+        found: dict[str, set[tuple[str, bytes]]] = {}
+        for subject in await subjects_of(self._link, self._stream, f"{self._prefix}.{of}.*.*.*"):
+            one, mark, digest, _ = subject.rsplit(".", 4)[-4:]
+            found.setdefault(one, set()).add((mark, bytes.fromhex(digest)))
+        return found
 
     async def delete(self, sequences: Iterable[int]) -> None:
         """Delete what was `put`; what is not there is no error."""

@@ -11,6 +11,10 @@ from services.columns.frame import Barriers, Frame
 from services.columns.groups.portable_names import GroupNames
 from services.columns.groups.series import Group, GroupArray, SeriesTable
 
+_LEAST = 64
+_NONE: IntArray = np.empty(0, dtype=np.int64)
+_NO_GROUPS: GroupArray = np.empty(0, dtype=np.int32)
+
 
 class LocalGroups:
     """A node's own dense numbering of the groups it has seen, so that its state can be arrays indexed by it.
@@ -21,9 +25,9 @@ class LocalGroups:
     def __init__(self, table: SeriesTable, grew: Callable[[int], None] | None = None) -> None:
         """grew: called with how many groups there are whenever new ones have come."""
         self._table, self._grew = table, grew
-        self._local: IntArray = np.full(64, -1, dtype=np.int64)
+        self._local = _NONE
         self.numbers: list[int] = []
-        self._numbers: GroupArray = np.empty(0, dtype=np.int32)  # the same as an array, made when asked for
+        self._numbers = _NO_GROUPS  # the same as an array, made when asked for
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -34,7 +38,7 @@ class LocalGroups:
             return np.empty(0, dtype=np.int64)
         top = int(group.max())
         if top >= len(self._local):
-            grown = np.full(max(2 * len(self._local), top + 1), -1, dtype=np.int64)
+            grown = np.full(max(_LEAST, 2 * len(self._local), top + 1), -1, dtype=np.int64)
             grown[: len(self._local)] = self._local
             self._local = grown
         local = self._local[group]
@@ -97,8 +101,10 @@ class LocalGroups:
     def restore(self, state: GroupNames) -> None:
         """Take up what `state` gave."""
         numbers = state.numbers(self._table)
+        if not len(numbers) and not self.numbers:
+            return  # of thousands of tasks many have seen nothing
         self.numbers, self._numbers = numbers.tolist(), numbers
-        self._local = np.full(max(64, int(numbers.max(initial=0)) + 1), -1, dtype=np.int64)
+        self._local = np.full(max(_LEAST, int(numbers.max(initial=0)) + 1), -1, dtype=np.int64)
         self._local[numbers] = np.arange(len(numbers))
 
     def _all(self) -> GroupArray:

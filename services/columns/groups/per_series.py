@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -17,8 +17,7 @@ S_co = TypeVar("S_co", covariant=True)
 
 class _Table(Protocol[S_co]):
     def __len__(self) -> int: ...
-    def series(self, number: int) -> S_co: ...
-    def is_free(self, number: int) -> bool: ...
+    def listed(self, begin: int, end: int) -> Sequence[S_co | None]: ...
 
 
 class PerSeries(Generic[S], Shared):
@@ -39,12 +38,14 @@ class PerSeries(Generic[S], Shared):
         have, n = self._filled, len(self._table)
         if have < n:
             self._values = grown(self._values, n)
-            self._values[have:n] = [self._value(number) for number in range(have, n)]
+            make = self._make
+            self._values[have:n] = [0 if one is None else make(one) for one in self._table.listed(have, n)]
             self._filled = n
         if self._anew:
             anew, self._anew = self._anew, []
             for number in anew:
-                self._values[number] = self._value(number)
+                (one,) = self._table.listed(number, number + 1)
+                self._values[number] = 0 if one is None else self._make(one)
         return self._values
 
     def take_up(self, values: NDArray[Any]) -> None:
@@ -55,6 +56,3 @@ class PerSeries(Generic[S], Shared):
         """A number stands for another series from here on."""
         if number < self._filled:
             self._anew.append(number)
-
-    def _value(self, number: int) -> Any:
-        return 0 if self._table.is_free(number) else self._make(self._table.series(number))

@@ -14,7 +14,7 @@ import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -27,10 +27,10 @@ from services.store.state_chunks import StateChunk
 SeriesArray = NDArray[np.int32]
 GroupArray = NDArray[np.int32]
 Tags = tuple[tuple[str, str], ...]
+_Source = tuple[str, str, str]  # database, retention policy and measurement
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
+class Series(NamedTuple):
     """Where a point belongs: database, retention policy, measurement, and its tags sorted by key."""
 
     database: str
@@ -55,8 +55,7 @@ class Dimensions:
 NO_DIMENSIONS = Dimensions()
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(NamedTuple):
     """One group: the group tags with their values (a missing tag is ""), and the measurement where grouped by it.
 
     How it came about is not part of it: by host, or by * over points that have only host, is one group.
@@ -98,18 +97,18 @@ class SeriesTable(Shared):
         """How many more series and groups may be named. Bounded while a node runs, which may make millions of them out
         of a few points; the groups that series fall into do not count, since they are no more than there are series."""
         self._series: list[Series] = []
-        self._number: dict[Series, int] = {}
+        self._number: dict[_Source, dict[Tags, int]] = {}
         self._free: list[int] = []
         self._tags: dict[tuple[str, str], tuple[str, str]] = {}
         self._groups: list[Group] = []
-        self._group_number: dict[Group, int] = {}
+        self._group_number: dict[tuple[str, bool], dict[Tags, int]] = {}  # by name and `by_name`, and by tags
         self._free_groups: list[int] = []
         self._per_series = Living[PerSeries[Series]]()
         self._of: dict[Dimensions, PerSeries[Series]] = {}
         self._asked: set[Dimensions] = set()  # those that groups were asked by since the last look began
         self._sources = self.per_series(np.int32, self._source)
-        self._source_number: dict[tuple[str, str, str], int] = {}
-        self._source_list: list[tuple[str, str, str]] = []
+        self._source_number: dict[_Source, int] = {}
+        self._source_list: list[_Source] = []
         self._marks: Marks | None = None
         self.holders, self.keepers = Living[Holder](), Living[Keeper]()
         self.memos, self.lookups = Living[Memo](), Living[Lookup]()
@@ -128,15 +127,27 @@ class SeriesTable(Shared):
     @property
     def in_use(self) -> int:
         """How many series and groups have a number."""
-        return len(self._number) + len(self._group_number)
+        return len(self._series) - len(self._free) + len(self._groups) - len(self._free_groups)
 
     def number(self, series: Series) -> int:
         """The number of a series, a new one at first sight."""
-        n = self._number.get(series)
+        database, retention_policy, name, tags = series
+        numbers = self._number.get((database, retention_policy, name))
+        if numbers is None or tags not in numbers:
+            tags = self._shared(tags)
+        return self.number_of(database, retention_policy, name, tags)
+
+    def number_of(self, database: str, retention_policy: str, name: str, tags: Tags) -> int:
+        """The same for whoever has no Series yet; of a new one these are the tags that are kept."""
+        numbers = self._number.get((database, retention_policy, name))
+        n = None if numbers is None else numbers.get(tags)
         if n is None:
             self._take_room()
-            kept = self._sharing(series)
-            n = self._number[kept] = self._placed(kept)
+            source = sys.intern(database), sys.intern(retention_policy), sys.intern(name)
+            n = self._placed(Series(*source, tags))
+            if numbers is None:
+                numbers = self._number[source] = {}
+            numbers[tags] = n
         if self._marks is not None and n < len(self._marks.series):
             self._marks.series[n] = True
         return n
@@ -151,16 +162,16 @@ class SeriesTable(Shared):
         taken[self._free] = False
         return taken
 
-    def is_free(self, number: int) -> bool:
-        """Whether no series has this number."""
-        return self._series[number] is _FREE
+    def listed(self, begin: int, end: int) -> list[Series | None]:
+        """The series of the numbers begin … end-1; None for a number that none has."""
+        return [None if one is _FREE else one for one in self._series[begin:end]]
 
     def group_number(self, group: Group) -> int:
         """The number of a group, a new one at first sight."""
-        n = self._group_number.get(group)
-        if n is None:
+        numbers = self._group_number.get((group.name, group.by_name))
+        if numbers is None or group.tags not in numbers:
             self._take_room()
-        return self._number_of_group(group)
+        return self._number_of_group(group.tags, group.name, group.by_name)
 
     def group(self, number: int) -> Group:
         """The group of a number."""
@@ -176,9 +187,7 @@ class SeriesTable(Shared):
         known = self._of.get(dimensions)
         self._asked.add(dimensions)
         if known is None:
-            known = self._of[dimensions] = self.per_series(
-                np.int32, lambda series: self._number_of_group(group_of(series, dimensions))
-            )
+            known = self._of[dimensions] = self.per_series(np.int32, self._grouped_by(dimensions))
         return known.values()
 
     def per_series(self, dtype: DTypeLike, make: Callable[[Series], Any]) -> PerSeries[Series]:
@@ -241,7 +250,11 @@ class SeriesTable(Shared):
         for lookup in self.lookups:
             lookup.drop(gone)
         for n in unused.tolist():
-            del self._number[self._series[n]]
+            database, retention_policy, name, tags = self._series[n]
+            source = database, retention_policy, name
+            del self._number[source][tags]
+            if not self._number[source]:
+                del self._number[source]
             self._series[n] = _FREE
         self._free += unused.tolist()
 
@@ -260,7 +273,11 @@ class SeriesTable(Shared):
         """As `free_series`."""
         assert self._marks is not None
         for n in numbers[~self._marks.groups[numbers]].tolist():
-            del self._group_number[self._groups[n]]
+            group = self._groups[n]
+            place = group.name, group.by_name
+            del self._group_number[place][group.tags]
+            if not self._group_number[place]:
+                del self._group_number[place]
             self._groups[n] = _FREE_GROUP
             self._free_groups.append(n)
 
@@ -276,17 +293,16 @@ class SeriesTable(Shared):
         """Note no more."""
         self._marks = None
 
-    def _sharing(self, series: Series) -> Series:
-        """The same, made of texts and tags that other series have too: most of them repeat, and are half of it all."""
-        tags = []
-        for tag in series.tags:
-            known = self._tags.get(tag)
-            if known is None:
-                known = (sys.intern(tag[0]), tag[1])
-                self._tags[known] = known
-            tags.append(known)
-        intern = sys.intern
-        return Series(intern(series.database), intern(series.retention_policy), intern(series.name), tuple(tags))
+    def _shared(self, tags: Tags) -> Tags:
+        """The same, made of those that others have too: most of them repeat, and are half of it all."""
+        known = self._tags
+        return tuple([known.get(tag) or self._first(tag) for tag in tags])
+
+    def _first(self, tag: tuple[str, str]) -> tuple[str, str]:
+        key = sys.intern(tag[0])
+        shared = tag if key is tag[0] else (key, tag[1])
+        self._tags[shared] = shared
+        return shared
 
     def _placed(self, series: Series) -> int:
         self.given += 1
@@ -300,17 +316,33 @@ class SeriesTable(Shared):
             array.renumbered(n)
         return n
 
-    def _number_of_group(self, group: Group) -> int:
-        n = self._group_number.get(group)
+    def _grouped_by(self, dimensions: Dimensions) -> Callable[[Series], int]:
+        names, by_name = dimensions.tags, dimensions.by_name
+        plain = not dimensions.star and names == tuple(sorted(set(names)))
+
+        def number(series: Series) -> int:
+            tags = () if not plain else tuple([tag for tag in series.tags if tag[0] in names])
+            if not plain or len(tags) < len(names):
+                tags = group_of(series, dimensions).tags
+            return self._number_of_group(tags, series.name if by_name else "", by_name)
+
+        return number
+
+    def _number_of_group(self, tags: Tags, name: str, by_name: bool) -> int:
+        numbers = self._group_number.get((name, by_name))
+        if numbers is None:
+            numbers = self._group_number[name, by_name] = {}
+        n = numbers.get(tags)
         if n is None:
             self.given += 1
+            group = Group(tags, name, by_name)
             if self._free_groups:
                 n = self._free_groups.pop()
                 self._groups[n] = group
             else:
                 n = len(self._groups)
                 self._groups.append(group)
-            self._group_number[group] = n
+            numbers[tags] = n
         if self._marks is not None and n < len(self._marks.groups):
             self._marks.groups[n] = True
         return n

@@ -61,10 +61,10 @@ async def beginning(bus: Bus, tasks: DryTasks, kept: KeptStates, asked: Asked) -
         notes.append(f"the log reaches back to {format_rfc3339(first)} only: nothing before that is in here")
     found = await _from_kept(tasks, kept, asked, counted, notes) if asked.own else None
     if found is not None:
-        run, time = found
-        if run.position < (await bus.stream_state(WRITES)).first_seq - 1:
-            kept_at, since = format_rfc3339(time), format_rfc3339(first)
-            notes.append(f"what was written between the state, of {kept_at}, and {since} is no longer in the log")
+        run, since, time = found
+        if since < (await bus.stream_state(WRITES)).first_seq - 1:
+            kept_at, whole = format_rfc3339(time), format_rfc3339(first)
+            notes.append(f"what was written between the state, of {kept_at}, and {whole} is no longer in the log")
         stretch = Stretch(asked.begin, asked.end, run.position, counted, until)
         return Beginning(run, stretch, {"began": "state", "began-at": format_rfc3339(time), "notes": notes})
     warm_up = asked.warm_up
@@ -81,8 +81,9 @@ async def beginning(bus: Bus, tasks: DryTasks, kept: KeptStates, asked: Asked) -
 
 async def _from_kept(
     tasks: DryTasks, kept: KeptStates, asked: Asked, counted: WritesSeq, notes: list[str]
-) -> tuple[LogRun, int] | None:
-    """The task where a state of it was kept, and when that was; None where none is that can be used."""
+) -> tuple[LogRun, WritesSeq, int] | None:
+    """The task where a state of it was kept, from where on the log was needed for it, and when that was; None where
+    none is that can be used."""
     state = await kept.nearest(asked.task, counted)
     if state is None or state.ended:
         return None
@@ -90,7 +91,7 @@ async def _from_kept(
         notes.append("the state that is kept of the task is that of another version of its script, and is not used")
         return None
     try:
-        return await tasks.from_kept(state), state.time
+        return await tasks.from_kept(state), state.since, state.time
     except CannotRun as error:
         notes.append(str(error))
         return None

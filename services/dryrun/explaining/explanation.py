@@ -18,7 +18,8 @@ class Cause:
     """What has caused an alert event: a point of the log, or, where `tick` is not 0, the clock.
 
     node, topic: which event it is of all that it has caused, with `ordinal`. tags: of the event's group. seq, row: the
-    message of the log and the point in it. tick: the tick's number.
+    message of the log and the point in it. tick: the tick's number. id: of the alert, where the task ran in parts and
+    this is a tick: which of its events it is cannot be told by how many others there were in one part.
     """
 
     node: str
@@ -28,6 +29,7 @@ class Cause:
     row: int
     ordinal: int
     tick: int = 0
+    id: str | None = None
 
 
 @dataclass(slots=True)
@@ -86,8 +88,9 @@ def _level(effects: list[Effect], cause: Cause) -> str | None:
     seq = -cause.tick if cause.tick else cause.seq
     for effect in effects:
         if isinstance(effect, Alerts) and effect.node == cause.node and cause.topic in effect.topics:
-            ids = zip(effect.seq.tolist(), effect.row.tolist(), effect.ordinal.tolist(), strict=True)
-            for i, one in enumerate(ids):
-                if one == (seq, cause.row, cause.ordinal):
+            places = zip(effect.seq.tolist(), effect.row.tolist(), effect.ordinal.tolist(), strict=True)
+            for i, (at, *place) in enumerate(places):
+                id = effect.ids[int(effect.id_of[i])]
+                if at == seq and (place == [cause.row, cause.ordinal] if cause.id is None else id == cause.id):
                     return LEVELS[int(effect.level[i])]
     return None

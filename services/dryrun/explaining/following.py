@@ -20,6 +20,7 @@ from services.dryrun.explaining.lines import written
 from services.dryrun.explaining.path import Entry, PathRecorder, went
 from services.dryrun.log_run import LogRun
 from services.runtime.input.line_protocol_decoder import LineProtocolDecoder
+from services.runtime.input.sizes import text_bytes
 
 MOST = 50
 """Points that are followed."""
@@ -100,7 +101,7 @@ async def _one(log: LogRun, recorder: PathRecorder, message: StoredMessage, rows
         recorder.entries[known:] = [entry for entry in recorder.entries[known:] if "tick" in entry]
         to.points.append({**written(message, row), "path": path, "ends": ends_of(path) if path else [_NOT_READ]})
         at = row + 1
-    await log.take_points(message, at, len(message.data))
+    await log.take_points(message, at, text_bytes(message))
     log.passed(message)
 
 

@@ -26,6 +26,7 @@ from services.runtime.input.ingress import Ingress
 from services.runtime.input.line_protocol_decoder import LineProtocolDecoder
 from services.runtime.input.shared_decoding import SharedDecoding
 from services.runtime.input.shrinking import Shrinking
+from services.runtime.input.sizes import line_count, text_bytes
 from services.runtime.limits import UNLIMITED, TaskLimits
 from services.runtime.progress.deliveries import Deliveries
 from services.runtime.task import JUMP
@@ -36,6 +37,7 @@ _STREAM = "WRITES"
 _WAITING_BYTES = 8 << 20  # what may wait here to be taken
 _MAX_WAIT = 1.0  # seconds; how long the loop sleeps at most, so that changes of its surroundings are noticed
 _UNCERTAIN_PAUSE = 0.05
+_NEW_TASKS = 0.05  # seconds between two looks at tasks that come one after another: each look goes through all tasks
 _COUNT_AGAIN = 1.0  # seconds after which the groups of all tasks are counted anew …
 _COUNT_SELDOM = 30.0  # … where nothing was read since: thousands of tasks that have nothing to do are to cost nothing
 _LOOK_PAUSE = 0.1  # seconds before the log is asked what it holds, where it seems to have gone back
@@ -103,6 +105,7 @@ class Worker:
         self._left = False  # tasks have come that were begun before, and that may have some of the log to read
         self._stopping = False
         self._loop: asyncio.Task[object] | None = None
+        self._looks_at_new: asyncio.TimerHandle | None = None  # when tasks that have just come are looked at again
         self._counted, self._counted_at = 0.0, WritesSeq(0)  # when the groups of all tasks were, and at what sequence
 
     @property
@@ -131,8 +134,10 @@ class Worker:
             self._stepper.timed[running] = None
         self._routing.changed()
         self._left = self._left or running.left
-        self._wake.set()
         loop = asyncio.get_running_loop()
+        if self._looks_at_new is None or self._looks_at_new.when() <= loop.time():
+            self._wake.set()
+            self._looks_at_new = loop.call_later(_NEW_TASKS, self._wake.set)
 
         def wake() -> None:
             """Called in any thread, perhaps once the loop has come to its end."""
@@ -381,24 +386,25 @@ class Worker:
 
 def _gather(messages: Sequence[StoredMessage], keep_coming: bool) -> float:
     """How long more may take to come behind these, in seconds. keep_coming: as they did while the last were awaited."""
-    if sum(len(message.data) for message in messages) >= _SMALL_BYTES:
+    if sum(text_bytes(message) for message in messages) >= _SMALL_BYTES:
         return 0.0
     if not keep_coming:
         return _GATHER
-    lines = sum(message.data.count(b"\n", 0, -1) + 1 for message in messages)
+    lines = sum(line_count(message) for message in messages)
     return min(lines * _GATHER, _GATHER_MOST)
 
 
 def _goes(messages: Sequence[StoredMessage], most: int) -> Iterator[Sequence[StoredMessage]]:
-    """Messages in runs of at most so many bytes, one message at least: larger frames do not fit the caches.
+    """Messages in runs of at most so many bytes of text, one message at least: larger frames do not fit the caches.
 
     None goes over a silence that may be a pause of the clock, or over a moment at which that was set back.
     """
     begin, size, last = 0, 0, messages[0].time_ns
     for i, message in enumerate(messages):
-        if size and (size + len(message.data) > most or not -JUMP <= message.time_ns - last <= PAUSE):
+        its = text_bytes(message)
+        if size and (size + its > most or not -JUMP <= message.time_ns - last <= PAUSE):
             yield messages[begin:i]
             begin, size = i, 0
-        size += len(message.data)
+        size += its
         last = message.time_ns
     yield messages[begin:]

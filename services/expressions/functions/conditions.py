@@ -39,8 +39,8 @@ _BRANCHES = (
 FUNCTIONS = (
     Function(
         "if",
-        "The second argument where the first is true, else the third. Both are of one type, and both are evaluated: "
-        "where one fails, so does it.",
+        "The second argument where the first is true, else the third. Both are of one type, and evaluated: it fails "
+        "where either does.",
         {(ValueType.BOOL, type_, type_): _if(type_) for type_ in _BRANCHES},
     ),
     Function(

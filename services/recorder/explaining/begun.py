@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from grammar.golang.times import format_rfc3339
@@ -11,7 +11,7 @@ from services.bus.positions import WritesSeq
 from services.bus.streams import WRITES
 from services.dryrun.kept_state import KeptState
 from services.dryrun.log_run import LogRun
-from services.dryrun.starting import CannotRun
+from services.dryrun.starting import CannotRun, DryTasks
 from services.process.flight_recorder import packed
 from services.recorder.explaining.unexplained import Unexplained
 from services.recorder.past import Past
@@ -39,18 +39,29 @@ class Begun:
         return {"position": self.position, **kept}
 
 
-async def begin(past: Past, run: RunRecord | None, task: str, before: WritesSeq, tick: int | None = None) -> Begun:
+async def begin(
+    past: Past, run: RunRecord | None, kind: str, task: str, before: WritesSeq, tick: int | None = None
+) -> Begun:
     """A task's run as it was at a place in the log, from which it is to be taken to another: at most `before`.
 
-    run: as EVENTS tells of it. tick: nothing may have been set off yet that was due then (ns) or later. Raises
-    Unexplained, BusError.
+    run: as EVENTS tells of it. kind: of the question. tick: nothing may have been set off yet that was due then (ns) or
+    later. Raises Unexplained, BusError.
     """
+    note = await _guarded(past, kind, task)
+    begun = await _begin(past, replace(past.tasks, note=note), run, task, before, tick)
+    begun.log.note = note
+    return begun
+
+
+async def _begin(
+    past: Past, tasks: DryTasks, run: RunRecord | None, task: str, before: WritesSeq, tick: int | None
+) -> Begun:
     kept = await past.kept.nearest(task, before, None if run is None else run.enabled, tick)
     first = (await past.bus.stream_state(WRITES)).first_seq
     unusable = ""
-    if kept is not None and kept.position >= first - 1:
+    if kept is not None and kept.since >= first - 1:
         try:
-            log = await past.tasks.from_kept(kept)
+            log = await tasks.from_kept(kept)
             if tick is None or log.run.clock is None or log.run.clock < tick:
                 return Begun(log, kept.position, kept, "")
             log.run.close()
@@ -61,20 +72,19 @@ async def begin(past: Past, run: RunRecord | None, task: str, before: WritesSeq,
         raise Unexplained(410, f"task {task!r} cannot be run as it was: {reason}")
     position = WritesSeq(max(run.position, first - 1))
     try:
-        log = await past.from_beginning(past.tasks, task, run, position)
+        log = await past.from_beginning(tasks, task, run, position)
     except CannotRun as error:
         raise Unexplained(409, f"the task cannot be run as it was: {error}") from error
     return Begun(log, position, None, _CUT if position > run.position else unusable)
 
 
-async def guard(past: Past, log: LogRun, kind: str, task: str) -> None:
-    """Have it known what is at work while a question of this kind goes through a task, which a hostile one may hang in.
+async def _guarded(past: Past, kind: str, task: str) -> bytes:
+    """By what it is known that a question of this kind goes through a task, which a hostile one may hang in.
 
     Raises Unexplained where a recorder was ended in it not long ago, BusError.
     """
     suspect = await past.suspects.of(kind, task)
     if suspect is not None and suspect.hung and (until := suspect.time_ns + _QUARANTINE) > time.time_ns():
-        log.run.close()
         reason = "a step took longer than the step-limit in [engine], and its recorder was ended"
         raise Unexplained(409, f"task {task!r} is not gone through again before {format_rfc3339(until)}: {reason}")
-    log.note = packed(kind=kind, id=task)
+    return packed(kind=kind, id=task)

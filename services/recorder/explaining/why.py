@@ -18,10 +18,11 @@ from services.dryrun.explaining.path import took_part
 from services.dryrun.log_reader import read
 from services.dryrun.past_tasks import run_started_by
 from services.recorder.explaining.alert_events import FoundEvent, find_event, source_of
-from services.recorder.explaining.begun import Begun, begin, guard
+from services.recorder.explaining.begun import Begun, begin
 from services.recorder.explaining.unexplained import Unexplained
 from services.recorder.past import Past
 from services.runtime.errors import TaskFailed
+from services.runtime.input.sizes import text_bytes
 from services.store.folds.task_records import RunRecord
 
 _MOST_OTHERS = 100  # other points whose lines are shown
@@ -66,7 +67,8 @@ def _cause(past: Past, event: FoundEvent) -> Cause:
     m, i = event.message, event.number
     number, row, ordinal = int(m.seq[i]), int(m.row[i]), int(m.ordinal[i])
     if number < 0:
-        return Cause(m.node, m.topic, event.group_tags, 0, row, ordinal, -number)
+        id = None if m.part is None else m.ids[int(m.id[i])]
+        return Cause(m.node, m.topic, event.group_tags, 0, row, ordinal, -number, id)
     seq = past.writes.epochs.place(number)
     if seq is None:
         raise Unexplained(410, "the write that caused it was in a log that is no more: the log of writes went back")
@@ -83,8 +85,7 @@ async def _told(
         before = until = await position_at(past.bus, cause.tick - 1)
     else:
         before, until = WritesSeq(cause.seq - 1), WritesSeq(cause.seq)
-    begun = await begin(past, run, event.message.task, before, cause.tick or None)
-    await guard(past, begun.log, "why", event.message.task)
+    begun = await begin(past, run, "why", event.message.task, before, cause.tick or None)
     dbrps = begun.log.run.dbrps
     try:
         async with aclosing(read(past.bus, dbrps, begun.position, until, past.writes.created)) as reading:
@@ -122,7 +123,7 @@ async def _placed(past: Past, explanation: Explanation, begun: Begun, dbrps: Ite
             async for messages in reading:
                 for message in messages:
                     places.look(message)
-                    left -= len(message.data)
+                    left -= text_bytes(message)
                     await asyncio.sleep(0)
         places.settle()
         end, size = begin, min(size * _GROWS, _MOST_PART)

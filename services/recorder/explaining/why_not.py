@@ -17,10 +17,11 @@ from services.bus.subjects import parse_write_subject
 from services.dryrun.explaining.following import Asked, Seen, follow
 from services.dryrun.log_reader import read
 from services.dryrun.past_tasks import is_known, run_at
-from services.recorder.explaining.begun import begin, guard
+from services.recorder.explaining.begun import begin
 from services.recorder.explaining.unexplained import Unexplained
 from services.recorder.past import Past
 from services.runtime.errors import TaskFailed
+from services.runtime.input.sizes import text_bytes
 
 _AROUND = 60 * 10**9  # ns by which points may have been stored before or after their own time
 _LATE_BYTES = 64 << 20  # of the log behind that are looked through for points that were written later
@@ -45,8 +46,7 @@ async def why_not(past: Past, task: str, tags: Mapping[str, str], at: int, withi
         raise Unexplained(409, f"task {task!r} is a batch task: what it asks InfluxDB for is not in the log")
     if late is not None:
         before, until = WritesSeq(late.seq - 1), WritesSeq(late.seq + _TOGETHER)
-    begun = await begin(past, run, task, before, first if late is None else None)
-    await guard(past, begun.log, "why-not", task)
+    begun = await begin(past, run, "why-not", task, before, first if late is None else None)
     before = max(before, begun.position)
     try:
         async with (
@@ -94,7 +94,7 @@ async def _late(
             for message in messages:
                 if seen.rows(message):
                     return message if message.seq > until else None
-                left -= len(message.data) if message.seq > until else 0
+                left -= text_bytes(message) if message.seq > until else 0
                 await asyncio.sleep(0)
             if left < 0:
                 break

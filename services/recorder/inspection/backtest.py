@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 from grammar.golang.times import format_rfc3339
@@ -134,7 +135,7 @@ class BacktestJob:
     ) -> tuple[Findings, dict[str, Any]]:
         """A script run from begin to end; gives what it came to, and what is to be told of the run."""
         heard = NodeErrors()
-        tasks = self._past.tasks.telling(heard)
+        tasks = replace(self._past.tasks.telling(heard), note=self._note)
         if definition.type == "batch":
             findings, told = await self._over_queries(tasks, definition, raises, sink)
         else:

@@ -141,7 +141,7 @@ _NOTHING = (
 
 def _of_state(kept: KeptState, log: _Log) -> dict[str, Any]:
     note = "a state that was kept"
-    if log.trimmed and kept.position < log.first - 1:
+    if log.trimmed and kept.since < log.first - 1:
         note += f", but what was written from there until {format_rfc3339(log.time)} is no longer in the log"
     return {
         "with": "state",

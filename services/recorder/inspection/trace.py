@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 from grammar.golang.times import format_rfc3339
@@ -66,13 +67,14 @@ class TraceJob:
 
         Raises as InspectionJob does.
         """
-        asked, tasks = self._asked, self._past.tasks.telling(self._heard)
+        asked, note = self._asked, packed(kind=self._record.kind, id=self._record.id, run=self._record.sequence)
+        tasks = replace(self._past.tasks.telling(self._heard), note=note)
         await self._past.writes.look()
         beginning = await begin(self._past, tasks, asked["task"], asked["definition"], asked["start"], asked["stop"])
         last = await position_at(self._past.bus, asked["stop"])
         self._origin = beginning.run.position
         with beginning.run as run:
-            run.note = packed(kind=self._record.kind, id=self._record.id, run=self._record.sequence)
+            run.note = note
             lines, ended = self._lines(run), ""
             if can_sift(asked["group"]) and goes_alone(run.run, asked["group"]):
                 run.sift = Sift(asked["group"])

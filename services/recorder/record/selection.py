@@ -12,7 +12,7 @@ from services.bus.follow import StoredMessage
 from services.bus.subjects import parse_write_subject
 from services.columns.column import IntArray
 from services.columns.groups.series import SeriesTable
-from services.lineprotocol import reference_parser
+from services.lineprotocol.packing.messages import some_lines, text
 from services.process import log as logs
 from services.recorder.record.archive import RecordedWrite
 from services.runtime.input.line_protocol_decoder import LineProtocolDecoder
@@ -80,7 +80,7 @@ class Selection:
         writes = []
         for message, lo, hi, count in zip(messages, begins, ends, whole.tolist(), strict=True):
             if lo < hi:
-                body = message.data if hi - lo == count else _lines(message.data, row[chosen[lo:hi]])
+                body = _text(message, None if hi - lo == count else row[chosen[lo:hi]])
                 writes.append(_recorded(message, database, retention_policy, body))
         return Selected(writes, time[:end], bool(len(later)))
 
@@ -100,10 +100,11 @@ def _parts(messages: Sequence[StoredMessage]) -> Iterator[list[StoredMessage]]:
         yield part
 
 
-def _lines(body: bytes, rows: NDArray[np.int32]) -> bytes:
-    """Some lines of a body, by their numbers."""
-    lines = list(reference_parser.lines(body))
-    return b"".join(lines[row] + b"\n" for row in rows.tolist())
+def _text(message: StoredMessage, rows: NDArray[np.int32] | None) -> bytes:
+    """A message's body as text, or some lines of it, by their numbers."""
+    if rows is None:
+        return text(message.data, message.headers)
+    return b"".join(line + b"\n" for line in some_lines(message.data, message.headers, rows.tolist()))
 
 
 def _recorded(message: StoredMessage, database: str, retention_policy: str, body: bytes) -> RecordedWrite:

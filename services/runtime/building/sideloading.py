@@ -15,6 +15,9 @@ from services.runtime.errors import TaskFailed
 async def sideloaded(graph: Graph, environment: TaskEnvironment, sources: Sources = SOURCES) -> AsyncIterator[None]:
     """What the graph's nodes are going to take is there within. Raises TaskFailed where it cannot be read."""
     nodes = [node for node in graph.nodes if node.spec.name == "sideload"]
+    if not nodes:
+        yield
+        return
     places = [address_of(node.properties.source, environment.post_endpoints) for node in nodes]  # type: ignore[attr-defined]
     async with contextlib.AsyncExitStack() as stack:
         try:

@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from services.bus.positions import WritesSeq
 from services.columns.column import IntArray
 from services.columns.frame import Frame, Points, Step
-from services.columns.groups.series import NO_DIMENSIONS, Series, SeriesTable
+from services.columns.groups.series import NO_DIMENSIONS, SeriesTable
+from services.columns.stacked import stacked
 from services.lineprotocol.keytable import KeyTable
-from services.lineprotocol.lines import Payload, WantedLines, decode
-from services.lineprotocol.series_key import parse_key
-from services.lineprotocol.validate import CHECKED
+from services.lineprotocol.lines import Lines, Payload, RejectedPayload, WantedLines, decode
+from services.lineprotocol.packing.lines import PackedLines, decode_packed
+from services.lineprotocol.packing.messages import stands_for
+from services.lineprotocol.series_key import Tags
 from services.runtime.input.share import SeriesOfShare, SharesByMeasurement
 
 LOOPBACKS = "loopbacks"
@@ -184,12 +186,14 @@ class LineProtocolDecoder:
         self.table = table
         self._sources: dict[tuple[str, str], _Source] = {}
         self._measurements: dict[str, int] = {}
+        self._tags = Tags()
         self._written = KeyTable()  # the same as written, where that needs no escape
         self._name_of_series = table.per_series(np.int32, lambda series: self.measurement(series.name))
         table.lookups.add(self)
 
     def drop(self, gone: NDArray[np.bool_]) -> None:
         """Know these series no more: bool by number."""
+        self._tags.forget()
         for source in self._sources.values():
             source.keys.drop(gone)
 
@@ -217,34 +221,42 @@ class LineProtocolDecoder:
         wanted: points of others may be left out, but for their number.
 
         Headers: `precision` (n u ms s m h; ns where missing), `received` (ns; else the time JetStream stored it),
-        `checked` (1: all lines are known to be valid) and `loopbacks` (how many loopbacks its points have come
-        through; none where missing).
+        `packed` (for how many bytes of text a packed body stands) and `loopbacks` (how many loopbacks its points have
+        come through; none where missing).
         """
         payloads = [_payload(m) for m in messages]
         source = self._sources.get((database, retention_policy))
         if source is None:
             source = self._sources[database, retention_policy] = _Source()
-        lines, rejected = decode(payloads, self._wanted(source, wanted))
+        parts, rejected = _decoded(payloads, self._wanted(source, wanted))
         refused = [UnreadableMessage(messages[r.index].seq, r.error) for r in rejected]
         seqs = np.array([m.seq for m in messages], dtype=np.int64)
+        skipped = np.concatenate([part.skipped for part in parts], axis=1)
+        skipped = skipped[:, np.argsort(skipped[0], kind="stable")] if len(parts) > 1 else skipped
         left_out = None
-        if lines.skipped.shape[1]:
-            left_out = np.concatenate([seqs[lines.skipped[:1]], lines.skipped[1:]])
-        elif lines.n == 0:
+        if skipped.shape[1]:
+            left_out = np.concatenate([seqs[skipped[:1]], skipped[1:]])
+        elif not any(part.lines.n for part in parts):
             return None, refused
 
         def new(raw: bytes) -> int:
-            name, tags = parse_key(raw)
-            return self.table.number(Series(database, retention_policy, name, tags))
+            name, tags = self._tags.parse_key(raw)
+            return self.table.number_of(database, retention_policy, name, tags)
 
-        series = lines.number_keys(source.keys, new)
-        self.table.seen(series)
+        numbered = [part.lines.number_keys(source.keys, new) for part in parts]
+        points = [Points(one.lines.time, series, source=one.lines) for one, series in zip(parts, numbered, strict=True)]
+        payload, row, whole = parts[0].payload, parts[0].lines.row, points[0]
+        if len(parts) > 1:
+            payload = np.concatenate([one.payload for one in parts])
+            order = np.argsort(payload, kind="stable")
+            payload, row = payload[order], np.concatenate([one.lines.row for one in parts])[order]
+            whole = stacked(points).take(order)
+        self.table.seen(whole.series)
         loopbacks = [_number(m, LOOPBACKS) for m in messages]
-        rounds = np.array(loopbacks, dtype=np.int64)[lines.payload] if any(loopbacks) else None
-        processing_times = np.array([m.time_ns for m in messages], dtype=np.int64)[lines.payload]
-        step = Step(seqs[lines.payload], lines.row, processing_times, messages[-1].time_ns, loopbacks=rounds)
-        points = Points(lines.time, series, source=lines)
-        return LogBatch(database, retention_policy, points, self._names(series), step, left_out), refused
+        rounds = np.array(loopbacks, dtype=np.int64)[payload] if any(loopbacks) else None
+        processing_times = np.array([m.time_ns for m in messages], dtype=np.int64)[payload]
+        step = Step(seqs[payload], row, processing_times, messages[-1].time_ns, loopbacks=rounds)
+        return LogBatch(database, retention_policy, whole, self._names(whole.series), step, left_out), refused
 
     def _wanted(self, source: _Source, wanted: Wanted) -> WantedLines:
         fresh = wanted is not source.asked
@@ -256,7 +268,7 @@ class LineProtocolDecoder:
         if fresh or len(source.wanted) != known:
             source.wanted = np.zeros(known, dtype=np.bool_)
             source.wanted[list(wanted.measurements or ())] = True
-        return WantedLines(self._written, source.wanted, source.keys, source.foreign, self._name_of_series.values())
+        return WantedLines(self._written, source.wanted, source.keys, source.foreign)
 
     def _look_for_foreign(self, source: _Source) -> None:
         """Let it be known of all series that have a number whether they are."""
@@ -285,10 +297,38 @@ class LineProtocolDecoder:
         return names
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Lines of some payloads. payload, skipped: as they have them, by the indexes of these among all."""
+
+    lines: Lines | PackedLines
+    payload: NDArray[np.int32]
+    skipped: NDArray[np.int32]
+
+
+def _decoded(payloads: Sequence[Payload], wanted: WantedLines) -> tuple[list[_Part], list[RejectedPayload]]:
+    """Those that are text and those that are packed, each together, at least one part; and all that are rejected."""
+    lines: Lines | PackedLines
+    count = sum(payload.text_bytes > 0 for payload in payloads)
+    if count in (0, len(payloads)):
+        lines, rejected = decode_packed(payloads, wanted) if count else decode(payloads, wanted)
+        return [_Part(lines, lines.payload, lines.skipped)], rejected
+    parts: list[_Part] = []
+    every: list[RejectedPayload] = []
+    for is_packed in (False, True):
+        index = np.array([i for i, p in enumerate(payloads) if (p.text_bytes > 0) is is_packed], dtype=np.int32)
+        some = [payloads[i] for i in index.tolist()]
+        lines, rejected = decode_packed(some, wanted) if is_packed else decode(some, wanted)
+        skipped = np.concatenate([index[lines.skipped[:1]], lines.skipped[1:]])
+        parts.append(_Part(lines, index[lines.payload], skipped))
+        every += [replace(one, index=int(index[one.index])) for one in rejected]
+    return parts, sorted(every, key=lambda one: one.index)
+
+
 def _payload(message: LogMessage) -> Payload:
     headers = message.headers or {}
     received = _number(message, "received") or message.time_ns
-    return Payload(message.data, headers.get("precision", "n"), received, headers.get(CHECKED) == "1")
+    return Payload(message.data, headers.get("precision", "n"), received, stands_for(headers))
 
 
 def _number(message: LogMessage, header: str) -> int:

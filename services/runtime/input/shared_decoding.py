@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from services.bus.connection import Bus
 from services.bus.follow import StoredMessage
 from services.bus.streams import WRITES
+from services.lineprotocol.packing.layout import PACKED
+from services.lineprotocol.packing.messages import text
 from services.process import log as logs
 from services.process.flight_recorder import FLIGHT_RECORDER, packed
 from services.runtime.input.line_protocol_decoder import (
@@ -80,7 +82,7 @@ class SharedDecoding:
 
     def _refuse(self, dbrp: tuple[str, str], message: StoredMessage, why: str) -> None:
         self.refused += 1
-        self._bus.set_aside(WRITES, message, why)
+        self._bus.set_aside(WRITES, _as_text(message), why)
         log.limited("refused").warn(
             "a message on the bus is not line protocol and is skipped",
             database=dbrp[0],
@@ -88,3 +90,12 @@ class SharedDecoding:
             error=why if len(why) <= _SHOWN else f"{why[:_SHOWN]}…",
             refused=self.refused,
         )
+
+
+def _as_text(message: StoredMessage) -> StoredMessage:
+    """The same message with its text for a body, for people to look at."""
+    body = text(message.data, message.headers)
+    if body is message.data:
+        return message
+    headers = {name: value for name, value in (message.headers or {}).items() if name != PACKED}
+    return message._replace(data=body, headers=headers)

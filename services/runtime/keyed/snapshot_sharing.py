@@ -18,6 +18,7 @@ from services.runtime.input.late_points import LatePointCounter
 from services.runtime.node import Node
 from services.runtime.task import STATE_VERSION
 from services.store import codec
+from services.store.codec import settled
 
 Classes = Mapping[str, type[Node]]
 """The class of each node, by the name of its spec."""
@@ -50,12 +51,18 @@ def split_snapshot(
     return [codec.unpack(codec.pack(one)) for one in split]
 
 
-def join_snapshots(snapshots: Sequence[State], graph: Graph, classes: Classes) -> State:
-    """What `split_snapshot` gave, or what it has come to since, as one. ValueError where two have a group in common."""
-    states = [_plain(snapshot, graph) for snapshot in snapshots]
+def join_snapshots(
+    snapshots: Sequence[State], graph: Graph, classes: Classes, shared: SeriesTable | None = None
+) -> State:
+    """What `split_snapshot` gave, or what it has come to since, as one. ValueError where two have a group in common.
+
+    shared: where the snapshots are of runs with this table which are over, and what is joined is for a run with it:
+    names need not be written and read again then.
+    """
+    states = [_plain(snapshot, graph) if shared is None else settled(snapshot) for snapshot in snapshots]
     if any(state.get("late") for state in states):
         raise NotByGroup("steps wait for what is done outside")
-    table = SeriesTable()
+    table = SeriesTable() if shared is None else shared
     joined: State = {"version": STATE_VERSION, "late": [], "nodes": {}, "counts": {}, "newest": {}}
     # what is due for one is done at its time, however far the clocks of the others have come
     joined["clock"] = min((s["clock"] for s in states if s.get("clock") is not None), default=None)
@@ -70,7 +77,7 @@ def join_snapshots(snapshots: Sequence[State], graph: Graph, classes: Classes) -
         newest = [state["newest"][name] for state in states if name in state.get("newest", {})]
         if len(newest) == len(states):
             joined["newest"][name] = LatePointCounter.joined(newest, table)
-    result: State = codec.unpack(codec.pack(joined))
+    result: State = codec.unpack(codec.pack(joined)) if shared is None else settled(joined)
     return result
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from services.bus.positions import EventsSeq, WritesSeq
 from services.store.folds.definition import TaskDefinition
 from services.store.folds.event_data import Plain
-from services.store.folds.layouts import Layout
+from services.store.folds.layouts import Layout, Unit, units_of
 from services.store.folds.state import State
 
 _NOT_YET = EventsSeq(0)
@@ -181,6 +181,16 @@ def run_of(state: State, id: str, enabled: EventsSeq) -> RunRecord | None:
     if record is not None and record.run is not None:
         runs.append(record.run)
     return next((run for run in runs if run.enabled == enabled), None)
+
+
+def has_unit(state: State, id: str) -> bool:
+    """Whether there is a task of this id, enabled or not, that runs whole, or has until now; of the id of a part,
+    whether its run is in that part, or has been until now (services.store.folds.layouts)."""
+    unit = Unit.of_id(id)
+    record = task_of(state, unit.task)
+    if record is None or record.run is None:
+        return record is not None and unit.part is None
+    return unit in units_of(unit.task, record.run.layout)
 
 
 def end_run(

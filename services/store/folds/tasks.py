@@ -35,6 +35,7 @@ from services.store.folds.task_records import (
     TaskRecord,
     end_run,
     ended_of,
+    has_unit,
     run_of,
     task_of,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "ended_of",
     "fold",
     "forget",
+    "has_unit",
     "run_of",
     "task_of",
 ]

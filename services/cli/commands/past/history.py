@@ -37,6 +37,7 @@ _STATES = (
     Column("Bytes", 5, fits=True, right=True),
     Column(" Why", 4, fits=True),
 )
+_PART = Column(" Part", 5, fits=True)
 
 
 @click.command(cls=Command)
@@ -49,7 +50,8 @@ def command(client: Client, task: str | None, json: bool) -> None:
     With the id of a TASK, each state that is kept of it: whoever looks into its past begins with the nearest before
     that. It is of a place in the log of writes (Position), and stands for the task up to another one (Until), as far
     as nothing has changed. Run is the event that enabled the task. Why: its run began, it was due (history-every in
-    [engine]), a pause of the worker had ended, the run ended.
+    [engine]), a pause of the worker had ended, the run ended. Part: of which part of a task that runs in parts, and
+    of how many, from 0 on; one of each of them is begun with.
     """
     found = client.request("GET", "/history", {"task": task} if task else {})
     if task and not found["tasks"]:
@@ -58,7 +60,7 @@ def command(client: Client, task: str | None, json: bool) -> None:
         print_json(found)
         return
     if task:
-        print_table(_STATES, [_state(point) for point in found["tasks"][0]["points"]])
+        _print_states(found["tasks"][0]["points"])
         return
     print_table(_STREAMS, [_stream(name, found[name]) for name in ("writes", "alerts", "events")])
     print()
@@ -73,6 +75,17 @@ def _stream(name: str, stream: dict[str, Any]) -> tuple[str, ...]:
 def _task(task: dict[str, Any]) -> tuple[str, ...]:
     ends = (_time(task[end]["time"]) for end in ("oldest", "newest"))
     return task["id"], *ends, *(str(task[key]) for key in ("runs", "states", "bytes"))
+
+
+def _print_states(points: list[dict[str, Any]]) -> None:
+    if any(point.get("part") is not None for point in points):
+        print_table((*_STATES, _PART), [(*_state(point), _part(point)) for point in points])
+    else:
+        print_table(_STATES, [_state(point) for point in points])
+
+
+def _part(point: dict[str, Any]) -> str:
+    return " -" if point.get("part") is None else f" {point['part']} of {point['parts']}"
 
 
 def _state(point: dict[str, Any]) -> tuple[str, ...]:

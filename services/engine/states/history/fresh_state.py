@@ -8,6 +8,7 @@ from typing import Any
 
 from services.bus.positions import WritesSeq
 from services.engine.states.records import RunKey
+from services.runtime.input.share import Share
 from services.store.folds.definition import TaskDefinition
 from services.store.snapshots import Snapshot
 from services.store.state_chunks import Get, StateChunk, digest_of
@@ -15,11 +16,12 @@ from services.store.state_chunks import Get, StateChunk, digest_of
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """A run: which it is, what runs, and how alerts stood when it started."""
+    """A run: which it is, what runs, how alerts stood when it started, and of a part of it its share of the points."""
 
     key: RunKey
     definition: TaskDefinition
     levels: Mapping[str, Any]
+    share: Share | None = None
 
 
 @dataclass(frozen=True, slots=True)

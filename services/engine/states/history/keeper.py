@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from services.bus.connection import Bus
 from services.bus.epochs import Epochs
 from services.bus.errors import BusError
+from services.bus.leases.shards import shard_of
 from services.bus.positions import EventsSeq, WritesSeq
 from services.engine.states.checkpoints import Checkpoints, HeldState
 from services.engine.states.history.fresh_state import ChunksInMemory, FreshState, RunFacts
@@ -31,9 +32,12 @@ log = logs.get("engine")
 _LOOK_SECONDS = 1.0
 _RETRY_SECONDS = 10.0  # after which a state that could not be kept is tried again, if it is due so often
 _RETENTION_SECONDS = 30.0
-_RETENTION_REST = 100  # times as long as it took until it is looked again
+_RETENTION_REST = 500  # times as long as it took until it is looked again
 _RETENTION_SHARE = 100  # a part of the bound: after so much was written it is looked sooner how much there is
-_REST = 0.25  # seconds, at most, that follow each state, as long as it took
+_REST = 0.25  # seconds, at most, that follow each state, as long as it took …
+_UNCHANGED_REST = 100  # … or so many times as long, where the task has not changed: that is in no hurry
+_MANY = 50  # tasks of which nothing is known
+_SPREAD = 3600  # seconds over which the times of tasks in parts are spread
 _MOST_WAITING_BYTES = 64 << 20  # of beginnings and ends that wait to be written
 
 
@@ -69,7 +73,8 @@ class StateKeeper:
         is_ours: Callable[[str], bool],
         exists: Callable[[str], bool],
     ) -> None:
-        """tasks: those of the worker, by id, at any time. run_of(task, enabled): a run as it is known.
+        """tasks: those of the worker, and parts of tasks, by id, at any time. run_of(task, enabled): a run of a task as
+        it is known.
 
         is_ours, exists: as Retention has them.
         """
@@ -105,6 +110,15 @@ class StateKeeper:
             holding = asyncio.create_task(self._hold(paused))
             self._holding.add(holding)
             holding.add_done_callback(self._holding.discard)
+
+    def pause(self, task: TaskUnderWay) -> float:
+        """Seconds until the next state of a task is due, if one is kept now.
+
+        All parts of a task keep theirs at one time by the wall's clock: whoever looks back brings them to one place in
+        the log, and is to have little of it to read for that.
+        """
+        every = self._settings.every
+        return every if task.part is None else every - (time.time() + shard_of(task.task, _SPREAD)) % every
 
     def figures(self) -> dict[str, int]:
         """Of the tasks that run here: states and bytes kept, the time of the oldest (ns, 0: none), how many failed."""
@@ -149,22 +163,27 @@ class StateKeeper:
             finally:
                 await self._let_go(waiting)
         if self._settings.every:
+            await self._learn(writer)
             for task in list(self._tasks.values()):
                 if self._keeps(task) and self._due.get(task.id, 0.0) <= time.monotonic():
                     await self._keep_due(writer, task)
-                if self._waiting:
+                if self._waiting or self._looks_at_retention:
                     break
         self._forget_gone()
-        much = self._settings.most_bytes / _RETENTION_SHARE
-        if time.monotonic() >= self._retention_due or (much and self._written > much):
+        if self._looks_at_retention:
             began = time.monotonic()
             self._written, self._retention_due = 0, began + _RETENTION_SECONDS
             await retention.look()
             self._retention_due += (time.monotonic() - began) * _RETENTION_REST
 
+    @property
+    def _looks_at_retention(self) -> bool:
+        """Whether it is time to, or so much was written."""
+        much = self._settings.most_bytes / _RETENTION_SHARE
+        return time.monotonic() >= self._retention_due or 0 < much < self._written
+
     def _keeps(self, task: TaskUnderWay) -> bool:
-        # who looks back runs the task whole
-        return self._settings.every > 0 and bool(task.run.streams) and task.part is None
+        return self._settings.every > 0 and bool(task.run.streams)
 
     def _take(self, task: TaskUnderWay, run: RunRecord, why: str) -> None:
         """Take a state as it is now, to be written as soon as may be."""
@@ -187,7 +206,7 @@ class StateKeeper:
         by_id = {task.id: task for task in tasks}
         for id, held in (await self._checkpoints.hold(by_id)).items():
             task = by_id[id]
-            run = self._run_of(id, task.enabled)
+            run = self._run_of(task.task, task.enabled)
             if run is None:
                 await self._checkpoints.let_go(held)
             else:
@@ -223,16 +242,17 @@ class StateKeeper:
             log.exception("a state of the past cannot be kept", e, task=waiting.state.task)
 
     async def _keep_due(self, writer: HistoryWriter, task: TaskUnderWay) -> None:
-        run = self._run_of(task.id, task.enabled)
+        run = self._run_of(task.task, task.enabled)
         history = await self._history(writer, task.id)
         if task.id not in self._due and history.newest is not None:
-            ago = max(0.0, (time.time_ns() - history.newest.kept) / 1e9)
-            self._due[task.id] = time.monotonic() + max(0.0, self._settings.every - ago)
+            left = self._settings.every - max(0.0, (time.time_ns() - history.newest.kept) / 1e9)
+            self._due[task.id] = time.monotonic() + min(max(0.0, left), self.pause(task))
             return
+        began, written = time.monotonic(), self._written
         held = (await self._checkpoints.hold([task.id])).get(task.id)
         if held is None:
             return
-        self._due[task.id] = time.monotonic() + self._settings.every
+        self._due[task.id] = time.monotonic() + self.pause(task)
         try:
             header = StateHeader.from_plain(held.snapshot.meta)
             ours = self._tasks.get(task.id) is task
@@ -246,16 +266,32 @@ class StateKeeper:
             log.exception("a state of the past cannot be kept", e, task=task.id)
         finally:
             await self._checkpoints.let_go(held)
+        if self._written == written:
+            # all have their turn before the first is due again
+            turn = self._settings.every / max(1, len(self._tasks))
+            await asyncio.sleep(min((time.monotonic() - began) * _UNCHANGED_REST, _REST, turn))
 
     async def _write(self, writer: HistoryWriter, fresh: FreshState) -> None:
         began = time.monotonic()
-        self._written += max(0, await writer.write(await self._history(writer, fresh.task), fresh))
-        await asyncio.sleep(min(time.monotonic() - began, _REST))
+        written = await writer.write(await self._history(writer, fresh.task), fresh)
+        self._written += max(0, written)
+        if written or fresh.why != DUE:
+            await asyncio.sleep(min(time.monotonic() - began, _REST))
 
     def _of_held(self, held: HeldState, run: RunFacts, why: str) -> FreshState:
         epoch = StateHeader.from_plain(held.snapshot.meta).epoch
         until = held.reached.position if held.reached.epoch == epoch else WritesSeq(held.snapshot.position)
         return FreshState(held.task, run, why, held.snapshot, held.digests, self._checkpoints.chunk, until, epoch)
+
+    async def _learn(self, writer: HistoryWriter) -> None:
+        """Read what is kept of all tasks where many have come: asked of each, it takes far longer."""
+        unknown = [task for id, task in self._tasks.items() if id not in self._histories and self._keeps(task)]
+        if len(unknown) < _MANY:
+            return
+        found = await writer.load_each([task.id for task in unknown])
+        for task in unknown:
+            if self._tasks.get(task.id) is task:
+                self._histories.setdefault(task.id, found[task.id])
 
     async def _history(self, writer: HistoryWriter, task: str) -> TaskHistory:
         history = self._histories.get(task)
@@ -284,4 +320,5 @@ class StateKeeper:
 
 
 def _facts(task: TaskUnderWay, run: RunRecord) -> RunFacts:
-    return RunFacts(RunKey(run.enabled, run.began), run.definition, task.run.environment.levels)
+    share = None if task.run.share is None else task.run.share.share
+    return RunFacts(RunKey(run.enabled, run.began), run.definition, task.run.environment.levels, share)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +10,16 @@ from schemas.api.inspections.history import REASONS
 from services.bus.epochs import Epochs
 from services.bus.positions import EventsSeq, WritesSeq
 from services.engine.states.records import RunKey
+from services.pipeline.tag_set import TagSet
+from services.runtime.input.share import Share
 from services.store import codec
+from services.store.folds.layouts import Unit
 
 BEGIN, DUE, PAUSE, END = REASONS
 """Why a state was kept: the run began, it was time, a clock went on behind a pause, the run stopped."""
 
 _VERSION = 1
+_PART_VERSION = 2  # of an entry of a part, which says its share as well
 _DIGEST, _SIZE = 16, 4  # bytes of a chunk's digest and of its size
 _ENTRY_BYTES = 400  # what an entry takes besides the chunks that it names, about
 
@@ -24,10 +28,12 @@ _ENTRY_BYTES = 400  # what an entry takes besides the chunks that it names, abou
 class KeptPoint:
     """A state that is kept, and where in the log it stands.
 
-    mark, number: name it among those of the task; its chunks lie under the mark. run: whose it is. position: where it
-    was taken; until: as far as it stands for, since it has not changed. epoch: of both (services.bus.epochs). time,
-    until_time: when the writes there were stored, ns. kept: when it was kept, ns. snapshot, definition: the digests of
-    the chunks with the state's manifest, and with what ran. chunks: the sizes of all its chunks by digest, bytes.
+    task: the id of the unit that it is of, a whole task or a part of one (services.store.folds.layouts). mark, number:
+    name it among those of the unit; its chunks lie under the mark. run: whose it is. position: where it was taken;
+    until: as far as it stands for, since it has not changed. epoch: of both (services.bus.epochs). time, until_time:
+    when the writes there were stored, ns. kept: when it was kept, ns. snapshot, definition: the digests of the chunks
+    with the state's manifest, and with what ran. chunks: the sizes of all its chunks by digest, bytes. share: of a
+    part, what it has of the points; None: all of them.
     """
 
     task: str
@@ -44,6 +50,12 @@ class KeptPoint:
     snapshot: bytes
     definition: bytes
     chunks: Mapping[bytes, int]
+    share: Share | None = None
+
+    @property
+    def unit(self) -> Unit:
+        """What it is of."""
+        return Unit.of_id(self.task)
 
     @property
     def size(self) -> int:
@@ -69,22 +81,26 @@ class KeptPoint:
         chunks = b"".join(digest + size.to_bytes(_SIZE, "big") for digest, size in self.chunks.items())
         run = [self.run.enabled, self.run.began]
         places = [self.position, self.until, self.epoch, self.time, self.until_time, self.kept]
-        return codec.pack(
-            [_VERSION, self.mark, self.number, run, places, self.why, self.snapshot, self.definition, chunks]
-        )
+        said = [self.mark, self.number, run, places, self.why, self.snapshot, self.definition, chunks]
+        share = self.share
+        if share is None:
+            return codec.pack([_VERSION, *said])
+        return codec.pack([_PART_VERSION, *said, [sorted(share.by.names), share.by.star, share.number, share.of]])
 
     @classmethod
     def from_bytes(cls, task: str, data: bytes) -> KeptPoint:
         """The same again. ValueError where it is not that, or of another version."""
         try:
-            version, mark, number, run, places, why, snapshot, definition, chunks = codec.unpack(data)
-            if version != _VERSION:
+            version, *said = codec.unpack(data)
+            if version not in (_VERSION, _PART_VERSION):
                 raise ValueError(f"of version {version}")
+            mark, number, run, places, why, snapshot, definition, chunks, *of_part = said
             position, until, epoch, time, until_time, kept = places
             key = RunKey(EventsSeq(run[0]), run[1])
             at = WritesSeq(position), WritesSeq(until)
-            sizes = _sizes(chunks)
-            return cls(task, mark, number, key, *at, epoch, time, until_time, kept, why, snapshot, definition, sizes)
+            sizes, share = _sizes(chunks), _share(*of_part)
+            found = mark, number, key, *at, epoch, time, until_time, kept, why, snapshot, definition, sizes, share
+            return cls(task, *found)
         except (TypeError, LookupError) as e:
             raise ValueError(f"damaged entry: {e}") from e
 
@@ -135,6 +151,13 @@ class Summary:
 def _place(plain: Any) -> tuple[WritesSeq, int, int]:
     position, time, epoch = plain
     return WritesSeq(position), time, epoch
+
+
+def _share(plain: Sequence[Any] | None = None) -> Share | None:
+    if plain is None:
+        return None
+    names, star, number, of = plain
+    return Share(TagSet(frozenset(names), star), number, of)
 
 
 def _sizes(chunks: bytes) -> dict[bytes, int]:

@@ -37,9 +37,11 @@ class Retention:
         is_ours: Callable[[str], bool],
         exists: Callable[[str], bool],
     ) -> None:
-        """under_way: of tasks that run here, by id, at any time. most_bytes: for all tasks of all workers; 0: any.
+        """under_way: of tasks, and parts of tasks, that run here, by id, at any time. most_bytes: for all tasks of all
+        workers; 0: any.
 
-        is_ours(task): whether its shard is this worker's. exists(task): whether there is such a task, enabled or not.
+        is_ours(id): whether its shard is this worker's. exists(id): whether there is such a task, enabled or not, or
+        its run is in such a part.
         """
         self._bus, self._bucket, self._writer = bus, bucket, writer
         self._under_way, self._epochs, self._most_bytes = under_way, epochs, most_bytes

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import secrets
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 from services.bus.connection import Bus
@@ -41,6 +42,11 @@ class HistoryWriter:
         points, chunks = await self._bucket.points(task), await self._bucket.chunks(task)
         return TaskHistory(task, mark, points, chunks)
 
+    async def load_each(self, tasks: Sequence[str]) -> dict[str, TaskHistory]:
+        """What is kept of each of many tasks, read at once. Raises BusError."""
+        found = await self._bucket.of_each(tasks)
+        return {task: TaskHistory(task, secrets.token_hex(4), *found[task]) for task in tasks}
+
     async def write(self, history: TaskHistory, fresh: FreshState) -> int:
         """Keep a state, unless the newest one is the same: that stands for both then. Gives bytes written.
 
@@ -73,6 +79,7 @@ class HistoryWriter:
             snapshot=snapshot,
             definition=definition,
             chunks=sizes,
+            share=fresh.run.share,
         )
         await self._bucket.put(point)
         history.add(point)

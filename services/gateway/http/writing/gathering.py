@@ -1,21 +1,29 @@
 """Small writes that come in one turn of the event loop, or while others are being stored, are stored together: one
-message, one acknowledgement.
+message, one acknowledgement, one sync of the disk.
+
+Clients that wait for their answers mostly write again as soon as they have them. Where that takes them less time than
+storing a message does, the next message waits for those whom the last one has answered: from there on they go together.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
+import time
+from collections import deque
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 _FEW = 1.25
-"""Writes in a message, on the average, up to which two messages of one kind are on their way at once, so that the disk
-need not wait for the next. With more clients that would leave fewer writes to each, and the disk would sync more often.
-With so few, the end of a turn is not waited for either.
+"""Writes in a message, on the average, up to which the end of a turn is not waited for. Two messages of one kind are
+then on their way at once, so that the disk need not wait for the next, unless clients are waited for.
 """
-_WEIGHT = 0.1  # of the newest message in that average
+_WEIGHT = 0.1  # of what is newest, in averages
+_LEAST_PATIENCE, _MOST_PATIENCE = 0.001, 0.005  # seconds that clients are waited for: event loops count in ms
+_LONGEST_AWAY = 0.01  # seconds: as what more counts in the average
+_MOST_AWAY = 64  # clients of a kind of whom it is known when they were answered
+_MOST_KINDS = 1000  # that are remembered
 _SMALL_BYTES = 16 << 10
 _MOST_BYTES = 256 << 10
 # A line that says its time. One that does not gets the time at which its message was received, so it goes alone: two of
@@ -35,23 +43,65 @@ _Key = tuple[str, str, str]  # subject, precision, user
 
 @dataclass(slots=True)
 class _Kind:
-    """The writes of one user to one subject in one precision."""
+    """The writes of one user to one subject in one precision. gathered, storing, returning: averages of late."""
 
-    under_way: int = 0
-    leaving: bool = False  # a message goes out at the end of this turn
+    gathered: float = 2.0  # writes in a message
+    storing: float = 0.0  # seconds that it takes
+    returning: float = _LONGEST_AWAY  # seconds after which a client that was answered writes again
+    under_way: int = 0  # messages, and what waits for the end of a turn to be one
     waiting: list[bytes] = field(default_factory=list)
     size: int = 0
-    stored: asyncio.Future[None] | None = None  # what those that wait wait for
+    stored: list[asyncio.Future[None]] = field(default_factory=list)  # of each that waits, what it waits for
+    answered: deque[float] = field(default_factory=lambda: deque(maxlen=_MOST_AWAY))  # when clients were that are away
+    away: int = 0  # how many of them the last message has answered
+    patience: asyncio.TimerHandle | None = None
+
+    @property
+    def idle(self) -> bool:
+        return not self.under_way and not self.waiting
+
+    @property
+    def awaits(self) -> bool:
+        """Whether it pays to wait for clients that are away."""
+        return self.away > 0 and self.returning < self.storing
+
+    @property
+    def most(self) -> int:
+        """How many messages may be under way."""
+        return 2 if self.gathered < _FEW and self.returning >= self.storing else 1
+
+    def may_lead(self) -> bool:
+        """Whether a message may go at once that begins with a write which has just come."""
+        return self.under_way < (1 if self.waiting else self.most) and not self.awaits
+
+    def back(self, now: float) -> None:
+        """A client has written. Which one does not matter: the average is the same."""
+        if self.answered:
+            took = min(now - self.answered.pop(), _LONGEST_AWAY)
+            self.returning += _WEIGHT * (took - self.returning)
+        self.away = max(self.away - 1, 0)
+
+    def ended(self, writes: int, begun: float, now: float) -> None:
+        """A message of so many writes has been stored, or has not."""
+        self.under_way -= 1
+        self.storing += _WEIGHT * (now - begun - self.storing)
+        self.answered.extend([now] * writes)
+        self.away = writes
+
+    def end_patience(self) -> None:
+        if self.patience is not None:
+            self.patience.cancel()
+            self.patience = None
 
 
 class Gathering:
-    """Stores writes, those that are small and come at the same time together. Nobody waits longer for that."""
+    """Stores writes, those that are small and come at the same time together."""
 
     def __init__(self, store: Store) -> None:
+        self._loop = asyncio.get_running_loop()
         self._store = store
         self._kinds: dict[_Key, _Kind] = {}
         self._sending: set[asyncio.Task[None]] = set()
-        self._gathered = 2.0  # writes in a message, on the average of late
 
     @staticmethod
     def takes(body: bytes) -> bool:
@@ -64,72 +114,90 @@ class Gathering:
         Raises what `store` raised for the message that it went with.
         """
         key = subject, precision, user
-        kind = self._kinds.setdefault(key, _Kind())
-        leads = not kind.leaving and kind.under_way < (2 if self._gathered < _FEW and not kind.waiting else 1)
-        if leads:
-            if self._gathered >= _FEW:
+        kind = self._kind(key)
+        kind.back(time.monotonic())
+        leads, place = kind.may_lead(), len(kind.waiting)
+        if leads and not place:
+            if kind.gathered >= _FEW:
                 await self._turn(key, kind)
             if not kind.waiting:
                 await self._send(key, kind, [body])
                 return
-        if kind.stored is None:
-            kind.stored = asyncio.get_running_loop().create_future()
-        kind.waiting.insert(0 if leads else len(kind.waiting), body.rstrip(b"\n"))
+        stored = self._loop.create_future()
+        kind.waiting.insert(place, body.rstrip(b"\n"))
+        kind.stored.insert(place, stored)
         kind.size += len(body)
-        stored = kind.stored
         if leads or kind.size > _MOST_BYTES:
             self._next(key, kind)
-        # The message is stored for all: one client that hangs up does not stop it.
-        await asyncio.shield(stored)
+        elif not kind.under_way:
+            self._go_on(key, kind)
+        await stored
+
+    def _kind(self, key: _Key) -> _Kind:
+        kind = self._kinds.get(key)
+        if kind is None:
+            if len(self._kinds) >= _MOST_KINDS:
+                self._kinds = {key: kind for key, kind in self._kinds.items() if not kind.idle}
+            kind = self._kinds[key] = _Kind()
+        return kind
 
     async def _turn(self, key: _Key, kind: _Kind) -> None:
         """Wait for the end of this turn: what comes until then waits for the message of whoever waits here."""
-        kind.leaving = True
         kind.under_way += 1
         try:
             await asyncio.sleep(0)
         except asyncio.CancelledError:
-            self._ended(key, kind)
+            kind.under_way -= 1
+            self._go_on(key, kind)
             raise
-        finally:
-            kind.leaving = False
         kind.under_way -= 1
 
     async def _send(self, key: _Key, kind: _Kind, bodies: list[bytes]) -> None:
         subject, precision, user = key
         kind.under_way += 1
-        self._gathered += _WEIGHT * (len(bodies) - self._gathered)
+        kind.gathered += _WEIGHT * (len(bodies) - kind.gathered)
+        begun = time.monotonic()
         try:
             await self._store(subject, bodies[0] if len(bodies) == 1 else b"\n".join(bodies), precision, user=user)
         finally:
-            self._ended(key, kind)
+            kind.ended(len(bodies), begun, time.monotonic())
+            self._go_on(key, kind)
 
-    def _ended(self, key: _Key, kind: _Kind) -> None:
-        kind.under_way -= 1
-        if kind.waiting:
+    def _go_on(self, key: _Key, kind: _Kind) -> None:
+        """Send those that have gathered, unless there is something to wait for."""
+        if kind.under_way >= kind.most or not kind.waiting:
+            return
+        if not kind.awaits:
             self._next(key, kind)
-        elif not kind.under_way:
-            self._kinds.pop(key, None)
+        elif kind.patience is None:
+            seconds = min(max(kind.storing, _LEAST_PATIENCE), _MOST_PATIENCE)
+            kind.patience = self._loop.call_later(seconds, self._waited, key, kind)
+
+    def _waited(self, key: _Key, kind: _Kind) -> None:
+        kind.patience, kind.away = None, 0
+        self._go_on(key, kind)
 
     def _next(self, key: _Key, kind: _Kind) -> None:
-        """Send those that have gathered."""
+        """Send those that have gathered. The message is stored for all: one client that hangs up does not stop it."""
         bodies, stored = kind.waiting, kind.stored
-        assert stored is not None
-        kind.waiting, kind.size, kind.stored = [], 0, None
+        kind.end_patience()
+        kind.waiting, kind.size, kind.stored = [], 0, []
 
         async def send() -> None:
             try:
                 await self._send(key, kind, bodies)
             except BaseException as error:
-                if not stored.done():
-                    stored.set_exception(error)
-                stored.exception()  # there may be nobody left who asks
+                for one in stored:
+                    if not one.done():
+                        one.set_exception(error)
+                        one.exception()  # who hangs up just now does not ask for it
                 if not isinstance(error, Exception):
                     raise
             else:
-                if not stored.done():
-                    stored.set_result(None)
+                for one in stored:
+                    if not one.done():
+                        one.set_result(None)
 
-        task = asyncio.get_running_loop().create_task(send())
+        task = self._loop.create_task(send())
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)

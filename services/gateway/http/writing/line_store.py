@@ -14,7 +14,8 @@ from services.gateway.clients.nats_disk import NatsDisk
 from services.gateway.http.rejection import RequestRejected
 from services.gateway.http.writing.cut import LineTooLong, cut
 from services.gateway.http.writing.off_loop import off_loop
-from services.lineprotocol.validate import CHECKED
+from services.gateway.http.writing.packer import Packer
+from services.lineprotocol.packing.layout import PACKED
 from services.process import log as logs
 
 _LONG_KEY = 128
@@ -31,6 +32,7 @@ class LineStore:
         self._disk = disk
         self._ack_timeout = config.nats.ack_timeout
         self._default_rp = config.default_retention_policy
+        self.packer = Packer(config.nats.pack_writes)
         self._failed = 0
         self._complained = -_COMPLAINT_SECONDS
         self._refused, self._refused_at = "", 0.0
@@ -48,10 +50,18 @@ class LineStore:
         return write_subject(db, rp or self._default_rp)
 
     async def store(
-        self, subject: str, body: bytes, precision: str, received: int | None = None, key: bytes = b"", user: str = ""
+        self,
+        subject: str,
+        body: bytes,
+        precision: str,
+        received: int | None = None,
+        key: bytes = b"",
+        user: str = "",
+        packed: bytes | None = None,
     ) -> None:
         """Store the body, in several messages where it is too big for one. received: the time of lines without one, ns,
         None: the present. user: who has written them, "" for anybody: it is kept beside them for those who look back.
+        packed: the body so, b"": it is to be stored as it is, None: that is not known.
 
         With a key each message has an id, so that a repeat of the write fills in what is missing and doubles nothing.
         Raises RequestRejected: 503 where it may be tried again.
@@ -61,20 +71,21 @@ class LineStore:
             self._complain("write refused", full)
             raise RequestRejected(503, f"the write was not stored, try again: {full}")
         received = time.time_ns() if received is None else received
-        headers = {"precision": precision, "received": str(received), CHECKED: "1"}
+        headers = {"precision": precision, "received": str(received)}
         if user:
             headers["user"] = urllib.parse.quote(user)
         limit = self._bus.max_data
         name = _message_id(subject, key) if key else None
         try:
-            if len(body) <= limit:
-                await self._bus.publish(subject, body, headers, name, timeout=self._ack_timeout)
-                self._refused = ""
-                return
-            parts = await off_loop(cut, body, limit)
-            for number, part in enumerate(parts):
-                part_name = f"{name}/{number}" if name else None
-                await self._bus.publish(subject, part, headers, part_name, timeout=self._ack_timeout)
+            if packed is None:
+                packed = await self._packed(body, precision)
+            # With a key a repeat must be cut as it was the first time, packed or not.
+            if len(body) <= limit or (packed and len(packed) <= limit and not key):
+                await self._publish(subject, body, packed, headers, name)
+            else:
+                for number, part in enumerate(await off_loop(cut, body, limit)):
+                    part_name = f"{name}/{number}" if name else None
+                    await self._publish(subject, part, await self._packed(part, precision), headers, part_name)
             self._refused = ""
         except LineTooLong as problem:
             raise RequestRejected(413, str(problem)) from problem
@@ -85,6 +96,18 @@ class LineStore:
         except BusError as problem:
             self._complain("write refused by the bus", problem)
             raise RequestRejected(500, str(problem)) from problem
+
+    async def _packed(self, body: bytes, precision: str) -> bytes:
+        """A body packed, b"" where it is to be stored as it is."""
+        return await self.packer.read(body, precision) or b""
+
+    async def _publish(
+        self, subject: str, text: bytes, packed: bytes, headers: dict[str, str], name: str | None
+    ) -> None:
+        """One message, packed if it can be."""
+        if packed:
+            headers = headers | {PACKED: str(len(text))}
+        await self._bus.publish(subject, packed or text, headers, name, timeout=self._ack_timeout)
 
     def _complain(self, text: str, error: BusError | str) -> None:
         """Log what goes wrong, not once a write: an outage must not fill the disk with lines about it."""

@@ -1,6 +1,6 @@
 """POST /write, /api/v2/write and /api/v3/write_lp: line protocol from HTTP to the stream WRITES. The hot path.
 
-A body goes to the bus as it came (ungzipped); nothing is made of its points here.
+A body goes to the bus as it came (ungzipped), a large one packed; nothing is made of its points here.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class Writes:
     """Takes writes for one bus."""
 
     def __init__(self, config: Config, store: LineStore, bodies: Bodies) -> None:
-        self._store = store
+        self._store, self._packer = store, store.packer
         self._bodies = bodies
         self._max_body = config.http.max_body_size
         self._trace = config.http.write_tracing
@@ -129,9 +129,13 @@ class Writes:
         if self._trace:
             _log.debug("write body received", body=body.decode("utf-8", "replace"))
         target = self._targets.get((dialect, request.query)) or self._target(dialect, request.query)
-        error = await off_loop(check, body, target.precision)
-        if error is not None:
-            raise RequestRejected(400, error)
+        precision = target.precision
+        packed = await self._packer.read(body, precision)
+        if packed is None:
+            error = await off_loop(check, body, precision)
+            if error is not None:
+                raise RequestRejected(400, error)
+            packed = b""
         if not target.db:
             raise RequestRejected(400, dialect.missing)
         if user is not None and not user.may(database_resource(target.db), Privilege.WRITE):
@@ -141,14 +145,13 @@ class Writes:
             return
         if target.problem:
             raise RequestRejected(400, target.problem)
-        precision = target.precision
         if precision is AUTO:
-            body, precision = await off_loop(in_nanoseconds, body), "n"
+            body, precision, packed = await off_loop(in_nanoseconds, body), "n", None
         name = "" if user is None else user.name
         if not request.key and Gathering.takes(body):
             await self._gathering.write(target.subject, precision, body, name)
             return
-        await self._store.store(target.subject, body, precision, received, request.key, name)
+        await self._store.store(target.subject, body, precision, received, request.key, name, packed)
 
     def _target(self, dialect: Dialect, query: bytes) -> _Target:
         """Clients repeat themselves, so what was found out is kept."""

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
 from grammar.tickscript.ast import TickscriptError
 from services.gateway.operations.operation_error import OperationError
 from services.gateway.readmodels.scripts.bounded_cache import BoundedCache
+from services.gateway.readmodels.scripts.kept_sketches import KeptSketches
+from services.gateway.readmodels.scripts.sketch import Sketch
 from services.pipeline.compiler.compile import Compiled
 from services.pipeline.dot import to_dot
 from services.pipeline.graph import Graph
-from services.pipeline.outline import Outline, outline
+from services.pipeline.outline import outline
 from services.pipeline.splitting import Splitting, splitting
 from services.process.helper import HelperFailed
 from services.runtime.building.compiling import CompilationResult, Compiling, takes_long
@@ -28,26 +30,23 @@ _A_SKETCH = 1024
 _Key = tuple[str, bytes, bool]
 
 
-class Sketch(NamedTuple):
-    """What lists show of a definition: why it cannot run as it stands, or else its graph and by what that falls apart.
-
-    splitting: see services.pipeline.splitting.
-    """
-
-    problem: str
-    outline: Outline | None
-    splitting: Splitting
-
-
 class Scripts:
     """What the gateway does with scripts. What it gives is shared: it must not be changed.
 
     What takes long is to be made `ready` before it is asked for.
     """
 
-    def __init__(self, compiling: Compiling, permitted: Callable[[Graph], None] = lambda graph: None) -> None:
-        """permitted: ValueError where a task must not do what its graph does on this machine, or a handler cannot."""
+    def __init__(
+        self,
+        compiling: Compiling,
+        permitted: Callable[[Graph], None] = lambda graph: None,
+        sketches: KeptSketches | None = None,
+    ) -> None:
+        """permitted: ValueError where a task must not do what its graph does on this machine, or a handler cannot.
+        sketches: those of before the start.
+        """
         self.compiling = compiling
+        self._kept_sketches = sketches
         self.permitted = permitted
         self._kept: OrderedDict[_Key, CompilationResult] = OrderedDict()
         self._by_text: dict[str, _Key] = {}
@@ -80,10 +79,17 @@ class Scripts:
     async def ready_to_show(self, definition: TaskDefinition) -> None:
         """Have at hand what is shown of a task's definition, for longer than what it is compiled to."""
         script, vars = definition.script, definition.vars
-        if _key(script, vars, False) not in self._sketches or script not in self._layouts:
-            await self.ready(script, vars)
-        self.sketch(definition)
-        self.formatted(script)
+        key = _key(script, vars, False)
+        if key in self._sketches and script in self._layouts:
+            return
+        kept = None if self._kept_sketches is None else self._kept_sketches.get(script, key[1])
+        if kept is not None:
+            self._show(key, *kept)
+            return
+        await self.ready(script, vars)
+        sketch, formatted = self.sketch(definition), self.formatted(script)
+        if self._kept_sketches is not None:
+            self._kept_sketches.keep(script, key[1], sketch, formatted)
 
     def compile(self, script: str, vars: Mapping[str, Any]) -> Compiled:
         """The graph of a script with these vars (as JSON). Raises TickscriptError."""
@@ -119,7 +125,7 @@ class Scripts:
             except TickscriptError as error:
                 return Sketch(str(error), None, Splitting(reason=str(error)))
 
-        return self._sketches.get(key, make, lambda made: _A_SKETCH + _characters(key) + len(made.problem))
+        return self._sketches.get(key, make, lambda made: _sketch_size(key, made))
 
     def refusal(self, definition: TaskDefinition) -> str:
         """Why a task must not run as it is defined, or cannot; empty where nothing is wrong with it."""
@@ -146,6 +152,10 @@ class Scripts:
     def formatted(self, script: str) -> str:
         """The script in the standard layout; as it is where it cannot be read any more."""
         return self._layouts.get(script, lambda: self._formatted(script), lambda made: 2 * len(script) + len(made))
+
+    def _show(self, key: _Key, sketch: Sketch, formatted: str) -> None:
+        self._sketches.get(key, lambda: sketch, lambda made: _sketch_size(key, made))
+        self._layouts.get(key[0], lambda: formatted, lambda made: 2 * len(key[0]) + len(made))
 
     def _formatted(self, script: str) -> str:
         outcome = self._any_outcome(script)
@@ -181,6 +191,10 @@ class Scripts:
 
 def _key(script: str, vars: Mapping[str, Any] | None, template: bool) -> _Key:
     return script, orjson.dumps(vars or {}, option=orjson.OPT_SORT_KEYS), template
+
+
+def _sketch_size(key: _Key, sketch: Sketch) -> int:
+    return _A_SKETCH + _characters(key) + len(sketch.problem)
 
 
 def _characters(key: _Key) -> int:

@@ -125,7 +125,7 @@ def after(value):
     return value + 1
 
 said = []
-prepare(None, lambda: said.append(1), "side")
+prepare(None, lambda: said.append(1), ["side"])
 print(len(said), after.kept, side.before.kept, side.before(after(3)))
 """
 

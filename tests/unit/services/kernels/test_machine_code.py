@@ -12,46 +12,45 @@ import pytest
 
 from services.kernels.compiled import FOLDER, compiled
 from services.kernels.machine_code import keep, keeping_program, load
-from services.lineprotocol.checking import plain_lines
+from services.lineprotocol.scanning import line_breaks
 
 _USE = """
 import sys
 from services.kernels.machine_code import load
 from services.kernels.primitives import address_of
-from services.lineprotocol.checking import plain_lines
-from services.lineprotocol.scanning import PAD
+from services.lineprotocol.scanning import PAD, line_breaks
 body = b"cpu,host=a v=1.5 17\\ncpu v=x\\n" + bytes(PAD)
-print(load(plain_lines)(address_of(body), 0, 28, 2**62, 100), "numba" in sys.modules)
+print(load(line_breaks)(address_of(body), 28), "numba" in sys.modules)
 """
 
 
 def test_it_is_kept_by_one_process_and_loaded_by_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(FOLDER, str(tmp_path))
-    assert load(plain_lines) is None
-    subprocess.run(keeping_program(plain_lines), check=True, timeout=120)
+    assert load(line_breaks) is None
+    subprocess.run(keeping_program(line_breaks), check=True, timeout=120)
     said = subprocess.run([sys.executable, "-c", _USE], check=True, timeout=120, stdout=subprocess.PIPE)
-    assert said.stdout.split() == [b"20", b"False"]
+    assert said.stdout.split() == [b"2", b"False"]
 
     (kept,) = tmp_path.glob("*.code")
     content = kept.read_bytes()
     for damaged in (b"", content[:-1], content[:40] + b"\xff" + content[41:]):
         kept.write_bytes(damaged)
-        assert load(plain_lines) is None
+        assert load(line_breaks) is None
 
 
 def test_what_somebody_else_may_have_written_is_not_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(FOLDER, str(tmp_path))
-    keep(plain_lines)
+    keep(line_breaks)
     (kept,) = tmp_path.glob("*.code")
-    assert load(plain_lines) is not None
+    assert load(line_breaks) is not None
     for mode in (0o620, 0o602):
         kept.chmod(mode)
-        assert load(plain_lines) is None
+        assert load(line_breaks) is None
     kept.chmod(0o600)
     if os.geteuid() == 0:
         os.chown(kept, 4321, -1)
     monkeypatch.setattr(os, "geteuid", lambda: 1234)
-    assert load(plain_lines) is None
+    assert load(line_breaks) is None
 
 
 @compiled("int64(int64)")

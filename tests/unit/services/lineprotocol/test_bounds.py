@@ -12,7 +12,6 @@ import pytest
 from services.lineprotocol import fields, keytable, lines
 from services.lineprotocol.keytable import KeyTable
 from services.lineprotocol.lines import Payload, WantedLines, decode
-from services.lineprotocol.reading import name
 from services.lineprotocol.scanning import PAD
 
 _LONG = b"m,t=" + b"k" * 65_600
@@ -110,11 +109,10 @@ def test_nothing_is_read_beyond_the_pad(body: bytes, shift: int) -> None:
     for table in (names, series):
         ends.hold(table)
     payloads = [Payload(b"x v=" + b"1" * shift, "n", 5), Payload(body, "n", 5)]
-    payloads += [Payload(p.body, "n", 5, checked=True) for p in payloads]
     for wanted in ([], [True, True], [False, True], [False, False]):
         for foreign in ([], [-1] * 16, [0, -1, 1], [0] * 16):
             flags, far = np.array(wanted, dtype=np.bool_), np.array(foreign, dtype=np.int32)
-            found, _ = decode(payloads, WantedLines(names, flags, series, far, np.full(16, -1, dtype=np.int32)))
+            found, _ = decode(payloads, WantedLines(names, flags, series, far))
             assert found.number_keys(KeyTable(), len).tolist() == found.number_keys(KeyTable(), len).tolist()
             last = np.arange(found.n, dtype=np.intp)[-1:]
             for some in (found, found.pick(last)):
@@ -122,16 +120,6 @@ def test_nothing_is_read_beyond_the_pad(body: bytes, shift: int) -> None:
                 asked = some.names(rows)
                 assert len(some.columns([*asked, "none", "n" * 70], rows)) == len(asked) + 2
                 some.columns(asked, None)
-
-
-@pytest.mark.parametrize("line", [b"m " + b"=" * 99, b"m " + b"a=,b=,c=,d=," * 9, b"m " + b"=1,a=,b=,c=,==" * 9])
-def test_no_more_names_are_written_than_there_is_room_for_whatever_is_said_to_be_valid(line: bytes) -> None:
-    found, _ = decode([Payload(line, "n", 5, checked=True)])
-    ends = _Ends()
-    begins, stops, room = found._fields._spans(np.zeros(1, dtype=np.intp))
-    texts = np.frombuffer(np.full(len(line), -1, dtype=np.int64), dtype=np.int64)
-    made = name(ends.address_of(found._raw), begins, stops, np.zeros(64, dtype=np.int32), texts)
-    assert made <= len(room) and (texts[len(room) :] == -1).all()
 
 
 def test_a_string_that_begins_with_the_next_64_bytes_is_one_text() -> None:

@@ -35,6 +35,15 @@ def test_a_node_that_keeps_too_many_groups_ends_the_task() -> None:
     assert run.effects == [Failure("window2: it keeps 101 groups, more than the 100 of max-groups in [engine]")]
 
 
+def test_a_task_that_was_in_parts_may_have_what_each_of_them_might() -> None:
+    limits = TaskLimits(groups=100)
+    run = _run(f"{_FROM}.groupBy('host')|window().period(10s).every(10s)|httpOut('x')", limits.times(3))
+    run.write(_hosts(300))
+    assert run.effects == []
+    run.write("m,host=one_more v=1i")
+    assert run.effects and limits.times(1) is limits
+
+
 def test_what_was_emitted_before_flows_out() -> None:
     run = _run(f"{_FROM}.groupBy('host')|stateCount(lambda: \"v\" > 0)|httpOut('x')", TaskLimits(groups=1))
     run.write("m,host=a v=1i\nm,host=b v=1i")

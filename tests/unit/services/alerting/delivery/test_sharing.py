@@ -207,6 +207,35 @@ async def test_what_arrives_while_a_shard_is_handed_over_is_told(bus: Bus, tmp_p
         await until(lambda: not next_one.dispatcher.queues)
 
 
+async def test_a_shard_is_kept_until_what_is_being_told_of_it_is_known(
+    bus: Bus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else who takes it over may send once more what was sent."""
+    async with sink() as web, alerting(bus, tmp_path / "a") as a, alerting(bus, tmp_path / "b") as b:
+        await shared(a, b)
+        shard, former = shard_of_topic(own_topic()), holder(own_topic(), a, b)
+        bucket, telling, go_on = former.sharing._progress._bucket, asyncio.Event(), asyncio.Event()
+        update = bucket.update
+
+        async def slowly(key: str, value: bytes, revision: int) -> int:
+            if key == f"progress.{shard}" and web.posts and not former.dispatcher.queues:
+                telling.set()
+                await go_on.wait()
+            return await update(key, value, revision)
+
+        monkeypatch.setattr(bucket, "update", slowly)
+        run = await started(bus, "t", 1, post(web.url))
+        await send(bus, alerts([("x", CRITICAL)], 1), run)
+        async with asyncio.timeout(20):
+            await telling.wait()
+        assert shard not in former.sharing._progress.touched, "nothing has come since"
+        releasing = asyncio.create_task(former.sharing._release({shard}))
+        await asyncio.wait([releasing], timeout=0.2)
+        assert not releasing.done()
+        go_on.set()
+        assert await releasing == {shard}
+
+
 async def test_any_tells_what_waits_of_a_replay(bus: Bus, tmp_path: Path) -> None:
     topic = "r:t:alert2"
     async with sink() as web, alerting(bus, tmp_path / "a") as a, alerting(bus, tmp_path / "b") as b:

@@ -32,6 +32,8 @@ stream|from().measurement('m').groupBy('host')|join(errors).as('all', 'errors').
     |eval(lambda: "errors.x" / "all.x").as('rate')|alert().crit(lambda: "rate" > 0.5).topic('t')
 """
 SILENT = "stream|from().measurement('m').groupBy('host')|deadman(0.0, 10s).topic('t')"
+TICKED = """stream|from().measurement('m').groupBy('host')|barrier().period(2s)|window().period(2s).every(2s)
+    |count('x').as('n')|alert().id('{{ .Group }}').warn(lambda: "n" > 1).crit(lambda: "n" > 3).topic('t')"""
 
 Found = tuple[Alerts, int]
 
@@ -133,6 +135,21 @@ async def test_what_the_clock_has_raised() -> None:
     assert step(found, "stats")["groups"][0]["after"]["emitted"] == 1
     assert texts(found, "alert") == {"crit": '"emitted" 0.0 <= 0.0 is true'}
     assert step(found, "stats")["tick"] == found.path[-1]["tick"]
+
+
+async def test_what_the_clock_has_raised_in_a_part_is_known_by_its_alert() -> None:
+    """In the part of its group it was the first of the tick, in the whole it is the second."""
+    messages = written("\n".join(["m,host=a x=1"] * 2 + ["m,host=b x=1"] * 4))
+    events = await raised(TICKED, messages, messages[-1].time_ns + 3 * SECOND)
+    assert [(int(alerts.ordinal[i]), int(alerts.level[i])) for alerts, i in events] == [(0, 2), (1, 3)]
+    alerts, i = events[1]
+    seq = int(alerts.seq[i])
+
+    async def all_of_it() -> AsyncIterator[list[StoredMessage]]:
+        yield messages
+
+    cause = Cause(alerts.node, "t", {"host": "b"}, 0, int(alerts.row[i]), 0, -seq, "host=b")
+    assert (await explain(LogRun(task(TICKED)), all_of_it(), cause)).level == "CRITICAL"
 
 
 async def test_an_event_that_is_not_raised_again_is_told_to_be_none() -> None:

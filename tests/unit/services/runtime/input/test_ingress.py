@@ -84,18 +84,17 @@ def test_points_of_other_shares_count_and_are_not_kept_once_their_series_is_know
     cpu = decoder.measurement("cpu")
     body = "\n".join(f"cpu,host=h{i} v={i}" for i in range(16)).encode() + b'\nmem v=1\ncpu,host=h1 v="a\nb"'
     shares = [SeriesOfShare(Share(TagSet(frozenset({"host"})), number, 4), table) for number in range(4)]
-    for headers in (None, {"checked": "1"}):
-        rows = []
-        for some in (shares[:1], shares[1:2], shares[2:]):
-            wanted = Wanted(None, {}, some) if others else Wanted(frozenset({cpu}), {cpu: some})
-            for seq in (1, 2):
-                batch, refused = decoder.decode("db", "rp", [Message(seq, body, headers=headers)], wanted)
-                assert batch is not None and not refused and batch.counts(WritesSeq(0))[cpu] == 17
-            ingress.count(batch)
-            mine = np.array([share.mine() for share in some]).any(axis=0)
-            assert mine[batch.points.series].all()
-            rows += batch.step.row.tolist()
-        assert sorted(rows) == [*range(16), *([16] if others else []), 17]
+    rows = []
+    for some in (shares[:1], shares[1:2], shares[2:]):
+        wanted = Wanted(None, {}, some) if others else Wanted(frozenset({cpu}), {cpu: some})
+        for seq in (1, 2):
+            batch, refused = decoder.decode("db", "rp", [Message(seq, body)], wanted)
+            assert batch is not None and not refused and batch.counts(WritesSeq(0))[cpu] == 17
+        ingress.count(batch)
+        mine = np.array([share.mine() for share in some]).any(axis=0)
+        assert mine[batch.points.series].all()
+        rows += batch.step.row.tolist()
+    assert sorted(rows) == [*range(16), *([16] if others else []), 17]
     assert ("db", "rp", "cpu", 17) in ingress.rows()
 
 

@@ -17,6 +17,7 @@ from services.runtime.input.line_protocol_decoder import EVERYTHING, LineProtoco
 from services.runtime.input.shared_decoding import SharedDecoding
 from tests.support.logs import logged, restored_log
 from tests.support.nats import NatsServer, nats_server
+from tests.support.packing import pack
 
 __all__ = ["logged", "nats_server", "restored_log"]
 
@@ -78,6 +79,25 @@ async def test_what_is_no_line_protocol_is_kept(bus: Bus) -> None:
     assert batch.step.seq.tolist() == [1, 2, 4, 5] and decoding.refused == 1
     assert decoder.given == [[1, 2, 3, 4, 5]] and decoder.noted == [(1, 5)] and not FLIGHT_RECORDER.active
     assert list(await _aside(bus)) == [3]
+
+
+async def test_of_packed_messages_the_text_is_kept(bus: Bus) -> None:
+    body, headers = pack(b"m v=1\nkkk v=2"), {"packed": "20"}
+    assert body is not None
+    lies = [body.replace(b"kkk", b"k k"), b"m v=1", body[:-9]]
+    stored = [StoredMessage(seq, "tickbus.write.db.rp", lie, headers, seq) for seq, lie in enumerate(lies, 1)]
+    decoding = SharedDecoding(bus, Observed())
+    (batch,) = decoding.decode(("db", "rp"), [*stored, StoredMessage(4, "tickbus.write.db.rp", body, headers, 4)])
+    assert batch.step.seq.tolist() == [4, 4] and decoding.refused == 3
+    async with asyncio.timeout(10):
+        while len(letters := await bus.dead_letters.all()) < 3:
+            await asyncio.sleep(0.02)
+    assert letters[0].why == "packed: a key is none"
+    assert [(one.data, one.headers) for one in letters] == [
+        (b"m v=1\nk k v=2", {}),
+        (b"m v=1", headers),
+        (body[:-9], headers),
+    ]
 
 
 async def test_a_long_line_does_not_come_to_stand_in_the_log(bus: Bus, logged: Callable[[str], list[str]]) -> None:

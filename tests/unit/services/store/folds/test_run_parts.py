@@ -6,7 +6,7 @@ import pytest
 
 from services.store import codec
 from services.store.folds.layouts import Layout, Unit, units_of
-from services.store.folds.tasks import ENDED, RECORDS, TASKS, ended_of, task_of
+from services.store.folds.tasks import ENDED, RECORDS, TASKS, ended_of, has_unit, task_of
 from tests.unit.services.store.folds.test_tasks import Log
 
 
@@ -80,6 +80,29 @@ def test_a_run_has_stopped_once_all_its_parts_have(log: Log) -> None:
     assert ended_of(log.state, "t")[0].all_stopped
     log.run("t", "stopped", disabled=disabled)
     assert not ended_of(log.state, "t")
+
+
+def test_the_units_that_there_are(log: Log) -> None:
+    def there() -> set[str]:
+        return {id for id in ("t", *parts, "other", "other/2.0.1") if has_unit(log.state, id)}
+
+    parts: list[str] = []
+    assert there() == {"t"}
+    first = split(log, 4, 9)
+    before = [unit.id for unit in layout(log).units("t")]
+    parts += before
+    assert there() == {"t", *before}
+    hand_over(log, first, 20)
+    for part in (0, 1):
+        log.run("t", "part-started", enabled=1, layout=first, part=part, worker="one")
+    split(log, 7, 8, 9)
+    now = [unit.id for unit in layout(log).units("t")]
+    parts += now
+    assert there() == {*before, *now}, "whole it is no more"
+    log.task("t", "disabled", position=50)
+    assert there() == {"t"}
+    log.task("t", "deleted", position=50)
+    assert there() == set()
 
 
 def test_it_is_stored(log: Log) -> None:

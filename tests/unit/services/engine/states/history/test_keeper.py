@@ -16,6 +16,7 @@ from services.bus.positions import EventsSeq, WritesSeq
 from services.bus.streams import WRITES
 from services.dryrun import state_history
 from services.dryrun.state_history import StateHistory
+from services.engine.states.history import keeper
 from services.engine.states.history.history_bucket import HistoryBucket
 from services.engine.states.history.records import BEGIN, DUE, END, PAUSE
 from services.store.store import Store
@@ -108,9 +109,12 @@ async def test_beginnings_ends_and_pauses_are_kept_at_once(start: Start) -> None
         assert (summary.states, summary.runs, summary.ended) == (4, 2, False)
 
 
+@pytest.mark.parametrize("many", [keeper._MANY, 1])
 async def test_who_takes_a_task_over_goes_on_with_its_history(
-    start: Start, bus: Bus, monkeypatch: pytest.MonkeyPatch
+    start: Start, bus: Bus, monkeypatch: pytest.MonkeyPatch, many: int
 ) -> None:
+    """Whether it asks for what is kept of each task or of all."""
+    monkeypatch.setattr(keeper, "_MANY", many)
     async with start("before") as worker:
         await worker.start("moved", MEANS)
         first, _ = await worker.write(lines(range(100)))

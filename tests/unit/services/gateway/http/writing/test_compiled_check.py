@@ -10,51 +10,50 @@ import pytest
 
 from services.gateway.http.writing import compiled_check
 from services.gateway.http.writing.compiled_check import compile_check
+from services.gateway.http.writing.packer import Packer
 from services.kernels.compiled import FOLDER
-from services.lineprotocol import validate
-from services.lineprotocol.validate import Checking, check
+from services.lineprotocol.packing.text import text_of
 
 LINE = b"cpu,host=a,idle=b user=1.5,idle=3i 5\n"
 
 
 @pytest.fixture
-def checking(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Checking:
-    fresh = Checking()
-    monkeypatch.setattr(validate, "CHECKING", fresh)
-    monkeypatch.setattr(compiled_check, "CHECKING", fresh)
+def packer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Packer:
     monkeypatch.setenv(FOLDER, str(tmp_path))
-    return fresh
+    return Packer(packs=True)
 
 
-async def test_it_is_compiled_once_enough_was_checked(checking: Checking, tmp_path: Path) -> None:
-    await _until_done(compile_check(tmp_path, 20_000, 20_000))
-    assert checking.plain_lines is not None
-    assert check(LINE * 300, "n") is None
-    assert check(LINE * 300 + b"m v=x 1\n" + LINE, "n") == "unable to parse 'm v=x 1': invalid boolean"
+async def test_it_is_compiled_once_enough_has_come(packer: Packer, tmp_path: Path) -> None:
+    await _until_done(compile_check(tmp_path, packer, 0.0, 20_000), packer)
+    packed = await packer.read(LINE * 600, "n")
+    assert packed and text_of(packed) == (LINE * 600)[:-1]
+    assert await packer.read(LINE * 600 + b"m v=x 1\n" + LINE, "n") is None
+    assert await packer.read(LINE * 60, "n") is None
+    kept = Packer(packs=False)
+    await _until_done(compile_check(tmp_path, kept, 0.0), kept)
+    assert await kept.read(LINE * 600, "n") == b""
 
 
-async def test_before_that_nothing_is_compiled(checking: Checking, tmp_path: Path) -> None:
-    compiling = asyncio.create_task(compile_check(tmp_path, 1 << 20, 0))
+async def test_before_that_nothing_is_compiled(packer: Packer, tmp_path: Path) -> None:
+    compiling = asyncio.create_task(compile_check(tmp_path, packer, 0.0, 1 << 20))
     for _ in range(3):
         await asyncio.sleep(0)
-        assert check(LINE * 300, "n") is None
+        assert await packer.read(LINE * 600, "n") is None
     compiling.cancel()
     await asyncio.wait([compiling])
-    assert checking.plain_lines is None and not any(tmp_path.iterdir())
+    assert not any(tmp_path.iterdir())
 
 
-async def test_without_a_compiler_all_goes_on(
-    checking: Checking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_without_a_compiler_all_goes_on(packer: Packer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiled_check, "keeping_program", lambda kernel: ["false"])
-    await _until_done(compile_check(tmp_path, 0, 0))
-    assert checking.plain_lines is None
+    await _until_done(compile_check(tmp_path, packer, 0.0, 0), packer)
+    assert await packer.read(LINE * 600, "n") is None
 
 
-async def _until_done(compiling: Coroutine[None, None, None]) -> None:
+async def _until_done(compiling: Coroutine[None, None, None], packer: Packer) -> None:
     task = asyncio.create_task(compiling)
     async with asyncio.timeout(120):
         while not task.done():
-            assert check(LINE * 300, "n") is None
+            await packer.read(LINE * 600, "n")
             await asyncio.sleep(0.01)
     await task

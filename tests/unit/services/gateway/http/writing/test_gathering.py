@@ -126,6 +126,68 @@ async def test_what_a_single_client_writes_goes_at_once() -> None:
     await write
 
 
+class Slow:
+    """Takes messages, each after some seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.bodies: list[bytes] = []
+
+    async def __call__(self, subject: str, body: bytes, precision: str, *, user: str) -> None:
+        self.bodies.append(body)
+        await asyncio.sleep(self.seconds)
+
+
+async def writes_again(gathering: Gathering, times: int, pause: float = 0.0) -> None:
+    """A client that writes again when it has been answered, so many times."""
+    for number in range(times):
+        await gathering.write("s", "s", b"m v=1 %d" % number)
+        await asyncio.sleep(pause)
+
+
+async def test_clients_that_write_again_sooner_than_a_message_is_stored_come_to_go_together() -> None:
+    store = Slow(0.004)
+    gathering = Gathering(store)
+    first = asyncio.create_task(writes_again(gathering, 60))
+    await asyncio.sleep(0.002)  # they begin out of step
+    await asyncio.gather(first, writes_again(gathering, 60))
+    counts = [body.count(b"\n") + 1 for body in store.bodies]
+    assert sum(counts) == 120
+    assert sum(count == 2 for count in counts[-20:-2]) > 12
+
+
+async def test_who_writes_seldom_is_not_waited_for() -> None:
+    store = Slow(0.0)
+    gathering = Gathering(store)
+    await asyncio.gather(*(writes_again(gathering, 20, 0.002) for _ in range(2)))
+    for _ in range(20):
+        await gathering.write("s", "s", b"m v=1 1")
+        await asyncio.sleep(0.001)
+    store.bodies.clear()
+    two = [*await started(gathering, b"m v=2 2"), *await started(gathering, b"m v=3 3")]
+    assert store.bodies == [b"m v=2 2", b"m v=3 3"]
+    await asyncio.gather(*two)
+
+
+async def test_who_does_not_come_back_is_not_waited_for_long() -> None:
+    store = Slow(0.004)
+    gathering = Gathering(store)
+    await asyncio.gather(*(writes_again(gathering, 30) for _ in range(2)))
+    for number in range(3):
+        await asyncio.wait_for(gathering.write("s", "s", b"m v=1 %d" % number), 1)
+    assert store.bodies[-3:] == [b"m v=1 0", b"m v=1 1", b"m v=1 2"]
+
+
+async def test_writes_to_many_subjects_end_whatever_is_remembered_of_them() -> None:
+    store = Slow(0.0)
+    gathering = Gathering(store)
+    busy = asyncio.create_task(writes_again(gathering, 50))
+    for number in range(1100):
+        await gathering.write(f"s{number}", "s", b"m v=1 1")
+    await busy
+    assert len(store.bodies) == 1150
+
+
 async def test_what_is_not_stored_is_told_to_all_that_went_with_it_and_to_no_other() -> None:
     store = Stored()
     store.failing = {1}

@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from services.gateway.http.answers import to_json
 from services.gateway.readmodels.scripts import scripts as module
+from services.gateway.readmodels.scripts.kept_sketches import KeptSketches
 from services.gateway.readmodels.scripts.scripts import Scripts
 from services.nodes import registry
 from services.runtime.building.compiling import CompilationResult, Compiling, takes_long
@@ -74,6 +75,26 @@ async def test_what_is_shown_is_kept_for_longer_than_what_is_compiled(
     assert shown[1][-1].count("\n    |log()") == 220
     assert shown[3][0] and shown[3][-1] == BROKEN
     assert [scripts.problem(one) for one in definitions] == [problem for problem, *_ in shown]
+
+
+async def test_what_is_shown_is_known_after_a_start(compiling: Watched, tmp_path: Path) -> None:
+    """But where it was made under other settings, or tells of a problem or of a function, which may be another."""
+    definitions = [defined(script) for script in (SMALL, large(1), "batch|query('q').period(1s).every(1s)", BROKEN)]
+    with Store.open(tmp_path / "kept.lmdb", "x", 1, durable=False) as store:
+        shown = []
+        for settings in ("one", "one", "other"):
+            compiling.done.clear()
+            scripts = Scripts(compiling, sketches=KeptSketches(store, settings))
+            for definition in definitions:
+                await scripts.ready_to_show(definition)
+            shown.append(
+                [(scripts.sketch(one), scripts.formatted(one.script), list(compiling.done)) for one in definitions]
+            )
+        assert [found[0][-1] for found in shown] == [["here", "aside", "here", "here"], ["here"], shown[0][0][-1]]
+        assert [[one[:2] for one in found] for found in shown[1:]] == [[one[:2] for one in shown[0]]] * 2
+        sketches = KeptSketches(store)
+        sketches.keep("stream@f()", b"{}", shown[0][0][0], "")
+        assert sketches.get("stream@f()", b"{}") is None
 
 
 async def test_what_runs_may_differ_from_what_is_defined(compiling: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
