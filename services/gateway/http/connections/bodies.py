@@ -23,18 +23,28 @@ class BodyDeadline:
     def __init__(self) -> None:
         self._until = time.monotonic() + SILENCE_SECONDS
 
+    @property
+    def seconds(self) -> float:
+        """How long the next piece may take."""
+        return max(min(SILENCE_SECONDS, self._until - time.monotonic()), 0)
+
     @contextlib.asynccontextmanager
     async def wait(self) -> AsyncIterator[None]:
         """For waiting for the next piece. Raises RequestRejected, 408, where it does not come in time."""
         try:
-            async with asyncio.timeout(max(min(SILENCE_SECONDS, self._until - time.monotonic()), 0)):
+            async with asyncio.timeout(self.seconds):
                 yield
         except TimeoutError:
-            raise RequestRejected(408, "the body did not come in time") from None
+            raise too_late() from None
 
     def received(self, size: int) -> None:
         """So many bytes have come."""
         self._until += size / _SLOWEST
+
+
+def too_late() -> RequestRejected:
+    """Says that a body has not come in time."""
+    return RequestRejected(408, "the body did not come in time")
 
 
 class Bodies:

@@ -26,7 +26,7 @@ from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.typing import ASGIFramework, LifespanState
 
 from services.gateway.http.answers import RawHeaders
-from services.gateway.http.connections.bodies import SILENCE_SECONDS, BodyDeadline, Held
+from services.gateway.http.connections.bodies import SILENCE_SECONDS, BodyDeadline, Held, too_late
 from services.gateway.http.connections.wire import Wire
 from services.gateway.http.dispatcher import RequestDispatcher
 from services.gateway.http.rejection import ClientDisconnected, RequestRejected, too_large
@@ -174,8 +174,10 @@ class Connection(TCPServer):
         chunks, data = [first], first
         deadline = BodyDeadline()
         while missing > 0:
-            async with deadline.wait():
-                data = await self._wire.read()
+            try:
+                data = await self._wire.read(deadline.seconds)
+            except TimeoutError:
+                raise too_late() from None
             if not data:
                 raise ClientDisconnected
             deadline.received(len(data))

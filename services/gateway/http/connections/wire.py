@@ -34,13 +34,22 @@ class Wire(asyncio.Protocol):
         self.heard = loop.time()
         """When the last bytes came, by the loop's clock."""
 
-    async def read(self) -> bytes:
-        """What has come next, empty at the end. Only one task may read."""
+    async def read(self, within: float | None = None) -> bytes:
+        """What has come next, empty at the end. Only one task may read.
+
+        within: seconds. Raises TimeoutError where nothing comes for so long.
+        """
         while not self._chunks:
             if self._ended:
                 return b""
-            self._waiting = self._loop.create_future()
-            await self._waiting
+            waiting = self._waiting = self._loop.create_future()
+            # asyncio.timeout costs several times as much, and some clients send each small body behind its head
+            timer = None if within is None else self._loop.call_later(within, _nothing_came, waiting)
+            try:
+                await waiting
+            finally:
+                if timer is not None:
+                    timer.cancel()
         chunk = self._chunks.popleft()
         self._held -= len(chunk)
         if self._paused and self._held <= _READ_AHEAD // 2:
@@ -132,3 +141,8 @@ class Wire(asyncio.Protocol):
         waiting, self._waiting = self._waiting, None
         if waiting is not None and not waiting.done():
             waiting.set_result(None)
+
+
+def _nothing_came(waiting: asyncio.Future[None]) -> None:
+    if not waiting.done():
+        waiting.set_exception(TimeoutError())

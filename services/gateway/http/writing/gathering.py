@@ -98,7 +98,6 @@ class Gathering:
     """Stores writes, those that are small and come at the same time together."""
 
     def __init__(self, store: Store) -> None:
-        self._loop = asyncio.get_running_loop()
         self._store = store
         self._kinds: dict[_Key, _Kind] = {}
         self._sending: set[asyncio.Task[None]] = set()
@@ -123,7 +122,7 @@ class Gathering:
             if not kind.waiting:
                 await self._send(key, kind, [body])
                 return
-        stored = self._loop.create_future()
+        stored = asyncio.get_running_loop().create_future()
         kind.waiting.insert(place, body.rstrip(b"\n"))
         kind.stored.insert(place, stored)
         kind.size += len(body)
@@ -171,7 +170,7 @@ class Gathering:
             self._next(key, kind)
         elif kind.patience is None:
             seconds = min(max(kind.storing, _LEAST_PATIENCE), _MOST_PATIENCE)
-            kind.patience = self._loop.call_later(seconds, self._waited, key, kind)
+            kind.patience = asyncio.get_running_loop().call_later(seconds, self._waited, key, kind)
 
     def _waited(self, key: _Key, kind: _Kind) -> None:
         kind.patience, kind.away = None, 0
@@ -198,6 +197,6 @@ class Gathering:
                     if not one.done():
                         one.set_result(None)
 
-        task = self._loop.create_task(send())
+        task = asyncio.get_running_loop().create_task(send())
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
