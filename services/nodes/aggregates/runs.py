@@ -7,7 +7,7 @@ import numpy as np
 from services.columns.column import IntArray, Rows
 from services.columns.frame import Barriers, Batches, Frame, Points, concat_points, group_order, ranges
 from services.columns.groups.local_groups import LocalGroups
-from services.columns.groups.series import Dimensions, GroupArray, SeriesTable
+from services.columns.groups.series import Dimensions, GroupArray, SeriesArray, SeriesTable
 from services.columns.held_points import HeldStack
 from services.columns.keyed_buffer import points_state
 from services.columns.released import ended
@@ -100,8 +100,15 @@ class HeldRuns(HeldStack):
             points.take(rows).detached(self._fields),
             offsets,
             group,
-            [self._table.series(n).name for n in points.series[first].tolist()],
+            self._names(points.series[first]),
             points.time[first],
             dimensions,
             origin,
         )
+
+    def _names(self, series: SeriesArray) -> list[str]:
+        """The measurements of these series; most often all are of one."""
+        sources = self._table.sources(series)
+        if len(sources) and (sources == sources[0]).all():
+            return [self._table.source(int(sources[0]))[2]] * len(sources)
+        return [self._table.source(n)[2] for n in sources.tolist()]

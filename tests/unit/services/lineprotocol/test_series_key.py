@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.lineprotocol.series_key import parse_key
+from services.lineprotocol.series_key import Tags, parse_key
 
 
 @pytest.mark.parametrize(
@@ -16,8 +16,18 @@ from services.lineprotocol.series_key import parse_key
         ("µ,°=ß".encode(), "µ", (("°", "ß"),)),
         (b"m\xff,t=\xed\xa0\x80", "m\ufffd", (("t", "\ufffd\ufffd\ufffd"),)),
         (b"m,t,u=,=,,v=1", "m", (("v", "1"),)),
+        (b"m,t=1,t=2", "m", (("t", "2"),)),
+        (b"m,b=1,a=2,=3", "m", (("", "3"), ("a", "2"), ("b", "1"))),
         (b"", "", ()),
     ],
 )
 def test_a_key_is_taken_apart_as_the_reference_does(raw: bytes, name: str, tags: tuple[tuple[str, str], ...]) -> None:
-    assert parse_key(raw) == (name, tags)
+    known = Tags()
+    assert parse_key(raw) == known.parse_key(raw) == known.parse_key(raw) == (name, tags)
+
+
+def test_equal_tags_of_keys_are_one_object() -> None:
+    known = Tags()
+    _, first = known.parse_key(b"cpu,cpu=cpu0,host=a")
+    _, second = known.parse_key(b"mem,host=a")
+    assert second[0] is first[1]

@@ -29,6 +29,19 @@ def test_a_tag_that_a_series_has_not_is_empty_in_its_group() -> None:
     assert group == Group((("host", "a"), ("rack", "")))
 
 
+def test_groups_are_the_same_however_their_tags_are_written() -> None:
+    table = SeriesTable()
+    number = table.number_of("database", "autogen", "usage", (("cpu", "cpu0"), ("host", "a")))
+    assert number == table.number(_series("a")) and table.number(_series("b")) != number
+    groups = [int(table.groups_of(Dimensions(tags, True))[number]) for tags in (("host",), ("cpu", "host"), ("rack",))]
+    assert [table.group(n) for n in groups] == [
+        Group((("host", "a"),), "usage", True),
+        Group((("cpu", "cpu0"), ("host", "a")), "usage", True),
+        Group((("rack", ""),), "usage", True),
+    ]
+    assert groups == [table.group_number(table.group(n)) for n in groups]
+
+
 def _series(host: str) -> Series:
     """One of which no text is that of another series, however equal."""
 
