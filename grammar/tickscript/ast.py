@@ -249,10 +249,15 @@ def walk(node: Any) -> Iterator[Node]:
             waiting.extend(reversed(part))
         elif isinstance(part, Node):
             yield part
-            waiting.extend([getattr(part, name) for name in reversed(part_names(type(part)))])
+            waiting.extend([getattr(part, name) for name in reversed(part_names(part))])
+
+
+def part_names(node: Node) -> tuple[str, ...]:
+    """The fields in which what is below a node stands, in source order; other values among them."""
+    kind: Any = type(node)
+    return _part_names(kind)
 
 
 @cache
-def part_names(kind: type[Node]) -> tuple[str, ...]:
-    """The fields of a kind of node in which what is below it stands, in source order; other values among them."""
+def _part_names(kind: Any) -> tuple[str, ...]:
     return tuple(name for name in kind.__dataclass_fields__ if name not in ("position", "comment"))

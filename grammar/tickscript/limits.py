@@ -66,7 +66,7 @@ def _depth_and_size(top: Node) -> tuple[int, int]:
 def _parts(node: Node) -> list[Node]:
     """The nodes right below a node."""
     found: list[Node] = []
-    for name in part_names(type(node)):
+    for name in part_names(node):
         value = getattr(node, name)
         if isinstance(value, Node):
             found.append(value)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from schemas.config import Config
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
 
 
 _EVERY_SERVICE = ("uvloop", "services.cli.service_process", "services.cli.diagnostics.agent")
+# what is imported by name when scripts are first read, in three of the four services
+_NODES = tuple(sorted(f"services.nodes.{file.stem}" for file in Path(__file__).parents[1].glob("nodes/[a-z]*.py")))
 # the one that takes longest to be ready comes first
 _NEEDS = {
-    "engine": (*_EVERY_SERVICE, "services.cli.commands.services.engine", "services.engine.main", "numba"),
+    "engine": (*_EVERY_SERVICE, "services.cli.commands.services.engine", "services.engine.main", *_NODES, "numba"),
     "gateway": ("services.cli.commands.services.gateway", "services.gateway.main"),
     "alerting": ("services.cli.commands.services.alerting", "services.alerting.main"),
     "recorder": ("services.cli.commands.services.recorder", "services.recorder.main"),

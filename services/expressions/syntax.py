@@ -41,7 +41,7 @@ def calls(expression: Expression) -> frozenset[str]:
 def fingerprint(node: Any) -> Hashable:
     """A key that is equal for expressions that mean the same. (The trees themselves take 1 and 1.0 for equal.)"""
     if isinstance(node, Node):
-        kind = type(node)
+        kind: Any = type(node)
         return (kind.__name__, *[fingerprint(getattr(node, name)) for name in _compared(kind)])
     if isinstance(node, tuple):
         return tuple([fingerprint(item) for item in node])
@@ -49,7 +49,7 @@ def fingerprint(node: Any) -> Hashable:
 
 
 @cache
-def _compared(kind: type[Node]) -> tuple[str, ...]:
+def _compared(kind: Any) -> tuple[str, ...]:
     return tuple(field.name for field in dataclasses.fields(kind) if field.compare)
 
 

@@ -20,7 +20,13 @@ from services.process.permissions import Guard
 T = TypeVar("T")
 
 
-class Edge(enum.Enum):
+class _Word(enum.Enum):
+    """Looked up in dicts dozens of times a script: what enums hash by is worked out anew each time."""
+
+    __hash__ = object.__hash__
+
+
+class Edge(_Word):
     """What runs along an edge. The values are the reference's words."""
 
     NONE = "noedge"
@@ -28,7 +34,7 @@ class Edge(enum.Enum):
     BATCH = "batch"
 
 
-class Type(enum.Enum):
+class Type(_Word):
     """The type of one argument, as a script's author knows it."""
 
     STRING = "string"
@@ -71,7 +77,7 @@ class LambdaValue:
     source: Lambda | None = field(default=None, compare=False)
 
 
-class Mode(enum.Enum):
+class Mode(_Word):
     """What a property call does to the field."""
 
     SET = "set"  # the last call wins

@@ -79,11 +79,14 @@ class Splitter:
                 self._alive, self._since = alive, time.monotonic()
             if time.monotonic() - self._since < self._settings.steady:
                 continue
-            for id, record in list(self._projection.state.bucket(task_fold.TASKS).items()):
-                if record.run is None or not (self._settings.parts or self._settings.share or record.run.layout):
+            # where nobody else is, and no task is said to run in parts, only those that once did need a look
+            every = bool(self._settings.parts or (self._settings.share and len(alive) > 1))
+            runs = {id: record.run for id, record in self._projection.state.bucket(task_fold.TASKS).items()}
+            for id, run in runs.items():
+                if run is None or not (every or run.layout):
                     continue
                 try:
-                    await self._look(id, record.run)
+                    await self._look(id, run)
                 except BusError as e:
                     log.limited("split").warn("a task cannot be split yet", task=id, err=e)
                 except Exception as e:

@@ -36,6 +36,7 @@ _RETENTION_REST = 500  # times as long as it took until it is looked again
 _RETENTION_SHARE = 100  # a part of the bound: after so much was written it is looked sooner how much there is
 _REST = 0.25  # seconds, at most, that follow each state, as long as it took …
 _UNCHANGED_REST = 100  # … or so many times as long, where the task has not changed: that is in no hurry
+_AT_A_STRETCH = 10.0  # seconds until it is looked again which have changed
 _MANY = 50  # tasks of which nothing is known
 _SPREAD = 3600  # seconds over which the times of tasks in parts are spread
 _MOST_WAITING_BYTES = 64 << 20  # of beginnings and ends that wait to be written
@@ -162,13 +163,10 @@ class StateKeeper:
                 await self._keep_waiting(writer, waiting)
             finally:
                 await self._let_go(waiting)
+        self._wake.clear()
         if self._settings.every:
             await self._learn(writer)
-            for task in list(self._tasks.values()):
-                if self._keeps(task) and self._due.get(task.id, 0.0) <= time.monotonic():
-                    await self._keep_due(writer, task)
-                if self._waiting or self._looks_at_retention:
-                    break
+            await self._keep_all_due(writer)
         self._forget_gone()
         if self._looks_at_retention:
             began = time.monotonic()
@@ -241,6 +239,21 @@ class StateKeeper:
             self._failed += 1
             log.exception("a state of the past cannot be kept", e, task=waiting.state.task)
 
+    async def _keep_all_due(self, writer: HistoryWriter) -> None:
+        """Those first that have changed: the others are in no hurry, and there may be thousands of them."""
+        began = time.monotonic()
+        due = [task for id, task in self._tasks.items() if self._due.get(id, 0.0) <= began and self._keeps(task)]
+        for task in sorted(due, key=self._stands):
+            await self._keep_due(writer, task)
+            if self._waiting or self._looks_at_retention or time.monotonic() - began >= _AT_A_STRETCH:
+                break
+
+    def _stands(self, task: TaskUnderWay) -> bool:
+        """Whether a task has not changed, as far as its place tells, since the newest state that is kept."""
+        history, reached = self._histories.get(task.id), self._checkpoints.reached(task.id)
+        newest = None if history is None else history.newest
+        return newest is not None and reached is not None and newest.position >= reached.base
+
     async def _keep_due(self, writer: HistoryWriter, task: TaskUnderWay) -> None:
         run = self._run_of(task.task, task.enabled)
         history = await self._history(writer, task.id)
@@ -269,7 +282,9 @@ class StateKeeper:
         if self._written == written:
             # all have their turn before the first is due again
             turn = self._settings.every / max(1, len(self._tasks))
-            await asyncio.sleep(min((time.monotonic() - began) * _UNCHANGED_REST, _REST, turn))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min((time.monotonic() - began) * _UNCHANGED_REST, turn)):
+                    await self._wake.wait()
 
     async def _write(self, writer: HistoryWriter, fresh: FreshState) -> None:
         began = time.monotonic()

@@ -145,7 +145,8 @@ async def test_who_takes_a_task_over_goes_on_with_its_history(
 
 async def test_the_log_moves_on(start: Start, bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
     """What lies before it goes, but for the last state before; of a task that is deleted all goes with its log."""
-    monkeypatch.setattr("services.engine.states.history.keeper._RETENTION_SECONDS", 0.05)
+    monkeypatch.setattr(keeper, "_RETENTION_SECONDS", 0.05)
+    monkeypatch.setattr(keeper, "_RETENTION_REST", 1)
     async with start() as worker:
         for id in ("stays", "deleted"):
             await worker.start(id, MEANS)
