@@ -30,6 +30,7 @@ _EVERY_POINT = (
     "services.kernels.tables",
     "services.lineprotocol.scanning",
     "services.lineprotocol.packing.unpacking",
+    "services.lineprotocol.packing.fields",
     "services.columns.groups.ordering",
     "services.columns.frame",
     _BESIDE,
