@@ -36,6 +36,7 @@ _FIRST = (
     "services.kernels.tables",
     "services.lineprotocol.scanning",
     "services.lineprotocol.packing.unpacking",
+    "services.lineprotocol.packing.fields",
     "services.columns.groups.ordering",
     "services.columns.frame",
     *_BESIDE,

@@ -68,7 +68,7 @@ def _without_break(body: bytes) -> bytes:
     return body[:-1] if body.endswith(b"\n") else body
 
 
-@examples(300)
+@examples(200)
 @given(st.lists(st.one_of(LINES, _ODD_LINES), max_size=6).map(b"\n".join), PRECISIONS)
 def test_what_is_packed_is_valid_and_can_be_told_again(body: bytes, precision: str) -> None:
     packed = _packed(body, precision)
@@ -77,7 +77,7 @@ def test_what_is_packed_is_valid_and_can_be_told_again(body: bytes, precision: s
         assert text_of(packed) == _without_break(body)
 
 
-@examples(200)
+@examples(100)
 @given(_MANY, st.integers(1, 60), st.binary(max_size=1), PRECISIONS)
 def test_bodies_of_many_lines(lines: list[bytes], times: int, end: bytes, precision: str) -> None:
     body = b"\n".join(lines * times) + end
@@ -87,7 +87,7 @@ def test_bodies_of_many_lines(lines: list[bytes], times: int, end: bytes, precis
         assert text_of(packed) == _without_break(body)
 
 
-@examples(100)
+@examples(60)
 @given(st.lists(_PLAIN_LINES, min_size=1, max_size=6), st.integers(10, 60))
 def test_what_is_written_in_a_plain_way_is_packed(lines: list[bytes], times: int) -> None:
     body = b"\n".join(lines * times)

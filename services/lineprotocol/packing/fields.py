@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.columns.column import BoolArray, IntArray, Rows
+from services.kernels.compiled import compiled
 from services.lineprotocol import reference_parser
 from services.lineprotocol.decoded import CODE_OF, ColumnsOnDemand, Decoded
-from services.lineprotocol.packing.layout import TEXT
+from services.lineprotocol.packing.layout import NUMBER, TEXT
 from services.lineprotocol.packing.unpacking import (
     DECIMALS_AT,
     DECIMALS_BASE,
@@ -29,14 +30,17 @@ from services.lineprotocol.packing.unpacking import (
     Bytes,
     Ints,
     Longs,
-    gather,
-    read,
+    value_at,
 )
-from services.lineprotocol.reading import BOOL, CODES, FLOAT, INT, LATER, NONE, STRING
+from services.lineprotocol.reading import BOOL, CODES, FLOAT, INT, LATER, NONE, STRING, float_of
 from services.lineprotocol.scanning import PAD
 
 _UNREAD = 255
 _EIGHT = 8
+_MOST_DECIMALS = 18
+_EXACT = np.int64(2**53)
+_TENS = np.array([float(f"1e{n}") for n in range(_MOST_DECIMALS + 1)])
+_int64: Any = np.int64
 
 unescaped = functools.lru_cache(maxsize=4096)(reference_parser.unescape_name)
 """A field's name as written to text."""
@@ -113,7 +117,7 @@ class PackedFields(ColumnsOnDemand):
         held: Bytes = np.empty(int(counts.sum()) * (_EIGHT + 1) + PAD, dtype=np.uint8)
         total = int(counts.sum())
         values, decimals = held[: _EIGHT * total].view(np.int64), held[_EIGHT * total : -PAD]
-        gather(self._address, self._fields, self._shapes, of, place, firsts.copy(), values, decimals)
+        _gather(self._address, self._fields, self._shapes, of, place, firsts.copy(), values, decimals)
         kept = there[self._of]
         fields = self._fields[kept]
         texts = self._pick_texts(values, np.repeat(self._fields[:, FIELD_KIND] == TEXT, counts))
@@ -158,7 +162,7 @@ class PackedFields(ColumnsOnDemand):
         codes: Bytes = np.zeros(len(shape), dtype=np.uint8)
         ints: Longs = np.empty(len(shape), dtype=np.int64)
         counts: Longs = np.zeros(CODES, dtype=np.int64)
-        read(self._address, self._fields, field, shape, place, codes, ints, ints.view(np.float64), counts)
+        _read(self._address, self._fields, field, shape, place, codes, ints, ints.view(np.float64), counts)
         if counts[STRING]:
             self._read_texts(codes, ints, counts)
         found = Decoded(codes, ints, self._texts.values, counts)
@@ -180,3 +184,111 @@ class PackedFields(ColumnsOnDemand):
             array[rows[its]] = self._texts.values[numbers[its]].astype(array.dtype)
         counts[:] = np.bincount(codes, minlength=CODES)
         counts[NONE] = 0
+
+
+@compiled(
+    "void(int64, int64[:, ::1], int32[::1], int32[::1], int32[::1], uint8[::1], int64[::1], float64[::1], int64[::1])"
+)
+def _read(
+    text: int,
+    fields: Longs,
+    field: Ints,
+    shapes: Ints,
+    places: Ints,
+    codes: Bytes,
+    ints: Longs,
+    floats: NDArray[np.float64],
+    counts: Longs,
+) -> None:
+    """One field of some lines, told by their shapes and places: int32[n] both.
+
+    fields: as services.lineprotocol.packing.unpacking has found them; field: int32[s], which of them each shape has, or
+    -1.
+    codes, ints, floats: as services.lineprotocol.reading has them, of one column, codes zeros; a STRING is any text, by
+    its number, and what is LATER can never be read. counts: int64[CODES], zeros: how many there are of each code.
+    """
+    known = at = width = mask = base = tens_at = tens_width = tens_mask = tens_base = _int64(-1)
+    decimals = _int64(0)
+    code, lost = NONE, 0
+    for i in range(len(shapes)):
+        shape = shapes[i]
+        if shape != known:
+            known = _int64(shape)
+            one = _int64(field[shape])
+            if one < 0:
+                code = NONE
+            else:
+                kind = fields[one, FIELD_KIND]
+                code = FLOAT if kind == NUMBER else STRING if kind == TEXT else INT
+                at, width = fields[one, FIELD_AT], fields[one, FIELD_WIDTH]
+                mask, base = fields[one, FIELD_MASK], fields[one, FIELD_BASE]
+                tens_at, tens_width = fields[one, DECIMALS_AT], fields[one, DECIMALS_WIDTH]
+                tens_mask, tens_base = fields[one, DECIMALS_MASK], fields[one, DECIMALS_BASE]
+                decimals = tens_base
+                first, end = fields[one, FIRST_TEXT], fields[one, LAST_TEXT]
+        if code == NONE:
+            continue
+        value = value_at(text, at, width, mask, base, places[i])
+        found = code
+        if code == FLOAT:
+            if tens_width:
+                decimals = value_at(text, tens_at, tens_width, tens_mask, tens_base, places[i])
+            if -_EXACT <= value <= _EXACT and 0 <= decimals <= _MOST_DECIMALS:
+                floats[i] = np.float64(value) / _TENS[decimals]
+            elif 0 <= decimals <= _MOST_DECIMALS:
+                number = float_of(np.uint64(value if value > 0 else -value), -decimals)
+                floats[i] = number if value > 0 else -number
+            else:
+                found = LATER
+        elif code == STRING:
+            value += first
+            if value < first or value >= end:
+                found = LATER
+            ints[i] = value
+        else:
+            ints[i] = value
+        codes[i] = found
+        if found == LATER:
+            lost += 1
+        counts[code] += 1
+    if lost:
+        counts[:] = 0
+        for i in range(len(codes)):
+            counts[codes[i]] += 1
+        counts[NONE] = 0
+
+
+@compiled("void(int64, int64[:, ::1], int64[:, ::1], int32[::1], int32[::1], int64[::1], int64[::1], uint8[::1])")
+def _gather(
+    text: int, fields: Longs, shapes: Longs, of: Ints, places: Ints, firsts: Longs, values: Longs, decimals: Bytes
+) -> None:
+    """All values of some lines, told by their shapes and places, field by field.
+
+    firsts: int64[f], where the values of each field begin, and behind the last of them afterwards. A text is told by
+    its number, or by -1.
+    """
+    for i in range(len(of)):
+        shape = of[i]
+        for field in range(shapes[shape - 1, 0] if shape else 0, shapes[shape, 0]):
+            at = firsts[field]
+            firsts[field] = at + 1
+            values[at] = value_at(
+                text,
+                fields[field, FIELD_AT],
+                fields[field, FIELD_WIDTH],
+                fields[field, FIELD_MASK],
+                fields[field, FIELD_BASE],
+                places[i],
+            )
+            tens = value_at(
+                text,
+                fields[field, DECIMALS_AT],
+                fields[field, DECIMALS_WIDTH],
+                fields[field, DECIMALS_MASK],
+                fields[field, DECIMALS_BASE],
+                places[i],
+            )
+            if fields[field, FIELD_KIND] == TEXT:
+                value = values[at] + fields[field, FIRST_TEXT]
+                values[at] = value if fields[field, FIRST_TEXT] <= value < fields[field, LAST_TEXT] else -1
+            decimals[at] = tens if 0 <= tens <= _MOST_DECIMALS else _MOST_DECIMALS + 1

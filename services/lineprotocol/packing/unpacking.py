@@ -1,4 +1,4 @@
-"""The lines of packed bodies and the values of their fields: one pass each, without a look at what nobody asks for.
+"""The lines of packed bodies: one pass, without a look at the values of their fields.
 
 A text is the address of packed bodies end to end, as services.lineprotocol.packing.layout has them.
 Nothing is believed of a body: what is not in it is not read, whatever it says of itself.
@@ -15,8 +15,7 @@ from services.kernels.byte_strings import same_bytes
 from services.kernels.compiled import compiled
 from services.kernels.primitives import byte, word
 from services.kernels.tables import TABLE, entry_of, number_of
-from services.lineprotocol.packing.layout import FIXED, HEAP_AT, MOST_LINES, NUMBER, ROW_BYTES, TEXT
-from services.lineprotocol.reading import FLOAT, INT, LATER, NONE, STRING, float_of
+from services.lineprotocol.packing.layout import FIXED, HEAP_AT, MOST_LINES, ROW_BYTES, TEXT
 from services.lineprotocol.reference_parser import MAX_KEY_LENGTH
 from services.lineprotocol.scanning import PAD
 
@@ -53,9 +52,6 @@ FIELD_PARTS: Final = 12
 _COMMA, _BACKSLASH = ord(","), ord("\\")
 _AT, _COUNT, _WIDTH, _MASK, _BASE = range(5)
 _PER_SHAPE, _NAME, _KIND, _KEY, _SHAPE, _TIME, _REPEATS = range(3, FIXED)
-_MOST_DECIMALS = 18
-_EXACT = np.int64(2**53)
-_TENS = np.array([float(f"1e{n}") for n in range(_MOST_DECIMALS + 1)])
 _int64: Any = np.int64
 
 REASONS: Final = (
@@ -74,8 +70,8 @@ REASONS: Final = (
 
 
 @compiled("int64(int64, int64, int64, int64, int64, int64)")
-def _value(text: int, at: int, width: int, mask: int, base: int, k: int) -> int:
-    """A value of an array."""
+def value_at(text: int, at: int, width: int, mask: int, base: int, k: int) -> int:
+    """A value of an array, told by where it begins, how wide a value is, what of it counts, and what is to be added."""
     value: int = base + (_int64(word(text, at + k * width)) & mask)
     return value
 
@@ -106,7 +102,7 @@ def _array(text: int, begin: int, size: int, row: int, found: Longs) -> bool:
 @compiled("int64(int64, int64[::1], int64)")
 def _of(text: int, array: Longs, k: int) -> int:
     """A value of an array as `_array` has found it."""
-    return _value(text, array[_AT], array[_WIDTH], array[_MASK], array[_BASE], k)
+    return value_at(text, array[_AT], array[_WIDTH], array[_MASK], array[_BASE], k)
 
 
 @compiled("int64(int64, int64[:, ::1], int64, int64, int64, int64[:, ::1])")
@@ -345,8 +341,8 @@ def unpack(
         )
         stamp, runs, run, left = one[RECEIVED], arrays[_TIME, _COUNT], 0, _int64(0)
         for line in range(lines if why == 0 else 0):
-            key = _value(text, key_at, key_width, key_mask, key_base, line)
-            shape = _value(text, shape_at, shape_width, shape_mask, shape_base, line)
+            key = value_at(text, key_at, key_width, key_mask, key_base, line)
+            shape = value_at(text, shape_at, shape_width, shape_mask, shape_base, line)
             if key < 0 or key >= len(its_keys) or shape < 0 or shape >= len(its_shapes):
                 why = _STRAY
                 break
@@ -399,110 +395,3 @@ def unpack(
         first_shape += one[SHAPES]
         first_field += one[FIELDS]
     counts[0], counts[1], counts[2], counts[3] = n, skips, unknown, wrong
-
-
-@compiled(
-    "void(int64, int64[:, ::1], int32[::1], int32[::1], int32[::1], uint8[::1], int64[::1], float64[::1], int64[::1])"
-)
-def read(
-    text: int,
-    fields: Longs,
-    field: Ints,
-    shapes: Ints,
-    places: Ints,
-    codes: Bytes,
-    ints: Longs,
-    floats: NDArray[np.float64],
-    counts: Longs,
-) -> None:
-    """One field of some lines, told by their shapes and places: int32[n] both.
-
-    fields: as `unpack` has found them; field: int32[s], which of them each shape has, or -1.
-    codes, ints, floats: as services.lineprotocol.reading has them, of one column, codes zeros; a STRING is any text, by
-    its number, and what is LATER can never be read. counts: int64[CODES], zeros: how many there are of each code.
-    """
-    known = at = width = mask = base = tens_at = tens_width = tens_mask = tens_base = _int64(-1)
-    decimals = _int64(0)
-    code, lost = NONE, 0
-    for i in range(len(shapes)):
-        shape = shapes[i]
-        if shape != known:
-            known = _int64(shape)
-            one = _int64(field[shape])
-            if one < 0:
-                code = NONE
-            else:
-                kind = fields[one, FIELD_KIND]
-                code = FLOAT if kind == NUMBER else STRING if kind == TEXT else INT
-                at, width = fields[one, FIELD_AT], fields[one, FIELD_WIDTH]
-                mask, base = fields[one, FIELD_MASK], fields[one, FIELD_BASE]
-                tens_at, tens_width = fields[one, DECIMALS_AT], fields[one, DECIMALS_WIDTH]
-                tens_mask, tens_base = fields[one, DECIMALS_MASK], fields[one, DECIMALS_BASE]
-                decimals = tens_base
-                first, end = fields[one, FIRST_TEXT], fields[one, LAST_TEXT]
-        if code == NONE:
-            continue
-        value = _value(text, at, width, mask, base, places[i])
-        found = code
-        if code == FLOAT:
-            if tens_width:
-                decimals = _value(text, tens_at, tens_width, tens_mask, tens_base, places[i])
-            if -_EXACT <= value <= _EXACT and 0 <= decimals <= _MOST_DECIMALS:
-                floats[i] = np.float64(value) / _TENS[decimals]
-            elif 0 <= decimals <= _MOST_DECIMALS:
-                number = float_of(np.uint64(value if value > 0 else -value), -decimals)
-                floats[i] = number if value > 0 else -number
-            else:
-                found = LATER
-        elif code == STRING:
-            value += first
-            if value < first or value >= end:
-                found = LATER
-            ints[i] = value
-        else:
-            ints[i] = value
-        codes[i] = found
-        if found == LATER:
-            lost += 1
-        counts[code] += 1
-    if lost:
-        counts[:] = 0
-        for i in range(len(codes)):
-            counts[codes[i]] += 1
-        counts[NONE] = 0
-
-
-@compiled("void(int64, int64[:, ::1], int64[:, ::1], int32[::1], int32[::1], int64[::1], int64[::1], uint8[::1])")
-def gather(
-    text: int, fields: Longs, shapes: Longs, of: Ints, places: Ints, firsts: Longs, values: Longs, decimals: Bytes
-) -> None:
-    """All values of some lines, told by their shapes and places, field by field.
-
-    firsts: int64[f], where the values of each field begin, and behind the last of them afterwards. A text is told by
-    its number, or by -1.
-    """
-    for i in range(len(of)):
-        shape = of[i]
-        for field in range(shapes[shape - 1, 0] if shape else 0, shapes[shape, 0]):
-            at = firsts[field]
-            firsts[field] = at + 1
-            values[at] = _value(
-                text,
-                fields[field, FIELD_AT],
-                fields[field, FIELD_WIDTH],
-                fields[field, FIELD_MASK],
-                fields[field, FIELD_BASE],
-                places[i],
-            )
-            tens = _value(
-                text,
-                fields[field, DECIMALS_AT],
-                fields[field, DECIMALS_WIDTH],
-                fields[field, DECIMALS_MASK],
-                fields[field, DECIMALS_BASE],
-                places[i],
-            )
-            if fields[field, FIELD_KIND] == TEXT:
-                value = values[at] + fields[field, FIRST_TEXT]
-                values[at] = value if fields[field, FIRST_TEXT] <= value < fields[field, LAST_TEXT] else -1
-            decimals[at] = tens if 0 <= tens <= _MOST_DECIMALS else _MOST_DECIMALS + 1

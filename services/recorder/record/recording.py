@@ -39,7 +39,7 @@ CHUNK_BYTES = 4 << 20
 _SAVE_SECONDS = 30.0
 _threads = Pool("imports", threads=2)
 _LOOK_SECONDS = 2.0  # how often is looked how far the log is while nothing of the recording comes
-_MAX_BYTES = 16 << 20  # of the log that wait here
+_MAX_BYTES = 4 << 20  # of the log that wait here: packed, they are ten times as much text
 _GRACE_NS = 15 * 10**9  # for which what was measured before the stop may still come; Telegraf sends every ten seconds
 
 

@@ -16,8 +16,10 @@ from services.lineprotocol.packing.messages import some_lines, text
 from services.process import log as logs
 from services.recorder.record.archive import RecordedWrite
 from services.runtime.input.line_protocol_decoder import LineProtocolDecoder
+from services.runtime.input.sizes import text_bytes
 
 _log = logs.get("recorder")
+_MOST_BYTES = 16 << 20  # of text that is decoded at once
 _MOST_SERIES = 1_000_000  # known at once; numbering is begun anew behind that
 
 
@@ -89,13 +91,16 @@ _NO_TIMES: IntArray = np.empty(0, dtype=np.int64)
 
 
 def _parts(messages: Sequence[StoredMessage]) -> Iterator[list[StoredMessage]]:
-    """Messages in runs of one subject."""
+    """Messages in runs of one subject, and of so much text at most, one message at least."""
     part: list[StoredMessage] = []
+    size = 0
     for message in messages:
-        if part and part[0].subject != message.subject:
+        its = text_bytes(message)
+        if part and (part[0].subject != message.subject or size + its > _MOST_BYTES):
             yield part
-            part = []
+            part, size = [], 0
         part.append(message)
+        size += its
     if part:
         yield part
 
