@@ -36,6 +36,8 @@ Ints = NDArray[np.int32]
 PACKED: Final = "packed"
 """The header of a message whose body is packed: how many bytes of text it stands for."""
 MOST_LINES: Final = 2**24
+LEAST_LINE: Final = 6
+"""Bytes of a line with the break behind it."""
 
 NUMBER, INTEGER, TEXT = range(3)
 """Kinds of values: digits with `decimals` of them behind a point, if there are any; digits with an i behind them; what

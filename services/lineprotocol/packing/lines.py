@@ -14,7 +14,7 @@ from services.lineprotocol import reference_parser
 from services.lineprotocol.keytable import KeyTable
 from services.lineprotocol.lines import EVERY_LINE, Int32Array, Payload, RejectedPayload, WantedLines
 from services.lineprotocol.packing.fields import PackedFields, Texts, unescaped
-from services.lineprotocol.packing.layout import head
+from services.lineprotocol.packing.layout import LEAST_LINE, head
 from services.lineprotocol.packing.unpacking import (
     BODY,
     FIELD_PARTS,
@@ -40,7 +40,6 @@ from services.lineprotocol.packing.unpacking import (
 from services.lineprotocol.scanning import MOST_BYTES
 
 _HEADS = 7
-_LEAST_LINE = 6  # bytes, with what ends it
 
 
 class PackedLines:
@@ -151,7 +150,7 @@ def decode_packed(
 
 def _head(payload: Payload) -> list[int]:
     found = head(payload.body)
-    if found[0] * _LEAST_LINE > payload.text_bytes + 1:
+    if found[0] * LEAST_LINE > payload.text_bytes + 1:
         raise ValueError("it has more lines than the text that it stands for")
     return found
 

@@ -16,7 +16,7 @@ from services.lineprotocol.packing.scratch import address, room
 from services.lineprotocol.scanning import MOST_BYTES
 
 _SLACK = 64
-_LONGEST_NUMBER = 32
+_LONGEST_NUMBER, _MOST_DIGITS = 32, 20
 _COMMA, _EQUALS, _SPACE, _NEWLINE, _MINUS, _DOT, _ZERO, _INT = (ord(c) for c in ",= \n-.0i")
 _ALL, _TEN, _NO = np.uint64(2**64 - 1), np.uint64(10), np.uint64(0)
 _int64: Any = np.int64
@@ -150,16 +150,20 @@ def _number(out: int, at: int, value: int, decimals: int) -> int:
         put_byte(out, at, _MINUS)
         at += 1
         left = _NO - left
-    digits, most = 1, left // _TEN
-    while most != _NO or digits <= decimals:
-        digits += 1
-        most //= _TEN
-    end = at + digits + (decimals > 0)
-    place = end
-    for nth in range(digits):
-        if nth == decimals and decimals > 0:
-            place -= 1
-            put_byte(out, place, _DOT)
+    digits, more = 1, _TEN
+    while left >= more and digits < _MOST_DIGITS:
+        digits, more = digits + 1, more * _TEN
+    digits = max(digits, decimals + 1)
+    end = place = at + digits + (decimals > 0)
+    for _ in range(decimals):
+        place -= 1
+        after = left // _TEN
+        put_byte(out, place, _ZERO + _int64(left - after * _TEN))
+        left = after
+    if decimals > 0:
+        place -= 1
+        put_byte(out, place, _DOT)
+    for _ in range(digits - decimals):
         place -= 1
         after = left // _TEN
         put_byte(out, place, _ZERO + _int64(left - after * _TEN))
