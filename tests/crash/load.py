@@ -21,7 +21,7 @@ HOSTS = ("a", "b")
 BASE_MS = 1_700_000_000_000
 STEP_MS = 100
 WINDOW_MS = 2_000
-A_BODY = 8  # points of each host in one write
+A_BODY = 8
 PAUSE = 0.03
 RETRY_SECONDS = 40.0
 
@@ -84,9 +84,11 @@ def sums(count: int) -> list[str]:
 class Load:
     """Writes points 0, 1, 2 … of each host, one body after another, each until it is acknowledged."""
 
-    def __init__(self, api: Api, measurement: str = "numbers") -> None:
+    def __init__(self, api: Api, measurement: str = "numbers", a_body: int = A_BODY) -> None:
+        """a_body: points of each host in one write."""
         self._api = api
         self._measurement = measurement
+        self._a_body = a_body
         self.written = 0  # points of each host that are acknowledged
         self.refused = 0  # answers 503
         self.no_retry_after = 0
@@ -127,7 +129,7 @@ class Load:
 
     async def _run(self) -> None:
         while not self._ending:
-            await self.write(A_BODY)
+            await self.write(self._a_body)
             await asyncio.sleep(PAUSE)
 
     async def _write(self, lines: str) -> None:
