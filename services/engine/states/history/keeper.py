@@ -36,6 +36,7 @@ _RETENTION_REST = 500  # times as long as it took until it is looked again
 _RETENTION_SHARE = 100  # a part of the bound: after so much was written it is looked sooner how much there is
 _REST = 0.25  # seconds, at most, that follow each state, as long as it took …
 _UNCHANGED_REST = 100  # … or so many times as long, where the task has not changed: that is in no hurry
+_UNCHANGED_SPREAD = 3  # intervals that a round of all unchanged tasks is spread over at most
 _AT_A_STRETCH = 10.0  # seconds until it is looked again which have changed
 _MANY = 50  # tasks of which nothing is known
 _SPREAD = 3600  # seconds over which the times of tasks in parts are spread
@@ -280,8 +281,7 @@ class StateKeeper:
         finally:
             await self._checkpoints.let_go(held)
         if self._written == written:
-            # all have their turn before the first is due again
-            turn = self._settings.every / max(1, len(self._tasks))
+            turn = _UNCHANGED_SPREAD * self._settings.every / max(1, len(self._tasks))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min((time.monotonic() - began) * _UNCHANGED_REST, turn)):
                     await self._wake.wait()
