@@ -1,4 +1,4 @@
-"""The kernels of a worker: those that most tasks need before it takes up tasks, the others meanwhile."""
+"""The kernels of a worker: those that all points go through before it takes up tasks, the others meanwhile."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from services.process.pools import Pool
 
 log = logs.get("engine")
 
-# Half of what there is to compile at once: the rest of what all points go through, and what windows and alerts need.
-_BESIDE = (
-    "services.lineprotocol.reading",
-    "services.columns.segments",
-    "services.nodes.windowing.edges",
-    "services.nodes.raising.deciding",
-)
-_FIRST = (
+_BESIDE = ("services.lineprotocol.reading",)  # half of what there is to compile at once
+_EVERY_POINT = (
     "services.kernels.byte_strings",
     "services.kernels.tables",
     "services.lineprotocol.scanning",
-    "services.lineprotocol.packing.unpacking",
-    "services.lineprotocol.packing.fields",
     "services.columns.groups.ordering",
     "services.columns.frame",
     *_BESIDE,
+)
+# Of the others, what most tasks need, and all that are written to in earnest.
+_SOON = (
+    "services.columns.segments",
+    "services.nodes.windowing.edges",
+    "services.nodes.raising.deciding",
+    "services.lineprotocol.packing.unpacking",
+    "services.lineprotocol.packing.fields",
 )
 _LESS_URGENT = 10  # of nice
 
@@ -54,8 +54,8 @@ class Kernels:
 
     async def prepare(self, first: Sequence[Compiled[..., Any]] | None = None) -> None:
         """Load all of them, in a thread. Where no process has compiled them yet, `first` are compiled, by default
-        those that most tasks need; the others then in a process beside this one. Whoever calls one of them earlier
-        waits until it is compiled, a second at most.
+        those that all points go through; the others then in a process beside this one. Whoever calls one of them
+        earlier waits until it is compiled.
         """
         keep_compiled_in(self._folder)
         began = time.monotonic()
@@ -67,7 +67,7 @@ class Kernels:
             log.info("compiling kernels, this is the first start")
 
         beside = _BESIDE if (os.cpu_count() or 1) > 1 else ()
-        await self._pool.run(prepare, kernels_of(_FIRST) if first is None else first, compiling, beside)
+        await self._pool.run(prepare, kernels_of(_EVERY_POINT) if first is None else first, compiling, beside)
         if compiled:
             log.info("kernels are compiled", seconds=round(time.monotonic() - began, 1))
             self._others = asyncio.create_task(self._compile_others())
@@ -81,7 +81,8 @@ class Kernels:
             await asyncio.gather(self._others, return_exceptions=True)
 
     async def _compile_others(self) -> None:
-        command = compiling_program(modules_of_kernels())
+        modules = modules_of_kernels()
+        command = compiling_program(sorted(modules, key=lambda name: name not in _SOON))
         process = subprocess.Popen(command, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL)
         try:
             os.setpriority(os.PRIO_PROCESS, process.pid, _LESS_URGENT)
