@@ -13,6 +13,8 @@ PARENTS = ("a", "b", "c")
 Came = tuple[str, str, int, int]
 """Measurement, host, seconds, value."""
 
+LONG_AGO = -(10**6)
+
 STREAMS = "".join(f"var {m} = stream|from().measurement('{m}').groupBy('h')\n" for m in PARENTS)
 
 
@@ -33,7 +35,7 @@ class JoinModel:
     """The sets of one group, as a join keeps them."""
 
     def __init__(self, fill: bool) -> None:
-        self.fill, self.sets, self.heads = fill, dict[int, list[dict[str, int]]](), dict.fromkeys(PARENTS, -1)
+        self.fill, self.sets, self.heads = fill, dict[int, list[dict[str, int]]](), dict.fromkeys(PARENTS, LONG_AGO)
         self.out: list[tuple[int, dict[str, int]]] = []
 
     def take(self, parent: str, time: int, value: int) -> None:
@@ -92,6 +94,97 @@ def test_join_gives_what_one_point_after_another_gives(came: list[Came], fill: b
 def _by_host(run: ScriptRun) -> dict[str, list[tuple[int, dict[str, object]]]]:
     points = [p for p in run.last("join") if isinstance(p, Point)]
     return {h: [(p.time, dict(p.fields)) for p in points if p.tags == {"h": h}] for h in "xy"}
+
+
+class OnModel:
+    """A join on the host, where some parents are grouped by core as well: what waits, and the sets by host and core.
+
+    It says once more what join.go of Kapacitor 1.5.7 does in matchPoints, as plainly as that does.
+    """
+
+    def __init__(self, fine: str, fill: bool) -> None:
+        self.fine, self.reported = fine, set[str]()
+        self.groups = {(h, c): JoinModel(fill) for h in "xy" for c in "12"}
+        self.marks: dict[tuple[str, str], int] = {}
+        self.coarse: dict[str, list[tuple[str, int, int]]] = {"x": [], "y": []}
+        self.waiting: dict[str, list[tuple[str, str, int, int]]] = {"x": [], "y": []}
+
+    def take(self, parent: str, host: str, core: str, time: int, value: int) -> None:
+        self.reported.add(parent)
+        self.marks[parent, host] = time
+        everybody = len(self.reported) == len(PARENTS)
+        low = self.low(host) if everybody else LONG_AGO
+        coarse, waiting = self.coarse[host], self.waiting[host]
+        while everybody and waiting and waiting[0][2] < low:
+            self.give(host, waiting.pop(0))
+        if parent not in self.fine:
+            coarse.append((parent, time, value))
+            while waiting and waiting[0][2] == time:
+                self.give(host, waiting.pop(0), coarse[-1])
+            return
+        specific, met, old = (parent, core, time, value), False, 0
+        for other in coarse:
+            if other[1] == time:
+                self.give(host, specific, other)
+                met = True
+            if other[1] >= low:
+                break
+            old += 1
+        if everybody:
+            del coarse[:old]
+        if not met and time < low:
+            self.give(host, specific)
+        elif not met:
+            waiting.append(specific)
+
+    def low(self, host: str) -> int:
+        low = LONG_AGO
+        for parent in PARENTS:
+            mark = self.marks.get((parent, host), LONG_AGO)
+            low = mark if low == LONG_AGO else min(low, mark)
+        return low
+
+    def give(self, host: str, specific: tuple[str, str, int, int], other: tuple[str, int, int] | None = None) -> None:
+        parent, core, time, value = specific
+        self.groups[host, core].take(parent, time, value)
+        if other is not None:
+            self.groups[host, core].take(*other)
+
+
+CORES = st.lists(st.sampled_from("12"), min_size=40, max_size=40)
+
+
+@examples(60)
+@given(arrivals(), CORES, st.sampled_from(["a", "c", "ab", "bc"]), st.booleans(), st.integers(1, 40))
+def test_join_on_gives_what_one_point_after_another_gives(
+    came: list[Came], cores: list[str], fine: str, fill: bool, size: int
+) -> None:
+    by = {p: "'h', 'core'" if p in fine else "'h'" for p in PARENTS}
+    script = "".join(f"var {p} = stream|from().measurement('{p}').groupBy({by[p]})\n" for p in PARENTS)
+    filling = ".fill(-1)" if fill else ""
+    run = ScriptRun(
+        f"{script}a|join(b, c).as('a', 'b', 'c').on('h').tolerance(2s){filling}|httpOut('x')", precision="s"
+    )
+    lines = [f"{p},h={h},core={core} v={v}i {t}" for (p, h, t, v), core in zip(came, cores, strict=False)]
+    for i in range(0, len(lines), size):
+        run.write("\n".join(lines[i : i + size]))
+    model = OnModel(fine, fill)
+    for (parent, host, time, value), core in zip(came, cores, strict=False):
+        model.take(parent, host, core, (time + 1) // 2 * 2, value)
+    wanted = [{key: [filled(*one, fill) for one in group.out] for key, group in model.groups.items()}]
+    for group in model.groups.values():
+        group.flush()
+    wanted.append({key: [filled(*one, fill) for one in group.out] for key, group in model.groups.items()})
+    given_ = [_by_core(run)]
+    run.finish()
+    assert [*given_, _by_core(run)] == wanted
+
+
+def _by_core(run: ScriptRun) -> dict[tuple[str, str], list[tuple[int, dict[str, object]]]]:
+    points = [p for p in run.last("join") if isinstance(p, Point)]
+    return {
+        (h, c): [(p.time, dict(p.fields)) for p in points if p.tags == {"h": h, "core": c}] for h in "xy" for c in "12"
+    }
 
 
 def union_model(came: list[Came]) -> list[int]:
