@@ -39,9 +39,9 @@ LEAST_LINE: Final = 6
 """Bytes of a line with the break behind it."""
 LEAST_VALUE: Final = 4
 """Bytes of a field with the mark before it."""
-MOST_LINES: Final = 2**22
+MOST_LINES: Final = 2**20
 """A few bytes can say that they are so many lines, and each takes a hundred bytes of whoever reads them."""
-MOST_TEXT: Final = MOST_LINES * LEAST_LINE
+MOST_TEXT: Final = 24 << 20
 """Bytes that a packed body may stand for."""
 
 NUMBER, INTEGER, TEXT = range(3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import struct
 
 import pytest
@@ -12,6 +13,7 @@ from services.lineprotocol.packing.lines import decode_packed
 from services.lineprotocol.packing.messages import stands_for
 from services.lineprotocol.packing.packing import Packing
 from services.lineprotocol.packing.some_lines import PackedText
+from services.lineprotocol.packing.scratch import OUT_ROOM
 from services.lineprotocol.packing.text import text_of
 from tests.support.packing import pack
 
@@ -64,12 +66,15 @@ def test_more_than_anything_stands_for() -> None:
 
 
 def test_what_is_longer_is_checked_and_stays_text() -> None:
-    told = []
+    rooms = []
 
     def kernel(*given: int) -> int:
-        told.append(given)
+        rooms.append(ctypes.c_int64.from_address(given[-1] + OUT_ROOM).value)
         return 0
 
-    line = b"cpu,host=a usage=12.5 1700000000000000000\n"
-    assert Packing(kernel).pack(line * (MOST_TEXT // len(line) + 1), "n") == b""
-    assert len(told) == 1
+    packing = Packing(kernel)
+    line, short = b"cpu,host=a usage=12.5 1700000000000000000\n", b"m v=1000\n"
+    for body in (line * (MOST_TEXT // len(line)), short * (MOST_LINES - 1), line * (MOST_TEXT // len(line) + 1)):
+        assert packing.pack(body, "n") == b""
+    assert packing.pack(short * MOST_LINES, "n") == b""
+    assert [room > 0 for room in rooms] == [True, True, False, False]
