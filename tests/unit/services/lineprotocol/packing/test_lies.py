@@ -12,8 +12,8 @@ from services.lineprotocol.packing.layout import FIXED, HEAD, HEAP_AT, MOST_LINE
 from services.lineprotocol.packing.lines import decode_packed
 from services.lineprotocol.packing.messages import stands_for
 from services.lineprotocol.packing.packing import Packing
-from services.lineprotocol.packing.some_lines import PackedText
 from services.lineprotocol.packing.scratch import OUT_ROOM
+from services.lineprotocol.packing.some_lines import PackedText
 from services.lineprotocol.packing.text import text_of
 from tests.support.packing import pack
 
