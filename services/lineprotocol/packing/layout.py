@@ -125,7 +125,7 @@ def read(body: bytes, most: int = MOST_TEXT) -> Packed:
         raise ValueError("its arrays are not as long as it says")
     at = HEAP_AT + ROW_BYTES * len(arrays)
     lengths = np.concatenate([one.all() for one in fixed[:3]])
-    if (len(lengths) and int(lengths.min()) < 0) or int(lengths.sum()) != heap or at + heap > len(body) - PAD:
+    if _outside(lengths, heap + 1) or int(lengths.sum()) != heap or at + heap > len(body) - PAD:
         raise ValueError("its texts are not as long as it says")
     ends = at + np.cumsum(lengths)
     spans = np.stack([ends - lengths, ends], axis=1).astype(np.int32)

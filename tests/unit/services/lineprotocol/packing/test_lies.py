@@ -78,3 +78,10 @@ def test_what_is_longer_is_checked_and_stays_text() -> None:
         assert packing.pack(body, "n") == b""
     assert packing.pack(short * MOST_LINES, "n") == b""
     assert [room > 0 for room in rooms] == [True, True, False, False]
+
+
+def test_lengths_whose_sum_is_right_only_modulo_2_64() -> None:
+    body = bytearray(pack(b"a v=1\nb v=1\nc v=1\nd v=1") or b"")
+    struct.pack_into("<q", body, HEAP_AT + 24, 1 + 2**62)
+    with pytest.raises(ValueError, match="texts are not as long"):
+        read(bytes(body))
