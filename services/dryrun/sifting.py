@@ -41,8 +41,8 @@ class Sift:
         """The message with no other lines than those that have the tags, and the numbers of these: int32[k], as
         services.runtime.input.line_protocol_decoder counts the rows of a message. None: it is the message as it was.
         """
-        if stands_for(message.headers):
-            return self._of_packed(message)
+        if most := stands_for(message.headers):
+            return self._of_packed(message, most)
         body = message.data
         # what a gateway has stored is line protocol: what is not is left out whole, for the sake of any line
         checked = message.headers is not None and "received" in message.headers
@@ -57,9 +57,9 @@ class Sift:
         kept = [body[start:end] for start, end in zip(starts[rows].tolist(), ends[rows].tolist(), strict=True)]
         return message._replace(data=b"\n".join(kept)), rows.astype(np.int32)
 
-    def _of_packed(self, message: StoredMessage) -> tuple[StoredMessage, RowArray | None]:
+    def _of_packed(self, message: StoredMessage, most: int) -> tuple[StoredMessage, RowArray | None]:
         try:
-            packed = PackedText(message.data)
+            packed = PackedText(message.data, most)
         except ValueError:
             return message, None
         rows = packed.rows_of([all(_has(key, tag) for tag in self._tags) for key in packed.keys])

@@ -35,9 +35,14 @@ Ints = NDArray[np.int32]
 
 PACKED: Final = "packed"
 """The header of a message whose body is packed: how many bytes of text it stands for."""
-MOST_LINES: Final = 2**24
 LEAST_LINE: Final = 6
 """Bytes of a line with the break behind it."""
+LEAST_VALUE: Final = 4
+"""Bytes of a field with the mark before it."""
+MOST_LINES: Final = 2**20
+"""A few bytes can say that they are so many lines, and each takes a hundred bytes of whoever reads them."""
+MOST_TEXT: Final = 24 << 20
+"""Bytes that a packed body may stand for."""
 
 NUMBER, INTEGER, TEXT = range(3)
 """Kinds of values: digits with `decimals` of them behind a point, if there are any; digits with an i behind them; what
@@ -104,10 +109,15 @@ class Packed:
     repeats: IntArray
 
 
-def read(body: bytes) -> Packed:
-    """What a body holds. Raises ValueError where it is not such a body, whatever else it is."""
+def read(body: bytes, most: int = MOST_TEXT) -> Packed:
+    """What a body holds. most: bytes of text that it may stand for.
+
+    Raises ValueError where it is not such a body, whatever else it is, and where it says more than so many bytes could.
+    """
     its_head = head(body)
     n, keys, names, texts, shapes, fields, heap = its_head
+    if n * LEAST_LINE > most + 1:
+        raise ValueError(_TOO_LONG)
     arrays = _arrays(body, FIXED + 2 * fields)
     fixed = arrays[:FIXED]
     counts = (keys, names, texts, shapes, fields, fields, n, n, fixed[8].count, fixed[8].count)
@@ -115,7 +125,7 @@ def read(body: bytes) -> Packed:
         raise ValueError("its arrays are not as long as it says")
     at = HEAP_AT + ROW_BYTES * len(arrays)
     lengths = np.concatenate([one.all() for one in fixed[:3]])
-    if (len(lengths) and int(lengths.min()) < 0) or int(lengths.sum()) != heap or at + heap > len(body) - PAD:
+    if _outside(lengths, heap + 1) or int(lengths.sum()) != heap or at + heap > len(body) - PAD:
         raise ValueError("its texts are not as long as it says")
     ends = at + np.cumsum(lengths)
     spans = np.stack([ends - lengths, ends], axis=1).astype(np.int32)
@@ -136,7 +146,16 @@ def read(body: bytes) -> Packed:
     key = fixed[6].all().astype(np.int32)
     shape = None if shapes == 1 else fixed[7].all().astype(np.int32)
     lines = np.array([n]) if shape is None else np.bincount(shape, minlength=shapes)
+    least = (
+        n
+        + int(lengths[:keys][key].sum())
+        + _least(lengths[keys : keys + names][name] + (LEAST_VALUE - 1), per_shape, lines)
+    )
+    if least > most + 1:
+        raise ValueError(_TOO_LONG)
     found = _fields(arrays[FIXED:], per_shape.tolist(), name.tolist(), kind.tolist(), lines.tolist(), texts)
+    if least + _least_texts(found, lengths[keys + names :]) > most + 1:
+        raise ValueError(_TOO_LONG)
     told = [body[begin:end] for begin, end in spans[keys : keys + names].tolist()]
     return Packed(body, n, spans[:keys], told, spans[keys + names :], found, key, shape, fixed[8].all(), repeats)
 
@@ -199,6 +218,18 @@ def _fields(
 
 
 _MOST_DECIMALS = 18
+_TOO_LONG = "its text is longer than it says"
+
+
+def _least(field: IntArray, per_shape: IntArray, lines: IntArray) -> int:
+    """Bytes that fields take in all lines. field: of each one, with a value of one letter."""
+    return int(np.dot(np.add.reduceat(field, np.cumsum(per_shape) - per_shape), lines)) if len(per_shape) else 0
+
+
+def _least_texts(shapes: Sequence[Sequence[Field]], lengths: IntArray) -> int:
+    """Bytes that values which are texts take in all lines, beside one of each."""
+    texts = (field.values.all() for fields in shapes for field in fields if field.kind == TEXT)
+    return sum(int(lengths[numbers].sum()) - len(numbers) for numbers in texts)
 
 
 def _outside(values: IntArray, below: int) -> bool:

@@ -14,7 +14,7 @@ from services.lineprotocol import reference_parser
 from services.lineprotocol.keytable import KeyTable
 from services.lineprotocol.lines import EVERY_LINE, Int32Array, Payload, RejectedPayload, WantedLines
 from services.lineprotocol.packing.fields import PackedFields, Texts, unescaped
-from services.lineprotocol.packing.layout import LEAST_LINE, head
+from services.lineprotocol.packing.layout import LEAST_LINE, LEAST_VALUE, head
 from services.lineprotocol.packing.unpacking import (
     BODY,
     FIELD_PARTS,
@@ -33,6 +33,7 @@ from services.lineprotocol.packing.unpacking import (
     ROW,
     SERIES,
     SHAPE,
+    SHAPES,
     Ints,
     Longs,
     unpack,
@@ -194,6 +195,7 @@ class _Unpacked:
             counts,
         )
         n, skips, self._unknown, self._wrong = counts.tolist()
+        self._wordy = self._of_many_values(payloads) if not self._wrong else {}
         self.places, self.time, self.skipped = places[:, :n], time[:n], skipped[:, :skips]
         raw = self.raw
         self.names = [] if self._wrong else [raw[at : at + length] for at, length in spans.tolist()]
@@ -203,7 +205,7 @@ class _Unpacked:
         if self._wrong:
             bad = self._bad.nonzero()[0]
             return {index: REASONS[why] for index, why in zip(bad.tolist(), self._bad[bad].tolist(), strict=True)}
-        found: dict[int, str] = {}
+        found = self._wordy
         if self._unknown:
             unknown = ((self.keys[:, KEY_SERIES] < 0) & (self.keys[:, KEY_SKIP] < 0)).nonzero()[0]
             ends = np.cumsum(self._bodies[:, KEYS])
@@ -216,6 +218,15 @@ class _Unpacked:
                 if not _is_name(name):
                     found[int(np.searchsorted(ends, number, "right"))] = "a name is none"
         return found
+
+    def _of_many_values(self, payloads: Sequence[Payload]) -> dict[int, str]:
+        """Why bodies are none that say more values than their text could, by their index."""
+        ends, lines = self.shapes.T
+        values = np.concatenate([[0], np.cumsum(np.diff(ends, prepend=0) * lines)])
+        last = np.cumsum(self._bodies[:, SHAPES])
+        counts = values[last] - values[last - self._bodies[:, SHAPES]]
+        most = np.array([payload.text_bytes // LEAST_VALUE for payload in payloads], dtype=np.int64)
+        return dict.fromkeys((counts > most).nonzero()[0].tolist(), "it has more values than its text could")
 
 
 def _bodies(payloads: Sequence[Payload], heads: Sequence[Sequence[int]]) -> tuple[bytes, Longs]:

@@ -7,22 +7,23 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from services.lineprotocol import reference_parser
-from services.lineprotocol.packing.layout import HEAD, PACKED
+from services.lineprotocol.packing.layout import HEAD, MOST_TEXT, PACKED
 from services.lineprotocol.packing.some_lines import PackedText
 from services.lineprotocol.packing.text import text_of
-from services.lineprotocol.scanning import MOST_BYTES
 
 Headers = Mapping[str, str] | None
 
-_MOST_DIGITS = len(str(MOST_BYTES))
+_MOST_DIGITS = len(str(MOST_TEXT))
 _SPACE = b" \t\0"
 
 
 def stands_for(headers: Headers) -> int:
-    """For how many bytes of text a message's body stands, 0 where it is text itself."""
+    """For how many bytes of text a message's body stands, 0 where it is text itself, or says that it stands for
+    more than any does."""
     if headers is None or (text := headers.get(PACKED)) is None:
         return 0
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else 0
+    size = int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else 0
+    return size if size <= MOST_TEXT else 0
 
 
 def text_bytes(data: bytes, headers: Headers) -> int:
@@ -49,9 +50,9 @@ def text(data: bytes, headers: Headers) -> bytes:
 
 def some_lines(data: bytes, headers: Headers, rows: Sequence[int]) -> list[bytes]:
     """Some lines of a message, by the numbers of its points (ascending); of those only that it has."""
-    if stands_for(headers):
+    if most := stands_for(headers):
         try:
-            packed = PackedText(data)
+            packed = PackedText(data, most)
         except ValueError:
             return []
         return packed.lines(np.array([row for row in rows if row < packed.n], dtype=np.int64))

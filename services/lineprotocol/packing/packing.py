@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from services.kernels.primitives import address_of
-from services.lineprotocol.packing.layout import LEAST_LINE, MOST_LINES
+from services.lineprotocol.packing.layout import LEAST_LINE, MOST_LINES, MOST_TEXT
 from services.lineprotocol.packing.scratch import Scratch
 from services.lineprotocol.reference_parser import MAX_KEY_LENGTH, MAX_TIME, multiplier
 from services.lineprotocol.scanning import MOST_BYTES, PAD
@@ -35,14 +35,14 @@ class Packing:
         precision: n, u, ms, s, m or h; any other counts as n. packed: whether it is wanted at all.
         """
         size = len(body)
-        if size > min(MOST_BYTES, MOST_LINES * LEAST_LINE):
+        if size > MOST_BYTES:
             return None
         until = body.rfind(b"\n", 0, max(size - PAD, 0)) + 1
         rest = body[until:] if body.endswith(b"\n") else body[until:] + b"\n"
         end = until + len(rest)
         rest += bytes(PAD)
         scratch = self._scratch(size)
-        scratch.begin(int(size * WORTH_PACKING) if packed else 0)
+        scratch.begin(int(size * WORTH_PACKING) if packed and _may_be_packed(body) else 0)
         made = self._kernel(
             address_of(body),
             until,
@@ -63,3 +63,8 @@ class Packing:
         except IndexError:
             return Scratch(max(size, _LEAST_SCRATCH), self._seed)
         return scratch if scratch.size >= size else Scratch(size, self._seed)
+
+
+def _may_be_packed(body: bytes) -> bool:
+    size = len(body)
+    return size <= MOST_LINES * LEAST_LINE or (size <= MOST_TEXT and body.count(b"\n") < MOST_LINES)

@@ -11,9 +11,9 @@ from services.lineprotocol.packing.layout import INTEGER, NUMBER, Field, read
 class PackedText:
     """A packed body, as text by lines. n: how many it has."""
 
-    def __init__(self, body: bytes) -> None:
-        """Raises ValueError where it is none."""
-        self._packed = packed = read(body)
+    def __init__(self, body: bytes, most: int) -> None:
+        """most: bytes of text that it may stand for. Raises ValueError where it is none, or stands for more."""
+        self._packed = packed = read(body, most)
         self.n = packed.n
         self.keys = [body[begin:end] for begin, end in packed.keys.tolist()]
         """Measurement and tags as written, each told once."""

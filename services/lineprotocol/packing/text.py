@@ -11,9 +11,8 @@ import numpy as np
 from services.kernels.compiled import compiled
 from services.kernels.machine_code import load
 from services.kernels.primitives import address_of, put_byte, put_word, word
-from services.lineprotocol.packing.layout import FIXED, HEAD, HEAP_AT, INTEGER, NUMBER, ROW_BYTES, read
+from services.lineprotocol.packing.layout import FIXED, HEAD, HEAP_AT, INTEGER, MOST_TEXT, NUMBER, ROW_BYTES, read
 from services.lineprotocol.packing.scratch import address, room
-from services.lineprotocol.scanning import MOST_BYTES
 
 _SLACK = 64
 _LONGEST_NUMBER, _MOST_DIGITS = 32, 20
@@ -22,12 +21,12 @@ _ALL, _TEN, _NO = np.uint64(2**64 - 1), np.uint64(10), np.uint64(0)
 _int64: Any = np.int64
 
 
-def text_of(body: bytes, most: int = MOST_BYTES) -> bytes:
+def text_of(body: bytes, most: int = MOST_TEXT) -> bytes:
     """The text of a packed body, to the last byte, without a last line break.
 
     most: bytes that it may have. Raises ValueError where it has more, and where it is no packed body.
     """
-    packed = read(body)
+    packed = read(body, most)
     begun = len(packed.keys) + len(packed.names) + len(packed.texts) + 3 * len(packed.fields) + 16
     scratch = room(begun)
     limit = most + 1 + _LONGEST_NUMBER  # so much is wanted for any number

@@ -12,13 +12,15 @@ from services.bus.follow import StoredMessage
 from services.bus.subjects import parse_write_subject
 from services.columns.column import IntArray
 from services.columns.groups.series import SeriesTable
-from services.lineprotocol.packing.messages import some_lines, text
+from services.lineprotocol.packing.messages import some_lines, stands_for
+from services.lineprotocol.packing.text import text_of
 from services.process import log as logs
 from services.recorder.record.archive import RecordedWrite
 from services.runtime.input.line_protocol_decoder import LineProtocolDecoder
 from services.runtime.input.sizes import text_bytes
 
 _log = logs.get("recorder")
+_REFUSED = "a message on the bus is no line protocol"
 _MOST_BYTES = 16 << 20  # of text that is decoded at once
 _MOST_SERIES = 1_000_000  # known at once; numbering is begun anew behind that
 
@@ -65,7 +67,7 @@ class Selection:
         database, retention_policy = parse_write_subject(messages[0].subject)
         batch, refused = self._decoder.decode(database, retention_policy, messages)
         for bad in refused:
-            _log.limited("refused").warn("a message on the bus is no line protocol", seq=bad.seq, err=bad.error)
+            _log.limited("refused").warn(_REFUSED, seq=bad.seq, err=bad.error)
         frame = None if batch is None else batch.select(self._measurements)
         if batch is None or frame is None:
             return Selected([], _NO_TIMES, False)
@@ -82,7 +84,11 @@ class Selection:
         writes = []
         for message, lo, hi, count in zip(messages, begins, ends, whole.tolist(), strict=True):
             if lo < hi:
-                body = _text(message, None if hi - lo == count else row[chosen[lo:hi]])
+                try:
+                    body = _text(message, None if hi - lo == count else row[chosen[lo:hi]])
+                except ValueError as error:
+                    _log.limited("refused").warn(_REFUSED, seq=message.seq, err=error)
+                    continue
                 writes.append(_recorded(message, database, retention_policy, body))
         return Selected(writes, time[:end], bool(len(later)))
 
@@ -106,10 +112,16 @@ def _parts(messages: Sequence[StoredMessage]) -> Iterator[list[StoredMessage]]:
 
 
 def _text(message: StoredMessage, rows: NDArray[np.int32] | None) -> bytes:
-    """A message's body as text, or some lines of it, by their numbers."""
+    """A message's body as text, or some lines of it, by their numbers.
+
+    Raises ValueError where it is packed, and its text is longer than it says.
+    """
     if rows is None:
-        return text(message.data, message.headers)
-    return b"".join(line + b"\n" for line in some_lines(message.data, message.headers, rows.tolist()))
+        most = stands_for(message.headers)
+        return text_of(message.data, most) if most else message.data
+    if not (lines := some_lines(message.data, message.headers, rows.tolist())):
+        raise ValueError("it has not the lines that it says")
+    return b"".join(line + b"\n" for line in lines)
 
 
 def _recorded(message: StoredMessage, database: str, retention_policy: str, body: bytes) -> RecordedWrite:

@@ -32,3 +32,12 @@ def test_the_same_of_packed_messages(measurements: list[str] | None, packed: set
 
     assert found.writes == expected.writes and found.ended == expected.ended
     assert found.times.tolist() == expected.times.tolist()
+
+
+@pytest.mark.parametrize("measurements", [None, ["m"]])
+def test_what_is_not_the_text_that_it_says_is_left_out(measurements: list[str] | None) -> None:
+    made = pack(b"m v=1 1\nn,a=%b v=1 1" % (b"x" * 100))
+    assert made is not None
+    lie = StoredMessage(1, write_subject("db", "rp"), made, {"received": "5", "packed": "20"}, 6)
+    honest = StoredMessage(2, write_subject("db", "rp"), b"m v=1 1", {"received": "5"}, 6)
+    assert [write.seq for write in Selection(measurements, 30 * 10**9).take([lie, honest]).writes] == [2]
