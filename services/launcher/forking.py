@@ -110,6 +110,9 @@ class Template:
             async with asyncio.timeout(_SECONDS):
                 await answer
             return answer.result()
+        except (BrokenPipeError, ConnectionResetError):
+            self._give_up()
+            raise OSError("what services are forked off has ended") from None
         except TimeoutError:
             self._give_up()
             raise OSError("what services are forked off does not answer") from None

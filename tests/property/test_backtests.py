@@ -44,7 +44,7 @@ END = NOW + 3600 * 10**9
 
 
 @pytest.mark.parametrize("script", SCRIPTS.values(), ids=list(SCRIPTS))
-@examples(20)
+@examples(10)
 @given(logs(), st.data())
 def test_it_finds_what_the_task_did(script: str, log: list[Written], data: st.DataObject) -> None:
     counted = data.draw(st.integers(0, len(log)))

@@ -22,7 +22,7 @@ from tests.support.serve import serve
 ENDLESS = r"/(logs|live)$|/pprof/(profile|block|mutex)$"  # streams that go on for as long as somebody listens
 
 
-EXAMPLES = 20
+EXAMPLES = 14
 
 
 @schemathesis.serializer("application/gzip")
