@@ -110,8 +110,8 @@ class Nats:
     pack_writes: bool = setting(
         True,
         Flag,
-        "Large writes are kept in the log packed, in a tenth of the bytes. false: as they came, for programs of others "
-        "that read them from the log.",
+        "Large writes are kept in the log packed, in a quarter to a tenth of the bytes. false: as they came, for "
+        "programs of others that read them from the log.",
     )
 
     def __post_init__(self) -> None:

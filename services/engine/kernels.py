@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import subprocess
 import time
@@ -44,6 +45,14 @@ _SOON = (
 _LESS_URGENT = 10  # of nice
 
 
+class _NotKept(Exception):
+    """A kernel was not found compiled: the process that began with them has ended before it came to it."""
+
+
+def _give_up() -> None:
+    raise _NotKept
+
+
 class Kernels:
     """What is compiled of the modules imported, kept in `folder` where it cannot be beside their sources."""
 
@@ -70,9 +79,11 @@ class Kernels:
         await self._pool.run(prepare, kernels_of(_EVERY_POINT) if first is None else first, compiling, beside)
         if compiled:
             log.info("kernels are compiled", seconds=round(time.monotonic() - began, 1))
-            self._others = asyncio.create_task(self._compile_others())
         else:
-            await self._pool.run(prepare)
+            with contextlib.suppress(_NotKept):
+                await self._pool.run(prepare, None, _give_up)
+                return
+        self._others = asyncio.create_task(self._compile_others())
 
     async def close(self) -> None:
         """Compile no more."""

@@ -89,8 +89,9 @@ def prepare(
 ) -> None:
     """Load or compile these kernels, or all of the modules imported so far.
 
-    Where nothing is kept it takes seconds: `compiling` is called once when the first was not found compiled. From then
-    on another process compiles those of the modules `beside`, which come last: threads would wait for each other.
+    Where nothing is kept it takes seconds: `compiling` is called once when the first was not found compiled; where it
+    raises, the others are left alone. From then on another process compiles those of the modules `beside`, which come
+    last: threads would wait for each other.
     """
     told, helper = False, None
     for kernel in sorted(_all if kernels is None else kernels, key=lambda kernel: kernel.function.__module__ in beside):

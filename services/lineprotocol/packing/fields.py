@@ -13,7 +13,7 @@ from services.columns.column import BoolArray, IntArray, Rows
 from services.kernels.compiled import compiled
 from services.lineprotocol import reference_parser
 from services.lineprotocol.decoded import CODE_OF, ColumnsOnDemand, Decoded
-from services.lineprotocol.packing.layout import NUMBER, TEXT
+from services.lineprotocol.packing.layout import MOST_DECIMALS, NUMBER, TEXT
 from services.lineprotocol.packing.unpacking import (
     DECIMALS_AT,
     DECIMALS_BASE,
@@ -37,9 +37,6 @@ from services.lineprotocol.scanning import PAD
 
 _UNREAD = 255
 _EIGHT = 8
-_MOST_DECIMALS = 18
-_EXACT = np.int64(2**53)
-_TENS = np.array([float(f"1e{n}") for n in range(_MOST_DECIMALS + 1)])
 _int64: Any = np.int64
 
 unescaped = functools.lru_cache(maxsize=4096)(reference_parser.unescape_name)
@@ -233,11 +230,9 @@ def _read(
         if code == FLOAT:
             if tens_width:
                 decimals = value_at(text, tens_at, tens_width, tens_mask, tens_base, places[i])
-            if -_EXACT <= value <= _EXACT and 0 <= decimals <= _MOST_DECIMALS:
-                floats[i] = np.float64(value) / _TENS[decimals]
-            elif 0 <= decimals <= _MOST_DECIMALS:
-                number = float_of(np.uint64(value if value > 0 else -value), -decimals)
-                floats[i] = number if value > 0 else -number
+            if 0 <= decimals <= MOST_DECIMALS:
+                number = float_of(np.uint64(-value if value < 0 else value), -decimals)
+                floats[i] = -number if value < 0 else number
             else:
                 found = LATER
         elif code == STRING:
@@ -291,4 +286,4 @@ def _gather(
             if fields[field, FIELD_KIND] == TEXT:
                 value = values[at] + fields[field, FIRST_TEXT]
                 values[at] = value if fields[field, FIRST_TEXT] <= value < fields[field, LAST_TEXT] else -1
-            decimals[at] = tens if 0 <= tens <= _MOST_DECIMALS else _MOST_DECIMALS + 1
+            decimals[at] = tens if 0 <= tens <= MOST_DECIMALS else MOST_DECIMALS + 1

@@ -44,6 +44,8 @@ MOST_LINES: Final = 2**20
 MOST_TEXT: Final = 24 << 20
 """Bytes that a packed body may stand for."""
 
+MOST_DECIMALS: Final = 18
+
 NUMBER, INTEGER, TEXT = range(3)
 """Kinds of values: digits with `decimals` of them behind a point, if there are any; digits with an i behind them; what
 is said by a text, the index of which the value is."""
@@ -209,7 +211,7 @@ def _fields(
                 raise ValueError("a field has not as many values as lines")
             if kind[number] == TEXT and _outside(values.all(), texts):
                 raise ValueError("a value is a text that it has not")
-            if kind[number] == NUMBER and _outside(decimals.all(), _MOST_DECIMALS + 1):
+            if kind[number] == NUMBER and _outside(decimals.all(), MOST_DECIMALS + 1):
                 raise ValueError("a number has more decimals than there can be")
             fields.append(Field(name[number], kind[number], values, decimals))
         found.append(fields)
@@ -217,7 +219,6 @@ def _fields(
     return found
 
 
-_MOST_DECIMALS = 18
 _TOO_LONG = "its text is longer than it says"
 
 

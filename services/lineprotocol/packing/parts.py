@@ -6,13 +6,15 @@ All expect a line break within the text, and read up to 64 bytes behind it.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.kernels.byte_strings import same_bytes
 from services.kernels.compiled import compiled
 from services.kernels.primitives import any_of, byte, no_digits, trailing_zeros, word
+from services.kernels.tables import Ints
 
 NEWLINE, SPACE, COMMA, EQUALS, QUOTE, BACKSLASH, HASH_SIGN, TAB, MINUS, ZERO, NINE, DOT, INT = (
     ord(c) for c in '\n ,="\\#\t-09.i'
@@ -63,6 +65,17 @@ def key_length(text: int, start: int) -> int:
     if byte(text, at) != SPACE or (not ordered and (count > _MOST_TAGS or _twice(text, start))):
         return -1
     return int(at - start)
+
+
+BEHIND_A_KEY: Final = b" \n"
+"""So that looking at it ends there, whatever the key is."""
+
+
+@compiled("void(int64, int32[::1], int32[::1], boolean[::1])")
+def look_at_keys(text: int, begins: Ints, ends: Ints, plain: NDArray[np.bool_]) -> None:
+    """Which of some texts, each with what is BEHIND_A_KEY in it, are plain keys: bool[n]. begins, ends: int32[n]."""
+    for i in range(len(begins)):
+        plain[i] = key_length(text, begins[i]) == ends[i] - begins[i] - len(BEHIND_A_KEY)
 
 
 @compiled("boolean(int64, int64)")

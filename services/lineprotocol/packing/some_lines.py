@@ -23,10 +23,9 @@ class PackedText:
         """The numbers of the lines of some of the keys, ascending."""
         return np.flatnonzero(np.array(keys, dtype=np.bool_)[self._packed.key])
 
-    def lines(self, rows: IntArray | None) -> list[bytes]:
-        """Some lines by their numbers, or all."""
+    def lines(self, asked: IntArray) -> list[bytes]:
+        """Some lines by their numbers."""
         packed = self._packed
-        asked = np.arange(self.n) if rows is None else np.asarray(rows, dtype=np.int64)
         shape = np.zeros(self.n, dtype=np.int32) if packed.shape is None else packed.shape
         place = np.empty(self.n, dtype=np.int64)
         order = np.argsort(shape, kind="stable")

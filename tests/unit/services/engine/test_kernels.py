@@ -44,7 +44,7 @@ async def main():
     kernels = Kernels(Path(sys.argv[1]))
     await kernels.prepare([after])
     await kernels._others
-    print("found", later.before.kept, later.before(3))
+    print("found", later.before.kept, later.behind.kept, later.before(3), later.behind(3))
 
 asyncio.run(main())
 """
@@ -54,6 +54,10 @@ from services.kernels.compiled import compiled
 @compiled("int64(int64)")
 def before(value):
     return value - 1
+
+@compiled("int64(int64)")
+def behind(value):
+    return value + 7
 """
 
 _PR_CAPBSET_DROP, _CAP_DAC_OVERRIDE = 24, 1  # of Linux
@@ -72,7 +76,11 @@ def test_what_not_all_points_go_through_is_compiled_by_another_process_meanwhile
     (tmp_path / "later.py").write_text(_LATER_MODULE, "utf-8")
     path = os.pathsep.join([str(Path.cwd()), str(tmp_path)])
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "kept"), "PYTHONPATH": path}
-    assert "found True 2" in _run(tmp_path, tmp_path / "data", environment)
+    assert "found True True 2 10" in _run(tmp_path, tmp_path / "data", environment)
+    for kept in (tmp_path / "kept").rglob("later.*"):  # that process has ended before it came to them
+        kept.unlink()
+    again = _run(tmp_path, tmp_path / "data", environment)
+    assert "found False True 2 10" in again and "compiling" not in again
 
 
 def test_what_is_installed_read_only_keeps_them_in_the_data_directory() -> None:
