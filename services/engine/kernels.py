@@ -39,6 +39,7 @@ _SOON = (
     "services.columns.segments",
     "services.nodes.windowing.edges",
     "services.nodes.raising.deciding",
+    "services.lineprotocol.packing.parts",
     "services.lineprotocol.packing.unpacking",
     "services.lineprotocol.packing.fields",
 )
